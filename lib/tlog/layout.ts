@@ -1,0 +1,154 @@
+/**
+ * Where the parts of a log stand and how wide they are: the path layout that tlog-tiles and the Static CT API
+ * share (https://c2sp.org/tlog-tiles#tiles, https://c2sp.org/static-ct-api#monitoring-apis). Pure arithmetic
+ * on paths, widths and ranges; nothing here reads a byte.
+ */
+
+import { FormatError } from "./errors.ts";
+
+/** Hashes in a full tile, entries in a full entry bundle. */
+export const FULL_WIDTH = 256;
+
+/** Entries below one full level-1 tile: the run that such a tile seals. */
+export const ENTRIES_PER_SEAL = FULL_WIDTH * FULL_WIDTH;
+
+/** Path of the signed checkpoint. */
+export const CHECKPOINT_PATH = "checkpoint";
+
+/**
+ * Highest level with a hash in it for any size up to 2^53 - 1: 256^6 = 2^48 leaves fit under one hash of
+ * level 6, so level 6 is the last that can hold one.
+ */
+export const MAX_LEVEL = 6;
+
+/** The two layouts: entry bundles of tlog-tiles, data tiles of the Static CT API. */
+export type LogFormat = "tiles" | "static-ct";
+
+/** One tile of hashes. `width` is 1 to 256; below 256 it names a partial tile. */
+export interface TileCoordinate {
+  readonly level: number;
+  readonly index: number;
+  readonly width: number;
+}
+
+/** One entry bundle (or Static CT data tile). `width` is 1 to 256 entries; below 256 it names a partial one. */
+export interface EntryBundleCoordinate {
+  readonly index: number;
+  readonly width: number;
+}
+
+/** What a path below the log's root names. */
+export type LogResource =
+  | { readonly kind: "tile"; readonly tile: TileCoordinate }
+  | { readonly kind: "bundle"; readonly format: LogFormat; readonly bundle: EntryBundleCoordinate };
+
+/** Directory of the entry bundles of a format. */
+export function bundleDirectory(format: LogFormat): string {
+  return format === "tiles" ? "tile/entries" : "tile/data";
+}
+
+/** Path of a tile: `tile/<L>/<N>[.p/<W>]`. */
+export function tilePath({ level, index, width }: TileCoordinate): string {
+  return `tile/${level}/${indexPath(index)}${partialSuffix(width)}`;
+}
+
+/** Path of an entry bundle: `tile/entries/<N>[.p/<W>]`, or `tile/data/<N>[.p/<W>]` in Static CT. */
+export function bundlePath(format: LogFormat, { index, width }: EntryBundleCoordinate): string {
+  return `${bundleDirectory(format)}/${indexPath(index)}${partialSuffix(width)}`;
+}
+
+/**
+ * The `<N>` of a path: groups of three decimal digits, every group but the last prefixed with `x`:
+ * 1234067 is `x001/x234/067`.
+ */
+export function indexPath(index: number): string {
+  let rest = Math.floor(index / 1000);
+  let path = threeDigits(index % 1000);
+  while (rest > 0) {
+    path = `x${threeDigits(rest % 1000)}/${path}`;
+    rest = Math.floor(rest / 1000);
+  }
+  return path;
+}
+
+/** How many hashes level `level` of a tree of `size` entries has: floor(size / 256^level). */
+export function levelHashCount(size: number, level: number): number {
+  return Math.floor(size / FULL_WIDTH ** level);
+}
+
+/** How many levels of a tree of `size` entries have at least one hash; 0 for the empty tree. */
+export function levelCount(size: number): number {
+  let levels = 0;
+  while (levelHashCount(size, levels) > 0) levels++;
+  return levels;
+}
+
+/** How many full tiles level `level` has: floor(size / 256^(level+1)). Level 0 also counts full bundles. */
+export function fullTileCount(size: number, level: number): number {
+  return levelHashCount(size, level + 1);
+}
+
+/** Width of the partial tile at the right edge of a level, 0 where there is none. */
+export function partialTileWidth(size: number, level: number): number {
+  return levelHashCount(size, level) % FULL_WIDTH;
+}
+
+/** The partial tile at the right edge of a level, if the tree has one there. */
+export function partialTile(size: number, level: number): TileCoordinate | undefined {
+  const width = partialTileWidth(size, level);
+  return width === 0 ? undefined : { level, index: fullTileCount(size, level), width };
+}
+
+/** The right-edge partial tiles of a tree, lowest level first: at most one a level, together they give the root. */
+export function rightEdge(size: number): TileCoordinate[] {
+  const edge: TileCoordinate[] = [];
+  for (let level = 0; level < levelCount(size); level++) {
+    const tile = partialTile(size, level);
+    if (tile !== undefined) edge.push(tile);
+  }
+  return edge;
+}
+
+/** How many tiles level `level` has in a tree of `size`, the partial one included. */
+export function tileCount(size: number, level: number): number {
+  return fullTileCount(size, level) + (partialTileWidth(size, level) > 0 ? 1 : 0);
+}
+
+/** How wide tile `index` of `level` is in a tree of `size`; 0 if it lies beyond the tree. */
+export function tileWidth(size: number, level: number, index: number): number {
+  const hashes = levelHashCount(size, level) - index * FULL_WIDTH;
+  return Math.max(0, Math.min(FULL_WIDTH, hashes));
+}
+
+/**
+ * What a path names, or undefined for a path of another kind or not in canonical form (so that every resource
+ * has exactly one path, and a listing can count resources by counting paths).
+ */
+export function parseResourcePath(path: string): LogResource | undefined {
+  const match = /^tile\/(entries|data|0|[1-9]\d?)\/((?:x\d{3}\/)*\d{3})(?:\.p\/([1-9]\d{0,2}))?$/.exec(path);
+  if (match === null) return undefined;
+  const [, kind = "", digits = "", partial] = match;
+  const index = Number(digits.replaceAll(/[x/]/g, ""));
+  const width = partial === undefined ? FULL_WIDTH : Number(partial);
+  if (!Number.isSafeInteger(index) || indexPath(index) !== digits) return undefined;
+  if (partial !== undefined && width >= FULL_WIDTH) return undefined;
+  if (kind === "entries") return { kind: "bundle", format: "tiles", bundle: { index, width } };
+  if (kind === "data") return { kind: "bundle", format: "static-ct", bundle: { index, width } };
+  const level = Number(kind);
+  return level > 63 ? undefined : { kind: "tile", tile: { level, index, width } };
+}
+
+/** Refuses a size or index that is not an exact count: beyond 2^53 - 1 arithmetic would silently round. */
+export function requireCount(value: number, what: string): void {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new FormatError(`${what} is not a count of entries`, "0 to 2^53 - 1", String(value));
+  }
+}
+
+function threeDigits(value: number): string {
+  return String(value).padStart(3, "0");
+}
+
+function partialSuffix(width: number): string {
+  return width === FULL_WIDTH ? "" : `.p/${width}`;
+}

@@ -1,0 +1,129 @@
+/**
+ * The Merkle mathematics of RFC 6962 section 2.1 over tiles (https://c2sp.org/tlog-tiles#merkle-tree).
+ * A list of hashes is one Uint8Array of 32 bytes each, as a tile stores it.
+ */
+
+import { hash } from "node:crypto";
+import { FULL_WIDTH, levelCount, partialTileWidth } from "./layout.ts";
+
+/** Bytes in a SHA-256 hash. */
+export const HASH_SIZE = 32;
+
+/** Root of the tree with no entries: SHA-256 of the empty string (RFC 6962 section 2.1). */
+export const EMPTY_ROOT: Uint8Array = hash("sha256", "", "buffer");
+
+const LEAF_PREFIX = 0x00;
+const NODE_PREFIX = 0x01;
+
+/** Leaf hash: SHA-256(0x00 || leaf). */
+export function leafHash(leaf: Uint8Array): Uint8Array {
+  const prefixed = new Uint8Array(leaf.length + 1);
+  prefixed[0] = LEAF_PREFIX;
+  prefixed.set(leaf, 1);
+  return hash("sha256", prefixed, "buffer");
+}
+
+/** Node hash: SHA-256(0x01 || left || right), of two 32-byte hashes. */
+export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const node = new Uint8Array(1 + 2 * HASH_SIZE);
+  node[0] = NODE_PREFIX;
+  node.set(left, 1);
+  node.set(right, 1 + HASH_SIZE);
+  return hash("sha256", node, "buffer");
+}
+
+/** Hash `position` of a list of hashes, as a view on it. */
+export function hashAt(hashes: Uint8Array, position: number): Uint8Array {
+  return hashes.subarray(position * HASH_SIZE, (position + 1) * HASH_SIZE);
+}
+
+/** How many hashes a list holds. */
+export function hashCount(hashes: Uint8Array): number {
+  if (hashes.length % HASH_SIZE !== 0) throw new Error("a list of hashes is a multiple of 32 bytes");
+  return hashes.length / HASH_SIZE;
+}
+
+/**
+ * The Merkle tree hash of `count` hashes, a power of two, from `first` on: count - 1 node hashes. For the 256
+ * hashes of a full tile it is the hash that stands for the tile in its parent.
+ */
+export function foldPerfect(hashes: Uint8Array, first: number, count: number): Uint8Array {
+  if (count < 1 || (count & (count - 1)) !== 0)
+    throw new Error("only a power of two folds to one perfect tree");
+  if ((first + count) * HASH_SIZE > hashes.length) throw new Error("fold reaches beyond the list of hashes");
+  if (count === 1) return hashAt(hashes, first).slice();
+  for (let pair = 0; pair < count / 2; pair++) {
+    const from = (first + 2 * pair) * HASH_SIZE;
+    foldScratch.set(hashes.subarray(from, from + 2 * HASH_SIZE), pair * PAIR_STRIDE + 1);
+  }
+  for (let pairs = count / 2; pairs > 1; pairs /= 2) {
+    for (let pair = 0; pair < pairs; pair++) {
+      writeSha256(
+        pairViews[pair] as Uint8Array,
+        foldScratch,
+        (pair >> 1) * PAIR_STRIDE + 1 + (pair & 1) * HASH_SIZE,
+      );
+    }
+  }
+  return hash("sha256", pairViews[0] as Uint8Array, "buffer");
+}
+
+/**
+ * Writes SHA-256(input) to `target` at `offset`. The digest travels as a Latin-1 string, one character a byte:
+ * measured, that takes 0.35 us for a node where a Buffer for each digest takes 0.85 us.
+ */
+export function writeSha256(input: Uint8Array, target: Buffer, offset: number): void {
+  target.write(hash("sha256", input, "latin1"), offset, HASH_SIZE, "latin1");
+}
+
+// The scratch of foldPerfect holds the byte 0x01 before every pair of hashes, so that each node hash reads 65
+// bytes in place; the result of a pair lands at or before the pair itself. One a thread: folding never awaits.
+const PAIR_STRIDE = 1 + 2 * HASH_SIZE;
+const foldScratch = Buffer.alloc((FULL_WIDTH / 2) * PAIR_STRIDE);
+for (let pair = 0; pair < FULL_WIDTH / 2; pair++) foldScratch[pair * PAIR_STRIDE] = NODE_PREFIX;
+const pairViews = Array.from({ length: FULL_WIDTH / 2 }, (_, pair) =>
+  foldScratch.subarray(pair * PAIR_STRIDE, (pair + 1) * PAIR_STRIDE),
+);
+
+/** The hash that stands for a full tile in its parent tile: 255 node hashes. */
+export function foldTile(hashes: Uint8Array): Uint8Array {
+  if (hashes.length !== FULL_WIDTH * HASH_SIZE)
+    throw new Error("only a full tile folds to a hash of its parent");
+  return foldPerfect(hashes, 0, FULL_WIDTH);
+}
+
+/**
+ * Root of the tree of `size` entries from its right-edge partial tiles, `edge[level]` being the hashes of the
+ * partial tile of that level (ignored where the tree has none there). Each width splits into its binary powers
+ * of two, highest level first, which gives the peaks of the tree; they fold right to left (RFC 6962 section
+ * 2.1: the left subtree is the largest power of two smaller than the size). At most 255 node hashes a level.
+ */
+export function rootFromRightEdge(size: number, edge: readonly (Uint8Array | undefined)[]): Uint8Array {
+  if (size === 0) return EMPTY_ROOT.slice();
+  const peaks: Uint8Array[] = [];
+  for (let level = levelCount(size) - 1; level >= 0; level--) {
+    const width = partialTileWidth(size, level);
+    if (width === 0) continue;
+    const hashes = edge[level];
+    if (hashes === undefined || hashCount(hashes) !== width) {
+      throw new Error(`the right edge lacks its partial tile of level ${level}`);
+    }
+    let first = 0;
+    for (let power = FULL_WIDTH / 2; power >= 1; power >>= 1) {
+      if ((width & power) === 0) continue;
+      peaks.push(foldPerfect(hashes, first, power));
+      first += power;
+    }
+  }
+  return peaks.reduceRight((right, left) => nodeHash(left, right));
+}
+
+/** Whether two hashes (or any two byte strings) are the same. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+/** A hash as checkpoints print it: standard base64. */
+export function formatHash(value: Uint8Array): string {
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
+}

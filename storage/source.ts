@@ -1,0 +1,148 @@
+/**
+ * Where a log is read from. A backend implements ObjectSource; LogSource gives its objects the shapes that the
+ * formats prescribe. Nothing is authenticated here and nothing is ever written: the source is only read.
+ */
+
+import { cutBundle, maxBundleSize } from "../lib/tlog/bundle.ts";
+import { FormatError } from "../lib/tlog/errors.ts";
+import {
+  bundlePath,
+  CHECKPOINT_PATH,
+  type EntryBundleCoordinate,
+  FULL_WIDTH,
+  type LogFormat,
+  type TileCoordinate,
+  tilePath,
+} from "../lib/tlog/layout.ts";
+import { HASH_SIZE } from "../lib/tlog/merkle.ts";
+
+/** Told by a backend as soon as it knows how large an object is, before it holds the bytes. */
+export interface ByteReservation {
+  /** Resolves when the object may take `bytes` bytes of memory in all. Never takes back what it gave. */
+  atLeast(bytes: number): Promise<void>;
+}
+
+export interface ReadOptions {
+  /** An object that decodes to more than this is refused with FormatError before it is held in memory. */
+  readonly maxBytes: number;
+  /** Pass every cache on the way (`Cache-Control: no-cache`): the last answer did not authenticate. */
+  readonly fresh?: boolean;
+  readonly reservation?: ByteReservation;
+  readonly signal?: AbortSignal;
+}
+
+/** What a backend of sources implements. An instance belongs to one thread. */
+export interface ObjectSource {
+  /** What the operator calls it: a URL or a directory. */
+  readonly location: string;
+  /** The name of an object in messages: a URL or a file's path. */
+  locate(path: string): string;
+  /**
+   * The bytes of the object at `path` below the log's root, undefined if there is none (404). The bytes belong
+   * to the caller, who may write into them.
+   * @throws SourceError if it could not be read; FormatError if its encoding is not what it says or it is
+   * larger than `maxBytes`.
+   */
+  read(path: string, options: ReadOptions): Promise<Uint8Array | undefined>;
+  close(): Promise<void>;
+}
+
+/** A read that failed for a reason other than the bytes themselves. */
+export class SourceError extends Error {
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+  /** What the server asked for by Retry-After, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+  /** What the operator can do about it, where there is something. */
+  readonly advice: string | undefined;
+
+  constructor(
+    problem: string,
+    details: { retryable: boolean; retryAfterMs?: number | undefined; advice?: string | undefined },
+    options?: ErrorOptions,
+  ) {
+    super(problem, options);
+    this.name = "SourceError";
+    this.retryable = details.retryable;
+    this.retryAfterMs = details.retryAfterMs;
+    this.advice = details.advice;
+  }
+}
+
+/** Largest checkpoint that is read: room for far more than the 16 signatures that clients must accept. */
+const MAX_CHECKPOINT_BYTES = 1 << 20;
+
+/** Largest Static CT data tile that is read: 256 entries of 256 KiB. The format's own bound is 8 GiB. */
+const MAX_DATA_TILE_BYTES = 1 << 26;
+
+/** What may vary from one read to the next. */
+export type ReadHints = Omit<ReadOptions, "maxBytes">;
+
+/** A log as its readers see it. */
+export class LogSource {
+  readonly format: LogFormat;
+  readonly #objects: ObjectSource;
+
+  constructor(objects: ObjectSource, format: LogFormat) {
+    this.#objects = objects;
+    this.format = format;
+  }
+
+  get location(): string {
+    return this.#objects.location;
+  }
+
+  locate(path: string): string {
+    return this.#objects.locate(path);
+  }
+
+  /** The signed checkpoint as it stands, past every cache. Undefined if there is none. */
+  checkpoint(hints: ReadHints = {}): Promise<Uint8Array | undefined> {
+    return this.#objects.read(CHECKPOINT_PATH, { ...hints, fresh: true, maxBytes: MAX_CHECKPOINT_BYTES });
+  }
+
+  /**
+   * The hashes of a tile, exactly `width` of them. Undefined if the source has it neither so wide nor full.
+   * @throws FormatError if it has another size than its width asks for.
+   */
+  async tile(tile: TileCoordinate, hints: ReadHints = {}): Promise<Uint8Array | undefined> {
+    const full = { ...tile, width: FULL_WIDTH };
+    const exact = await this.#readTile(tile, hints);
+    if (exact !== undefined || tile.width === FULL_WIDTH) return exact;
+    return (await this.#readTile(full, hints))?.subarray(0, tile.width * HASH_SIZE);
+  }
+
+  /**
+   * The bytes of an entry bundle of the log's format. Where a partial bundle is gone, the full one cut to its
+   * first `width` entries (https://c2sp.org/tlog-tiles#partial-tiles). Undefined if there is neither. That the
+   * bundle holds `width` entries is for the caller to find when it hashes them.
+   */
+  async entryBundle(bundle: EntryBundleCoordinate, hints: ReadHints = {}): Promise<Uint8Array | undefined> {
+    const exact = await this.#readBundle(bundle, hints);
+    if (exact !== undefined || bundle.width === FULL_WIDTH) return exact;
+    const full = await this.#readBundle({ ...bundle, width: FULL_WIDTH }, hints);
+    return full === undefined ? undefined : cutBundle(this.format, full, bundle.width);
+  }
+
+  close(): Promise<void> {
+    return this.#objects.close();
+  }
+
+  async #readTile(tile: TileCoordinate, hints: ReadHints): Promise<Uint8Array | undefined> {
+    const size = tile.width * HASH_SIZE;
+    const hashes = await this.#objects.read(tilePath(tile), { ...hints, maxBytes: size });
+    if (hashes !== undefined && hashes.length !== size) {
+      throw new FormatError(
+        "is not as long as a tile of its width",
+        `${size} bytes`,
+        `${hashes.length} bytes`,
+      );
+    }
+    return hashes;
+  }
+
+  #readBundle(bundle: EntryBundleCoordinate, hints: ReadHints): Promise<Uint8Array | undefined> {
+    const maxBytes = Math.min(maxBundleSize(this.format, bundle.width), MAX_DATA_TILE_BYTES);
+    return this.#objects.read(bundlePath(this.format, bundle), { ...hints, maxBytes });
+  }
+}

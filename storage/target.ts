@@ -1,0 +1,101 @@
+/**
+ * Where a log is moved to. A backend hides its own habits (temporary files and fsync, conditional uploads,
+ * coordination rows) behind these interfaces; what a marker or a record says is the engine's business, a
+ * backend keeps them as text.
+ */
+
+/** What stands in a place that a migration is asked to write. */
+export type TargetContents =
+  /** Nothing, or not even a directory. */
+  | { readonly kind: "empty" }
+  /** An unfinished migration of ours: the JSON of its marker. */
+  | { readonly kind: "claimed"; readonly marker: string }
+  /** A log that we handed over: the JSON of the record beside its tree state. */
+  | { readonly kind: "handed-over"; readonly record: string }
+  /** Tiles or bundles without a state or a checkpoint: half a copy by another tool. */
+  | { readonly kind: "unclaimed-tiles"; readonly example: string }
+  /** Somebody's log, or something that could be one: what was found there. */
+  | { readonly kind: "occupied"; readonly found: string };
+
+/** An object in a listing, its path below the log's root. */
+export interface StoredObject {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** What a copy will still have to store. */
+export interface RoomNeeded {
+  readonly bytes: number;
+  readonly objects: number;
+}
+
+/** What the log software needs to go on: FORMATS.md section 5. */
+export interface TreeState {
+  readonly size: number;
+  readonly rootHash: Uint8Array;
+  /** Where the clean-up of obsolete partial tiles may start: the smallest size aimed at, rounded down to 256. */
+  readonly collectFrom: number;
+}
+
+/** A place that a log is moved to. Used by the main thread; each worker has a TargetWriter of its own. */
+export interface MigrationTarget {
+  /** What the operator calls it. */
+  readonly location: string;
+  /** The name of an object in messages. */
+  locate(path: string): string;
+
+  /** Looks, without changing anything. */
+  inspect(): Promise<TargetContents>;
+  /**
+   * Tells a second copy into this target that the first is at work. Safety does not depend on it.
+   * @throws TargetRefused if another copy holds it.
+   */
+  lock(): Promise<{ release(): Promise<void> }>;
+  /**
+   * Writes the marker where log software looks first, only if nothing is there.
+   * @throws TargetRefused if something is.
+   */
+  claim(marker: string): Promise<void>;
+  /** Replaces our marker by one that says more; durable when it resolves. */
+  replaceMarker(marker: string): Promise<void>;
+  /** @throws OperationFailure if the place can be seen to have too little room. */
+  requireRoom(needed: RoomNeeded): Promise<void>;
+  /** What an operator should know about the place before the log software takes it over, a line each. */
+  warnings(): Promise<string[]>;
+
+  /** A writer for the thread that calls it. */
+  openWriter(): TargetWriter;
+  /** Every object below `directory` ("tile", "tile/0"), in no order. */
+  list(directory: string): AsyncIterable<StoredObject>;
+  /** Removes an object, durable when it resolves. Only ever called for seals that nobody may trust. */
+  remove(path: string): Promise<void>;
+
+  /**
+   * Writes the private tree state, if there is none or an equal one, then the record, then lifts the guard;
+   * each durable before the next. May be called again after a crash at any point.
+   * @throws TargetRefused if another tree state is there, or the guard is not our marker any more.
+   */
+  handOver(state: TreeState, record: string): Promise<void>;
+  /** Stores the source's checkpoint if there is none: true if it did. Durable when it resolves. */
+  publishCheckpoint(checkpoint: Uint8Array): Promise<boolean>;
+}
+
+/** Reads and writes objects of a target from one thread. */
+export interface TargetWriter {
+  /** An object that is in place, undefined if there is none. The bytes belong to the caller. */
+  read(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
+  /** Starts a batch: objects that become durable together. Batches of one writer may overlap. */
+  batch(): TargetBatch;
+}
+
+/** Objects that become durable together. A reader sees each of them whole or not at all. */
+export interface TargetBatch {
+  /** Adds an object, or replaces one that is in place. The bytes must stay as they are until `commit`. */
+  put(path: string, bytes: Uint8Array): void | Promise<void>;
+  /** Adds an object that was found in place with the right bytes: after a crash it may be in a cache alone. */
+  keep(path: string): void;
+  /** Resolves when every object of the batch, and all that is needed to find it, is durable. */
+  commit(): Promise<void>;
+  /** Drops what was not committed and leaves no trace of it. */
+  abandon(): Promise<void>;
+}
