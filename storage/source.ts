@@ -55,10 +55,20 @@ export class SourceError extends Error {
   readonly retryAfterMs: number | undefined;
   /** What the operator can do about it, where there is something. */
   readonly advice: string | undefined;
+  /**
+   * Whether no contact was made at all (no such host, connection refused, no TLS). Even where such a failure is
+   * retryable, on the first contact it means a wrong address rather than bad luck.
+   */
+  readonly unreachable: boolean;
 
   constructor(
     problem: string,
-    details: { retryable: boolean; retryAfterMs?: number | undefined; advice?: string | undefined },
+    details: {
+      retryable: boolean;
+      retryAfterMs?: number | undefined;
+      advice?: string | undefined;
+      unreachable?: boolean;
+    },
     options?: ErrorOptions,
   ) {
     super(problem, options);
@@ -66,6 +76,7 @@ export class SourceError extends Error {
     this.retryable = details.retryable;
     this.retryAfterMs = details.retryAfterMs;
     this.advice = details.advice;
+    this.unreachable = details.unreachable ?? false;
   }
 }
 

@@ -90,10 +90,10 @@ export interface TargetWriter {
 
 /** Objects that become durable together. A reader sees each of them whole or not at all. */
 export interface TargetBatch {
-  /** Adds an object, or replaces one that is in place. The bytes must stay as they are until `commit`. */
+  /** Adds an object, or replaces one that is in place. The bytes are the caller's again once it resolves. */
   put(path: string, bytes: Uint8Array): void | Promise<void>;
   /** Adds an object that was found in place with the right bytes: after a crash it may be in a cache alone. */
-  keep(path: string): void;
+  keep(path: string, bytes: Uint8Array): Promise<void>;
   /** Resolves when every object of the batch, and all that is needed to find it, is durable. */
   commit(): Promise<void>;
   /** Drops what was not committed and leaves no trace of it. */

@@ -1,0 +1,105 @@
+/**
+ * What a migration counts while it works. Each thread writes counters of its own in shared memory, so that
+ * the main thread reads totals at any time without a message.
+ */
+
+/** The plain counters; the order is their place in memory. */
+const NAMES = [
+  /** Entries that are in the target and authenticated: copied, or found there. */
+  "entries",
+  /** Entries of these that an earlier run had copied. */
+  "resumedEntries",
+  /** Bytes written into the target. */
+  "bytesStored",
+  /** Bytes of response bodies, as they came over the wire. */
+  "bytesReceived",
+  "requests",
+  "retries",
+  "inFlight",
+  /** Objects found in the target with other bytes than the log's, and replaced. */
+  "replacedObjects",
+] as const;
+
+export type CounterName = (typeof NAMES)[number];
+
+/** Upper bounds of the latency histogram's buckets, in seconds; one more bucket holds what is slower. */
+export const LATENCY_BUCKETS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+] as const;
+
+const MAX_STATUS = 600;
+const STATUS_AT = NAMES.length;
+const LATENCY_AT = STATUS_AT + MAX_STATUS;
+const LATENCY_SUM_AT = LATENCY_AT + LATENCY_BUCKETS.length + 1;
+const WORDS = LATENCY_SUM_AT + 1;
+
+/** Counters of one thread; only that thread writes them. */
+export class Counters {
+  readonly #words: Float64Array<SharedArrayBuffer>;
+
+  constructor(shared = new SharedArrayBuffer(WORDS * Float64Array.BYTES_PER_ELEMENT)) {
+    this.#words = new Float64Array(shared);
+  }
+
+  /** The memory by which another thread reads, or writes, the same counters. */
+  share(): SharedArrayBuffer {
+    return this.#words.buffer;
+  }
+
+  add(name: CounterName, amount: number): void {
+    this.#increase(NAMES.indexOf(name), amount);
+  }
+
+  requestStarted(): void {
+    this.add("inFlight", 1);
+  }
+
+  /** @param status the HTTP status, 0 where there was no response. */
+  requestEnded(status: number, milliseconds: number, bytesReceived: number): void {
+    this.add("inFlight", -1);
+    this.add("requests", 1);
+    this.add("bytesReceived", bytesReceived);
+    this.#increase(STATUS_AT + (status < MAX_STATUS ? status : 0), 1);
+    const seconds = milliseconds / 1000;
+    const bucket = LATENCY_BUCKETS.findIndex((bound) => seconds <= bound);
+    this.#increase(LATENCY_AT + (bucket === -1 ? LATENCY_BUCKETS.length : bucket), 1);
+    this.#increase(LATENCY_SUM_AT, seconds);
+  }
+
+  get(name: CounterName): number {
+    return this.#word(NAMES.indexOf(name));
+  }
+
+  /** Requests ended, by HTTP status; 0 stands for no response. Statuses that never came are left out. */
+  requestsByStatus(): Map<number, number> {
+    const counts = new Map<number, number>();
+    for (let status = 0; status < MAX_STATUS; status++) {
+      const count = this.#word(STATUS_AT + status);
+      if (count > 0) counts.set(status, count);
+    }
+    return counts;
+  }
+
+  /** Requests by latency: one count a bucket of LATENCY_BUCKETS (not cumulated) and one for the slower ones. */
+  latencies(): { counts: number[]; sumSeconds: number } {
+    const counts = Array.from(this.#words.subarray(LATENCY_AT, LATENCY_SUM_AT));
+    return { counts, sumSeconds: this.#word(LATENCY_SUM_AT) };
+  }
+
+  /** Adds up the counters of several threads. */
+  static total(all: readonly Counters[]): Counters {
+    const total = new Counters();
+    for (const counters of all) {
+      for (let word = 0; word < WORDS; word++) total.#increase(word, counters.#word(word));
+    }
+    return total;
+  }
+
+  #word(word: number): number {
+    return this.#words[word] as number;
+  }
+
+  #increase(word: number, amount: number): void {
+    this.#words[word] = this.#word(word) + amount;
+  }
+}

@@ -1,0 +1,44 @@
+/** What the main thread and its workers tell each other. Entry bytes are never among it. */
+
+import {
+  type FailureFacts,
+  LogFailure,
+  OperationFailure,
+  TargetRefused,
+  UsageFailure,
+  VerificationFailure,
+} from "../tlog/errors.ts";
+
+/** From the main thread: a unit to work on; or that nothing more is wanted, finished or not. */
+export type ToWorker<Unit> =
+  | { readonly kind: "unit"; readonly id: number; readonly unit: Unit }
+  | { readonly kind: "stop" };
+
+/** From a worker: how a unit ended. */
+export type FromWorker<Result> =
+  | { readonly kind: "done"; readonly id: number; readonly result: Result }
+  | { readonly kind: "failed"; readonly id: number; readonly failure: WireFailure };
+
+/** A failure in a form that crosses threads. */
+export type WireFailure =
+  | { readonly class: keyof typeof CLASSES; readonly facts: FailureFacts }
+  | { readonly class: "Error"; readonly message: string; readonly stack: string | undefined };
+
+const CLASSES = { UsageFailure, OperationFailure, VerificationFailure, TargetRefused };
+
+export function toWire(error: unknown): WireFailure {
+  if (error instanceof LogFailure) {
+    for (const [name, type] of Object.entries(CLASSES)) {
+      if (error instanceof type) return { class: name as keyof typeof CLASSES, facts: error.facts };
+    }
+  }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { class: "Error", message, stack };
+}
+
+export function fromWire(failure: WireFailure): Error {
+  if (failure.class !== "Error") return new CLASSES[failure.class](failure.facts);
+  const error = new Error(failure.message);
+  if (failure.stack !== undefined) error.stack = failure.stack;
+  return error;
+}

@@ -1,0 +1,166 @@
+/**
+ * A migration, from the top down: the order in which a log is moved. The engine knows no backend; a source
+ * and a target are opened by their locations, in this thread and in each worker.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { OperationFailure, VerificationFailure } from "../tlog/errors.ts";
+import { FULL_WIDTH, fullTileCount } from "../tlog/layout.ts";
+import { equalBytes, formatHash } from "../tlog/merkle.ts";
+import { type Claim, claimTarget, requireNoRegress } from "./claim.ts";
+import { copyBundles } from "./copy-bundles.ts";
+import { formatMarker, formatRecord, type Marker } from "./marker.ts";
+import type { MigrationOptions } from "./options.ts";
+import { type MigrationOutcome, type MigrationReport, reportOf } from "./report.ts";
+import { estimateRoom } from "./room.ts";
+import { openRun, type Run } from "./run.ts";
+import { checkTarget } from "./target-check.ts";
+import { AuthenticTree } from "./tree.ts";
+import { readTrustedCheckpoint, type TrustedCheckpoint } from "./trusted-checkpoint.ts";
+import { writeUpperTiles } from "./upper-tiles.ts";
+
+/** How long a source that was seen to grow must stand still before the hand-over. */
+const DEFAULT_SETTLE_MS = 5_000;
+
+/** Rounds in which a source may grow before the migration asks for its writer to be frozen. */
+const MAX_ROUNDS = 4;
+
+/**
+ * Moves a log. Resolves when the target is handed over, or is as far as the options say.
+ * @throws LogFailure of the kind that the command's exit code follows from, or the signal's reason.
+ */
+export async function migrate(options: MigrationOptions): Promise<MigrationReport> {
+  const run = openRun(options);
+  try {
+    const checkpoint = await readTrustedCheckpoint({ ...run.context, firstContact: true }, options.policy);
+    const claim = await claimTarget(run.target, {
+      ...options,
+      checkpoint,
+      source: run.context.source.location,
+      adopt: options.adopt ?? false,
+    });
+    if (claim.kind === "handed-over") return await finish(run, checkpoint, "already-handed-over");
+    try {
+      return await fillAndHandOver(run, claim);
+    } finally {
+      await claim.release();
+    }
+  } finally {
+    await run.context.source.close();
+  }
+}
+
+/** Rounds of copying until the target has all that the source has; then the hand-over. */
+async function fillAndHandOver(run: Run, claim: Claim): Promise<MigrationReport> {
+  const { options } = run;
+  let { aim, marker } = claim;
+  await requireRoom(run, aim);
+  for (let round = 1; ; round++) {
+    await copyTree(run, aim, round > 1 || claim.resume);
+    const now = await readSourceAgain(run, aim, round);
+    if (now.size === aim.size || options.snapshot === true) break;
+    if (round === MAX_ROUNDS) throw stillGrowing(run, aim, now);
+    marker = await aimHigher(run, marker, now);
+    aim = now;
+  }
+  if (options.handOver === false) return await finish(run, aim, "ready-for-hand-over");
+  await handOver(run, aim, marker);
+  return await finish(run, aim, "handed-over");
+}
+
+/** Brings the target to the tree of one checkpoint, and holds it against that tree. */
+async function copyTree(run: Run, aim: TrustedCheckpoint, resume: boolean): Promise<void> {
+  const { progress, context, target, options } = run;
+  progress.phase = "authenticating the tree";
+  progress.startRound(aim.size);
+  const tree = await AuthenticTree.authenticate(context, aim);
+  progress.phase = "copying";
+  await copyBundles(run, tree, resume);
+  progress.phase = "writing the upper tiles";
+  await writeUpperTiles(tree, run.writer());
+  progress.phase = "checking the target";
+  await checkTarget(target, run.writer(), options.format, aim, context.signal);
+}
+
+/**
+ * The source's checkpoint after a round. It must be of the same log, grown or not; one that was seen to grow
+ * is given time to show that it stands still.
+ */
+async function readSourceAgain(run: Run, aim: TrustedCheckpoint, round: number): Promise<TrustedCheckpoint> {
+  const { options, context } = run;
+  if (round > 1) {
+    await sleep(options.settleMs ?? DEFAULT_SETTLE_MS, undefined, { signal: context.signal });
+  }
+  const now = await readTrustedCheckpoint(context, options.policy);
+  requireNoRegress(now, aim, context.source.location);
+  if (now.size > aim.size) await requireGrownFrom(run, aim, now);
+  return now;
+}
+
+/** A grown log must still begin with the tree that was copied: its root is derived from the new tree's tiles. */
+async function requireGrownFrom(run: Run, old: TrustedCheckpoint, now: TrustedCheckpoint): Promise<void> {
+  const tree = await AuthenticTree.authenticate(run.context, now);
+  const derived = await tree.rootOfPrefix(old.size);
+  if (equalBytes(derived, old.rootHash)) return;
+  throw new VerificationFailure({
+    object: `${run.context.source.location}: the checkpoint`,
+    problem: `the log forked: its tree of size ${now.size} does not begin with the one of size ${old.size}`,
+    expected: formatHash(old.rootHash),
+    found: formatHash(derived),
+    advice: "Do not go on before the log's operator has explained it; the target was left as it is",
+  });
+}
+
+/** Pins the new aim in the marker, so that a resume finishes this one. */
+async function aimHigher(run: Run, marker: Marker, aim: TrustedCheckpoint): Promise<Marker> {
+  run.options.notice?.(`The source has grown to ${aim.size} entries: copying the new ones`);
+  const higher = { ...marker, checkpoint: Buffer.from(aim.note).toString("utf8") };
+  await run.target.replaceMarker(formatMarker(higher));
+  return higher;
+}
+
+function stillGrowing(run: Run, aim: TrustedCheckpoint, now: TrustedCheckpoint): OperationFailure {
+  return new OperationFailure({
+    object: run.context.source.location,
+    problem: "the source still grows, so the log cannot be handed over yet",
+    expected: `size ${aim.size}, which is copied and checked`,
+    found: `size ${now.size}`,
+    advice:
+      "Freeze its writer and run the same command again, or pass --snapshot to hand over the size that was reached",
+  });
+}
+
+/** Refuses a target that is seen to be too small, before the copy fills it. */
+async function requireRoom(run: Run, aim: TrustedCheckpoint): Promise<void> {
+  let sealed = 0;
+  for await (const _ of run.target.list("tile/1")) sealed++;
+  const present = Math.min(sealed * FULL_WIDTH, fullTileCount(aim.size, 0));
+  await run.target.requireRoom(await estimateRoom(run.context, aim.size, present));
+}
+
+/** The last act: from here on the place belongs to the log software. */
+async function handOver(run: Run, aim: TrustedCheckpoint, marker: Marker): Promise<void> {
+  const { options, progress, target } = run;
+  progress.phase = "handing over";
+  const collectFrom = Math.floor(marker.smallestSize / FULL_WIDTH) * FULL_WIDTH;
+  const record = formatRecord({
+    origin: aim.origin,
+    source: run.context.source.location,
+    format: options.format,
+    size: aim.size,
+    rootHash: formatHash(aim.rootHash),
+    finishedAt: new Date().toISOString(),
+    tool: options.tool,
+  });
+  await target.handOver({ size: aim.size, rootHash: aim.rootHash, collectFrom }, record);
+}
+
+async function finish(run: Run, aim: TrustedCheckpoint, outcome: MigrationOutcome): Promise<MigrationReport> {
+  const { options, progress, target } = run;
+  if (options.saveCheckpoint === true && outcome !== "ready-for-hand-over") {
+    const stored = await target.publishCheckpoint(aim.note);
+    if (!stored) options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`);
+  }
+  progress.phase = "done";
+  return reportOf(run, aim, outcome, await target.warnings());
+}

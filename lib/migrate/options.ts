@@ -1,0 +1,52 @@
+/** What a migration is asked to do. */
+
+import type { SourceAccess } from "../../storage/open.ts";
+import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
+import type { LogFormat } from "../tlog/layout.ts";
+import type { TileOrigin } from "./bundle-copier.ts";
+import type { Progress } from "./progress.ts";
+import type { RetryPolicy } from "./read-context.ts";
+
+/** What every work on a log needs to know: where it is, what makes it trusted, how hard to work. */
+export interface LogWorkOptions {
+  readonly format: LogFormat;
+  /** What makes a checkpoint trusted. */
+  readonly policy: CheckpointPolicy;
+  readonly access: SourceAccess;
+  /** Threads; default: the cores, at most 8. */
+  readonly workers?: number | undefined;
+  /** Bundles in flight over all workers; default 16 a worker. */
+  readonly concurrency?: number | undefined;
+  /** Bytes in flight over all workers; default 128 MB. */
+  readonly budgetBytes?: number | undefined;
+  /** Requests a second over all workers; default: no limit. */
+  readonly requestsPerSecond?: number | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  /** Where progress is told. */
+  readonly progress?: Progress | undefined;
+  /** Stops the work with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface MigrationOptions extends LogWorkOptions {
+  /** `https://…`, `http://…`, `file:///…` or a path. */
+  readonly source: string;
+  /** `file:///…` or a path. */
+  readonly target: string;
+  /** Name and version of the tool, for the marker and the record. */
+  readonly tool: string;
+  /** Where level-0 tiles come from; default "derive". */
+  readonly tiles?: TileOrigin | undefined;
+  /** Take over tiles that another tool left in the target; each is read and held against the tree. */
+  readonly adopt?: boolean | undefined;
+  /** Hand over the size that was reached even while the source goes on growing. */
+  readonly snapshot?: boolean | undefined;
+  /** False: stop before the hand-over. */
+  readonly handOver?: boolean | undefined;
+  /** Store the source's checkpoint too, after all else. */
+  readonly saveCheckpoint?: boolean | undefined;
+  /** How long a source that was seen to grow must stand still before the hand-over; default 5 s. */
+  readonly settleMs?: number | undefined;
+  /** Told what an operator should know while it happens, a sentence each. */
+  readonly notice?: ((line: string) => void) | undefined;
+}

@@ -1,0 +1,150 @@
+/**
+ * The worker threads. Each has its own connections, hasher and writer; units go out as fast as they come
+ * back, a few ahead, so that no thread waits for the main one.
+ */
+
+import { Worker } from "node:worker_threads";
+import { OperationFailure } from "../tlog/errors.ts";
+import { Counters } from "./counters.ts";
+import { type FromWorker, fromWire, type ToWorker } from "./messages.ts";
+import type { WorkerSpec } from "./worker.ts";
+
+/** How long workers get to drop what they hold before they are ended, in milliseconds. */
+const STOP_GRACE_MS = 5_000;
+
+interface Thread<Unit> {
+  readonly worker: Worker;
+  readonly assigned: Map<number, Unit>;
+}
+
+export class WorkerPool<Unit, Result> {
+  readonly #threads: Thread<Unit>[];
+  readonly #unitsAThread: number;
+  #lastId = 0;
+  #failure: Error | undefined;
+  #onDone: (unit: Unit, result: Result) => void = () => {};
+  #wake: () => void = () => {};
+
+  /**
+   * @param threads how many.
+   * @param unitsAThread units that a thread holds at once.
+   * @param spec what each is to do.
+   * @param counters where each thread's counters are added.
+   */
+  constructor(
+    threads: number,
+    unitsAThread: number,
+    spec: Omit<WorkerSpec, "counters">,
+    counters: Counters[],
+  ) {
+    this.#unitsAThread = unitsAThread;
+    this.#threads = Array.from({ length: threads }, () => this.#start(spec, counters));
+  }
+
+  /**
+   * Has every unit worked on; resolves when the last is done.
+   * @throws the first failure of a unit, at once; units under way are then left to `stop`.
+   */
+  async run(
+    units: AsyncIterable<Unit>,
+    onDone: (unit: Unit, result: Result) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#onDone = onDone;
+    const onAbort = () => this.#fail(signal.reason);
+    signal.addEventListener("abort", onAbort);
+    try {
+      if (signal.aborted) onAbort();
+      for await (const unit of units) {
+        this.#assign(await this.#idleThread(), unit);
+      }
+      await this.#until(() => this.#threads.every(({ assigned }) => assigned.size === 0));
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Ends the threads: what they hold unfinished is dropped, nothing of it stays in the target. */
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.#threads.map(async ({ worker }) => {
+        if (worker.threadId === -1) return;
+        const ended = new Promise((resolve) => worker.once("exit", resolve));
+        const force = setTimeout(() => void worker.terminate(), STOP_GRACE_MS);
+        worker.postMessage({ kind: "stop" } satisfies ToWorker<Unit>);
+        await ended;
+        clearTimeout(force);
+      }),
+    );
+  }
+
+  #start(spec: Omit<WorkerSpec, "counters">, all: Counters[]): Thread<Unit> {
+    const counters = new Counters();
+    all.push(counters);
+    // The published package has compiled files, a clone runs the sources.
+    const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
+    const worker = new Worker(new URL(file, import.meta.url), {
+      workerData: { ...spec, counters: counters.share() } satisfies WorkerSpec,
+    });
+    const thread: Thread<Unit> = { worker, assigned: new Map() };
+    worker.on("message", (message: FromWorker<Result>) => this.#receive(thread, message));
+    worker.on("error", (error: unknown) => this.#fail(threadFailure(error)));
+    worker.on("exit", () => {
+      if (thread.assigned.size > 0) this.#fail(threadFailure(new Error("it ended while it had work")));
+    });
+    return thread;
+  }
+
+  #receive(thread: Thread<Unit>, message: FromWorker<Result>): void {
+    const unit = thread.assigned.get(message.id);
+    if (unit === undefined) return;
+    thread.assigned.delete(message.id);
+    if (message.kind === "failed") {
+      this.#fail(fromWire(message.failure));
+      return;
+    }
+    this.#onDone(unit, message.result);
+    this.#wake();
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    this.#wake();
+  }
+
+  #assign(thread: Thread<Unit>, unit: Unit): void {
+    const id = ++this.#lastId;
+    thread.assigned.set(id, unit);
+    thread.worker.postMessage({ kind: "unit", id, unit } satisfies ToWorker<Unit>);
+  }
+
+  async #idleThread(): Promise<Thread<Unit>> {
+    const idlest = () => this.#threads.reduce((a, b) => (b.assigned.size < a.assigned.size ? b : a));
+    await this.#until(() => idlest().assigned.size < this.#unitsAThread);
+    return idlest();
+  }
+
+  /** Waits for a message that makes `condition` true. One caller at a time: `run` is a single loop. */
+  async #until(condition: () => boolean): Promise<void> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (condition()) return;
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    }
+  }
+}
+
+function threadFailure(cause: unknown): OperationFailure {
+  const error = cause instanceof Error ? cause : new Error(String(cause));
+  return new OperationFailure(
+    {
+      object: "a worker thread",
+      problem: `failed: ${error.message}`,
+      advice:
+        "Run the same command again, it goes on where it stopped; if it was memory, lower --concurrency",
+    },
+    { cause: error },
+  );
+}

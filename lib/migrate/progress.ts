@@ -1,0 +1,54 @@
+/** How far a migration or a verification is; read at any time by whoever shows it. */
+
+import { Counters } from "./counters.ts";
+
+/** What a run is doing. */
+export type Phase =
+  | "reading the checkpoint"
+  | "authenticating the tree"
+  | "copying"
+  | "writing the upper tiles"
+  | "checking the target"
+  | "verifying"
+  | "handing over"
+  | "done";
+
+/** A run at one moment. */
+export interface ProgressSnapshot {
+  readonly phase: Phase;
+  /** Size of the tree aimed at, 0 while it is not known. */
+  readonly size: number;
+  /** Entries of it that are done in this round, copied or found in place. */
+  readonly entriesDone: number;
+  readonly counters: Counters;
+}
+
+export class Progress {
+  phase: Phase = "reading the checkpoint";
+  /** Counters of the main thread. */
+  readonly own = new Counters();
+  /** Counters of every thread, this one's first. */
+  readonly threads: Counters[] = [this.own];
+  #size = 0;
+  #doneBefore = 0;
+
+  /** A round starts: what was done in the ones before does not count towards it. */
+  startRound(size: number): void {
+    this.#size = size;
+    this.#doneBefore = entriesIn(this.total());
+  }
+
+  total(): Counters {
+    return Counters.total(this.threads);
+  }
+
+  snapshot(): ProgressSnapshot {
+    const counters = this.total();
+    const entriesDone = Math.min(this.#size, entriesIn(counters) - this.#doneBefore);
+    return { phase: this.phase, size: this.#size, entriesDone, counters };
+  }
+}
+
+function entriesIn(counters: Counters): number {
+  return counters.get("entries") + counters.get("resumedEntries");
+}

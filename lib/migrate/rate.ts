@@ -1,0 +1,47 @@
+/**
+ * A limit on requests a second that all threads of a migration share: a generic cell rate algorithm whose one
+ * word of state, the time of the next free slot, lies in shared memory. The rate limiters on npm know one
+ * thread; a share of the rate for each would leave some idle while others wait.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Requests that may start at once after a pause: a tenth of a second's worth. */
+const BURST_SECONDS = 0.1;
+
+export class RequestRate {
+  readonly #nextSlot: BigInt64Array<SharedArrayBuffer>;
+  readonly #interval: bigint;
+  readonly #burst: bigint;
+
+  /**
+   * @param perSecond requests a second, above 0.
+   * @param shared what `share()` of the first instance gave.
+   */
+  constructor(perSecond: number, shared = new SharedArrayBuffer(8)) {
+    this.#nextSlot = new BigInt64Array(shared);
+    this.#interval = BigInt(Math.max(1, Math.round(1e9 / perSecond)));
+    this.#burst = BigInt(Math.round(BURST_SECONDS * 1e9));
+  }
+
+  /** The memory by which instances in other threads follow the same rate. */
+  share(): SharedArrayBuffer {
+    return this.#nextSlot.buffer;
+  }
+
+  /** Takes the next free slot and waits for it. */
+  async admit(signal?: AbortSignal): Promise<void> {
+    const wait = this.#takeSlot() - process.hrtime.bigint();
+    if (wait > 0n)
+      await sleep(Number(wait / 1_000_000n) + 1, undefined, signal === undefined ? {} : { signal });
+  }
+
+  #takeSlot(): bigint {
+    for (;;) {
+      const free = Atomics.load(this.#nextSlot, 0);
+      const earliest = process.hrtime.bigint() - this.#burst;
+      const slot = free > earliest ? free : earliest;
+      if (Atomics.compareExchange(this.#nextSlot, 0, free, slot + this.#interval) === free) return slot;
+    }
+  }
+}

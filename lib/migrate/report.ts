@@ -1,0 +1,97 @@
+/** What a finished run tells. */
+
+import type { LogFormat } from "../tlog/layout.ts";
+import { formatHash } from "../tlog/merkle.ts";
+import type { MigrationOptions } from "./options.ts";
+import type { Run } from "./run.ts";
+import type { TrustedCheckpoint } from "./trusted-checkpoint.ts";
+
+/** The result of a migration: what `copy --json` prints. */
+export interface MigrationReport {
+  readonly origin: string;
+  readonly source: string;
+  readonly target: string;
+  readonly format: LogFormat;
+  /** Entries of the log as it now stands in the target. */
+  readonly size: number;
+  /** Base64, as in a checkpoint. */
+  readonly rootHash: string;
+  /** Entries that this run copied. */
+  readonly entries: number;
+  /** Entries that were in place, from earlier runs. */
+  readonly resumedEntries: number;
+  /** Bytes of bundles and level-0 tiles that this run stored. */
+  readonly bytes: number;
+  readonly seconds: number;
+  /** Entries copied a second, from start to end. */
+  readonly entriesPerSecond: number;
+  readonly requests: number;
+  readonly retries: number;
+  /** Objects found in the target with other bytes, and replaced. */
+  readonly replacedObjects: number;
+  readonly outcome: MigrationOutcome;
+  /** What this run took on trust, a sentence each. */
+  readonly notChecked: readonly string[];
+  /** What the operator should look at, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
+export type MigrationOutcome =
+  /** The tree state is written and the guard lifted. */
+  | "handed-over"
+  /** An earlier run had done all of it. */
+  | "already-handed-over"
+  /** All is in place but for the hand-over, as asked. */
+  | "ready-for-hand-over";
+
+/** The report of a run that has ended well. */
+export function reportOf(
+  { options, context, target, progress, startedAt }: Run,
+  aim: TrustedCheckpoint,
+  outcome: MigrationOutcome,
+  warnings: readonly string[],
+): MigrationReport {
+  const counters = progress.total();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const entries = counters.get("entries");
+  return {
+    outcome,
+    origin: aim.origin,
+    source: context.source.location,
+    target: target.location,
+    format: options.format,
+    size: aim.size,
+    rootHash: formatHash(aim.rootHash),
+    entries,
+    resumedEntries: counters.get("resumedEntries"),
+    bytes: counters.get("bytesStored"),
+    seconds,
+    entriesPerSecond: Math.round(entries / seconds),
+    requests: counters.get("requests"),
+    retries: counters.get("retries"),
+    replacedObjects: counters.get("replacedObjects"),
+    notChecked: outcome === "already-handed-over" ? ["Nothing was read again"] : notChecked(options),
+    warnings,
+  };
+}
+
+function notChecked({ tiles, format, policy }: MigrationOptions): string[] {
+  const unchecked: string[] = [];
+  if (!("verifiers" in policy)) {
+    unchecked.push(
+      "The checkpoint's signature: whoever serves the source chose the root that all was held against",
+    );
+  }
+  if (tiles !== "fetch") {
+    unchecked.push(
+      "The source's own level-0 tiles, which were derived from the entries (--tiles fetch reads them)",
+    );
+  }
+  if (format === "static-ct") {
+    unchecked.push(
+      "What a Static CT leaf hash does not cover: precertificates as submitted, and the fingerprints of chains",
+      "The issuers, which were not copied",
+    );
+  }
+  return unchecked;
+}

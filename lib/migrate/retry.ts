@@ -1,0 +1,116 @@
+/**
+ * Reading what can be authenticated, until it is or until the source had every fair chance. Network faults and
+ * busy servers are waited out; bytes that do not authenticate are asked for again past every cache.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import pRetry from "p-retry";
+import { type ReadHints, SourceError } from "../../storage/source.ts";
+import { FormatError, OperationFailure, VerificationFailure } from "../tlog/errors.ts";
+import type { ReadContext, RetryPolicy } from "./read-context.ts";
+
+/**
+ * Reads an object and authenticates it.
+ * @param path the object's path, for messages.
+ * @param read one read of it, undefined where the source has none.
+ * @param authenticate throws FormatError unless the bytes are right.
+ * @throws VerificationFailure if no answer authenticated; OperationFailure if the source could not be read.
+ */
+export async function readAuthentic<T>(
+  context: ReadContext,
+  path: string,
+  read: (hints: ReadHints) => Promise<Uint8Array | undefined>,
+  authenticate: (bytes: Uint8Array) => T,
+): Promise<T> {
+  const { counters, retry, signal } = context;
+  const attempt = async (fresh: boolean): Promise<T> => {
+    const bytes = await read({ fresh, signal });
+    if (bytes === undefined) throw new FormatError("is missing");
+    return authenticate(bytes);
+  };
+  try {
+    return await attempt(false);
+  } catch (first) {
+    signal.throwIfAborted();
+    if (!canRetry(first) || (context.firstContact === true && isWrongAddress(first)))
+      throw failureOf(context, path, first);
+    return await retried(context, path, attempt, first, { counters, retry });
+  }
+}
+
+async function retried<T>(
+  context: ReadContext,
+  path: string,
+  attempt: (fresh: boolean) => Promise<T>,
+  first: unknown,
+  { counters, retry }: Pick<ReadContext, "counters" | "retry">,
+): Promise<T> {
+  const { signal } = context;
+  let last = first;
+  let contentFailures = 0;
+  try {
+    return await pRetry(
+      async (number) => {
+        // p-retry's first attempt stands for the one that has failed already, so that its waits follow it.
+        if (number === 1) throw first;
+        counters.add("retries", 1);
+        return await attempt(last instanceof FormatError);
+      },
+      {
+        retries: retry.attempts,
+        minTimeout: retry.minDelayMs,
+        maxTimeout: retry.maxDelayMs,
+        randomize: true,
+        signal,
+        shouldRetry: ({ error }) => canRetry(error) && contentFailures <= retry.contentAttempts,
+        shouldConsumeRetry: ({ error }) => !(error instanceof FormatError),
+        async onFailedAttempt({ error }) {
+          last = error;
+          if (error instanceof FormatError) contentFailures++;
+          await sleep(extraWait(error, contentFailures, retry), undefined, { signal });
+        },
+      },
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    throw failureOf(context, path, error);
+  }
+}
+
+function isWrongAddress(error: unknown): boolean {
+  return error instanceof FormatError || (error instanceof SourceError && error.unreachable);
+}
+
+/**
+ * What is waited beyond p-retry's own backoff: what a Retry-After asks for; and, for bytes that do not
+ * authenticate, which p-retry is told not to count, a little more each time.
+ */
+function extraWait(error: Error, contentFailures: number, retry: RetryPolicy): number {
+  if (error instanceof FormatError) {
+    return contentFailures > retry.contentAttempts ? 0 : (contentFailures * retry.minDelayMs) / 2;
+  }
+  const asked = error instanceof SourceError ? error.retryAfterMs : undefined;
+  return Math.min(asked ?? 0, retry.maxRetryAfterMs);
+}
+
+function canRetry(error: unknown): boolean {
+  return error instanceof FormatError || (error instanceof SourceError && error.retryable);
+}
+
+/** The failure that a person reads, for what came of reading an object. */
+export function failureOf({ source }: Pick<ReadContext, "source">, path: string, error: unknown): unknown {
+  const object = source.locate(path);
+  if (error instanceof FormatError) {
+    const { message: problem, expected, found } = error;
+    const advice = `The source does not serve what its checkpoint commits to; nothing of this object was written`;
+    return new VerificationFailure(
+      { object: `${path} (${object})`, problem, expected, found, advice },
+      { cause: error },
+    );
+  }
+  if (error instanceof SourceError) {
+    const advice = error.advice ?? "Run the same command again, it goes on where it stopped";
+    return new OperationFailure({ object, problem: error.message, advice }, { cause: error });
+  }
+  return error;
+}

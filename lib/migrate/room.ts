@@ -1,0 +1,49 @@
+/** An estimate of what a copy will store, so that a target that is too small is refused before the copy. */
+
+import type { RoomNeeded } from "../../storage/target.ts";
+import { FormatError } from "../tlog/errors.ts";
+import { bundlePath, FULL_WIDTH, fullTileCount } from "../tlog/layout.ts";
+import { HASH_SIZE } from "../tlog/merkle.ts";
+import type { ReadContext } from "./read-context.ts";
+import { readAuthentic } from "./retry.ts";
+
+/** Bundles whose sizes are looked at, evenly spread over the log. */
+const SAMPLES = 5;
+
+/** What every bundle costs beside its own bytes: its level-0 tile. */
+const TILE_BYTES = FULL_WIDTH * HASH_SIZE;
+
+/**
+ * Bytes and objects that the bundles of a log, less the first `bundlesPresent`, will take with their tiles.
+ * Entries differ in size, so this is an estimate from a few; it is not authenticated, and nothing but this
+ * look at the free space depends on it.
+ */
+export async function estimateRoom(
+  context: ReadContext,
+  size: number,
+  bundlesPresent: number,
+): Promise<RoomNeeded> {
+  const bundles = fullTileCount(size, 0);
+  const left = Math.max(0, bundles - bundlesPresent);
+  if (left === 0) return { bytes: 0, objects: 0 };
+  const samples = Array.from({ length: Math.min(SAMPLES, bundles) }, (_, i) =>
+    Math.floor((i * (bundles - 1)) / Math.max(1, SAMPLES - 1)),
+  );
+  const sizes = await Promise.all(samples.map((index) => bundleBytes(context, index)));
+  const mean = sizes.reduce((sum, bytes) => sum + bytes, 0) / sizes.length;
+  return { bytes: Math.round(left * (mean + TILE_BYTES)), objects: 2 * left };
+}
+
+async function bundleBytes(context: ReadContext, index: number): Promise<number> {
+  const bundle = { index, width: FULL_WIDTH };
+  const path = bundlePath(context.source.format, bundle);
+  return await readAuthentic(
+    context,
+    path,
+    (hints) => context.source.entryBundle(bundle, hints),
+    (bytes) => {
+      if (bytes.length === 0) throw new FormatError("is empty");
+      return bytes.length;
+    },
+  );
+}

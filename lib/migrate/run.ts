@@ -1,0 +1,86 @@
+/** One run of a migration: its options with their defaults, and what it has opened. */
+
+import { availableParallelism } from "node:os";
+import { openTarget } from "../../storage/open.ts";
+import type { MigrationTarget, TargetWriter } from "../../storage/target.ts";
+import type { LogWorkOptions, MigrationOptions } from "./options.ts";
+import { Progress } from "./progress.ts";
+import { RequestRate } from "./rate.ts";
+import { DEFAULT_RETRY, openReadContext, type ReadContext, type ReadSpec } from "./read-context.ts";
+
+const MAX_DEFAULT_WORKERS = 8;
+const CONCURRENCY_A_WORKER = 16;
+const DEFAULT_BUDGET_BYTES = 128_000_000;
+
+/** Requests that the main thread has in flight: tiles above the bundles, a few ahead. */
+const MAIN_THREAD_CONCURRENCY = 8;
+
+/** How the threads share the work. */
+export interface Parallelism {
+  readonly workers: number;
+  /** Bundles in flight over all workers. */
+  readonly concurrency: number;
+  /** Bytes in flight over all workers. */
+  readonly budgetBytes: number;
+}
+
+/** A migration under way, in the main thread. */
+export interface Run {
+  readonly options: MigrationOptions;
+  readonly parallelism: Parallelism;
+  readonly readSpec: ReadSpec;
+  readonly progress: Progress;
+  /** How the main thread reads the source. */
+  readonly context: ReadContext;
+  readonly target: MigrationTarget;
+  /** The main thread's writer; the target must be claimed first. */
+  readonly writer: () => TargetWriter;
+  readonly startedAt: number;
+}
+
+export function openRun(options: MigrationOptions): Run {
+  const progress = options.progress ?? new Progress();
+  const target = openTarget(options.target);
+  const readSpec = readSpecOf(options.source, options);
+  const signal = options.signal ?? new AbortController().signal;
+  let writer: TargetWriter | undefined;
+  return {
+    options,
+    parallelism: parallelismOf(options),
+    readSpec,
+    progress,
+    context: openReadContext({ ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY }, progress.own, signal),
+    target,
+    writer: () => {
+      writer ??= target.openWriter();
+      return writer;
+    },
+    startedAt: performance.now(),
+  };
+}
+
+/** The threads' share of the work, with the defaults. */
+export function parallelismOf(options: LogWorkOptions): Parallelism {
+  const workers = options.workers ?? Math.min(availableParallelism(), MAX_DEFAULT_WORKERS);
+  return {
+    workers,
+    concurrency: options.concurrency ?? workers * CONCURRENCY_A_WORKER,
+    budgetBytes: options.budgetBytes ?? DEFAULT_BUDGET_BYTES,
+  };
+}
+
+/** How every thread is to read a source. */
+export function readSpecOf(source: string, options: LogWorkOptions): ReadSpec {
+  const { requestsPerSecond, access, format } = options;
+  return {
+    source,
+    access,
+    format,
+    concurrency: 1,
+    retry: options.retry ?? DEFAULT_RETRY,
+    rate:
+      requestsPerSecond === undefined
+        ? undefined
+        : { perSecond: requestsPerSecond, shared: new RequestRate(requestsPerSecond).share() },
+  };
+}

@@ -1,0 +1,66 @@
+/** Promise 3, before the hand-over: the target itself is looked at, whatever was believed on the way. */
+
+import { LogSource, type ObjectSource } from "../../storage/source.ts";
+import type { MigrationTarget, TargetWriter } from "../../storage/target.ts";
+import { VerificationFailure } from "../tlog/errors.ts";
+import { fullTileCount, type LogFormat, levelCount } from "../tlog/layout.ts";
+import { Counters } from "./counters.ts";
+import { DEFAULT_RETRY, type ReadContext } from "./read-context.ts";
+import { compareListing } from "./stored-log.ts";
+import { AuthenticTree, type TreeHead } from "./tree.ts";
+
+/** Largest object that is read back: a Static CT data tile. */
+const MAX_OBJECT_BYTES = 1 << 26;
+
+/**
+ * Holds the target against a tree: every object is there and of the right size, none stands beyond it, and its
+ * own tiles of level 1 and up give the root.
+ * @throws VerificationFailure for the first object that is not as it must be.
+ */
+export async function checkTarget(
+  target: MigrationTarget,
+  writer: TargetWriter,
+  format: LogFormat,
+  head: TreeHead,
+  signal: AbortSignal,
+): Promise<void> {
+  const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
+  for await (const { path, problem } of compareListing(target.list("tile"), format, head.size, read)) {
+    throw new VerificationFailure({
+      object: target.locate(path),
+      problem,
+      advice:
+        "Remove it if something other than this migration put it there, then run the same command again",
+    });
+  }
+  await recomputeRoot(target, writer, format, head, signal);
+}
+
+async function recomputeRoot(
+  target: MigrationTarget,
+  writer: TargetWriter,
+  format: LogFormat,
+  head: TreeHead,
+  signal: AbortSignal,
+): Promise<void> {
+  const context: ReadContext = {
+    source: new LogSource(storedObjects(target, writer), format),
+    counters: new Counters(),
+    retry: { ...DEFAULT_RETRY, attempts: 0, contentAttempts: 0 },
+    signal,
+  };
+  const tree = await AuthenticTree.authenticate(context, head);
+  for (let level = levelCount(head.size) - 1; level >= 1; level--) {
+    for (let index = 0; index < fullTileCount(head.size, level); index++) await tree.fullTile(level, index);
+  }
+}
+
+/** The target as something to read. */
+function storedObjects(target: MigrationTarget, writer: TargetWriter): ObjectSource {
+  return {
+    location: target.location,
+    locate: (path) => target.locate(path),
+    read: (path, { maxBytes }) => writer.read(path, maxBytes),
+    async close() {},
+  };
+}

@@ -1,0 +1,67 @@
+/** A worker thread: opens its own source and writer, and works on the units that it is sent. */
+
+import { parentPort, workerData } from "node:worker_threads";
+import { openTarget } from "../../storage/open.ts";
+import { ByteBudget } from "./budget.ts";
+import { BundleCopier, type TileOrigin } from "./bundle-copier.ts";
+import { BundleVerifier } from "./bundle-verifier.ts";
+import { Counters } from "./counters.ts";
+import { type FromWorker, type ToWorker, toWire } from "./messages.ts";
+import { openReadContext, type ReadContext, type ReadSpec } from "./read-context.ts";
+
+/** What a worker is to do with its units: copy them into a target, or verify them where they are. */
+export type WorkerTask =
+  | { readonly kind: "copy"; readonly target: string; readonly tiles: TileOrigin; readonly resume: boolean }
+  | { readonly kind: "verify" };
+
+/** Everything that a worker is told when it starts. */
+export interface WorkerSpec extends ReadSpec {
+  readonly task: WorkerTask;
+  /** Bytes in flight in this worker. */
+  readonly budgetBytes: number;
+  readonly counters: SharedArrayBuffer;
+}
+
+type Work = (unit: never) => Promise<unknown>;
+
+function workOf(spec: WorkerSpec, context: ReadContext): Work {
+  const { task, concurrency } = spec;
+  const budget = new ByteBudget(spec.budgetBytes);
+  if (task.kind === "verify") {
+    const verifier = new BundleVerifier({ context, budget, concurrency });
+    return (unit) => verifier.verify(unit);
+  }
+  const writer = openTarget(task.target).openWriter();
+  const copier = new BundleCopier({ ...task, context, writer, budget, concurrency });
+  return (unit) => copier.copy(unit);
+}
+
+if (parentPort !== null) {
+  const port = parentPort;
+  const spec: WorkerSpec = workerData;
+  const stop = new AbortController();
+  const context = openReadContext(spec, new Counters(spec.counters), stop.signal);
+  const work = workOf(spec, context);
+  const underWay = new Set<Promise<void>>();
+
+  const answer = async (id: number, unit: never): Promise<void> => {
+    let message: FromWorker<unknown>;
+    try {
+      message = { kind: "done", id, result: await work(unit) };
+    } catch (error) {
+      message = { kind: "failed", id, failure: toWire(error) };
+    }
+    port.postMessage(message);
+  };
+
+  port.on("message", (message: ToWorker<never>) => {
+    if (message.kind === "unit") {
+      const answering = answer(message.id, message.unit).finally(() => underWay.delete(answering));
+      underWay.add(answering);
+      return;
+    }
+    stop.abort(new Error("the migration stops"));
+    port.close();
+    void Promise.all(underWay).then(() => context.source.close());
+  });
+}

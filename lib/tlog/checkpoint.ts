@@ -1,0 +1,167 @@
+/**
+ * Checkpoints: signed notes that state how large a log is and what its root hash is.
+ * The rules are those of https://c2sp.org/tlog-checkpoint and, for Static CT, https://c2sp.org/static-ct-api.
+ */
+
+import { FormatError } from "./errors.ts";
+import { EMPTY_ROOT, equalBytes, formatHash, HASH_SIZE } from "./merkle.ts";
+import {
+  decodeBase64,
+  excerpt,
+  keyList,
+  parseNote,
+  SignatureError,
+  type SignedNote,
+  type VerifiedSignature,
+  type Verifier,
+  verifyNote,
+} from "./note.ts";
+
+export interface Checkpoint {
+  /** The name of the log: the first line. */
+  readonly origin: string;
+  /** Number of entries, at most 2^53−1. */
+  readonly size: number;
+  /** Root of the RFC 6962 Merkle tree over these entries, 32 bytes. */
+  readonly rootHash: Uint8Array;
+  /** Further lines without their newlines: what they mean is between the log and its users. */
+  readonly extensions: readonly string[];
+}
+
+/** A checkpoint that satisfied a policy. */
+export interface OpenedCheckpoint extends Checkpoint {
+  /** One for each verifier of the policy; empty where the policy asked for none. */
+  readonly signatures: readonly VerifiedSignature[];
+}
+
+/**
+ * What makes a checkpoint trusted: every verifier must have signed it, and one of them must be the log's own.
+ * `origin`, where given, must be the checkpoint's, character for character (see `staticCtOrigin`).
+ */
+export type CheckpointPolicy =
+  | { readonly verifiers: readonly Verifier[]; readonly origin?: string | undefined }
+  | { readonly insecureNoSignature: true; readonly origin?: string | undefined };
+
+/**
+ * Reads a signed checkpoint and holds it against a policy.
+ *
+ * @throws SignatureError if a key of the policy has not signed or its signature does not verify, or if none of
+ *   them is the log's own.
+ * @throws FormatError if the bytes are no checkpoint, or one of another origin.
+ */
+export function openCheckpoint(noteBytes: Uint8Array, policy: CheckpointPolicy): OpenedCheckpoint {
+  const note = parseNote(noteBytes);
+  // A policy that names verifiers never goes unverified, whatever else it says.
+  const verifiers = "verifiers" in policy ? policy.verifiers : undefined;
+  const signatures = verifiers === undefined ? [] : requireSignatures(note, verifiers);
+  const checkpoint = parseCheckpointText(note.text);
+  if (verifiers !== undefined) {
+    requireOwnKey(checkpoint.origin, verifiers);
+  }
+  if (policy.origin !== undefined && policy.origin !== checkpoint.origin) {
+    throw new FormatError(
+      "is the checkpoint of another log",
+      `origin ${excerpt(policy.origin)}`,
+      excerpt(checkpoint.origin),
+    );
+  }
+  return { ...checkpoint, signatures };
+}
+
+/**
+ * Parses the text of a checkpoint, which is what its signatures cover.
+ *
+ * @throws FormatError
+ */
+export function parseCheckpointText(text: string): Checkpoint {
+  if (!text.endsWith("\n")) throw new FormatError("has a checkpoint text that does not end in a newline");
+  const [origin, size, root, ...extensions] = text.slice(0, -1).split("\n");
+  if (origin === undefined || size === undefined || root === undefined) {
+    throw new FormatError("has fewer lines than a checkpoint (origin, size, root hash)");
+  }
+  if (origin === "" || extensions.includes("")) {
+    throw new FormatError("has an empty line in its checkpoint text");
+  }
+  const checkpoint = { origin, size: parseSize(size), rootHash: parseRootHash(root), extensions };
+  if (checkpoint.size === 0 && !equalBytes(checkpoint.rootHash, EMPTY_ROOT)) {
+    throw new FormatError("has a root hash that is not an empty tree's", formatHash(EMPTY_ROOT), root);
+  }
+  return checkpoint;
+}
+
+/** Writes the text of a checkpoint without extension lines: the inverse of `parseCheckpointText`. */
+export function formatCheckpointText(origin: string, size: number, rootHash: Uint8Array): string {
+  return `${origin}\n${size}\n${formatHash(rootHash)}\n`;
+}
+
+/**
+ * What an RFC 6962 log signs in place of the text: a TreeHeadSignature (RFC 6962 §3.5). Neither origin nor
+ * extension lines are in it.
+ *
+ * @param timestampMs time of signing, in milliseconds since the Unix epoch.
+ */
+export function treeHeadBytes({ size, rootHash }: Checkpoint, timestampMs: bigint): Uint8Array {
+  const [version1, treeHash] = [0, 1];
+  const head = Buffer.alloc(18 + HASH_SIZE);
+  head.writeUInt8(version1, 0);
+  head.writeUInt8(treeHash, 1);
+  head.writeBigUInt64BE(timestampMs, 2);
+  head.writeBigUInt64BE(BigInt(size), 10);
+  head.set(rootHash, 18);
+  return head;
+}
+
+/**
+ * The origin of a Static CT log: its submission prefix without scheme and trailing slashes, which is also the
+ * name of its key (c2sp.org/static-ct-api, Checkpoints). An origin comes back as it is.
+ */
+export function staticCtOrigin(submissionPrefix: string): string {
+  const schemeless = submissionPrefix.replace(/^https?:\/\//i, "");
+  return schemeless.replace(/\/+$/, "");
+}
+
+function requireSignatures(note: SignedNote, verifiers: readonly Verifier[]): VerifiedSignature[] {
+  const signatures = verifyNote(note, verifiers);
+  const missing = verifiers.filter((verifier) => signatures.every((by) => by.verifier !== verifier));
+  if (missing.length > 0) {
+    throw new SignatureError(
+      "is not signed by every key that was given",
+      keyList(missing),
+      keyList(note.signatures),
+    );
+  }
+  return signatures;
+}
+
+/**
+ * Any other log that a witness follows has its cosignature too, so a cosignature alone says nothing about which
+ * log this is: a key that carries the origin's name must be among the verifiers.
+ */
+function requireOwnKey(origin: string, verifiers: readonly Verifier[]): void {
+  if (!verifiers.some(({ name, type }) => name === origin && type !== "cosignature/v1")) {
+    throw new SignatureError(
+      "is signed by the keys that were given, but none of them is its log's own",
+      `a key with the name of the origin, ${excerpt(origin)}`,
+      keyList(verifiers),
+    );
+  }
+}
+
+function parseSize(line: string): number {
+  if (!/^(0|[1-9][0-9]*)$/.test(line)) {
+    throw new FormatError("has a tree size that is no decimal number", undefined, excerpt(line));
+  }
+  const size = Number(line);
+  if (!Number.isSafeInteger(size)) {
+    throw new FormatError("has a tree size beyond what this tool can count", "≤ 2^53−1", excerpt(line));
+  }
+  return size;
+}
+
+function parseRootHash(line: string): Uint8Array {
+  const rootHash = decodeBase64(line);
+  if (rootHash?.length !== HASH_SIZE) {
+    throw new FormatError("has a root hash that is not the base64 of 32 bytes", undefined, excerpt(line));
+  }
+  return rootHash;
+}

@@ -1,0 +1,284 @@
+/**
+ * Public keys of logs and witnesses, and the verification of the signatures they make: vkeys as of
+ * https://c2sp.org/signed-note (Verifier keys), and the bare keys that CT log lists hold.
+ */
+
+import { createPublicKey, hash, type KeyObject, verify } from "node:crypto";
+import { parseCheckpointText, staticCtOrigin, treeHeadBytes } from "./checkpoint.ts";
+import { FormatError } from "./errors.ts";
+import {
+  decodeBase64,
+  excerpt,
+  isKeyName,
+  type KeyIdentity,
+  keyLabel,
+  type SignatureType,
+  type Verdict,
+  type Verifier,
+} from "./note.ts";
+
+/** The byte that stands for a signature type in vkeys and in what key ids are made of. */
+export const TYPE_BYTE = {
+  Ed25519: 0x01,
+  ECDSA: 0x02,
+  "cosignature/v1": 0x04,
+  "RFC 6962 tree head": 0x05,
+} as const satisfies Record<SignatureType, number>;
+
+const ML_DSA_44_COSIGNATURE = 0x06;
+
+const ED25519_KEY_BYTES = 32;
+const ED25519_SIGNATURE_BYTES = 64;
+const TIMESTAMP_BYTES = 8;
+
+/** P-256, P-384 and P-521, by the names that Node gives them. */
+const CURVES: ReadonlySet<string | undefined> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
+
+/** RFC 6962 §2.1.4. */
+const MIN_RSA_BITS = 2048;
+
+/** SignatureAndHashAlgorithm of TLS 1.2 (RFC 5246 §7.4.1.4.1), in which a DigitallySigned names what made it. */
+const TLS_SHA256 = 4;
+const TLS_SIGNATURE = { rsa: 1, ec: 3 } as const;
+
+type SpkiKeyType = keyof typeof TLS_SIGNATURE;
+
+interface SpkiKey {
+  readonly keyType: SpkiKeyType;
+  readonly key: KeyObject;
+}
+
+/**
+ * Reads `<name>+<8 hex digits of key id>+<base64(type byte ‖ key)>`. The key is DER SPKI for the types 0x02 and
+ * 0x05, 32 bytes for 0x01 and 0x04.
+ *
+ * @throws FormatError if it is malformed, of a type that is not supported, or if the key id is not the one that
+ *   follows from name, type and key.
+ */
+export function parseVkey(vkey: string): Verifier {
+  const { name, keyId, typeByte, key } = splitVkey(vkey);
+  const verifier = newVerifier(name, typeByte, key);
+  if (keyId !== verifier.keyId) {
+    throw new FormatError(
+      "is a vkey whose key id does not belong to its name and key",
+      keyLabel(verifier),
+      keyLabel({ name, keyId }),
+    );
+  }
+  return verifier;
+}
+
+/**
+ * The verifier of a Static CT log, from what CT log lists say about it.
+ *
+ * @param publicKey base64 of the DER SubjectPublicKeyInfo.
+ * @param origin the log's origin, or its submission prefix.
+ * @throws FormatError
+ */
+export function staticCtVerifier(publicKey: string, origin: string): Verifier {
+  const name = staticCtOrigin(origin);
+  const spki = decodeBase64(publicKey);
+  if (spki === undefined) throw new FormatError("is no public key in base64", undefined, excerpt(publicKey));
+  if (!isKeyName(name)) {
+    throw new FormatError("is no origin of a Static CT log: it is empty, or has a space or a plus");
+  }
+  return treeHeadVerifier(name, spki);
+}
+
+/** The key id as the specification recommends it: the first four bytes of SHA-256(name ‖ "\n" ‖ type ‖ key). */
+export function keyIdOf(name: string, type: SignatureType, key: Uint8Array): number {
+  return firstUint32(sha256(Buffer.concat([Buffer.from(`${name}\n`), Buffer.of(TYPE_BYTE[type]), key])));
+}
+
+interface VkeyParts extends KeyIdentity {
+  readonly typeByte: number;
+  readonly key: Uint8Array;
+}
+
+function splitVkey(vkey: string): VkeyParts {
+  // Only the base64 may hold a plus of its own.
+  const [, name, keyId, encoded] = /^([^+]+)\+([0-9a-fA-F]{8})\+(.+)$/.exec(vkey) ?? [];
+  const body = encoded === undefined ? undefined : decodeBase64(encoded);
+  const typeByte = body?.[0];
+  const complete = name !== undefined && keyId !== undefined && body !== undefined && typeByte !== undefined;
+  if (!complete || !isKeyName(name)) {
+    throw new FormatError("is no vkey", "<name>+<8 hex digits>+<base64>", excerpt(vkey));
+  }
+  return { name, keyId: Number.parseInt(keyId, 16), typeByte, key: body.subarray(1) };
+}
+
+function newVerifier(name: string, typeByte: number, key: Uint8Array): Verifier {
+  switch (typeByte) {
+    case TYPE_BYTE.Ed25519:
+      return ed25519Verifier(name, key);
+    case TYPE_BYTE.ECDSA:
+      return ecdsaVerifier(name, key);
+    case TYPE_BYTE["cosignature/v1"]:
+      return cosignatureVerifier(name, key);
+    case TYPE_BYTE["RFC 6962 tree head"]:
+      return treeHeadVerifier(name, key);
+    case ML_DSA_44_COSIGNATURE:
+      throw new FormatError("is a vkey for ML-DSA-44 cosignatures (type 0x06), which are not supported yet");
+    default:
+      throw new FormatError(
+        "is a vkey of a type that is not supported",
+        "type 0x01, 0x02, 0x04 or 0x05",
+        `0x${typeByte.toString(16).padStart(2, "0")}`,
+      );
+  }
+}
+
+/** Type 0x01: Ed25519 over the text. */
+function ed25519Verifier(name: string, publicKey: Uint8Array): Verifier {
+  const key = ed25519Key(publicKey);
+  return {
+    name,
+    keyId: keyIdOf(name, "Ed25519", publicKey),
+    type: "Ed25519",
+    verify: (text, signature) => verdict(verify(null, Buffer.from(text), key, signature)),
+  };
+}
+
+/**
+ * Type 0x02: ECDSA over the SHA-256 of the text, whichever the curve. Its key id is the hash of the key alone, as
+ * Rekor made it.
+ */
+function ecdsaVerifier(name: string, spki: Uint8Array): Verifier {
+  const { keyType, key } = readSpki(spki);
+  if (keyType !== "ec") {
+    throw new FormatError("is a vkey of type 0x02 with a key of another kind", "an ECDSA key", keyType);
+  }
+  return {
+    name,
+    keyId: firstUint32(sha256(spki)),
+    type: "ECDSA",
+    verify: (text, signature) => verdict(verifySha256(key, Buffer.from(text), signature)),
+  };
+}
+
+/** Type 0x04: a witness's timestamped statement (https://c2sp.org/tlog-cosignature, Ed25519 signed message). */
+function cosignatureVerifier(name: string, publicKey: Uint8Array): Verifier {
+  const key = ed25519Key(publicKey);
+  return {
+    name,
+    keyId: keyIdOf(name, "cosignature/v1", publicKey),
+    type: "cosignature/v1",
+    verify: (text, signature) => {
+      if (signature.length !== TIMESTAMP_BYTES + ED25519_SIGNATURE_BYTES) {
+        return invalid("it has the wrong length");
+      }
+      const seconds = viewOf(signature).getBigUint64(0);
+      const message = Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`);
+      const valid = verify(null, message, key, signature.subarray(TIMESTAMP_BYTES));
+      return verdict(valid, seconds * 1000n);
+    },
+  };
+}
+
+/** Type 0x05: an RFC 6962 tree head, as https://c2sp.org/static-ct-api puts it into checkpoints. */
+function treeHeadVerifier(name: string, spki: Uint8Array): Verifier {
+  const spkiKey = readSpki(spki);
+  const logId = sha256(spki);
+  return {
+    name,
+    keyId: keyIdOf(name, "RFC 6962 tree head", logId),
+    type: "RFC 6962 tree head",
+    verify: (text, signature) => verifyTreeHead(name, spkiKey, text, signature),
+  };
+}
+
+/**
+ * The signature covers timestamp, size and root, and nothing else: what it does not cover could be written by
+ * anybody, so the origin must be the key's name, and there may be no extension lines.
+ */
+function verifyTreeHead(name: string, spkiKey: SpkiKey, text: string, signature: Uint8Array): Verdict {
+  const checkpoint = parseCheckpointText(text);
+  const { origin, extensions } = checkpoint;
+  if (origin !== name) {
+    return invalid(`its key is not the key of ${excerpt(origin)}, which the signature does not cover`);
+  }
+  if (extensions.length > 0) return invalid("the checkpoint has extension lines, which it does not cover");
+  const body = digitallySignedBody(spkiKey.keyType, signature.subarray(TIMESTAMP_BYTES));
+  if (body === undefined) return invalid("it is no tree head signature with SHA-256 by a key of this kind");
+  const timestamp = viewOf(signature).getBigUint64(0);
+  return verdict(verifySha256(spkiKey.key, treeHeadBytes(checkpoint, timestamp), body), timestamp);
+}
+
+/**
+ * The signature inside a DigitallySigned (RFC 5246 §4.7), if it says that it was made with SHA-256 and a key of
+ * this type, and nothing follows it. The algorithm is the key's to choose, never the signature's.
+ */
+function digitallySignedBody(keyType: SpkiKeyType, bytes: Uint8Array): Uint8Array | undefined {
+  const HEADER_BYTES = 4;
+  if (bytes.length < HEADER_BYTES) return undefined;
+  const body = bytes.subarray(HEADER_BYTES);
+  const fits =
+    bytes[0] === TLS_SHA256 &&
+    bytes[1] === TLS_SIGNATURE[keyType] &&
+    viewOf(bytes).getUint16(2) === body.length;
+  return fits ? body : undefined;
+}
+
+function ed25519Key(publicKey: Uint8Array): KeyObject {
+  if (publicKey.length !== ED25519_KEY_BYTES) {
+    throw new FormatError(
+      "is a vkey with an Ed25519 key of the wrong length",
+      "32 bytes",
+      `${publicKey.length}`,
+    );
+  }
+  const x = Buffer.from(publicKey).toString("base64url");
+  return createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x } });
+}
+
+function readSpki(der: Uint8Array): SpkiKey {
+  const key = importSpki(Buffer.from(der));
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  if (type === "ec" && CURVES.has(details?.namedCurve)) return { keyType: type, key };
+  // An RSA-PSS key is a type of its own to Node: it cannot be used for PKCS#1 v1.5 by mistake.
+  if (type === "rsa" && (details?.modulusLength ?? 0) >= MIN_RSA_BITS) return { keyType: type, key };
+  throw new FormatError(
+    "is a public key of an unsupported kind",
+    `ECDSA on P-256, P-384 or P-521, or RSA of at least ${MIN_RSA_BITS} bits`,
+    [type, details?.namedCurve ?? details?.modulusLength].filter((part) => part !== undefined).join(" "),
+  );
+}
+
+function importSpki(der: Buffer): KeyObject {
+  try {
+    const key = createPublicKey({ key: der, format: "der", type: "spki" });
+    // Node ignores what follows the key, while ids are hashes of all the bytes: one key could have many ids.
+    if (key.export({ format: "der", type: "spki" }).equals(der)) return key;
+  } catch {
+    // What cannot be imported is reported like what is not the one encoding of a key.
+  }
+  throw new FormatError("is no public key: not the DER of a SubjectPublicKeyInfo and nothing else");
+}
+
+/** ECDSA with a DER signature, or RSA PKCS#1 v1.5, as the key is. */
+function verifySha256(key: KeyObject, data: Uint8Array, signature: Uint8Array): boolean {
+  return verify("sha256", data, key, signature);
+}
+
+function verdict(valid: boolean, timestampMs?: bigint): Verdict {
+  if (!valid) return invalid("it was made with another key or for another text");
+  if (timestampMs === undefined) return { valid };
+  if (timestampMs > BigInt(Number.MAX_SAFE_INTEGER)) return invalid("its timestamp is out of range");
+  return { valid, timestampMs: Number(timestampMs) };
+}
+
+function invalid(problem: string): Verdict {
+  return { valid: false, problem };
+}
+
+function sha256(data: Uint8Array): Buffer {
+  return hash("sha256", data, "buffer");
+}
+
+function firstUint32(bytes: Uint8Array): number {
+  return viewOf(bytes).getUint32(0);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

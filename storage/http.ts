@@ -1,0 +1,195 @@
+/**
+ * Logs served over HTTP: what tlog-tiles and the Static CT API call monitoring, over HTTP/1.1 with kept-alive
+ * connections. Retrying is for the caller; a SourceError says whether and when it makes sense.
+ */
+
+import { UsageFailure } from "../lib/tlog/errors.ts";
+import { AbortWatch } from "./abort-watch.ts";
+import { declaredSize, gunzip } from "./gzip.ts";
+import { HttpConnections, type TlsOptions } from "./http-connections.ts";
+import type { HttpTimeouts } from "./http-errors.ts";
+import { type Answer, HttpExchange, type RequestObserver, tooLarge } from "./http-exchange.ts";
+import { printable, redirectTarget } from "./redirect.ts";
+import { type ObjectSource, type ReadOptions, SourceError } from "./source.ts";
+
+export interface HttpSourceOptions {
+  /** The most connections, and so requests in flight, that this instance has. */
+  readonly connections: number;
+  /** The version in the User-Agent. */
+  readonly userAgentVersion: string;
+  /** An e-mail address or URL for the User-Agent: public logs slow down clients that name no contact. */
+  readonly contact?: string;
+  /** Default: 10 s to connect, 30 s to the headers, 30 s between two arrivals of body bytes. */
+  readonly timeouts?: Partial<HttpTimeouts>;
+  readonly observer?: RequestObserver;
+  /** A rate limiter: where it returns a promise, a request is sent when that resolves. */
+  readonly admit?: () => Promise<void> | undefined;
+  readonly connect?: TlsOptions;
+}
+
+const DEFAULT_TIMEOUTS: HttpTimeouts = { connectMs: 10_000, headersMs: 30_000, bodyMs: 30_000 };
+
+const MAX_REDIRECTS = 5;
+
+export class HttpSource implements ObjectSource {
+  readonly location: string;
+  readonly #origin: string;
+  readonly #host: string;
+  /** What stands before and after an object's path. */
+  readonly #prefix: string;
+  readonly #query: string;
+  readonly #connections: HttpConnections;
+  readonly #timeouts: HttpTimeouts;
+  readonly #observer: RequestObserver | undefined;
+  readonly #admit: (() => Promise<void> | undefined) | undefined;
+  readonly #headers: RequestHeaders;
+  readonly #aborts = new AbortWatch();
+
+  /**
+   * Reads below `baseUrl`. Credentials in it are sent as basic authorization, and a query with every request;
+   * both only to its own origin, and neither is ever shown.
+   */
+  constructor(baseUrl: URL, options: HttpSourceOptions) {
+    this.#origin = baseUrl.origin;
+    this.#host = baseUrl.host;
+    this.#query = baseUrl.search;
+    this.#prefix = baseUrl.pathname.endsWith("/") ? baseUrl.pathname : `${baseUrl.pathname}/`;
+    this.location = printable(baseUrl);
+    this.#timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+    this.#observer = options.observer;
+    this.#admit = options.admit;
+    this.#headers = requestHeaders(baseUrl, userAgent(options));
+    this.#connections = new HttpConnections(
+      baseUrl.origin,
+      options.connections,
+      this.#timeouts,
+      options.connect ?? {},
+    );
+  }
+
+  locate(path: string): string {
+    return `${this.#origin}${this.#prefix}${path}`;
+  }
+
+  async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+    const headers = options.fresh ? this.#headers.fresh : this.#headers.usual;
+    const target = `${this.#prefix}${path}${this.#query}`;
+    let answer = await this.#get(this.#origin, this.#host, target, headers, options);
+    if (answer.kind === "redirect") answer = await this.#follow(answer.location, target, options);
+    if (answer.kind === "absent") return undefined;
+    return answer.gzipped ? this.#decoded(answer.bytes, options) : answer.bytes;
+  }
+
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+
+  async #get(
+    origin: string,
+    host: string,
+    target: string,
+    headers: string[],
+    options: ReadOptions,
+  ): Promise<Answer> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const admitted = this.#admit?.();
+    if (admitted !== undefined) {
+      await this.#aborts.until(admitted, signal);
+    }
+    const exchange = new HttpExchange(
+      { host, timeouts: this.#timeouts },
+      options,
+      this.#aborts,
+      this.#observer,
+    );
+    this.#connections.get(origin, target, headers, exchange);
+    return exchange.answer;
+  }
+
+  async #follow(
+    firstLocation: string | undefined,
+    target: string,
+    options: ReadOptions,
+  ): Promise<Exclude<Answer, { kind: "redirect" }>> {
+    let location = firstLocation;
+    let at = new URL(this.#origin + target);
+    for (let redirects = 1; redirects <= MAX_REDIRECTS; redirects++) {
+      at = redirectTarget(at, location);
+      const known = at.origin === this.#origin ? this.#headers : this.#headers.elsewhere;
+      const headers = options.fresh ? known.fresh : known.usual;
+      const answer = await this.#get(at.origin, at.host, at.pathname + at.search, headers, options);
+      if (answer.kind !== "redirect") return answer;
+      location = answer.location;
+    }
+    throw new SourceError(`is redirected more than ${MAX_REDIRECTS} times, last by ${at.host}`, {
+      retryable: false,
+      advice: "Give the address at which the log really is",
+    });
+  }
+
+  /** Undoes gzip; what is held meanwhile, both forms of the object, is reserved first. */
+  async #decoded(gzipped: Buffer, options: ReadOptions): Promise<Uint8Array> {
+    const { maxBytes, signal, reservation } = options;
+    const declared = declaredSize(gzipped, maxBytes);
+    // A trailer that lies, and an object of several members of which it describes the last, need a second try.
+    for (const limit of declared < maxBytes ? [declared, maxBytes] : [maxBytes]) {
+      if (reservation !== undefined) {
+        await this.#aborts.until(reservation.atLeast(gzipped.length + limit), signal);
+      }
+      const bytes = gunzip(gzipped, limit);
+      if (bytes !== undefined) return bytes;
+    }
+    throw tooLarge(maxBytes, `more than ${maxBytes} bytes, from ${gzipped.length} bytes of gzip`);
+  }
+}
+
+interface HeaderChoice {
+  readonly usual: string[];
+  /** To pass every cache on the way. */
+  readonly fresh: string[];
+}
+
+/** Built once, for all requests: names and values in turn, as undici takes them. */
+interface RequestHeaders extends HeaderChoice {
+  /** For origins that a redirect leads to: they get no credentials. */
+  readonly elsewhere: HeaderChoice;
+}
+
+function requestHeaders(base: URL, agent: string): RequestHeaders {
+  const common = ["user-agent", agent, "accept-encoding", "gzip"];
+  const withFresh = (usual: string[]): HeaderChoice => ({
+    usual,
+    fresh: [...usual, "cache-control", "no-cache", "pragma", "no-cache"],
+  });
+  const elsewhere = withFresh(common);
+  if (base.username === "" && base.password === "") return { ...elsewhere, elsewhere };
+  const credentials = `${percentDecoded(base.username)}:${percentDecoded(base.password)}`;
+  const authorization = `Basic ${Buffer.from(credentials).toString("base64")}`;
+  return { ...withFresh([...common, "authorization", authorization]), elsewhere };
+}
+
+function percentDecoded(credential: string): string {
+  try {
+    return decodeURIComponent(credential);
+  } catch {
+    throw new UsageFailure({
+      object: "the credentials in the source's address",
+      problem: "are not percent-encoded",
+      advice: "Write a percent sign as %25",
+    });
+  }
+}
+
+function userAgent({ userAgentVersion, contact }: HttpSourceOptions): string {
+  if (contact === undefined) return `tlog-migrate/${userAgentVersion}`;
+  if (!/^[\x21-\x7e]+$/.test(contact) || /[()\\]/.test(contact)) {
+    throw new UsageFailure({
+      object: "contact",
+      problem: "cannot stand in a User-Agent",
+      expected: "an e-mail address or URL without spaces or parentheses",
+      found: contact,
+    });
+  }
+  return `tlog-migrate/${userAgentVersion} (+${contact})`;
+}

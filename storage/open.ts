@@ -1,0 +1,89 @@
+/** Where URLs and paths become sources and targets. A new backend is one new file and one line here. */
+
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { UsageFailure } from "../lib/tlog/errors.ts";
+import { HttpSource, type HttpSourceOptions } from "./http.ts";
+import { PosixTarget } from "./posix.ts";
+import { PosixSource } from "./posix-source.ts";
+import type { ObjectSource } from "./source.ts";
+import type { MigrationTarget } from "./target.ts";
+
+/** How a source is reached; plain data, so that it can be sent to a worker thread. */
+export type SourceAccess = Pick<HttpSourceOptions, "userAgentVersion" | "contact" | "timeouts" | "connect">;
+
+/** What the thread that opens a source adds. */
+export type SourceOptions = SourceAccess & Pick<HttpSourceOptions, "connections" | "observer" | "admit">;
+
+/**
+ * Opens a source: `https://…`, `http://…`, `file:///…`, or a directory's path.
+ * @throws UsageFailure if it is none of these.
+ */
+export function openSource(location: string, options: SourceOptions): ObjectSource {
+  const place = parsePlace(location, "source");
+  switch (place.scheme) {
+    case "file":
+      return new PosixSource(place.path);
+    case "http":
+    case "https":
+      return new HttpSource(place.url, options);
+    default:
+      throw unsupported(location, "source", "https://…, http://…, file:///… or a path");
+  }
+}
+
+/**
+ * Opens a target: `file:///…` or a directory's path.
+ * @throws UsageFailure if it is none of these.
+ */
+export function openTarget(location: string): MigrationTarget {
+  const place = parsePlace(location, "target");
+  switch (place.scheme) {
+    case "file":
+      return new PosixTarget(place.path);
+    default:
+      throw unsupported(location, "target", "file:///… or a path");
+  }
+}
+
+/** The directory that a location names, undefined if it is not one on this machine. */
+export function directoryOf(location: string): string | undefined {
+  const place = parsePlace(location, "log");
+  return place.scheme === "file" ? place.path : undefined;
+}
+
+/** `path` for the scheme `file`, `url` for every other. */
+interface Place {
+  readonly scheme: string;
+  readonly path: string;
+  readonly url: URL;
+}
+
+function parsePlace(location: string, role: string): Place {
+  if (location === "")
+    throw new UsageFailure({ object: role, problem: "is empty", advice: "Name a URL or a path" });
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(location)) return filePlace(pathToFileURL(resolve(location)));
+  if (!URL.canParse(location)) {
+    throw new UsageFailure({ object: location, problem: `is not a URL that a ${role} could have` });
+  }
+  const url = new URL(location);
+  return url.protocol === "file:" ? filePlace(url) : { scheme: url.protocol.slice(0, -1), path: "", url };
+}
+
+function filePlace(url: URL): Place {
+  try {
+    return { scheme: "file", path: resolve(fileURLToPath(url)), url };
+  } catch (error) {
+    const problem = `is not a file URL of this machine (${error instanceof Error ? error.message : error})`;
+    throw new UsageFailure({ object: url.href, problem, advice: "Write it as file:///path" });
+  }
+}
+
+function unsupported(location: string, role: string, supported: string): UsageFailure {
+  const scheme = location.slice(0, location.indexOf(":"));
+  return new UsageFailure({
+    object: location,
+    problem: `a ${role} cannot be of the kind ${scheme}`,
+    expected: supported,
+  });
+}

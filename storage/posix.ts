@@ -1,0 +1,324 @@
+/**
+ * A directory as MigrationTarget, in the form that Tessera's POSIX driver takes over. The claim is
+ * `.state/version`, which every lifecycle of Tessera reads first and refuses unless it is `1`.
+ */
+
+import fs from "node:fs";
+import { statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { FormatError, OperationFailure, TargetRefused } from "../lib/tlog/errors.ts";
+import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
+import { equalBytes, formatHash } from "../lib/tlog/merkle.ts";
+import { type DurableBatch, DurableDirectory } from "./durable.ts";
+import { errnoCode, onFile } from "./file-failure.ts";
+import { takeLock } from "./posix-lock.ts";
+import type {
+  MigrationTarget,
+  RoomNeeded,
+  StoredObject,
+  TargetBatch,
+  TargetContents,
+  TargetWriter,
+  TreeState,
+} from "./target.ts";
+import {
+  COLLECTION_STATE_FILE,
+  COMPATIBLE_VERSION,
+  formatCollectionState,
+  formatTreeState,
+  parseTreeState,
+  STATE_DIRECTORY,
+  TREE_STATE_FILE,
+  VERSION_FILE,
+} from "./tessera-state.ts";
+
+/** The words before the marker's JSON: what an operator reads when Tessera refuses the directory. */
+const CLAIM_PREFIX = "migration-in-progress ";
+
+const RECORD_FILE = `${STATE_DIRECTORY}/tlog-migrate.json`;
+const LOCK_FILE = `${STATE_DIRECTORY}/tlog-migrate.lock`;
+const TEMPORARY_DIRECTORY = `${STATE_DIRECTORY}/tlog-migrate.tmp`;
+
+/** statfs(2) type of tmpfs, where fsync has nothing to do. */
+const TMPFS_MAGIC = 0x01021994;
+
+export class PosixTarget implements MigrationTarget {
+  readonly location: string;
+  readonly #directory: DurableDirectory;
+
+  /** @param directory the log's root, an absolute path; it need not exist. */
+  constructor(directory: string) {
+    this.location = directory;
+    this.#directory = new DurableDirectory(directory, join(directory, TEMPORARY_DIRECTORY));
+  }
+
+  locate(path: string): string {
+    return join(this.location, path);
+  }
+
+  async inspect(): Promise<TargetContents> {
+    const root = fs.statSync(this.location, { throwIfNoEntry: false });
+    if (root === undefined) return { kind: "empty" };
+    if (!root.isDirectory()) return { kind: "occupied", found: "a file, not a directory" };
+    return await onFile(this.location, () => this.#contents());
+  }
+
+  async lock(): Promise<{ release(): Promise<void> }> {
+    const lock = await onFile(this.locate(LOCK_FILE), () =>
+      takeLock(this.#directory, this.locate(LOCK_FILE)),
+    );
+    // Whoever wrote these was killed: nobody else is at work here.
+    fs.rmSync(this.locate(TEMPORARY_DIRECTORY), { recursive: true, force: true });
+    return lock;
+  }
+
+  async claim(marker: string): Promise<void> {
+    await onFile(this.location, async () => {
+      this.#directory.makeDirectory(this.location);
+      const claimed = await this.#directory.create(this.locate(VERSION_FILE), claimText(marker));
+      if (!claimed) throw this.#refusal(`${VERSION_FILE} appeared while this copy started`);
+      await this.#anchorRoot();
+    });
+  }
+
+  async replaceMarker(marker: string): Promise<void> {
+    await onFile(this.location, async () => {
+      this.#requireClaim();
+      await this.#directory.replace(this.locate(VERSION_FILE), claimText(marker));
+    });
+  }
+
+  async requireRoom(needed: RoomNeeded): Promise<void> {
+    const { bavail, bsize, files, ffree } = await onFile(this.location, () => statfs(this.location));
+    const advice = "Make room, or choose another target";
+    if (bavail * bsize < needed.bytes) {
+      const [expected, found] = [gigabytes(needed.bytes), gigabytes(bavail * bsize)];
+      throw new OperationFailure({
+        object: this.location,
+        problem: "too little space",
+        expected,
+        found,
+        advice,
+      });
+    }
+    // Some file systems make inodes as they need them and count none.
+    if (files > 0 && ffree < needed.objects) {
+      const [expected, found] = [`${needed.objects}`, `${ffree}`];
+      throw new OperationFailure({
+        object: this.location,
+        problem: "too few inodes",
+        expected,
+        found,
+        advice,
+      });
+    }
+  }
+
+  async warnings(): Promise<string[]> {
+    const user = process.getuid?.();
+    const owner = fs.statSync(dirname(this.locate(VERSION_FILE))).uid;
+    if (user !== 0 || owner !== 0) return [];
+    return [
+      `The files in ${this.location} belong to root: if the log software runs as another user, ` +
+        `give them to it first (chown -R USER ${this.location})`,
+    ];
+  }
+
+  openWriter(): TargetWriter {
+    const inMemory = fs.statfsSync(this.location).type === TMPFS_MAGIC;
+    return new PosixWriter(this.location, join(this.location, TEMPORARY_DIRECTORY), inMemory);
+  }
+
+  async *list(directory: string): AsyncGenerator<StoredObject> {
+    let names: fs.Dirent[];
+    try {
+      names = fs.readdirSync(this.locate(directory), { withFileTypes: true });
+    } catch (error) {
+      if (errnoCode(error) === "ENOENT") return;
+      throw error;
+    }
+    for (const name of names) {
+      const path = `${directory}/${name.name}`;
+      if (name.isDirectory()) yield* this.list(path);
+      else yield { path, bytes: fs.statSync(this.locate(path), { throwIfNoEntry: false })?.size ?? 0 };
+    }
+  }
+
+  async remove(path: string): Promise<void> {
+    await onFile(this.locate(path), () => this.#directory.remove(this.locate(path)));
+  }
+
+  async handOver(state: TreeState, record: string): Promise<void> {
+    await onFile(this.location, async () => {
+      this.#requireClaim();
+      const collection = formatCollectionState(state.collectFrom);
+      await this.#directory.replace(this.locate(COLLECTION_STATE_FILE), collection);
+      await this.#createTreeState(state);
+      await this.#directory.replace(this.locate(RECORD_FILE), Buffer.from(record));
+      this.#requireClaim();
+      await this.#directory.replace(this.locate(VERSION_FILE), Buffer.from(COMPATIBLE_VERSION));
+      fs.rmSync(this.locate(TEMPORARY_DIRECTORY), { recursive: true, force: true });
+    });
+  }
+
+  async publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {
+    const path = this.locate(CHECKPOINT_PATH);
+    return await onFile(path, () => this.#directory.create(path, checkpoint));
+  }
+
+  #contents(): TargetContents {
+    const version = this.#text(VERSION_FILE);
+    if (version?.startsWith(CLAIM_PREFIX)) {
+      return { kind: "claimed", marker: version.slice(CLAIM_PREFIX.length) };
+    }
+    const record = this.#text(RECORD_FILE);
+    if (version === COMPATIBLE_VERSION && record !== undefined) return { kind: "handed-over", record };
+    const tree = this.#text(TREE_STATE_FILE);
+    if (tree !== undefined)
+      return { kind: "occupied", found: `a log with the tree state ${tree.slice(0, 200)}` };
+    if (version !== undefined) {
+      return {
+        kind: "occupied",
+        found: `log software has opened it (${VERSION_FILE}: ${version.slice(0, 100)})`,
+      };
+    }
+    if (fs.existsSync(this.locate(CHECKPOINT_PATH))) return { kind: "occupied", found: "a checkpoint" };
+    const example = firstFile(this.locate("tile"));
+    return example === undefined ? { kind: "empty" } : { kind: "unclaimed-tiles", example };
+  }
+
+  /** Two migrations may not have claimed one directory, and log software may not have opened it. */
+  #requireClaim(): void {
+    const version = this.#text(VERSION_FILE);
+    if (version?.startsWith(CLAIM_PREFIX)) return;
+    throw this.#refusal(`${VERSION_FILE} is not this migration's claim any more: ${version ?? "it is gone"}`);
+  }
+
+  async #createTreeState(state: TreeState): Promise<void> {
+    const path = this.locate(TREE_STATE_FILE);
+    if (await this.#directory.create(path, formatTreeState(state))) return;
+    const found = this.#treeState();
+    if (found?.size !== state.size || !equalBytes(found.rootHash, state.rootHash)) {
+      throw this.#refusal(
+        `${TREE_STATE_FILE} is there and is not size ${state.size}, root ${formatHash(state.rootHash)}`,
+      );
+    }
+    await this.#directory.syncFile(path);
+    await this.#directory.syncDirectories(new Set([dirname(path)]));
+  }
+
+  #treeState() {
+    try {
+      return parseTreeState(Buffer.from(this.#text(TREE_STATE_FILE) ?? ""));
+    } catch (error) {
+      if (error instanceof FormatError) return undefined;
+      throw error;
+    }
+  }
+
+  #refusal(problem: string): TargetRefused {
+    const advice = "Find out who else writes here; nothing of it was changed";
+    return new TargetRefused({ object: this.location, problem, advice });
+  }
+
+  #text(path: string): string | undefined {
+    try {
+      return fs.readFileSync(this.locate(path), "utf8");
+    } catch (error) {
+      if (errnoCode(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+
+  /** The root's own name must be durable, and the names above it where it was just made. */
+  async #anchorRoot(): Promise<void> {
+    for (let at = this.location; at !== dirname(at); at = dirname(at)) {
+      try {
+        await this.#directory.syncFile(dirname(at));
+      } catch (error) {
+        // A directory that may be passed but not read is older than this migration: its user cannot make one.
+        if (errnoCode(error) !== "EACCES") throw error;
+      }
+    }
+  }
+}
+
+/** Opens a writer in a worker thread, where no PosixTarget is. */
+class PosixWriter implements TargetWriter {
+  readonly #root: string;
+  readonly #directory: DurableDirectory;
+
+  constructor(root: string, temporaryDirectory: string, syncInThread: boolean) {
+    this.#root = root;
+    this.#directory = new DurableDirectory(root, temporaryDirectory, syncInThread);
+  }
+
+  async read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    return await onFile(join(this.#root, path), () => readUpTo(join(this.#root, path), maxBytes));
+  }
+
+  batch(): TargetBatch {
+    return new PosixBatch(this.#root, this.#directory.batch());
+  }
+}
+
+class PosixBatch implements TargetBatch {
+  readonly #root: string;
+  readonly #batch: DurableBatch;
+
+  constructor(root: string, batch: DurableBatch) {
+    this.#root = root;
+    this.#batch = batch;
+  }
+
+  put(path: string, bytes: Uint8Array): void {
+    this.#batch.put(join(this.#root, path), bytes);
+  }
+
+  keep(path: string, bytes: Uint8Array): Promise<void> {
+    return this.#batch.keep(join(this.#root, path), bytes);
+  }
+
+  commit(): Promise<void> {
+    return this.#batch.commit();
+  }
+
+  async abandon(): Promise<void> {
+    this.#batch.abandon();
+  }
+}
+
+/** A file of at most `maxBytes`; one that is larger is returned cut to one byte more, and so is never right. */
+function readUpTo(path: string, maxBytes: number): Uint8Array | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const bytes = Buffer.allocUnsafeSlow(Math.min(fs.fstatSync(fd).size, maxBytes + 1));
+    return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.length, 0));
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function claimText(marker: string): Uint8Array {
+  return Buffer.from(`${CLAIM_PREFIX}${marker}`);
+}
+
+function firstFile(directory: string): string | undefined {
+  if (!fs.existsSync(directory)) return undefined;
+  for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    const found = entry.isDirectory() ? firstFile(path) : path;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}
