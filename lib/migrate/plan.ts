@@ -93,7 +93,8 @@ function* runsBelow(tileIndex: number, hashes: Uint8Array, bundlesAUnit: number)
     yield {
       kind: "run",
       firstBundle: tileIndex * FULL_WIDTH + at / HASH_SIZE,
-      hashes: hashes.slice(at, at + bundlesAUnit * HASH_SIZE),
+      // A copy, since a view would take the whole tile along to the worker.
+      hashes: Uint8Array.from(hashes.subarray(at, at + bundlesAUnit * HASH_SIZE)),
     };
   }
 }

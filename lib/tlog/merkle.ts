@@ -51,7 +51,7 @@ export function foldPerfect(hashes: Uint8Array, first: number, count: number): U
   if (count < 1 || (count & (count - 1)) !== 0)
     throw new Error("only a power of two folds to one perfect tree");
   if ((first + count) * HASH_SIZE > hashes.length) throw new Error("fold reaches beyond the list of hashes");
-  if (count === 1) return hashAt(hashes, first).slice();
+  if (count === 1) return Uint8Array.from(hashAt(hashes, first));
   for (let pair = 0; pair < count / 2; pair++) {
     const from = (first + 2 * pair) * HASH_SIZE;
     foldScratch.set(hashes.subarray(from, from + 2 * HASH_SIZE), pair * PAIR_STRIDE + 1);
@@ -99,7 +99,7 @@ export function foldTile(hashes: Uint8Array): Uint8Array {
  * 2.1: the left subtree is the largest power of two smaller than the size). At most 255 node hashes a level.
  */
 export function rootFromRightEdge(size: number, edge: readonly (Uint8Array | undefined)[]): Uint8Array {
-  if (size === 0) return EMPTY_ROOT.slice();
+  if (size === 0) return Uint8Array.from(EMPTY_ROOT);
   const peaks: Uint8Array[] = [];
   for (let level = levelCount(size) - 1; level >= 0; level--) {
     const width = partialTileWidth(size, level);

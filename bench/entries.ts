@@ -1,0 +1,63 @@
+/**
+ * The entries of a generated log: made from a seed and an index alone, so that entry 7 is the same in a log of
+ * ten entries and in one of ten million.
+ */
+
+import { createCipheriv, hash } from "node:crypto";
+
+/** Writes the entries of one log, as they stand in a bundle. */
+export interface EntryWriter {
+  /** Bytes that an entry takes at the most. */
+  readonly maxEntrySize: number;
+  /** Writes entry `index` into `target` at `offset` and returns where it ends. */
+  writeEntry(index: number, target: Buffer, offset: number): number;
+}
+
+const POOL_SIZE = 1 << 20;
+const LENGTH_SIZE = 2;
+const MAX_UINT16 = 0xffff;
+const UINT32 = 2 ** 32;
+
+/** Random bytes that entries are cut from, so that making an entry costs one copy. */
+export interface RandomPool {
+  readonly bytes: Buffer;
+  /** Where entry `index` cuts its `length` bytes. */
+  offsetOf(index: number, length: number): number;
+}
+
+/** The pool that a seed always gives: AES-256-CTR of zeros under the seed's hash. */
+export function randomPool(seed: string): RandomPool {
+  const cipher = createCipheriv("aes-256-ctr", hash("sha256", seed, "buffer"), Buffer.alloc(16));
+  const bytes = cipher.update(Buffer.alloc(POOL_SIZE));
+  return {
+    bytes,
+    // A prime stride longer than gzip's window: neighbours share no bytes.
+    offsetOf: (index, length) => (index * 40_009) % (POOL_SIZE - length),
+  };
+}
+
+/**
+ * Entries of a tlog-tiles log: `entrySize` random bytes, the first eight replaced by the index so that no two
+ * entries are alike (shorter entries carry its last bytes).
+ */
+export function tilesEntries(seed: string, entrySize: number): EntryWriter {
+  if (!Number.isInteger(entrySize) || entrySize < 0 || entrySize > MAX_UINT16) {
+    throw new RangeError(`an entry has 0 to ${MAX_UINT16} bytes, not ${entrySize}`);
+  }
+  const pool = randomPool(seed);
+  const stamp = Buffer.alloc(8);
+  const stampSize = Math.min(stamp.length, entrySize);
+  return {
+    maxEntrySize: LENGTH_SIZE + entrySize,
+    writeEntry(index, target, offset) {
+      const start = offset + LENGTH_SIZE;
+      const from = pool.offsetOf(index, entrySize);
+      target.writeUInt16BE(entrySize, offset);
+      pool.bytes.copy(target, start, from, from + entrySize);
+      stamp.writeUInt32BE(Math.floor(index / UINT32), 0);
+      stamp.writeUInt32BE(index % UINT32, 4);
+      stamp.copy(target, start, stamp.length - stampSize);
+      return start + entrySize;
+    },
+  };
+}
