@@ -4,3 +4,4 @@ export { migrate } from "./migrate/migrate.ts";
 export type { MigrationOptions } from "./migrate/options.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
 export type { MigrationReport } from "./migrate/report.ts";
+export { type VerificationReport, type VerifyOptions, verifyLog } from "./migrate/verify.ts";

@@ -60,7 +60,7 @@ export class HttpSource implements ObjectSource {
     this.#admit = options.admit;
     this.#headers = requestHeaders(baseUrl, userAgent(options));
     this.#connections = new HttpConnections(
-      baseUrl.origin,
+      this.#origin,
       options.connections,
       this.#timeouts,
       options.connect ?? {},
@@ -96,6 +96,7 @@ export class HttpSource implements ObjectSource {
     const admitted = this.#admit?.();
     if (admitted !== undefined) {
       await this.#aborts.until(admitted, signal);
+      signal?.throwIfAborted();
     }
     const exchange = new HttpExchange(
       { host, timeouts: this.#timeouts },

@@ -9,14 +9,15 @@ import { dirname, join } from "node:path";
 import { FormatError, OperationFailure, TargetRefused } from "../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
 import { equalBytes, formatHash } from "../lib/tlog/merkle.ts";
-import { type DurableBatch, DurableDirectory } from "./durable.ts";
+import { DurableDirectory } from "./durable.ts";
 import { errnoCode, onFile } from "./file-failure.ts";
 import { takeLock } from "./posix-lock.ts";
+import { PosixWriter } from "./posix-writer.ts";
 import type {
+  IntegratedTree,
   MigrationTarget,
   RoomNeeded,
   StoredObject,
-  TargetBatch,
   TargetContents,
   TargetWriter,
   TreeState,
@@ -39,9 +40,6 @@ const RECORD_FILE = `${STATE_DIRECTORY}/tlog-migrate.json`;
 const LOCK_FILE = `${STATE_DIRECTORY}/tlog-migrate.lock`;
 const TEMPORARY_DIRECTORY = `${STATE_DIRECTORY}/tlog-migrate.tmp`;
 
-/** statfs(2) type of tmpfs, where fsync has nothing to do. */
-const TMPFS_MAGIC = 0x01021994;
-
 export class PosixTarget implements MigrationTarget {
   readonly location: string;
   readonly #directory: DurableDirectory;
@@ -63,7 +61,13 @@ export class PosixTarget implements MigrationTarget {
     return await onFile(this.location, () => this.#contents());
   }
 
+  async integratedTree(): Promise<IntegratedTree | undefined> {
+    const state = await onFile(this.locate(TREE_STATE_FILE), () => this.#text(TREE_STATE_FILE));
+    return state === undefined ? undefined : parseTreeState(Buffer.from(state));
+  }
+
   async lock(): Promise<{ release(): Promise<void> }> {
+    await onFile(this.location, () => this.#makeClaimDurable());
     const lock = await onFile(this.locate(LOCK_FILE), () =>
       takeLock(this.#directory, this.locate(LOCK_FILE)),
     );
@@ -77,7 +81,6 @@ export class PosixTarget implements MigrationTarget {
       this.#directory.makeDirectory(this.location);
       const claimed = await this.#directory.create(this.locate(VERSION_FILE), claimText(marker));
       if (!claimed) throw this.#refusal(`${VERSION_FILE} appeared while this copy started`);
-      await this.#anchorRoot();
     });
   }
 
@@ -125,8 +128,7 @@ export class PosixTarget implements MigrationTarget {
   }
 
   openWriter(): TargetWriter {
-    const inMemory = fs.statfsSync(this.location).type === TMPFS_MAGIC;
-    return new PosixWriter(this.location, join(this.location, TEMPORARY_DIRECTORY), inMemory);
+    return new PosixWriter(this.location, this.locate(TEMPORARY_DIRECTORY));
   }
 
   async *list(directory: string): AsyncGenerator<StoredObject> {
@@ -197,7 +199,7 @@ export class PosixTarget implements MigrationTarget {
   async #createTreeState(state: TreeState): Promise<void> {
     const path = this.locate(TREE_STATE_FILE);
     if (await this.#directory.create(path, formatTreeState(state))) return;
-    const found = this.#treeState();
+    const found = await this.integratedTree().catch(ignoreFormatError);
     if (found?.size !== state.size || !equalBytes(found.rootHash, state.rootHash)) {
       throw this.#refusal(
         `${TREE_STATE_FILE} is there and is not size ${state.size}, root ${formatHash(state.rootHash)}`,
@@ -205,15 +207,6 @@ export class PosixTarget implements MigrationTarget {
     }
     await this.#directory.syncFile(path);
     await this.#directory.syncDirectories(new Set([dirname(path)]));
-  }
-
-  #treeState() {
-    try {
-      return parseTreeState(Buffer.from(this.#text(TREE_STATE_FILE) ?? ""));
-    } catch (error) {
-      if (error instanceof FormatError) return undefined;
-      throw error;
-    }
   }
 
   #refusal(problem: string): TargetRefused {
@@ -230,8 +223,14 @@ export class PosixTarget implements MigrationTarget {
     }
   }
 
-  /** The root's own name must be durable, and the names above it where it was just made. */
-  async #anchorRoot(): Promise<void> {
+  /**
+   * Before anything else is written: a claim that was found may live in a cache alone, and without it the
+   * tiles that follow could be mistaken for a log after a power failure. The same holds for the root's own
+   * name, and for the names above it where it was just made.
+   */
+  async #makeClaimDurable(): Promise<void> {
+    await this.#directory.syncFile(this.locate(VERSION_FILE));
+    await this.#directory.syncDirectories(new Set([this.locate(STATE_DIRECTORY)]));
     for (let at = this.location; at !== dirname(at); at = dirname(at)) {
       try {
         await this.#directory.syncFile(dirname(at));
@@ -243,66 +242,9 @@ export class PosixTarget implements MigrationTarget {
   }
 }
 
-/** Opens a writer in a worker thread, where no PosixTarget is. */
-class PosixWriter implements TargetWriter {
-  readonly #root: string;
-  readonly #directory: DurableDirectory;
-
-  constructor(root: string, temporaryDirectory: string, syncInThread: boolean) {
-    this.#root = root;
-    this.#directory = new DurableDirectory(root, temporaryDirectory, syncInThread);
-  }
-
-  async read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
-    return await onFile(join(this.#root, path), () => readUpTo(join(this.#root, path), maxBytes));
-  }
-
-  batch(): TargetBatch {
-    return new PosixBatch(this.#root, this.#directory.batch());
-  }
-}
-
-class PosixBatch implements TargetBatch {
-  readonly #root: string;
-  readonly #batch: DurableBatch;
-
-  constructor(root: string, batch: DurableBatch) {
-    this.#root = root;
-    this.#batch = batch;
-  }
-
-  put(path: string, bytes: Uint8Array): void {
-    this.#batch.put(join(this.#root, path), bytes);
-  }
-
-  keep(path: string, bytes: Uint8Array): Promise<void> {
-    return this.#batch.keep(join(this.#root, path), bytes);
-  }
-
-  commit(): Promise<void> {
-    return this.#batch.commit();
-  }
-
-  async abandon(): Promise<void> {
-    this.#batch.abandon();
-  }
-}
-
-/** A file of at most `maxBytes`; one that is larger is returned cut to one byte more, and so is never right. */
-function readUpTo(path: string, maxBytes: number): Uint8Array | undefined {
-  let fd: number;
-  try {
-    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
-  } catch (error) {
-    if (errnoCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    const bytes = Buffer.allocUnsafeSlow(Math.min(fs.fstatSync(fd).size, maxBytes + 1));
-    return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.length, 0));
-  } finally {
-    fs.closeSync(fd);
-  }
+/** A state that cannot be read is not the one that is wanted. */
+function ignoreFormatError(error: unknown): undefined {
+  if (!(error instanceof FormatError)) throw error;
 }
 
 function claimText(marker: string): Uint8Array {

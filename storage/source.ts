@@ -83,8 +83,8 @@ export class SourceError extends Error {
 /** Largest checkpoint that is read: room for far more than the 16 signatures that clients must accept. */
 const MAX_CHECKPOINT_BYTES = 1 << 20;
 
-/** Largest Static CT data tile that is read: 256 entries of 256 KiB. The format's own bound is 8 GiB. */
-const MAX_DATA_TILE_BYTES = 1 << 26;
+/** Largest object that is read: a Static CT data tile of 256 entries of 256 KiB. The format's own bound is 8 GiB. */
+export const MAX_OBJECT_BYTES = 1 << 26;
 
 /** What may vary from one read to the next. */
 export type ReadHints = Omit<ReadOptions, "maxBytes">;
@@ -153,7 +153,7 @@ export class LogSource {
   }
 
   #readBundle(bundle: EntryBundleCoordinate, hints: ReadHints): Promise<Uint8Array | undefined> {
-    const maxBytes = Math.min(maxBundleSize(this.format, bundle.width), MAX_DATA_TILE_BYTES);
+    const maxBytes = Math.min(maxBundleSize(this.format, bundle.width), MAX_OBJECT_BYTES);
     return this.#objects.read(bundlePath(this.format, bundle), { ...hints, maxBytes });
   }
 }

@@ -29,10 +29,14 @@ export interface RoomNeeded {
   readonly objects: number;
 }
 
-/** What the log software needs to go on: FORMATS.md section 5. */
-export interface TreeState {
+/** Size and root of the tree that log software in a place has integrated. */
+export interface IntegratedTree {
   readonly size: number;
   readonly rootHash: Uint8Array;
+}
+
+/** What log software needs to go on from a migrated tree. */
+export interface TreeState extends IntegratedTree {
   /** Where the clean-up of obsolete partial tiles may start: the smallest size aimed at, rounded down to 256. */
   readonly collectFrom: number;
 }
@@ -46,6 +50,8 @@ export interface MigrationTarget {
 
   /** Looks, without changing anything. */
   inspect(): Promise<TargetContents>;
+  /** The private tree state, undefined if there is none. @throws FormatError if it cannot be read. */
+  integratedTree(): Promise<IntegratedTree | undefined>;
   /**
    * Tells a second copy into this target that the first is at work. Safety does not depend on it.
    * @throws TargetRefused if another copy holds it.

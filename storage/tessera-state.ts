@@ -5,6 +5,7 @@
 
 import { FormatError } from "../lib/tlog/errors.ts";
 import { formatHash, HASH_SIZE } from "../lib/tlog/merkle.ts";
+import type { IntegratedTree } from "./target.ts";
 
 /** Directory of the private state, below the log's root. */
 export const STATE_DIRECTORY = ".state";
@@ -20,12 +21,6 @@ export const COLLECTION_STATE_FILE = `${STATE_DIRECTORY}/gcState`;
 
 /** The one version of the state directory that Tessera's lifecycles accept. */
 export const COMPATIBLE_VERSION = "1";
-
-/** Integrated tree of a log, as `.state/treeState` holds it. */
-export interface IntegratedTree {
-  readonly size: number;
-  readonly rootHash: Uint8Array;
-}
 
 /** The bytes of `.state/treeState`. */
 export function formatTreeState({ size, rootHash }: IntegratedTree): Uint8Array {

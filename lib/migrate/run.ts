@@ -60,7 +60,7 @@ export function openRun(options: MigrationOptions): Run {
 }
 
 /** The threads' share of the work, with the defaults. */
-export function parallelismOf(options: LogWorkOptions): Parallelism {
+export function parallelismOf(options: Omit<LogWorkOptions, "policy">): Parallelism {
   const workers = options.workers ?? Math.min(availableParallelism(), MAX_DEFAULT_WORKERS);
   return {
     workers,
@@ -70,7 +70,7 @@ export function parallelismOf(options: LogWorkOptions): Parallelism {
 }
 
 /** How every thread is to read a source. */
-export function readSpecOf(source: string, options: LogWorkOptions): ReadSpec {
+export function readSpecOf(source: string, options: Omit<LogWorkOptions, "policy">): ReadSpec {
   const { requestsPerSecond, access, format } = options;
   return {
     source,

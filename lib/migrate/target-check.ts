@@ -1,6 +1,6 @@
 /** Promise 3, before the hand-over: the target itself is looked at, whatever was believed on the way. */
 
-import { LogSource, type ObjectSource } from "../../storage/source.ts";
+import { LogSource, MAX_OBJECT_BYTES, type ObjectSource } from "../../storage/source.ts";
 import type { MigrationTarget, TargetWriter } from "../../storage/target.ts";
 import { VerificationFailure } from "../tlog/errors.ts";
 import { fullTileCount, type LogFormat, levelCount } from "../tlog/layout.ts";
@@ -8,9 +8,6 @@ import { Counters } from "./counters.ts";
 import { DEFAULT_RETRY, type ReadContext } from "./read-context.ts";
 import { compareListing } from "./stored-log.ts";
 import { AuthenticTree, type TreeHead } from "./tree.ts";
-
-/** Largest object that is read back: a Static CT data tile. */
-const MAX_OBJECT_BYTES = 1 << 26;
 
 /**
  * Holds the target against a tree: every object is there and of the right size, none stands beyond it, and its

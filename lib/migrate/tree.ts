@@ -27,6 +27,15 @@ export interface TreeHead {
 /** The lowest level whose full tiles are kept in memory: 60 tiles of 8 KiB for a billion entries. */
 const LOWEST_KEPT_LEVEL = 2;
 
+/**
+ * What is done where a tile of the tree cannot be had: a migration fails, `verify` notes it and recomputes the
+ * tile from what is below. Given the failure; returns the tile's hashes, or throws.
+ */
+export interface TileRecovery {
+  fullTile(failure: unknown, level: number, index: number, expected: Uint8Array): Promise<Uint8Array>;
+  edge(failure: unknown, head: TreeHead): Promise<(Uint8Array | undefined)[]>;
+}
+
 export class AuthenticTree {
   readonly head: TreeHead;
   readonly #context: ReadContext;
@@ -35,20 +44,34 @@ export class AuthenticTree {
   /** Full tiles from LOWEST_KEPT_LEVEL up, by path; promises, so that nothing is fetched twice at once. */
   readonly #kept = new Map<string, Promise<Uint8Array>>();
 
-  private constructor(context: ReadContext, head: TreeHead, edge: readonly (Uint8Array | undefined)[]) {
+  readonly #recovery: TileRecovery | undefined;
+
+  private constructor(
+    context: ReadContext,
+    head: TreeHead,
+    edge: readonly (Uint8Array | undefined)[],
+    recovery: TileRecovery | undefined,
+  ) {
     this.#context = context;
     this.head = head;
     this.#edge = edge;
+    this.#recovery = recovery;
   }
 
   /**
    * Reads the right edge and holds it against the root: one tile a level, at most 7.
    * @throws VerificationFailure if the source's right edge does not give the root.
    */
-  static async authenticate(context: ReadContext, head: TreeHead): Promise<AuthenticTree> {
-    const edge = await readAuthenticEdge(context, head);
-    const tree = new AuthenticTree(context, head, edge);
-    return tree;
+  static async authenticate(
+    context: ReadContext,
+    head: TreeHead,
+    recovery?: TileRecovery,
+  ): Promise<AuthenticTree> {
+    const reading = readAuthenticEdge(context, head);
+    const edge = await (recovery === undefined
+      ? reading
+      : reading.catch((failure) => recovery.edge(failure, head)));
+    return new AuthenticTree(context, head, edge, recovery);
   }
 
   get size(): number {
@@ -104,7 +127,7 @@ export class AuthenticTree {
   async #fetchFullTile(level: number, index: number): Promise<Uint8Array> {
     const expected = await this.hashOf(level, index);
     const tile: TileCoordinate = { level, index, width: FULL_WIDTH };
-    return await readAuthentic(
+    const reading = readAuthentic(
       this.#context,
       tilePath(tile),
       (hints) => this.#context.source.tile(tile, hints),
@@ -113,6 +136,9 @@ export class AuthenticTree {
         return hashes;
       },
     );
+    const recovery = this.#recovery;
+    if (recovery === undefined) return await reading;
+    return await reading.catch((failure) => recovery.fullTile(failure, level, index, expected));
   }
 }
 
