@@ -1,7 +1,23 @@
 /** The library's public face: what `cmd/` uses like anybody else. */
 
+export type { TileOrigin } from "./migrate/bundle-copier.ts";
+export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
 export { migrate } from "./migrate/migrate.ts";
-export type { MigrationOptions } from "./migrate/options.ts";
+export type { LogWorkOptions, MigrationOptions } from "./migrate/options.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
-export type { MigrationReport } from "./migrate/report.ts";
+export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/read-context.ts";
+export type { MigrationOutcome, MigrationReport } from "./migrate/report.ts";
 export { type VerificationReport, type VerifyOptions, verifyLog } from "./migrate/verify.ts";
+export { type CheckpointPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";
+export {
+  FormatError,
+  LogFailure,
+  OperationFailure,
+  oneLine,
+  TargetRefused,
+  UsageFailure,
+  VerificationFailure,
+} from "./tlog/errors.ts";
+export type { LogFormat } from "./tlog/layout.ts";
+export type { Verifier } from "./tlog/note.ts";
+export { parseVkey, staticCtVerifier } from "./tlog/vkey.ts";

@@ -44,6 +44,15 @@ export function networkError(error: Error, peer: Peer, sent: boolean): SourceErr
   return new SourceError(problem, details, { cause: error });
 }
 
+/** A body that is not as long as its headers announced. */
+export function lengthError(peer: Peer): SourceError {
+  return new SourceError(lengthProblem(peer.host), { retryable: true });
+}
+
+function lengthProblem(host: string): string {
+  return `${host} sent less or more than it announced`;
+}
+
 interface Fault {
   readonly problem: string;
   readonly retryable: boolean;
@@ -130,7 +139,7 @@ function transferFault(code: string, error: Error, { host, timeouts }: Peer): Fa
     case "UND_ERR_BODY_TIMEOUT":
       return { problem: `${host} sent nothing for ${seconds(timeouts.bodyMs)}`, retryable: true };
     case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":
-      return { problem: `${host} sent less or more than it announced`, retryable: true };
+      return { problem: lengthProblem(host), retryable: true };
     case "UND_ERR_SOCKET":
     case "ECONNRESET":
     case "EPIPE":

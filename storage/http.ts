@@ -98,14 +98,14 @@ export class HttpSource implements ObjectSource {
       await this.#aborts.until(admitted, signal);
       signal?.throwIfAborted();
     }
-    const exchange = new HttpExchange(
-      { host, timeouts: this.#timeouts },
-      options,
-      this.#aborts,
-      this.#observer,
-    );
-    this.#connections.get(origin, target, headers, exchange);
-    return exchange.answer;
+    const context = {
+      peer: { host, timeouts: this.#timeouts },
+      aborts: this.#aborts,
+      observer: this.#observer,
+    };
+    return new Promise((resolve, reject) => {
+      this.#connections.get(origin, target, headers, new HttpExchange(context, options, { resolve, reject }));
+    });
   }
 
   async #follow(

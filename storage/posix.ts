@@ -6,6 +6,7 @@
 import fs from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { FormatError, OperationFailure, TargetRefused } from "../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
 import { equalBytes, formatHash } from "../lib/tlog/merkle.ts";
@@ -132,6 +133,8 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async *list(directory: string): AsyncGenerator<StoredObject> {
+    // The calls below are synchronous, which is fastest; between directories others have their turn.
+    await setImmediate();
     let names: fs.Dirent[];
     try {
       names = fs.readdirSync(this.locate(directory), { withFileTypes: true });

@@ -5,7 +5,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperationFailure, VerificationFailure } from "../tlog/errors.ts";
-import { FULL_WIDTH, fullTileCount } from "../tlog/layout.ts";
+import { FULL_WIDTH, parseResourcePath } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { type Claim, claimTarget, requireNoRegress } from "./claim.ts";
 import { copyBundles } from "./copy-bundles.ts";
@@ -132,10 +132,12 @@ function stillGrowing(run: Run, aim: TrustedCheckpoint, now: TrustedCheckpoint):
 
 /** Refuses a target that is seen to be too small, before the copy fills it. */
 async function requireRoom(run: Run, aim: TrustedCheckpoint): Promise<void> {
-  let sealed = 0;
-  for await (const _ of run.target.list("tile/1")) sealed++;
-  const present = Math.min(sealed * FULL_WIDTH, fullTileCount(aim.size, 0));
-  await run.target.requireRoom(await estimateRoom(run.context, aim.size, present));
+  const sealed = new Set<number>();
+  for await (const { path } of run.target.list("tile/1")) {
+    const resource = parseResourcePath(path);
+    if (resource?.kind === "tile" && resource.tile.width === FULL_WIDTH) sealed.add(resource.tile.index);
+  }
+  await run.target.requireRoom(await estimateRoom(run.context, aim.size, sealed));
 }
 
 /** The last act: from here on the place belongs to the log software. */

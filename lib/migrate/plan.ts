@@ -78,7 +78,12 @@ async function* openTiles(
   ];
   try {
     for (let next = 0; next < count || ahead.length > 0; ) {
-      while (next < count && ahead.length < TILES_AHEAD) ahead.push(open(next++));
+      while (next < count && ahead.length < TILES_AHEAD) {
+        const tile = open(next++);
+        // Its failure is seen when its turn comes; until then it must not pass for one that nobody handles.
+        tile.catch(() => {});
+        ahead.push(tile);
+      }
       const [index, hashes] = (await ahead.shift()) as [number, Uint8Array | undefined];
       if (hashes !== undefined) yield [index, hashes];
     }

@@ -21,6 +21,7 @@ export class WorkerPool<Unit, Result> {
   readonly #threads: Thread<Unit>[];
   readonly #unitsAThread: number;
   #lastId = 0;
+  readonly #failed = Promise.withResolvers<never>();
   #failure: Error | undefined;
   #onDone: (unit: Unit, result: Result) => void = () => {};
   #wake: () => void = () => {};
@@ -38,6 +39,7 @@ export class WorkerPool<Unit, Result> {
     counters: Counters[],
   ) {
     this.#unitsAThread = unitsAThread;
+    this.#failed.promise.catch(() => {});
     this.#threads = Array.from({ length: threads }, () => this.#start(spec, counters));
   }
 
@@ -55,12 +57,24 @@ export class WorkerPool<Unit, Result> {
     signal.addEventListener("abort", onAbort);
     try {
       if (signal.aborted) onAbort();
-      for await (const unit of units) {
-        this.#assign(await this.#idleThread(), unit);
-      }
+      await this.#handOut(units[Symbol.asyncIterator]());
       await this.#until(() => this.#threads.every(({ assigned }) => assigned.size === 0));
     } finally {
       signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #handOut(units: AsyncIterator<Unit>): Promise<void> {
+    try {
+      for (;;) {
+        const thread = await this.#idleThread();
+        // The next unit may need a tile that takes long to come: a failure elsewhere does not wait for it.
+        const next = await Promise.race([units.next(), this.#failed.promise]);
+        if (next.done === true) return;
+        this.#assign(thread, next.value);
+      }
+    } finally {
+      void units.return?.().catch(() => {});
     }
   }
 
@@ -103,12 +117,17 @@ export class WorkerPool<Unit, Result> {
       this.#fail(fromWire(message.failure));
       return;
     }
-    this.#onDone(unit, message.result);
+    try {
+      this.#onDone(unit, message.result);
+    } catch (error) {
+      this.#fail(error);
+    }
     this.#wake();
   }
 
   #fail(error: unknown): void {
     this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    this.#failed.reject(this.#failure);
     this.#wake();
   }
 

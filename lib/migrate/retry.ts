@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
 import { type ReadHints, SourceError } from "../../storage/source.ts";
 import { FormatError, OperationFailure, VerificationFailure } from "../tlog/errors.ts";
+import { CHECKPOINT_PATH } from "../tlog/layout.ts";
 import type { ReadContext, RetryPolicy } from "./read-context.ts";
 
 /**
@@ -102,7 +103,10 @@ export function failureOf({ source }: Pick<ReadContext, "source">, path: string,
   const object = source.locate(path);
   if (error instanceof FormatError) {
     const { message: problem, expected, found } = error;
-    const advice = `The source does not serve what its checkpoint commits to; nothing of this object was written`;
+    const advice =
+      path === CHECKPOINT_PATH
+        ? "Name the URL or directory below which the log serves its checkpoint"
+        : "The source does not serve what its checkpoint commits to; these bytes were not written";
     return new VerificationFailure(
       { object: `${path} (${object})`, problem, expected, found, advice },
       { cause: error },

@@ -54,8 +54,12 @@ export class Seals {
     this.#open.set(index, { hashes, bundlesLeft: FULL_WIDTH });
   }
 
-  /** Counts a unit that is durable, and writes the seal above it when it was the last. */
+  /**
+   * Counts a unit that is durable, and writes the seal above it when it was the last.
+   * @throws the failure of an earlier seal, if one could not be written.
+   */
   finished(unit: WorkUnit): void {
+    if (this.#failure !== undefined) throw this.#failure;
     if (unit.kind === "edge") return;
     const index = Math.floor(unit.firstBundle / FULL_WIDTH);
     const seal = this.#open.get(index);

@@ -1,5 +1,6 @@
 /** Promise 3, before the hand-over: the target itself is looked at, whatever was believed on the way. */
 
+import { setImmediate } from "node:timers/promises";
 import { LogSource, MAX_OBJECT_BYTES, type ObjectSource } from "../../storage/source.ts";
 import type { MigrationTarget, TargetWriter } from "../../storage/target.ts";
 import { VerificationFailure } from "../tlog/errors.ts";
@@ -22,7 +23,8 @@ export async function checkTarget(
   signal: AbortSignal,
 ): Promise<void> {
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
-  for await (const { path, problem } of compareListing(target.list("tile"), format, head.size, read)) {
+  const listing = untilAborted(target.list("tile"), signal);
+  for await (const { path, problem } of compareListing(listing, format, head.size, read)) {
     throw new VerificationFailure({
       object: target.locate(path),
       problem,
@@ -57,7 +59,18 @@ function storedObjects(target: MigrationTarget, writer: TargetWriter): ObjectSou
   return {
     location: target.location,
     locate: (path) => target.locate(path),
-    read: (path, { maxBytes }) => writer.read(path, maxBytes),
+    async read(path, { maxBytes }) {
+      // A writer may read synchronously: between two tiles others have their turn, signals among them.
+      await setImmediate();
+      return await writer.read(path, maxBytes);
+    },
     async close() {},
   };
+}
+
+async function* untilAborted<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  for await (const item of items) {
+    signal.throwIfAborted();
+    yield item;
+  }
 }

@@ -1,0 +1,51 @@
+/**
+ * `npm run demo`: the main job on a small log, from nothing and without a network. Generates a signed log,
+ * serves it on loopback, has the real command copy it and verify the copy, and says what to try next.
+ */
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { writeLog } from "./generate.ts";
+import { startServer } from "./server.ts";
+
+const ENTRIES = 200_000;
+const PROGRAM = fileURLToPath(new URL("../cmd/tlog-migrate.ts", import.meta.url));
+
+/** Runs the command as a user would, on this terminal. @throws Error if it fails. */
+async function run(...args: string[]): Promise<void> {
+  say(`\n$ tlog-migrate ${args.map((arg) => (/[^\w.:/+=-]/.test(arg) ? `'${arg}'` : arg)).join(" ")}`);
+  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: "inherit" });
+  const [code, signal] = await once(child, "exit");
+  if (code !== 0) throw new Error(`tlog-migrate ended with ${code ?? signal}`);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+const directory = mkdtempSync(join(tmpdir(), "tlog-migrate-demo-"));
+try {
+  const source = join(directory, "source");
+  const target = join(directory, "target");
+  say(`Generating a signed log of ${ENTRIES.toLocaleString("en")} entries of 1 KB in ${source}`);
+  const log = writeLog(source, { size: ENTRIES, entrySize: 1000, seed: "demo", origin: "log.example/demo" });
+  const server = await startServer(source);
+  try {
+    say(`Serving it at ${server.url}`);
+    await run("copy", server.url, target, "--vkey", log.vkey);
+    await run("verify", target);
+  } finally {
+    await server.close();
+  }
+  say("\nThat was the main job. What to try next:");
+  say("  - a real log: npm start -- copy https://LOG.EXAMPLE/ ./target --vkey 'ORIGIN+HASH+KEY'");
+  say("  - interrupt a copy with Ctrl-C, or kill it, and run the same command again: it goes on");
+  say("  - hand the target to your log software, step by step: README.md, «Taking the log over»");
+  say("  - npm start -- --help");
+} finally {
+  rmSync(directory, { recursive: true, force: true });
+}

@@ -1,0 +1,93 @@
+/**
+ * Gathers the body of a response into one buffer, which its reader then owns, and holds no more of it than the
+ * reader's reservation allows.
+ */
+
+import type { ByteReservation } from "./source.ts";
+
+/** Told of the leave to hold more, when it did not come at once. */
+export interface BodyOwner {
+  granted(): void;
+  refused(reason: unknown): void;
+}
+
+/** Where a body is gathered. */
+export class HttpBody {
+  readonly #announced: number | undefined;
+  readonly #reservation: ByteReservation | undefined;
+  readonly #owner: BodyOwner;
+  /** Of a body of known length, once there is leave to hold it. */
+  #exact: Buffer | undefined;
+  /** Of a body of unknown length, or one that arrives before there is leave to hold it. */
+  #pieces: Buffer[] = [];
+  #received = 0;
+  #granted = 0;
+  #waiting = false;
+
+  /** `announced` is the body's length where that is known. */
+  constructor(announced: number | undefined, reservation: ByteReservation | undefined, owner: BodyOwner) {
+    this.#announced = announced;
+    this.#reservation = reservation;
+    this.#owner = owner;
+    if (announced === undefined) return;
+    if (reservation === undefined) this.#exact = Buffer.allocUnsafeSlow(announced);
+    else this.#reserve(reservation, announced);
+  }
+
+  /** Whether leave to hold the body is still to come: bytes should not be let in meanwhile. */
+  get waiting(): boolean {
+    return this.#waiting;
+  }
+
+  add(chunk: Buffer): void {
+    const at = this.#received;
+    this.#received += chunk.length;
+    if (this.#exact !== undefined) {
+      this.#exact.set(chunk, at);
+      return;
+    }
+    this.#pieces.push(chunk);
+    if (this.#announced === undefined) this.#growReservation();
+  }
+
+  /** The whole body, once; undefined if it is not as long as announced. */
+  take(): Buffer | undefined {
+    if (this.#announced !== undefined && this.#announced !== this.#received) return undefined;
+    return this.#exact ?? this.#gathered(this.#received);
+  }
+
+  /** Asks in doubling steps for the pieces that are held and the buffer in which they will be joined. */
+  #growReservation(): void {
+    const needed = 2 * this.#received;
+    if (this.#reservation === undefined || this.#waiting || needed <= this.#granted) return;
+    this.#reserve(this.#reservation, Math.max(needed, 2 * this.#granted));
+  }
+
+  #reserve(reservation: ByteReservation, bytes: number): void {
+    this.#waiting = true;
+    reservation.atLeast(bytes).then(
+      () => this.#proceed(bytes),
+      (reason: unknown) => this.#owner.refused(reason),
+    );
+  }
+
+  #proceed(granted: number): void {
+    this.#waiting = false;
+    this.#granted = granted;
+    if (this.#announced !== undefined) this.#exact = this.#gathered(this.#announced);
+    else this.#growReservation();
+    if (!this.#waiting) this.#owner.granted();
+  }
+
+  /** The pieces in a buffer of `length` bytes, of which they may be only the beginning. */
+  #gathered(length: number): Buffer {
+    const whole = Buffer.allocUnsafeSlow(length);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    this.#pieces = [];
+    return whole;
+  }
+}

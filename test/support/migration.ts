@@ -1,0 +1,62 @@
+/** Migrations in this process: what a test of the engine runs, and how it looks at what came of it. */
+
+import { migrate } from "../../lib/index.ts";
+import type { MigrationOptions } from "../../lib/migrate/options.ts";
+import type { RetryPolicy } from "../../lib/migrate/read-context.ts";
+import type { MigrationReport } from "../../lib/migrate/report.ts";
+import { parseVkey } from "../../lib/tlog/vkey.ts";
+import type { TestLog } from "./log.ts";
+
+/** Patience for tests: every retry that the rules ask for, and no time between them. */
+export const FAST_RETRY: RetryPolicy = {
+  attempts: 2,
+  minDelayMs: 1,
+  maxDelayMs: 5,
+  maxRetryAfterMs: 50,
+  contentAttempts: 5,
+};
+
+/** What of a log a migration needs to be told. */
+export type KnownLog = Pick<TestLog, "vkey" | "format">;
+
+/** The options of a migration of `log`, which trusts the log's own key. */
+export function migrationOptions(
+  log: KnownLog,
+  source: string,
+  target: string,
+  overrides: Partial<MigrationOptions> = {},
+): MigrationOptions {
+  return {
+    source,
+    target,
+    format: log.format,
+    tool: "tlog-migrate test",
+    policy: { verifiers: [parseVkey(log.vkey)] },
+    access: { userAgentVersion: "test" },
+    retry: FAST_RETRY,
+    workers: 1,
+    settleMs: 1,
+    ...overrides,
+  };
+}
+
+/** Runs a migration of `log` from a served copy of it into a directory. */
+export function migrateLog(
+  log: KnownLog,
+  source: { readonly url: string },
+  target: string,
+  overrides: Partial<MigrationOptions> = {},
+): Promise<MigrationReport> {
+  return migrate(migrationOptions(log, source.url, target, overrides));
+}
+
+/** The failure that a migration ends with. A migration that ends well is an error. */
+export async function failureOf(migration: Promise<MigrationReport>): Promise<Error> {
+  try {
+    await migration;
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+  throw new Error("the migration ended well");
+}
