@@ -118,7 +118,7 @@ export class DurableDirectory {
 
   makeDirectory(path: string): void {
     if (this.#present.has(path)) return;
-    fs.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+    makePath(path);
     this.#present.add(path);
   }
 
@@ -232,4 +232,23 @@ async function settled(work: Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) {
     if (result.status === "rejected") throw result.reason;
   }
+}
+
+/**
+ * `mkdir -p`. Node's own never returns where a parent is there and the answer is ENOENT all the same: below a
+ * link that leads nowhere, in a mount that is gone, in /proc (seen with Node 20 and 26).
+ */
+function makePath(path: string): void {
+  if (isDirectory(path)) return;
+  if (dirname(path) !== path) makePath(dirname(path));
+  try {
+    fs.mkdirSync(path, { mode: DIRECTORY_MODE });
+  } catch (error) {
+    // Another thread may have been faster.
+    if (errnoCode(error) !== "EEXIST" || !isDirectory(path)) throw error;
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

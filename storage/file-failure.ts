@@ -22,6 +22,14 @@ const MEANINGS: Record<string, { problem: string; advice: string }> = {
     problem: "is a directory where a file should be",
     advice: "Look at what is there, then move it away",
   },
+  ENOENT: {
+    problem: "no such file or directory, and it cannot be made",
+    advice: "Check the path, and that what is mounted there still is",
+  },
+  EEXIST: {
+    problem: "something is in the way that is not a directory",
+    advice: "Look at what is there: it may be a link that leads nowhere, or a mount that is missing",
+  },
   ENAMETOOLONG: { problem: "the path is too long", advice: "Choose a shorter one" },
   ELOOP: { problem: "too many symbolic links", advice: "Name the directory itself" },
   EMFILE: { problem: "too many open files", advice: "Raise `ulimit -n`, or lower --concurrency" },

@@ -30,7 +30,7 @@ export class HttpBody {
     this.#reservation = reservation;
     this.#owner = owner;
     if (announced === undefined) return;
-    if (reservation === undefined) this.#exact = Buffer.allocUnsafeSlow(announced);
+    if (reservation === undefined) this.#exact = this.#allocate(announced);
     else this.#reserve(reservation, announced);
   }
 
@@ -81,7 +81,7 @@ export class HttpBody {
 
   /** The pieces in a buffer of `length` bytes, of which they may be only the beginning. */
   #gathered(length: number): Buffer {
-    const whole = Buffer.allocUnsafeSlow(length);
+    const whole = this.#allocate(length);
     let at = 0;
     for (const piece of this.#pieces) {
       whole.set(piece, at);
@@ -89,5 +89,9 @@ export class HttpBody {
     }
     this.#pieces = [];
     return whole;
+  }
+
+  #allocate(bytes: number): Buffer {
+    return this.#reservation?.allocate?.(bytes) ?? Buffer.allocUnsafeSlow(bytes);
   }
 }

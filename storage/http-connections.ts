@@ -19,7 +19,6 @@ export class HttpConnections {
   readonly #options: Pool.Options;
   readonly #connecting = new Set<Socket>();
   #elsewhere: Agent | undefined;
-  #closed = false;
 
   /** At most `connections` to `origin`, and as many to each origin that it redirects to. */
   constructor(origin: string, connections: number, timeouts: HttpTimeouts, tls: TlsOptions) {
@@ -49,7 +48,6 @@ export class HttpConnections {
 
   /** Breaks off what is under way and closes every connection. */
   async close(): Promise<void> {
-    this.#closed = true;
     for (const socket of this.#connecting) socket.destroy();
     await Promise.all([this.#pool.destroy(), this.#elsewhere?.destroy()]);
   }
@@ -64,9 +62,7 @@ export class HttpConnections {
         if (opened instanceof Socket) this.#connecting.delete(opened);
         callback(...outcome);
       });
-      if (!(opened instanceof Socket)) return;
-      if (this.#closed) opened.destroy();
-      else this.#connecting.add(opened);
+      if (opened instanceof Socket) this.#connecting.add(opened);
     };
   }
 }

@@ -20,6 +20,8 @@ import { HASH_SIZE } from "../lib/tlog/merkle.ts";
 export interface ByteReservation {
   /** Resolves when the object may take `bytes` bytes of memory in all. Never takes back what it gave. */
   atLeast(bytes: number): Promise<void>;
+  /** Memory for the object's bytes, good until the reservation ends. Default: memory of its own. */
+  allocate?(bytes: number): Buffer;
 }
 
 export interface ReadOptions {

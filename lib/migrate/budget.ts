@@ -4,6 +4,7 @@
  */
 
 import type { ByteReservation } from "../../storage/source.ts";
+import { BufferPool } from "./buffer-pool.ts";
 
 /**
  * Bytes that may be in flight in one thread. Room goes to the oldest reservation first. When every holder
@@ -12,8 +13,9 @@ import type { ByteReservation } from "../../storage/source.ts";
  */
 export class ByteBudget {
   readonly #limit: number;
+  readonly #buffers = new BufferPool();
   /** Oldest first. */
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting: Holder[] = [];
   #taken = 0;
   /** Reservations that hold bytes and are not waiting for more. */
   #working = 0;
@@ -30,55 +32,72 @@ export class ByteBudget {
 
   /** A reservation of nothing yet. Whoever makes it releases it, whatever becomes of the object. */
   reserve(): Reservation {
-    const age = ++this.#lastAge;
-    let held = 0;
+    const holder: Holder = { age: ++this.#lastAge, held: 0, wait: undefined, buffers: [] };
     return {
-      atLeast: async (bytes) => {
-        const more = bytes - held;
-        if (more <= 0) return;
-        await this.#take(age, held, more);
-        held = bytes;
+      atLeast: (bytes) => this.#take(holder, bytes),
+      allocate: (bytes) => {
+        const buffer = this.#buffers.take(bytes);
+        holder.buffers.push(buffer);
+        return buffer.subarray(0, bytes);
       },
       release: () => {
-        if (held === 0) return;
-        this.#taken -= held;
-        this.#working--;
-        held = 0;
+        this.#withdraw(holder);
+        this.#taken -= holder.held;
+        if (holder.held > 0) this.#working--;
+        holder.held = 0;
+        for (const buffer of holder.buffers.splice(0)) this.#buffers.give(buffer);
         this.#grant();
       },
     };
   }
 
-  async #take(age: number, held: number, more: number): Promise<void> {
-    if (held > 0) this.#working--;
+  async #take(holder: Holder, bytes: number): Promise<void> {
+    this.#withdraw(holder);
+    if (bytes <= holder.held) return;
+    if (holder.held > 0) this.#working--;
     const granted = new Promise<void>((grant) => {
-      const younger = this.#waiting.findIndex((waiting) => waiting.age > age);
-      this.#waiting.splice(younger === -1 ? this.#waiting.length : younger, 0, { age, more, grant });
+      holder.wait = { more: bytes - holder.held, grant };
     });
+    const younger = this.#waiting.findIndex(({ age }) => age > holder.age);
+    this.#waiting.splice(younger === -1 ? this.#waiting.length : younger, 0, holder);
     this.#grant();
     await granted;
   }
 
+  /** Ends a wait that nobody is interested in any more: the read that asked for it broke off meanwhile. */
+  #withdraw(holder: Holder): void {
+    if (holder.wait === undefined) return;
+    holder.wait = undefined;
+    this.#waiting.splice(this.#waiting.indexOf(holder), 1);
+    if (holder.held > 0) this.#working++;
+  }
+
   #grant(): void {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const fits = this.#taken + next.more <= this.#limit;
+    for (let next = this.#waiting[0]; next?.wait !== undefined; next = this.#waiting[0]) {
+      const { more, grant } = next.wait;
+      const fits = this.#taken + more <= this.#limit;
       if (!fits && this.#working > 0) return;
       this.#waiting.shift();
-      this.#taken += next.more;
+      next.wait = undefined;
+      next.held += more;
+      this.#taken += more;
       this.#working++;
-      next.grant();
+      grant();
     }
   }
 }
 
 /** A part of a budget. */
 export interface Reservation extends ByteReservation {
-  /** Gives everything back. */
+  allocate(bytes: number): Buffer;
+  /** Gives everything back; the bytes that were allocated under it belong to somebody else from here on. */
   release(): void;
 }
 
-interface Waiting {
+/** A reservation, as the budget sees it. */
+interface Holder {
   readonly age: number;
-  readonly more: number;
-  readonly grant: () => void;
+  held: number;
+  wait: { readonly more: number; readonly grant: () => void } | undefined;
+  readonly buffers: Buffer[];
 }

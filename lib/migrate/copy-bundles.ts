@@ -36,7 +36,7 @@ export async function copyBundles(run: Run, tree: AuthenticTree, resume: boolean
   await seals.settled();
 }
 
-/** Threads for a tree: no more than it has units for. */
+/** Threads for a tree: no more than it has units for, or than may have a bundle in flight. */
 export function startWorkers<Result>(
   task: WorkerTask,
   size: number,
@@ -46,7 +46,7 @@ export function startWorkers<Result>(
 ): WorkerPool<WorkUnit, Result> {
   const bundlesAUnit = unitBundles(size, workers);
   const units = Math.ceil((fullTileCount(size, 0) + 1) / bundlesAUnit);
-  const threads = Math.max(1, Math.min(workers, units));
+  const threads = Math.max(1, Math.min(workers, units, concurrency));
   const concurrencyAThread = Math.max(1, Math.floor(concurrency / threads));
   return new WorkerPool(
     threads,

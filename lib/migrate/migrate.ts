@@ -132,6 +132,7 @@ function stillGrowing(run: Run, aim: TrustedCheckpoint, now: TrustedCheckpoint):
 
 /** Refuses a target that is seen to be too small, before the copy fills it. */
 async function requireRoom(run: Run, aim: TrustedCheckpoint): Promise<void> {
+  run.progress.phase = "looking for room";
   const sealed = new Set<number>();
   for await (const { path } of run.target.list("tile/1")) {
     const resource = parseResourcePath(path);

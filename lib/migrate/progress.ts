@@ -5,6 +5,7 @@ import { Counters } from "./counters.ts";
 /** What a run is doing. */
 export type Phase =
   | "reading the checkpoint"
+  | "looking for room"
   | "authenticating the tree"
   | "copying"
   | "writing the upper tiles"

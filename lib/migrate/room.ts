@@ -43,8 +43,8 @@ function bundlesToCopy(
 ): { count: number; at: (position: number) => number } {
   const bundles = fullTileCount(size, 0);
   const tiles = Array.from({ length: Math.ceil(bundles / FULL_WIDTH) }, (_, tile) => tile);
-  const open = tiles.filter((tile) => !sealed.has(tile));
-  // The last tile may have fewer bundles below it, and is then the last to be counted.
+  // The last tile may be partial: it has fewer bundles below it, and seals nothing.
+  const open = tiles.filter((tile) => tile >= fullTileCount(size, 1) || !sealed.has(tile));
   return {
     count: bundles - (tiles.length - open.length) * FULL_WIDTH,
     at: (position) =>

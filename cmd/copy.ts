@@ -1,0 +1,80 @@
+/** `tlog-migrate copy`. */
+
+import { type Command, Option } from "commander";
+import { type MigrationReport, migrate, type TileOrigin } from "../lib/index.ts";
+import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./log-options.ts";
+import { writeResult } from "./output.ts";
+import { runWithTools } from "./run.ts";
+import { copySummary } from "./summary.ts";
+import { outputWidth } from "./text-layout.ts";
+import { requiredPolicy } from "./trust.ts";
+import { VERSION } from "./version.ts";
+
+interface CopyOptions extends LogOptions {
+  readonly tiles: TileOrigin;
+  readonly snapshot?: boolean;
+  /** False by --no-handover. */
+  readonly handover: boolean;
+  readonly adopt?: boolean;
+  readonly saveCheckpoint?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  $ tlog-migrate copy https://log.example.org/ /srv/log --vkey 'log.example.org+1a2b3c4d+AU…'
+  $ tlog-migrate copy https://mon.example.org/2026h1/ /srv/ct --format static-ct \\
+      --public-key MFkw… --origin log.example.org/2026h1 --contact you@your.site
+
+Stopped by whatever, the same command goes on where it stopped. What is copied stays locked for log
+software until all of it is there and checked. Before the hand-over, freeze the source's writer.`;
+
+export function addCopyCommand(program: Command): void {
+  const command = program
+    .command("copy")
+    .summary("copy a log to a new place and hand it over there")
+    .description(
+      "Copies a log to a new place, authenticates every byte, and hands it over to the log software there.",
+    )
+    .argument("<source>", "https://…, http://…, file:///… or a path")
+    .argument("<target>", "file:///… or a path");
+  addTrustOptions(command)
+    .addOption(
+      new Option("--tiles <how>", "level-0 tiles: derived from the entries, or fetched and compared too")
+        .choices(["derive", "fetch"])
+        .default("derive"),
+    )
+    .option("--snapshot", "hand over the size that was reached, even if the source goes on growing")
+    .option("--no-handover", "stop before the hand-over")
+    .option("--adopt", "take over an unfinished copy by another tool, and check all of it")
+    .option("--save-checkpoint", "store the source's checkpoint too: for mirrors that never append");
+  addWorkOptions(command).addHelpText("after", EXAMPLES).action(copy);
+}
+
+async function copy(source: string, target: string, options: CopyOptions): Promise<void> {
+  const { tiles, snapshot, handover, adopt, saveCheckpoint } = options;
+  const policy = requiredPolicy(options);
+  await runWithTools(options, {
+    afterStop: "the same command goes on where this one stopped",
+    work: (tools) =>
+      migrate({
+        ...workOptions(options),
+        ...tools,
+        policy,
+        source,
+        target,
+        tool: `tlog-migrate ${VERSION}`,
+        tiles,
+        snapshot,
+        handOver: handover,
+        adopt,
+        saveCheckpoint,
+      }),
+    tell: (report) => writeResult(resultText(report, options)),
+  });
+}
+
+function resultText(report: MigrationReport, { json, snapshot, saveCheckpoint }: CopyOptions): string {
+  if (json) return `${JSON.stringify(report)}\n`;
+  const facts = { snapshot: snapshot === true, savedCheckpoint: saveCheckpoint === true };
+  return copySummary(report, facts, outputWidth());
+}

@@ -1,0 +1,69 @@
+/** What an operator does after `copy`, a sentence each, in order. */
+
+import { type LogFormat, type MigrationReport, oneLine } from "../lib/index.ts";
+import { formatCount } from "./quantities.ts";
+
+/** What the steps depend on besides the report. */
+export interface StepFacts {
+  /** The source may go on growing: what was handed over is a copy of one moment. */
+  readonly snapshot: boolean;
+  /** The source's checkpoint was to be stored in the target. */
+  readonly savedCheckpoint: boolean;
+}
+
+export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
+  if (report.outcome === "ready-for-hand-over") return beforeHandOver(report);
+  return facts.snapshot || facts.savedCheckpoint ? mirrorSteps(report, facts) : takeoverSteps(report);
+}
+
+function beforeHandOver({ source, target }: MigrationReport): string[] {
+  return [
+    `Freeze the writer of ${oneLine(source)}: let it take no more entries, and leave it readable.`,
+    "Run the same command again without --no-handover: it copies what was added meanwhile, and hands over.",
+    `Until then leave ${oneLine(target)} as it is; log software refuses to start on it, and says why.`,
+  ];
+}
+
+function takeoverSteps({ format, size, origin, target }: MigrationReport): string[] {
+  return [
+    `Stop the old writer for good, if it still runs. From now on, only this place may sign checkpoints for ${oneLine(origin)}.`,
+    `If you like, read all of it back first:\n${verifyCommand(format, target)}`,
+    START[format](oneLine(target), formatCount(size)),
+    "Point readers here, and serve the log in one place alone: two places that both append are a fork, which nobody can repair.",
+  ];
+}
+
+const START: Record<LogFormat, (target: string, size: string) => string> = {
+  tiles: (target, size) =>
+    `Start the log software (a Tessera Appender) on ${target} with the log's own key and origin: it signs size ${size} itself, and appends from there.`,
+  "static-ct": (target, size) =>
+    `Start TesseraCT on ${target} with the log's own key and origin. Its own follower first rebuilds the antispam index, and until that is within 2,048 entries of ${size} every add is pushed back: hours for a large log.`,
+};
+
+/** A copy that is read, and must not append. */
+function mirrorSteps({ format, size, origin, target }: MigrationReport, facts: StepFacts): string[] {
+  const checkpoint = facts.savedCheckpoint
+    ? `The source's checkpoint is stored beside the tiles, so ${oneLine(target)} can be served as a mirror of size ${formatCount(size)}.`
+    : "No checkpoint is stored, so readers cannot use it yet: the same command with --save-checkpoint stores the source's.";
+  const key = facts.savedCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
+  return [
+    checkpoint,
+    `To read all of it back:\n${verifyCommand(format, target)}${key}`,
+    `Do not start a writer here while the one of ${oneLine(origin)} is alive: two places that both append are a fork, which nobody can repair.`,
+  ];
+}
+
+const KEY_OPTIONS: Record<LogFormat, string> = {
+  tiles: "--vkey <vkey>",
+  "static-ct": "--public-key <base64> --origin <origin>",
+};
+
+function verifyCommand(format: LogFormat, target: string): string {
+  const option = format === "tiles" ? "" : ` --format ${format}`;
+  return `tlog-migrate verify${option} ${shellWord(oneLine(target))}`;
+}
+
+/** A text as one word of a shell's command line. */
+function shellWord(text: string): string {
+  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

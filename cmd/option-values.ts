@@ -1,0 +1,40 @@
+/** Values of options, read and refused with words that say what would do. */
+
+import { InvalidArgumentError } from "commander";
+
+/** A parser for whole numbers within bounds. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** A parser for options that may be given several times: the values in their order. */
+export function repeated(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+/** A parser for values of which an empty one can only be a slip, such as a shell variable that is not set. */
+export function nonEmpty(text: string): string {
+  if (text.trim() !== "") return text;
+  throw new InvalidArgumentError("It is empty.");
+}
+
+/** Where to listen. */
+export interface Endpoint {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+/** Reads `host:port`; an IPv6 address stands in brackets. */
+export function endpoint(text: string): Endpoint {
+  const [, bracketed, plain, digits] =
+    /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]/\s]+)):([0-9]{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = Number(digits);
+  if (host !== undefined && port <= 65_535) return { host, port };
+  throw new InvalidArgumentError("Give <host>:<port>, for example 127.0.0.1:9100 or [::1]:9100.");
+}

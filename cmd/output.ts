@@ -1,0 +1,35 @@
+/** Standard output and standard error. */
+
+import { OperationFailure } from "../lib/index.ts";
+import { systemErrorWords } from "./system-error.ts";
+
+/** What every line on standard error begins with. */
+const PREFIX = "tlog-migrate: ";
+
+/** A reader that goes away (`| head`) is no reason to stop a copy: its broken pipe is passed over. */
+export function surviveClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+}
+
+/**
+ * Writes a result to standard output.
+ * @throws OperationFailure if it could not be written, other than because nobody reads it any more.
+ */
+export async function writeResult(text: string): Promise<void> {
+  const error = await new Promise<NodeJS.ErrnoException | null | undefined>((written) => {
+    process.stdout.write(text, written);
+  });
+  if (!error || error.code === "EPIPE") return;
+  const problem = `could not be written (${systemErrorWords(error)})`;
+  throw new OperationFailure({ object: "standard output", problem }, { cause: error });
+}
+
+/** Writes one line to standard error. */
+export function writeLine(line: string): void {
+  process.stderr.write(`${PREFIX}${line}\n`);
+}
+
+/** Resolves when standard output has taken all that it was given. */
+export async function flushed(): Promise<void> {
+  await new Promise((written) => process.stdout.write("", written));
+}

@@ -1,0 +1,92 @@
+/** What surrounds the work of every command: progress, metrics, signals. */
+
+import { oneLine, Progress } from "../lib/index.ts";
+import { openDisplay } from "./display.ts";
+import { EXIT, endOf, exitCodeOf } from "./exit.ts";
+import { Interrupt } from "./interrupt.ts";
+import { type LogOptions, optionWarnings } from "./log-options.ts";
+import type { MetricsServer } from "./metrics-server.ts";
+import { writeLine } from "./output.ts";
+
+/** What the work is given. */
+export interface RunTools {
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  /** Tells the operator a sentence, unless it is to be quiet. */
+  readonly notice: (sentence: string) => void;
+}
+
+/** The work of a command, and what it says about it. */
+export interface RunParts<Report> {
+  readonly work: (tools: RunTools) => Promise<Report>;
+  /** Prints the report; throws what makes it a failure. */
+  readonly tell: (report: Report) => Promise<void>;
+  /** Said at the first signal: what a second run of the command does. */
+  readonly afterStop: string;
+}
+
+/** Does the work and prints its report. @throws what the work threw, or an Interruption. */
+export async function runWithTools<Report>(options: LogOptions, parts: RunParts<Report>): Promise<void> {
+  const progress = new Progress();
+  const file = await openMetricsFile(options, progress);
+  let exitCode: number = EXIT.done;
+  try {
+    await runShown(options, parts, progress);
+  } catch (error) {
+    exitCode = exitCodeOf(error);
+    throw error;
+  } finally {
+    await file?.finish(exitCode).catch((error: Error) => writeLine(oneLine(error.message)));
+  }
+}
+
+async function runShown<Report>(
+  options: LogOptions,
+  { work, tell, afterStop }: RunParts<Report>,
+  progress: Progress,
+): Promise<void> {
+  const server = await openMetricsServer(options, progress);
+  const display = openDisplay(progress, options.quiet === true);
+  const notice = (sentence: string): void => {
+    if (options.quiet !== true) display.say(oneLine(sentence));
+  };
+  const interrupt = new Interrupt(() => {
+    display.close();
+    writeLine(`stopping, another signal ends it at once; ${afterStop}`);
+  });
+  try {
+    announce(options, server, notice);
+    const report = await work({ progress, signal: interrupt.signal, notice });
+    display.close();
+    await tell(report);
+  } catch (error) {
+    throw endOf(error, interrupt.signal);
+  } finally {
+    display.close();
+    interrupt.dispose();
+    server?.close();
+  }
+}
+
+// prom-client takes about as long to load as Node takes to start: only who asks for metrics waits for it.
+
+async function openMetricsFile({ metricsFile }: LogOptions, progress: Progress) {
+  if (metricsFile === undefined) return undefined;
+  const { MetricsFile } = await import("./metrics-file.ts");
+  return await MetricsFile.open(metricsFile, progress);
+}
+
+async function openMetricsServer({ metrics }: LogOptions, progress: Progress) {
+  if (metrics === undefined) return undefined;
+  const { serveMetrics } = await import("./metrics-server.ts");
+  return await serveMetrics(progress, metrics);
+}
+
+function announce(
+  options: LogOptions,
+  server: MetricsServer | undefined,
+  notice: (line: string) => void,
+): void {
+  for (const warning of optionWarnings(options)) notice(warning);
+  if (server !== undefined) notice(`metrics at ${server.url}`);
+}

@@ -1,0 +1,62 @@
+/** What `copy` tells a person at the end. */
+
+import { type MigrationOutcome, type MigrationReport, oneLine } from "../lib/index.ts";
+import { nextSteps, type StepFacts } from "./next-steps.ts";
+import { countOf, formatBytes, formatCount, formatDuration } from "./quantities.ts";
+import { alignFields, emphasis, good, listSection, wrap } from "./text-layout.ts";
+
+/** The summary of a migration, ending in a newline. */
+export function copySummary(report: MigrationReport, facts: StepFacts, width: number): string {
+  const { notChecked, warnings } = report;
+  return [
+    headline(good, wrap(OUTCOMES[report.outcome](oneLine(report.target)), width, "")),
+    "\n",
+    alignFields(
+      [
+        ["origin", report.origin],
+        ["size", countOf(report.size, "entry", "entries")],
+        ["root", report.rootHash],
+        ["from", report.source],
+        ["to", report.target],
+        ...workFields(report),
+      ].map(([label = "", value]) => [label, value && oneLine(value)]),
+    ),
+    listSection(emphasis("Not checked"), notChecked.map(oneLine), { width }),
+    listSection(emphasis("Look at this"), warnings.map(oneLine), { width }),
+    listSection(emphasis("What to do next"), nextSteps(report, facts), { width, numbered: true }),
+  ].join("");
+}
+
+const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
+  "handed-over": (target) => `The log is handed over: ${target} is ready for its log software.`,
+  "already-handed-over": (target) =>
+    `Nothing to do: an earlier run has handed ${target} over, at the size and root that the source has now.`,
+  "ready-for-hand-over": (target) =>
+    `All is copied and checked, and ${target} is not handed over yet, as you asked.`,
+};
+
+function workFields(report: MigrationReport): (readonly [string, string | undefined])[] {
+  const { entries, resumedEntries, bytes, seconds, entriesPerSecond, requests, retries } = report;
+  const { replacedObjects } = report;
+  if (report.outcome === "already-handed-over") return [];
+  return [
+    ["copied", `${countOf(entries, "entry", "entries")}, ${formatBytes(bytes)}`],
+    [
+      "resumed",
+      resumedEntries > 0
+        ? `${countOf(resumedEntries, "entry was", "entries were")} in place from earlier runs`
+        : undefined,
+    ],
+    [
+      "replaced",
+      replacedObjects > 0 ? `${countOf(replacedObjects, "object")} that had wrong bytes` : undefined,
+    ],
+    ["time", `${formatDuration(seconds)}, ${formatCount(entriesPerSecond)} entries/s`],
+    ["requests", `${formatCount(requests)}, ${countOf(retries, "retry", "retries")}`],
+  ];
+}
+
+/** Styles a text without the newline at its end. */
+export function headline(style: (text: string) => string, text: string): string {
+  return `${style(text.trimEnd())}\n`;
+}

@@ -1,0 +1,70 @@
+/** Layout of plain text: aligned fields, wrapped lists. */
+
+import { styleText } from "node:util";
+
+const INDENT = "  ";
+const [DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH] = [100, 100, 40];
+
+/** Columns that results are wrapped to. */
+export function outputWidth(): number {
+  const columns = process.stdout.isTTY ? process.stdout.columns : DEFAULT_WIDTH;
+  return Math.max(MIN_WIDTH, Math.min(columns || DEFAULT_WIDTH, MAX_WIDTH));
+}
+
+/** A label and its value; undefined leaves the line out. */
+export type Field = readonly [label: string, value: string | undefined];
+
+/** Labels in one column, values in the next. Values are not wrapped: they are there to be copied. */
+export function alignFields(fields: readonly Field[]): string {
+  const present = fields.filter(([, value]) => value !== undefined);
+  const width = Math.max(...present.map(([label]) => label.length));
+  return present.map(([label, value]) => `${INDENT}${label.padEnd(width)}  ${value}\n`).join("");
+}
+
+/** A heading and sentences below it, numbered or not; nothing where there are none. */
+export function listSection(
+  heading: string,
+  sentences: readonly string[],
+  options: { width: number; numbered?: boolean },
+): string {
+  if (sentences.length === 0) return "";
+  const items = sentences.map((sentence, index) => {
+    const mark = options.numbered ? `${index + 1}. ` : "- ";
+    return wrap(sentence, options.width, INDENT + mark);
+  });
+  return `\n${heading}\n${items.join("")}`;
+}
+
+/**
+ * Breaks a text at its spaces; lines after the first are indented like the text of the first. What follows a
+ * newline stands on a line of its own, whole: a command to be copied.
+ */
+export function wrap(text: string, width: number, lead: string): string {
+  const [prose = "", ...verbatim] = text.split("\n");
+  const lines: string[] = [];
+  let line = "";
+  for (const word of prose.split(" ")) {
+    const joined = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && lead.length + joined.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = joined;
+  }
+  const indent = " ".repeat(lead.length);
+  return [...lines, line, ...verbatim]
+    .map((part, index) => `${index === 0 ? lead : indent}${part}\n`)
+    .join("");
+}
+
+/** Bold where standard output is a terminal that shows it. */
+export function emphasis(text: string): string {
+  return styleText("bold", text, { stream: process.stdout });
+}
+
+export function good(text: string): string {
+  return styleText(["bold", "green"], text, { stream: process.stdout });
+}
+
+export function bad(text: string): string {
+  return styleText(["bold", "red"], text, { stream: process.stdout });
+}

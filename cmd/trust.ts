@@ -1,0 +1,88 @@
+/** What the options say about which checkpoint is trusted. */
+
+import {
+  type CheckpointPolicy,
+  FormatError,
+  type LogFormat,
+  parseVkey,
+  staticCtOrigin,
+  staticCtVerifier,
+  UsageFailure,
+  type Verifier,
+} from "../lib/index.ts";
+
+/** The options that decide it, as the command line gives them. */
+export interface TrustOptions {
+  readonly format: LogFormat;
+  readonly vkey?: readonly string[] | undefined;
+  /** Base64 of the DER SubjectPublicKeyInfo of a Static CT log. */
+  readonly publicKey?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly insecureNoSignature?: boolean | undefined;
+}
+
+/**
+ * The policy that the options name, undefined where they name no key and do not do without one.
+ * @throws UsageFailure if a key is malformed, or the options contradict each other.
+ */
+export function checkpointPolicy(options: TrustOptions): CheckpointPolicy | undefined {
+  const origin = expectedOrigin(options);
+  const verifiers = keysOf(options);
+  if (options.insecureNoSignature === true) {
+    if (verifiers.length === 0) return { insecureNoSignature: true, origin };
+    throw usage(
+      "--insecure-no-signature",
+      "contradicts the key that is given",
+      "Pass the key alone, and the signature is checked",
+    );
+  }
+  if (verifiers.length > 0) return { verifiers, origin };
+  if (origin === undefined) return undefined;
+  throw usage("--origin", "proves nothing without a key", "Pass the log's --vkey too");
+}
+
+/** The policy of a command that needs one. @throws UsageFailure that says what to pass. */
+export function requiredPolicy(options: TrustOptions): CheckpointPolicy {
+  const policy = checkpointPolicy(options);
+  if (policy !== undefined) return policy;
+  const keys =
+    options.format === "static-ct"
+      ? "--vkey <vkey>, or --public-key <base64> with --origin"
+      : "--vkey <vkey>";
+  throw usage(
+    "the source's checkpoint",
+    "no key says which one to trust",
+    `Pass ${keys}; or --insecure-no-signature to believe whoever serves it`,
+  );
+}
+
+function expectedOrigin({ format, origin }: TrustOptions): string | undefined {
+  return format === "static-ct" && origin !== undefined ? staticCtOrigin(origin) : origin;
+}
+
+function keysOf(options: TrustOptions): Verifier[] {
+  const verifiers = (options.vkey ?? []).map((vkey) => readKey("--vkey", () => parseVkey(vkey)));
+  const { format, publicKey, origin } = options;
+  if (publicKey === undefined) return verifiers;
+  if (format !== "static-ct") {
+    throw usage("--public-key", "is for Static CT logs", "Pass --format static-ct, or the log's --vkey");
+  }
+  if (origin === undefined) {
+    throw usage("--public-key", "does not say which log it belongs to", "Pass the log's --origin too");
+  }
+  return [...verifiers, readKey("--public-key", () => staticCtVerifier(publicKey, origin))];
+}
+
+function readKey(option: string, read: () => Verifier): Verifier {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const { message: problem, expected, found } = error;
+    throw new UsageFailure({ object: option, problem, expected, found }, { cause: error });
+  }
+}
+
+function usage(object: string, problem: string, advice: string): UsageFailure {
+  return new UsageFailure({ object, problem, advice });
+}

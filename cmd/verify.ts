@@ -1,0 +1,48 @@
+/** `tlog-migrate verify`. */
+
+import type { Command } from "commander";
+import { VerificationFailure, type VerificationReport, verifyLog } from "../lib/index.ts";
+import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./log-options.ts";
+import { writeResult } from "./output.ts";
+import { countOf } from "./quantities.ts";
+import { runWithTools } from "./run.ts";
+import { outputWidth } from "./text-layout.ts";
+import { checkpointPolicy } from "./trust.ts";
+import { verificationSummary } from "./verification-summary.ts";
+
+const EXAMPLES = `
+Examples:
+  $ tlog-migrate verify https://log.example.org/ --vkey 'log.example.org+1a2b3c4d+AU…'
+  $ tlog-migrate verify /srv/log
+
+A directory that was migrated and has no checkpoint yet is held against its tree state, without a key.`;
+
+export function addVerifyCommand(program: Command): void {
+  const command = program
+    .command("verify")
+    .summary("read a whole log back and hold it against its checkpoint")
+    .description("Reads a whole log, recomputes every hash, and tells what is not as its checkpoint says.")
+    .argument("<log>", "https://…, http://…, file:///… or a path");
+  addWorkOptions(addTrustOptions(command)).addHelpText("after", EXAMPLES).action(verify);
+}
+
+async function verify(log: string, options: LogOptions): Promise<void> {
+  const policy = checkpointPolicy(options);
+  await runWithTools(options, {
+    afterStop: "nothing was changed, and the same command starts over",
+    work: (tools) => verifyLog({ ...workOptions(options), ...tools, policy, log }),
+    async tell(report) {
+      const { json } = options;
+      await writeResult(json ? `${JSON.stringify(report)}\n` : verificationSummary(report, outputWidth()));
+      if (report.faults > 0) throw faultsFound(report);
+    },
+  });
+}
+
+function faultsFound({ log, faults, findings: [first] }: VerificationReport): VerificationFailure {
+  const example = first === undefined ? "" : `, the first of them ${first.path}, which ${first.problem}`;
+  return new VerificationFailure({
+    object: log,
+    problem: `${countOf(faults, "object")} of the log ${faults === 1 ? "is" : "are"} bad, missing or beyond its tree${example}`,
+  });
+}

@@ -1,0 +1,99 @@
+import { execFile } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { testLog } from "../support/log.ts";
+import { startLogServer } from "../support/log-server.ts";
+import { temporaryDirectory } from "../support/temp.ts";
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What `npm pack` needs of the clone, so that packing leaves nothing behind in it. */
+const PACKED = [
+  "cmd",
+  "lib",
+  "storage",
+  "package.json",
+  "README.md",
+  "LICENSE",
+  "tsconfig.json",
+  "tsconfig.build.json",
+];
+
+/** Packs the project and unpacks it where a user would have it. Returns the user's directory. */
+async function installPackage(): Promise<string> {
+  const clone = temporaryDirectory();
+  for (const name of PACKED) cpSync(join(ROOT, name), join(clone, name), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"));
+  await run("npm", ["pack", "--pack-destination", clone], { cwd: clone });
+  const tarball = readdirSync(clone).find((name) => name.endsWith(".tgz"));
+  if (tarball === undefined) throw new Error("npm pack left no tarball");
+  const user = temporaryDirectory();
+  const modules = join(user, "node_modules");
+  mkdirSync(join(modules, "tlog-migrate"), { recursive: true });
+  await run("tar", [
+    "-xzf",
+    join(clone, tarball),
+    "--strip-components=1",
+    "-C",
+    join(modules, "tlog-migrate"),
+  ]);
+  linkDependencies(modules);
+  return user;
+}
+
+/** The dependencies that npm would install from the registry, which a test does not need. */
+function linkDependencies(modules: string): void {
+  const wanted = ["tlog-migrate"];
+  for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
+    const home = name === "tlog-migrate" ? ROOT : join(ROOT, "node_modules", name);
+    const { dependencies = {} } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
+    for (const dependency of Object.keys(dependencies)) {
+      const place = join(modules, dependency);
+      mkdirSync(join(place, ".."), { recursive: true });
+      try {
+        symlinkSync(join(ROOT, "node_modules", dependency), place);
+        wanted.push(dependency);
+      } catch {
+        // Linked already, for another package.
+      }
+    }
+  }
+}
+
+describe("the published package", () => {
+  it("carries a compiled program that copies a log, and the types of a library", async () => {
+    const log = testLog({ size: 600 });
+    const server = await startLogServer(log.objects);
+    const user = await installPackage();
+    const home = join(user, "node_modules/tlog-migrate");
+    const { bin, exports, version } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
+    const program = join(home, bin["tlog-migrate"]);
+
+    expect((await run(process.execPath, [program, "--version"])).stdout).toContain(version);
+    const target = join(user, "target");
+    const { stdout } = await run(process.execPath, [
+      program,
+      "copy",
+      server.url,
+      target,
+      "--vkey",
+      log.vkey,
+      "--json",
+    ]);
+    expect(JSON.parse(stdout)).toMatchObject({ size: 600, entries: 600 });
+    expect(readFileSync(join(target, ".state/version"), "utf8")).toBe("1");
+
+    const types = readFileSync(join(home, exports["."].types), "utf8");
+    expect(types).toContain("migrate");
+    const imported =
+      'import { migrate, verifyLog } from "tlog-migrate"; console.log(typeof migrate, typeof verifyLog);';
+    const asLibrary = await run(process.execPath, ["--input-type=module", "-e", imported], { cwd: user });
+    expect(asLibrary.stdout).toBe("function function\n");
+    const shipped = readdirSync(home).toSorted();
+    expect(shipped).toEqual(["LICENSE", "README.md", "dist", "package.json"]);
+  });
+});
