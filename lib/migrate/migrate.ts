@@ -41,7 +41,7 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
     });
     if (claim.kind === "handed-over") return await finish(run, checkpoint, "already-handed-over");
     try {
-      return await fillAndHandOver(run, claim);
+      return await fillAndHandOver(run, claim, checkpoint);
     } finally {
       await claim.release();
     }
@@ -50,18 +50,29 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
   }
 }
 
-/** Rounds of copying until the target has all that the source has; then the hand-over. */
-async function fillAndHandOver(run: Run, claim: Claim): Promise<MigrationReport> {
+/**
+ * Rounds of copying until the target has all that the source has; then the hand-over. A resume whose source
+ * has grown meanwhile aims at the grown log at once: the source may not serve the old right edge any more.
+ */
+async function fillAndHandOver(
+  run: Run,
+  claim: Claim,
+  checkpoint: TrustedCheckpoint,
+): Promise<MigrationReport> {
   const { options } = run;
   let { aim, marker } = claim;
-  await requireRoom(run, aim);
+  let now = checkpoint;
+  if (now.size > aim.size) await requireGrownFrom(run, aim, now);
+  await requireRoom(run, now);
   for (let round = 1; ; round++) {
+    if (now.size > aim.size) {
+      marker = await aimHigher(run, marker, now);
+      aim = now;
+    }
     await copyTree(run, aim, round > 1 || claim.resume);
-    const now = await readSourceAgain(run, aim, round);
+    now = await readSourceAgain(run, aim, round);
     if (now.size === aim.size || options.snapshot === true) break;
     if (round === MAX_ROUNDS) throw stillGrowing(run, aim, now);
-    marker = await aimHigher(run, marker, now);
-    aim = now;
   }
   if (options.handOver === false) return await finish(run, aim, "ready-for-hand-over");
   await handOver(run, aim, marker);
