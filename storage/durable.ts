@@ -72,12 +72,15 @@ export class DurableDirectory {
     try {
       await this.sync(staged.fd);
       this.makeDirectory(dirname(path));
-      fs.linkSync(staged.temporary, path);
-      await this.syncDirectories(new Set([dirname(path)]));
+      if (!linkIfAbsent(staged.temporary, path)) return false;
+      try {
+        await this.syncDirectories(new Set([dirname(path)]));
+      } catch (error) {
+        // A name that may not be durable must not be found and believed by the next run.
+        fs.rmSync(path, { force: true });
+        throw error;
+      }
       return true;
-    } catch (error) {
-      if (errnoCode(error) === "EEXIST") return false;
-      throw error;
     } finally {
       this.discard(staged);
     }
@@ -172,6 +175,8 @@ export class DurableDirectory {
 export class DurableBatch {
   readonly #directory: DurableDirectory;
   #staged: StagedFile[] = [];
+  /** Files that were found under their names. */
+  readonly #kept: string[] = [];
   readonly #parents = new Set<string>();
 
   constructor(directory: DurableDirectory) {
@@ -192,28 +197,33 @@ export class DurableBatch {
   async keep(path: string, bytes: Uint8Array): Promise<void> {
     try {
       await this.#directory.syncFile(path);
+      this.#kept.push(path);
       this.#parents.add(dirname(path));
     } catch {
       this.put(path, bytes);
     }
   }
 
-  /** Syncs every file, then names them, then syncs the directories. On failure nothing of the batch stays. */
+  /**
+   * Syncs every file, then names them, then syncs the directories. On failure nothing stays that was written, and
+   * where a directory failed nothing that was found in place either.
+   */
   async commit(): Promise<void> {
     const staged = this.#staged;
-    const named: string[] = [];
+    const unsure: string[] = [];
     const first = staged[0]?.path ?? this.#directory.root;
     try {
       await settled(staged.map(({ fd }) => this.#directory.sync(fd)));
       for (const file of staged) {
         this.#directory.place(file);
-        named.push(file.path);
+        unsure.push(file.path);
       }
+      unsure.push(...this.#kept);
       await this.#directory.syncDirectories(this.#parents);
       for (let file = staged.pop(); file !== undefined; file = staged.pop()) fs.closeSync(file.fd);
     } catch (error) {
       // A name that may not be durable must not be found and believed by the next run.
-      for (const path of named) fs.rmSync(path, { force: true });
+      for (const path of unsure) fs.rmSync(path, { force: true });
       this.abandon();
       throw fileFailure(error, first);
     }
@@ -224,6 +234,17 @@ export class DurableBatch {
     const staged = this.#staged;
     this.#staged = [];
     for (const file of staged) this.#directory.discard(file);
+  }
+}
+
+/** Gives a file another name, if that is free. */
+function linkIfAbsent(path: string, name: string): boolean {
+  try {
+    fs.linkSync(path, name);
+    return true;
+  } catch (error) {
+    if (errnoCode(error) === "EEXIST") return false;
+    throw error;
   }
 }
 

@@ -14,6 +14,8 @@ export interface HttpTimeouts {
   readonly headersMs: number;
   /** Between two arrivals of bytes of a body. */
   readonly bodyMs: number;
+  /** For the whole of an object: a server that trickles keeps within the others for as long as it likes. */
+  readonly objectMs: number;
 }
 
 /** The other end of a failed request. */
@@ -42,6 +44,13 @@ export function networkError(error: Error, peer: Peer, sent: boolean): SourceErr
   const fault = (sent ? undefined : contactFault(code, error, peer)) ?? transferFault(code, error, peer);
   const { problem, ...details } = fault;
   return new SourceError(problem, details, { cause: error });
+}
+
+/** A body that keeps coming for longer than any object may take. */
+export function trickleError({ host, timeouts }: Peer): SourceError {
+  return new SourceError(`${host} took longer than ${seconds(timeouts.objectMs)} for one object`, {
+    retryable: true,
+  });
 }
 
 /** A body that is not as long as its headers announced. */

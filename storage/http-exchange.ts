@@ -8,7 +8,7 @@ import type { Dispatcher } from "undici";
 import { FormatError, oneLine } from "../lib/tlog/errors.ts";
 import type { Abortable, AbortWatch } from "./abort-watch.ts";
 import { type BodyOwner, HttpBody } from "./http-body.ts";
-import { lengthError, networkError, type Peer, statusError } from "./http-errors.ts";
+import { lengthError, networkError, type Peer, statusError, trickleError } from "./http-errors.ts";
 import { isRedirect } from "./redirect.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 import type { ReadOptions } from "./source.ts";
@@ -77,7 +77,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
     this.#context = context;
     this.#options = options;
     this.#outcome = outcome;
-    this.#startedAt = context.observer === undefined ? 0 : performance.now();
+    this.#startedAt = performance.now();
     if (options.signal !== undefined) context.aborts.add(options.signal, this);
     context.observer?.started();
   }
@@ -109,6 +109,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
     const body = this.#body;
     if (body === undefined) {
       if (this.#received > DUMP_BYTES) controller.abort(ENDED_BY_US);
+    } else if (performance.now() - this.#startedAt > this.#context.peer.timeouts.objectMs) {
+      this.abort(trickleError(this.#context.peer));
     } else if (this.#received > this.#wireLimit) {
       this.abort(tooLarge(this.#options.maxBytes, `more than ${this.#wireLimit} bytes`));
     } else {

@@ -19,7 +19,7 @@ export interface HttpSourceOptions {
   readonly userAgentVersion: string;
   /** An e-mail address or URL for the User-Agent: public logs slow down clients that name no contact. */
   readonly contact?: string;
-  /** Default: 10 s to connect, 30 s to the headers, 30 s between two arrivals of body bytes. */
+  /** Default: 10 s to connect, 30 s to the headers, 30 s between two arrivals of body bytes, 10 minutes for all of an object. */
   readonly timeouts?: Partial<HttpTimeouts>;
   readonly observer?: RequestObserver;
   /** A rate limiter: where it returns a promise, a request is sent when that resolves. */
@@ -27,7 +27,12 @@ export interface HttpSourceOptions {
   readonly connect?: TlsOptions;
 }
 
-const DEFAULT_TIMEOUTS: HttpTimeouts = { connectMs: 10_000, headersMs: 30_000, bodyMs: 30_000 };
+const DEFAULT_TIMEOUTS: HttpTimeouts = {
+  connectMs: 10_000,
+  headersMs: 30_000,
+  bodyMs: 30_000,
+  objectMs: 600_000,
+};
 
 const MAX_REDIRECTS = 5;
 
