@@ -1,7 +1,8 @@
 /**
- * Buffers that are used again for bundle after bundle. A new one for each costs the kernel a mapping, a page
- * fault for every 4 KiB and the zeroing of it, and garbage collection runs behind: measured with bundles of
- * 256 KiB, a third of the system time and 50 MB of resident memory.
+ * Buffers that are used again for bundle after bundle. A new one for each costs the kernel a mapping and a page
+ * fault for every 4 KiB of it, and makes garbage collection run more often. Measured with 4,000,000 entries of
+ * 1 KB, medians of three interleaved runs: 13.2 s of CPU time with the pool and 21.7 s without, and a peak of
+ * 218 MB against 240 MB.
  */
 
 /** Capacities are multiples of this, so that bundles of slightly different sizes share buffers. */

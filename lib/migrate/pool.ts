@@ -12,6 +12,13 @@ import type { WorkerSpec } from "./worker.ts";
 /** How long workers get to drop what they hold before they are ended, in milliseconds. */
 const STOP_GRACE_MS = 5_000;
 
+/**
+ * A worker's heap holds little: what is large lies outside of it, and is freed when the small object that owns
+ * it is collected. Measured with 4,000,000 entries of 1 KB and two workers: 6 MB for young objects against
+ * V8's own choice took the peak memory from 425 to 215 MB and the CPU time from 14 to 12 s.
+ */
+const HEAP_LIMITS = { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 256 };
+
 interface Thread<Unit> {
   readonly worker: Worker;
   readonly assigned: Map<number, Unit>;
@@ -99,6 +106,7 @@ export class WorkerPool<Unit, Result> {
     const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
     const worker = new Worker(new URL(file, import.meta.url), {
       workerData: { ...spec, counters: counters.share() } satisfies WorkerSpec,
+      resourceLimits: HEAP_LIMITS,
     });
     const thread: Thread<Unit> = { worker, assigned: new Map() };
     worker.on("message", (message: FromWorker<Result>) => this.#receive(thread, message));

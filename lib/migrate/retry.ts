@@ -49,6 +49,9 @@ async function retried<T>(
   const { signal } = context;
   let last = first;
   let contentFailures = 0;
+  let sourceFailures = 0;
+  const goesOn = (error: Error): boolean =>
+    canRetry(error) && contentFailures <= retry.contentAttempts && sourceFailures <= retry.attempts;
   try {
     return await pRetry(
       async (number) => {
@@ -58,17 +61,19 @@ async function retried<T>(
         return await attempt(last instanceof FormatError);
       },
       {
-        retries: retry.attempts,
+        // Two kinds of failures with a bound for each, which p-retry's one count cannot tell apart.
+        retries: Number.POSITIVE_INFINITY,
         minTimeout: retry.minDelayMs,
         maxTimeout: retry.maxDelayMs,
         randomize: true,
         signal,
-        shouldRetry: ({ error }) => canRetry(error) && contentFailures <= retry.contentAttempts,
+        shouldRetry: ({ error }) => goesOn(error),
         shouldConsumeRetry: ({ error }) => !(error instanceof FormatError),
         async onFailedAttempt({ error }) {
           last = error;
           if (error instanceof FormatError) contentFailures++;
-          await sleep(extraWait(error, contentFailures, retry), undefined, { signal });
+          else sourceFailures++;
+          if (goesOn(error)) await sleep(extraWait(error, contentFailures, retry), undefined, { signal });
         },
       },
     );
@@ -87,9 +92,7 @@ function isWrongAddress(error: unknown): boolean {
  * authenticate, which p-retry is told not to count, a little more each time.
  */
 function extraWait(error: Error, contentFailures: number, retry: RetryPolicy): number {
-  if (error instanceof FormatError) {
-    return contentFailures > retry.contentAttempts ? 0 : (contentFailures * retry.minDelayMs) / 2;
-  }
+  if (error instanceof FormatError) return (contentFailures * retry.minDelayMs) / 2;
   const asked = error instanceof SourceError ? error.retryAfterMs : undefined;
   return Math.min(asked ?? 0, retry.maxRetryAfterMs);
 }
