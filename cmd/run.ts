@@ -1,11 +1,11 @@
 /** What surrounds the work of every command: progress, metrics, signals. */
 
 import { oneLine, Progress } from "../lib/index.ts";
-import { openDisplay } from "./display.ts";
 import { EXIT, endOf, exitCodeOf } from "./exit.ts";
 import { Interrupt } from "./interrupt.ts";
 import { type LogOptions, optionWarnings } from "./log-options.ts";
 import type { MetricsServer } from "./metrics-server.ts";
+import { openDisplay } from "./open-display.ts";
 import { writeLine } from "./output.ts";
 
 /** What the work is given. */
