@@ -156,6 +156,7 @@ export class PosixTarget implements MigrationTarget {
   async handOver(state: TreeState, record: string): Promise<void> {
     await onFile(this.location, async () => {
       this.#requireClaim();
+      await this.#requireNoOtherTree(state);
       const collection = formatCollectionState(state.collectFrom);
       await this.#directory.replace(this.locate(COLLECTION_STATE_FILE), collection);
       await this.#createTreeState(state);
@@ -202,14 +203,20 @@ export class PosixTarget implements MigrationTarget {
   async #createTreeState(state: TreeState): Promise<void> {
     const path = this.locate(TREE_STATE_FILE);
     if (await this.#directory.create(path, formatTreeState(state))) return;
+    await this.#requireNoOtherTree(state);
+    await this.#directory.syncFile(path);
+    await this.#directory.syncDirectories(new Set([dirname(path)]));
+  }
+
+  /** A tree state that is there already must be the one that is handed over; an unreadable one is not. */
+  async #requireNoOtherTree(state: TreeState): Promise<void> {
+    if (!fs.existsSync(this.locate(TREE_STATE_FILE))) return;
     const found = await this.integratedTree().catch(ignoreFormatError);
     if (found?.size !== state.size || !equalBytes(found.rootHash, state.rootHash)) {
       throw this.#refusal(
         `${TREE_STATE_FILE} is there and is not size ${state.size}, root ${formatHash(state.rootHash)}`,
       );
     }
-    await this.#directory.syncFile(path);
-    await this.#directory.syncDirectories(new Set([dirname(path)]));
   }
 
   #refusal(problem: string): TargetRefused {
