@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander";
 import { type MigrationReport, migrate, type TileOrigin } from "../lib/index.ts";
 import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./log-options.ts";
-import { writeResult } from "./output.ts";
+import { jsonLine, writeResult } from "./output.ts";
 import { runWithTools } from "./run.ts";
 import { copySummary } from "./summary.ts";
 import { outputWidth } from "./text-layout.ts";
@@ -74,7 +74,7 @@ async function copy(source: string, target: string, options: CopyOptions): Promi
 }
 
 function resultText(report: MigrationReport, { json, snapshot, saveCheckpoint }: CopyOptions): string {
-  if (json) return `${JSON.stringify(report)}\n`;
+  if (json) return jsonLine(report);
   const facts = { snapshot: snapshot === true, savedCheckpoint: saveCheckpoint === true };
   return copySummary(report, facts, outputWidth());
 }

@@ -13,6 +13,7 @@ export interface StepFacts {
 
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
   if (report.outcome === "ready-for-hand-over") return beforeHandOver(report);
+  if (report.outcome === "taken-over") return [];
   return facts.snapshot || facts.savedCheckpoint ? mirrorSteps(report, facts) : takeoverSteps(report);
 }
 

@@ -24,6 +24,20 @@ export async function writeResult(text: string): Promise<void> {
   throw new OperationFailure({ object: "standard output", problem }, { cause: error });
 }
 
+/**
+ * A result as one line of JSON. Strings in it may come from a hostile log: what JSON may carry as it is but acts
+ * on a terminal (C1 and bidirectional controls, other invisible characters) is escaped, which alters no value.
+ */
+export function jsonLine(result: object): string {
+  return `${JSON.stringify(result).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped)}\n`;
+}
+
+/** As JSON escapes it: beyond U+FFFF by two escapes. */
+function escaped(character: string): string {
+  const units = character.split("");
+  return units.map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+}
+
 /** Writes one line to standard error. */
 export function writeLine(line: string): void {
   process.stderr.write(`${PREFIX}${line}\n`);

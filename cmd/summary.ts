@@ -31,6 +31,8 @@ const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
   "handed-over": (target) => `The log is handed over: ${target} is ready for its log software.`,
   "already-handed-over": (target) =>
     `Nothing to do: an earlier run has handed ${target} over, at the size and root that the source has now.`,
+  "taken-over": (target) =>
+    `Nothing to do: an earlier run has handed ${target} over, and the log software there has gone on since.`,
   "ready-for-hand-over": (target) =>
     `All is copied and checked, and ${target} is not handed over yet, as you asked.`,
 };
@@ -38,7 +40,7 @@ const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
 function workFields(report: MigrationReport): (readonly [string, string | undefined])[] {
   const { entries, resumedEntries, bytes, seconds, entriesPerSecond, requests, retries } = report;
   const { replacedObjects } = report;
-  if (report.outcome === "already-handed-over") return [];
+  if (report.outcome === "already-handed-over" || report.outcome === "taken-over") return [];
   return [
     ["copied", `${countOf(entries, "entry", "entries")}, ${formatBytes(bytes)}`],
     [

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { VerificationFailure, type VerificationReport, verifyLog } from "../lib/index.ts";
 import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./log-options.ts";
-import { writeResult } from "./output.ts";
+import { jsonLine, writeResult } from "./output.ts";
 import { countOf } from "./quantities.ts";
 import { runWithTools } from "./run.ts";
 import { outputWidth } from "./text-layout.ts";
@@ -33,7 +33,7 @@ async function verify(log: string, options: LogOptions): Promise<void> {
     work: (tools) => verifyLog({ ...workOptions(options), ...tools, policy, log }),
     async tell(report) {
       const { json } = options;
-      await writeResult(json ? `${JSON.stringify(report)}\n` : verificationSummary(report, outputWidth()));
+      await writeResult(json ? jsonLine(report) : verificationSummary(report, outputWidth()));
       if (report.faults > 0) throw faultsFound(report);
     },
   });

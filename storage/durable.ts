@@ -13,6 +13,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { LogFailure } from "../lib/tlog/errors.ts";
 import { errnoCode, fileFailure } from "./file-failure.ts";
 
 const FILE_MODE = 0o644;
@@ -30,6 +31,11 @@ interface StagedFile {
 /** Writes below `root`, with temporary files in `temporaryDirectory` on the same file system. One a thread. */
 export class DurableDirectory {
   readonly root: string;
+  /**
+   * Throws if this place is another's by now. Asked before a batch names anything: another copy may have handed
+   * the place over while this one slept, and what is handed over is never touched again.
+   */
+  readonly requireOurs: () => void;
   readonly #temporaryDirectory: string;
   readonly #temporaryPrefix = randomBytes(9).toString("base64url");
   readonly #syncInThread: boolean;
@@ -42,9 +48,11 @@ export class DurableDirectory {
   /**
    * @param syncInThread fsync costs next to nothing here (a file system in memory), so that handing it to
    * another thread would cost more than the call.
+   * @param requireOurs throws if the place is not to be written any more.
    */
-  constructor(root: string, temporaryDirectory: string, syncInThread = false) {
+  constructor(root: string, temporaryDirectory: string, syncInThread = false, requireOurs = () => {}) {
     this.root = root;
+    this.requireOurs = requireOurs;
     this.#temporaryDirectory = temporaryDirectory;
     this.#syncInThread = syncInThread;
   }
@@ -205,27 +213,32 @@ export class DurableBatch {
   }
 
   /**
-   * Syncs every file, then names them, then syncs the directories. On failure nothing stays that was written, and
-   * where a directory failed nothing that was found in place either.
+   * Syncs every file, then names them, then syncs the directories. On failure what has no name yet is removed,
+   * and where a directory could not be synced, everything of the batch: a name that may not be durable must not
+   * be found and believed by the next run.
    */
   async commit(): Promise<void> {
     const staged = this.#staged;
-    const unsure: string[] = [];
-    const first = staged[0]?.path ?? this.#directory.root;
+    const paths = [...staged.map(({ path }) => path), ...this.#kept];
     try {
       await settled(staged.map(({ fd }) => this.#directory.sync(fd)));
-      for (const file of staged) {
-        this.#directory.place(file);
-        unsure.push(file.path);
-      }
-      unsure.push(...this.#kept);
-      await this.#directory.syncDirectories(this.#parents);
+      this.#directory.requireOurs();
+      for (const file of staged) this.#directory.place(file);
+      await this.#syncDirectories(paths);
       for (let file = staged.pop(); file !== undefined; file = staged.pop()) fs.closeSync(file.fd);
     } catch (error) {
-      // A name that may not be durable must not be found and believed by the next run.
-      for (const path of unsure) fs.rmSync(path, { force: true });
       this.abandon();
-      throw fileFailure(error, first);
+      throw error instanceof LogFailure ? error : fileFailure(error, paths[0] ?? this.#directory.root);
+    }
+  }
+
+  async #syncDirectories(paths: readonly string[]): Promise<void> {
+    try {
+      await this.#directory.syncDirectories(this.#parents);
+    } catch (error) {
+      this.#directory.requireOurs();
+      for (const path of paths) fs.rmSync(path, { force: true });
+      throw error;
     }
   }
 

@@ -30,6 +30,10 @@ const MEANINGS: Record<string, { problem: string; advice: string }> = {
     problem: "something is in the way that is not a directory",
     advice: "Look at what is there: it may be a link that leads nowhere, or a mount that is missing",
   },
+  EXDEV: {
+    problem: "a part of the target is on another file system",
+    advice: "Choose a target that lies on one file system as a whole",
+  },
   ENAMETOOLONG: { problem: "the path is too long", advice: "Choose a shorter one" },
   ELOOP: { problem: "too many symbolic links", advice: "Name the directory itself" },
   EMFILE: { problem: "too many open files", advice: "Raise `ulimit -n`, or lower --concurrency" },

@@ -8,6 +8,7 @@ import type { ByteReservation } from "./source.ts";
 /** Told of the leave to hold more, when it did not come at once. */
 export interface BodyOwner {
   granted(): void;
+  /** Also if there is leave, but no memory. */
   refused(reason: unknown): void;
 }
 
@@ -65,10 +66,10 @@ export class HttpBody {
 
   #reserve(reservation: ByteReservation, bytes: number): void {
     this.#waiting = true;
-    reservation.atLeast(bytes).then(
-      () => this.#proceed(bytes),
-      (reason: unknown) => this.#owner.refused(reason),
-    );
+    reservation
+      .atLeast(bytes)
+      .then(() => this.#proceed(bytes))
+      .catch((reason: unknown) => this.#owner.refused(reason));
   }
 
   #proceed(granted: number): void {

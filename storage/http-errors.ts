@@ -14,7 +14,10 @@ export interface HttpTimeouts {
   readonly headersMs: number;
   /** Between two arrivals of bytes of a body. */
   readonly bodyMs: number;
-  /** For the whole of an object: a server that trickles keeps within the others for as long as it likes. */
+  /**
+   * From the request to the end of an object, without the time in which the reader holds the server up: a server
+   * that trickles keeps within the others for as long as it likes.
+   */
   readonly objectMs: number;
 }
 
@@ -46,7 +49,7 @@ export function networkError(error: Error, peer: Peer, sent: boolean): SourceErr
   return new SourceError(problem, details, { cause: error });
 }
 
-/** A body that keeps coming for longer than any object may take. */
+/** A response that keeps coming for longer than any object may take. */
 export function trickleError({ host, timeouts }: Peer): SourceError {
   return new SourceError(`${host} took longer than ${seconds(timeouts.objectMs)} for one object`, {
     retryable: true,

@@ -3,14 +3,20 @@
  * are, and body bytes go from the socket's buffer to their place with one copy.
  */
 
-import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { FormatError, oneLine } from "../lib/tlog/errors.ts";
 import type { Abortable, AbortWatch } from "./abort-watch.ts";
 import { type BodyOwner, HttpBody } from "./http-body.ts";
+import { Deadline } from "./http-deadline.ts";
 import { lengthError, networkError, type Peer, statusError, trickleError } from "./http-errors.ts";
+import {
+  announcedLength,
+  contentCodings,
+  type ResponseHeaders,
+  redirectLocation,
+  retryAfterMs,
+} from "./http-headers.ts";
 import { isRedirect } from "./redirect.ts";
-import { parseRetryAfter } from "./retry-after.ts";
 import type { ReadOptions } from "./source.ts";
 
 /** Told of every HTTP request that is sent, redirects included. */
@@ -59,6 +65,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
   readonly #context: ExchangeContext;
   readonly #options: ReadOptions;
   readonly #startedAt: number;
+  /** For the whole of the response. Looked at when something arrives: undici sees to it when nothing does. */
+  readonly #deadline = new Deadline();
   /** Undefined once settled: what still points here must not keep the object alive. */
   #outcome: Outcome | undefined;
   /** Of an object whose answer is awaited. */
@@ -86,37 +94,26 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
     // Given up while it was waiting for a connection, which remains for others.
     if (this.#outcome === undefined) throw ENDED_BY_US;
     this.#controller = controller;
+    this.#deadline.start(this.#context.peer.timeouts.objectMs);
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): void {
-    if (status < 200) return;
-    this.#status = status;
-    if (status === 200) this.#expectObject(announcedLength(headers), headers["content-encoding"]);
-    else {
-      if (status === 404 || status === 410) this.#settle()?.resolve({ kind: "absent" });
-      else if (isRedirect(status)) this.#settle()?.resolve({ kind: "redirect", location: headers.location });
-      else this.#settle()?.reject(statusError(status, this.#context.peer.host, retryAfter(headers)));
-      this.#dumpTimer = setTimeout(() => controller.abort(ENDED_BY_US), DUMP_MS);
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
+    try {
+      // Before interim responses are passed over: each of them renews undici's limit, and they may never end.
+      if (this.#deadline.passed) this.abort(trickleError(this.#context.peer));
+      else if (status >= 200) this.#respond(controller, status, headers);
+    } catch (error) {
+      this.abort(error);
     }
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#received += chunk.length;
-    const body = this.#body;
-    if (body === undefined) {
-      if (this.#received > DUMP_BYTES) controller.abort(ENDED_BY_US);
-    } else if (performance.now() - this.#startedAt > this.#context.peer.timeouts.objectMs) {
-      this.abort(trickleError(this.#context.peer));
-    } else if (this.#received > this.#wireLimit) {
-      this.abort(tooLarge(this.#options.maxBytes, `more than ${this.#wireLimit} bytes`));
-    } else {
-      body.add(chunk);
-      // Not before there are bytes to hold back: leave is nearly always given before the next ones arrive.
-      if (body.waiting) controller.pause();
+    try {
+      if (this.#body !== undefined) this.#receive(controller, this.#body, chunk);
+      else if (this.#received > DUMP_BYTES) controller.abort(ENDED_BY_US);
+    } catch (error) {
+      this.abort(error);
     }
   }
 
@@ -134,6 +131,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
 
   granted(): void {
     if (this.#body === undefined) return;
+    this.#deadline.release();
     if (this.#complete) this.#deliver(this.#body);
     else this.#controller?.resume();
   }
@@ -150,17 +148,51 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
     this.#controller?.abort(ENDED_BY_US);
   }
 
-  #expectObject(announced: number | undefined, encoding: string | undefined): void {
+  #respond(controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
+    this.#status = status;
+    if (status === 200) {
+      this.#expectObject(announcedLength(headers), contentCodings(headers));
+      return;
+    }
+    this.#dumpTimer = setTimeout(() => controller.abort(ENDED_BY_US), DUMP_MS);
+    // What is made of headers may fail, and is made before the outcome is taken: nobody could be told after.
+    if (status === 404 || status === 410) {
+      this.#settle()?.resolve({ kind: "absent" });
+    } else if (isRedirect(status)) {
+      const location = redirectLocation(headers);
+      this.#settle()?.resolve({ kind: "redirect", location });
+    } else {
+      const failure = statusError(status, this.#context.peer.host, retryAfterMs(headers));
+      this.#settle()?.reject(failure);
+    }
+  }
+
+  #expectObject(announced: number | undefined, codings: string[]): void {
     const { maxBytes, reservation } = this.#options;
-    const coding = encoding?.trim().toLowerCase() ?? "";
+    const [coding] = codings;
     this.#gzipped = coding === "gzip" || coding === "x-gzip";
     this.#wireLimit = maxBytes + (this.#gzipped ? GZIP_SLACK_BYTES : 0);
-    if (!this.#gzipped && coding !== "" && coding !== "identity") {
-      this.abort(new FormatError("has an encoding that is not understood", "gzip or none", oneLine(coding)));
+    if (codings.length > (this.#gzipped ? 1 : 0)) {
+      const found = oneLine(codings.join(", "));
+      this.abort(new FormatError("has an encoding that is not understood", "gzip or none", found));
     } else if (announced !== undefined && announced > this.#wireLimit) {
       this.abort(tooLarge(maxBytes, `${announced} bytes`));
     } else {
       this.#body = new HttpBody(announced, reservation, this);
+    }
+  }
+
+  #receive(controller: Dispatcher.DispatchController, body: HttpBody, chunk: Buffer): void {
+    if (this.#deadline.passed) {
+      this.abort(trickleError(this.#context.peer));
+    } else if (this.#received > this.#wireLimit) {
+      this.abort(tooLarge(this.#options.maxBytes, `more than ${this.#wireLimit} bytes`));
+    } else {
+      body.add(chunk);
+      // Not before there are bytes to hold back: leave is nearly always given before the next ones arrive.
+      if (!body.waiting) return;
+      controller.pause();
+      this.#deadline.hold();
     }
   }
 
@@ -188,15 +220,4 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
     clearTimeout(this.#dumpTimer);
     this.#context.observer?.ended(this.#status, performance.now() - this.#startedAt, this.#received);
   }
-}
-
-/** Content-Length, which means nothing beside Transfer-Encoding (RFC 9112 §6.3). */
-function announcedLength(headers: IncomingHttpHeaders): number | undefined {
-  const length = headers["content-length"];
-  return length === undefined || headers["transfer-encoding"] !== undefined ? undefined : Number(length);
-}
-
-function retryAfter(headers: IncomingHttpHeaders): number | undefined {
-  const value = headers["retry-after"];
-  return value === undefined ? undefined : parseRetryAfter(value, Date.now());
 }

@@ -4,8 +4,8 @@ import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { UsageFailure } from "../lib/tlog/errors.ts";
 import { HttpSource, type HttpSourceOptions } from "./http.ts";
-import { PosixTarget } from "./posix.ts";
 import { PosixSource } from "./posix-source.ts";
+import { PosixTarget } from "./posix-target.ts";
 import type { ObjectSource } from "./source.ts";
 import type { MigrationTarget } from "./target.ts";
 

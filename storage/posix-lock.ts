@@ -2,26 +2,20 @@
  * A lock file that tells a second copy into one directory that the first is at work. It is advice, not safety:
  * two copies into one target write the same authenticated bytes (promise 2), they only waste each other's work.
  *
- * Node has no flock(2), so the file names its holder. A holder in this boot and process namespace is alive if
- * its process, with its start time, is; any other is alive while it touches the file.
+ * Node has no flock(2), so the file names its holder. A holder that can be seen
+ * from here is alive if its process is; any other while it touches the file.
  */
 
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
-import { hostname } from "node:os";
 import { TargetRefused } from "../lib/tlog/errors.ts";
 import type { DurableDirectory } from "./durable.ts";
-import { errnoCode } from "./file-failure.ts";
+import { currentProcess, isRunning, type ProcessIdentity } from "./posix-process.ts";
 
 const HEARTBEAT_MS = 10_000;
 const SILENCE_MS = 60_000;
 
-interface Holder {
-  readonly host: string;
-  /** The boot and the process namespace in which `pid` means something. */
-  readonly realm: string;
-  readonly pid: number;
-  readonly startTime: string;
+interface Holder extends ProcessIdentity {
   readonly token: string;
 }
 
@@ -30,7 +24,7 @@ export async function takeLock(
   directory: DurableDirectory,
   path: string,
 ): Promise<{ release(): Promise<void> }> {
-  const self = currentHolder();
+  const self: Holder = { ...currentProcess(), token: randomUUID() };
   const line = Buffer.from(`${JSON.stringify(self)}\n`);
   if (!(await directory.create(path, line))) {
     const holder = readHolder(path);
@@ -50,6 +44,12 @@ export async function takeLock(
   };
 }
 
+/** Removes a lock whose holder is gone. */
+export function clearStaleLock(path: string): void {
+  const holder = readHolder(path);
+  if (holder !== undefined && isRunning(holder) === false) fs.rmSync(path, { force: true });
+}
+
 function atWork(path: string, { host, pid }: Holder): TargetRefused {
   return new TargetRefused({
     object: path,
@@ -58,45 +58,9 @@ function atWork(path: string, { host, pid }: Holder): TargetRefused {
   });
 }
 
-function currentHolder(): Holder {
-  return {
-    host: hostname(),
-    realm: currentRealm(),
-    pid: process.pid,
-    startTime: processStartTime(process.pid) ?? "",
-    token: randomUUID(),
-  };
-}
-
-function currentRealm(): string {
-  try {
-    const boot = fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    return `${boot} ${fs.readlinkSync("/proc/self/ns/pid")}`;
-  } catch {
-    // No /proc: the host's name is the best there is.
-    return hostname();
-  }
-}
-
-/** Field 22 of /proc/<pid>/stat: two processes of one pid differ in it. Undefined where there is none. */
-function processStartTime(pid: number): string | undefined {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  } catch {
-    return undefined;
-  }
-}
-
+/** A holder that cannot be seen from here is alive while it touches the file. */
 function isAlive(holder: Holder, path: string): boolean {
-  if (holder.realm !== currentRealm()) return Date.now() - lastTouched(path) < SILENCE_MS;
-  if (holder.startTime !== "") return processStartTime(holder.pid) === holder.startTime;
-  try {
-    process.kill(holder.pid, 0);
-    return true;
-  } catch (error) {
-    return errnoCode(error) === "EPERM";
-  }
+  return isRunning(holder) ?? Date.now() - lastTouched(path) < SILENCE_MS;
 }
 
 function readHolder(path: string): Holder | undefined {
@@ -110,10 +74,10 @@ function readHolder(path: string): Holder | undefined {
 
 function isHolder(value: unknown): value is Holder {
   if (typeof value !== "object" || value === null) return false;
-  const { host, realm, pid, startTime, token } = value as Record<string, unknown>;
-  return (
-    Number.isSafeInteger(pid) && [host, realm, startTime, token].every((field) => typeof field === "string")
-  );
+  const { pid, ...texts } = value as Record<string, unknown>;
+  const { host, boot, namespace, startTime, token } = texts;
+  const fields = [host, boot, namespace, startTime, token];
+  return Number.isSafeInteger(pid) && fields.every((field) => typeof field === "string");
 }
 
 function lastTouched(path: string): number {

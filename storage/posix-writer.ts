@@ -4,10 +4,14 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { type DurableBatch, DurableDirectory } from "./durable.ts";
 import { errnoCode, onFile } from "./file-failure.ts";
+import { requireClaim } from "./posix-claim.ts";
 import type { TargetBatch, TargetWriter } from "./target.ts";
 
 /** statfs(2) type of tmpfs, where fsync has nothing to do. */
 const TMPFS_MAGIC = 0x01021994;
+
+/** A FIFO must not hang the reader; a symbolic link is not followed. */
+const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW;
 
 export class PosixWriter implements TargetWriter {
   readonly #root: string;
@@ -16,7 +20,7 @@ export class PosixWriter implements TargetWriter {
   constructor(root: string, temporaryDirectory: string) {
     const inMemory = fs.statfsSync(root).type === TMPFS_MAGIC;
     this.#root = root;
-    this.#directory = new DurableDirectory(root, temporaryDirectory, inMemory);
+    this.#directory = new DurableDirectory(root, temporaryDirectory, inMemory, () => requireClaim(root));
   }
 
   async read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -58,9 +62,11 @@ class PosixBatch implements TargetBatch {
 function readUpTo(path: string, maxBytes: number): Uint8Array | undefined {
   let fd: number;
   try {
-    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    fd = fs.openSync(path, READ_FLAGS);
   } catch (error) {
     if (errnoCode(error) === "ENOENT") return undefined;
+    // A symbolic link is not an object, whatever it leads to.
+    if (errnoCode(error) === "ELOOP") return new Uint8Array(0);
     throw error;
   }
   try {

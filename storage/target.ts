@@ -62,8 +62,11 @@ export interface MigrationTarget {
    * @throws TargetRefused if something is.
    */
   claim(marker: string): Promise<void>;
-  /** Replaces our marker by one that says more; durable when it resolves. */
-  replaceMarker(marker: string): Promise<void>;
+  /**
+   * Replaces our marker by one that says more; durable when it resolves.
+   * @throws TargetRefused if the marker that is there is not `from`, byte for byte.
+   */
+  replaceMarker(from: string, to: string): Promise<void>;
   /** @throws OperationFailure if the place can be seen to have too little room. */
   requireRoom(needed: RoomNeeded): Promise<void>;
   /** What an operator should know about the place before the log software takes it over, a line each. */
@@ -71,7 +74,7 @@ export interface MigrationTarget {
 
   /** A writer for the thread that calls it. */
   openWriter(): TargetWriter;
-  /** Every object below `directory` ("tile", "tile/0"), in no order. */
+  /** Every object below `directory` ("tile", "tile/0"), in no order. @throws TargetRefused at a symbolic link. */
   list(directory: string): AsyncIterable<StoredObject>;
   /** Removes an object, durable when it resolves. Only ever called for seals that nobody may trust. */
   remove(path: string): Promise<void>;
@@ -79,9 +82,12 @@ export interface MigrationTarget {
   /**
    * Writes the private tree state, if there is none or an equal one, then the record, then lifts the guard;
    * each durable before the next. May be called again after a crash at any point.
-   * @throws TargetRefused if another tree state is there, or the guard is not our marker any more.
+   * @throws TargetRefused if another tree state is there, or a checkpoint, or the guard is not `marker` any more,
+   * byte for byte: another copy may have raised the aim.
    */
-  handOver(state: TreeState, record: string): Promise<void>;
+  handOver(marker: string, state: TreeState, record: string): Promise<void>;
+  /** Makes a hand-over that was found durable, and clears away what its process left if it was killed. */
+  confirmHandOver(): Promise<void>;
   /** Stores the source's checkpoint if there is none: true if it did. Durable when it resolves. */
   publishCheckpoint(checkpoint: Uint8Array): Promise<boolean>;
 }

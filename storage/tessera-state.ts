@@ -19,6 +19,9 @@ export const TREE_STATE_FILE = `${STATE_DIRECTORY}/treeState`;
 /** Where the clean-up of obsolete partial tiles goes on. */
 export const COLLECTION_STATE_FILE = `${STATE_DIRECTORY}/gcState`;
 
+/** Ours, beside Tessera's: what a finished migration leaves. */
+export const RECORD_FILE = `${STATE_DIRECTORY}/tlog-migrate.json`;
+
 /** The one version of the state directory that Tessera's lifecycles accept. */
 export const COMPATIBLE_VERSION = "1";
 

@@ -1,10 +1,13 @@
 /** What `verify` holds a log against: its signed checkpoint, or the tree state of a place without one. */
 
 import type { IntegratedTree, MigrationTarget } from "../../storage/target.ts";
+import { TREE_STATE_FILE } from "../../storage/tessera-state.ts";
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import { FormatError, UsageFailure, VerificationFailure } from "../tlog/errors.ts";
+import { equalBytes, formatHash } from "../tlog/merkle.ts";
+import { type Finding, findings } from "./bundle-verifier.ts";
 import type { ReadContext } from "./read-context.ts";
-import type { TreeHead } from "./tree.ts";
+import { AuthenticTree, requireHash, type TreeHead } from "./tree.ts";
 import { readTrustedCheckpoint } from "./trusted-checkpoint.ts";
 
 /** What a log is held against. */
@@ -53,6 +56,63 @@ function noLog(place: MigrationTarget): VerificationFailure {
     problem: "is no log: it has neither a checkpoint nor a tree state",
     advice: "Name the directory that holds the checkpoint, or the URL below which it is served",
   });
+}
+
+/** The tree that stands in a place, and what is wrong with its tree state. */
+export interface StandingTree {
+  readonly head: TreeHead;
+  readonly faults: readonly Finding[];
+}
+
+/**
+ * Holds the tree state of a place, which log software believes and will sign, against a head that is trusted.
+ * A tree state that is ahead and begins with the trusted tree is what stands there; in every other case it is
+ * the trusted tree. To be called after the checkpoint was read: log software at work integrates before it
+ * signs, so the tree state may be ahead of an earlier checkpoint, but never behind it.
+ */
+export async function standingTree(
+  context: ReadContext,
+  place: MigrationTarget,
+  head: TreeHead,
+): Promise<StandingTree> {
+  const integrated = await treeStateOf(place);
+  if (integrated === undefined) return { head, faults: [] };
+  if (integrated.size > head.size) {
+    const faults = await findings(TREE_STATE_FILE, () => requireExtension(context, integrated, head));
+    return { head: faults.length === 0 ? integrated : head, faults };
+  }
+  if (integrated.size === head.size && equalBytes(integrated.rootHash, head.rootHash)) {
+    return { head, faults: [] };
+  }
+  const [expected, found] = [describe(head), describe(integrated)];
+  const problem = `is not the tree that was signed, and log software would go on from it (expected ${expected}, found ${found})`;
+  return { head, faults: [{ path: TREE_STATE_FILE, problem }] };
+}
+
+/** @throws VerificationFailure unless the stored tiles give both roots. */
+async function requireExtension(
+  context: ReadContext,
+  integrated: IntegratedTree,
+  head: TreeHead,
+): Promise<void> {
+  const object = TREE_STATE_FILE;
+  try {
+    const tree = await AuthenticTree.authenticate(context, integrated);
+    requireHash(await tree.rootOfPrefix(head.size), head.rootHash);
+  } catch (error) {
+    if (error instanceof FormatError) {
+      const problem = `its tree does not begin with the ${head.size} entries that were signed`;
+      const { expected, found } = error;
+      throw new VerificationFailure({ object, problem, expected, found }, { cause: error });
+    }
+    if (!(error instanceof VerificationFailure)) throw error;
+    const problem = `the stored tiles do not give its root of size ${integrated.size}: ${error.facts.object} ${error.facts.problem}`;
+    throw new VerificationFailure({ ...error.facts, object, problem }, { cause: error });
+  }
+}
+
+function describe({ size, rootHash }: TreeHead): string {
+  return `size ${size} and root ${formatHash(rootHash)}`;
 }
 
 export async function treeStateOf(place: MigrationTarget): Promise<IntegratedTree | undefined> {

@@ -5,6 +5,7 @@
 
 import pLimit, { type LimitFunction } from "p-limit";
 import { errnoCode } from "../../storage/file-failure.ts";
+import { MAX_OBJECT_BYTES } from "../../storage/source.ts";
 import type { TargetBatch, TargetWriter } from "../../storage/target.ts";
 import { maxBundleSize } from "../tlog/bundle.ts";
 import { FormatError, OperationFailure } from "../tlog/errors.ts";
@@ -122,7 +123,10 @@ export class BundleCopier {
     const { writer, context } = this.#options;
     const { format } = context.source;
     const path = bundlePath(format, bundle.coordinate);
-    const bytes = await writer.read(path, maxBundleSize(format, bundle.coordinate.width));
+    const bytes = await writer.read(
+      path,
+      Math.min(maxBundleSize(format, bundle.coordinate.width), MAX_OBJECT_BYTES),
+    );
     if (bytes === undefined) return undefined;
     await reservation.atLeast(bytes.length);
     const found = authenticOrNothing(bundle, bytes);

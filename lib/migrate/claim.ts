@@ -3,12 +3,13 @@
  * what is aimed at, so that the next run goes on with the same.
  */
 
-import type { MigrationTarget } from "../../storage/target.ts";
+import type { IntegratedTree, MigrationTarget } from "../../storage/target.ts";
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
-import { TargetRefused, VerificationFailure } from "../tlog/errors.ts";
+import { FormatError, TargetRefused, VerificationFailure } from "../tlog/errors.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { formatMarker, type Marker, type MigrationRecord, parseMarker, parseRecord } from "./marker.ts";
+import type { TreeHead } from "./tree.ts";
 import { openTrusted, type TrustedCheckpoint } from "./trusted-checkpoint.ts";
 
 /** What the claim is made for. */
@@ -22,14 +23,21 @@ export interface ClaimRequest {
   readonly tool: string;
 }
 
+/** A marker, and the text of it that stands in the target. */
+export interface HeldMarker extends Marker {
+  readonly text: string;
+}
+
 /** A target that is ours to write. */
 export interface Claim {
   readonly kind: "claimed";
   /** The checkpoint that this run finishes first: the marker's, where an earlier run left one. */
   readonly aim: TrustedCheckpoint;
-  readonly marker: Marker;
+  readonly marker: HeldMarker;
   /** Whether objects may be in place already. */
   readonly resume: boolean;
+  /** Whether a hand-over of `aim` has begun: the tree state is there, and only that size can be finished. */
+  readonly handingOver: boolean;
   release(): Promise<void>;
 }
 
@@ -37,6 +45,8 @@ export interface Claim {
 export interface AlreadyDone {
   readonly kind: "handed-over";
   readonly record: MigrationRecord;
+  /** Whether the log software there has gone on since. */
+  readonly grown: boolean;
 }
 
 /**
@@ -55,19 +65,19 @@ export async function claimTarget(
     case "unclaimed-tiles":
       return await adoption(target, request, contents.example);
     case "claimed":
-      return await ownClaim(target, request, parseMarker(contents.marker, target.location));
+      return await ownClaim(target, request, contents.marker);
     case "handed-over":
-      return alreadyDone(target, request, parseRecord(contents.record, target.location));
+      return await alreadyDone(target, request, parseRecord(contents.record, target.location));
     case "occupied":
       throw occupied(target, contents.found);
   }
 }
 
 async function freshClaim(target: MigrationTarget, request: ClaimRequest): Promise<Claim> {
-  const marker = newMarker(request, false);
-  await target.claim(formatMarker(marker));
+  const marker = held(newMarker(request, false));
+  await target.claim(marker.text);
   const lock = await target.lock();
-  return { kind: "claimed", aim: request.checkpoint, marker, resume: false, ...lock };
+  return { kind: "claimed", aim: request.checkpoint, marker, resume: false, handingOver: false, ...lock };
 }
 
 async function adoption(target: MigrationTarget, request: ClaimRequest, example: string): Promise<Claim> {
@@ -79,43 +89,111 @@ async function adoption(target: MigrationTarget, request: ClaimRequest, example:
         "Choose an empty place; or, if it is an unfinished copy of this very log by another tool, pass --adopt",
     });
   }
-  const marker = newMarker(request, true);
-  await target.claim(formatMarker(marker));
+  // A listing refuses symbolic links: through one, what is removed or written below would be another log's.
+  for await (const _ of target.list("tile"));
+  const marker = held(newMarker(request, true));
+  await target.claim(marker.text);
   const lock = await target.lock();
-  const trusted = await removeDistrustedSeals(target, marker);
-  return { kind: "claimed", aim: request.checkpoint, marker: trusted, resume: true, ...lock };
+  return await releasedOnFailure(lock, async () => {
+    const trusted = await removeDistrustedSeals(target, marker);
+    return {
+      kind: "claimed",
+      aim: request.checkpoint,
+      marker: trusted,
+      resume: true,
+      handingOver: false,
+      ...lock,
+    };
+  });
 }
 
-async function ownClaim(target: MigrationTarget, request: ClaimRequest, marker: Marker): Promise<Claim> {
+async function ownClaim(target: MigrationTarget, request: ClaimRequest, text: string): Promise<Claim> {
   const { checkpoint, policy, format } = request;
+  const marker = { ...parseMarker(text, target.location), text };
   const place = `the marker in ${target.location}`;
   requireSame(target, "origin", checkpoint.origin, marker.origin);
   requireSame(target, "format", format, marker.format);
   const aim = openTrusted(Buffer.from(marker.checkpoint), policy, place);
   requireNoRegress(checkpoint, aim, request.source);
+  const handingOver = await hasBegunHandOver(target, aim);
   const lock = await target.lock();
-  const trusted = marker.distrustSeals ? await removeDistrustedSeals(target, marker) : marker;
-  return { kind: "claimed", aim, marker: trusted, resume: true, ...lock };
+  return await releasedOnFailure(lock, async () => {
+    const trusted = marker.distrustSeals ? await removeDistrustedSeals(target, marker) : marker;
+    return { kind: "claimed", aim, marker: trusted, resume: true, handingOver, ...lock };
+  });
+}
+
+async function releasedOnFailure<T>(lock: { release(): Promise<void> }, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** A crash may have come between the tree state and the lifting of the guard; any other tree state is not ours. */
+async function hasBegunHandOver(target: MigrationTarget, aim: TrustedCheckpoint): Promise<boolean> {
+  const tree = await integratedTree(target);
+  if (tree === undefined) return false;
+  if (tree.size === aim.size && equalBytes(tree.rootHash, aim.rootHash)) return true;
+  throw new TargetRefused({
+    object: target.location,
+    problem: "holds a tree state that this migration did not write",
+    expected: `size ${aim.size}, root ${formatHash(aim.rootHash)}`,
+    found: `size ${tree.size}, root ${formatHash(tree.rootHash)}`,
+    advice: "Find out what wrote it; nothing was changed",
+  });
+}
+
+async function integratedTree(target: MigrationTarget): Promise<IntegratedTree | undefined> {
+  try {
+    return await target.integratedTree();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const advice = "Find out what wrote it; nothing was changed";
+    throw new TargetRefused({ object: `${target.location}: the tree state`, problem: error.message, advice });
+  }
 }
 
 /**
  * A full level-1 tile says that everything below it is durable and right, but another tool wrote these. They
  * are removed, and only then does the marker stop to distrust them: a crash in between removes them again.
  */
-async function removeDistrustedSeals(target: MigrationTarget, marker: Marker): Promise<Marker> {
+async function removeDistrustedSeals(target: MigrationTarget, marker: HeldMarker): Promise<HeldMarker> {
   for await (const { path } of target.list("tile/1")) await target.remove(path);
-  const trusted = { ...marker, distrustSeals: false };
-  await target.replaceMarker(formatMarker(trusted));
-  return trusted;
+  return await replaceMarker(target, marker, { distrustSeals: false });
 }
 
-function alreadyDone(target: MigrationTarget, request: ClaimRequest, record: MigrationRecord): AlreadyDone {
+/** Changes what the marker in the target says. @throws TargetRefused if another copy has changed it meanwhile. */
+export async function replaceMarker(
+  target: MigrationTarget,
+  { text, ...marker }: HeldMarker,
+  changes: Partial<Marker>,
+): Promise<HeldMarker> {
+  const changed = held({ ...marker, ...changes });
+  await target.replaceMarker(text, changed.text);
+  return changed;
+}
+
+function held(marker: Marker): HeldMarker {
+  return { ...marker, text: formatMarker(marker) };
+}
+
+async function alreadyDone(
+  target: MigrationTarget,
+  request: ClaimRequest,
+  record: MigrationRecord,
+): Promise<AlreadyDone> {
   const { checkpoint } = request;
   requireSame(target, "origin", checkpoint.origin, record.origin);
   requireSame(target, "format", request.format, record.format);
   if (checkpoint.size === record.size) {
-    requireSame(target, "root hash", formatHash(checkpoint.rootHash), record.rootHash);
-    return { kind: "handed-over", record };
+    const rootHash = Buffer.from(record.rootHash, "base64");
+    requireNoRegress(checkpoint, { size: record.size, rootHash }, request.source);
+    await target.confirmHandOver();
+    const grown = (await integratedTree(target))?.size !== record.size;
+    return { kind: "handed-over", record, grown };
   }
   throw new TargetRefused({
     object: target.location,
@@ -128,7 +206,7 @@ function alreadyDone(target: MigrationTarget, request: ClaimRequest, record: Mig
 }
 
 /** A source may grow while a migration is unfinished, never shrink, and never have another root at one size. */
-export function requireNoRegress(now: TrustedCheckpoint, aim: TrustedCheckpoint, source: string): void {
+export function requireNoRegress(now: TreeHead, aim: TreeHead, source: string): void {
   const object = `${source}: the checkpoint`;
   const advice = "Do not go on before the log's operator has explained it; the target was left as it is";
   if (now.size < aim.size) {

@@ -5,11 +5,18 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperationFailure, VerificationFailure } from "../tlog/errors.ts";
-import { FULL_WIDTH, parseResourcePath } from "../tlog/layout.ts";
+import { FULL_WIDTH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
-import { type Claim, claimTarget, requireNoRegress } from "./claim.ts";
+import {
+  type AlreadyDone,
+  type Claim,
+  claimTarget,
+  type HeldMarker,
+  replaceMarker,
+  requireNoRegress,
+} from "./claim.ts";
 import { copyBundles } from "./copy-bundles.ts";
-import { formatMarker, formatRecord, type Marker } from "./marker.ts";
+import { formatRecord } from "./marker.ts";
 import type { MigrationOptions } from "./options.ts";
 import { type MigrationOutcome, type MigrationReport, reportOf } from "./report.ts";
 import { estimateRoom } from "./room.ts";
@@ -39,7 +46,7 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
       source: run.context.source.location,
       adopt: options.adopt ?? false,
     });
-    if (claim.kind === "handed-over") return await finish(run, checkpoint, "already-handed-over");
+    if (claim.kind === "handed-over") return await finish(run, checkpoint, outcomeOf(claim));
     try {
       return await fillAndHandOver(run, claim, checkpoint);
     } finally {
@@ -61,15 +68,16 @@ async function fillAndHandOver(
 ): Promise<MigrationReport> {
   const { options } = run;
   let { aim, marker } = claim;
-  let now = checkpoint;
+  // A hand-over that has begun is ended at its own size, however the source has grown.
+  let now = claim.handingOver ? aim : checkpoint;
   if (now.size > aim.size) await requireGrownFrom(run, aim, now);
-  await requireRoom(run, now);
   for (let round = 1; ; round++) {
     if (now.size > aim.size) {
       marker = await aimHigher(run, marker, now);
       aim = now;
     }
     await copyTree(run, aim, round > 1 || claim.resume);
+    if (claim.handingOver) break;
     now = await readSourceAgain(run, aim, round);
     if (now.size === aim.size || options.snapshot === true) break;
     if (round === MAX_ROUNDS) throw stillGrowing(run, aim, now);
@@ -85,6 +93,7 @@ async function copyTree(run: Run, aim: TrustedCheckpoint, resume: boolean): Prom
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size);
   const tree = await AuthenticTree.authenticate(context, aim);
+  if (!resume) await requireRoom(run, aim);
   progress.phase = "copying";
   await copyBundles(run, tree, resume);
   progress.phase = "writing the upper tiles";
@@ -123,11 +132,9 @@ async function requireGrownFrom(run: Run, old: TrustedCheckpoint, now: TrustedCh
 }
 
 /** Pins the new aim in the marker, so that a resume finishes this one. */
-async function aimHigher(run: Run, marker: Marker, aim: TrustedCheckpoint): Promise<Marker> {
+async function aimHigher(run: Run, marker: HeldMarker, aim: TrustedCheckpoint): Promise<HeldMarker> {
   run.options.notice?.(`The source has grown to ${aim.size} entries: copying the new ones`);
-  const higher = { ...marker, checkpoint: Buffer.from(aim.note).toString("utf8") };
-  await run.target.replaceMarker(formatMarker(higher));
-  return higher;
+  return await replaceMarker(run.target, marker, { checkpoint: Buffer.from(aim.note).toString("utf8") });
 }
 
 function stillGrowing(run: Run, aim: TrustedCheckpoint, now: TrustedCheckpoint): OperationFailure {
@@ -141,19 +148,14 @@ function stillGrowing(run: Run, aim: TrustedCheckpoint, now: TrustedCheckpoint):
   });
 }
 
-/** Refuses a target that is seen to be too small, before the copy fills it. */
+/** Refuses a target that is seen to be too small, before a first copy fills it. */
 async function requireRoom(run: Run, aim: TrustedCheckpoint): Promise<void> {
   run.progress.phase = "looking for room";
-  const sealed = new Set<number>();
-  for await (const { path } of run.target.list("tile/1")) {
-    const resource = parseResourcePath(path);
-    if (resource?.kind === "tile" && resource.tile.width === FULL_WIDTH) sealed.add(resource.tile.index);
-  }
-  await run.target.requireRoom(await estimateRoom(run.context, aim.size, sealed));
+  await run.target.requireRoom(await estimateRoom(run.context, aim.size));
 }
 
 /** The last act: from here on the place belongs to the log software. */
-async function handOver(run: Run, aim: TrustedCheckpoint, marker: Marker): Promise<void> {
+async function handOver(run: Run, aim: TrustedCheckpoint, marker: HeldMarker): Promise<void> {
   const { options, progress, target } = run;
   progress.phase = "handing over";
   const collectFrom = Math.floor(marker.smallestSize / FULL_WIDTH) * FULL_WIDTH;
@@ -166,14 +168,22 @@ async function handOver(run: Run, aim: TrustedCheckpoint, marker: Marker): Promi
     finishedAt: new Date().toISOString(),
     tool: options.tool,
   });
-  await target.handOver({ size: aim.size, rootHash: aim.rootHash, collectFrom }, record);
+  await target.handOver(marker.text, { size: aim.size, rootHash: aim.rootHash, collectFrom }, record);
+}
+
+function outcomeOf({ grown }: AlreadyDone): MigrationOutcome {
+  return grown ? "taken-over" : "already-handed-over";
 }
 
 async function finish(run: Run, aim: TrustedCheckpoint, outcome: MigrationOutcome): Promise<MigrationReport> {
   const { options, progress, target } = run;
-  if (options.saveCheckpoint === true && outcome !== "ready-for-hand-over") {
+  const isOurs = outcome === "handed-over" || outcome === "already-handed-over";
+  if (options.saveCheckpoint === true && isOurs) {
     const stored = await target.publishCheckpoint(aim.note);
     if (!stored) options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`);
+  }
+  if (options.saveCheckpoint === true && outcome === "taken-over") {
+    options.notice?.("The source's checkpoint is not stored: the log software there has gone beyond it");
   }
   progress.phase = "done";
   return reportOf(run, aim, outcome, await target.warnings());

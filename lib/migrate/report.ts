@@ -41,6 +41,8 @@ export type MigrationOutcome =
   | "handed-over"
   /** An earlier run had done all of it. */
   | "already-handed-over"
+  /** An earlier run had done all of it, and the log software there has gone on since. */
+  | "taken-over"
   /** All is in place but for the hand-over, as asked. */
   | "ready-for-hand-over";
 
@@ -70,12 +72,15 @@ export function reportOf(
     requests: counters.get("requests"),
     retries: counters.get("retries"),
     replacedObjects: counters.get("replacedObjects"),
-    notChecked: outcome === "already-handed-over" ? ["Nothing was read again"] : notChecked(options),
+    notChecked:
+      outcome === "already-handed-over" || outcome === "taken-over"
+        ? ["Nothing was read again"]
+        : notChecked(options, counters.get("resumedEntries")),
     warnings,
   };
 }
 
-function notChecked({ tiles, format, policy }: MigrationOptions): string[] {
+function notChecked({ tiles, format, policy }: MigrationOptions, resumedEntries: number): string[] {
   const unchecked: string[] = [];
   if (!("verifiers" in policy)) {
     unchecked.push(
@@ -86,6 +91,9 @@ function notChecked({ tiles, format, policy }: MigrationOptions): string[] {
     unchecked.push(
       "The source's own level-0 tiles, which were derived from the entries (--tiles fetch reads them)",
     );
+  }
+  if (tiles === "fetch" && resumedEntries > 0) {
+    unchecked.push("The source's level-0 tiles over entries that earlier runs had sealed");
   }
   if (format === "static-ct") {
     unchecked.push(

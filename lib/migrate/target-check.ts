@@ -4,7 +4,14 @@ import { setImmediate } from "node:timers/promises";
 import { LogSource, MAX_OBJECT_BYTES, type ObjectSource } from "../../storage/source.ts";
 import type { MigrationTarget, TargetWriter } from "../../storage/target.ts";
 import { VerificationFailure } from "../tlog/errors.ts";
-import { fullTileCount, type LogFormat, levelCount } from "../tlog/layout.ts";
+import {
+  FULL_WIDTH,
+  fullTileCount,
+  type LogFormat,
+  levelCount,
+  parseResourcePath,
+  tilePath,
+} from "../tlog/layout.ts";
 import { Counters } from "./counters.ts";
 import { DEFAULT_RETRY, type ReadContext } from "./read-context.ts";
 import { compareListing } from "./stored-log.ts";
@@ -28,11 +35,26 @@ export async function checkTarget(
     throw new VerificationFailure({
       object: target.locate(path),
       problem,
-      advice:
-        "Remove it if something other than this migration put it there, then run the same command again",
+      advice: adviceFor(target, path, head),
     });
   }
   await recomputeRoot(target, writer, format, head, signal);
+}
+
+/** What mends an object: what is beyond the tree is removed; what a seal hides is copied again without the seal. */
+function adviceFor(target: MigrationTarget, path: string, head: TreeHead): string {
+  const resource = parseResourcePath(path);
+  const index = resource?.kind === "bundle" ? resource.bundle.index : resource?.tile.index;
+  const isUnderSeal = resource?.kind === "bundle" || resource?.tile.level === 0;
+  const seal = Math.floor((index ?? 0) / FULL_WIDTH);
+  if (!isUnderSeal || seal >= fullTileCount(head.size, 1)) {
+    return "Remove it if something other than this migration put it there, then run the same command again";
+  }
+  const sealPath = target.locate(tilePath({ level: 1, index: seal, width: FULL_WIDTH }));
+  return (
+    `Something changed what was sealed. Remove the seal ${sealPath} and run the same command again: ` +
+    "all below it is read, and what is missing or wrong is copied anew"
+  );
 }
 
 async function recomputeRoot(

@@ -6,14 +6,15 @@
 import { directoryOf, openTarget } from "../../storage/open.ts";
 import { MAX_OBJECT_BYTES } from "../../storage/source.ts";
 import type { MigrationTarget } from "../../storage/target.ts";
+import { VerificationFailure } from "../tlog/errors.ts";
 import { formatHash } from "../tlog/merkle.ts";
-import { type Authority, findAuthority, treeStateOf } from "./authority.ts";
+import { type Authority, findAuthority, standingTree } from "./authority.ts";
 import type { Finding } from "./bundle-verifier.ts";
 import { Findings } from "./findings.ts";
 import type { LogWorkOptions } from "./options.ts";
 import { planUnits, unitBundles } from "./plan.ts";
 import { Progress } from "./progress.ts";
-import { openReadContext, type ReadContext } from "./read-context.ts";
+import { DEFAULT_RETRY, openReadContext, type ReadContext, type RetryPolicy } from "./read-context.ts";
 import { parallelismOf, readSpecOf } from "./run.ts";
 import { startWorkers } from "./start-workers.ts";
 import { compareListing } from "./stored-log.ts";
@@ -63,14 +64,17 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
   const startedAt = performance.now();
   const progress = options.progress ?? new Progress();
   const signal = options.signal ?? new AbortController().signal;
-  const spec = { ...readSpecOf(options.log, options), concurrency: MAIN_THREAD_CONCURRENCY };
+  const place = directoryOf(options.log) === undefined ? undefined : openTarget(options.log);
+  const reading = place === undefined ? options : { ...options, retry: withoutRetries(options.retry) };
+  const spec = { ...readSpecOf(options.log, reading), concurrency: MAIN_THREAD_CONCURRENCY };
   const context = openReadContext(spec, progress.own, signal);
   try {
-    const place = directoryOf(options.log) === undefined ? undefined : openTarget(options.log);
     const authority = await findAuthority(context, place, options.policy);
     const found = new Findings();
-    await verifyTree(context, authority.head, options, progress, found);
-    const beyond = place && (await verifyListing(context, place, authority.head, found));
+    const isAuthentic = await verifyTree(context, authority.head, reading, progress, found);
+    const standing = place && (await standingTree(context, place, authority.head));
+    found.addAll(standing?.faults ?? []);
+    if (place && standing && isAuthentic) await verifyListing(context, place, standing.head, found);
     progress.phase = "done";
     const counters = progress.total();
     const seconds = (performance.now() - startedAt) / 1000;
@@ -88,24 +92,30 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
       retries: counters.get("retries"),
       faults: found.count,
       findings: found.first(),
-      notChecked: notChecked(options, kind, beyond),
+      notChecked: notChecked(options, authority, isAuthentic, standing?.head),
     };
   } finally {
     await context.source.close();
   }
 }
 
+/** A file does not change by being read again. */
+function withoutRetries(retry: RetryPolicy = DEFAULT_RETRY): RetryPolicy {
+  return { ...retry, attempts: 0, contentAttempts: 0 };
+}
+
+/** Verifies what the root commits to; false where the right edge does not give it, and nothing below was read. */
 async function verifyTree(
   context: ReadContext,
   head: TreeHead,
   options: VerifyOptions,
   progress: Progress,
   found: Findings,
-): Promise<void> {
+): Promise<boolean> {
   progress.phase = "authenticating the tree";
   progress.startRound(head.size);
-  const recomputation = new TileRecomputation(context, (finding) => found.add(finding));
-  const tree = await AuthenticTree.authenticate(context, head, recomputation);
+  const tree = await authenticTree(context, head, found);
+  if (tree === undefined) return false;
   progress.phase = "verifying";
   const parallelism = parallelismOf(options);
   const units = planUnits(
@@ -121,42 +131,63 @@ async function verifyTree(
   } finally {
     await pool.stop();
   }
+  return true;
+}
+
+async function authenticTree(
+  context: ReadContext,
+  head: TreeHead,
+  found: Findings,
+): Promise<AuthenticTree | undefined> {
+  const recomputation = new TileRecomputation(context, (finding) => found.add(finding));
+  try {
+    return await AuthenticTree.authenticate(context, head, recomputation);
+  } catch (error) {
+    if (!(error instanceof VerificationFailure)) throw error;
+    found.add({ path: error.facts.object, problem: error.facts.problem });
+    return undefined;
+  }
 }
 
 /**
  * What only a listing shows: objects beyond the tree, obsolete partials, and those of the right edge that
- * reading got around. Where log software has gone on beyond the checkpoint, a listing says nothing about it.
+ * reading got around.
  */
 async function verifyListing(
   context: ReadContext,
   place: MigrationTarget,
   head: TreeHead,
   found: Findings,
-): Promise<"compared" | "beyond the checkpoint"> {
-  const integrated = await treeStateOf(place);
-  if (integrated !== undefined && integrated.size > head.size) return "beyond the checkpoint";
+): Promise<void> {
   const { format } = context.source;
   const writer = place.openWriter();
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
   for await (const finding of compareListing(place.list("tile"), format, head.size, read)) found.add(finding);
-  return "compared";
 }
 
+/** @param standing the tree that stands where the log is, undefined where it cannot be listed. */
 function notChecked(
   { format, policy }: VerifyOptions,
-  authority: Authority["kind"],
-  listing: "compared" | "beyond the checkpoint" | undefined,
+  { kind, head }: Authority,
+  isAuthentic: boolean,
+  standing: TreeHead | undefined,
 ): string[] {
   const unchecked: string[] = [];
-  if (authority === "treeState") {
+  if (kind === "treeState") {
     unchecked.push("A signature: there is no checkpoint yet, the log was held against its own tree state");
   } else if (policy === undefined || !("verifiers" in policy)) {
     unchecked.push("The checkpoint's signature");
   }
-  if (listing === "beyond the checkpoint") {
-    unchecked.push("What the log software has integrated beyond the checkpoint");
+  if (!isAuthentic) {
+    unchecked.push("Every entry, and every tile below the right edge: nothing authenticates them");
   }
-  if (listing === undefined) unchecked.push("What stands beyond the tree: a log over HTTP cannot be listed");
+  if (standing !== undefined && standing.size > head.size) {
+    unchecked.push(
+      `Entries ${head.size} to ${standing.size - 1}, which the log software has integrated since: ` +
+        "only that the tree with them begins with the one that was verified",
+    );
+  }
+  if (standing === undefined) unchecked.push("What stands beyond the tree: a log over HTTP cannot be listed");
   if (format === "static-ct") {
     unchecked.push(
       "What a Static CT leaf hash does not cover: precertificates as submitted, fingerprints of chains, issuers",

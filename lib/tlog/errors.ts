@@ -65,8 +65,10 @@ function failureLine(facts: FailureFacts): string {
   return oneLine(`${object}: ${problem}${facets}${next}`);
 }
 
-/** Hostile bytes end up in messages: no control character of theirs may reach a terminal or start a new line. */
+/**
+ * Hostile bytes end up in messages: no control character of theirs may reach a terminal or start a new line, and
+ * none may turn the direction of the text about it, so that it reads as something else.
+ */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: removing them is the point.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ");
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ");
 }

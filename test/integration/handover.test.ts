@@ -78,18 +78,19 @@ test("after the hand-over the place belongs to the log software: another source 
   const target = memoryDirectory();
   await migrateLog(log, server, target);
   const before = directoryContents(target);
-  const others = [log.atSize(901), log.atSize(899), testLog({ size: 900, entrySize: 31 })];
-  const messages = [
-    /handed over at size 900.*found size 901/,
-    /found size 899/,
-    /another log: its root hash differs/,
-  ];
-  for (const [i, now] of others.entries()) {
-    server.objects = now.objects;
+  for (const [size, message] of [
+    [901, /handed over at size 900.*found size 901/],
+    [899, /found size 899/],
+  ] as const) {
+    server.objects = log.atSize(size).objects;
     for (const options of [{}, { adopt: true }, { snapshot: true }]) {
-      await expectRefused(migrateLog(log, server, target, options), messages[i] as RegExp);
+      await expectRefused(migrateLog(log, server, target, options), message);
     }
   }
+  server.objects = testLog({ size: 900, entrySize: 31 }).objects;
+  const fork = await failureOf(migrateLog(log, server, target));
+  expect(fork).toBeInstanceOf(VerificationFailure);
+  expect(fork.message).toMatch(/the log forked: at size 900 it had another root before/);
   const elsewhere = testLog({ size: 900, entrySize: 30, seed: "another-log" });
   server.objects = elsewhere.objects;
   await expectRefused(migrateLog(elsewhere, server, target), /another log: its origin differs/);
@@ -117,6 +118,15 @@ describe("killed in the hand-over, the next run completes it:", () => {
       expectHandedOver(target);
     },
   );
+
+  test("after treeState, while the source has grown since: at the size that was being handed over", async () => {
+    const server = await startLogServer(log.objects);
+    const target = memoryDirectory();
+    await runMigration(log, server, target, killAt("after", "link", ".state/treeState"));
+    server.objects = new Map([...log.objects, ...log.atSize(1_000).objects]);
+    expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over", size: 900 });
+    expectHandedOver(target);
+  });
 
   test("after version", async () => {
     const server = await startLogServer(log.objects);
@@ -161,7 +171,7 @@ test("a tree state that is not this log's is never overwritten, whatever it says
       [".state/gcState", "theirs"],
     ];
     writeFiles(target, theirs);
-    await expectRefused(migrateLog(log, server, target), /treeState is there and is not size 900/);
+    await expectRefused(migrateLog(log, server, target), /tree ?state/i);
     expect(state(target, "treeState")).toBe(treeState);
     expect(state(target, "gcState")).toBe("theirs");
     expect(versionOf(target)).toMatch(/^migration-in-progress /);
@@ -185,7 +195,7 @@ test("a guard that is lifted by others while the copy is at work ends it without
     writeFiles(target, [[".state/version", "1"]]);
     await next();
   });
-  await expectRefused(migrateLog(log, server, target), /version is not this migration's claim any more: 1/);
+  await expectRefused(migrateLog(log, server, target), /version.*claim any more.*found 1/);
   expect(existsSync(join(target, ".state/treeState"))).toBe(false);
 });
 

@@ -3,16 +3,11 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import {
-  differences,
-  filesBelow,
-  memoryDirectory,
-  temporaryFiles,
-  writeFiles,
-} from "../support/directory.ts";
+import { differences, filesBelow, memoryDirectory, temporaryFiles } from "../support/directory.ts";
 import { type TestLog, testLog } from "../support/log.ts";
 import { type LogServer, startLogServer } from "../support/log-server.ts";
 import { failureOf, migrateLog } from "../support/migration.ts";
+import { killAt, runMigration } from "../support/migration-process.ts";
 import { isSealed, sealsIn } from "../support/seals.ts";
 import { expectUnfinished, flippedBit } from "../support/tampering.ts";
 
@@ -134,9 +129,10 @@ test("a migration that is aborted before it starts writes nothing", async () => 
 
 test("temporary files of a run that was killed are removed by the next", async () => {
   const server = await startLogServer(log.objects);
-  const target = await filledTarget(server);
-  const debris = ".state/tlog-migrate.tmp/aBcDeFgHiJkL-17";
-  writeFiles(target, [[debris, "half a bundle"]]);
+  const target = memoryDirectory();
+  const killed = await runMigration(log, server, target, killAt("before", "rename", "tile/entries/100"));
+  expect(killed.kind).toBe("killed");
+  expect(temporaryFiles(target)).not.toEqual([]);
   await migrateLog(log, server, target, { handOver: false });
   expect(temporaryFiles(target)).toEqual([]);
 });

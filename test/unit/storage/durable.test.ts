@@ -143,14 +143,16 @@ describe("a batch", () => {
     }
   });
 
-  test("is all or nothing when a name cannot be given", async () => {
+  test("leaves nothing half written when a name cannot be given, and nothing of it is vouched for", async () => {
     const { directory, at, files } = newPlace();
     fs.mkdirSync(at("b/2"), { recursive: true });
     const batch = directory.batch();
     batch.put(at("a/1"), bytes("one"));
     batch.put(at("b/2"), bytes("two"));
     await expect(batch.commit()).rejects.toThrow(OperationFailure);
-    expect(files()).toEqual([]);
+    // What has its name by then is whole: whoever finds it syncs it.
+    expect(files()).toEqual(["a/1"]);
+    expect(textOf(at("a/1"))).toBe("one");
   });
 
   test("tells a full disk, and leaves no trace", async () => {

@@ -271,6 +271,19 @@ describe("a reservation", () => {
       "no room",
     );
   });
+
+  it("that has no memory after all ends the read with the reason", async () => {
+    const url = await serveObject(PLAIN);
+    const reservation: ByteReservation = {
+      atLeast: async () => {},
+      allocate() {
+        throw new Error("no memory");
+      },
+    };
+    await expect(sourceAt(url).read("tile/0/000", { maxBytes: 1 << 20, reservation })).rejects.toThrow(
+      "no memory",
+    );
+  });
 });
 
 /** Waits until `value` does not change any more. */

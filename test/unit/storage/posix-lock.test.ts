@@ -63,7 +63,9 @@ describe("is taken over", () => {
   test.each<[string, Record<string, unknown>, number]>([
     ["from a process that is gone", { pid: 2 ** 22 + 1, token: "other" }, 0],
     ["from a process whose number another has now", { startTime: "1", token: "other" }, 0],
-    ["from another machine that has fallen silent", { realm: "another boot", token: "other" }, 61],
+    ["from this machine before it was started anew", { boot: "another", token: "other" }, 0],
+    ["from another machine that has fallen silent", { host: "elsewhere", token: "other" }, 61],
+    ["from another container that has fallen silent", { namespace: "another", token: "other" }, 61],
   ])("%s", async (_name, changes, secondsAgo) => {
     const { take, holder, leave } = newPlace();
     leave({ ...(await ownHolder()), ...changes }, secondsAgo);
@@ -78,7 +80,7 @@ describe("is taken over", () => {
     "null",
     "[]",
     '{"pid":1}',
-    '{"pid":"1","host":"","realm":"","startTime":"","token":""}',
+    '{"pid":"1","host":"","boot":"","namespace":"","startTime":"","token":""}',
   ])("where it says nothing that can be read: %s", async (text) => {
     const { take, leave } = newPlace();
     leave(text);
@@ -86,10 +88,13 @@ describe("is taken over", () => {
   });
 });
 
-test("is not taken from another machine that was heard of lately", async () => {
+test("is not taken from another machine or container that was heard of lately", async () => {
   const { take, leave } = newPlace();
-  leave({ ...(await ownHolder()), realm: "another boot", host: "elsewhere", token: "other" }, 30);
-  await expect(take()).rejects.toThrow(/on elsewhere/);
+  for (const changes of [{ host: "elsewhere" }, { namespace: "another" }]) {
+    const holder: Record<string, unknown> = { ...(await ownHolder()), token: "other", ...changes };
+    leave(holder, 30);
+    await expect(take()).rejects.toThrow(`on ${holder.host}`);
+  }
 });
 
 test("is not given back by one that has lost it", async () => {

@@ -1,0 +1,62 @@
+/**
+ * What stands below a directory. Symbolic links are refused: through one, a copy would write into another log,
+ * or a "copied" object would vanish with the log that it was copied from.
+ */
+
+import fs from "node:fs";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { TargetRefused } from "../lib/tlog/errors.ts";
+import { parseResourcePath } from "../lib/tlog/layout.ts";
+import { errnoCode } from "./file-failure.ts";
+import type { StoredObject } from "./target.ts";
+
+/**
+ * Every file below `directory`, a path below `root`, in no order. A directory that has the name of an object is
+ * listed as an object of 0 bytes.
+ * @throws TargetRefused at a symbolic link.
+ */
+export async function* listObjects(root: string, directory: string): AsyncGenerator<StoredObject> {
+  // The calls below are synchronous, which is fastest; between directories others have their turn.
+  await setImmediate();
+  for (const name of entriesOf(root, directory)) {
+    const path = `${directory}/${name.name}`;
+    if (name.isSymbolicLink()) throw linkRefused(join(root, path));
+    if (!name.isDirectory()) {
+      yield { path, bytes: fs.lstatSync(join(root, path), { throwIfNoEntry: false })?.size ?? 0 };
+      continue;
+    }
+    if (parseResourcePath(path) !== undefined) yield { path, bytes: 0 };
+    yield* listObjects(root, path);
+  }
+}
+
+/** The first file below a directory, undefined if there is none. @throws TargetRefused at a symbolic link. */
+export function firstFile(root: string, directory: string): string | undefined {
+  for (const name of entriesOf(root, directory)) {
+    const path = `${directory}/${name.name}`;
+    if (name.isSymbolicLink()) throw linkRefused(join(root, path));
+    const found = name.isDirectory() ? firstFile(root, path) : path;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function entriesOf(root: string, directory: string): fs.Dirent[] {
+  const path = join(root, directory);
+  try {
+    if (fs.lstatSync(path).isSymbolicLink()) throw linkRefused(path);
+    return fs.readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+function linkRefused(path: string): TargetRefused {
+  return new TargetRefused({
+    object: path,
+    problem: "is a symbolic link: what is written through it would land in another place",
+    advice: "Remove the link, or choose an empty target",
+  });
+}
