@@ -1,0 +1,122 @@
+/** Places that a copy must not write, though they look empty or ours: links, nests, strangers' files. */
+
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { TargetRefused } from "../../lib/tlog/errors.ts";
+import { directoryContents, memoryDirectory, versionOf, writeFiles } from "../support/directory.ts";
+import { testLog } from "../support/log.ts";
+import { startLogServer } from "../support/log-server.ts";
+import { failureOf, migrateLog } from "../support/migration.ts";
+import { killAt, runMigration } from "../support/migration-process.ts";
+
+const log = testLog({ size: 70_000, entrySize: 4 });
+
+function storedLog(): string {
+  const directory = memoryDirectory();
+  writeFiles(directory, log.objects);
+  return directory;
+}
+
+async function expectRefused(source: string, target: string, adopt = true): Promise<void> {
+  const failure = await failureOf(migrateLog(log, { url: source }, target, { adopt }));
+  expect(failure).toBeInstanceOf(TargetRefused);
+}
+
+test("a target whose tiles are a link to the source leaves the source as it is", async () => {
+  const source = storedLog();
+  const before = directoryContents(source);
+  const linked = memoryDirectory();
+  symlinkSync(join(source, "tile"), join(linked, "tile"));
+  await expectRefused(source, linked);
+
+  const linkedDeeper = memoryDirectory();
+  mkdirSync(join(linkedDeeper, "tile"));
+  symlinkSync(join(source, "tile/1"), join(linkedDeeper, "tile/1"));
+  await expectRefused(source, linkedDeeper);
+
+  const linkedFiles = memoryDirectory();
+  mkdirSync(join(linkedFiles, "tile/entries"), { recursive: true });
+  symlinkSync(join(source, "tile/entries/000"), join(linkedFiles, "tile/entries/000"));
+  await expectRefused(source, linkedFiles);
+  expect(directoryContents(source)).toEqual(before);
+});
+
+test("a target inside the source, or inside any other log, is refused and untouched", async () => {
+  const source = storedLog();
+  const before = directoryContents(source);
+  for (const nested of ["tile", "tile/entries", "new", "new/deeper"]) {
+    await expectRefused(source, join(source, nested));
+  }
+  const link = join(memoryDirectory(), "link");
+  symlinkSync(source, link);
+  await expectRefused(source, join(link, "new"));
+  expect(directoryContents(source)).toEqual(before);
+});
+
+test("a checkpoint that appears while the copy is unfinished is not handed over", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target, { handOver: false });
+  writeFileSync(join(target, "checkpoint"), "garbage");
+  const failure = await failureOf(migrateLog(log, server, target));
+  expect(failure).toBeInstanceOf(TargetRefused);
+  expect(failure.message).toContain("checkpoint appeared");
+  expect(versionOf(target)).toMatch(/^migration-in-progress /);
+  rmSync(join(target, "checkpoint"));
+  expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
+});
+
+test("a directory where log software will write an object is found before the hand-over", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target, { handOver: false });
+  mkdirSync(join(target, "tile/entries/300"));
+  const failure = await failureOf(migrateLog(log, server, target));
+  expect(failure.message).toContain("tile/entries/300: stands beyond size 70000");
+});
+
+test("a hand-over that was cut off is ended at its own size, though the source has grown", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  const killed = await runMigration(log, server, target, killAt("after", "link", ".state/treeState"));
+  expect(killed.kind).toBe("killed");
+  const edge = ["tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1", "tile/entries/273.p/112"];
+  const old = edge.map((path) => [path, log.object(path)] as const);
+  server.objects = new Map([...log.atSize(70_300).objects, ...old]);
+  expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over", size: 70_000 });
+});
+
+test("what a seal hides is mended as the failure says: without the seal, by the same command", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target, { handOver: false });
+  rmSync(join(target, "tile/entries/005"));
+  const seal = join(target, "tile/1/000");
+  expect((await failureOf(migrateLog(log, server, target))).message).toContain(`Remove the seal ${seal}`);
+  rmSync(seal);
+  expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
+});
+
+test("a copy that is complete but for the hand-over needs no room", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  cpSync(storedLog(), target, { recursive: true });
+  rmSync(join(target, "checkpoint"));
+  const before = server.requests.length;
+  expect((await migrateLog(log, server, target, { adopt: true })).outcome).toBe("handed-over");
+  expect(server.requests.slice(before).filter(({ path }) => path.startsWith("tile/entries/"))).toEqual([]);
+});
+
+test("a size that no source can hold is refused in order, not by running out of memory", async () => {
+  const objects = new Map([
+    [
+      "checkpoint",
+      Buffer.from(`log.example/huge\n${2 ** 53 - 1}\n${"A".repeat(43)}=\n\n— x ${"A".repeat(96)}\n`),
+    ],
+  ]);
+  const server = await startLogServer(objects);
+  const options = { policy: { insecureNoSignature: true } } as const;
+  const failure = await failureOf(migrateLog(log, server, memoryDirectory(), options));
+  expect(failure.message).toMatch(/^tile\/\d\/.*is missing/);
+});
