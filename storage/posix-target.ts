@@ -199,7 +199,8 @@ export class PosixTarget implements MigrationTarget {
         await this.#directory.syncFile(dirname(at));
       } catch (error) {
         // A directory that may be passed but not read is older than this migration: its user cannot make one.
-        if (errnoCode(error) !== "EACCES") throw error;
+        // And some mounts above the target have directories that cannot be synced.
+        if (!["EACCES", "EINVAL"].includes(errnoCode(error) ?? "")) throw error;
       }
     }
   }

@@ -188,15 +188,23 @@ test("an equal tree state, however it is written, is taken for what it says", as
   expect(state(target, "treeState")).toBe(treeState);
 });
 
-test("a guard that is lifted by others while the copy is at work ends it without a hand-over", async () => {
+test("a guard that others lift or change while the copy is at work ends it, without a hand-over", async () => {
   const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
-  server.intercept("tile/entries/003.p/132", async (_request, _response, next) => {
-    writeFiles(target, [[".state/version", "1"]]);
-    await next();
-  });
-  await expectRefused(migrateLog(log, server, target), /version.*claim any more.*found 1/);
-  expect(existsSync(join(target, ".state/treeState"))).toBe(false);
+  for (const [change, found] of [
+    [() => "1", /version.*claim any more.*found 1/],
+    [(claim: string) => claim.replace('"smallestSize":900', '"smallestSize":800'), /version.*claim any more/],
+  ] as const) {
+    const target = memoryDirectory();
+    const undo = server.intercept("tile/entries/003.p/132", async (_request, _response, next) => {
+      writeFiles(target, [[".state/version", change(versionOf(target) as string)]]);
+      await next();
+    });
+    await expectRefused(migrateLog(log, server, target), found);
+    undo();
+    expect(existsSync(join(target, ".state/treeState"))).toBe(false);
+    // Once the guard is lifted, what is under way does not get its name any more.
+    expect(existsSync(join(target, "tile/entries/003.p/132"))).toBe(versionOf(target) !== "1");
+  }
 });
 
 describe("the target is looked at before the hand-over:", () => {
