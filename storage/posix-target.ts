@@ -100,9 +100,10 @@ export class PosixTarget implements MigrationTarget {
   async requireRoom(needed: RoomNeeded): Promise<void> {
     const { bavail, bsize, files, ffree } = await onFile(this.location, () => statfs(this.location));
     const free = bavail * bsize;
-    if (free < needed.bytes) throw this.#noRoom("space", gigabytes(needed.bytes), gigabytes(free));
+    if (free < needed.bytes) throw this.#noRoom("too little space", gigabytes(needed.bytes), gigabytes(free));
     // Some file systems make inodes as they need them and count none.
-    if (files > 0 && ffree < needed.objects) throw this.#noRoom("inodes", `${needed.objects}`, `${ffree}`);
+    if (files > 0 && ffree < needed.objects)
+      throw this.#noRoom("too few inodes", `${needed.objects}`, `${ffree}`);
   }
 
   async warnings(): Promise<string[]> {
@@ -210,11 +211,11 @@ export class PosixTarget implements MigrationTarget {
     return new TargetRefused({ object: this.location, problem, advice });
   }
 
-  #noRoom(of: string, expected: string, found: string): OperationFailure {
+  #noRoom(problem: string, expected: string, found: string): OperationFailure {
     const advice = "Make room, or choose another target";
     return new OperationFailure({
       object: this.location,
-      problem: `too little ${of}`,
+      problem,
       expected,
       found,
       advice,
