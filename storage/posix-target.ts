@@ -47,6 +47,7 @@ const LOCK_FILE = `${STATE_DIRECTORY}/tlog-migrate.lock`;
 
 export class PosixTarget implements MigrationTarget {
   readonly location: string;
+  readonly treeStateName = TREE_STATE_FILE;
   readonly #directory: DurableDirectory;
 
   /** @param directory the log's root, an absolute path; it need not exist. */

@@ -50,6 +50,8 @@ export interface MigrationTarget {
 
   /** Looks, without changing anything. */
   inspect(): Promise<TargetContents>;
+  /** What messages call the private tree state. */
+  readonly treeStateName: string;
   /** The private tree state, undefined if there is none. @throws FormatError if it cannot be read. */
   integratedTree(): Promise<IntegratedTree | undefined>;
   /**

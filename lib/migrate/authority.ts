@@ -1,7 +1,6 @@
 /** What `verify` holds a log against: its signed checkpoint, or the tree state of a place without one. */
 
 import type { IntegratedTree, MigrationTarget } from "../../storage/target.ts";
-import { TREE_STATE_FILE } from "../../storage/tessera-state.ts";
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import { FormatError, UsageFailure, VerificationFailure } from "../tlog/errors.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
@@ -78,7 +77,9 @@ export async function standingTree(
   const integrated = await treeStateOf(place);
   if (integrated === undefined) return { head, faults: [] };
   if (integrated.size > head.size) {
-    const faults = await findings(TREE_STATE_FILE, () => requireExtension(context, integrated, head));
+    const faults = await findings(place.treeStateName, () =>
+      requireExtension(context, place.treeStateName, integrated, head),
+    );
     return { head: faults.length === 0 ? integrated : head, faults };
   }
   if (integrated.size === head.size && equalBytes(integrated.rootHash, head.rootHash)) {
@@ -86,16 +87,16 @@ export async function standingTree(
   }
   const [expected, found] = [describe(head), describe(integrated)];
   const problem = `is not the tree that was signed, and log software would go on from it (expected ${expected}, found ${found})`;
-  return { head, faults: [{ path: TREE_STATE_FILE, problem }] };
+  return { head, faults: [{ path: place.treeStateName, problem }] };
 }
 
 /** @throws VerificationFailure unless the stored tiles give both roots. */
 async function requireExtension(
   context: ReadContext,
+  object: string,
   integrated: IntegratedTree,
   head: TreeHead,
 ): Promise<void> {
-  const object = TREE_STATE_FILE;
   try {
     const tree = await AuthenticTree.authenticate(context, integrated);
     requireHash(await tree.rootOfPrefix(head.size), head.rootHash);

@@ -6,7 +6,7 @@
 import { directoryOf, openTarget } from "../../storage/open.ts";
 import { MAX_OBJECT_BYTES } from "../../storage/source.ts";
 import type { MigrationTarget } from "../../storage/target.ts";
-import { VerificationFailure } from "../tlog/errors.ts";
+import { TargetRefused, VerificationFailure } from "../tlog/errors.ts";
 import { formatHash } from "../tlog/merkle.ts";
 import { type Authority, findAuthority, standingTree } from "./authority.ts";
 import type { Finding } from "./bundle-verifier.ts";
@@ -74,7 +74,10 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
     const isAuthentic = await verifyTree(context, authority.head, reading, progress, found);
     const standing = place && (await standingTree(context, place, authority.head));
     found.addAll(standing?.faults ?? []);
-    if (place && standing && isAuthentic) await verifyListing(context, place, standing.head, found);
+    const unlisted =
+      place && standing && isAuthentic
+        ? await verifyListing(context, place, standing.head, found)
+        : undefined;
     progress.phase = "done";
     const counters = progress.total();
     const seconds = (performance.now() - startedAt) / 1000;
@@ -92,7 +95,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
       retries: counters.get("retries"),
       faults: found.count,
       findings: found.first(),
-      notChecked: notChecked(options, authority, isAuthentic, standing?.head),
+      notChecked: [...notChecked(options, authority, isAuthentic, standing?.head), ...(unlisted ?? [])],
     };
   } finally {
     await context.source.close();
@@ -151,18 +154,28 @@ async function authenticTree(
 
 /**
  * What only a listing shows: objects beyond the tree, obsolete partials, and those of the right edge that
- * reading got around.
+ * reading got around. A log may be served from linked directories, which a listing does not follow.
+ * @returns why the place could not be listed to its end, a sentence, or nothing.
  */
 async function verifyListing(
   context: ReadContext,
   place: MigrationTarget,
   head: TreeHead,
   found: Findings,
-): Promise<void> {
+): Promise<string[]> {
   const { format } = context.source;
   const writer = place.openWriter();
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
-  for await (const finding of compareListing(place.list("tile"), format, head.size, read)) found.add(finding);
+  try {
+    for await (const finding of compareListing(place.list("tile"), format, head.size, read))
+      found.add(finding);
+    return [];
+  } catch (error) {
+    if (!(error instanceof TargetRefused)) throw error;
+    return [
+      `What stands beyond the tree: ${error.facts.object} is a symbolic link, which a listing does not follow`,
+    ];
+  }
 }
 
 /** @param standing the tree that stands where the log is, undefined where it cannot be listed. */

@@ -4,19 +4,14 @@ import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { TargetRefused } from "../../lib/tlog/errors.ts";
-import { directoryContents, memoryDirectory, versionOf, writeFiles } from "../support/directory.ts";
+import { directoryContents, memoryDirectory, versionOf } from "../support/directory.ts";
 import { testLog } from "../support/log.ts";
 import { startLogServer } from "../support/log-server.ts";
 import { failureOf, migrateLog } from "../support/migration.ts";
 import { killAt, runMigration } from "../support/migration-process.ts";
+import { storedLog } from "../support/verification.ts";
 
 const log = testLog({ size: 70_000, entrySize: 4 });
-
-function storedLog(): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, log.objects);
-  return directory;
-}
 
 async function expectRefused(source: string, target: string, adopt = true): Promise<void> {
   const failure = await failureOf(migrateLog(log, { url: source }, target, { adopt }));
@@ -24,7 +19,7 @@ async function expectRefused(source: string, target: string, adopt = true): Prom
 }
 
 test("a target whose tiles are a link to the source leaves the source as it is", async () => {
-  const source = storedLog();
+  const source = storedLog(log);
   const before = directoryContents(source);
   const linked = memoryDirectory();
   symlinkSync(join(source, "tile"), join(linked, "tile"));
@@ -43,7 +38,7 @@ test("a target whose tiles are a link to the source leaves the source as it is",
 });
 
 test("a target inside the source, or inside any other log, is refused and untouched", async () => {
-  const source = storedLog();
+  const source = storedLog(log);
   const before = directoryContents(source);
   for (const nested of ["tile", "tile/entries", "new", "new/deeper"]) {
     await expectRefused(source, join(source, nested));
@@ -101,7 +96,7 @@ test("what a seal hides is mended as the failure says: without the seal, by the 
 test("a copy that is complete but for the hand-over needs no room", async () => {
   const server = await startLogServer(log.objects);
   const target = memoryDirectory();
-  cpSync(storedLog(), target, { recursive: true });
+  cpSync(storedLog(log), target, { recursive: true });
   rmSync(join(target, "checkpoint"));
   const before = server.requests.length;
   expect((await migrateLog(log, server, target, { adopt: true })).outcome).toBe("handed-over");

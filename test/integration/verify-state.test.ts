@@ -3,16 +3,16 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type VerificationReport, type VerifyOptions, verifyLog } from "../../lib/index.ts";
+import type { VerificationReport } from "../../lib/index.ts";
 import { TileRecomputation } from "../../lib/migrate/tile-recomputation.ts";
 import { VerificationFailure } from "../../lib/tlog/errors.ts";
 import { formatHash, HASH_SIZE } from "../../lib/tlog/merkle.ts";
-import { parseVkey } from "../../lib/tlog/vkey.ts";
-import { memoryDirectory, writeFiles } from "../support/directory.ts";
+import { writeFiles } from "../support/directory.ts";
 import { type TestLog, testLog } from "../support/log.ts";
 import { startLogServer } from "../support/log-server.ts";
 import { memoryContext } from "../support/memory-log.ts";
 import { FAST_RETRY } from "../support/migration.ts";
+import { storedLog, verify } from "../support/verification.ts";
 
 const TREE_STATE = ".state/treeState";
 
@@ -20,27 +20,6 @@ const TREE_STATE = ".state/treeState";
 const LARGE = testLog({ size: 2 * 65_536 + 3 * 256 + 7, entrySize: 4 });
 
 const SMALL = LARGE.atSize(900);
-
-function verify(
-  log: TestLog,
-  place: string,
-  overrides: Partial<VerifyOptions> = {},
-): Promise<VerificationReport> {
-  return verifyLog({
-    log: place,
-    format: log.format,
-    policy: { verifiers: [parseVkey(log.vkey)] },
-    access: { userAgentVersion: "test" },
-    workers: 1,
-    ...overrides,
-  });
-}
-
-function storedLog(log: Pick<TestLog, "objects">): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, log.objects);
-  return directory;
-}
 
 function writeTreeState(directory: string, size: number, rootHash: Uint8Array): void {
   writeFiles(directory, [

@@ -1,39 +1,16 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type VerificationReport, type VerifyOptions, verifyLog } from "../../lib/index.ts";
 import { TargetRefused, UsageFailure, VerificationFailure } from "../../lib/tlog/errors.ts";
-import { parseVkey } from "../../lib/tlog/vkey.ts";
 import { writeFiles } from "../support/directory.ts";
-import { type TestLog, testLog } from "../support/log.ts";
+import { testLog } from "../support/log.ts";
 import { startLogServer } from "../support/log-server.ts";
-import { FAST_RETRY, migrateLog } from "../support/migration.ts";
+import { migrateLog } from "../support/migration.ts";
 import { temporaryDirectory } from "../support/temp.ts";
+import { storedLog, verify } from "../support/verification.ts";
 
 /** Two full level-1 tiles, a partial one, a partial bundle: every kind of object. */
 const SIZE = 2 * 65_536 + 3 * 256 + 7;
-
-function verify(
-  log: TestLog,
-  place: string,
-  overrides: Partial<VerifyOptions> = {},
-): Promise<VerificationReport> {
-  return verifyLog({
-    log: place,
-    format: log.format,
-    policy: { verifiers: [parseVkey(log.vkey)] },
-    access: { userAgentVersion: "test" },
-    retry: FAST_RETRY,
-    workers: 1,
-    ...overrides,
-  });
-}
-
-function storedLog(log: TestLog): string {
-  const directory = temporaryDirectory();
-  writeFiles(directory, log.objects);
-  return directory;
-}
 
 describe("verify", () => {
   const log = testLog({ size: SIZE, entrySize: 4 });
@@ -194,5 +171,15 @@ describe("verify", () => {
     expect((await verify(small, directory)).findings.map((finding) => finding.path)).toContain(
       "tile/entries/001",
     );
+  });
+
+  it("verifies a log that is served from linked directories, and says what it did not list", async () => {
+    const small = log.atSize(1000);
+    const directory = storedLog(small);
+    rmSync(join(directory, "tile"), { recursive: true });
+    symlinkSync(join(storedLog(small), "tile"), join(directory, "tile"));
+    const report = await verify(small, directory);
+    expect(report).toMatchObject({ faults: 0, entries: 1000 });
+    expect(report.notChecked.join()).toMatch(/tile is a symbolic link, which a listing does not follow/);
   });
 });
