@@ -1,12 +1,12 @@
 /** The command line as a whole. */
 
-import { Command } from "commander";
-import { oneLine } from "../lib/index.ts";
+import { Command, CommanderError } from "commander";
+import { hasherName, oneLine } from "../lib/index.ts";
 import { addCopyCommand } from "./copy.ts";
 import { EXIT_CODES_HELP } from "./exit.ts";
 import { writeLine } from "./output.ts";
 import { addVerifyCommand } from "./verify.ts";
-import { VERSION } from "./version.ts";
+import { versionLine } from "./version.ts";
 
 const EXAMPLES = `
 Examples:
@@ -20,13 +20,22 @@ export function newProgram(): Command {
     .description(
       "Moves transparency logs (tlog-tiles, Static CT), and proves that nothing changed on the way.",
     )
-    .version(VERSION)
+    .option("-V, --version", "output the version, and which hasher runs")
+    .on("option:version", tellVersion)
     .configureOutput({ outputError: (text) => writeLine(usageLine(text)) })
     .exitOverride()
-    .addHelpText("after", `${EXAMPLES}\n${EXIT_CODES_HELP}`);
+    .addHelpText("after", `${EXAMPLES}\n${EXIT_CODES_HELP}`)
+    // A hasher that is asked for and not there is wrong use: said before any work, not by a thread in the midst.
+    .hook("preAction", () => void hasherName());
   addCopyCommand(program);
   addVerifyCommand(program);
   return program;
+}
+
+/** Asks for the hasher only when it is wanted: help comes whatever the environment says. */
+function tellVersion(): never {
+  process.stdout.write(`${versionLine()}\n`);
+  throw new CommanderError(0, "commander.version", "");
 }
 
 function usageLine(text: string): string {

@@ -1,6 +1,6 @@
 /** What `copy` tells a person at the end. */
 
-import { type MigrationOutcome, type MigrationReport, oneLine } from "../lib/index.ts";
+import { type HasherName, type MigrationOutcome, type MigrationReport, oneLine } from "../lib/index.ts";
 import { nextSteps, type StepFacts } from "./next-steps.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./quantities.ts";
 import { alignFields, emphasis, good, listSection, wrap } from "./text-layout.ts";
@@ -39,7 +39,7 @@ const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
 
 function workFields(report: MigrationReport): (readonly [string, string | undefined])[] {
   const { entries, resumedEntries, bytes, seconds, entriesPerSecond, requests, retries } = report;
-  const { replacedObjects } = report;
+  const { replacedObjects, hasher } = report;
   if (report.outcome === "already-handed-over" || report.outcome === "taken-over") return [];
   return [
     ["copied", `${countOf(entries, "entry", "entries")}, ${formatBytes(bytes)}`],
@@ -53,9 +53,14 @@ function workFields(report: MigrationReport): (readonly [string, string | undefi
       "replaced",
       replacedObjects > 0 ? `${countOf(replacedObjects, "object")} that had wrong bytes` : undefined,
     ],
-    ["time", `${formatDuration(seconds)}, ${formatCount(entriesPerSecond)} entries/s`],
+    ["time", timeText(seconds, entriesPerSecond, hasher)],
     ["requests", `${formatCount(requests)}, ${countOf(retries, "retry", "retries")}`],
   ];
+}
+
+/** How long a run took, how fast that is, and by which hasher. */
+export function timeText(seconds: number, entriesPerSecond: number, hasher: HasherName): string {
+  return `${formatDuration(seconds)}, ${formatCount(entriesPerSecond)} entries/s (${hasher} hasher)`;
 }
 
 /** Styles a text without the newline at its end. */

@@ -1,8 +1,8 @@
 /** What `verify` tells a person at the end. */
 
 import { oneLine, type VerificationReport } from "../lib/index.ts";
-import { countOf, formatCount, formatDuration } from "./quantities.ts";
-import { headline } from "./summary.ts";
+import { countOf, formatCount } from "./quantities.ts";
+import { headline, timeText } from "./summary.ts";
 import { alignFields, bad, emphasis, good, listSection, wrap } from "./text-layout.ts";
 
 /** The summary of a verification, ending in a newline. */
@@ -19,7 +19,7 @@ export function verificationSummary(report: VerificationReport, width: number): 
       ["root", rootHash],
       ["verified", countOf(report.entries, "entry", "entries")],
       ["faults", isSound ? undefined : formatCount(report.faults)],
-      ["time", `${formatDuration(seconds)}, ${formatCount(entriesPerSecond)} entries/s`],
+      ["time", timeText(seconds, entriesPerSecond, report.hasher)],
       [
         "requests",
         requests === 0 ? undefined : `${formatCount(requests)}, ${countOf(retries, "retry", "retries")}`,

@@ -1,5 +1,16 @@
 /** The library's public face: what `cmd/` uses like anybody else. */
 
+export { registerTarget, type TargetOpener } from "../storage/open.ts";
+export type {
+  IntegratedTree,
+  MigrationTarget,
+  RoomNeeded,
+  StoredObject,
+  TargetBatch,
+  TargetContents,
+  TargetWriter,
+  TreeState,
+} from "../storage/target.ts";
 export type { TileOrigin } from "./migrate/bundle-copier.ts";
 export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
 export { migrate } from "./migrate/migrate.ts";
@@ -18,6 +29,7 @@ export {
   UsageFailure,
   VerificationFailure,
 } from "./tlog/errors.ts";
+export { type HasherName, hasherName } from "./tlog/hasher.ts";
 export type { LogFormat } from "./tlog/layout.ts";
 export type { Verifier } from "./tlog/note.ts";
 export { parseVkey, staticCtVerifier } from "./tlog/vkey.ts";

@@ -1,5 +1,6 @@
 /** What a finished run tells. */
 
+import { type HasherName, hasherName } from "../tlog/hasher.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
 import type { MigrationOptions } from "./options.ts";
@@ -29,6 +30,8 @@ export interface MigrationReport {
   readonly retries: number;
   /** Objects found in the target with other bytes, and replaced. */
   readonly replacedObjects: number;
+  /** What hashed the entries: the addon, or JavaScript. */
+  readonly hasher: HasherName;
   readonly outcome: MigrationOutcome;
   /** What this run took on trust, a sentence each. */
   readonly notChecked: readonly string[];
@@ -72,6 +75,7 @@ export function reportOf(
     requests: counters.get("requests"),
     retries: counters.get("retries"),
     replacedObjects: counters.get("replacedObjects"),
+    hasher: hasherName(),
     notChecked:
       outcome === "already-handed-over" || outcome === "taken-over"
         ? ["Nothing was read again"]

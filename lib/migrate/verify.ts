@@ -7,6 +7,7 @@ import { directoryOf, openTarget } from "../../storage/open.ts";
 import { MAX_OBJECT_BYTES } from "../../storage/source.ts";
 import type { MigrationTarget } from "../../storage/target.ts";
 import { TargetRefused, VerificationFailure } from "../tlog/errors.ts";
+import { type HasherName, hasherName } from "../tlog/hasher.ts";
 import { formatHash } from "../tlog/merkle.ts";
 import { type Authority, findAuthority, standingTree } from "./authority.ts";
 import type { Finding } from "./bundle-verifier.ts";
@@ -44,6 +45,8 @@ export interface VerificationReport {
   readonly entriesPerSecond: number;
   readonly requests: number;
   readonly retries: number;
+  /** What hashed the entries: the addon, or JavaScript. */
+  readonly hasher: HasherName;
   /** Objects that are bad, missing, or beyond the tree. */
   readonly faults: number;
   /** The first of them, at most 100, by path. */
@@ -93,6 +96,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
       entriesPerSecond: Math.round(counters.get("entries") / seconds),
       requests: counters.get("requests"),
       retries: counters.get("retries"),
+      hasher: hasherName(),
       faults: found.count,
       findings: found.first(),
       notChecked: [...notChecked(options, authority, isAuthentic, standing?.head), ...(unlisted ?? [])],

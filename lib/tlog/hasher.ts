@@ -1,71 +1,76 @@
 /**
  * The leaf hashes of whole bundles: the hot path of a migration. One call takes a bundle and gives the level-0
  * tile that the bundle must have.
+ *
+ * Two implementations stand behind it, which give the same and refuse the same: `native-hasher.ts`, where the
+ * addon was built, and `javascript-hasher.ts`. The one place of `lib/tlog` that looks at where it runs: at an
+ * environment variable, which every thread of a process sees, and at whether there is an addon to load.
  */
 
-import { entryFormat, forEachEntry } from "./bundle.ts";
-import { FULL_WIDTH, type LogFormat } from "./layout.ts";
-import { foldTile, HASH_SIZE, writeSha256 } from "./merkle.ts";
+import type { BundleHasher, BundleHashes, HasherName } from "./bundle-hasher.ts";
+import { UsageFailure } from "./errors.ts";
+import { JAVASCRIPT_HASHER } from "./javascript-hasher.ts";
+import type { LogFormat } from "./layout.ts";
+import { loadNativeHasher } from "./native-hasher.ts";
 
-/** What a bundle hashes to. */
-export interface BundleHashes {
-  /** The leaf hashes, 32 bytes each: byte for byte the level-0 tile over this bundle. */
-  readonly leafHashes: Uint8Array;
-  /** For a full bundle the hash that stands for it in its level-1 tile, otherwise undefined. */
-  readonly root: Uint8Array | undefined;
-}
+export type { BundleHashes, HasherName } from "./bundle-hasher.ts";
+
+/** The environment variable that chooses: `native` or `javascript`. */
+const CHOICE = "TLOG_MIGRATE_HASHER";
 
 /**
  * Hashes a bundle of exactly `width` entries: one SHA-256 an entry, and 255 more where the bundle is full.
  *
- * While it runs it writes into `bundle` and puts every byte back before it returns or throws, so the bytes
+ * While it runs it may write into `bundle`, and has put every byte back when it returns or throws, so the bytes
  * must not be shared with another thread.
  *
  * @throws FormatError if the bundle does not hold exactly `width` well-formed entries.
+ * @throws UsageFailure if the environment asks for a hasher that is not there.
  */
 export function hashBundle(format: LogFormat, bundle: Uint8Array, width: number): BundleHashes {
-  const prefix = leafInputPrefix(format);
-  const leafHashes = Buffer.allocUnsafeSlow(width * HASH_SIZE);
-  forEachEntry(format, bundle, width, (span, position) => {
-    const start = span.leafStart - prefix.length;
-    const target = position * HASH_SIZE;
-    if (start < 0) {
-      writeSha256(Buffer.concat([prefix, bundle.subarray(span.leafStart, span.leafEnd)]), leafHashes, target);
-      return;
-    }
-    // The leaf hash wants a prefix before bytes that lie in the middle of the bundle. Measured: lending it
-    // the few bytes before them, which are restored at once, halves the cost against copying each leaf.
-    const kept = keepBytes(bundle, start, prefix);
-    writeSha256(bundle.subarray(start, span.leafEnd), leafHashes, target);
-    restoreBytes(bundle, start, prefix.length, kept);
-  });
-  return { leafHashes, root: width === FULL_WIDTH ? foldTile(leafHashes) : undefined };
+  return currentHasher().hashBundle(format, bundle, width);
 }
 
-const LEAF_INPUT_PREFIXES: Record<LogFormat, Uint8Array> = {
-  tiles: leafInput("tiles"),
-  "static-ct": leafInput("static-ct"),
-};
-
-function leafInputPrefix(format: LogFormat): Uint8Array {
-  return LEAF_INPUT_PREFIXES[format];
+/**
+ * Which implementation `hashBundle` runs.
+ * @throws UsageFailure if the environment asks for one that is not there.
+ */
+export function hasherName(): HasherName {
+  return currentHasher().name;
 }
 
-/** 0x00 of the leaf hash (RFC 6962 section 2.1), then the constant start of every leaf: 1 or 3 bytes. */
-function leafInput(format: LogFormat): Uint8Array {
-  return Uint8Array.from([0x00, ...entryFormat(format).leafPrefix]);
-}
-
-/** Writes `prefix` (at most 3 bytes) at `start` and returns what stood there, packed in one number. */
-function keepBytes(bytes: Uint8Array, start: number, prefix: Uint8Array): number {
-  let kept = 0;
-  for (let i = 0; i < prefix.length; i++) {
-    kept = (kept << 8) | (bytes[start + i] as number);
-    bytes[start + i] = prefix[i] as number;
+/**
+ * The hasher that was asked for; the native one, where it is there, when none was.
+ * @param choice what the environment says.
+ * @param loadNative gives the native hasher, or throws why there is none.
+ * @throws UsageFailure
+ */
+export function chooseHasher(
+  choice = process.env[CHOICE],
+  loadNative: () => BundleHasher = loadNativeHasher,
+): BundleHasher {
+  if (choice === "javascript") return JAVASCRIPT_HASHER;
+  const isAsked = choice === "native";
+  if (!isAsked && choice !== undefined && choice !== "") {
+    const problem = "names no hasher";
+    throw new UsageFailure({ object: CHOICE, problem, expected: "native or javascript", found: choice });
   }
-  return kept;
+  try {
+    return loadNative();
+  } catch (cause) {
+    if (!isAsked) return JAVASCRIPT_HASHER;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const problem = `asks for the native hasher, which cannot be used: ${reason}`;
+    const advice =
+      "Where there is a C compiler, npm rebuild tlog-migrate builds it (in a clone, npm run install)";
+    throw new UsageFailure({ object: CHOICE, problem, advice }, { cause });
+  }
 }
 
-function restoreBytes(bytes: Uint8Array, start: number, count: number, kept: number): void {
-  for (let i = count - 1, rest = kept; i >= 0; i--, rest >>= 8) bytes[start + i] = rest & 0xff;
+let chosen: BundleHasher | undefined;
+
+/** Chosen at its first use, so that a choice that cannot be had is reported like any other failure. */
+function currentHasher(): BundleHasher {
+  chosen ??= chooseHasher();
+  return chosen;
 }

@@ -166,11 +166,12 @@ describe("tlog-migrate verify", () => {
 describe("the program", () => {
   test("tells its version and its exit codes", async () => {
     const manifest = JSON.parse(readFileSync(join(PROGRAM, "../../package.json"), "utf8"));
-    expect(await runCli(["--version"])).toMatchObject({
-      code: 0,
-      stdout: `${manifest.version}\n`,
-      stderr: "",
-    });
+    for (const option of ["--version", "-V"]) {
+      const { code, stdout, stderr } = await runCli([option]);
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout).toMatch(/^\S+ \(hasher: (native|javascript)\)\n$/);
+      expect(stdout.split(" ")[0]).toBe(manifest.version);
+    }
     const help = await runCli(["--help"]);
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout).toMatch(/Exit codes:\n +0 +done\n/);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { HAS_COMPILER } from "../support/hashers.ts";
 import { testLog } from "../support/log.ts";
 import { startLogServer } from "../support/log-server.ts";
 import { temporaryDirectory } from "../support/temp.ts";
@@ -94,6 +95,21 @@ describe("the published package", () => {
     const asLibrary = await run(process.execPath, ["--input-type=module", "-e", imported], { cwd: user });
     expect(asLibrary.stdout).toBe("function function\n");
     const shipped = readdirSync(home).toSorted();
-    expect(shipped).toEqual(["LICENSE", "README.md", "dist", "package.json"]);
+    expect(shipped).toEqual(["LICENSE", "README.md", "dist", "lib", "package.json"]);
+    expect(readdirSync(join(home, "lib/tlog/native"))).toEqual(["build.js", "bundle-hasher.c"]);
+  });
+
+  it("builds its native hasher when npm installs it, and does without where there is no compiler", async () => {
+    const user = await installPackage();
+    const program = join(user, "node_modules/tlog-migrate/dist/cmd/tlog-migrate.js");
+    const hasher = async (): Promise<string> => (await run(process.execPath, [program, "--version"])).stdout;
+    const runInstallScripts = (CC?: string) =>
+      run("npm", ["rebuild", "--offline", "tlog-migrate"], { cwd: user, env: { ...process.env, CC } });
+
+    expect(await hasher()).toContain("(hasher: javascript)");
+    await runInstallScripts();
+    expect(await hasher()).toContain(`(hasher: ${HAS_COMPILER ? "native" : "javascript"})`);
+    await runInstallScripts("/nonexistent/cc");
+    expect(await hasher()).toContain("(hasher: javascript)");
   });
 });

@@ -38,6 +38,21 @@ export function anyBundleOf(format: LogFormat, width: number): fc.Arbitrary<Asse
   return fc.array(entry, { minLength: width, maxLength: width }).map((entries) => assemble(format, entries));
 }
 
+/** A well-formed bundle of a few entries, with fields as short or as long as may be, or about a block of SHA-256. */
+export function anyBundleOfExtremes(format: LogFormat): fc.Arbitrary<AssembledBundle> {
+  const entry = format === "tiles" ? anyExtremeTilesEntry : anyExtremeStaticCtEntry;
+  return fc.array(entry, { minLength: 1, maxLength: 4 }).map((entries) => assemble(format, entries));
+}
+
+/**
+ * One to three entries put together of small fields, each of which may be of a length that it does not tell, and of
+ * a type that there is not: most are malformed, and nearly well-formed.
+ */
+export function anyNearBundle(format: LogFormat): fc.Arbitrary<Buffer> {
+  const entry = format === "tiles" ? nearVector(2, 0, 1, 5) : anyNearStaticCtEntry;
+  return fc.array(entry, { minLength: 1, maxLength: 3 }).map((entries) => Buffer.concat(entries));
+}
+
 /** A copy with a few bytes changed, taken out or doubled, as `choices` says. */
 export function mutated(bytes: Buffer, choices: Iterator<number>): Buffer {
   const choose = (count: number): number => (choices.next().value as number) % count;
@@ -66,8 +81,12 @@ function assemble(format: LogFormat, entries: readonly Entry[]): AssembledBundle
     bytes: Buffer.concat(fields.map(({ bytes }) => bytes)),
     width: entries.length,
     leaves: entries.map(({ leaf }) => leaf),
-    covered: bytewise((role) => role.startsWith("leaf")),
-    isLength: bytewise((role) => role.endsWith("length")),
+    get covered() {
+      return bytewise((role) => role.startsWith("leaf"));
+    },
+    get isLength() {
+      return bytewise((role) => role.endsWith("length"));
+    },
     entrySizes: entries.map((entry) => entry.fields.reduce((sum, { bytes }) => sum + bytes.length, 0)),
   };
 }
@@ -78,13 +97,21 @@ const anyBytes = (maxLength: number): fc.Arbitrary<Buffer> =>
 const exactly = (length: number): fc.Arbitrary<Buffer> =>
   fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => Buffer.from(bytes));
 
-const anyTilesEntry: fc.Arbitrary<Entry> = anyBytes(300).map((leaf) => ({
-  fields: [
-    { role: "leaf length", bytes: lengthBytes(leaf, 2) },
-    { role: "leaf", bytes: leaf },
-  ],
-  leaf,
-}));
+/** Bytes of one of the lengths, which are as good as random ones to tell a misplaced field from a right one. */
+const bytesOf = (...lengths: readonly number[]): fc.Arbitrary<Buffer> =>
+  fc.tuple(fc.constantFrom(...lengths), fc.nat(255)).map(([length, first]) => {
+    const period = Uint8Array.from({ length: Math.min(length, 251) }, (_, i) => first + i);
+    return Buffer.alloc(length, period);
+  });
+
+const anyTilesEntry: fc.Arbitrary<Entry> = anyBytes(300).map(tilesEntry);
+
+/** Lengths about which a leaf, with its prefix, fills a block of SHA-256, or needs one more for the padding. */
+const ABOUT_A_BLOCK = [0, 1, 54, 55, 56, 62, 63, 64, 118, 119, 120, 126, 127, 128] as const;
+
+const anyExtremeTilesEntry: fc.Arbitrary<Entry> = bytesOf(...ABOUT_A_BLOCK, 0xff00, 0xfffe, 0xffff).map(
+  tilesEntry,
+);
 
 const anyChain = fc.array(exactly(32), { maxLength: 3 }).map((fingerprints) => Buffer.concat(fingerprints));
 
@@ -101,6 +128,61 @@ const anyPrecertificate: fc.Arbitrary<Entry> = fc
     const start = [timestamp, Buffer.of(0, 1), issuerKeyHash];
     return staticCtEntry(start, tbs, extensions, submitted, chain);
   });
+
+const anyExtremeStaticCtEntry: fc.Arbitrary<Entry> = fc
+  .record({
+    timestamp: exactly(8),
+    issuerKeyHash: fc.option(exactly(32), { nil: undefined }),
+    certificate: bytesOf(...ABOUT_A_BLOCK, 0xffff, 0x10000, 0x20001),
+    extensions: bytesOf(0, 8, 0xffff),
+    submitted: bytesOf(0, 1, 0xffff, 0x10000),
+    chain: bytesOf(0, 32, 2047 * 32),
+  })
+  .map(({ timestamp, issuerKeyHash, certificate, extensions, submitted, chain }) =>
+    issuerKeyHash === undefined
+      ? staticCtEntry([timestamp, Buffer.of(0, 0)], certificate, extensions, undefined, chain)
+      : staticCtEntry([timestamp, Buffer.of(0, 1), issuerKeyHash], certificate, extensions, submitted, chain),
+  );
+
+/** A length and content of one of the lengths, which agree most often. */
+function nearVector(lengthSize: number, ...lengths: readonly number[]): fc.Arbitrary<Buffer> {
+  const difference = fc.oneof(
+    { weight: 9, arbitrary: fc.constant(0) },
+    { weight: 1, arbitrary: fc.constantFrom(-1, 1, 32) },
+  );
+  return fc.tuple(fc.constantFrom(...lengths), difference).map(([length, more]) => {
+    const content = Buffer.alloc(Math.max(0, length + more), 0x5a);
+    return Buffer.concat([lengthBytes(Buffer.alloc(length), lengthSize), content]);
+  });
+}
+
+const anyNearStaticCtEntry: fc.Arbitrary<Buffer> = fc
+  .record({
+    timestamp: exactly(8),
+    type: fc.constantFrom(0, 0, 0, 1, 1, 1, 2, 3, 0x100, 0x101, 0xffff),
+    certificate: nearVector(3, 0, 1, 7),
+    extensions: nearVector(2, 0, 8),
+    submitted: nearVector(3, 0, 1, 7),
+    chain: nearVector(2, 0, 0, 32, 32, 64, 16, 31, 33, 48),
+  })
+  .map(({ timestamp, type, certificate, extensions, submitted, chain }) => {
+    const typeBytes = Buffer.alloc(2);
+    typeBytes.writeUInt16BE(type);
+    const isCertificate = type % 2 === 0;
+    const issuerKeyHash = Buffer.alloc(isCertificate ? 0 : 32);
+    const afterLeaf = isCertificate ? [chain] : [submitted, chain];
+    return Buffer.concat([timestamp, typeBytes, issuerKeyHash, certificate, extensions, ...afterLeaf]);
+  });
+
+function tilesEntry(leaf: Buffer): Entry {
+  return {
+    fields: [
+      { role: "leaf length", bytes: lengthBytes(leaf, 2) },
+      { role: "leaf", bytes: leaf },
+    ],
+    leaf,
+  };
+}
 
 function staticCtEntry(
   start: readonly Buffer[],

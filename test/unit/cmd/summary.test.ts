@@ -19,6 +19,7 @@ const report: MigrationReport = {
   requests: 15_800,
   retries: 1,
   replacedObjects: 2,
+  hasher: "native",
   notChecked: ["The source's own level-0 tiles"],
   warnings: ["The files belong to root"],
 };
@@ -38,7 +39,7 @@ describe("the summary of a copy", () => {
   copied    3,934,464 entries, 4.2 GB
   resumed   65,536 entries were in place from earlier runs
   replaced  2 objects that had wrong bytes
-  time      19 s, 204,920 entries/s
+  time      19 s, 204,920 entries/s (native hasher)
   requests  15,800, 1 retry
 `);
     expect(summary).toContain("- The source's own level-0 tiles\n");
@@ -118,6 +119,7 @@ describe("the summary of a verification", () => {
     entriesPerSecond: 2000,
     requests: 0,
     retries: 0,
+    hasher: "javascript",
     faults: 0,
     findings: [],
     notChecked: ["A signature"],
@@ -127,6 +129,7 @@ describe("the summary of a verification", () => {
     const text = verificationSummary(sound, 100);
     expect(text).toMatch(/^The log is sound: .* its tree state/);
     expect(text).toMatch(/verified {2}1,000 entries/);
+    expect(text).toMatch(/2,000 entries\/s \(javascript hasher\)/);
     expect(text).not.toMatch(/origin|faults|requests|Bad/);
   });
 
