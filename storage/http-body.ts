@@ -40,6 +40,7 @@ export class HttpBody {
     return this.#waiting;
   }
 
+  /** Bytes that came, which are the body's only while this call lasts. */
   add(chunk: Buffer): void {
     const at = this.#received;
     this.#received += chunk.length;
@@ -47,8 +48,18 @@ export class HttpBody {
       this.#exact.set(chunk, at);
       return;
     }
-    this.#pieces.push(chunk);
+    this.#pieces.push(Buffer.from(chunk));
     if (this.#announced === undefined) this.#growReservation();
+  }
+
+  /** Where the rest of a body of known length belongs, once there is leave to hold it. */
+  space(): Buffer | undefined {
+    return this.#exact?.subarray(this.#received);
+  }
+
+  /** So many bytes came into the space. */
+  filled(count: number): void {
+    this.#received += count;
   }
 
   /** The whole body, once; undefined if it is not as long as announced. */
@@ -65,19 +76,25 @@ export class HttpBody {
   }
 
   #reserve(reservation: ByteReservation, bytes: number): void {
+    const leave = reservation.atLeast(bytes);
+    if (leave === undefined) {
+      this.#proceed(bytes);
+      return;
+    }
     this.#waiting = true;
-    reservation
-      .atLeast(bytes)
-      .then(() => this.#proceed(bytes))
+    leave
+      .then(() => {
+        this.#waiting = false;
+        this.#proceed(bytes);
+        if (!this.#waiting) this.#owner.granted();
+      })
       .catch((reason: unknown) => this.#owner.refused(reason));
   }
 
   #proceed(granted: number): void {
-    this.#waiting = false;
     this.#granted = granted;
     if (this.#announced !== undefined) this.#exact = this.#gathered(this.#announced);
     else this.#growReservation();
-    if (!this.#waiting) this.#owner.granted();
   }
 
   /** The pieces in a buffer of `length` bytes, of which they may be only the beginning. */

@@ -105,7 +105,7 @@ function contactFault(code: string, error: Error, { host, timeouts }: Peer): Fau
         unreachable: true,
         advice: "Check the address and this machine's network",
       };
-    case "UND_ERR_CONNECT_TIMEOUT":
+    case "CONNECT_TIMEOUT":
     case "ETIMEDOUT":
       return {
         problem: `${host} did not accept a connection within ${seconds(timeouts.connectMs)}`,
@@ -146,27 +146,29 @@ function tlsFault(code: string, error: Error, host: string): Fault | undefined {
 /** Failures of a request under way, and whatever has no better name: all worth another try. */
 function transferFault(code: string, error: Error, { host, timeouts }: Peer): Fault {
   switch (code) {
-    case "UND_ERR_HEADERS_TIMEOUT":
+    case "HEADERS_TIMEOUT":
       return { problem: `${host} did not answer within ${seconds(timeouts.headersMs)}`, retryable: true };
-    case "UND_ERR_BODY_TIMEOUT":
+    case "BODY_TIMEOUT":
       return { problem: `${host} sent nothing for ${seconds(timeouts.bodyMs)}`, retryable: true };
-    case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":
+    case "LENGTH_MISMATCH":
       return { problem: lengthProblem(host), retryable: true };
-    case "UND_ERR_SOCKET":
+    case "BROKEN_OFF":
     case "ECONNRESET":
     case "EPIPE":
       return { problem: `${host} broke the connection off`, retryable: true };
-    case "UND_ERR_DESTROYED":
-    case "UND_ERR_CLOSED":
+    case "SOURCE_CLOSED":
       return { problem: "the source was closed", retryable: false };
-    case "UND_ERR_INVALID_ARG":
+    case "BAD_PATH":
       return { problem: `no request can be made of it: ${firstLine(error.message)}`, retryable: false };
-    case "UND_ERR_HEADERS_OVERFLOW":
+    case "HEADERS_TOO_LARGE":
       return { problem: `${host} sent headers beyond all measure`, retryable: true };
+    case "NOT_HTTP":
+      return {
+        problem: `${host} sent something that is not HTTP: ${firstLine(error.message)}`,
+        retryable: true,
+      };
     default:
-      return code.startsWith("HPE_")
-        ? { problem: `${host} sent something that is not HTTP`, retryable: true }
-        : { problem: `the connection to ${host} failed: ${firstLine(error.message)}`, retryable: true };
+      return { problem: `the connection to ${host} failed: ${firstLine(error.message)}`, retryable: true };
   }
 }
 

@@ -1,12 +1,12 @@
 /**
- * One HTTP request and what comes back. This is the hot path of a migration: it takes undici's events as they
- * are, and body bytes go from the socket's buffer to their place with one copy.
+ * One HTTP request and what comes back. This is the hot path of a migration: body bytes are read straight to
+ * their place.
  */
 
-import type { Dispatcher } from "undici";
 import { FormatError, oneLine } from "../lib/tlog/errors.ts";
 import type { Abortable, AbortWatch } from "./abort-watch.ts";
 import { type BodyOwner, HttpBody } from "./http-body.ts";
+import type { Exchange, ExchangeCarrier } from "./http-connection.ts";
 import { Deadline } from "./http-deadline.ts";
 import { lengthError, networkError, type Peer, statusError, trickleError } from "./http-errors.ts";
 import {
@@ -42,9 +42,6 @@ const GZIP_SLACK_BYTES = 1 << 17;
 const DUMP_BYTES = 1 << 16;
 const DUMP_MS = 1000;
 
-/** What undici is told when we end a request; nobody sees it. */
-const ENDED_BY_US = new Error("the request was ended");
-
 /** An object larger than a read allows. */
 export function tooLarge(maxBytes: number, found: string): FormatError {
   return new FormatError("is larger than an object of its kind can be", `at most ${maxBytes} bytes`, found);
@@ -60,18 +57,18 @@ export interface ExchangeContext {
 /** How the promise of an answer is settled. */
 type Outcome = Pick<PromiseWithResolvers<Answer>, "resolve" | "reject">;
 
-/** Hand it to a dispatcher, once: it then settles its outcome, whatever happens. */
-export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abortable {
+/** Hand it to connections, once: it then settles its outcome, whatever happens. */
+export class HttpExchange implements Exchange, BodyOwner, Abortable {
   readonly #context: ExchangeContext;
   readonly #options: ReadOptions;
   readonly #startedAt: number;
-  /** For the whole of the response. Looked at when something arrives: undici sees to it when nothing does. */
+  /** For the whole of the response. Looked at when something arrives: the connection sees to it when nothing does. */
   readonly #deadline = new Deadline();
   /** Undefined once settled: what still points here must not keep the object alive. */
   #outcome: Outcome | undefined;
   /** Of an object whose answer is awaited. */
   #body: HttpBody | undefined;
-  #controller: Dispatcher.DispatchController | undefined;
+  #carrier: ExchangeCarrier | undefined;
   #status = 0;
   #received = 0;
   /** The most that the body may have on the wire. */
@@ -90,31 +87,45 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
     context.observer?.started();
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onRequestStart(carrier: ExchangeCarrier): boolean {
     // Given up while it was waiting for a connection, which remains for others.
-    if (this.#outcome === undefined) throw ENDED_BY_US;
-    this.#controller = controller;
+    if (this.#outcome === undefined) {
+      this.#end();
+      return false;
+    }
+    this.#carrier = carrier;
     this.#deadline.start(this.#context.peer.timeouts.objectMs);
+    return true;
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
+  onResponseStart(status: number, headers: ResponseHeaders): void {
     try {
-      // Before interim responses are passed over: each of them renews undici's limit, and they may never end.
+      // Before interim responses are passed over: they may never end.
       if (this.#deadline.passed) this.abort(trickleError(this.#context.peer));
-      else if (status >= 200) this.#respond(controller, status, headers);
+      else if (status >= 200) this.#respond(status, headers);
     } catch (error) {
       this.abort(error);
     }
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#received += chunk.length;
+  onResponseData(bytes: Buffer): void {
+    this.#received += bytes.length;
     try {
-      if (this.#body !== undefined) this.#receive(controller, this.#body, chunk);
-      else if (this.#received > DUMP_BYTES) controller.abort(ENDED_BY_US);
+      if (this.#body !== undefined) this.#receive(this.#body, bytes);
+      else if (this.#received > DUMP_BYTES) this.#carrier?.abort();
     } catch (error) {
       this.abort(error);
     }
+  }
+
+  bodySpace(): Buffer | undefined {
+    return this.#body?.space();
+  }
+
+  onBodyFilled(count: number): void {
+    this.#received += count;
+    this.#body?.filled(count);
+    if (this.#deadline.passed) this.abort(trickleError(this.#context.peer));
   }
 
   onResponseEnd(): void {
@@ -123,8 +134,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
     if (this.#body?.waiting === false) this.#deliver(this.#body);
   }
 
-  onResponseError(_controller: unknown, error: Error): void {
-    const sent = this.#controller !== undefined;
+  onResponseError(error: Error): void {
+    const sent = this.#carrier !== undefined;
     this.#end();
     this.#settle()?.reject(networkError(error, this.#context.peer, sent));
   }
@@ -133,7 +144,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
     if (this.#body === undefined) return;
     this.#deadline.release();
     if (this.#complete) this.#deliver(this.#body);
-    else this.#controller?.resume();
+    else this.#carrier?.resume();
   }
 
   refused(reason: unknown): void {
@@ -145,16 +156,16 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
     const outcome = this.#settle();
     if (outcome === undefined) return;
     outcome.reject(reason);
-    this.#controller?.abort(ENDED_BY_US);
+    this.#carrier?.abort();
   }
 
-  #respond(controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {
+  #respond(status: number, headers: ResponseHeaders): void {
     this.#status = status;
     if (status === 200) {
       this.#expectObject(announcedLength(headers), contentCodings(headers));
       return;
     }
-    this.#dumpTimer = setTimeout(() => controller.abort(ENDED_BY_US), DUMP_MS);
+    this.#dumpTimer = setTimeout(() => this.#carrier?.abort(), DUMP_MS);
     // What is made of headers may fail, and is made before the outcome is taken: nobody could be told after.
     if (status === 404 || status === 410) {
       this.#settle()?.resolve({ kind: "absent" });
@@ -182,16 +193,16 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
     }
   }
 
-  #receive(controller: Dispatcher.DispatchController, body: HttpBody, chunk: Buffer): void {
+  #receive(body: HttpBody, bytes: Buffer): void {
     if (this.#deadline.passed) {
       this.abort(trickleError(this.#context.peer));
     } else if (this.#received > this.#wireLimit) {
       this.abort(tooLarge(this.#options.maxBytes, `more than ${this.#wireLimit} bytes`));
     } else {
-      body.add(chunk);
+      body.add(bytes);
       // Not before there are bytes to hold back: leave is nearly always given before the next ones arrive.
       if (!body.waiting) return;
-      controller.pause();
+      this.#carrier?.pause();
       this.#deadline.hold();
     }
   }
@@ -216,7 +227,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, BodyOwner, Abor
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#controller = undefined;
+    this.#carrier = undefined;
     clearTimeout(this.#dumpTimer);
     this.#context.observer?.ended(this.#status, performance.now() - this.#startedAt, this.#received);
   }

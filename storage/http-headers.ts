@@ -1,11 +1,11 @@
 /**
- * What the headers of a response say. undici hands out a header that came more than once as an array, whatever
- * it is, so that none may be taken for a string.
+ * What the headers of a response say. A header that came more than once is an array, whatever it is, so that
+ * none may be taken for a string.
  */
 
 import { parseRetryAfter } from "./retry-after.ts";
 
-/** As undici hands them to its handlers, names in lower case. */
+/** Names in lower case. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** Content-Length, which means nothing beside Transfer-Encoding (RFC 9112 §6.3). */

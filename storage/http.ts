@@ -64,12 +64,7 @@ export class HttpSource implements ObjectSource {
     this.#observer = options.observer;
     this.#admit = options.admit;
     this.#headers = requestHeaders(baseUrl, userAgent(options));
-    this.#connections = new HttpConnections(
-      this.#origin,
-      options.connections,
-      this.#timeouts,
-      options.connect ?? {},
-    );
+    this.#connections = new HttpConnections(options.connections, this.#timeouts, options.connect ?? {});
   }
 
   locate(path: string): string {
@@ -93,7 +88,7 @@ export class HttpSource implements ObjectSource {
     origin: string,
     host: string,
     target: string,
-    headers: string[],
+    headers: string,
     options: ReadOptions,
   ): Promise<Answer> {
     const { signal } = options;
@@ -140,9 +135,8 @@ export class HttpSource implements ObjectSource {
     const declared = declaredSize(gzipped, maxBytes);
     // A trailer that lies, and an object of several members of which it describes the last, need a second try.
     for (const limit of declared < maxBytes ? [declared, maxBytes] : [maxBytes]) {
-      if (reservation !== undefined) {
-        await this.#aborts.until(reservation.atLeast(gzipped.length + limit), signal);
-      }
+      const leave = reservation?.atLeast(gzipped.length + limit);
+      if (leave !== undefined) await this.#aborts.until(leave, signal);
       const bytes = gunzip(gzipped, limit);
       if (bytes !== undefined) return bytes;
     }
@@ -151,28 +145,28 @@ export class HttpSource implements ObjectSource {
 }
 
 interface HeaderChoice {
-  readonly usual: string[];
+  readonly usual: string;
   /** To pass every cache on the way. */
-  readonly fresh: string[];
+  readonly fresh: string;
 }
 
-/** Built once, for all requests: names and values in turn, as undici takes them. */
+/** Built once, for all requests: header lines. */
 interface RequestHeaders extends HeaderChoice {
   /** For origins that a redirect leads to: they get no credentials. */
   readonly elsewhere: HeaderChoice;
 }
 
 function requestHeaders(base: URL, agent: string): RequestHeaders {
-  const common = ["user-agent", agent, "accept-encoding", "gzip"];
-  const withFresh = (usual: string[]): HeaderChoice => ({
+  const common = `user-agent: ${agent}\r\naccept-encoding: gzip\r\n`;
+  const withFresh = (usual: string): HeaderChoice => ({
     usual,
-    fresh: [...usual, "cache-control", "no-cache", "pragma", "no-cache"],
+    fresh: `${usual}cache-control: no-cache\r\npragma: no-cache\r\n`,
   });
   const elsewhere = withFresh(common);
   if (base.username === "" && base.password === "") return { ...elsewhere, elsewhere };
   const credentials = `${percentDecoded(base.username)}:${percentDecoded(base.password)}`;
   const authorization = `Basic ${Buffer.from(credentials).toString("base64")}`;
-  return { ...withFresh([...common, "authorization", authorization]), elsewhere };
+  return { ...withFresh(`${common}authorization: ${authorization}\r\n`), elsewhere };
 }
 
 function percentDecoded(credential: string): string {

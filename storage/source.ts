@@ -18,8 +18,11 @@ import { HASH_SIZE } from "../lib/tlog/merkle.ts";
 
 /** Told by a backend as soon as it knows how large an object is, before it holds the bytes. */
 export interface ByteReservation {
-  /** Resolves when the object may take `bytes` bytes of memory in all. Never takes back what it gave. */
-  atLeast(bytes: number): Promise<void>;
+  /**
+   * Resolves when the object may take `bytes` bytes of memory in all; undefined if it may at once. Never takes
+   * back what it gave.
+   */
+  atLeast(bytes: number): Promise<void> | undefined;
   /** Memory for the object's bytes, good until the reservation ends. Default: memory of its own. */
   allocate?(bytes: number): Buffer;
 }

@@ -51,17 +51,25 @@ export class ByteBudget {
     };
   }
 
-  async #take(holder: Holder, bytes: number): Promise<void> {
+  #take(holder: Holder, bytes: number): Promise<void> | undefined {
     this.#withdraw(holder);
-    if (bytes <= holder.held) return;
+    const more = bytes - holder.held;
+    if (more <= 0) return undefined;
+    // Nobody waits and there is room: then nobody has to be woken either.
+    if (this.#waiting.length === 0 && this.#taken + more <= this.#limit) {
+      if (holder.held === 0) this.#working++;
+      holder.held = bytes;
+      this.#taken += more;
+      return undefined;
+    }
     if (holder.held > 0) this.#working--;
     const granted = new Promise<void>((grant) => {
-      holder.wait = { more: bytes - holder.held, grant };
+      holder.wait = { more, grant };
     });
     const younger = this.#waiting.findIndex(({ age }) => age > holder.age);
     this.#waiting.splice(younger === -1 ? this.#waiting.length : younger, 0, holder);
     this.#grant();
-    await granted;
+    return granted;
   }
 
   /** Ends a wait that nobody is interested in any more: the read that asked for it broke off meanwhile. */

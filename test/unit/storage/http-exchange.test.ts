@@ -1,15 +1,12 @@
-import type { Dispatcher } from "undici";
 import { expect, it } from "vitest";
 import { AbortWatch } from "../../../storage/abort-watch.ts";
+import type { ExchangeCarrier } from "../../../storage/http-connection.ts";
 import { type Answer, HttpExchange } from "../../../storage/http-exchange.ts";
 
 const TIMEOUTS = { connectMs: 1000, headersMs: 1000, bodyMs: 1000, objectMs: 1000 };
 
 /** A connection that only knows whether it was told to break off. */
-class FakeConnection implements Dispatcher.DispatchController {
-  readonly aborted = false;
-  readonly reason = null;
-  readonly paused = false;
+class FakeConnection implements ExchangeCarrier {
   broken = false;
   pause(): void {}
   resume(): void {}
@@ -39,10 +36,10 @@ it.each([200, 302, 503])(
     const exchange = new HttpExchange(context, { maxBytes: 1 }, { resolve, reject });
     const connection = new FakeConnection();
     exchange.onRequestStart(connection);
-    exchange.onResponseStart(connection, status, headers);
+    exchange.onResponseStart(status, headers);
     await expect(promise).rejects.toBe(defect);
     expect(connection.broken).toBe(true);
-    exchange.onResponseError(connection, defect);
+    exchange.onResponseError(defect);
   },
   5000,
 );

@@ -1,0 +1,273 @@
+/**
+ * One connection to an HTTP/1.1 server, which carries one request at a time. Bytes are read from the socket
+ * straight to where they shall be: the body of an object whose length is known goes into the object's own
+ * memory, everything else into one buffer that all connections of the thread share, since what is read is
+ * looked at before anything else is read. Measured against undici, which hands out each read as a buffer of
+ * 64 KiB after copying it twice: 55 us of CPU time for an object of 256 KiB where undici takes 260, and 20 us
+ * where it takes 63 for one of 26 KiB.
+ */
+
+import net from "node:net";
+import tls from "node:tls";
+import type { HttpTimeouts } from "./http-errors.ts";
+import { HttpFault } from "./http-fault.ts";
+import type { ResponseHeaders } from "./http-headers.ts";
+import { ResponseReader, type ResponseSink } from "./http-response-reader.ts";
+
+/** What an exchange may do with the connection that carries it. */
+export interface ExchangeCarrier {
+  /** Ends the exchange, and with it the connection. */
+  abort(): void;
+  /** Holds the server up; a little more may come all the same. */
+  pause(): void;
+  resume(): void;
+}
+
+/** A request and what is to become of its response: the carrier tells it everything, and at last how it ended. */
+export interface Exchange {
+  /** The request is about to be sent: whether it still shall. */
+  onRequestStart(carrier: ExchangeCarrier): boolean;
+  onResponseStart(status: number, headers: ResponseHeaders): void;
+  /** Bytes of the body, good until the call returns. */
+  onResponseData(bytes: Buffer): void;
+  /** Where the next bytes of the body shall be read to, if that is known. Asked before each read. */
+  bodySpace(): Buffer | undefined;
+  /** So many bytes came into the space that was given last. */
+  onBodyFilled(count: number): void;
+  onResponseEnd(): void;
+  onResponseError(error: Error): void;
+}
+
+/** Where connections lead. */
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined for plain HTTP. */
+  readonly tls: { readonly ca?: string } | undefined;
+  /** Of the last TLS connection, so that the next one need not agree on everything anew. */
+  session?: Buffer;
+}
+
+/** Told what becomes of a connection. */
+export interface ConnectionOwner {
+  /** It may carry a request. */
+  onIdle(connection: HttpConnection): void;
+  /** It is gone. `unanswered` is the request that a server which had enough of the connection did not read. */
+  onGone(connection: HttpConnection, unanswered: PendingRequest | undefined): void;
+}
+
+/** A request to send. */
+export interface PendingRequest {
+  /** As it goes over the wire. */
+  readonly text: string;
+  readonly exchange: Exchange;
+}
+
+/** Servers end connections that carry nothing, some after 5 s: sooner is better than a request lost by it. */
+const MAX_IDLE_MS = 4_000;
+
+const TCP_KEEPALIVE_MS = 60_000;
+
+/** Room for a head and a small object. Larger would mean that more of a large object has to be copied. */
+const SHARED_BYTES = 1 << 15;
+
+/** The buffer that the connections of a thread share. */
+const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+
+export class HttpConnection implements ResponseSink, ExchangeCarrier {
+  readonly #owner: ConnectionOwner;
+  readonly #timeouts: HttpTimeouts;
+  readonly #socket: net.Socket;
+  readonly #reader = new ResponseReader(this);
+  readonly #connectTimer: NodeJS.Timeout;
+  /** What it carries, or will when it is connected. */
+  #request: PendingRequest | undefined;
+  #sentAt = 0;
+  /** Whether it has carried a request before: then the server may end it at any moment. */
+  #used = false;
+  #answered = false;
+  #gone = false;
+  /** Where the next read goes. */
+  #space: Buffer = shared;
+
+  /** Connects, and then sends the request. */
+  constructor(endpoint: Endpoint, timeouts: HttpTimeouts, request: PendingRequest, owner: ConnectionOwner) {
+    this.#owner = owner;
+    this.#timeouts = timeouts;
+    this.#request = request;
+    this.#socket = open(endpoint, {
+      buffer: () => this.#nextSpace(),
+      callback: (count) => this.#onRead(count),
+    });
+    this.#socket.once(endpoint.tls === undefined ? "connect" : "secureConnect", () => this.#onConnected());
+    this.#socket.on("error", (error) => this.#break(error));
+    this.#socket.on("end", () => this.#onEnd());
+    this.#socket.on("close", () => this.#break(new HttpFault("BROKEN_OFF")));
+    this.#socket.on("timeout", () => this.#onTimeout());
+    this.#connectTimer = setTimeout(() => this.#break(new HttpFault("CONNECT_TIMEOUT")), timeouts.connectMs);
+  }
+
+  /** Sends a request; only when idle. */
+  send(request: PendingRequest): void {
+    this.#used = true;
+    this.#request = request;
+    this.#send();
+  }
+
+  /** Ends the connection and what it carries. */
+  destroy(reason: Error): void {
+    this.#break(reason);
+  }
+
+  abort(): void {
+    this.#break(new HttpFault("ENDED_BY_US"));
+  }
+
+  pause(): void {
+    this.#socket.setTimeout(0);
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.setTimeout(this.#timeouts.bodyMs);
+    this.#socket.resume();
+  }
+
+  onResponseStart(status: number, headers: ResponseHeaders): void {
+    if (status >= 200) this.#socket.setTimeout(this.#timeouts.bodyMs);
+    this.#request?.exchange.onResponseStart(status, headers);
+  }
+
+  onResponseData(bytes: Buffer): void {
+    this.#request?.exchange.onResponseData(bytes);
+  }
+
+  onResponseEnd(): void {
+    const exchange = this.#request?.exchange;
+    this.#request = undefined;
+    exchange?.onResponseEnd();
+  }
+
+  #onConnected(): void {
+    clearTimeout(this.#connectTimer);
+    this.#send();
+  }
+
+  #send(): void {
+    const request = this.#request;
+    if (request === undefined || this.#gone) return;
+    if (!request.exchange.onRequestStart(this)) {
+      this.#request = undefined;
+      this.#rest();
+      return;
+    }
+    this.#answered = false;
+    this.#sentAt = performance.now();
+    this.#reader.expect();
+    this.#socket.setTimeout(this.#timeouts.headersMs);
+    this.#socket.write(request.text, "latin1");
+  }
+
+  /** Nothing to do for now. */
+  #rest(): void {
+    if (this.#gone) return;
+    if (!this.#reader.persistent) {
+      this.#break(new HttpFault("ENDED_BY_US"));
+      return;
+    }
+    this.#socket.setTimeout(MAX_IDLE_MS);
+    this.#owner.onIdle(this);
+  }
+
+  #nextSpace(): Buffer {
+    // Never where an exchange that is over has its memory: that may be another object's by now.
+    const space = this.#reader.bodyBytesLeft > 0 ? this.#request?.exchange.bodySpace() : undefined;
+    this.#space = space ?? shared;
+    return this.#space;
+  }
+
+  #onRead(count: number): boolean {
+    if (this.#gone) return false;
+    this.#answered = true;
+    const wasBusy = this.#reader.busy;
+    try {
+      if (this.#reader.awaitsHead) this.#requireTimelyHead();
+      if (this.#space === shared) this.#reader.read(shared.subarray(0, count));
+      else {
+        this.#request?.exchange.onBodyFilled(count);
+        this.#reader.skip(count);
+      }
+    } catch (error) {
+      this.#break(error as Error);
+      return false;
+    }
+    // Only now: what came with the end of this response must not be taken for the answer to a next request.
+    if (wasBusy && !this.#reader.busy) this.#rest();
+    return true;
+  }
+
+  /** Interim responses, and bytes one by one, renew the socket's own limit. */
+  #requireTimelyHead(): void {
+    if (performance.now() - this.#sentAt > this.#timeouts.headersMs) throw new HttpFault("HEADERS_TIMEOUT");
+  }
+
+  #onEnd(): void {
+    try {
+      this.#reader.ended();
+      this.#break(new HttpFault("BROKEN_OFF"));
+    } catch (error) {
+      this.#break(error as Error);
+    }
+  }
+
+  #onTimeout(): void {
+    if (!this.#reader.busy) this.#break(new HttpFault("ENDED_BY_US"));
+    else this.#break(new HttpFault(this.#reader.awaitsHead ? "HEADERS_TIMEOUT" : "BODY_TIMEOUT"));
+  }
+
+  #break(error: Error): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    clearTimeout(this.#connectTimer);
+    this.#reader.stop();
+    // At once, and before anybody is told: nothing more may be read into memory that is given back then.
+    this.#socket.destroy();
+    const request = this.#request;
+    this.#request = undefined;
+    // A server may end a kept connection while a request is on its way; then it has not read it (RFC 9112
+    // section 9.3.1), and that says nothing about the server.
+    const unanswered = this.#used && !this.#answered && isBreak(error) ? request : undefined;
+    this.#owner.onGone(this, unanswered);
+    if (unanswered === undefined) request?.exchange.onResponseError(error);
+  }
+}
+
+/** Whether a connection was ended by the other side, rather than by us or by what it said. */
+function isBreak(error: Error): boolean {
+  const code = "code" in error ? error.code : undefined;
+  return code === "BROKEN_OFF" || code === "ECONNRESET" || code === "EPIPE";
+}
+
+function open(endpoint: Endpoint, onread: net.OnReadOpts): net.Socket {
+  const { host, port } = endpoint;
+  const options = {
+    host,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEPALIVE_MS,
+    onread,
+  };
+  if (endpoint.tls === undefined) return net.connect(options);
+  const socket = tls.connect({
+    ...options,
+    ...endpoint.tls,
+    ALPNProtocols: ["http/1.1"],
+    ...(net.isIP(host) === 0 ? { servername: host } : {}),
+    ...(endpoint.session === undefined ? {} : { session: endpoint.session }),
+  });
+  socket.on("session", (session) => {
+    endpoint.session = session;
+  });
+  return socket;
+}

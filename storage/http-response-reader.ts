@@ -1,0 +1,294 @@
+/**
+ * Reads HTTP/1.1 responses off a connection (RFC 9112). Whoever sends them may be hostile: what could be
+ * understood in two ways (two lengths, a length beside chunks, a folded header) is refused, everything that has
+ * to be held is bounded, and bytes that belong to no response are never taken for the next one.
+ *
+ * The body's bytes are handed on as they lie in the read buffer. Of a body whose length is announced, the
+ * connection can read the rest straight to where it shall be and only say how much that was.
+ */
+
+import { HttpFault } from "./http-fault.ts";
+import type { ResponseHeaders } from "./http-headers.ts";
+
+/** What becomes of a response. Bytes are good until the call returns. */
+export interface ResponseSink {
+  /** The head of a response, interim ones (status 1xx) included. */
+  onResponseStart(status: number, headers: ResponseHeaders): void;
+  onResponseData(bytes: Buffer): void;
+  onResponseEnd(): void;
+}
+
+/** Of a head, its interim predecessors not counted, and of the trailers: what undici and Node allow too. */
+const MAX_HEAD_BYTES = 1 << 14;
+
+/** Of a chunk's line: its size, and extensions that nobody uses. */
+const MAX_CHUNK_LINE_BYTES = 1 << 10;
+
+/** Hexadecimal digits of a chunk's size: 2^48 bytes and more are no object's. */
+const CHUNK_SIZE = /^0*([0-9a-f]{1,12})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/i;
+
+const PROTOCOL = "HTTP/1.";
+const NO_STATUS_LINE = "no status line of HTTP/1";
+const HEAD_END = Buffer.from("\r\n\r\n");
+
+type State =
+  /** Nothing is awaited. */
+  | "idle"
+  | "head"
+  /** A body of announced length. */
+  | "body"
+  /** A body that ends with the connection. */
+  | "body-until-end"
+  | "chunk-line"
+  | "chunk"
+  /** The line break behind a chunk's bytes. */
+  | "chunk-end"
+  | "trailers";
+
+export class ResponseReader {
+  readonly #sink: ResponseSink;
+  #state: State = "idle";
+  /** Body bytes, or bytes of a chunk, that are still to come. */
+  #left = 0;
+  /** A head or a line of which the end has not come. */
+  #begun = "";
+  #trailerBytes = 0;
+  #persistent = true;
+  #stopped = false;
+
+  constructor(sink: ResponseSink) {
+    this.#sink = sink;
+  }
+
+  /** A request was sent: the next bytes are a response. */
+  expect(): void {
+    if (this.#state !== "idle") throw new Error("one response at a time");
+    this.#state = "head";
+  }
+
+  /** Whether a response is awaited or under way. */
+  get busy(): boolean {
+    return this.#state !== "idle";
+  }
+
+  get awaitsHead(): boolean {
+    return this.#state === "head";
+  }
+
+  /** Whether the connection may carry another request after this response. */
+  get persistent(): boolean {
+    return this.#persistent;
+  }
+
+  /** Bytes of a body of announced length that are still to come; 0 if that is not what comes next. */
+  get bodyBytesLeft(): number {
+    return this.#state === "body" ? this.#left : 0;
+  }
+
+  /** Nothing is to be told any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** `bytes` came. @throws HttpFault if they cannot be what they should. */
+  read(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length && !this.#stopped; ) at = this.#readSome(bytes, at);
+  }
+
+  /** `count` bytes of the body came, and are where they shall be; no more than `bodyBytesLeft`. */
+  skip(count: number): void {
+    if (this.#state !== "body" || count > this.#left) throw new Error("these bytes are not the body's");
+    this.#left -= count;
+    if (this.#left === 0) this.#end();
+  }
+
+  /** The connection was ended by the other side. @throws HttpFault unless that is how this response ends. */
+  ended(): void {
+    if (this.#state === "body-until-end") this.#end();
+    else if (this.#state === "body") throw new HttpFault("LENGTH_MISMATCH");
+    else if (this.#state !== "idle") throw new HttpFault("BROKEN_OFF");
+  }
+
+  #readSome(bytes: Buffer, at: number): number {
+    switch (this.#state) {
+      case "idle":
+        throw new HttpFault("NOT_HTTP", "bytes that belong to no response");
+      case "head":
+        return this.#readHead(bytes, at);
+      case "body":
+      case "chunk":
+        return this.#readCounted(bytes, at);
+      case "body-until-end":
+        this.#sink.onResponseData(bytes.subarray(at));
+        return bytes.length;
+      default:
+        return this.#readLine(bytes, at);
+    }
+  }
+
+  #readCounted(bytes: Buffer, at: number): number {
+    const end = Math.min(at + this.#left, bytes.length);
+    this.#left -= end - at;
+    this.#sink.onResponseData(bytes.subarray(at, end));
+    if (this.#left > 0) return end;
+    if (this.#state === "body") this.#end();
+    else this.#state = "chunk-end";
+    return end;
+  }
+
+  #readHead(bytes: Buffer, at: number): number {
+    const end = this.#begun === "" ? bytes.indexOf(HEAD_END, at) : -1;
+    if (end !== -1) {
+      this.#takeHead(bytes.toString("latin1", at, end));
+      return end + HEAD_END.length;
+    }
+    // The head came in several parts, or is not all there: rare enough to be simple.
+    const before = this.#begun.length;
+    const text = this.#begun + bytes.toString("latin1", at, at + MAX_HEAD_BYTES);
+    const textEnd = text.indexOf("\r\n\r\n");
+    if (textEnd === -1) {
+      if (text.length >= MAX_HEAD_BYTES) throw new HttpFault("HEADERS_TOO_LARGE");
+      // A server of another protocol says its say and then waits for us, for as long as we wait for it.
+      if (!PROTOCOL.startsWith(text.slice(0, PROTOCOL.length)))
+        throw new HttpFault("NOT_HTTP", NO_STATUS_LINE);
+      this.#begun = text;
+      return bytes.length;
+    }
+    this.#begun = "";
+    this.#takeHead(text.slice(0, textEnd));
+    return at + textEnd + HEAD_END.length - before;
+  }
+
+  #takeHead(head: string): void {
+    if (head.length > MAX_HEAD_BYTES) throw new HttpFault("HEADERS_TOO_LARGE");
+    const [statusLine = "", ...lines] = head.split("\r\n");
+    const { status, minor } = parseStatusLine(statusLine);
+    const headers = parseHeaders(lines);
+    if (status >= 200) this.#frame(status, minor, headers);
+    else if (status === 101) throw new HttpFault("NOT_HTTP", "a switch of protocols that nobody asked for");
+    const empty = status >= 200 && this.#state === "body" && this.#left === 0;
+    this.#sink.onResponseStart(status, headers);
+    if (empty && !this.#stopped) this.#end();
+  }
+
+  /** How the body is framed (RFC 9112 section 6.3), and whether another response can follow it. */
+  #frame(status: number, minor: number, headers: ResponseHeaders): void {
+    const options = listOf(headers.connection);
+    this.#persistent = minor === 1 ? !options.includes("close") : options.includes("keep-alive");
+    this.#state = "body";
+    this.#left = 0;
+    const length = headers["content-length"];
+    const codings = headers["transfer-encoding"];
+    if (codings !== undefined) {
+      if (length !== undefined) throw new HttpFault("NOT_HTTP", "a length beside a transfer coding");
+      if (minor === 0 || typeof codings !== "string" || codings.toLowerCase() !== "chunked")
+        throw new HttpFault("NOT_HTTP", "a transfer coding other than chunked");
+    }
+    const announced = length === undefined ? undefined : parseLength(length);
+    if (status === 204 || status === 304) return;
+    if (codings !== undefined) {
+      this.#state = "chunk-line";
+      this.#trailerBytes = 0;
+    } else if (announced !== undefined) {
+      this.#left = announced;
+    } else {
+      this.#state = "body-until-end";
+      this.#persistent = false;
+    }
+  }
+
+  #readLine(bytes: Buffer, at: number): number {
+    const newline = bytes.indexOf(0x0a, at);
+    const end = newline === -1 ? bytes.length : newline + 1;
+    const limit = this.#state === "trailers" ? MAX_HEAD_BYTES : MAX_CHUNK_LINE_BYTES;
+    if (this.#begun.length + end - at > limit) throw new HttpFault("HEADERS_TOO_LARGE");
+    this.#begun += bytes.toString("latin1", at, end);
+    if (newline === -1) return end;
+    const line = this.#begun;
+    this.#begun = "";
+    if (!line.endsWith("\r\n")) throw new HttpFault("NOT_HTTP", "a line break that is none");
+    this.#takeLine(line.slice(0, -2));
+    return end;
+  }
+
+  #takeLine(line: string): void {
+    if (this.#state === "chunk-line") {
+      this.#left = parseChunkSize(line);
+      this.#state = this.#left === 0 ? "trailers" : "chunk";
+    } else if (this.#state === "chunk-end") {
+      if (line !== "") throw new HttpFault("NOT_HTTP", "a chunk that does not end where it should");
+      this.#state = "chunk-line";
+    } else if (line === "") {
+      this.#end();
+    } else {
+      this.#trailerBytes += line.length;
+      if (this.#trailerBytes > MAX_HEAD_BYTES) throw new HttpFault("HEADERS_TOO_LARGE");
+      parseHeaders([line]);
+    }
+  }
+
+  #end(): void {
+    this.#state = "idle";
+    this.#sink.onResponseEnd();
+  }
+}
+
+function parseStatusLine(line: string): { status: number; minor: number } {
+  const match = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(line);
+  if (match === null) throw new HttpFault("NOT_HTTP", NO_STATUS_LINE);
+  return { minor: Number(match[1]), status: Number(match[2]) };
+}
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Names in lower case; a header that comes more than once is an array. */
+function parseHeaders(lines: readonly string[]): ResponseHeaders {
+  const headers: Record<string, string | string[]> = Object.create(null);
+  for (const line of lines) {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, Math.max(0, colon));
+    // A folded line begins with a blank, which no name does.
+    if (!TOKEN.test(name)) throw new HttpFault("NOT_HTTP", "a header without a name");
+    const value = withoutBlanks(line, colon + 1);
+    if (FORBIDDEN_IN_VALUE.test(value)) throw new HttpFault("NOT_HTTP", "a header with a control character");
+    const key = name.toLowerCase();
+    const earlier = headers[key];
+    headers[key] = earlier === undefined ? value : [earlier, value].flat();
+  }
+  return headers;
+}
+
+/** What stands in a line from `start` on without the blanks around it. */
+function withoutBlanks(line: string, start: number): string {
+  let end = line.length;
+  while (start < end && isBlank(line.charCodeAt(start))) start++;
+  while (end > start && isBlank(line.charCodeAt(end - 1))) end--;
+  return line.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+function parseLength(value: string | string[]): number {
+  if (typeof value !== "string" || !/^[0-9]{1,15}$/.test(value))
+    throw new HttpFault("NOT_HTTP", "a length that is no number");
+  return Number(value);
+}
+
+function parseChunkSize(line: string): number {
+  const digits = CHUNK_SIZE.exec(line)?.[1];
+  if (digits === undefined) throw new HttpFault("NOT_HTTP", "a chunk whose size is no number");
+  return Number.parseInt(digits, 16);
+}
+
+function listOf(header: string | string[] | undefined): string[] {
+  if (header === undefined) return [];
+  return [header]
+    .flat()
+    .join(",")
+    .toLowerCase()
+    .split(",")
+    .map((token) => token.trim());
+}
