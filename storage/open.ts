@@ -33,17 +33,41 @@ export function openSource(location: string, options: SourceOptions): ObjectSour
 }
 
 /**
- * Opens a target: `file:///…` or a directory's path.
+ * Opens a target: `file:///…`, a directory's path, or a location of a registered kind.
  * @throws UsageFailure if it is none of these.
  */
 export function openTarget(location: string): MigrationTarget {
   const place = parsePlace(location, "target");
+  const registered = registeredTargets.get(place.scheme);
+  if (registered !== undefined) return registered(place.url);
   switch (place.scheme) {
     case "file":
       return new PosixTarget(place.path);
     default:
       throw unsupported(location, "target", "file:///… or a path");
   }
+}
+
+/** Opens a target of a backend that a program brings; given the location as it was named. */
+export type TargetOpener = (location: URL) => MigrationTarget;
+
+const BUILT_IN_SCHEMES: readonly string[] = ["file", "http", "https"];
+const registeredTargets = new Map<string, TargetOpener>();
+
+/**
+ * Adds a backend of the program's own: `openTarget` uses it for `scheme://…`. Each worker thread opens the
+ * target for itself, so every thread must register it: let a module do it that Node loads first in all of them,
+ * as in `node --import ./my-backend.js node_modules/.bin/tlog-migrate copy SOURCE my-backend://…`.
+ *
+ * @param scheme in lower case, without a colon.
+ * @throws Error if it cannot be a scheme, or if there is a backend for it already.
+ */
+export function registerTarget(scheme: string, open: TargetOpener): void {
+  if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) throw new Error(`${scheme} is not a URL scheme in lower case`);
+  if (BUILT_IN_SCHEMES.includes(scheme) || registeredTargets.has(scheme)) {
+    throw new Error(`there is a backend for ${scheme}:// already`);
+  }
+  registeredTargets.set(scheme, open);
 }
 
 /** The directory that a location names, undefined if it is not one on this machine. */
