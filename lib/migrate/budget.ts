@@ -13,7 +13,7 @@ import { BufferPool } from "./buffer-pool.ts";
  */
 export class ByteBudget {
   readonly #limit: number;
-  readonly #buffers = new BufferPool();
+  readonly #buffers: BufferPool;
   /** Oldest first. */
   readonly #waiting: Holder[] = [];
   #taken = 0;
@@ -23,6 +23,7 @@ export class ByteBudget {
 
   constructor(limit: number) {
     this.#limit = limit;
+    this.#buffers = new BufferPool(limit);
   }
 
   /** Bytes that are reserved now. */

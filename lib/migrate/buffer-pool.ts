@@ -11,22 +11,36 @@ const STEP = 1 << 15;
 /** A larger buffer is rare and is left to garbage collection. */
 const MAX_KEPT_BYTES = 1 << 20;
 
-/** Buffers that are kept for the next bundles. */
-const MAX_KEPT = 64;
-
 export class BufferPool {
   readonly #free: Buffer[] = [];
+  readonly #maxFreeBytes: number;
+  #freeBytes = 0;
+
+  /** @param maxFreeBytes of buffers that are kept while nobody uses them. */
+  constructor(maxFreeBytes: number) {
+    this.#maxFreeBytes = maxFreeBytes;
+  }
 
   /** A buffer of at least `bytes` bytes, with anything in it. */
   take(bytes: number): Buffer {
     const fit = this.#free.findIndex((buffer) => buffer.length >= bytes);
-    if (fit === -1) return Buffer.allocUnsafeSlow(Math.max(1, Math.ceil(bytes / STEP)) * STEP);
-    const [buffer] = this.#free.splice(fit, 1);
-    return buffer as Buffer;
+    if (fit === -1) {
+      // Those that are there are too small by now: one makes way, or they would keep the others out for ever.
+      this.#freeBytes -= this.#free.pop()?.length ?? 0;
+      return Buffer.allocUnsafeSlow(Math.max(1, Math.ceil(bytes / STEP)) * STEP);
+    }
+    const buffer = this.#free[fit] as Buffer;
+    // The last takes its place: a splice would make an array of what it removes.
+    const last = this.#free.pop() as Buffer;
+    if (fit < this.#free.length) this.#free[fit] = last;
+    this.#freeBytes -= buffer.length;
+    return buffer;
   }
 
   /** Takes back what `take` gave. */
   give(buffer: Buffer): void {
-    if (buffer.length <= MAX_KEPT_BYTES && this.#free.length < MAX_KEPT) this.#free.push(buffer);
+    if (buffer.length > MAX_KEPT_BYTES || this.#freeBytes + buffer.length > this.#maxFreeBytes) return;
+    this.#free.push(buffer);
+    this.#freeBytes += buffer.length;
   }
 }
