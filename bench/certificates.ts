@@ -6,6 +6,18 @@
 
 import { hash } from "node:crypto";
 import { type EntryWriter, randomPool } from "./entries.ts";
+import {
+  AUTHORITY,
+  certificate,
+  commonName,
+  der,
+  extension,
+  oid,
+  SEQUENCE,
+  SERVER_AUTH,
+  tbsCertificate,
+  utcTime,
+} from "./x509.ts";
 
 /** The certificate entries of one log, and the issuers that their chains name. */
 export interface CertificateEntries extends EntryWriter {
@@ -111,8 +123,8 @@ function randomBytesOf(template: EntryTemplate): number {
 }
 
 function finalEntry(signer: Issuer, chain: Buffer, fill: Fill): Buffer {
-  const certificate = signed(hostTbs(signer, [], fill), fill);
-  return Buffer.concat([uint(0, 8), uint(0, 2), vector(3, certificate), ctExtensions(), vector(2, chain)]);
+  const logged = signed(hostTbs(signer, [], fill), fill);
+  return Buffer.concat([uint(0, 8), uint(0, 2), vector(3, logged), ctExtensions(), vector(2, chain)]);
 }
 
 function precertificateEntry(signer: Issuer, chain: Buffer, newFill: () => Fill): Buffer {
@@ -146,10 +158,8 @@ function uint(value: number, size: number): Buffer {
   return bytes;
 }
 
-// From here on X.509: RFC 5280, and RFC 6962 section 3.1 for the poison.
-
-const SEQUENCE = 0x30;
 const RSA_SHA256 = der(SEQUENCE, oid("2a864886f70d01010b"), der(0x05));
+/** RFC 6962 section 3.1. */
 const POISON = extension("2b06010401d679020403", der(0x05), true);
 const VALIDITY = der(SEQUENCE, utcTime("260101000000Z"), utcTime("260401000000Z"));
 /** Bytes of a signature by a 4096-bit RSA key. */
@@ -158,8 +168,7 @@ const SIGNATURE_SIZE = 512;
 function issuer(subject: string, parent: string, fill: Fill): Issuer {
   const name = commonName(subject);
   const keyInfo = rsaKeyInfo(fill);
-  const basicConstraints = extension("551d13", der(SEQUENCE, der(0x01, Buffer.from([0xff]))), true);
-  const tbs = toBeSigned(commonName(parent), name, keyInfo, basicConstraints, fill);
+  const tbs = toBeSigned(commonName(parent), name, keyInfo, AUTHORITY, fill);
   return { name, keyInfo, der: signed(tbs, fill) };
 }
 
@@ -168,10 +177,9 @@ function hostTbs(signer: Issuer, further: readonly Buffer[], fill: Fill): Buffer
   const host = `host-${HOST_NUMBER}.example.com`;
   const names = der(SEQUENCE, der(0x82, Buffer.from(host)));
   const keyUsage = extension("551d0f", Buffer.from([0x03, 0x02, 0x05, 0xa0]), true);
-  const serverAuth = extension("551d25", der(SEQUENCE, oid("2b06010505070301")));
   const keyInfo = rsaKeyInfo(fill);
   const keyIdentifier = extension("551d0e", der(0x04, fill(20)));
-  const extensions = [keyUsage, serverAuth, keyIdentifier, extension("551d11", names), ...further];
+  const extensions = [keyUsage, SERVER_AUTH, keyIdentifier, extension("551d11", names), ...further];
   return toBeSigned(signer.name, commonName(host), keyInfo, Buffer.concat(extensions), fill);
 }
 
@@ -182,14 +190,13 @@ function toBeSigned(
   extensions: Buffer,
   fill: Fill,
 ): Buffer {
-  const version3 = der(0xa0, der(0x02, Buffer.from([2])));
-  const serial = der(0x02, Buffer.from([0x04]), fill(17));
-  const wrapped = der(0xa3, der(SEQUENCE, extensions));
-  return der(SEQUENCE, version3, serial, RSA_SHA256, issuerName, VALIDITY, subject, keyInfo, wrapped);
+  const serial = Buffer.concat([Buffer.from([0x04]), fill(17)]);
+  const algorithm = RSA_SHA256;
+  return tbsCertificate({ serial, algorithm, issuerName, validity: VALIDITY, subject, keyInfo, extensions });
 }
 
 function signed(tbs: Buffer, fill: Fill): Buffer {
-  return der(SEQUENCE, tbs, RSA_SHA256, der(0x03, Buffer.from([0]), fill(SIGNATURE_SIZE)));
+  return certificate(tbs, RSA_SHA256, fill(SIGNATURE_SIZE));
 }
 
 /** SubjectPublicKeyInfo of a 2048-bit RSA key. */
@@ -198,29 +205,4 @@ function rsaKeyInfo(fill: Fill): Buffer {
   const exponent = der(0x02, Buffer.from([0x01, 0x00, 0x01]));
   const algorithm = der(SEQUENCE, oid("2a864886f70d010101"), der(0x05));
   return der(SEQUENCE, algorithm, der(0x03, Buffer.from([0]), der(SEQUENCE, modulus, exponent)));
-}
-
-function commonName(name: string): Buffer {
-  return der(SEQUENCE, der(0x31, der(SEQUENCE, oid("550403"), der(0x0c, Buffer.from(name)))));
-}
-
-function extension(identifier: string, value: Buffer, critical = false): Buffer {
-  const flag = critical ? der(0x01, Buffer.from([0xff])) : Buffer.alloc(0);
-  return der(SEQUENCE, oid(identifier), flag, der(0x04, value));
-}
-
-function oid(hex: string): Buffer {
-  return der(0x06, Buffer.from(hex, "hex"));
-}
-
-function utcTime(time: string): Buffer {
-  return der(0x17, Buffer.from(time));
-}
-
-/** One DER element. */
-function der(tag: number, ...contents: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(contents);
-  const length = content.length;
-  const long = length < 0x80 ? [] : length < 0x100 ? [0x81] : [0x82, length >> 8];
-  return Buffer.concat([Buffer.from([tag, ...long, length & 0xff]), content]);
 }

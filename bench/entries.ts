@@ -36,28 +36,43 @@ export function randomPool(seed: string): RandomPool {
   };
 }
 
+/** Bytes of an entry: the same for all, or for each any number in a range, both ends included. */
+export type EntrySize = number | { readonly min: number; readonly max: number };
+
 /**
- * Entries of a tlog-tiles log: `entrySize` random bytes, the first eight replaced by the index so that no two
- * entries are alike (shorter entries carry its last bytes).
+ * Entries of a tlog-tiles log: random bytes, the first eight replaced by the index so that no two entries are
+ * alike (shorter entries carry its last bytes). In a range, every size is as likely as any other.
  */
-export function tilesEntries(seed: string, entrySize: number): EntryWriter {
-  if (!Number.isInteger(entrySize) || entrySize < 0 || entrySize > MAX_UINT16) {
-    throw new RangeError(`an entry has 0 to ${MAX_UINT16} bytes, not ${entrySize}`);
-  }
+export function tilesEntries(seed: string, entrySize: EntrySize): EntryWriter {
+  const { min, max } = typeof entrySize === "number" ? { min: entrySize, max: entrySize } : entrySize;
+  for (const size of [min, max]) requireEntrySize(size);
+  if (min > max) throw new RangeError(`no size is from ${min} to ${max}`);
   const pool = randomPool(seed);
+  const sizeOf =
+    min === max ? () => min : (index: number) => min + (randomNumber(pool, index) % (max - min + 1));
   const stamp = Buffer.alloc(8);
-  const stampSize = Math.min(stamp.length, entrySize);
   return {
-    maxEntrySize: LENGTH_SIZE + entrySize,
+    maxEntrySize: LENGTH_SIZE + max,
     writeEntry(index, target, offset) {
       const start = offset + LENGTH_SIZE;
-      const from = pool.offsetOf(index, entrySize);
-      target.writeUInt16BE(entrySize, offset);
-      pool.bytes.copy(target, start, from, from + entrySize);
+      const size = sizeOf(index);
+      const from = pool.offsetOf(index, size);
+      target.writeUInt16BE(size, offset);
+      pool.bytes.copy(target, start, from, from + size);
       stamp.writeUInt32BE(Math.floor(index / UINT32), 0);
       stamp.writeUInt32BE(index % UINT32, 4);
-      stamp.copy(target, start, stamp.length - stampSize);
-      return start + entrySize;
+      stamp.copy(target, start, stamp.length - Math.min(stamp.length, size));
+      return start + size;
     },
   };
+}
+
+/** A number of 32 bits that belongs to an index. */
+function randomNumber(pool: RandomPool, index: number): number {
+  return pool.bytes.readUInt32LE(pool.offsetOf(index, Uint32Array.BYTES_PER_ELEMENT));
+}
+
+function requireEntrySize(size: number): void {
+  if (Number.isInteger(size) && size >= 0 && size <= MAX_UINT16) return;
+  throw new RangeError(`an entry has 0 to ${MAX_UINT16} bytes, not ${size}`);
 }

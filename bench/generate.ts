@@ -3,6 +3,8 @@
  * log; a larger size only adds to it. Run directly, it writes one:
  *
  *     node bench/generate.ts --entries 4000000 --entry-size 1000 --format tiles --seed demo --out DIR
+ *
+ * With --entry-size 200-2000 the entries have sizes in that range.
  */
 
 import { hash } from "node:crypto";
@@ -23,7 +25,7 @@ import {
 } from "../lib/tlog/layout.ts";
 import { foldTile, formatHash, HASH_SIZE, rootFromRightEdge } from "../lib/tlog/merkle.ts";
 import { certificateEntries } from "./certificates.ts";
-import { type EntryWriter, tilesEntries } from "./entries.ts";
+import { type EntrySize, type EntryWriter, tilesEntries } from "./entries.ts";
 import { logKeys } from "./log-keys.ts";
 
 export interface LogOptions {
@@ -32,7 +34,7 @@ export interface LogOptions {
   /** Default "tiles". */
   readonly format?: LogFormat;
   /** Bytes of an entry in a "tiles" log; default 1000. Static CT entries have the size of certificates. */
-  readonly entrySize?: number;
+  readonly entrySize?: EntrySize;
   /** All content and keys follow from it; default "tlog-migrate". */
   readonly seed?: string;
   /** Default "log.example/<seed>". */
@@ -167,6 +169,12 @@ function writeFile(file: string, bytes: Uint8Array): void {
   }
 }
 
+/** "100", or "200-2000" for a range. */
+function parseEntrySize(text: string): EntrySize {
+  const [min, max] = text.split("-").map(Number);
+  return max === undefined ? Number(text) : { min: Number(min), max };
+}
+
 function main(): void {
   const { values } = parseArgs({
     options: {
@@ -191,7 +199,7 @@ function main(): void {
     format,
     seed,
     gzip,
-    ...(entrySize === undefined ? {} : { entrySize: Number(entrySize) }),
+    ...(entrySize === undefined ? {} : { entrySize: parseEntrySize(entrySize) }),
     ...(origin === undefined ? {} : { origin }),
   });
   console.log(JSON.stringify({ ...written, rootHash: formatHash(written.rootHash) }));

@@ -1,71 +1,52 @@
 /**
  * A static file server for a log directory that costs as little of the machine as it can, because the tool that
- * is measured runs on the same cores. Of HTTP/1.1 it knows what log clients use: GET and HEAD, keep-alive,
- * pipelining, no bodies in requests.
+ * is measured runs on the same cores.
  *
- *     node bench/server.ts DIR [--port 0] [--gzip] [--idle-seconds 600]
+ *     node bench/server.ts DIR [--port 0] [--gzip] [--tls-cert FILE --tls-key FILE] [--idle-seconds 600]
  *
- * It prints {"url","pid"} as one line once it listens, and ends on SIGTERM, when the pipe on its standard input
- * closes (its parent died), or when nobody has asked for anything for a while.
+ * It prints {"url","pid"} as one line once it listens; own-process.ts tells when it ends.
  */
 
-import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, fstatSync, openSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { resolve } from "node:path";
-import { createInterface } from "node:readline";
+import { createServer as createTlsServer } from "node:tls";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
+import { answerRequests, type Method, NOT_FOUND, responseHead } from "./http-requests.ts";
+import { announce, exitWhenIdle, type OwnProcess, startOwnProcess } from "./own-process.ts";
+import type { TlsFiles } from "./tls.ts";
 
 export interface ServerOptions {
   /** Send entry bundles and data tiles with Content-Encoding: gzip. Those stored compressed go out as they are. */
   readonly gzip?: boolean;
+  /** Serve https with this certificate. */
+  readonly tls?: Pick<TlsFiles, "certFile" | "keyFile"> | undefined;
   /** How long it outlives its last request; default 600. */
   readonly idleSeconds?: number;
   /** Default: any free port. */
   readonly port?: number;
 }
 
-export interface RunningServer {
+export interface RunningServer extends OwnProcess {
   readonly url: string;
-  readonly pid: number;
-  close(): Promise<void>;
 }
 
 /** Serves a directory from a process of its own, which ends with this one at the latest. */
 export async function startServer(directory: string, options: ServerOptions = {}): Promise<RunningServer> {
-  const { gzip = false, idleSeconds = 600, port = 0 } = options;
-  const flags = [`--port=${port}`, `--idle-seconds=${idleSeconds}`, ...(gzip ? ["--gzip"] : [])];
-  const child = spawn(process.execPath, [import.meta.filename, resolve(directory), ...flags], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const exited = once(child, "exit");
-  const lines = createInterface(child.stdout);
-  const [line] = await Promise.race([
-    once(lines, "line") as Promise<[string]>,
-    exited.then(() => Promise.reject(new Error(`the server of ${directory} did not start`))),
-  ]);
-  const { url, pid } = JSON.parse(line) as { url: string; pid: number };
-  return {
-    url,
-    pid,
-    async close() {
-      child.kill("SIGTERM");
-      await exited;
-    },
-  };
+  const { gzip = false, tls, idleSeconds = 600, port = 0 } = options;
+  const args = [resolve(directory), `--port=${port}`, `--idle-seconds=${idleSeconds}`];
+  if (gzip) args.push("--gzip");
+  if (tls !== undefined) args.push(`--tls-cert=${tls.certFile}`, `--tls-key=${tls.keyFile}`);
+  return await startOwnProcess<{ url: string; pid: number }>(import.meta.filename, args);
 }
 
 /** Room for the head of a response before its body, so that both leave in one write. */
 const HEAD_SPACE = 256;
 /** Larger objects are read into memory of their own. */
 const BODY_SPACE = 640 << 10;
-const NOT_FOUND = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-const NOT_ALLOWED = "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n";
 const BUNDLE_PATH = /^\/tile\/(?:data|entries)\//;
-/** Nothing in a log's paths starts with a dot, so no path leads out of the directory. */
-const LOG_PATH = /^(?:\/[\w-][\w.-]*)+$/;
 
 /** Answers requests for the files of one directory. */
 class FileServer {
@@ -83,28 +64,12 @@ class FileServer {
   }
 
   serve(socket: Socket): void {
-    let pending = "";
-    socket.on("error", () => socket.destroy());
-    socket.on("data", (chunk: Buffer) => {
+    answerRequests(socket, (method, path) => {
       this.lastRequest = Date.now();
-      pending += chunk.toString("latin1");
-      let start = 0;
-      for (let end = pending.indexOf("\r\n\r\n"); end >= 0; end = pending.indexOf("\r\n\r\n", start)) {
-        this.#answer(socket, pending.slice(start, end));
-        start = end + 4;
-      }
-      pending = pending.slice(start);
+      if (this.#gzip && BUNDLE_PATH.test(path)) this.#answerCompressed(socket, method, path);
+      else if (method === "GET") this.#answerGet(socket, path);
+      else this.#answerHead(socket, path);
     });
-  }
-
-  #answer(socket: Socket, head: string): void {
-    const [method, path = "", version = ""] = head.split(" ", 3);
-    if (method !== "GET" && method !== "HEAD") socket.write(NOT_ALLOWED);
-    else if (!LOG_PATH.test(path)) socket.write(NOT_FOUND);
-    else if (this.#gzip && BUNDLE_PATH.test(path)) this.#answerCompressed(socket, method, path);
-    else if (method === "GET") this.#answerGet(socket, path);
-    else this.#answerHead(socket, path);
-    if (!version.startsWith("HTTP/1.1") || /\r\nconnection: *close/i.test(head)) socket.end();
   }
 
   #answerGet(socket: Socket, path: string): void {
@@ -133,7 +98,7 @@ class FileServer {
     socket.write(status?.isFile() ? responseHead(status.size) : NOT_FOUND);
   }
 
-  #answerCompressed(socket: Socket, method: string, path: string): void {
+  #answerCompressed(socket: Socket, method: Method, path: string): void {
     const body = this.#compressed.get(path) ?? this.#compress(path);
     if (body === undefined) {
       socket.write(NOT_FOUND);
@@ -154,10 +119,6 @@ class FileServer {
   }
 }
 
-function responseHead(length: number, further = ""): string {
-  return `HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n${further}Content-Length: ${length}\r\n\r\n`;
-}
-
 /**
  * Reads a file behind the room for the head, and returns how many bytes it has: BODY_SPACE if it has as many or
  * more, undefined if there is none. One read(2) on a regular file stops short only at its end.
@@ -176,36 +137,31 @@ function readFileInto(buffer: Buffer, file: string): number | undefined {
   }
 }
 
-/** Ends this process when the pipe on its standard input closes; a terminal or a file there means nothing. */
-function exitWithParent(): void {
-  const input = fstatSync(0);
-  if (!input.isFIFO() && !input.isSocket()) return;
-  process.stdin.on("end", () => process.exit()).resume();
-}
-
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       port: { type: "string", default: "0" },
       gzip: { type: "boolean", default: false },
+      "tls-cert": { type: "string" },
+      "tls-key": { type: "string" },
       "idle-seconds": { type: "string", default: "600" },
     },
   });
   const [directory] = positionals;
   if (directory === undefined) throw new Error("say which directory to serve");
-  const idleMs = Number(values["idle-seconds"]) * 1000;
+  const { "tls-cert": certFile, "tls-key": keyFile } = values;
   const files = new FileServer(realpathSync(directory), values.gzip);
-  const server = createServer({ noDelay: true }, (socket) => files.serve(socket));
+  const serve = (socket: Socket) => files.serve(socket);
+  const server =
+    certFile === undefined || keyFile === undefined
+      ? createServer({ noDelay: true }, serve)
+      : createTlsServer({ cert: readFileSync(certFile), key: readFileSync(keyFile), noDelay: true }, serve);
   server.listen(Number(values.port), "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  console.log(JSON.stringify({ url: `http://127.0.0.1:${port}`, pid: process.pid }));
-  process.on("SIGTERM", () => process.exit());
-  exitWithParent();
-  setInterval(() => {
-    if (Date.now() - files.lastRequest > idleMs) process.exit();
-  }, 1000);
+  announce({ url: `${certFile === undefined ? "http" : "https"}://127.0.0.1:${port}` });
+  exitWhenIdle(Number(values["idle-seconds"]), () => files.lastRequest);
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename) await main();

@@ -1,0 +1,101 @@
+/** The command line of the benchmark. */
+
+import { existsSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { wholeNumber } from "../cmd/option-values.ts";
+import type { LogFormat } from "../lib/tlog/layout.ts";
+import { defaultDisk, defaultScratch } from "./places.ts";
+import { SUITES } from "./suites.ts";
+
+export interface BenchOptions {
+  readonly quick: boolean;
+  /** Names of suites. */
+  readonly suites: readonly string[];
+  readonly rounds?: number;
+  readonly entries?: number;
+  readonly entrySize?: string;
+  readonly format?: LogFormat;
+  readonly scratch: string;
+  readonly disk: string;
+  readonly program: string;
+  readonly json?: string;
+  readonly out?: string;
+}
+
+const MAX_ENTRY_SIZE = 65_535;
+const COMPILED = fileURLToPath(new URL("../dist/cmd/tlog-migrate.js", import.meta.url));
+const SUITE_NAMES = SUITES.map(({ name }) => name);
+
+const HELP = `
+Suites:
+${SUITES.map(({ name, about }) => `  ${name.padEnd(9)} ${about}`).join("\n")}
+
+Peers that are not installed (rclone, Go for Tessera's tool) are left out, and nginx is replaced by a server of
+our own. Tables go to standard output, progress to standard error. Nothing is written but what --json and --out
+ask for; logs and copies are removed at the end. A goal that is missed is shown, and no failure.`;
+
+/**
+ * Reads the arguments, those after the program's name.
+ * @throws CommanderError on wrong use, told as one line, and after --help.
+ */
+export function readOptions(args: readonly string[], tell: (line: string) => void): BenchOptions {
+  const command = new Command("npm run bench --")
+    .description("Measures tlog-migrate beside other programs that copy, on this machine.")
+    .option("--quick", "small logs, one round: a look in two minutes", false)
+    .option("--suites <names>", "which to run, separated by commas", suiteNames, SUITE_NAMES)
+    .option("--rounds <n>", "runs of each contender (default: 3; 1 with --quick)", wholeNumber(1, 100))
+    .option("--entries <n>", "entries of the logs (default: each suite's own)", wholeNumber(1, 1e9))
+    .option("--entry-size <bytes>", "bytes of an entry: a number, or <min>-<max>", entrySize)
+    .addOption(new Option("--format <format>", "format of the logs").choices(["tiles", "static-ct"]))
+    .option("--scratch <dir>", "logs, and copies into memory (default: a tmpfs)", directory, defaultScratch())
+    .option("--disk <dir>", "copies onto a disk (default: for temporary files)", directory, defaultDisk())
+    .option("--program <file>", "compiled program to measure (default: of this checkout)", file, COMPILED)
+    .option("--json <file>", "write all figures as JSON, after each suite", newFile)
+    .addOption(
+      new Option(
+        "--out <dir>",
+        "write RESULTS.md, its charts and figures; other suites there are kept",
+      ).conflicts("quick"),
+    )
+    .addHelpText("after", HELP)
+    .exitOverride()
+    .configureOutput({ outputError: (text) => tell(text.trim().replace(/^error: /, "")) });
+  command.parse(args, { from: "user" });
+  const options = command.opts<BenchOptions>();
+  if (options.format === "static-ct" && options.entrySize !== undefined) {
+    command.error("--entry-size: Static CT entries have the size of certificates");
+  }
+  if (!existsSync(options.program)) command.error("the program is not built: run npm run build first");
+  return options;
+}
+
+function suiteNames(text: string): string[] {
+  const names = text.split(",");
+  const unknown = names.find((name) => !SUITE_NAMES.includes(name));
+  if (unknown === undefined) return names;
+  throw new InvalidArgumentError(`Suites are ${SUITE_NAMES.join(", ")}.`);
+}
+
+function entrySize(text: string): string {
+  const [least, most] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text)?.slice(1) ?? [];
+  const [from, to] = [Number(least), Number(most ?? least)];
+  if (from <= to && to <= MAX_ENTRY_SIZE) return text;
+  throw new InvalidArgumentError(`Give bytes, up to ${MAX_ENTRY_SIZE}, or a range such as 100-2000.`);
+}
+
+function directory(text: string): string {
+  if (statSync(text, { throwIfNoEntry: false })?.isDirectory()) return text;
+  throw new InvalidArgumentError("There is no such directory.");
+}
+
+function newFile(text: string): string {
+  if (statSync(dirname(resolve(text)), { throwIfNoEntry: false })?.isDirectory()) return text;
+  throw new InvalidArgumentError("There is no directory for it.");
+}
+
+function file(text: string): string {
+  if (statSync(text, { throwIfNoEntry: false })?.isFile()) return text;
+  throw new InvalidArgumentError("There is no such file.");
+}

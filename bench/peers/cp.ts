@@ -1,0 +1,32 @@
+/** cp -r, from the directory that the source is served from: no network, no checks. */
+
+import type { Candidate, Contender } from "../contender.ts";
+import { runs } from "../versions.ts";
+
+export const CP_ID = "cp";
+const LEAVES: Contender["leaves"] = { paths: "all", decompressed: false };
+
+/** `cp -r` alone: what it leaves on a disk is in memory first. */
+export function cp(): Candidate {
+  const label = "cp -r";
+  if (!runs("cp", ["--help"])) return { id: CP_ID, label, reason: "there is no cp" };
+  return {
+    id: CP_ID,
+    label,
+    leaves: LEAVES,
+    command: ({ log, target }) => ({ file: "cp", args: ["-r", log.directory, target] }),
+  };
+}
+
+/** `cp -r`, and then everything made durable. */
+export function durableCp(): Candidate {
+  const label = "cp -r, then sync -f";
+  if (!runs("sync", ["-f", "."])) return { id: CP_ID, label, reason: "this sync(1) does not know -f" };
+  const script = 'cp -r "$1" "$2" && sync -f "$2"';
+  return {
+    id: CP_ID,
+    label,
+    leaves: LEAVES,
+    command: ({ log, target }) => ({ file: "sh", args: ["-c", script, "sh", log.directory, target] }),
+  };
+}

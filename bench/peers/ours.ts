@@ -1,0 +1,65 @@
+/** tlog-migrate, compiled as it is published. */
+
+import type { Contender } from "../contender.ts";
+import { DISCARD_SCHEME, discardPreload } from "../discard.ts";
+
+/** What differs from how a user runs it without options. */
+export interface OursVariant {
+  readonly id: string;
+  readonly label: string;
+  readonly options?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** The copy is thrown away: nothing is left but what shows that it was made. */
+  readonly discard?: boolean;
+}
+
+/** The row that all others are compared with. */
+export const OURS_ID = "ours";
+
+export const OURS: OursVariant = { id: OURS_ID, label: "tlog-migrate" };
+
+/** Level-0 tiles fetched too and compared, as for an audit of the source. */
+export const OURS_FETCHING_TILES: OursVariant = {
+  id: "ours-fetch-tiles",
+  label: "tlog-migrate --tiles fetch",
+  options: ["--tiles", "fetch"],
+};
+
+/** Without native code, as on a machine that it was not built for. */
+export const OURS_IN_JAVASCRIPT: OursVariant = {
+  id: "ours-javascript",
+  label: "tlog-migrate, JavaScript hasher",
+  env: { TLOG_MIGRATE_HASHER: "javascript" },
+};
+
+/** @param program the compiled program. */
+export function ours(program: string, variant: OursVariant): Contender {
+  const { id, label, options = [], env = {}, discard = false } = variant;
+  const preload = discardPreload(program);
+  return {
+    id,
+    label,
+    isOurs: true,
+    leaves: { paths: discard ? "none" : "tiles", decompressed: true },
+    names: new Map([[preload, "$PRELOAD"]]),
+    command: ({ sourceUrl, target, log, caFile }) => ({
+      file: process.execPath,
+      args: [
+        ...(discard ? ["--import", preload] : []),
+        program,
+        "copy",
+        sourceUrl,
+        discard ? `${DISCARD_SCHEME}://${target}` : target,
+        ...["--format", log.format, "--vkey", log.vkey, "--json", "--quiet"],
+        ...options,
+      ],
+      env: caFile === undefined ? env : { ...env, NODE_EXTRA_CA_CERTS: caFile },
+    }),
+    checkOutput(stdout, { log }) {
+      const { entries, size } = JSON.parse(stdout) as { entries: number; size: number };
+      if (entries !== log.size || size !== log.size) {
+        throw new Error(`it copied ${entries} of ${log.size} entries, into a log of ${size}`);
+      }
+    },
+  };
+}

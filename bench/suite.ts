@@ -1,0 +1,66 @@
+/** A part of the benchmark: one question, asked of one machine. */
+
+import type { ChartSpec } from "./chart.ts";
+import type { Source } from "./compare.ts";
+import type { Goal } from "./goals.ts";
+import { startLogServer } from "./log-server.ts";
+import type { BenchLog, LogStore } from "./logs.ts";
+import { NoRoom, type Place } from "./places.ts";
+import type { Profile } from "./profile.ts";
+import type { CopyTable, Table } from "./report.ts";
+import type { TlsFiles } from "./tls.ts";
+
+export interface Suite {
+  /** As in `--suites`. */
+  readonly name: string;
+  /** What it answers, in a sentence. */
+  readonly about: string;
+  run(bench: Bench): Promise<Table[]>;
+  /** What its tables say about the project's goals. */
+  goals(tables: readonly Table[]): Goal[];
+  charts(tables: readonly Table[]): ChartSpec[];
+}
+
+/** What a suite works with. */
+export interface Bench {
+  readonly profile: Profile;
+  readonly logs: LogStore;
+  /** In memory, if the machine has a tmpfs. */
+  readonly scratch: Place;
+  readonly disk: Place;
+  /** The compiled program that is measured. */
+  readonly program: string;
+  readonly signal: AbortSignal;
+  /** Tells of progress. */
+  say(line: string): void;
+  /** Takes note of a program that took part. */
+  noteVersion(name: string, version: string | undefined): void;
+}
+
+/** Serves a log until the stack is disposed of. */
+export async function serveLog(
+  bench: Bench,
+  log: BenchLog,
+  servers: AsyncDisposableStack,
+  tls?: TlsFiles,
+): Promise<Source> {
+  const server = await startLogServer(log.directory, { gzip: log.format === "static-ct", tls });
+  servers.defer(server.close);
+  bench.noteVersion("Server", server.kind);
+  const source = { log, url: server.url, servers: [server.pid] };
+  return tls === undefined ? source : { ...source, caFile: tls.caFile };
+}
+
+/** The table that `make` gives, or one that says what there is no room for. */
+export async function orNoRoom(
+  head: Pick<CopyTable, "id" | "title">,
+  make: () => Promise<CopyTable>,
+): Promise<CopyTable> {
+  try {
+    return await make();
+  } catch (error) {
+    if (!(error instanceof NoRoom)) throw error;
+    const row = { state: "skipped", id: "all", label: "all of it", reason: error.message } as const;
+    return { kind: "copies", ...head, notes: [], rows: [row] };
+  }
+}

@@ -1,0 +1,54 @@
+/** Onto a disk, everything durable when the program ends: beside cp -r and a sync of the file system. */
+
+import { speedCharts } from "../chart.ts";
+import { compare, lineOf, type Setting } from "../compare.ts";
+import { copyTable, ratio, rowFigures } from "../figures.ts";
+import { goal, times } from "../goals.ts";
+import { CP_ID, durableCp } from "../peers/cp.ts";
+import { OURS, OURS_FETCHING_TILES, OURS_ID, ours } from "../peers/ours.ts";
+import { requireRoom } from "../places.ts";
+import type { CopyTable } from "../report.ts";
+import { describeShape, shapeId, targetBytes } from "../shapes.ts";
+import { type Bench, orNoRoom, type Suite, serveLog } from "../suite.ts";
+
+/** Wall time beside that of a plain copy that is made durable. */
+const MOST_OF_CP = 1.3;
+const NOTES = [
+  "The file system was synced before each run; the source was served from memory.",
+  "A program that writes without syncing is no match here: it ends before its copy is on the disk.",
+];
+
+export const disk: Suite = {
+  name: "disk",
+  about: "Onto a disk, with everything durable at the end",
+  run: async (bench) => [await diskTable(bench)],
+  goals(tables) {
+    const table = copyTable(tables, tableId("1000B"));
+    const walls = [OURS_ID, CP_ID].map((id) => rowFigures(table, id)?.wallSeconds);
+    const text = "Wall time onto a disk beside cp -r and sync, entries of 1,000 B";
+    return [goal(text, ratio(walls[0], walls[1]), { atMost: MOST_OF_CP }, times)];
+  },
+  charts: speedCharts,
+};
+
+async function diskTable(bench: Bench): Promise<CopyTable> {
+  const shape = bench.profile.disk;
+  const head = { id: tableId(shapeId(shape)), title: `${describeShape(shape)}, onto a disk, durable` };
+  return await orNoRoom(head, async () => {
+    const log = await bench.logs.get(shape);
+    requireRoom(bench.disk, targetBytes(shape), "--disk");
+    const setting: Setting = { ...bench, name: head.title, into: bench.disk, rounds: bench.profile.rounds };
+    await using servers = new AsyncDisposableStack();
+    const source = await serveLog(bench, log, servers);
+    const variants = [OURS, OURS_FETCHING_TILES].map((variant) => ours(bench.program, variant));
+    const rows = await compare(
+      setting,
+      [...variants, durableCp()].map((candidate) => lineOf(candidate, source)),
+    );
+    return { kind: "copies", ...head, notes: NOTES, reference: OURS_ID, rows };
+  });
+}
+
+function tableId(shape: string): string {
+  return `disk-${shape}`;
+}

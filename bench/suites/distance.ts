@@ -1,0 +1,79 @@
+/** From far away: TLS, and round trips of a wide-area network, onto a disk. */
+
+import { speedCharts } from "../chart.ts";
+import { compare, type Entrant, fastest, type Setting, type Source } from "../compare.ts";
+import { startDelayProxy } from "../delay-proxy.ts";
+import { copyTable, ratio, rowFigures } from "../figures.ts";
+import { goal, percent } from "../goals.ts";
+import { OURS, ours } from "../peers/ours.ts";
+import { requireRoom } from "../places.ts";
+import type { CopyTable, MissingRow } from "../report.ts";
+import { describeShape, targetBytes } from "../shapes.ts";
+import { type Bench, orNoRoom, type Suite, serveLog } from "../suite.ts";
+import { makeTlsFiles } from "../tls.ts";
+
+const TABLE_ID = "distance";
+/** Entries a second, beside those without a delay. */
+const LEAST_OF_NEAR = 0.8;
+const NOTES = [
+  "Each run reads through a proxy that delays both directions by half of the round trip; also that of 0 ms.",
+  "The proxy's CPU time is counted with the server's, and both share the machine with the program.",
+];
+
+export const distance: Suite = {
+  name: "distance",
+  about: "From far away: TLS and 0, 20 and 50 ms of round trip, onto a disk",
+  run: async (bench) => [await distanceTable(bench)],
+  goals(tables) {
+    const table = copyTable(tables, TABLE_ID);
+    const near = rowFigures(table, rowId(0))?.entriesPerSecond;
+    return [20, 50].map((roundTripMs) => {
+      const far = rowFigures(table, rowId(roundTripMs))?.entriesPerSecond;
+      const text = `Speed at ${roundTripMs} ms of round trip beside 0 ms, with TLS`;
+      return goal(text, ratio(far, near), { atLeast: LEAST_OF_NEAR }, percent);
+    });
+  },
+  charts: speedCharts,
+};
+
+async function distanceTable(bench: Bench): Promise<CopyTable> {
+  const { log: shape, roundTripsMs } = bench.profile.distance;
+  const head = { id: TABLE_ID, title: `${describeShape(shape)}, TLS and a delay, onto a disk, durable` };
+  return await orNoRoom(head, async () => {
+    const log = await bench.logs.get(shape);
+    requireRoom(bench.disk, targetBytes(shape), "--disk");
+    const setting: Setting = { ...bench, name: head.title, into: bench.disk, rounds: bench.profile.rounds };
+    await using servers = new AsyncDisposableStack();
+    const near = await serveLog(bench, log, servers, makeTlsFiles(bench.scratch.directory));
+    const lines: (Entrant | MissingRow)[] = [];
+    for (const roundTripMs of roundTripsMs) {
+      const upstreamPort = Number(new URL(near.url).port);
+      const proxy = await startDelayProxy({ upstreamPort, roundTripMs });
+      servers.defer(proxy.close);
+      const url = `https://127.0.0.1:${proxy.port}`;
+      const far = { ...near, url, servers: [...near.servers, proxy.pid] };
+      lines.push(await bestEntrant(bench, setting, far, roundTripMs));
+    }
+    const rows = await compare(setting, lines);
+    return { kind: "copies", ...head, notes: NOTES, reference: rowId(0), rows };
+  });
+}
+
+/** Ours with the best of the numbers of bundles in flight at this distance. */
+async function bestEntrant(
+  bench: Bench,
+  setting: Setting,
+  source: Source,
+  roundTripMs: number,
+): Promise<Entrant | MissingRow> {
+  const entrants = bench.profile.distance.concurrencies.map((concurrency): Entrant => {
+    const contender = ours(bench.program, { ...OURS, options: ["--concurrency", String(concurrency)] });
+    const label = `${roundTripMs} ms, ${concurrency} bundles in flight`;
+    return { id: rowId(roundTripMs), label, contender, source };
+  });
+  return await fastest(setting, entrants);
+}
+
+function rowId(roundTripMs: number): string {
+  return `${roundTripMs}ms`;
+}

@@ -1,0 +1,101 @@
+/** Beside other programs that copy, into memory: no disk is measured, only what the programs themselves take. */
+
+import { speedCharts } from "../chart.ts";
+import { compare, fastest, lineOf, type Setting } from "../compare.ts";
+import { copyTable, ratio, rowFigures } from "../figures.ts";
+import { type Goal, goal, perSecond, times } from "../goals.ts";
+import { cp } from "../peers/cp.ts";
+import { OURS, OURS_FETCHING_TILES, OURS_ID, OURS_IN_JAVASCRIPT, ours } from "../peers/ours.ts";
+import { RCLONE_ID, RCLONE_TRANSFERS, rclone, rcloneVersion } from "../peers/rclone.ts";
+import { stage } from "../peers/stage.ts";
+import { TESSERA_ID, tesseraMigrate } from "../peers/tessera.ts";
+import type { CopyTable, Table } from "../report.ts";
+import { describeShape, type LogShape, shapeId, targetBytes } from "../shapes.ts";
+import { type Bench, orNoRoom, type Suite, serveLog } from "../suite.ts";
+import { cpVersion, goVersion, tesseraVersion } from "../versions.ts";
+
+interface ShapeGoals {
+  /** Id of the shape. */
+  readonly shape: string;
+  readonly words: string;
+  /** Entries a second that are to be reached on two cores. */
+  readonly leastSpeed: number;
+}
+
+const GOALS: readonly ShapeGoals[] = [
+  { shape: "1000B", words: "entries of 1,000 B", leastSpeed: 500_000 },
+  { shape: "100B", words: "entries of 100 B", leastSpeed: 1_400_000 },
+  { shape: "static-ct", words: "Static CT with gzip", leastSpeed: 300_000 },
+];
+/** Wall time beside that of rclone, which checks nothing. */
+const MOST_OF_RCLONE = 1.15;
+
+export const peers: Suite = {
+  name: "peers",
+  about: "Beside other programs that copy: over loopback, into memory",
+  async run(bench) {
+    bench.noteVersion("rclone", rcloneVersion());
+    bench.noteVersion("Tessera", tesseraVersion());
+    bench.noteVersion("Go", goVersion());
+    bench.noteVersion("cp", cpVersion());
+    const tables: Table[] = [];
+    for (const shape of bench.profile.peers) tables.push(await peersTable(bench, shape));
+    return tables;
+  },
+  goals: (tables) => GOALS.flatMap((goals) => goalsFor(tables, goals)),
+  charts: speedCharts,
+};
+
+async function peersTable(bench: Bench, shape: LogShape): Promise<CopyTable> {
+  const head = { id: tableId(shapeId(shape)), title: `${describeShape(shape)}, into memory` };
+  return await orNoRoom(head, async () => {
+    const log = await bench.logs.get(shape, targetBytes(shape));
+    const setting: Setting = {
+      ...bench,
+      name: head.title,
+      into: bench.scratch,
+      rounds: bench.profile.rounds,
+    };
+    await using servers = new AsyncDisposableStack();
+    const source = await serveLog(bench, log, servers);
+    const line = (candidate: Parameters<typeof lineOf>[0]) => lineOf(candidate, source);
+    const variants = [OURS, OURS_FETCHING_TILES, OURS_IN_JAVASCRIPT];
+    const rows = await compare(setting, [
+      line(stage("fetch", "the server alone")),
+      ...variants.map((variant) => line(ours(bench.program, variant))),
+      line(await tesseraMigrate(shape)),
+      await fastest(setting, RCLONE_TRANSFERS.map(rclone).map(line)),
+      line(cp()),
+    ]);
+    return { kind: "copies", ...head, notes: notesOn(shape), reference: OURS_ID, rows };
+  });
+}
+
+function notesOn({ format }: LogShape): string[] {
+  const shared =
+    "The server alone: every bundle is fetched by as many threads and requests as ours, and dropped. " +
+    "Program and server share the machine; the server's CPU time stands beside the program's.";
+  const compressed = "MB/s are of the log as the source stores it: compressed.";
+  return format === "static-ct" ? [shared, compressed] : [shared];
+}
+
+function goalsFor(tables: readonly Table[], { shape, words, leastSpeed }: ShapeGoals): Goal[] {
+  const table = copyTable(tables, tableId(shape));
+  const [mine, rclones, tesseras] = [OURS_ID, RCLONE_ID, TESSERA_ID].map((id) => rowFigures(table, id));
+  const speed = mine?.entriesPerSecond;
+  const goals = [goal(`Speed into memory, ${words}`, speed, { atLeast: leastSpeed }, perSecond)];
+  if (shape === "static-ct") return goals;
+  const besideRclone = ratio(mine?.wallSeconds, rclones?.wallSeconds);
+  const besideTessera = ratio(speed, tesseras?.entriesPerSecond);
+  const cpu = ratio(mine?.cpuMicrosecondsPerEntry, tesseras?.cpuMicrosecondsPerEntry);
+  return [
+    ...goals,
+    goal(`Wall time beside rclone's, ${words}`, besideRclone, { atMost: MOST_OF_RCLONE }, times),
+    goal(`Speed beside Tessera's, ${words}`, besideTessera, { atLeast: 1 }, times),
+    goal(`CPU time an entry beside Tessera's, ${words}`, cpu, { atMost: 1 }, times),
+  ];
+}
+
+function tableId(shape: string): string {
+  return `memory-${shape}`;
+}

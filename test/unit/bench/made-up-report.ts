@@ -1,0 +1,53 @@
+/** Figures that nobody measured, for tests of what is made of them. */
+
+import type { Machine } from "../../../bench/machine.ts";
+import type { CopyTable, MeasuredRow, MissingRow, Report, Run, SuiteReport } from "../../../bench/report.ts";
+
+export function runOf(wallSeconds: number, changes: Partial<Run> = {}): Run {
+  const usual = { userSeconds: wallSeconds, systemSeconds: 0.5, serverCpuSeconds: 1, peakRssBytes: 200e6 };
+  return { wallSeconds, ...usual, ...changes };
+}
+
+/** A row of 1,000,000 entries of 1 GB, by its wall seconds. */
+export function rowOf(id: string, walls: readonly number[], changes: Partial<MeasuredRow> = {}): MeasuredRow {
+  return {
+    state: "measured",
+    id,
+    label: `label of ${id}`,
+    isOurs: id.startsWith("ours"),
+    made: "node bench/generate.ts --out $LOG",
+    command: `copy-with-${id} $SOURCE $TARGET`,
+    entries: 1_000_000,
+    bytes: 1e9,
+    runs: walls.map((wall) => runOf(wall)),
+    tries: [],
+    ...changes,
+  };
+}
+
+export function missingRow(state: MissingRow["state"], id: string, reason: string): MissingRow {
+  return { state, id, label: `label of ${id}`, reason };
+}
+
+export function tableOf(id: string, rows: CopyTable["rows"], reference?: string): CopyTable {
+  const head = { kind: "copies", id, title: `Title of ${id}`, notes: [`Note on ${id}.`], rows } as const;
+  return reference === undefined ? head : { ...head, reference };
+}
+
+export function suiteOf(name: string, tables: SuiteReport["tables"]): SuiteReport {
+  return { name, measuredAt: "2026-01-02T03:04:05.000Z", ours: "0.1.0, commit 123", quick: false, tables };
+}
+
+export const MACHINE: Machine = {
+  cpu: "Imaginary 9000",
+  cores: 2,
+  memoryBytes: 24 * 2 ** 30,
+  kernel: "Linux 6.1",
+  system: "Debian",
+  fileSystems: { scratch: "tmpfs", disk: "ext4" },
+  loadBefore: 0.1,
+};
+
+export function reportOf(suites: readonly SuiteReport[], machine: Machine = MACHINE): Report {
+  return { machine, versions: { rclone: "1.60" }, suites };
+}
