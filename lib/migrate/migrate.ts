@@ -15,7 +15,7 @@ import {
   replaceMarker,
   requireNoRegress,
 } from "./claim.ts";
-import { copyBundles } from "./copy-bundles.ts";
+import { type CopyWorkers, copyBundles, startCopyWorkers } from "./copy-bundles.ts";
 import { formatRecord } from "./marker.ts";
 import type { MigrationOptions } from "./options.ts";
 import { type MigrationOutcome, type MigrationReport, reportOf } from "./report.ts";
@@ -92,14 +92,30 @@ async function copyTree(run: Run, aim: TrustedCheckpoint, resume: boolean): Prom
   const { progress, context, target, options } = run;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size);
-  const tree = await AuthenticTree.authenticate(context, aim);
-  if (!resume) await requireRoom(run, aim);
-  progress.phase = "copying";
-  await copyBundles(run, tree, resume);
+  const workers = startCopyWorkers(run, aim.size, resume);
+  const tree = await authenticateAndCopy(run, aim, resume, workers).finally(() => workers.stop());
   progress.phase = "writing the upper tiles";
   await writeUpperTiles(tree, run.writer());
   progress.phase = "checking the target";
   await checkTarget(target, run.writer(), options.format, aim, context.signal);
+}
+
+async function authenticateAndCopy(
+  run: Run,
+  aim: TrustedCheckpoint,
+  resume: boolean,
+  workers: CopyWorkers,
+): Promise<AuthenticTree> {
+  const { context, target, progress } = run;
+  // Both at once: over a distance each takes several round trips. Only a first copy may lack room.
+  const room = resume ? undefined : estimateRoom(context, aim.size);
+  // What is wrong with the tree is told first; nobody may be listening to this one then.
+  room?.catch(() => {});
+  const tree = await AuthenticTree.authenticate(context, aim);
+  if (room !== undefined) await target.requireRoom(await room);
+  progress.phase = "copying";
+  await copyBundles(run, tree, workers);
+  return tree;
 }
 
 /**
@@ -146,12 +162,6 @@ function stillGrowing(run: Run, aim: TrustedCheckpoint, now: TrustedCheckpoint):
     advice:
       "Freeze its writer and run the same command again, or pass --snapshot to hand over the size that was reached",
   });
-}
-
-/** Refuses a target that is seen to be too small, before a first copy fills it. */
-async function requireRoom(run: Run, aim: TrustedCheckpoint): Promise<void> {
-  run.progress.phase = "looking for room";
-  await run.target.requireRoom(await estimateRoom(run.context, aim.size));
 }
 
 /** The last act: from here on the place belongs to the log software. */

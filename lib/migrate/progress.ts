@@ -5,7 +5,6 @@ import { Counters } from "./counters.ts";
 /** What a run is doing. */
 export type Phase =
   | "reading the checkpoint"
-  | "looking for room"
   | "authenticating the tree"
   | "copying"
   | "writing the upper tiles"
