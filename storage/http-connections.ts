@@ -2,6 +2,9 @@
  * The connections of one HTTP source: kept alive, bounded in number, one request at a time on each. Objects
  * come from one origin; further connections exist only if that origin redirects elsewhere.
  *
+ * A request that meets a connection which its server has just ended is sent again, so that what servers say in
+ * Keep-Alive about how long they wait need not be heeded.
+ *
  * HTTP/1.1 over many connections and not HTTP/2: one session would carry all requests over a single TCP window,
  * and a second request behind one under way would wait for its body and be lost with it.
  */
@@ -21,6 +24,9 @@ export interface TlsOptions {
   /** Certificate authorities to trust in place of the usual ones, in PEM. */
   readonly ca?: string;
 }
+
+/** A hostile source may redirect every object to another origin: no more are remembered than this and those in use. */
+const MAX_ORIGINS = 8;
 
 export class HttpConnections {
   readonly #connections: number;
@@ -62,10 +68,21 @@ export class HttpConnections {
   #at(origin: string): OriginConnections {
     let connections = this.#origins.get(origin);
     if (connections === undefined) {
+      this.#forgetUnused();
       connections = new OriginConnections(new URL(origin), this.#connections, this.#timeouts, this.#tls);
       this.#origins.set(origin, connections);
     }
     return connections;
+  }
+
+  /** Makes way for another origin. The first is the source's own, and stays. */
+  #forgetUnused(): void {
+    for (const [origin, connections] of [...this.#origins].slice(1)) {
+      if (this.#origins.size < MAX_ORIGINS) return;
+      if (connections.inUse) continue;
+      connections.close();
+      this.#origins.delete(origin);
+    }
   }
 }
 
@@ -88,14 +105,22 @@ class OriginConnections implements ConnectionOwner {
     this.#endpoint = {
       // An IPv6 address has brackets in a URL, and none where a connection is opened.
       host: origin.hostname.replace(/^\[|\]$/g, ""),
-      port: Number(origin.port) || (secure ? 443 : 80),
+      port: origin.port === "" ? (secure ? 443 : 80) : Number(origin.port),
       tls: secure ? tls : undefined,
     };
   }
 
+  /** Whether a request is under way or waiting. */
+  get inUse(): boolean {
+    return this.#open.size > this.#idle.length;
+  }
+
   request(target: string, headers: string, exchange: Exchange): void {
     const text = `GET ${target} HTTP/1.1\r\n${this.#hostLine}connection: keep-alive\r\n${headers}\r\n`;
-    this.#dispatch({ text, exchange });
+    this.#waiting.push({ text, exchange });
+    const connection = this.#idle.pop();
+    if (connection !== undefined) this.onIdle(connection);
+    else this.#connectWaiting();
   }
 
   close(): void {
@@ -106,9 +131,10 @@ class OriginConnections implements ConnectionOwner {
   }
 
   onIdle(connection: HttpConnection): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#idle.push(connection);
-    else connection.send(next);
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (connection.send(next)) return;
+    }
+    this.#idle.push(connection);
   }
 
   onGone(connection: HttpConnection, unanswered: PendingRequest | undefined): void {
@@ -117,18 +143,23 @@ class OriginConnections implements ConnectionOwner {
     if (idle !== -1) this.#idle.splice(idle, 1);
     // Over a new connection, which tells a server that is gone from one that had enough of the old one.
     if (unanswered !== undefined) this.#connect(unanswered);
-    else if (this.#open.size < this.#limit && this.#waiting.length > 0)
-      this.#connect(this.#waiting.shift() as PendingRequest);
+    this.#connectWaiting();
   }
 
-  #dispatch(request: PendingRequest): void {
-    const connection = this.#idle.pop();
-    if (connection !== undefined) connection.send(request);
-    else if (this.#open.size < this.#limit) this.#connect(request);
-    else this.#waiting.push(request);
+  #connectWaiting(): void {
+    while (this.#open.size < this.#limit) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#connect(next);
+    }
   }
 
   #connect(request: PendingRequest): void {
-    this.#open.add(new HttpConnection(this.#endpoint, this.#timeouts, request, this));
+    try {
+      this.#open.add(new HttpConnection(this.#endpoint, this.#timeouts, request, this));
+    } catch (error) {
+      // Options of TLS that nothing can be done with.
+      request.exchange.onResponseError(error as Error);
+    }
   }
 }

@@ -98,6 +98,10 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
     return true;
   }
 
+  onRequestLost(): void {
+    this.#carrier = undefined;
+  }
+
   onResponseStart(status: number, headers: ResponseHeaders): void {
     try {
       // Before interim responses are passed over: they may never end.
@@ -208,9 +212,14 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
   }
 
   #deliver(body: HttpBody): void {
-    const bytes = body.take();
-    if (bytes === undefined) this.#settle()?.reject(lengthError(this.#context.peer));
-    else this.#settle()?.resolve({ kind: "object", bytes, gzipped: this.#gzipped });
+    try {
+      const bytes = body.take();
+      if (bytes === undefined) this.#settle()?.reject(lengthError(this.#context.peer));
+      else this.#settle()?.resolve({ kind: "object", bytes, gzipped: this.#gzipped });
+    } catch (error) {
+      // No memory to join the pieces in.
+      this.#settle()?.reject(error);
+    }
   }
 
   /** The outcome, for who comes first to settle it. */
@@ -218,6 +227,7 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
     const outcome = this.#outcome;
     if (outcome === undefined) return undefined;
     this.#outcome = undefined;
+    this.#body?.end();
     this.#body = undefined;
     if (this.#options.signal !== undefined) this.#context.aborts.remove(this.#options.signal, this);
     return outcome;

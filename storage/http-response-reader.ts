@@ -24,12 +24,21 @@ const MAX_HEAD_BYTES = 1 << 14;
 /** Of a chunk's line: its size, and extensions that nobody uses. */
 const MAX_CHUNK_LINE_BYTES = 1 << 10;
 
-/** Hexadecimal digits of a chunk's size: 2^48 bytes and more are no object's. */
-const CHUNK_SIZE = /^0*([0-9a-f]{1,12})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/i;
+/** The characters of a token (RFC 9110 section 5.6.2). */
+const TCHAR = "[!#$%&'*+.^_`|~0-9A-Za-z-]";
+const TOKEN = new RegExp(`^${TCHAR}+$`);
 
-const PROTOCOL = "HTTP/1.";
+/**
+ * A chunk's size and its extensions, which are passed over (RFC 9112 section 7.1.1). No blanks beside the size:
+ * there are servers that pad it, but Node refuses that too. 12 digits: 2^48 bytes and more are no object's.
+ */
+const QUOTED = String.raw`"(?:[\t\x20!\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"`;
+const CHUNK_LINE = new RegExp(`^0*([0-9A-Fa-f]{1,12})(?:;${TCHAR}+(?:=(?:${TCHAR}+|${QUOTED}))?)*$`);
+
+const PROTOCOL = Buffer.from("HTTP/1.");
 const NO_STATUS_LINE = "no status line of HTTP/1";
 const HEAD_END = Buffer.from("\r\n\r\n");
+const NOTHING = Buffer.alloc(0);
 
 type State =
   /** Nothing is awaited. */
@@ -50,7 +59,10 @@ export class ResponseReader {
   #state: State = "idle";
   /** Body bytes, or bytes of a chunk, that are still to come. */
   #left = 0;
-  /** A head or a line of which the end has not come. */
+  /** A head of which the end has not come, in the first bytes. */
+  #head = NOTHING;
+  #headBytes = 0;
+  /** A line of which the end has not come. */
   #begun = "";
   #trailerBytes = 0;
   #persistent = true;
@@ -137,30 +149,34 @@ export class ResponseReader {
   }
 
   #readHead(bytes: Buffer, at: number): number {
-    const end = this.#begun === "" ? bytes.indexOf(HEAD_END, at) : -1;
-    if (end !== -1) {
-      this.#takeHead(bytes.toString("latin1", at, end));
-      return end + HEAD_END.length;
-    }
-    // The head came in several parts, or is not all there: rare enough to be simple.
-    const before = this.#begun.length;
-    const text = this.#begun + bytes.toString("latin1", at, at + MAX_HEAD_BYTES);
-    const textEnd = text.indexOf("\r\n\r\n");
-    if (textEnd === -1) {
-      if (text.length >= MAX_HEAD_BYTES) throw new HttpFault("HEADERS_TOO_LARGE");
-      // A server of another protocol says its say and then waits for us, for as long as we wait for it.
-      if (!PROTOCOL.startsWith(text.slice(0, PROTOCOL.length)))
-        throw new HttpFault("NOT_HTTP", NO_STATUS_LINE);
-      this.#begun = text;
+    const end = this.#headBytes === 0 ? bytes.indexOf(HEAD_END, at) : -1;
+    if (end === -1 || end + HEAD_END.length - at > MAX_HEAD_BYTES) return this.#gatherHead(bytes, at);
+    this.#takeHead(bytes.toString("latin1", at, end));
+    return end + HEAD_END.length;
+  }
+
+  /** A head that comes in several parts, or is too long. The work grows with its bytes, not with the parts. */
+  #gatherHead(bytes: Buffer, at: number): number {
+    const before = this.#headBytes;
+    if (before === 0) this.#head = Buffer.allocUnsafe(MAX_HEAD_BYTES);
+    const head = this.#head;
+    const have = before + bytes.copy(head, before, at);
+    // A server of another protocol says its say and then waits for us, for as long as we wait for it.
+    const known = Math.min(have, PROTOCOL.length);
+    if (head.compare(PROTOCOL, 0, known, 0, known) !== 0) throw new HttpFault("NOT_HTTP", NO_STATUS_LINE);
+    const end = head.subarray(0, have).indexOf(HEAD_END, Math.max(0, before - HEAD_END.length + 1));
+    if (end === -1) {
+      if (have === MAX_HEAD_BYTES) throw new HttpFault("HEADERS_TOO_LARGE");
+      this.#headBytes = have;
       return bytes.length;
     }
-    this.#begun = "";
-    this.#takeHead(text.slice(0, textEnd));
-    return at + textEnd + HEAD_END.length - before;
+    this.#head = NOTHING;
+    this.#headBytes = 0;
+    this.#takeHead(head.toString("latin1", 0, end));
+    return at + end + HEAD_END.length - before;
   }
 
   #takeHead(head: string): void {
-    if (head.length > MAX_HEAD_BYTES) throw new HttpFault("HEADERS_TOO_LARGE");
     const [statusLine = "", ...lines] = head.split("\r\n");
     const { status, minor } = parseStatusLine(statusLine);
     const headers = parseHeaders(lines);
@@ -174,7 +190,7 @@ export class ResponseReader {
   /** How the body is framed (RFC 9112 section 6.3), and whether another response can follow it. */
   #frame(status: number, minor: number, headers: ResponseHeaders): void {
     const options = listOf(headers.connection);
-    this.#persistent = minor === 1 ? !options.includes("close") : options.includes("keep-alive");
+    this.#persistent = !options.includes("close") && (minor === 1 || options.includes("keep-alive"));
     this.#state = "body";
     this.#left = 0;
     const length = headers["content-length"];
@@ -223,7 +239,9 @@ export class ResponseReader {
     } else {
       this.#trailerBytes += line.length;
       if (this.#trailerBytes > MAX_HEAD_BYTES) throw new HttpFault("HEADERS_TOO_LARGE");
-      parseHeaders([line]);
+      const trailer = parseHeaders([line]);
+      if ("content-length" in trailer || "transfer-encoding" in trailer)
+        throw new HttpFault("NOT_HTTP", "a length behind the body");
     }
   }
 
@@ -239,7 +257,6 @@ function parseStatusLine(line: string): { status: number; minor: number } {
   return { minor: Number(match[1]), status: Number(match[2]) };
 }
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** Names in lower case; a header that comes more than once is an array. */
@@ -254,7 +271,8 @@ function parseHeaders(lines: readonly string[]): ResponseHeaders {
     if (FORBIDDEN_IN_VALUE.test(value)) throw new HttpFault("NOT_HTTP", "a header with a control character");
     const key = name.toLowerCase();
     const earlier = headers[key];
-    headers[key] = earlier === undefined ? value : [earlier, value].flat();
+    if (Array.isArray(earlier)) earlier.push(value);
+    else headers[key] = earlier === undefined ? value : [earlier, value];
   }
   return headers;
 }
@@ -278,7 +296,7 @@ function parseLength(value: string | string[]): number {
 }
 
 function parseChunkSize(line: string): number {
-  const digits = CHUNK_SIZE.exec(line)?.[1];
+  const digits = CHUNK_LINE.exec(line)?.[1];
   if (digits === undefined) throw new HttpFault("NOT_HTTP", "a chunk whose size is no number");
   return Number.parseInt(digits, 16);
 }
