@@ -129,7 +129,7 @@ export class HttpSource implements ObjectSource {
     });
   }
 
-  /** Undoes gzip; what is held meanwhile, both forms of the object, is reserved first. */
+  /** Undoes gzip; what is held from then on, both forms of the object, is reserved first. */
   async #decoded(gzipped: Buffer, options: ReadOptions): Promise<Uint8Array> {
     const { maxBytes, signal, reservation } = options;
     const declared = declaredSize(gzipped, maxBytes);
@@ -137,7 +137,7 @@ export class HttpSource implements ObjectSource {
     for (const limit of declared < maxBytes ? [declared, maxBytes] : [maxBytes]) {
       const leave = reservation?.atLeast(gzipped.length + limit);
       if (leave !== undefined) await this.#aborts.until(leave, signal);
-      const bytes = gunzip(gzipped, limit);
+      const bytes = gunzip(gzipped, limit, reservation);
       if (bytes !== undefined) return bytes;
     }
     throw tooLarge(maxBytes, `more than ${maxBytes} bytes, from ${gzipped.length} bytes of gzip`);

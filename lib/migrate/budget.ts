@@ -99,7 +99,10 @@ export class ByteBudget {
 /** A part of a budget. */
 export interface Reservation extends ByteReservation {
   allocate(bytes: number): Buffer;
-  /** Gives everything back; the bytes that were allocated under it belong to somebody else from here on. */
+  /**
+   * Gives everything back; the bytes that were allocated under it belong to somebody else from here on. It may be
+   * used again, from nothing.
+   */
   release(): void;
 }
 

@@ -109,8 +109,9 @@ export class BundleCopier {
     return await readAuthentic(
       context,
       bundlePath(context.source.format, bundle.coordinate),
-      (hints) => context.source.entryBundle(bundle.coordinate, { ...hints, reservation }),
+      (hints) => context.source.entryBundle(bundle.coordinate, hints),
       bundle.authenticate,
+      reservation,
     );
   }
 

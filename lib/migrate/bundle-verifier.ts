@@ -76,12 +76,12 @@ export class BundleVerifier {
     const reservation = budget.reserve();
     try {
       return await findings(path, async () => {
-        const read = source.entryBundle.bind(source, coordinate);
         await readAuthentic(
           context,
           path,
-          (hints) => read({ ...hints, reservation }),
+          (hints) => source.entryBundle(coordinate, hints),
           (bytes) => authenticate(hashBundle(source.format, bytes, coordinate.width)),
+          reservation,
         );
         counters.add("entries", coordinate.width);
       });

@@ -8,6 +8,7 @@ import pRetry from "p-retry";
 import { type ReadHints, SourceError } from "../../storage/source.ts";
 import { FormatError, OperationFailure, VerificationFailure } from "../tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../tlog/layout.ts";
+import type { Reservation } from "./budget.ts";
 import type { ReadContext, RetryPolicy } from "./read-context.ts";
 
 /**
@@ -15,6 +16,8 @@ import type { ReadContext, RetryPolicy } from "./read-context.ts";
  * @param path the object's path, for messages.
  * @param read one read of it, undefined where the source has none.
  * @param authenticate throws FormatError unless the bytes are right.
+ * @param reservation what the bytes are held under. A failed read gives all of it back: the next one may come much
+ * later, and would hold its bytes beside those of this one.
  * @throws VerificationFailure if no answer authenticated; OperationFailure if the source could not be read.
  */
 export async function readAuthentic<T>(
@@ -22,12 +25,18 @@ export async function readAuthentic<T>(
   path: string,
   read: (hints: ReadHints) => Promise<Uint8Array | undefined>,
   authenticate: (bytes: Uint8Array) => T,
+  reservation?: Reservation,
 ): Promise<T> {
   const { counters, retry, signal } = context;
   const attempt = async (fresh: boolean): Promise<T> => {
-    const bytes = await read({ fresh, signal });
-    if (bytes === undefined) throw new FormatError("is missing");
-    return authenticate(bytes);
+    try {
+      const bytes = await read({ fresh, signal, ...(reservation && { reservation }) });
+      if (bytes === undefined) throw new FormatError("is missing");
+      return authenticate(bytes);
+    } catch (error) {
+      reservation?.release();
+      throw error;
+    }
   };
   try {
     return await attempt(false);

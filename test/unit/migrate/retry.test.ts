@@ -1,6 +1,7 @@
 /** How often and how a read is tried again. */
 
 import { describe, expect, test } from "vitest";
+import { ByteBudget } from "../../../lib/migrate/budget.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "../../../lib/migrate/read-context.ts";
 import { readAuthentic } from "../../../lib/migrate/retry.ts";
 import { FormatError, OperationFailure, VerificationFailure } from "../../../lib/tlog/errors.ts";
@@ -164,4 +165,42 @@ test("a signal ends the waiting with its reason, and no further read is made", a
   };
   await expect(readAuthentic(context, PATH, read, () => "never")).rejects.toThrow("enough");
   expect(reads).toBe(1);
+});
+
+describe("what a failed read held", () => {
+  test.each([
+    ["broke off", () => reset()],
+    ["did not authenticate", undefined],
+  ])("is given back before the next one, where the read %s", async (_, fault) => {
+    const budget = new ByteBudget(1 << 20);
+    const reservation = budget.reserve();
+    const held: number[] = [];
+    const lent = new Set<ArrayBufferLike>();
+    const context = memoryContext(new Map(), "tiles", { retry: FAST_RETRY });
+    let reads = 0;
+    await readAuthentic(
+      context,
+      PATH,
+      async ({ reservation: given }) => {
+        held.push(budget.taken);
+        await given?.atLeast(1_000);
+        const bytes = given?.allocate?.(1_000) as Buffer;
+        lent.add(bytes.buffer);
+        reads++;
+        if (reads < 3 && fault !== undefined) throw fault();
+        bytes[0] = reads < 3 ? 2 : 1;
+        return bytes;
+      },
+      ([first]) => {
+        if (first !== 1) throw new FormatError("is wrong");
+      },
+      reservation,
+    );
+    expect(held).toEqual([0, 0, 0]);
+    // The same memory each time: none was left with a read that had failed.
+    expect(lent.size).toBe(1);
+    expect(budget.taken).toBe(1_000);
+    reservation.release();
+    expect(budget.taken).toBe(0);
+  });
 });
