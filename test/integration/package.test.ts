@@ -96,7 +96,13 @@ describe("the published package", () => {
     expect(asLibrary.stdout).toBe("function function\n");
     const shipped = readdirSync(home).toSorted();
     expect(shipped).toEqual(["LICENSE", "README.md", "dist", "lib", "package.json"]);
-    expect(readdirSync(join(home, "lib/tlog/native"))).toEqual(["build.js", "bundle-hasher.c"]);
+    expect(readdirSync(join(home, "lib/tlog/native"))).toEqual([
+      "build.js",
+      "bundle-hasher.c",
+      "sha256-lanes.c",
+      "sha256.c",
+      "sha256.h",
+    ]);
   });
 
   it("builds its native hasher when npm installs it, and does without where there is no compiler", async () => {

@@ -1,7 +1,10 @@
 /**
  * Builds the addon of bundle-hasher.c where there is a C compiler; npm runs it when the package is installed.
  * Without the addon all works the same, but slower. So whatever goes wrong, the exit code is 0, one line tells
- * why, and no binary is left, not even one that an earlier source gave.
+ * why, and no binary is left, not even one that earlier sources gave.
+ *
+ * What sha256-lanes.c calls is no documented part of OpenSSL. It is compiled for the OpenSSL of the Node that runs
+ * this, and tried in a process of its own; if that goes wrong, the addon is built without it.
  *
  * It calls the compiler itself, since node-gyp would download headers. It is plain JavaScript: npm runs it before
  * anything is compiled, and Node strips no types below node_modules. On Windows it builds nothing: there an addon
@@ -18,7 +21,7 @@ import { fileURLToPath } from "node:url";
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-const SOURCE = here("bundle-hasher.c");
+const SOURCES = ["bundle-hasher.c", "sha256.c", "sha256-lanes.c"].map(here);
 const BINARY = resolve(process.argv[2] ?? here("bundle-hasher.node"));
 
 // A compiler or a binary that hangs must not hang an installation.
@@ -36,32 +39,45 @@ function build() {
   rmSync(BINARY, { force: true });
   const unproven = `${BINARY}.${process.pid}`;
   try {
-    compile(unproven);
-    test(unproven);
+    try {
+      make(unproven, forLanes(process.versions.openssl));
+    } catch {
+      make(unproven, []);
+    }
     renameSync(unproven, BINARY);
   } finally {
     rmSync(unproven, { force: true });
   }
 }
 
-function compile(output) {
+function make(output, definitions) {
+  compile(output, definitions);
+  test(output);
+}
+
+/** What sha256-lanes.c is compiled with, so that it runs under this OpenSSL and no other. */
+function forLanes(openssl = "") {
+  const [major, minor] = openssl.split(".");
+  return [`-DTESTED_OPENSSL_MAJOR=${major}`, `-DTESTED_OPENSSL_MINOR=${minor}`];
+}
+
+function compile(output, definitions) {
   if (process.platform === "win32") throw new Error("Windows");
   const { include_dir: headers } = createRequire(import.meta.url)("node-api-headers");
   // As make does: $CC may be a command with arguments.
   const [compiler, ...ofCompiler] = (process.env.CC?.trim() || "cc").split(/\s+/);
   const shared = process.platform === "darwin" ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared"];
-  const flags = [...ofCompiler, "-O3", "-fPIC", "-fvisibility=hidden", ...shared];
-  run(compiler, [...flags, "-I", headers, SOURCE, "-o", output], COMPILE_TIMEOUT_MS);
+  const flags = [...ofCompiler, "-O3", "-fPIC", "-fvisibility=hidden", ...shared, ...definitions];
+  run(compiler, [...flags, "-I", headers, ...SOURCES, "-o", output], COMPILE_TIMEOUT_MS);
 }
 
-/** Loads the binary with its known-answer test, in a process of its own: a wrong one may crash it. */
+/** Tries the binary in a process of its own: a wrong one may crash it, or never come back. */
 function test(binary) {
   const loaders = ["../native-hasher.ts", "../../../dist/lib/tlog/native-hasher.js"];
   const loader = loaders.map((name) => new URL(name, import.meta.url)).find(existsSync);
   if (loader === undefined) throw new Error("nothing to test it with");
-  const load =
-    "const [loader, binary] = process.argv.slice(1); (await import(loader)).loadNativeHasher(binary)";
-  run(process.execPath, ["--input-type=module", "-e", load, loader.href, binary], TEST_TIMEOUT_MS);
+  const trial = "const [loader, binary] = process.argv.slice(1); (await import(loader)).tryAddon(binary)";
+  run(process.execPath, ["--input-type=module", "-e", trial, loader.href, binary], TEST_TIMEOUT_MS);
 }
 
 function run(command, args, timeout) {

@@ -1,9 +1,6 @@
 /*
  * The leaf hashes of a whole entry bundle in one call: javascript-hasher.ts over again, as an addon for Node.
  *
- * There is no cryptography here. SHA-256 is that of the OpenSSL (or BoringSSL) inside Node, which exports its
- * functions to addons. No header of OpenSSL is needed for it, and nothing is linked.
- *
  * Bundles come from strangers. Every length in one is held against the bytes that are left before any of them is
  * touched, a bundle is never written to, and nothing is kept from one call to the next, so that every thread of
  * a process can call this at once.
@@ -12,37 +9,14 @@
 #define NAPI_VERSION 8
 #include <node_api.h>
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-enum { HASH_SIZE = 32, FULL_WIDTH = 256 };
+#include "sha256.h"
+
+enum { FULL_WIDTH = 256 };
 
 /* What lib/tlog/native-hasher.ts passes for a format. */
 enum { TILES = 0, STATIC_CT = 1 };
-
-/*
- * SHA256_CTX of OpenSSL, whose 112 bytes are part of its binary interface, with some to spare. It may be copied:
- * measured, a copy that has taken in a prefix costs less than to take it in anew for every hash.
- */
-typedef struct {
-  uint64_t words[16];
-} sha256_state;
-
-/* Weak: a Node that lacks them still loads this file, and is told so when it does. */
-__attribute__((weak)) int SHA256_Init(sha256_state *state);
-__attribute__((weak)) int SHA256_Update(sha256_state *state, const void *data, size_t length);
-__attribute__((weak)) int SHA256_Final(uint8_t *digest, sha256_state *state);
-
-static bool start_hash(sha256_state *state, const uint8_t *prefix, size_t length) {
-  return SHA256_Init(state) == 1 && SHA256_Update(state, prefix, length) == 1;
-}
-
-static bool finish_hash(const sha256_state *start, const uint8_t *data, size_t length, uint8_t *digest) {
-  sha256_state state = *start;
-  return SHA256_Update(&state, data, length) == 1 && SHA256_Final(digest, &state) == 1;
-}
 
 /* The bytes of a bundle that have not been read: `left` of them may be touched, from `at` on. */
 typedef struct {
@@ -105,25 +79,25 @@ static bool read_static_ct_entry(reader *bundle, leaf *found) {
 /*
  * Folds the hashes of a full tile to the one that stands for them, by RFC 6962 section 2.1.
  *
- * The byte 0x01 stands before every pair, so that a node hash reads its 65 bytes in place: measured, 15 % more
- * entries a second (100 B entries) than to take in the byte and the pair one after the other. The hash of a pair
- * lands at or before the pair itself, which has been read by then.
+ * Node 1 is the root, and nodes 2 i and 2 i + 1 are the children of node i, for which it holds the byte 0x01 and
+ * their hashes: measured, 15 % more entries a second (100 B entries, one after the other) than to take in the byte
+ * as a prefix.
  */
-static bool fold(const uint8_t *hashes, uint8_t *folded) {
-  enum { NODE_SIZE = 1 + 2 * HASH_SIZE };
-  uint8_t nodes[FULL_WIDTH / 2][NODE_SIZE];
-  sha256_state empty;
-  if (SHA256_Init(&empty) != 1) return false;
-  for (size_t i = 0; i < FULL_WIDTH / 2; i++) {
-    nodes[i][0] = 0x01;
-    memcpy(&nodes[i][1], hashes + i * 2 * HASH_SIZE, 2 * HASH_SIZE);
-  }
-  for (size_t count = FULL_WIDTH / 2; count > 1; count /= 2) {
-    for (size_t i = 0; i < count; i++) {
-      if (!finish_hash(&empty, nodes[i], NODE_SIZE, &nodes[i / 2][1 + i % 2 * HASH_SIZE])) return false;
+static bool fold(message_hasher *hash, const uint8_t *hashes, uint8_t *folded) {
+  enum { WIDEST = FULL_WIDTH / 2, NODE_SIZE = 1 + 2 * HASH_SIZE };
+  static const message_prefix none = {{0}, 0};
+  uint8_t nodes[2 * WIDEST][NODE_SIZE];
+  message level[WIDEST];
+  for (size_t i = 0; i < 2 * WIDEST; i++) nodes[i][0] = 0x01;
+  for (size_t i = 0; i < WIDEST; i++) memcpy(&nodes[WIDEST + i][1], hashes + i * 2 * HASH_SIZE, 2 * HASH_SIZE);
+  for (size_t width = WIDEST; width > 0; width /= 2) {
+    for (size_t i = width; i < 2 * width; i++) {
+      uint8_t *in_parent = &nodes[i / 2][1 + i % 2 * HASH_SIZE];
+      level[i - width] = (message){nodes[i], NODE_SIZE, i == 1 ? folded : in_parent};
     }
+    if (!hash(&none, level, width)) return false;
   }
-  return finish_hash(&empty, nodes[0], NODE_SIZE, folded);
+  return true;
 }
 
 /*
@@ -133,19 +107,19 @@ static bool fold(const uint8_t *hashes, uint8_t *folded) {
  * Returns how many entries there are; -1 if one is malformed, if there are more than `capacity`, or if SHA-256
  * failed.
  */
-static int32_t hash_entries(uint32_t format, reader bundle, uint8_t *hashes, size_t capacity) {
+static int32_t hash_entries(message_hasher *hash, uint32_t format, reader bundle, uint8_t *hashes, size_t capacity) {
   /* 0x00 of the leaf hash; in Static CT, version v1 and timestamped_entry of the MerkleTreeLeaf follow. */
-  static const uint8_t prefix[] = {0x00, 0, 0};
-  sha256_state start;
-  if (!start_hash(&start, prefix, format == TILES ? 1 : 3)) return -1;
+  const message_prefix prefix = {{0x00, 0, 0}, format == TILES ? 1 : 3};
+  message leaves[FULL_WIDTH];
   size_t count = 0;
   for (; bundle.left > 0; count++) {
     leaf entry;
     if (count == capacity) return -1;
     if (!(format == TILES ? read_tiles_entry : read_static_ct_entry)(&bundle, &entry)) return -1;
-    if (!finish_hash(&start, entry.bytes, entry.length, hashes + count * HASH_SIZE)) return -1;
+    leaves[count] = (message){entry.bytes, entry.length, hashes + count * HASH_SIZE};
   }
-  if (count == FULL_WIDTH && !fold(hashes, hashes + FULL_WIDTH * HASH_SIZE)) return -1;
+  if (count > 0 && !hash(&prefix, leaves, count)) return -1;
+  if (count == FULL_WIDTH && !fold(hash, hashes, hashes + FULL_WIDTH * HASH_SIZE)) return -1;
   return (int32_t)count;
 }
 
@@ -164,8 +138,8 @@ static bool byte_array(napi_env env, napi_value value, uint8_t **bytes, size_t *
   return type == napi_uint8_array && (data != NULL || *length == 0);
 }
 
-/* hashBundle(format: 0 | 1, bundle: Uint8Array, hashes: Uint8Array): number, as hash_entries says. */
-static napi_value hash_bundle(napi_env env, napi_callback_info info) {
+/* What both functions of this addon do. */
+static napi_value hash_bundle(napi_env env, napi_callback_info info, message_hasher *hash) {
   napi_value arguments[3], count;
   size_t argument_count = 3, bundle_length, output_length;
   uint32_t format;
@@ -178,19 +152,32 @@ static napi_value hash_bundle(napi_env env, napi_callback_info info) {
     return NULL;
   }
   reader unread = {bundle, bundle_length};
-  int32_t entries = hash_entries(format, unread, output, entry_capacity(output_length));
+  int32_t entries = hash_entries(hash, format, unread, output, entry_capacity(output_length));
   return napi_create_int32(env, entries, &count) == napi_ok ? count : NULL;
 }
 
+/* hashBundle(format: 0 | 1, bundle: Uint8Array, hashes: Uint8Array): number, as hash_entries says. */
+static napi_value hash_bundle_in_turn(napi_env env, napi_callback_info info) {
+  return hash_bundle(env, info, hash_in_turn);
+}
+
+/* hashBundleInLanes, which does the same; not there where it cannot be done. */
+static napi_value hash_bundle_in_lanes(napi_env env, napi_callback_info info) {
+  return hash_bundle(env, info, hash_in_lanes);
+}
+
+static bool export_function(napi_env env, napi_value exports, const char *name, napi_callback function) {
+  napi_value exported;
+  return napi_create_function(env, name, NAPI_AUTO_LENGTH, function, NULL, &exported) == napi_ok &&
+         napi_set_named_property(env, exports, name, exported) == napi_ok;
+}
+
 NAPI_MODULE_INIT() {
-  if (SHA256_Init == NULL || SHA256_Update == NULL || SHA256_Final == NULL) {
+  if (!can_hash()) {
     napi_throw_error(env, NULL, "this Node exports no SHA-256");
     return NULL;
   }
-  napi_value function;
-  if (napi_create_function(env, "hashBundle", NAPI_AUTO_LENGTH, hash_bundle, NULL, &function) != napi_ok ||
-      napi_set_named_property(env, exports, "hashBundle", function) != napi_ok) {
-    return NULL;
-  }
-  return exports;
+  if (!export_function(env, exports, "hashBundle", hash_bundle_in_turn)) return NULL;
+  if (!can_hash_in_lanes()) return exports;
+  return export_function(env, exports, "hashBundleInLanes", hash_bundle_in_lanes) ? exports : NULL;
 }

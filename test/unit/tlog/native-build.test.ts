@@ -13,8 +13,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { loadNativeHasher } from "../../../lib/tlog/native-hasher.ts";
-import { HAS_COMPILER } from "../../support/hashers.ts";
+import { loadAddon, loadNativeHasher } from "../../../lib/tlog/native-hasher.ts";
+import { HAS_COMPILER, HAS_NATIVE_HASHER } from "../../support/hashers.ts";
 import { temporaryDirectory } from "../../support/temp.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -47,17 +47,22 @@ function fakeCompiler(body: string): string {
   return path;
 }
 
-/** A copy of what the install script needs, with another C source. Gives the script in it. */
-function buildOf(edit: (source: string) => string): string {
+/** A copy of what the install script needs, with `right` in one of its files turned wrong. Gives the script in it. */
+function buildOf(file: string, right: string, wrong: string): string {
   const clone = temporaryDirectory();
   mkdirSync(join(clone, "lib"));
   for (const name of ["package.json", "lib/tlog"])
     cpSync(join(ROOT, name), join(clone, name), { recursive: true });
   symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"));
-  const file = join(clone, "lib/tlog/native/bundle-hasher.c");
-  writeFileSync(file, edit(readFileSync(file, "utf8")));
+  const path = join(clone, "lib/tlog/native", file);
+  const source = readFileSync(path, "utf8");
+  expect(source).toContain(right);
+  writeFileSync(path, source.replace(right, wrong));
   return join(clone, "lib/tlog/native/build.js");
 }
+
+/** Whether here an addon comes out that hashes entries side by side too. */
+const CAN_HASH_IN_LANES = HAS_COMPILER && HAS_NATIVE_HASHER && loadAddon().hashBundleInLanes !== undefined;
 
 const place = () => join(temporaryDirectory(), "bundle-hasher.node");
 
@@ -110,7 +115,7 @@ describe("the install script", () => {
 
   describe.skipIf(!HAS_COMPILER)("keeps no addon that fails the known-answer test", () => {
     test.each([
-      ["a leaf that is hashed as a node", "prefix[] = {0x00,", "prefix[] = {0x01,"],
+      ["a leaf that is hashed as a node", "prefix = {{0x00,", "prefix = {{0x01,"],
       ["a Static CT leaf without its version", "TILES ? 1 : 3", "TILES ? 1 : 2"],
       ["a node that is hashed as a leaf", "nodes[i][0] = 0x01", "nodes[i][0] = 0x00"],
       [
@@ -118,7 +123,7 @@ describe("the install script", () => {
         "&nodes[i / 2][1 + i % 2 * HASH_SIZE]",
         "&nodes[i / 2][33 - i % 2 * HASH_SIZE]",
       ],
-      ["a fold that stops early", "count > 1; count /= 2", "count > 2; count /= 2"],
+      ["a fold that stops early", "width > 0; width /= 2", "width > 1; width /= 2"],
       ["little-endian lengths", "*value << 8 | bytes[i]", "*value | (size_t)bytes[i] << 8 * i"],
       [
         "a precertificate without its issuer",
@@ -130,21 +135,54 @@ describe("the install script", () => {
         "if (length > bundle->left) return false;",
         "if (length > bundle->left) length = bundle->left;",
       ],
-      ["a hash of another length", "memcpy(&nodes[i][1]", "if (i < 127) memcpy(&nodes[i][1]"],
+      [
+        "a hash of another length",
+        "memcpy(&nodes[WIDEST + i][1]",
+        "if (i < 127) memcpy(&nodes[WIDEST + i][1]",
+      ],
       ["a crash", "size_t count = 0;", "size_t count = 0; __builtin_trap();"],
       ["a function of another name", 'exports, "hashBundle"', 'exports, "hashBundles"'],
     ])("%s", async (_, right, wrong) => {
-      const binary = place();
-      const script = buildOf((source) => {
-        expect(source).toContain(right);
-        return source.replace(right, wrong);
-      });
-      expect(await build(binary, { script })).toMatchObject({ isThere: false });
+      const script = buildOf("bundle-hasher.c", right, wrong);
+      expect(await build(place(), { script })).toMatchObject({ isThere: false });
     });
 
     test("but keeps the right one, built the same way", async () => {
-      const script = buildOf((source) => `${source}\n/* as it was */\n`);
+      const script = buildOf("bundle-hasher.c", "/*", "/* As it was.");
       expect(await build(place(), { script })).toMatchObject({ stderr: "", isThere: true });
+    });
+  });
+
+  describe.skipIf(!CAN_HASH_IN_LANES)("builds an addon that hashes one entry after the other", () => {
+    test.each([
+      ["no room for the padding", "+ 1 + 8 + BLOCK_SIZE - 1", "+ 1 + 7 + BLOCK_SIZE - 1"],
+      [
+        "a hash that goes elsewhere",
+        "sorted[places[blocks[i]]++]",
+        "sorted[count - 1 - places[blocks[i]]++]",
+      ],
+      ["four lanes for five messages", "> LANES / 2 ? 2 : 1", "> LANES / 2 + 1 ? 2 : 1"],
+      ["too long a message in a lane", "TOO_LONG = LANE_BLOCKS + 1", "TOO_LONG = LANE_BLOCKS + 2"],
+      ["long messages left out", "if (!hash_in_turn(", "if (false && !hash_in_turn("],
+      ["a crash", "lane_hashes hashes;", "lane_hashes hashes; __builtin_trap();"],
+      ["an error of the compiler's", "lane_hashes hashes;", "lane_hashes hashes; no such thing;"],
+    ])("where the other way has %s", async (_, right, wrong) => {
+      const binary = place();
+      const script = buildOf("sha256-lanes.c", right, wrong);
+      expect(await build(binary, { script })).toEqual({ stdout: "", stderr: "", isThere: true });
+      expect(loadAddon(binary)).toEqual({ hashBundle: expect.any(Function) });
+    });
+
+    test.each([
+      ["another major version", '"9.5.8"'],
+      ["another minor version", '"3.99.8"'],
+      ["none", "undefined"],
+    ])("for an OpenSSL of %s", async (_, version) => {
+      const binary = place();
+      const script = buildOf("build.js", "process.versions.openssl", version);
+      expect(await build(binary, { script })).toEqual({ stdout: "", stderr: "", isThere: true });
+      expect(loadAddon(binary)).toEqual({ hashBundle: expect.any(Function) });
+      expect(loadNativeHasher(binary).name).toBe("native");
     });
   });
 });
