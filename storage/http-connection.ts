@@ -37,6 +37,8 @@ export interface Exchange {
   onRequestStart(carrier: ExchangeCarrier): boolean;
   /** The connection had ended before the request came there: it will start again on another. */
   onRequestLost(): void;
+  /** Something came, of whatever part of the response, and will be told now. */
+  onArrival(): void;
   onResponseStart(status: number, headers: ResponseHeaders): void;
   /** Bytes of the body, good until the call returns. */
   onResponseData(bytes: Buffer): void;
@@ -213,6 +215,7 @@ export class HttpConnection implements ResponseSink, ExchangeCarrier {
     this.#answered = true;
     const wasBusy = this.#reader.busy;
     try {
+      this.#request?.exchange.onArrival();
       if (this.#space === shared) this.#reader.read(shared.subarray(0, count));
       else this.#fill(count);
       // Only now: what came with the end of this response must not be taken for the answer to a next request.

@@ -102,11 +102,14 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
     this.#carrier = undefined;
   }
 
+  onArrival(): void {
+    // Whatever came: interim responses, the lines of chunks and trailers can be trickled too.
+    if (this.#deadline.passed) this.abort(trickleError(this.#context.peer));
+  }
+
   onResponseStart(status: number, headers: ResponseHeaders): void {
     try {
-      // Before interim responses are passed over: they may never end.
-      if (this.#deadline.passed) this.abort(trickleError(this.#context.peer));
-      else if (status >= 200) this.#respond(status, headers);
+      if (status >= 200) this.#respond(status, headers);
     } catch (error) {
       this.abort(error);
     }
@@ -129,19 +132,18 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
   onBodyFilled(count: number): void {
     this.#received += count;
     this.#body?.filled(count);
-    if (this.#deadline.passed) this.abort(trickleError(this.#context.peer));
   }
 
   onResponseEnd(): void {
     this.#complete = true;
-    this.#end();
     if (this.#body?.waiting === false) this.#deliver(this.#body);
+    this.#end();
   }
 
   onResponseError(error: Error): void {
     const sent = this.#carrier !== undefined;
-    this.#end();
     this.#settle()?.reject(networkError(error, this.#context.peer, sent));
+    this.#end();
   }
 
   granted(): void {
@@ -198,17 +200,15 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
   }
 
   #receive(body: HttpBody, bytes: Buffer): void {
-    if (this.#deadline.passed) {
-      this.abort(trickleError(this.#context.peer));
-    } else if (this.#received > this.#wireLimit) {
+    if (this.#received > this.#wireLimit) {
       this.abort(tooLarge(this.#options.maxBytes, `more than ${this.#wireLimit} bytes`));
-    } else {
-      body.add(bytes);
-      // Not before there are bytes to hold back: leave is nearly always given before the next ones arrive.
-      if (!body.waiting) return;
-      this.#carrier?.pause();
-      this.#deadline.hold();
+      return;
     }
+    body.add(bytes);
+    // Not before there are bytes to hold back: leave is nearly always given before the next ones arrive.
+    if (!body.waiting) return;
+    this.#carrier?.pause();
+    this.#deadline.hold();
   }
 
   #deliver(body: HttpBody): void {

@@ -1,22 +1,11 @@
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Deadline } from "../../../storage/http-deadline.ts";
 import type { ReadOptions } from "../../../storage/source.ts";
+import { stoppedClock } from "./http-clock.ts";
 import { serve, serveRaw, sourceAt } from "./http-servers.ts";
 
 const ANY: ReadOptions = { maxBytes: 1_000_000 };
 const TOO_SLOW = { name: "SourceError", retryable: true, message: expect.stringContaining("for one object") };
-
-/** Time that stands still until it is told to go on, as far as deadlines see. */
-function stoppedClock(): { goOn(milliseconds: number): void } {
-  let now = 0;
-  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
-  onTestFinished(() => clock.mockRestore());
-  return {
-    goOn(milliseconds) {
-      now += milliseconds;
-    },
-  };
-}
 
 describe("a source gives up on a server", () => {
   it("that trickles one byte at a time for ever", async () => {
@@ -39,7 +28,37 @@ describe("a source gives up on a server", () => {
   }, 5000);
 });
 
+const CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
 describe("the time for an object", () => {
+  it.each([
+    ["interim responses", "", "HTTP/1.1 103 Early Hints\r\n\r\n"],
+    ["a body of announced length", "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", "x"],
+    ["a body that ends with the connection", "HTTP/1.1 200 OK\r\n\r\n", "x"],
+    ["the bytes of a chunk", `${CHUNKED}ffff\r\n`, "x"],
+    ["the line of a chunk", `${CHUNKED}ffff`, ";x=y"],
+    ["many chunks", CHUNKED, "1\r\nx\r\n"],
+    ["trailers", `${CHUNKED}0\r\n`, "x: y\r\n"],
+  ])(
+    "ends amid %s that trickle",
+    async (_what, start, piece) => {
+      const clock = stoppedClock();
+      const url = await serveRaw((socket) => {
+        socket.once("data", () => {
+          socket.write(start);
+          const more = (): void => {
+            clock.goOn(10);
+            if (!socket.destroyed) socket.write(piece, () => setImmediate(more));
+          };
+          more();
+        });
+      });
+      const source = sourceAt(url, { timeouts: { headersMs: 600_000, objectMs: 1000 } });
+      await expect(source.read("tile/0/000", ANY)).rejects.toMatchObject(TOO_SLOW);
+    },
+    5000,
+  );
+
   it("does not run while the request waits for a connection", async () => {
     const clock = stoppedClock();
     const url = await serve((_request, response) => {

@@ -1,0 +1,61 @@
+/** Lends memory to reads, as the budget of a copy does, and sees what is done with it. */
+
+import type { ByteReservation } from "../../../storage/source.ts";
+
+/** What memory holds that was given back. */
+const CANARY = 0xa5;
+
+/** Leave may be held back; memory that was given back is watched. */
+export class Lender implements ByteReservation {
+  /** Resolves when somebody asks for leave. */
+  readonly asked: Promise<void>;
+  /** Every buffer that was lent. */
+  readonly lent: Buffer[] = [];
+  readonly #granted = Promise.withResolvers<void>();
+  readonly #onAsked: () => void;
+  readonly #onLent: () => void;
+  #held: boolean;
+  #released = false;
+  #lentLate = 0;
+
+  constructor({ held = false, onLent = () => {} } = {}) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.asked = promise;
+    this.#onAsked = resolve;
+    this.#held = held;
+    this.#onLent = onLent;
+  }
+
+  atLeast(_bytes: number): Promise<void> | undefined {
+    this.#onAsked();
+    return this.#held ? this.#granted.promise : undefined;
+  }
+
+  allocate(bytes: number): Buffer {
+    if (this.#released) this.#lentLate++;
+    const buffer = Buffer.alloc(bytes);
+    this.lent.push(buffer);
+    this.#onLent();
+    return buffer;
+  }
+
+  /** Gives the leave that was held back, and all that is asked for later. */
+  grant(): void {
+    this.#held = false;
+    this.#granted.resolve();
+  }
+
+  /** From here on the memory is somebody else's. */
+  release(): void {
+    this.#released = true;
+    for (const buffer of this.lent) buffer.fill(CANARY);
+  }
+
+  /** What became of the memory since: undefined is what should. */
+  get misuse(): string | undefined {
+    if (!this.#released) return "not released yet";
+    if (this.#lentLate > 0) return "taken after it was over";
+    const written = this.lent.filter((buffer) => buffer.some((byte) => byte !== CANARY));
+    return written.length > 0 ? "written into after it was given back" : undefined;
+  }
+}
