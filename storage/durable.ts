@@ -173,7 +173,7 @@ export class DurableDirectory {
       return fs.openSync(temporary, flags, FILE_MODE);
     } catch (error) {
       if (errnoCode(error) !== "ENOENT") throw error;
-      fs.mkdirSync(this.#temporaryDirectory, { recursive: true, mode: DIRECTORY_MODE });
+      makePath(this.#temporaryDirectory);
       return fs.openSync(temporary, flags, FILE_MODE);
     }
   }

@@ -11,6 +11,9 @@ const STEP = 1 << 15;
 /** A larger buffer is rare and is left to garbage collection. */
 const MAX_KEPT_BYTES = 1 << 20;
 
+/** No small object gets a buffer that is larger than this many times what it needs: budgets count what is needed. */
+const MAX_EXCESS = 2;
+
 export class BufferPool {
   readonly #free: Buffer[] = [];
   readonly #maxFreeBytes: number;
@@ -23,12 +26,9 @@ export class BufferPool {
 
   /** A buffer of at least `bytes` bytes, with anything in it. */
   take(bytes: number): Buffer {
-    const fit = this.#free.findIndex((buffer) => buffer.length >= bytes);
-    if (fit === -1) {
-      // Those that are there are too small by now: one makes way, or they would keep the others out for ever.
-      this.#freeBytes -= this.#free.pop()?.length ?? 0;
-      return Buffer.allocUnsafeSlow(Math.max(1, Math.ceil(bytes / STEP)) * STEP);
-    }
+    const needed = Math.max(1, Math.ceil(bytes / STEP)) * STEP;
+    const fit = this.#free.findIndex(({ length }) => length >= needed && length <= needed * MAX_EXCESS);
+    if (fit === -1) return Buffer.allocUnsafeSlow(needed);
     const buffer = this.#free[fit] as Buffer;
     // The last takes its place: a splice would make an array of what it removes.
     const last = this.#free.pop() as Buffer;
@@ -39,8 +39,10 @@ export class BufferPool {
 
   /** Takes back what `take` gave. */
   give(buffer: Buffer): void {
-    if (buffer.length > MAX_KEPT_BYTES || this.#freeBytes + buffer.length > this.#maxFreeBytes) return;
+    if (buffer.length > Math.min(MAX_KEPT_BYTES, this.#maxFreeBytes)) return;
     this.#free.push(buffer);
     this.#freeBytes += buffer.length;
+    // Others make way for it: sizes that nobody needs any more would keep it out for ever.
+    while (this.#freeBytes > this.#maxFreeBytes) this.#freeBytes -= this.#free.shift()?.length ?? 0;
   }
 }

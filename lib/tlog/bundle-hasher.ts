@@ -10,8 +10,11 @@ export interface BundleHashes {
   readonly root: Uint8Array | undefined;
 }
 
-/** The implementations: an addon in C, and the one that is always there. */
-export type HasherName = "native" | "javascript";
+/**
+ * The implementations: an addon in C, the same where it can only hash one message after the other, and the one
+ * that is always there.
+ */
+export type HasherName = "native" | "native-serial" | "javascript";
 
 /** Hashes whole bundles. */
 export interface BundleHasher {

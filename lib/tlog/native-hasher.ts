@@ -9,7 +9,7 @@
 
 import { hash } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import type { BundleHasher, BundleHashes } from "./bundle-hasher.ts";
+import type { BundleHasher, BundleHashes, HasherName } from "./bundle-hasher.ts";
 import { JAVASCRIPT_HASHER } from "./javascript-hasher.ts";
 import { knownAnswers } from "./known-answers.ts";
 import { FULL_WIDTH, type LogFormat } from "./layout.ts";
@@ -50,7 +50,9 @@ export const ADDON_PATH: string = fileURLToPath(new URL(ADDON, import.meta.url))
  * @throws Error if there is no such addon, if it does not load, or if an answer of it is wrong.
  */
 export function loadNativeHasher(path: string = ADDON_PATH): BundleHasher {
-  return nativeHasher(trustedFunction(loadAddon(path)));
+  const addon = loadAddon(path);
+  const trusted = trustedFunction(addon);
+  return nativeHasher(trusted, trusted === addon.hashBundle ? "native-serial" : "native");
 }
 
 /**
@@ -89,9 +91,9 @@ export function tryAddon(path: string): void {
 }
 
 /** An addon's function as a hasher. */
-export function nativeHasher(hashNatively: NativeHashBundle): BundleHasher {
+export function nativeHasher(hashNatively: NativeHashBundle, name: HasherName = "native"): BundleHasher {
   return {
-    name: "native",
+    name,
     hashBundle: (format, bundle, width) => hashBundle(hashNatively, format, bundle, width),
   };
 }
