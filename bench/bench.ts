@@ -1,57 +1,76 @@
 /**
  * `npm run bench`: measures the compiled program beside others that copy. `npm run bench -- --help` tells the
- * rest. Exit codes: 0 done, 1 a run failed, 2 wrong use, 130 and 143 interrupted.
+ * rest. Exit codes: 0 done, 1 a run failed, 2 wrong use, 129, 130, 141 and 143 interrupted.
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 import { CommanderError } from "commander";
-import { Interrupt, Interruption } from "../cmd/interrupt.ts";
+import { Interrupt, Interruption } from "./interrupt.ts";
 import { LogStore } from "./logs.ts";
 import { thisMachine } from "./machine.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
-import { fileSystemOf, isInMemory, type Place } from "./places.ts";
+import { peerVersions } from "./peers/versions.ts";
+import { isInMemory, type Place } from "./places.ts";
 import { profileFor } from "./profile.ts";
 import type { Report, SuiteReport } from "./report.ts";
 import { writeResults } from "./results-directory.ts";
-import type { Bench } from "./suite.ts";
+import { newPlace, removeLeftovers, removePlace } from "./scratch.ts";
+import type { Bench, Suite } from "./suite.ts";
 import { goalsOf, SUITES } from "./suites.ts";
-import { goalsText, tableText } from "./table.ts";
+import { goalsText, tableText, titledTable } from "./table.ts";
 import { oursVersion } from "./versions.ts";
 
 const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
+/** What the suites of one run have in common; each takes note of versions for itself. */
+type Run = Omit<Bench, "noteVersion">;
+
 /** Runs the suites that were asked for, telling and keeping the figures of each as soon as it has ended. */
-async function runSuites(
-  options: BenchOptions,
-  bench: Bench,
-  versions: Map<string, string>,
-): Promise<Report> {
-  const { scratch, disk } = bench;
+async function runSuites(options: BenchOptions, run: Run): Promise<SuiteReport[]> {
+  const { scratch, disk, profile } = run;
   const machine = thisMachine({ scratch: scratch.fileSystem, disk: disk.fileSystem });
-  const ours = oursVersion(bench.program);
-  bench.say(`tlog-migrate ${ours}; scratch on ${scratch.fileSystem}, disk on ${disk.fileSystem}`);
-  if (!isInMemory(scratch)) bench.say("there is no tmpfs: copies «into memory» go to a disk");
-  if (isInMemory(disk)) bench.say("there is no disk: copies «onto a disk» go into memory");
+  const ours = oursVersion(run.program);
+  say(`tlog-migrate ${ours}; scratch on ${scratch.fileSystem}, disk on ${disk.fileSystem}`);
+  if (profile.extent.kind !== "full") say(`run with ${profile.extent.options}: no goal is judged by that`);
+  if (!isInMemory(scratch)) say("there is no tmpfs: copies «into memory» go to a disk");
+  if (isInMemory(disk)) say("there is no disk: copies «onto a disk» go into memory");
   const done: SuiteReport[] = [];
-  for (const { name, run } of SUITES.filter((suite) => options.suites.includes(suite.name))) {
-    const tables = await run(bench);
-    process.stdout.write(tables.map(tableText).join(""));
-    done.push({ name, measuredAt: new Date().toISOString(), ours, quick: bench.profile.quick, tables });
-    const report: Report = { machine, versions: Object.fromEntries(versions), suites: done };
-    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
-    if (options.out !== undefined) await writeResults(options.out, report);
+  for (const suite of SUITES.filter(({ name }) => options.suites.includes(name))) {
+    const report = await runSuite(suite, run, ours);
+    run.signal.throwIfAborted();
+    process.stdout.write(report.tables.map(tableText).join(""));
+    done.push(report);
+    await keep({ machine, suites: done }, options);
   }
-  return { machine, versions: Object.fromEntries(versions), suites: done };
+  return done;
+}
+
+async function runSuite(suite: Suite, run: Run, ours: string): Promise<SuiteReport> {
+  const noted = new Map([["Node.js", process.version.slice(1)]]);
+  const found = await suite.run({ ...run, noteVersion: (name, version) => void noted.set(name, version) });
+  const { extent } = run.profile;
+  const versions = { ...Object.fromEntries(noted), ...peerVersions(found) };
+  const tables = found.map((table) => titledTable(table, extent));
+  return { name: suite.name, measuredAt: new Date().toISOString(), ours, versions, extent, tables };
+}
+
+/** Writes what was found so far to where it was asked for. */
+async function keep(report: Report, { json, out }: BenchOptions): Promise<void> {
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
+  if (out === undefined) return;
+  for (const { name, reason } of await writeResults(out, report)) {
+    say(`${out}: earlier figures of ${name} are dropped, they were measured when ${reason}`);
+  }
 }
 
 /** Runs all in directories of its own, which are gone when it ends. */
-async function runInScratch(options: BenchOptions, signal: AbortSignal): Promise<Report> {
-  const places = [options.scratch, options.disk].map(newPlace);
+async function runInScratch(options: BenchOptions, signal: AbortSignal): Promise<SuiteReport[]> {
+  const parents = [options.scratch, options.disk];
+  removeLeftovers(parents, say);
+  const places = parents.map(newPlace);
   const [scratch, disk] = places as [Place, Place];
-  const versions = new Map([["Node.js", process.version.slice(1)]]);
   try {
-    const bench: Bench = {
+    return await runSuites(options, {
       profile: profileFor(options),
       logs: new LogStore(scratch, signal),
       scratch,
@@ -59,25 +78,22 @@ async function runInScratch(options: BenchOptions, signal: AbortSignal): Promise
       program: options.program,
       signal,
       say,
-      noteVersion: (name, version) => void (version !== undefined && versions.set(name, version)),
-    };
-    return await runSuites(options, bench, versions);
+    });
+  } catch (error) {
+    // What a signal ends beside this process fails in ways of its own.
+    signal.throwIfAborted();
+    throw error;
   } finally {
-    for (const { directory } of places) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+    for (const place of places) removePlace(place);
   }
-}
-
-function newPlace(parent: string): Place {
-  const directory = mkdtempSync(join(parent, "tlog-migrate-bench-"));
-  return { directory, fileSystem: fileSystemOf(directory) };
 }
 
 /** @returns the exit code. */
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2), say);
   const interrupt = new Interrupt(() => say("stopping, and removing what was made; once more to leave it"));
-  const { suites } = await runInScratch(options, interrupt.signal);
-  process.stdout.write(goalsText(goalsOf(suites), options.quick));
+  const suites = await runInScratch(options, interrupt.signal);
+  process.stdout.write(goalsText(goalsOf(suites), profileFor(options).extent));
   const rows = suites
     .flatMap(({ tables }) => tables)
     .flatMap((table) => (table.kind === "copies" ? table.rows : []));

@@ -48,9 +48,9 @@ export function rowFigures(table: CopyTable | undefined, id: string): Figures | 
   return row?.state === "measured" ? figuresOf(row) : undefined;
 }
 
-/** One quotient of two figures, if both are known. */
+/** One quotient of two figures, if both are known; undefined if the divisor is 0, the time of a run too short to tell. */
 export function ratio(dividend: number | undefined, divisor: number | undefined): number | undefined {
-  return dividend === undefined || divisor === undefined ? undefined : dividend / divisor;
+  return dividend === undefined || divisor === undefined || divisor === 0 ? undefined : dividend / divisor;
 }
 
 function knownOf(

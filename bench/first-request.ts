@@ -25,6 +25,8 @@ export interface SmallLog {
 export interface FirstRequestOptions {
   /** Program and arguments of a copy, for instance "node dist/cmd/tlog-migrate.js copy URL TARGET --vkey VKEY". */
   readonly command: (log: SmallLog) => readonly [program: string, ...args: string[]];
+  /** Where the copies are put; default: that for temporary files. */
+  readonly directory?: string;
   /** Default 7. */
   readonly runs?: number;
 }
@@ -42,9 +44,9 @@ const STORED_BUNDLE = "/tile/entries/001";
 
 /** Starts the command again and again, each time to its first request for a bundle, at which it is killed. */
 export async function timeToFirstBundle(options: FirstRequestOptions): Promise<FirstRequestTimes> {
-  const { command, runs = 7 } = options;
+  const { command, directory = tmpdir(), runs = 7 } = options;
   const source = await serveFromMemory();
-  const base = mkdtempSync(join(tmpdir(), "tlog-migrate-start-"));
+  const base = mkdtempSync(join(directory, "tlog-migrate-start-"));
   const times: number[] = [];
   try {
     while (times.length < runs) {

@@ -1,9 +1,12 @@
 /** What the project set out to reach, held against what was measured. */
 
+import type { Extent } from "./profile.ts";
+
 export interface Goal {
   readonly text: string;
   /** The measured figure in words; undefined if it was not measured. */
   readonly measured: string | undefined;
+  /** Undefined if it was not measured, or in no way that it could be judged by. */
   readonly met: boolean | undefined;
 }
 
@@ -22,6 +25,12 @@ export function goal(
     measured: value === undefined ? undefined : format(value),
     met: value === undefined ? undefined : isWithin(value, bound),
   };
+}
+
+/** A goal as far as a run of this extent tells: of a quick look the figure is shown, and never a verdict. */
+export function goalWithin(extent: Extent, { text, measured, met }: Goal): Goal {
+  if (extent.kind === "full") return { text, measured, met };
+  return { text, measured: extent.kind === "quick" ? measured : undefined, met: undefined };
 }
 
 function isWithin(value: number, bound: Bound): boolean {

@@ -12,8 +12,19 @@ export interface Machine {
   readonly system: string;
   /** Of the places that copies are put into: tmpfs, ext4 and the like. */
   readonly fileSystems: Readonly<Record<"scratch" | "disk", string>>;
-  /** Of the last minute before the first run: what else was at work. */
+  /** Of the last minute before the run: what else was at work. */
   readonly loadBefore: number;
+}
+
+/** What must be the same for two measurements to stand beside each other, in words. */
+export function machineFacts(machine: Machine): Readonly<Record<string, string>> {
+  const { scratch, disk } = machine.fileSystems;
+  return {
+    CPU: `${machine.cpu}, ${machine.cores} cores`,
+    Memory: `${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB`,
+    System: `${machine.system}, ${machine.kernel}`,
+    "File systems": `${scratch} (logs, and copies into memory), ${disk} (copies onto a disk)`,
+  };
 }
 
 export function thisMachine(fileSystems: Machine["fileSystems"]): Machine {

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { announce, startOwnProcess } from "./own-process.ts";
+import { announce, END_SIGNALS, startOwnProcess } from "./own-process.ts";
 import type { RunningServer } from "./server.ts";
 import type { TlsFiles } from "./tls.ts";
 
@@ -184,12 +184,15 @@ async function main(): Promise<void> {
   if (nginx === undefined) throw new Error("there is no nginx");
   const { "tls-cert": certFile, "tls-key": keyFile } = values;
   const tls = certFile !== undefined && keyFile !== undefined;
-  process.on("SIGINT", () => process.exit());
+  // Until it runs: a process that ends without a word leaves nginx behind, and the links to the log.
+  const endEarly = () => process.exit();
+  for (const signal of END_SIGNALS) process.on(signal, endEarly);
   const prefix = newPrefix({ log: directory, "cert.pem": certFile, "key.pem": keyFile });
   const { child, port } = await launch(nginx, prefix, (at) => configuration(at, values.gzip, tls));
   child.once("exit", () => process.exit());
   const url = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
   announce({ url, version: versionOf(nginx), pid: child.pid }, () => void child.kill("SIGKILL"));
+  for (const signal of END_SIGNALS) process.off(signal, endEarly);
 }
 
 if (process.argv[1] !== undefined && fs.realpathSync(process.argv[1]) === import.meta.filename) await main();

@@ -1,13 +1,14 @@
 /** The command line of the benchmark. */
 
 import { existsSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { wholeNumber } from "../cmd/option-values.ts";
 import type { LogFormat } from "../lib/tlog/layout.ts";
 import { defaultDisk, defaultScratch } from "./places.ts";
+import { prepareResults } from "./results-directory.ts";
 import { SUITES } from "./suites.ts";
+import { requireWritableDirectory, requireWritableFile } from "./writable.ts";
 
 export interface BenchOptions {
   readonly quick: boolean;
@@ -26,6 +27,7 @@ export interface BenchOptions {
 
 const MAX_ENTRY_SIZE = 65_535;
 const COMPILED = fileURLToPath(new URL("../dist/cmd/tlog-migrate.js", import.meta.url));
+const NO_STATIC_CT = "scale";
 const SUITE_NAMES = SUITES.map(({ name }) => name);
 
 const HELP = `
@@ -33,8 +35,10 @@ Suites:
 ${SUITES.map(({ name, about }) => `  ${name.padEnd(9)} ${about}`).join("\n")}
 
 Peers that are not installed (rclone, Go for Tessera's tool) are left out, and nginx is replaced by a server of
-our own. Tables go to standard output, progress to standard error. Nothing is written but what --json and --out
-ask for; logs and copies are removed at the end. A goal that is missed is shown, and no failure.`;
+our own. The scale suite has no Static CT logs. Goals are judged by a full run alone: other sizes, or fewer
+rounds than 3, are no ground for that. A goal that is missed is shown, and no failure. Tables go to standard
+output, progress to standard error. Nothing is written but what --json and --out ask for; logs and copies are
+removed at the end.`;
 
 /**
  * Reads the arguments, those after the program's name.
@@ -52,11 +56,11 @@ export function readOptions(args: readonly string[], tell: (line: string) => voi
     .option("--scratch <dir>", "logs, and copies into memory (default: a tmpfs)", directory, defaultScratch())
     .option("--disk <dir>", "copies onto a disk (default: for temporary files)", directory, defaultDisk())
     .option("--program <file>", "compiled program to measure (default: of this checkout)", file, COMPILED)
-    .option("--json <file>", "write all figures as JSON, after each suite", newFile)
+    .option("--json <file>", "write all figures as JSON, after each suite")
     .addOption(
       new Option(
         "--out <dir>",
-        "write RESULTS.md, its charts and figures; other suites there are kept",
+        "write RESULTS.md, its charts and figures; other suites there are kept if machine and versions are the same",
       ).conflicts("quick"),
     )
     .addHelpText("after", HELP)
@@ -67,8 +71,32 @@ export function readOptions(args: readonly string[], tell: (line: string) => voi
   if (options.format === "static-ct" && options.entrySize !== undefined) {
     command.error("--entry-size: Static CT entries have the size of certificates");
   }
+  if (options.format === "static-ct" && options.suites.includes(NO_STATIC_CT)) {
+    const others = SUITE_NAMES.filter((name) => name !== NO_STATIC_CT).join(",");
+    command.error(`--format: the ${NO_STATIC_CT} suite has no Static CT logs, add --suites ${others}`);
+  }
   if (!existsSync(options.program)) command.error("the program is not built: run npm run build first");
+  const refusal = unwritable(options);
+  if (refusal !== undefined) command.error(refusal);
   return options;
+}
+
+/** Asked at the start: who finds out at the end has measured for nothing. */
+function unwritable({ scratch, disk, json, out }: BenchOptions): string | undefined {
+  const checks = [
+    { option: "--scratch", check: () => requireWritableDirectory(scratch) },
+    { option: "--disk", check: () => requireWritableDirectory(disk) },
+    { option: "--json", check: () => json === undefined || requireWritableFile(json) },
+    { option: "--out", check: () => out === undefined || prepareResults(out) },
+  ];
+  for (const { option, check } of checks) {
+    try {
+      check();
+    } catch (error) {
+      return `${option}: ${(error as Error).message}`;
+    }
+  }
+  return undefined;
 }
 
 function suiteNames(text: string): string[] {
@@ -88,11 +116,6 @@ function entrySize(text: string): string {
 function directory(text: string): string {
   if (statSync(text, { throwIfNoEntry: false })?.isDirectory()) return text;
   throw new InvalidArgumentError("There is no such directory.");
-}
-
-function newFile(text: string): string {
-  if (statSync(dirname(resolve(text)), { throwIfNoEntry: false })?.isDirectory()) return text;
-  throw new InvalidArgumentError("There is no directory for it.");
 }
 
 function file(text: string): string {

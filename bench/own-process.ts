@@ -1,6 +1,6 @@
 /**
  * Servers of the benchmark that run in processes of their own. One says as a line of JSON on its standard output
- * what is to be known of it once it is ready, and ends on SIGTERM, when the pipe on its standard input closes
+ * what is to be known of it once it is ready, and ends on a signal, when the pipe on its standard input closes
  * (its parent died), or when nobody has asked it for anything for a while.
  */
 
@@ -25,7 +25,11 @@ export async function startOwnProcess<Announced extends { readonly pid: number }
   file: string,
   args: readonly string[],
 ): Promise<Announced & OwnProcess> {
-  const child = spawn(process.execPath, [file, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [file, ...args], {
+    // No signal of a terminal reaches it: it serves until its parent, which gets them too, has stopped in order.
+    detached: true,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   const exited = once(child, "exit");
   const lines = createInterface(child.stdout);
   const [line] = await Promise.race([
@@ -41,13 +45,16 @@ export async function startOwnProcess<Announced extends { readonly pid: number }
   };
 }
 
+/** The signals that end such a process. */
+export const END_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
 /**
  * Says that this process is ready, and what is to be known of it.
- * @param end ends it: called on SIGTERM, and when its parent has died.
+ * @param end ends it: called on a signal, and when its parent has died.
  */
 export function announce(facts: Readonly<Record<string, unknown>>, end = (): void => process.exit()): void {
   // Before it is said: whoever hears it may want this process to end at once.
-  process.on("SIGTERM", end);
+  for (const signal of END_SIGNALS) process.on(signal, end);
   // The parent holds the other end of the pipe; a terminal or a file on standard input means nothing.
   const input = fstatSync(0);
   if (input.isFIFO() || input.isSocket()) process.stdin.on("end", end).resume();

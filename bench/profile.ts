@@ -3,8 +3,13 @@
 import type { LogFormat } from "../lib/tlog/layout.ts";
 import { CERTIFICATE_SIZE, type LogShape } from "./shapes.ts";
 
+/** Whether all is measured that figures and goals are claimed for, or with which options less or something else. */
+export type Extent =
+  | { readonly kind: "full" }
+  | { readonly kind: "quick" | "reduced"; readonly options: string };
+
 export interface Profile {
-  readonly quick: boolean;
+  readonly extent: Extent;
   /** Runs of each contender. */
   readonly rounds: number;
   /** Logs that are copied into memory, beside the peers. */
@@ -47,7 +52,7 @@ const ROUND_TRIPS_MS = [0, 20, 50];
  * certificates and small entries fewer and more are needed for that.
  */
 const FULL: Profile = {
-  quick: false,
+  extent: { kind: "full" },
   rounds: 3,
   peers: [tiles(4_000_000, LARGE), tiles(8_000_000, SMALL), staticCt(2_000_000)],
   disk: tiles(2_000_000, LARGE),
@@ -67,7 +72,7 @@ const FULL: Profile = {
 
 /** Two minutes on two cores, generating included: a look, no ground for claims. */
 const QUICK: Profile = {
-  quick: true,
+  extent: { kind: "quick", options: "--quick" },
   rounds: 1,
   peers: [tiles(300_000, LARGE), tiles(500_000, SMALL), staticCt(60_000)],
   disk: tiles(100_000, LARGE),
@@ -85,6 +90,7 @@ export function profileFor(choice: ProfileChoice): Profile {
   const oneKind = choice.format !== undefined || entrySize !== undefined;
   return {
     ...base,
+    extent: extentOf(choice),
     rounds,
     peers: base.peers.slice(0, oneKind ? 1 : undefined).map(chosen),
     disk: chosen(base.disk),
@@ -96,6 +102,19 @@ export function profileFor(choice: ProfileChoice): Profile {
     },
     stages: chosen(base.stages),
   };
+}
+
+/** More rounds than usual take nothing away. */
+function extentOf({ quick, entries, rounds, entrySize, format }: ProfileChoice): Extent {
+  const options = [
+    quick ? "--quick" : "",
+    entries === undefined ? "" : `--entries ${entries}`,
+    entrySize === undefined ? "" : `--entry-size ${entrySize}`,
+    format === undefined ? "" : `--format ${format}`,
+    rounds === undefined || rounds >= FULL.rounds ? "" : `--rounds ${rounds}`,
+  ].filter((option) => option !== "");
+  if (options.length === 0) return { kind: "full" };
+  return { kind: quick ? "quick" : "reduced", options: options.join(" ") };
 }
 
 function chosenShape(shape: LogShape, choice: ProfileChoice): LogShape {

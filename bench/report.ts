@@ -1,14 +1,15 @@
 /** What a benchmark run found: the one document that tables, page and charts are made from. */
 
-import type { Machine } from "./machine.ts";
+import { type Machine, machineFacts } from "./machine.ts";
 import type { Usage } from "./measure.ts";
+import type { Extent } from "./profile.ts";
 
 export interface Report {
   readonly machine: Machine;
-  /** Version of each program that took part, by name. */
-  readonly versions: Readonly<Record<string, string>>;
   readonly suites: readonly SuiteReport[];
 }
+
+export type Versions = Readonly<Record<string, string>>;
 
 /** The tables of one suite. */
 export interface SuiteReport {
@@ -17,8 +18,9 @@ export interface SuiteReport {
   readonly measuredAt: string;
   /** Version, commit and hasher of what was measured. */
   readonly ours: string;
-  /** Sizes cut down for a look: no ground for claims. */
-  readonly quick: boolean;
+  /** Version of each other program that took part, by name. */
+  readonly versions: Versions;
+  readonly extent: Extent;
   readonly tables: readonly Table[];
 }
 
@@ -87,18 +89,40 @@ export interface Try {
   readonly wallSeconds: number;
 }
 
+/** The versions of all programs that took part in any suite. */
+export function versionsOf({ suites }: Pick<Report, "suites">): Versions {
+  return Object.assign({}, ...suites.map(({ versions }) => versions));
+}
+
+/** A suite that was measured earlier, and why it cannot stand beside what was measured now. */
+export interface DroppedSuite {
+  readonly name: string;
+  readonly reason: string;
+}
+
 /**
- * A report in which the suites of `fresh` stand in the place of those of the same name, and all others are kept:
- * of runs on one machine. Suites that were measured on another are left out.
+ * A report in which the suites of `fresh` stand in the place of those of the same name. All others are kept that
+ * were measured on this machine as it is now, and with the same versions of programs that are in both.
  */
-export function mergeReports(before: Report, fresh: Report): Report {
-  const { cpu, cores } = fresh.machine;
-  if (before.machine.cpu !== cpu || before.machine.cores !== cores) return fresh;
+export function mergeReports(
+  before: Report,
+  fresh: Report,
+): { readonly report: Report; readonly dropped: readonly DroppedSuite[] } {
   const measured = new Set(fresh.suites.map(({ name }) => name));
-  const kept = before.suites.filter(({ name }) => !measured.has(name));
-  return {
-    ...fresh,
-    versions: { ...before.versions, ...fresh.versions },
-    suites: [...kept, ...fresh.suites],
-  };
+  const facts = [before, fresh].map(({ machine }) => machineFacts(machine));
+  const versions = versionsOf(fresh);
+  const kept: SuiteReport[] = [];
+  const dropped: DroppedSuite[] = [];
+  for (const suite of before.suites.filter(({ name }) => !measured.has(name))) {
+    const reason = difference(facts[0], facts[1]) ?? difference(suite.versions, versions);
+    if (reason === undefined) kept.push(suite);
+    else dropped.push({ name: suite.name, reason });
+  }
+  return { report: { ...fresh, suites: [...kept, ...fresh.suites] }, dropped };
+}
+
+/** The first fact that is told twice and not the same; undefined if there is none. */
+function difference(before: Versions = {}, now: Versions = {}): string | undefined {
+  const name = Object.keys(before).find((key) => now[key] !== undefined && now[key] !== before[key]);
+  return name === undefined ? undefined : `${name} was ${before[name]} and is ${now[name]}`;
 }

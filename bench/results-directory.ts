@@ -1,27 +1,38 @@
 /** The results as files: the page, its charts, and the figures that both are made from. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderChart } from "./chart.ts";
-import { mergeReports, type Report, type SuiteReport } from "./report.ts";
+import { type DroppedSuite, mergeReports, type Report, type SuiteReport } from "./report.ts";
 import { resultsPage, type SuiteSection } from "./results-page.ts";
 import { goalsOf, SUITES } from "./suites.ts";
+import { makeDirectory, requireWritableDirectory, requireWritableFile } from "./writable.ts";
 
 const PAGE = "RESULTS.md";
 const DETAILS = "results";
-/** JSON Lines: machine and versions, then a suite a line. */
+/** JSON Lines: the machine, then a suite a line. */
 const FIGURES = "figures.jsonl";
 const CHART_ENDING = ".svg";
 
-/**
- * Writes `RESULTS.md` into a directory, and `results/` beside it. Suites that are there from an earlier run on
- * this machine, and are not in this report, are kept.
- */
-export async function writeResults(directory: string, fresh: Report): Promise<void> {
+/** Makes sure, before anything is measured, that results can be written there. @throws Error in one line. */
+export function prepareResults(directory: string): void {
   const details = join(directory, DETAILS);
-  mkdirSync(details, { recursive: true });
+  makeDirectory(details);
+  requireWritableDirectory(details);
+  for (const file of [join(directory, PAGE), join(details, FIGURES)]) requireWritableFile(file);
+  readFigures(join(details, FIGURES));
+}
+
+/**
+ * Writes `RESULTS.md` into a directory that was prepared, and `results/` beside it. Suites that are there from an
+ * earlier run, and are not in this report, are kept if they were measured under the same conditions.
+ * @returns those that were not kept.
+ */
+export async function writeResults(directory: string, fresh: Report): Promise<readonly DroppedSuite[]> {
+  const details = join(directory, DETAILS);
   const before = readFigures(join(details, FIGURES));
-  const report = before === undefined ? fresh : mergeReports(before, fresh);
+  const { report, dropped } =
+    before === undefined ? { report: fresh, dropped: [] } : mergeReports(before, fresh);
   writeFileSync(join(details, FIGURES), figuresText(report));
   for (const name of readdirSync(details)) if (name.endsWith(CHART_ENDING)) rmSync(join(details, name));
   const sections: SuiteSection[] = [];
@@ -37,15 +48,20 @@ export async function writeResults(directory: string, fresh: Report): Promise<vo
     sections.push({ report: suiteReport, about: suite.about, charts });
   }
   writeFileSync(join(directory, PAGE), resultsPage(report, goalsOf(report.suites), sections));
+  return dropped;
 }
 
-function figuresText({ machine, versions, suites }: Report): string {
-  return [{ machine, versions }, ...suites].map((line) => `${JSON.stringify(line)}\n`).join("");
+function figuresText({ machine, suites }: Report): string {
+  return [{ machine }, ...suites].map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
 function readFigures(file: string): Report | undefined {
   if (!existsSync(file)) return undefined;
-  const [head = "", ...suites] = readFileSync(file, "utf8").trim().split("\n");
-  const { machine, versions } = JSON.parse(head) as Pick<Report, "machine" | "versions">;
-  return { machine, versions, suites: suites.map((line) => JSON.parse(line) as SuiteReport) };
+  try {
+    const [head = "", ...suites] = readFileSync(file, "utf8").trim().split("\n");
+    const { machine } = JSON.parse(head) as Pick<Report, "machine">;
+    return { machine, suites: suites.map((line) => JSON.parse(line) as SuiteReport) };
+  } catch (error) {
+    throw new Error(`${file} is damaged, remove it: ${(error as Error).message}`);
+  }
 }

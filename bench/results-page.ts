@@ -2,8 +2,16 @@
 
 import { cellsOf, headsOf, RUN_HEADS, runCells } from "./columns.ts";
 import type { Goal } from "./goals.ts";
-import type { Machine } from "./machine.ts";
-import type { CopyTable, MeasuredRow, Report, SuiteReport, Table, TimeTable } from "./report.ts";
+import { machineFacts } from "./machine.ts";
+import {
+  type CopyTable,
+  type MeasuredRow,
+  type Report,
+  type SuiteReport,
+  type Table,
+  type TimeTable,
+  versionsOf,
+} from "./report.ts";
 import { remarksOn, timesWords, verdictOf } from "./table.ts";
 
 /** A suite with what follows from its tables. */
@@ -15,16 +23,12 @@ export interface SuiteSection {
 }
 
 /** The whole page. */
-export function resultsPage(
-  { machine, versions }: Pick<Report, "machine" | "versions">,
-  goals: readonly Goal[],
-  suites: readonly SuiteSection[],
-): string {
+export function resultsPage(report: Report, goals: readonly Goal[], suites: readonly SuiteSection[]): string {
   return [
     "# Benchmark results\n",
     INTRODUCTION,
     "## Machine\n",
-    machineTable(machine, versions),
+    machineTable(report),
     "## Goals\n",
     goalsTable(goals),
     ...suites.map(suiteSection),
@@ -46,19 +50,10 @@ the server's certificate. \`tessera-migrate-posix\` is Tessera's \`cmd/experimen
 module in \`test/interop\`. \`$PRELOAD\` is what \`discardPreload\` of \`bench/discard.ts\` gives.
 `;
 
-function machineTable(machine: Machine, versions: Readonly<Record<string, string>>): string {
-  const { scratch, disk } = machine.fileSystems;
-  return markdownTable(
-    ["", ""],
-    [
-      ["CPU", `${machine.cpu}, ${machine.cores} cores`],
-      ["Memory", `${(machine.memoryBytes / 2 ** 30).toFixed(1)} GiB`],
-      ["System", `${machine.system}, ${machine.kernel}`],
-      ["File systems", `${scratch} (logs, and copies into memory), ${disk} (copies onto a disk)`],
-      ["Load before the first run", machine.loadBefore.toFixed(2)],
-      ...Object.entries(versions),
-    ],
-  );
+function machineTable(report: Report): string {
+  const { machine } = report;
+  const facts = { ...machineFacts(machine), "Load before the last run": machine.loadBefore.toFixed(2) };
+  return markdownTable(["", ""], Object.entries({ ...facts, ...versionsOf(report) }));
 }
 
 function goalsTable(goals: readonly Goal[]): string {
@@ -69,8 +64,8 @@ function goalsTable(goals: readonly Goal[]): string {
 }
 
 function suiteSection({ report, about, charts }: SuiteSection): string {
-  const { measuredAt, ours, quick, tables } = report;
-  const warning = quick ? " **A quick look at small logs: no ground for claims.**" : "";
+  const { measuredAt, ours, extent, tables } = report;
+  const warning = extent.kind === "full" ? "" : ` **Run with ${extent.options}: no ground for claims.**`;
   return [
     `## ${about}\n`,
     `Measured ${measuredAt.slice(0, 10)}: tlog-migrate ${ours}.${warning}\n`,

@@ -33,8 +33,8 @@ export interface Bench {
   readonly signal: AbortSignal;
   /** Tells of progress. */
   say(line: string): void;
-  /** Takes note of a program that took part. */
-  noteVersion(name: string, version: string | undefined): void;
+  /** Takes note of a program that takes part, and is no row of a table. */
+  noteVersion(name: string, version: string): void;
 }
 
 /** Serves a log until the stack is disposed of. */

@@ -3,10 +3,16 @@
 import CliTable from "cli-table3";
 import { cellsOf, headsOf } from "./columns.ts";
 import type { Goal } from "./goals.ts";
+import type { Extent } from "./profile.ts";
 import type { CopyTable, MeasuredRow, Table, TimeTable } from "./report.ts";
 import { median, spread } from "./statistics.ts";
 
 const MISSING_WORDS = { skipped: "left out", failed: "started, and failed" } as const;
+
+/** The table, whose title says if it is not of the full benchmark: so do its charts. */
+export function titledTable(table: Table, extent: Extent): Table {
+  return extent.kind === "full" ? table : { ...table, title: `${table.title}, run with ${extent.options}` };
+}
 
 /** A table under its title, with a newline at its end. */
 export function tableText(table: Table): string {
@@ -16,18 +22,18 @@ export function tableText(table: Table): string {
   return `\n${table.title}\n${lines}\n${notes.join("")}`;
 }
 
-/** Goals, and whether they are met. @param quick whether the logs were too small to tell. */
-export function goalsText(goals: readonly Goal[], quick: boolean): string {
+/** Goals, and whether they are met. @param extent of the run that they are judged by. */
+export function goalsText(goals: readonly Goal[], extent: Extent): string {
   if (goals.length === 0) return "";
   const table = newTable(["goal", "measured", ""], ["left", "right", "left"]);
   table.push(...goals.map((goal) => [goal.text, goal.measured ?? "", verdictOf(goal)]));
-  const title = quick ? "Goals, held against logs that are too small for them" : "Goals";
+  const title = extent.kind === "full" ? "Goals" : `Goals, not to be judged by a run with ${extent.options}`;
   return `\n${title}\n${table.toString()}\n`;
 }
 
 /** What became of a goal, in a word or two. */
-export function verdictOf({ met }: Goal): string {
-  if (met === undefined) return "not measured";
+export function verdictOf({ measured, met }: Goal): string {
+  if (met === undefined) return measured === undefined ? "not measured" : "not judged";
   return met ? "met" : "MISSED";
 }
 

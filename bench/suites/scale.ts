@@ -3,8 +3,8 @@
 import { scaleChart } from "../chart.ts";
 import { compare, type Entrant, type Setting, type Source } from "../compare.ts";
 import { startEndless } from "../endless.ts";
-import { copyTable, figuresOf, ratio, rowFigures } from "../figures.ts";
-import { type Goal, goal, megabytes, percent, times } from "../goals.ts";
+import { copyTable, ratio, rowFigures } from "../figures.ts";
+import { type Goal, goal, percent, times } from "../goals.ts";
 import type { BenchLog } from "../logs.ts";
 import { OURS, type OursVariant, ours } from "../peers/ours.ts";
 import { ANNOUNCED_SIZE } from "../profile.ts";
@@ -14,7 +14,6 @@ import { type Bench, orNoRoom, type Suite, serveLog } from "../suite.ts";
 
 const [STORED_ID, ENDLESS_ID] = ["scale", "scale-endless"];
 const [SMALLER_SIZE, LARGEST_SIZE] = [4_000_000, 100_000_000];
-const MOST_MEMORY = 350e6;
 const LEAST_OF_SMALLER = 0.9;
 const MOST_GROWTH = 1.1;
 /** Copies for longer than this need no second round: what disturbs a run is a small part of it. */
@@ -92,7 +91,6 @@ function goals(tables: readonly Table[]): Goal[] {
   const memory = (size: number) => rowFigures(endless, String(size))?.peakRssBytes;
   const growth = ratio(memory(LARGEST_SIZE), memory(ANNOUNCED_SIZE));
   return [
-    goal("Peak memory at every size", largestPeak([stored, endless]), { atMost: MOST_MEMORY }, megabytes),
     goal("Peak memory at 100,000,000 entries beside 13,712,258", growth, { atMost: MOST_GROWTH }, times),
     goal(
       "Speed at 13,712,258 entries beside 4,000,000",
@@ -101,10 +99,4 @@ function goals(tables: readonly Table[]): Goal[] {
       percent,
     ),
   ];
-}
-
-function largestPeak(tables: readonly (CopyTable | undefined)[]): number | undefined {
-  const rows = tables.flatMap((table) => table?.rows ?? []).filter((row) => row.state === "measured");
-  const peaks = rows.map((row) => figuresOf(row).peakRssBytes).filter((peak) => peak !== undefined);
-  return peaks.length === 0 ? undefined : Math.max(...peaks);
 }

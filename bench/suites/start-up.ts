@@ -16,6 +16,7 @@ export const startUp: Suite = {
   async run(bench) {
     const { runs } = await timeToFirstBundle({
       runs: bench.profile.startUps,
+      directory: bench.disk.directory,
       command: ({ url, target, vkey }) => [
         process.execPath,
         bench.program,

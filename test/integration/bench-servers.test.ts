@@ -17,6 +17,8 @@ import { testLog } from "../support/log.ts";
 import { temporaryDirectory } from "../support/temp.ts";
 import { storedLog } from "../support/verification.ts";
 
+const NGINX_GUARD = join(import.meta.dirname, "../../bench/nginx.ts");
+
 const nginx = await startNginx(import.meta.dirname);
 await nginx?.close();
 
@@ -88,25 +90,46 @@ describe.each(servers)("%s", (_name, start) => {
   });
 });
 
-test("a server does not outlive a parent that was killed, and leaves nothing behind", async () => {
-  const temporary = temporaryDirectory();
-  const module = join(import.meta.dirname, "../../bench/log-server.ts");
-  const program = `
+test.each([
+  ["that was killed", "SIGKILL", 1],
+  ["whose terminal was closed", "SIGHUP", -1],
+] as const)(
+  "a server does not outlive a parent %s, and leaves nothing behind",
+  async (_how, signal, whom) => {
+    const temporary = temporaryDirectory();
+    const module = join(import.meta.dirname, "../../bench/log-server.ts");
+    const program = `
     const { startLogServer } = await import(${JSON.stringify(module)});
     console.log(JSON.stringify(await startLogServer(${JSON.stringify(storedLog(testLog({ size: 1 })))})));
     setInterval(() => {}, 1000);`;
-  const parent = spawn(process.execPath, ["--input-type=module", "--eval", program], {
-    env: { ...process.env, TMPDIR: temporary },
-  });
-  onTestFinished(() => void parent.kill("SIGKILL"));
-  const [line] = await once(parent.stdout, "data");
-  const server: RunningLogServer = JSON.parse(line);
-  expect(server.kind).toMatch(/^(nginx\/\d|bench\/server\.ts$)/);
-  expect(await isReachable(server)).toBe(true);
-  parent.kill("SIGKILL");
-  while (await isReachable(server)) await sleep(20);
-  while (filesBelow(temporary).length > 0) await sleep(20);
-});
+    const parent = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+      env: { ...process.env, TMPDIR: temporary },
+      // A group of its own, all of which gets the signal of its terminal.
+      detached: true,
+    });
+    onTestFinished(() => void parent.kill("SIGKILL"));
+    const [line] = await once(parent.stdout, "data");
+    const server: RunningLogServer = JSON.parse(line);
+    expect(server.kind).toMatch(/^(nginx\/\d|bench\/server\.ts$)/);
+    expect(await isReachable(server)).toBe(true);
+    process.kill((parent.pid as number) * whom, signal);
+    while (await isReachable(server)) await sleep(20);
+    while (filesBelow(temporary).length > 0) await sleep(20);
+  },
+);
+
+test.runIf(nginx !== undefined).each(["SIGHUP", "SIGTERM"] as const)(
+  "nginx ends when its guard gets %s",
+  async (signal) => {
+    const guard = spawn(process.execPath, [NGINX_GUARD, storedLog(testLog({ size: 1 }))]);
+    onTestFinished(() => void guard.kill());
+    const [line] = await once(guard.stdout, "data");
+    const server: RunningServer = JSON.parse(line);
+    guard.kill(signal);
+    await once(guard, "exit");
+    expect(await isReachable(server)).toBe(false);
+  },
+);
 
 test("nginx where it is installed, else the server of this repository", async () => {
   const server = await startLogServer(storedLog(testLog({ size: 1 })));

@@ -20,36 +20,47 @@ interface BenchRun {
   readonly stderr: string;
 }
 
+interface BenchCircumstances {
+  /** What it has told when it is interrupted. */
+  readonly interruptAt?: RegExp;
+  /** "closed pipe": nobody reads standard output any more. */
+  readonly signal?: NodeJS.Signals | "closed pipe";
+  /** A program that is not installed. */
+  readonly without?: string;
+}
+
 /** Runs the benchmark of the uncompiled program, in a scratch directory of its own. */
 async function runBench(
   args: readonly string[],
-  { interruptAt }: { interruptAt?: RegExp } = {},
+  { interruptAt, signal = "SIGINT", without }: BenchCircumstances = {},
 ): Promise<BenchRun> {
   const scratch = temporaryDirectory();
   const places = ["--program", PROGRAM, "--scratch", scratch, "--disk", scratch];
   const child = spawn(process.execPath, [BENCH, ...places, ...args], {
-    env: { ...process.env, PATH: pathToInstalled(), NODE_OPTIONS: "" },
+    env: { ...process.env, PATH: pathToInstalled(without), NODE_OPTIONS: "" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   let told = "";
   child.stderr.on("data", (chunk: Buffer) => {
     told += chunk.toString();
-    if (interruptAt?.test(told)) child.kill("SIGINT");
-    if (interruptAt?.test(told)) told = "";
+    if (!interruptAt?.test(told)) return;
+    told = "";
+    if (signal === "closed pipe") child.stdout.destroy();
+    else child.kill(signal);
   });
   const [[code], stdout, stderr] = await Promise.all([
     once(child, "close") as Promise<[number | null]>,
-    text(child.stdout),
+    text(child.stdout).catch(() => ""),
     text(child.stderr),
   ]);
   return { scratch, code, stdout, stderr };
 }
 
-function pathToInstalled(): string {
+function pathToInstalled(without?: string): string {
   const directory = join(temporaryDirectory(), "bin");
   mkdirSync(directory);
-  for (const name of INSTALLED) {
+  for (const name of INSTALLED.filter((program) => program !== without)) {
     const found = (process.env.PATH ?? "").split(delimiter).map((candidate) => join(candidate, name));
     const file = found.find((candidate) => existsSync(candidate));
     if (file !== undefined) symlinkSync(file, join(directory, name));
@@ -87,7 +98,13 @@ describe("npm run bench", () => {
     expect(missing).toEqual(["tessera: Go is not installed", "rclone: rclone is not installed"]);
 
     for (const { title } of tables) expect(stdout).toContain(title);
-    expect(stdout).toMatch(/Peak memory at every size: at most 350 MB/);
+    expect(stdout).toMatch(/Peak memory of every copy .*: at most 350 MB .* MB .* not judged/);
+    expect(stdout).not.toMatch(/ met |MISSED/);
+    const versions = report.suites.map((suite) => [suite.name, Object.keys(suite.versions)]);
+    expect(Object.fromEntries(versions)).toMatchObject({
+      peers: ["Node.js", "Server", "cp"],
+      scale: ["Node.js", "Server"],
+    });
     expect(readdirSync(scratch)).toEqual([]);
   });
 
@@ -119,10 +136,38 @@ describe("npm run bench", () => {
     expect(page).not.toContain(scratch);
   });
 
-  it("ends what it started and removes what it made when it is interrupted", async () => {
-    const args = ["--entries", "200000", "--suites", "stages"];
-    const { code, scratch } = await runBench(args, { interruptAt: /round 1 of/ });
-    expect(code).toBe(130);
+  it.each([
+    ["SIGINT", 130],
+    ["SIGHUP", 129],
+    ["closed pipe", 141],
+  ] as const)(
+    "ends what it started and removes what it made when it is interrupted: %s",
+    async (signal, exitCode) => {
+      const entries = signal === "closed pipe" ? "2000" : "200000";
+      const args = ["--entries", entries, "--suites", "stages,disk", "--rounds", "2"];
+      const { code, scratch } = await runBench(args, { interruptAt: /round 1 of/, signal });
+      expect(code).toBe(exitCode);
+      expect(readdirSync(scratch)).toEqual([]);
+    },
+  );
+
+  it("leaves out a row whose program is not installed", async () => {
+    const json = join(temporaryDirectory(), "figures.json");
+    const args = ["--entries", "600", "--rounds", "1", "--suites", "disk", "--json", json];
+    const { code } = await runBench(args, { without: "cp" });
+    expect(code).toBe(0);
+    const [table] = copyTables(readReport(json));
+    expect(table?.rows.at(-1)).toMatchObject({ state: "skipped", reason: "there is no cp" });
+  });
+
+  it("removes what a run left that was killed", async () => {
+    const scratch = temporaryDirectory();
+    const args = ["--entries", "200000", "--suites", "stages", "--scratch", scratch, "--disk", scratch];
+    await runBench(args, { interruptAt: /round 1 of/, signal: "SIGKILL" });
+    const left = readdirSync(scratch);
+    expect(left).toHaveLength(2);
+    const { stderr } = await runBench(["--quick", "--suites", "start-up", ...args.slice(4)]);
+    for (const name of left) expect(stderr).toMatch(new RegExp(`removed .*${name}: process`));
     expect(readdirSync(scratch)).toEqual([]);
   });
 

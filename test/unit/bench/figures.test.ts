@@ -22,6 +22,11 @@ describe("the figures of a row", () => {
   });
 });
 
+it("there is no ratio to a time that was too short to tell", () => {
+  expect(ratio(1, 0)).toBeUndefined();
+  expect(ratio(1, 4)).toBe(0.25);
+});
+
 it("a row that is missing or was not measured has no figures, and no ratio", () => {
   const table = tableOf("memory", [rowOf("ours", [1]), missingRow("failed", "rclone", "no")]);
   expect(rowFigures(table, "rclone")).toBeUndefined();

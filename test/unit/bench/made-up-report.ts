@@ -1,6 +1,7 @@
 /** Figures that nobody measured, for tests of what is made of them. */
 
 import type { Machine } from "../../../bench/machine.ts";
+import type { Extent } from "../../../bench/profile.ts";
 import type { CopyTable, MeasuredRow, MissingRow, Report, Run, SuiteReport } from "../../../bench/report.ts";
 
 export function runOf(wallSeconds: number, changes: Partial<Run> = {}): Run {
@@ -34,8 +35,17 @@ export function tableOf(id: string, rows: CopyTable["rows"], reference?: string)
   return reference === undefined ? head : { ...head, reference };
 }
 
-export function suiteOf(name: string, tables: SuiteReport["tables"]): SuiteReport {
-  return { name, measuredAt: "2026-01-02T03:04:05.000Z", ours: "0.1.0, commit 123", quick: false, tables };
+export const FULL: Extent = { kind: "full" };
+export const QUICK: Extent = { kind: "quick", options: "--quick" };
+export const REDUCED: Extent = { kind: "reduced", options: "--entries 3000 --rounds 1" };
+
+export function suiteOf(
+  name: string,
+  tables: SuiteReport["tables"],
+  changes: Partial<SuiteReport> = {},
+): SuiteReport {
+  const head = { name, measuredAt: "2026-01-02T03:04:05.000Z", ours: "0.1.0, commit 123" };
+  return { ...head, versions: { rclone: "1.60" }, extent: FULL, tables, ...changes };
 }
 
 export const MACHINE: Machine = {
@@ -49,5 +59,5 @@ export const MACHINE: Machine = {
 };
 
 export function reportOf(suites: readonly SuiteReport[], machine: Machine = MACHINE): Report {
-  return { machine, versions: { rclone: "1.60" }, suites };
+  return { machine, suites };
 }

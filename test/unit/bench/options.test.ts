@@ -39,7 +39,12 @@ describe("the options of the benchmark", () => {
     [["--format", "static-ct", "--entry-size", "100"], /size of certificates/],
     [["--scratch", "/no/such/directory"], /no such directory/],
     [["--quick", "--out", "bench"], /cannot be used with/],
-    [["--json", "/no/such/directory/figures.json"], /no directory for it/],
+    [["--format", "static-ct"], /scale suite has no Static CT logs, add --suites peers,/],
+    [["--json", "/no/such/directory/figures.json"], /--json: nothing can be written.*ENOENT/],
+    [["--json", import.meta.dirname], /--json: .* is a directory/],
+    [["--out", import.meta.filename], /--out: .* is not a directory/],
+    [["--scratch", "/proc"], /--scratch: nothing can be written/],
+    [["--out", "/proc/no/such"], /--out: /],
     [["--fast"], /unknown option '--fast'/],
     [["now"], /too many arguments/],
   ])("%j is refused in one clear line", (args, line) => {

@@ -30,6 +30,31 @@ describe("the profile of a run", () => {
   });
 });
 
+describe("the extent of a run", () => {
+  it.each([
+    [{ quick: false }, { kind: "full" }],
+    [{ quick: false, rounds: 5 }, { kind: "full" }],
+    [
+      { quick: false, rounds: 2 },
+      { kind: "reduced", options: "--rounds 2" },
+    ],
+    [
+      { quick: false, entries: 3000, entrySize: "50" },
+      { kind: "reduced", options: "--entries 3000 --entry-size 50" },
+    ],
+    [
+      { quick: false, format: "static-ct" },
+      { kind: "reduced", options: "--format static-ct" },
+    ],
+    [
+      { quick: true, rounds: 5 },
+      { kind: "quick", options: "--quick" },
+    ],
+  ] as const)("of %j is %j", (choice, extent) => {
+    expect(profileFor(choice).extent).toEqual(extent);
+  });
+});
+
 describe("a shape", () => {
   it.each([
     [{ format: "tiles", entries: 4_000_000, entrySize: "1000" }, "4,000,000 entries of 1,000 B"],

@@ -2,8 +2,18 @@ import { describe, expect, it } from "vitest";
 import { renderChart, scaleChart, speedCharts } from "../../../bench/chart.ts";
 import { goal, times } from "../../../bench/goals.ts";
 import { resultsPage } from "../../../bench/results-page.ts";
-import { goalsText, tableText } from "../../../bench/table.ts";
-import { MACHINE, missingRow, reportOf, rowOf, suiteOf, tableOf } from "./made-up-report.ts";
+import { goalsText, tableText, titledTable } from "../../../bench/table.ts";
+import {
+  FULL,
+  MACHINE,
+  missingRow,
+  QUICK,
+  REDUCED,
+  reportOf,
+  rowOf,
+  suiteOf,
+  tableOf,
+} from "./made-up-report.ts";
 
 const OURS = rowOf("ours", [2, 2.5, 2.2]);
 const RCLONE = rowOf("rclone", [1, 1.1, 1.2], {
@@ -64,18 +74,25 @@ describe("goals on a terminal", () => {
   ];
 
   it("are met, missed or not measured", () => {
-    const lines = goalsText(goals, false).split("\n");
+    const lines = goalsText(goals, FULL).split("\n");
     const verdict = (text: string) => lines.find((line) => line.includes(text));
     expect(verdict("Kept")).toMatch(/1\.00 × .* met/);
     expect(verdict("Lost")).toMatch(/2\.00 × .* MISSED/);
     expect(verdict("Open")).toMatch(/not measured/);
   });
 
-  it("say when the logs were too small for them", () => {
-    expect(goalsText(goals, true)).toContain("too small");
-    expect(goalsText(goals, false)).not.toContain("too small");
-    expect(goalsText([], true)).toBe("");
+  it("that have a figure and no verdict are not judged, and the title says why", () => {
+    const text = goalsText([{ text: "Seen", measured: "2.00 ×", met: undefined }], QUICK);
+    expect(text).toMatch(/Seen .* 2\.00 × .* not judged/);
+    expect(text).toContain("not to be judged by a run with --quick");
+    expect(goalsText(goals, FULL)).toMatch(/^\nGoals\n/);
+    expect(goalsText([], QUICK)).toBe("");
   });
+});
+
+it("a table of a reduced run says so in its title", () => {
+  expect(titledTable(TABLE, REDUCED).title).toBe("Title of memory, run with --entries 3000 --rounds 1");
+  expect(titledTable(TABLE, FULL)).toEqual(TABLE);
 });
 
 describe("the page of results", () => {
@@ -92,6 +109,13 @@ describe("the page of results", () => {
     expect(page).toContain("| Memory | 24.0 GiB |");
     expect(page).toContain("| rclone | 1.60 |");
     expect(page).toContain("| Kept: at most 1.15 × | 1.00 × | met |");
+  });
+
+  it("marks a suite that was not run in full", () => {
+    expect(page).not.toContain("no ground for claims");
+    const suite = suiteOf("peers", [TABLE], { extent: REDUCED });
+    const marked = resultsPage(reportOf([suite]), [], [{ report: suite, about: "About", charts: [] }]);
+    expect(marked).toContain("Run with --entries 3000 --rounds 1: no ground for claims.");
   });
 
   it("has tables whose rows all have as many cells as the head", () => {
