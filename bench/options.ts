@@ -71,14 +71,16 @@ export function readOptions(args: readonly string[], tell: (line: string) => voi
   if (options.format === "static-ct" && options.entrySize !== undefined) {
     command.error("--entry-size: Static CT entries have the size of certificates");
   }
-  if (options.format === "static-ct" && options.suites.includes(NO_STATIC_CT)) {
-    const others = SUITE_NAMES.filter((name) => name !== NO_STATIC_CT).join(",");
-    command.error(`--format: the ${NO_STATIC_CT} suite has no Static CT logs, add --suites ${others}`);
+  const isAsked = command.getOptionValueSource("suites") !== "default";
+  if (options.format === "static-ct" && options.suites.includes(NO_STATIC_CT) && isAsked) {
+    command.error(`--suites: the ${NO_STATIC_CT} suite has no Static CT logs`);
   }
   if (!existsSync(options.program)) command.error("the program is not built: run npm run build first");
   const refusal = unwritable(options);
   if (refusal !== undefined) command.error(refusal);
-  return options;
+  const suites =
+    options.format === "static-ct" ? options.suites.filter((name) => name !== NO_STATIC_CT) : options.suites;
+  return { ...options, suites };
 }
 
 /** Asked at the start: who finds out at the end has measured for nothing. */

@@ -29,6 +29,11 @@ describe("the options of the benchmark", () => {
     });
   });
 
+  it("leave out the suite that has no Static CT logs where those are asked for", () => {
+    const { suites } = readOptions(["--format", "static-ct", ...PROGRAM], () => {});
+    expect(suites).toEqual(["peers", "stages", "start-up", "disk", "distance"]);
+  });
+
   it.each([
     [["--rounds", "0"], /--rounds.*whole number from 1 to 100/],
     [["--entries", "many"], /--entries.*whole number/],
@@ -39,7 +44,7 @@ describe("the options of the benchmark", () => {
     [["--format", "static-ct", "--entry-size", "100"], /size of certificates/],
     [["--scratch", "/no/such/directory"], /no such directory/],
     [["--quick", "--out", "bench"], /cannot be used with/],
-    [["--format", "static-ct"], /scale suite has no Static CT logs, add --suites peers,/],
+    [["--format", "static-ct", "--suites", "peers,scale"], /scale suite has no Static CT logs/],
     [["--json", "/no/such/directory/figures.json"], /--json: nothing can be written.*ENOENT/],
     [["--json", import.meta.dirname], /--json: .* is a directory/],
     [["--out", import.meta.filename], /--out: .* is not a directory/],
