@@ -8,9 +8,9 @@ import { memoryDirectory } from "../support/directory.ts";
 import { filesLost, filesOfSize, grownEdgeBundle, type LogFiles, readLog } from "./log-files.ts";
 import {
   fsck,
+  type LogContents,
   type LogIdentity,
   type LogReport,
-  type MakeLogOptions,
   makeCtLog,
   makeLog,
   takeOver,
@@ -31,7 +31,7 @@ export interface TesseraLog extends LogReport, LogIdentity {
 /** A log made by Tessera's Appender, in a directory that is removed when the test ends. */
 export async function tesseraLog(
   size: number,
-  options: Partial<MakeLogOptions> & { readonly format?: LogFormat } = {},
+  options: Partial<LogContents> & { readonly format?: LogFormat } = {},
 ): Promise<TesseraLog> {
   const { format = "tiles", ...others } = options;
   const [make, origin] =

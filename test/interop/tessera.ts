@@ -1,20 +1,31 @@
 /**
  * The real Tessera (v1.0.4, Go), for tests that hold our work against it: makes logs, takes them over, keeps one
- * growing, checks them with Tessera's own fsck and migrates with Tessera's own tool. The Go side is in `tesserakit/`.
+ * growing, checks them with Tessera's own fsck and migrates with Tessera's own tools. The Go side is in `tesserakit/`
+ * for logs in directories, and in `gcpkit/` for those in buckets.
  */
-import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
-import {
-  build,
-  type CallOptions,
-  defaultTimeoutMs,
-  exitOf,
-  killedAfter,
-  run,
-  TesseraError,
-} from "./go-programs.ts";
+import { goAvailable, type Program } from "./go-programs.ts";
+import { type CallOptions, type ProgramOptions, run, start } from "./go-run.ts";
 
-export { goAvailable, TesseraError } from "./go-programs.ts";
+export { TesseraError } from "./go-execute.ts";
+export { goAvailable };
+
+/** A log's home below a directory: Tessera's POSIX driver. */
+export interface Directory {
+  readonly dir: string;
+}
+
+/** A log's home in a bucket of Google's cloud, with its state in a Spanner database: Tessera's GCP driver. */
+export interface Bucket {
+  readonly bucket: string;
+  /** Prefix of the names of its objects, without a slash at the end; none unless told. */
+  readonly prefix?: string;
+  /** `projects/P/instances/I/databases/D`. */
+  readonly database: string;
+  /** Variables that say where Google's cloud is emulated. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export type Home = Directory | Bucket;
 
 /** A log as its published checkpoint describes it. */
 export interface LogReport {
@@ -30,7 +41,7 @@ export interface LogReport {
 }
 
 export interface TakeoverReport extends LogReport {
-  /** The size that the Appender found when it opened the directory. */
+  /** The size that the Appender found when it opened the home. */
   readonly sizeBefore: number;
   /** The lowest and the highest index given out; null when nothing was added. */
   readonly indices: readonly [number, number] | null;
@@ -45,84 +56,103 @@ export interface FsckReport {
   readonly rootHash: string;
 }
 
-/** Whose log it is and what is in it. */
-export interface LogIdentity {
-  readonly dir: string;
+/** Whose log it is, and where it lives. */
+export type LogIdentity<H extends Home = Directory> = H & {
   readonly origin: string;
   /** Seed of the signing key; the same seed and origin give the same vkey. */
   readonly key: string;
-}
+};
 
-export interface MakeLogOptions extends LogIdentity, CallOptions {
-  readonly size: number;
+/** What entries contain: entry i depends on these and i alone. */
+export interface EntryContents {
   /** Mean; each entry has between half and one and a half times as many bytes. 100 unless told. */
   readonly entrySize?: number;
-  /** Seed of the contents: entry i depends on seed, entrySize and i alone. */
   readonly seed?: string;
-  /** Entries a batch, 65,536 unless told; every batch that ends inside a tile leaves obsolete partials. */
+}
+
+export interface LogContents extends EntryContents, CallOptions {
+  readonly size: number;
+  /**
+   * Entries a batch; 65,536 unless told, or 2,048 in a bucket, where a batch must stay below 4 MiB. Every batch that
+   * ends inside a tile leaves obsolete partials.
+   */
   readonly batch?: number;
 }
 
-export interface TakeOverOptions extends LogIdentity, CallOptions {
-  /** Entries to append, 300 unless told; with 0 the Appender still has to sign a checkpoint of what it found. */
-  readonly add?: number;
-  readonly seed?: string;
-  readonly entrySize?: number;
-  /** Whether the log has the Static CT layout. */
-  readonly ct?: boolean;
-}
+export type MakeLogOptions = LogIdentity<Home> & LogContents;
 
-export interface LiveOptions extends LogIdentity, CallOptions {
-  readonly entriesPerSecond: number;
-  readonly maxEntries?: number;
-  /** Removes obsolete partials at this interval, as a log in production does; never unless told. */
-  readonly garbageCollectionMs?: number;
-  readonly seed?: string;
-  readonly entrySize?: number;
-  readonly ct?: boolean;
-}
+export type TakeOverOptions = LogIdentity<Home> &
+  EntryContents &
+  CallOptions & {
+    /** Entries to append, 300 unless told; with 0 the Appender still has to sign a checkpoint of what it found. */
+    readonly add?: number;
+    /** Whether the log has the Static CT layout. */
+    readonly ct?: boolean;
+  };
+
+export type LiveOptions = LogIdentity<Home> &
+  EntryContents &
+  CallOptions & {
+    readonly entriesPerSecond: number;
+    readonly maxEntries?: number;
+    /** Removes obsolete partials at this interval, as a log in production does; never unless told. */
+    readonly garbageCollectionMs?: number;
+    readonly ct?: boolean;
+  };
 
 export type FsckOptions = CallOptions & { readonly vkey: string } & (
-    | { readonly dir: string; readonly ct?: boolean }
+    | (Home & { readonly ct?: boolean })
     | { readonly url: string }
   );
 
 /** Makes a tlog-tiles log of exactly `size` entries with a Tessera Appender. */
 export async function makeLog(options: MakeLogOptions): Promise<LogReport> {
-  return tesserakit<LogReport>(["make", ...logFlags(options), ...makeFlags(options)], options);
+  return kit<LogReport>(options, ["make", ...logFlags(options), ...makeFlags(options)], options);
 }
 
 /** Makes a Static CT log (`tile/data`, `issuer/`, RFC 6962 tree head signature) of exactly `size` entries. */
 export async function makeCtLog(options: MakeLogOptions): Promise<LogReport> {
-  return tesserakit<LogReport>(["make-ct", ...logFlags(options), ...makeFlags(options)], options);
+  return kit<LogReport>(options, ["make-ct", ...logFlags(options), ...makeFlags(options)], options);
 }
 
-/** Opens a directory as Appender, appends entries, and waits for the checkpoint that covers them. */
+/** Opens a home as Appender, appends entries, and waits for the checkpoint that covers them. */
 export async function takeOver(options: TakeOverOptions): Promise<TakeoverReport> {
   const flags = [...logFlags(options), ...flag("add", options.add), ...contentFlags(options)];
-  return tesserakit<TakeoverReport>(["takeover", ...flags], options);
+  return kit<TakeoverReport>(options, ["takeover", ...flags, ...patience(options)], options);
 }
 
 /** Runs Tessera's fsck; rejects with what it found. */
 export async function fsck(options: FsckOptions): Promise<FsckReport> {
-  const where =
-    "url" in options ? ["--url", options.url] : ["--dir", options.dir, ...ctFlag(options.ct ?? false)];
-  return tesserakit<FsckReport>(["fsck", ...where, "--vkey", options.vkey], options);
+  if ("url" in options) {
+    const flags = ["--url", options.url, "--vkey", options.vkey];
+    return JSON.parse(await run("tesserakit", ["fsck", ...flags], options)) as FsckReport;
+  }
+  const flags = [...homeFlags(options), ...ctFlag(options.ct ?? false), "--vkey", options.vkey];
+  return kit<FsckReport>(options, ["fsck", ...flags], options);
 }
 
-/** Opens a directory as Tessera's MigrationTarget and migrates nothing; rejects with its refusal. */
+/** Opens a home as Tessera's MigrationTarget and migrates nothing; rejects with its refusal. */
 export async function openAsMigrationTarget(
-  options: CallOptions & { readonly dir: string; readonly ct?: boolean },
+  options: Home & CallOptions & { readonly ct?: boolean },
 ): Promise<void> {
-  await tesserakit(["migrate-open", "--dir", options.dir, ...ctFlag(options.ct ?? false)], options);
+  await kit(options, ["migrate-open", ...homeFlags(options), ...ctFlag(options.ct ?? false)], options);
 }
 
 /** Runs Tessera's own migration tool for POSIX, to its end; it does not verify signatures and ticks once a second. */
 export async function tesseraMigratePosix(
-  options: CallOptions & { readonly sourceUrl: string; readonly dir: string },
+  options: Directory & CallOptions & { readonly sourceUrl: string },
 ): Promise<void> {
   const args = ["--source_url", options.sourceUrl, "--storage_dir", options.dir];
   await run("tessera-migrate-posix", args, options);
+}
+
+/** Runs Tessera's own migration tool for Google's cloud, to its end; it knows no prefixes. */
+export async function tesseraMigrateGcp(
+  options: Omit<Bucket, "prefix"> & CallOptions & { readonly sourceUrl: string },
+): Promise<void> {
+  const { sourceUrl, bucket, database, env, timeoutMs } = options;
+  const args = ["--source_url", sourceUrl, "--bucket", bucket, "--spanner", database];
+  await run("tessera-migrate-gcp", args, { env, timeoutMs });
 }
 
 /** A Tessera Appender that keeps a log growing; a test that is done with it stops it or disposes of it. */
@@ -139,56 +169,26 @@ export interface LiveLog extends AsyncDisposable {
  * `timeoutMs` bounds the start and the stop, each.
  */
 export async function startLive(options: LiveOptions): Promise<LiveLog> {
-  const path = await build("tesserakit");
-  const child = spawn(path, ["live", ...logFlags(options), ...liveFlags(options)], {
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const exit = exitOf(child);
-  let stderr = "";
-  child.stdin.on("error", () => {}); // it may have exited before it is told to stop
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-
-  async function nextDocument<T>(what: string): Promise<T> {
-    const line = await killedAfter(timeoutMs, child, lines.next());
-    if (line.done) {
-      throw new TesseraError(`tesserakit live ${what} (${await exit})`, stderr);
-    }
-    return JSON.parse(line.value) as T;
-  }
-  async function stopNow(): Promise<LogReport> {
-    child.stdin.end();
-    const report = await nextDocument<LogReport>("gave no final report");
-    await killedAfter(timeoutMs, child, exit);
-    return report;
-  }
-
-  const ready = await nextDocument<{ readonly size: number; readonly vkey: string }>("did not start");
-  let stopped: Promise<LogReport> | undefined;
-  return {
-    vkey: ready.vkey,
-    sizeBefore: ready.size,
-    stop: () => {
-      stopped ??= stopNow();
-      return stopped;
-    },
-    [Symbol.asyncDispose]: async () => {
-      if (stopped === undefined) {
-        child.kill("SIGKILL");
-      }
-      await exit;
-    },
-  };
+  const args = ["live", ...logFlags(options), ...liveFlags(options)];
+  const live = await start<{ readonly size: number; readonly vkey: string }, LogReport>(
+    programOf(options),
+    args,
+    programOptions(options, options),
+  );
+  const { size, vkey } = live.ready;
+  return { vkey, sizeBefore: size, stop: live.stop, [Symbol.asyncDispose]: live[Symbol.asyncDispose] };
 }
 
-function logFlags(log: LogIdentity): string[] {
-  return ["--dir", log.dir, "--origin", log.origin, "--key", log.key];
+function logFlags(log: LogIdentity<Home>): string[] {
+  return [...homeFlags(log), "--origin", log.origin, "--key", log.key];
 }
 
-function makeFlags(options: MakeLogOptions): string[] {
+function homeFlags(home: Home): string[] {
+  if ("dir" in home) return ["--dir", home.dir];
+  return ["--bucket", home.bucket, ...flag("prefix", home.prefix), "--spanner", home.database];
+}
+
+function makeFlags(options: LogContents): string[] {
   return [...flag("size", options.size), ...flag("batch", options.batch), ...contentFlags(options)];
 }
 
@@ -202,11 +202,7 @@ function liveFlags(options: LiveOptions): string[] {
   ];
 }
 
-function contentFlags(options: {
-  readonly seed?: string;
-  readonly entrySize?: number;
-  readonly ct?: boolean;
-}): string[] {
+function contentFlags(options: EntryContents & { readonly ct?: boolean }): string[] {
   return [
     ...flag("seed", options.seed),
     ...flag("entry-size", options.entrySize),
@@ -218,11 +214,24 @@ function ctFlag(ct: boolean): string[] {
   return ct ? ["--ct"] : [];
 }
 
+/** Lets the program itself give up, a little before it would be killed: it says what it waited for. */
+function patience({ timeoutMs }: CallOptions): string[] {
+  return timeoutMs === undefined ? [] : ["--timeout", `${Math.ceil(timeoutMs * 0.9)}ms`];
+}
+
 function flag(name: string, value: string | number | undefined): string[] {
   return value === undefined ? [] : [`--${name}`, String(value)];
 }
 
-/** Runs a subcommand of tesserakit and returns the document that it prints. */
-async function tesserakit<T>(args: readonly string[], options: CallOptions): Promise<T> {
-  return JSON.parse(await run("tesserakit", args, options)) as T;
+/** Runs a subcommand of the program for that kind of home, and returns the document that it prints. */
+async function kit<T>(home: Home, args: readonly string[], options: CallOptions): Promise<T> {
+  return JSON.parse(await run(programOf(home), args, programOptions(home, options))) as T;
+}
+
+function programOf(home: Home): Program {
+  return "dir" in home ? "tesserakit" : "gcpkit";
+}
+
+function programOptions(home: Home, { timeoutMs }: CallOptions): ProgramOptions {
+  return "dir" in home ? { timeoutMs } : { timeoutMs, env: home.env };
 }

@@ -1,4 +1,4 @@
-package main
+package testlog
 
 import "github.com/transparency-dev/formats/log"
 

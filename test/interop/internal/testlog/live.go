@@ -1,4 +1,4 @@
-package main
+package testlog
 
 import (
 	"context"
@@ -36,25 +36,29 @@ type liveReport struct {
 }
 
 // runLive keeps a log growing until SIGTERM, SIGINT, the end of standard input, or --max-entries entries.
-func runLive(args []string) (any, error) {
-	flags, err := parseLiveFlags(args)
+func (k Kit) runLive(args []string) (any, error) {
+	flags, err := k.parseLiveFlags(args)
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := untilToldToStop()
+	home, err := flags.openHome()
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := UntilToldToStop()
 	defer stop()
-	l, err := openLog(flags.logFlags, appenderTuning{batchSize: 256, batchAge: 50 * time.Millisecond, gcInterval: flags.gcInterval})
+	l, err := openLog(home, flags.logFlags, appenderTuning{batchSize: 256, batchAge: 50 * time.Millisecond, gcInterval: flags.gcInterval})
 	if err != nil {
 		return nil, err
 	}
-	if err := printJSON(readyLine{Ready: true, Origin: flags.origin, Size: l.sizeBefore, VKey: l.key.vkey}); err != nil {
+	if err := PrintJSON(readyLine{Ready: true, Origin: flags.origin, Size: l.sizeBefore, VKey: l.key.vkey}); err != nil {
 		return nil, err
 	}
 	added, err := addAtRate(ctx, l, flags.rate, flags.maxEntries)
 	if err != nil {
 		return nil, err
 	}
-	exitAfter(flags.timeout)
+	k.exitAfter(flags.timeout)
 	report, err := l.finish(context.Background(), l.sizeBefore+added)
 	if err != nil {
 		return nil, err
@@ -62,10 +66,10 @@ func runLive(args []string) (any, error) {
 	return liveReport{logReport: report, SizeBefore: l.sizeBefore}, nil
 }
 
-func parseLiveFlags(args []string) (liveFlags, error) {
+func (k Kit) parseLiveFlags(args []string) (liveFlags, error) {
 	var flags liveFlags
 	set := flag.NewFlagSet("live", flag.ContinueOnError)
-	flags.register(set, "live")
+	flags.register(set, k.HomeFlags, "live")
 	set.Float64Var(&flags.rate, "rate", 100, "entries a second")
 	set.Uint64Var(&flags.maxEntries, "max-entries", math.MaxUint64, "stop after that many entries")
 	set.DurationVar(&flags.gcInterval, "gc", 0, "time between two removals of obsolete partials; 0 is never")
@@ -78,8 +82,8 @@ func parseLiveFlags(args []string) (liveFlags, error) {
 	return flags, flags.validate()
 }
 
-// untilToldToStop returns a context that ends with SIGTERM, SIGINT or the end of standard input.
-func untilToldToStop() (context.Context, context.CancelFunc) {
+// UntilToldToStop returns a context that ends with SIGTERM, SIGINT or the end of standard input.
+func UntilToldToStop() (context.Context, context.CancelFunc) {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)

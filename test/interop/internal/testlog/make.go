@@ -1,4 +1,4 @@
-package main
+package testlog
 
 import (
 	"context"
@@ -16,22 +16,13 @@ type makeFlags struct {
 	batch uint64
 }
 
-// makeLog makes a new tlog-tiles log of exactly --size entries.
-func makeLog(args []string) (any, error) {
-	return makeFromArgs("make", false, args)
-}
-
-// makeCTLog makes a new Static CT log of exactly --size entries.
-func makeCTLog(args []string) (any, error) {
-	return makeFromArgs("make-ct", true, args)
-}
-
-func makeFromArgs(name string, ct bool, args []string) (any, error) {
+// makeLog makes a new log of exactly --size entries.
+func (k Kit) makeLog(name string, ct bool, args []string) (any, error) {
 	var flags makeFlags
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.register(set, "make")
+	flags.register(set, k.HomeFlags, "make")
 	set.Uint64Var(&flags.size, "size", 0, "number of entries")
-	set.Uint64Var(&flags.batch, "batch", 65_536, "entries a batch; each batch that ends inside a tile leaves partials")
+	set.Uint64Var(&flags.batch, "batch", k.DefaultBatch, "entries a batch; each batch that ends inside a tile leaves partials")
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
@@ -42,36 +33,42 @@ func makeFromArgs(name string, ct bool, args []string) (any, error) {
 		return nil, fmt.Errorf("--batch must be at least 1")
 	}
 	flags.ct = flags.ct || ct
-	exitAfter(flags.timeout)
-	return makePhases(flags)
+	home, err := flags.openHome()
+	if err != nil {
+		return nil, err
+	}
+	k.exitAfter(flags.timeout)
+	return makePhases(home, flags)
 }
 
 // makePhases adds all full batches with one Appender and the rest, or nothing, with another whose batch is just as
-// large. So every batch ends because it is full, never because of a timer, and two runs write the same files.
-func makePhases(flags makeFlags) (logReport, error) {
+// large. So every batch ends because it is full, never because of a timer, and two runs give Tessera the same batches.
+func makePhases(home Home, flags makeFlags) (logReport, error) {
 	rest := flags.size % flags.batch
 	full := flags.size - rest
 	var report logReport
 	var err error
 	if full > 0 {
-		if report, err = growLog(flags.logFlags, 0, full, flags.batch); err != nil {
+		if report, err = growLog(home, flags.logFlags, 0, full, flags.batch); err != nil {
 			return logReport{}, err
 		}
 	}
 	if rest > 0 || full == 0 {
-		report, err = growLog(flags.logFlags, full, flags.size, max(rest, 1))
+		report, err = growLog(home, flags.logFlags, full, flags.size, max(rest, 1))
 	}
 	return report, err
 }
 
 // growLog adds the entries from index from up to index to, in order, in batches of the given size.
-func growLog(flags logFlags, from, to, batch uint64) (logReport, error) {
-	l, err := openLog(flags, appenderTuning{batchSize: uint(batch), batchAge: time.Hour})
+func growLog(home Home, flags logFlags, from, to, batch uint64) (logReport, error) {
+	// On GCP, an empty log is published by a republication alone.
+	tuning := appenderTuning{batchSize: uint(batch), batchAge: time.Hour, republish: from == to}
+	l, err := openLog(home, flags, tuning)
 	if err != nil {
 		return logReport{}, err
 	}
 	if l.sizeBefore != from {
-		return logReport{}, fmt.Errorf("%s holds a log of %d entries where %d were expected", flags.dir, l.sizeBefore, from)
+		return logReport{}, fmt.Errorf("%s holds a log of %d entries where %d were expected", home, l.sizeBefore, from)
 	}
 	ctx := context.Background()
 	futures := make([]tessera.IndexFuture, 0, to-from)

@@ -1,4 +1,4 @@
-package main
+package testlog
 
 import (
 	"context"
@@ -21,11 +21,11 @@ type takeoverReport struct {
 	Contiguous bool `json:"contiguous"`
 }
 
-// takeOver opens a directory as Appender and appends --add entries from as many goroutines at once.
-func takeOver(args []string) (any, error) {
+// takeOver opens a home as Appender and appends --add entries from as many goroutines at once.
+func (k Kit) takeOver(args []string) (any, error) {
 	var flags logFlags
 	set := flag.NewFlagSet("takeover", flag.ContinueOnError)
-	flags.register(set, "takeover")
+	flags.register(set, k.HomeFlags, "takeover")
 	add := set.Uint64("add", 300, "entries to append")
 	if err := set.Parse(args); err != nil {
 		return nil, err
@@ -33,9 +33,12 @@ func takeOver(args []string) (any, error) {
 	if err := flags.validate(); err != nil {
 		return nil, err
 	}
-	exitAfter(flags.timeout)
-
-	l, err := openLog(flags, takeoverTuning(*add))
+	home, err := flags.openHome()
+	if err != nil {
+		return nil, err
+	}
+	deadline := k.exitAfter(flags.timeout)
+	l, err := openLog(home, flags, takeoverTuning(*add))
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +46,9 @@ func takeOver(args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	report, err := l.finish(context.Background(), l.sizeBefore+*add)
+	size := l.sizeBefore + *add
+	deadline.at("no checkpoint covers %d entries, and the indices given out are %s", size, span(indices))
+	report, err := l.finish(context.Background(), size)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +60,7 @@ func takeOver(args []string) (any, error) {
 func takeoverTuning(add uint64) appenderTuning {
 	tuning := appenderTuning{batchSize: tessera.DefaultBatchMaxSize, batchAge: 50 * time.Millisecond}
 	if add == 0 {
-		tuning.republish = checkpointInterval
+		tuning.republish = true
 	}
 	return tuning
 }
@@ -88,4 +93,12 @@ func newTakeoverReport(report logReport, sizeBefore uint64, indices []uint64) ta
 		r.Indices = &[2]uint64{indices[0], indices[len(indices)-1]}
 	}
 	return r
+}
+
+// span names the lowest and the highest of ascending indices.
+func span(indices []uint64) string {
+	if len(indices) == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%d to %d", indices[0], indices[len(indices)-1])
 }

@@ -1,4 +1,4 @@
-package main
+package testlog
 
 import (
 	"context"
@@ -24,9 +24,10 @@ const (
 
 // fsckFlags are the flags of fsck.
 type fsckFlags struct {
-	dir, url, vkey string
-	ct             bool
-	timeout        time.Duration
+	openHome  func() (Home, error)
+	url, vkey string
+	ct        bool
+	timeout   time.Duration
 }
 
 // fsckReport is the checkpoint that the log was held against.
@@ -37,13 +38,13 @@ type fsckReport struct {
 	RootHash []byte `json:"rootHash"`
 }
 
-// checkLog runs Tessera's fsck over a directory or a URL.
-func checkLog(args []string) (any, error) {
-	flags, err := parseFsckFlags(args)
+// checkLog runs Tessera's fsck over a home or a URL.
+func (k Kit) checkLog(args []string) (any, error) {
+	flags, err := k.parseFsckFlags(args)
 	if err != nil {
 		return nil, err
 	}
-	exitAfter(flags.timeout)
+	k.exitAfter(flags.timeout)
 	verifier, err := fnote.NewVerifier(flags.vkey)
 	if err != nil {
 		return nil, err
@@ -52,40 +53,37 @@ func checkLog(args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	check := fsck.New(verifier.Name(), verifier, source, migrationOptions(flags.ct).LeafHasher(), fsck.Opts{N: fsckWorkers})
+	check := fsck.New(verifier.Name(), verifier, source, MigrationOptions(flags.ct).LeafHasher(), fsck.Opts{N: fsckWorkers})
 	if err := awaitCheck(check); err != nil {
 		return nil, err
 	}
 	return newFsckReport(source, verifier)
 }
 
-func parseFsckFlags(args []string) (fsckFlags, error) {
+func (k Kit) parseFsckFlags(args []string) (fsckFlags, error) {
 	var flags fsckFlags
 	set := flag.NewFlagSet("fsck", flag.ContinueOnError)
-	set.StringVar(&flags.dir, "dir", "", "directory of the log")
-	set.StringVar(&flags.url, "url", "", "URL of the log, instead of --dir")
+	flags.openHome = k.HomeFlags(set)
+	set.StringVar(&flags.url, "url", "", "URL of a tlog-tiles log, instead of a home")
 	set.StringVar(&flags.vkey, "vkey", "", "verifier key of the log")
-	set.BoolVar(&flags.ct, "ct", false, "Static CT layout and entries; needs --dir")
-	set.DurationVar(&flags.timeout, "timeout", 10*time.Minute, "longest time to take")
+	set.BoolVar(&flags.ct, "ct", false, "Static CT layout and entries; not with --url")
+	registerTimeout(set, &flags.timeout)
 	if err := set.Parse(args); err != nil {
 		return flags, err
 	}
-	if (flags.dir == "") == (flags.url == "") {
-		return flags, errors.New("either --dir or --url is required")
-	}
-	if flags.ct && flags.dir == "" {
-		return flags, errors.New("--ct needs --dir")
+	if flags.ct && flags.url != "" {
+		return flags, errors.New("--url serves no --ct")
 	}
 	return flags, nil
 }
 
 func openFetcher(flags fsckFlags) (fsck.Fetcher, error) {
-	if flags.dir != "" {
-		files := client.FileFetcher{Root: flags.dir}
-		if flags.ct {
-			return ctFileFetcher{files}, nil
+	if flags.url == "" {
+		home, err := flags.openHome()
+		if err != nil {
+			return nil, err
 		}
-		return files, nil
+		return home.Fetcher(context.Background(), flags.ct)
 	}
 	root, err := url.Parse(flags.url)
 	if err != nil {
@@ -94,8 +92,8 @@ func openFetcher(flags fsckFlags) (fsck.Fetcher, error) {
 	return client.NewHTTPFetcher(root, nil)
 }
 
-// migrationOptions are Tessera's way to its leaf hashers and entry paths from outside.
-func migrationOptions(ct bool) *tessera.MigrationOptions {
+// MigrationOptions are Tessera's way to its leaf hashers and entry paths from outside.
+func MigrationOptions(ct bool) *tessera.MigrationOptions {
 	options := tessera.NewMigrationOptions()
 	if ct {
 		options = options.WithCTLayout()

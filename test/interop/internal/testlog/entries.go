@@ -1,4 +1,4 @@
-package main
+package testlog
 
 import (
 	"crypto/sha256"

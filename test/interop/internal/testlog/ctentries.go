@@ -1,13 +1,12 @@
-package main
+package testlog
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 
 	"github.com/transparency-dev/tessera/ctonly"
 )
@@ -61,16 +60,12 @@ func syntheticIssuer(n int) []byte {
 	return derSequence(randomBytes(random, issuerSize))
 }
 
-// writeIssuers stores the issuers where Static CT clients look for them. Tessera leaves them to its caller.
-func writeIssuers(dir string) error {
-	issuerDir := filepath.Join(dir, "issuer")
-	if err := os.MkdirAll(issuerDir, 0o755); err != nil {
-		return err
-	}
+// storeIssuers stores the issuers where Static CT clients look for them.
+func storeIssuers(ctx context.Context, home Home) error {
 	for n := range issuerCount {
 		issuer := syntheticIssuer(n)
 		fingerprint := sha256.Sum256(issuer)
-		if err := os.WriteFile(filepath.Join(issuerDir, hex.EncodeToString(fingerprint[:])), issuer, 0o644); err != nil {
+		if err := home.StoreIssuer(ctx, "issuer/"+hex.EncodeToString(fingerprint[:]), issuer); err != nil {
 			return err
 		}
 	}
