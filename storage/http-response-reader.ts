@@ -180,9 +180,9 @@ export class ResponseReader {
     const [statusLine = "", ...lines] = head.split("\r\n");
     const { status, minor } = parseStatusLine(statusLine);
     const headers = parseHeaders(lines);
-    if (status >= 200) this.#frame(status, minor, headers);
-    else if (status === 101) throw new HttpFault("NOT_HTTP", "a switch of protocols that nobody asked for");
-    const empty = status >= 200 && this.#state === "body" && this.#left === 0;
+    if (status === 101) throw new HttpFault("NOT_HTTP", "a switch of protocols that nobody asked for");
+    this.#frame(status, minor, headers);
+    const empty = this.#state === "body" && this.#left === 0;
     this.#sink.onResponseStart(status, headers);
     if (empty && !this.#stopped) this.#end();
   }
@@ -201,6 +201,11 @@ export class ResponseReader {
         throw new HttpFault("NOT_HTTP", "a transfer coding other than chunked");
     }
     const announced = length === undefined ? undefined : parseLength(length);
+    if (status < 200) {
+      if (!this.#persistent) throw new HttpFault("NOT_HTTP", "an interim response that is the last");
+      this.#state = "head";
+      return;
+    }
     if (status === 204 || status === 304) return;
     if (codings !== undefined) {
       this.#state = "chunk-line";

@@ -85,6 +85,17 @@ describe("beside Node's client", () => {
     );
   });
 
+  it.each([
+    "HTTP/1.0 100 x\r\n\r\n",
+    "HTTP/1.1 103 x\r\nconnection: close\r\n\r\n",
+    "HTTP/1.1 103 x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+    "HTTP/1.1 103 x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+  ])("an interim response is refused alike: %j", async (interim) => {
+    const { outcome, bytes } = readHere(`${interim}${OK}content-length: 1\r\n\r\nx`);
+    expect(outcome).toBe("refused");
+    expect(await readByNode(bytes)).toBe("refused");
+  });
+
   const body = { status: 200, body: "x" };
   it.each([
     ["an empty line before it", `\r\n${OK}content-length: 1\r\n\r\nx`, body],

@@ -153,33 +153,6 @@ describe("a connection", () => {
   );
 });
 
-describe("interim responses", () => {
-  it.each([100, 102, 103, 199])("of status %i come before the response, whatever they announce", (status) => {
-    const interim = `HTTP/1.1 ${status} x\r\nlink: </x>\r\ncontent-length: 9\r\ntransfer-encoding: chunked\r\n\r\n`;
-    const text = `${interim}${interim}${OK}content-length: 1\r\n\r\nx`;
-    for (const told of [read(text), bytewise(text)]) {
-      expect(told.map((event) => ("start" in event ? event.start : "other"))).toEqual([
-        status,
-        status,
-        200,
-        "other",
-        "other",
-      ]);
-    }
-  });
-
-  it("leave the head awaited", () => {
-    const recorder = new Recorder();
-    recorder.reader.read(Buffer.from("HTTP/1.1 100 Continue\r\n\r\n"));
-    expect(recorder.reader).toMatchObject({ busy: true, awaitsHead: true, bodyBytesLeft: 0 });
-  });
-
-  it("do not switch protocols", () => {
-    const text = "HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n";
-    expect(read(text)).toEqual([{ fault: "NOT_HTTP" }]);
-  });
-});
-
 describe("what is told of headers", () => {
   it("has names in lower case and values without the blanks around them", () => {
     const text = `${OK}ETag:\t "x y" \t\r\nEmpty:\r\nBlank: \t \r\nObs: \xe4\xff\r\nA:b:c\r\ncontent-length: 0\r\n\r\n`;

@@ -89,7 +89,7 @@ export class ScriptedServer {
   /** The paths of all requests, as they came. */
   readonly requests: string[] = [];
   readonly #arrivals = new Queue<ScriptedConnection>();
-  readonly #tcp = new Set<Promise<unknown>>();
+  readonly #closings = new Map<Socket, PromiseWithResolvers<void>>();
   readonly #tls: TlsServer;
 
   constructor(url: URL, tls: TlsServer) {
@@ -109,7 +109,7 @@ export class ScriptedServer {
 
   /** Resolves when every connection that there was is closed. */
   async allClosed(): Promise<void> {
-    await Promise.all(this.#tcp);
+    await Promise.all(Array.from(this.#closings.values(), ({ promise }) => promise));
   }
 
   /** From here on no TLS session of before is known any more, as if the server had been started anew. */
@@ -119,11 +119,15 @@ export class ScriptedServer {
 
   /** A connection that may not speak TLS yet. */
   opened(tcp: Socket): void {
-    this.#tcp.add(new Promise((closed) => tcp.on("close", closed)));
+    const closing = Promise.withResolvers<void>();
+    this.#closings.set(tcp, closing);
+    tcp.on("close", () => closing.resolve());
   }
 
-  accept(connection: ScriptedConnection): void {
+  accept(connection: ScriptedConnection, tcp: Socket): void {
     this.connections.push(connection);
+    // Where TLS is spoken over it, not every end of it is told of the connection below.
+    connection.closed.then(this.#closings.get(tcp)?.resolve);
     this.#arrivals.put(connection);
   }
 }
@@ -138,7 +142,7 @@ export async function scriptedServer(
       server.requests.push(path);
       script(connection, path);
     });
-    server.accept(connection);
+    server.accept(connection, tcp);
   };
   const tcpOf = new Map<number | undefined, Socket>();
   const tls = createTlsServer({ ...LOCALHOST, ...tlsOptions }, (socket: TLSSocket) => {
