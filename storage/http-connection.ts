@@ -10,17 +10,16 @@
  * exchange meanwhile; so bytes from TLS are copied from the shared buffer. Measured: no difference beside the
  * cost of decryption.
  *
- * Measured against undici, which hands out each read as a buffer of
- * 64 KiB after copying it twice: 55 us of CPU time for an object of 256 KiB where undici takes 260, and 20 us
- * where it takes 63 for one of 26 KiB.
+ * Measured against undici, which hands out each read as a buffer of 64 KiB after copying it twice: 55 us of CPU
+ * time for an object of 256 KiB where undici takes 260, and 20 us where it takes 63 for one of 26 KiB.
  */
 
-import net from "node:net";
-import tls from "node:tls";
+import type net from "node:net";
 import type { HttpTimeouts } from "./http-errors.ts";
 import { HttpFault } from "./http-fault.ts";
 import type { ResponseHeaders } from "./http-headers.ts";
 import { ResponseReader, type ResponseSink } from "./http-response-reader.ts";
+import { type Endpoint, openSocket } from "./http-socket.ts";
 
 /** What an exchange may do with the connection that carries it. */
 export interface ExchangeCarrier {
@@ -53,16 +52,6 @@ export interface Exchange {
   onResponseError(error: Error): void;
 }
 
-/** Where connections lead. */
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-  /** Undefined for plain HTTP. */
-  readonly tls: { readonly ca?: string } | undefined;
-  /** Of the last TLS connection, so that the next one need not agree on everything anew. */
-  session?: Buffer;
-}
-
 /** Told what becomes of a connection. */
 export interface ConnectionOwner {
   /** It can carry a request. */
@@ -80,8 +69,6 @@ export interface PendingRequest {
 
 /** Servers end connections that carry nothing, some after 5 s: sooner is better than a request lost by it. */
 const MAX_IDLE_MS = 4_000;
-
-const TCP_KEEPALIVE_MS = 60_000;
 
 /** Room for a head and a small object. Larger would mean that more of a large object has to be copied. */
 const SHARED_BYTES = 1 << 15;
@@ -114,7 +101,7 @@ export class HttpConnection implements ResponseSink, ExchangeCarrier {
     this.#timeouts = timeouts;
     this.#request = request;
     this.#direct = endpoint.tls === undefined;
-    this.#socket = open(endpoint, {
+    this.#socket = openSocket(endpoint, {
       buffer: () => this.#nextSpace(),
       callback: (count) => this.#onRead(count),
     });
@@ -278,28 +265,4 @@ export class HttpConnection implements ResponseSink, ExchangeCarrier {
 function isBreak(error: Error): boolean {
   const code = "code" in error ? error.code : undefined;
   return code === "BROKEN_OFF" || code === "ECONNRESET" || code === "EPIPE";
-}
-
-function open(endpoint: Endpoint, onread: net.OnReadOpts): net.Socket {
-  const { host, port } = endpoint;
-  const options = {
-    host,
-    port,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: TCP_KEEPALIVE_MS,
-    onread,
-  };
-  if (endpoint.tls === undefined) return net.connect(options);
-  const socket = tls.connect({
-    ...options,
-    ...endpoint.tls,
-    ALPNProtocols: ["http/1.1"],
-    ...(net.isIP(host) === 0 ? { servername: host } : {}),
-    ...(endpoint.session === undefined ? {} : { session: endpoint.session }),
-  });
-  socket.on("session", (session) => {
-    endpoint.session = session;
-  });
-  return socket;
 }

@@ -11,13 +11,13 @@
 
 import {
   type ConnectionOwner,
-  type Endpoint,
   type Exchange,
   HttpConnection,
   type PendingRequest,
 } from "./http-connection.ts";
 import type { HttpTimeouts } from "./http-errors.ts";
 import { HttpFault } from "./http-fault.ts";
+import type { Endpoint } from "./http-socket.ts";
 
 /** Options of TLS that tests and private certificate authorities need. */
 export interface TlsOptions {
@@ -158,7 +158,7 @@ class OriginConnections implements ConnectionOwner {
     try {
       this.#open.add(new HttpConnection(this.#endpoint, this.#timeouts, request, this));
     } catch (error) {
-      // Options of TLS that nothing can be done with.
+      // What the system or TLS refuses before anything is tried.
       request.exchange.onResponseError(error as Error);
     }
   }

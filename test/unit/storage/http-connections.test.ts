@@ -1,7 +1,9 @@
 /** How many connections a source has, what each carries, and when it ends. */
 
+import net from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import tls from "node:tls";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ReadOptions } from "../../../storage/source.ts";
 import { stoppedSocketLimits } from "./http-clock.ts";
 import { head, okay, scriptedServer, TRANSPORTS } from "./http-scripted-server.ts";
@@ -144,5 +146,26 @@ describe.each(TRANSPORTS)("connections over %s", (transport) => {
     const paths = Array.from({ length: 12 }, (_, i) => `${i}`);
     const outcomes = await Promise.allSettled(paths.map((path) => source.read(path, ANY)));
     expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBeGreaterThanOrEqual(4);
+  });
+
+  it("that cannot even be begun fail the reads that they were for, each once", async () => {
+    const server = await scriptedServer(transport);
+    const ended: number[] = [];
+    const observer = { started() {}, ended: (status: number) => void ended.push(status) };
+    const source = server.source({ observer });
+    for (const module of [net, tls]) {
+      const connect = vi.spyOn(module, "connect").mockImplementation(() => {
+        throw new Error("no more handles");
+      });
+      onTestFinished(() => connect.mockRestore());
+    }
+    const reads = ["a", "b"].map((path) => source.read(path, ANY).catch((error: unknown) => error));
+    for (const outcome of await Promise.all(reads)) {
+      expect(outcome).toMatchObject({
+        name: "SourceError",
+        message: expect.stringContaining("no more handles"),
+      });
+    }
+    expect(ended).toEqual([0, 0]);
   });
 });

@@ -1,10 +1,12 @@
 /** A connection whose server was held up, because there was no leave yet to hold a body, goes on. */
 
 import { randomBytes } from "node:crypto";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ByteBudget } from "../../../lib/migrate/budget.ts";
 import type { ReadOptions } from "../../../storage/source.ts";
+import { stoppedSocketLimits } from "./http-clock.ts";
 import { Lender } from "./http-lender.ts";
 import { head, okay, scriptedServer, TRANSPORTS, WIRES } from "./http-scripted-server.ts";
 
@@ -148,5 +150,25 @@ describe.each(TRANSPORTS)("while its server is held up over %s", (transport) => 
       message: expect.stringContaining("sent less or more than it announced"),
       retryable: true,
     });
+  }, 15_000);
+
+  it("its time does not run, and runs again when there is leave", async () => {
+    const limits = stoppedSocketLimits();
+    const server = await scriptedServer(transport);
+    const lender = new Lender({ held: true });
+    const read = server
+      .source({ timeouts: { bodyMs: 7000 } })
+      .read("first", { ...ANY, reservation: lender })
+      .catch((error: unknown) => error);
+    const connection = await server.connection();
+    connection.send(head("content-length: 20001\r\n"), SMALL);
+    await lender.asked;
+    expect(limits.set.slice(-2)).toEqual([7000, 0]);
+    lender.grant();
+    while (limits.set.at(-1) === 0) await nextTurn();
+    expect(limits.set.at(-1)).toBe(7000);
+    limits.pass();
+    expect(await read).toMatchObject({ message: expect.stringContaining("sent nothing for 7 s") });
+    await connection.closed;
   }, 15_000);
 });
