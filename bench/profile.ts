@@ -54,7 +54,7 @@ const ROUND_TRIPS_MS = [0, 20, 50];
 const FULL: Profile = {
   extent: { kind: "full" },
   rounds: 3,
-  peers: [tiles(4_000_000, LARGE), tiles(8_000_000, SMALL), staticCt(2_000_000)],
+  peers: [tiles(5_000_000, LARGE), tiles(10_000_000, SMALL), staticCt(2_000_000)],
   disk: tiles(2_000_000, LARGE),
   distance: {
     log: tiles(2_000_000, LARGE),
@@ -66,7 +66,7 @@ const FULL: Profile = {
     endless: [ANNOUNCED_SIZE, 100_000_000],
     entrySize: SMALL,
   },
-  stages: tiles(4_000_000, LARGE),
+  stages: tiles(5_000_000, LARGE),
   startUps: 15,
 };
 
