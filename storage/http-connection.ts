@@ -87,7 +87,7 @@ export class HttpConnection implements ResponseSink, ExchangeCarrier {
   /** What it carries, or will when it is connected. */
   #request: PendingRequest | undefined;
   #sentAt = 0;
-  /** Whether it has carried a request before: then the server may end it at any moment. */
+  /** Whether it was kept after another request, or without any: then the server may end it at any moment. */
   #used = false;
   #answered = false;
   #gone = false;

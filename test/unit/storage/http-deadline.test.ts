@@ -40,7 +40,7 @@ describe("the time for an object", () => {
     ["many chunks", CHUNKED, "1\r\nx\r\n"],
     ["trailers", `${CHUNKED}0\r\n`, "x: y\r\n"],
   ])(
-    "ends amid %s that trickle",
+    "ends amid %s, however that trickles",
     async (_what, start, piece) => {
       const clock = stoppedClock();
       const url = await serveRaw((socket) => {

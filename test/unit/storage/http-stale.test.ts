@@ -85,11 +85,11 @@ describe.each(CASES)("over $transport, by $how", ({ transport, end }) => {
   });
 
   it.each([
-    ["a byte", "H"],
+    ["a byte of the answer", "H"],
     ["an interim response", "HTTP/1.1 103 Early Hints\r\n\r\n"],
-    ["a head", head("content-length: 4\r\n")],
-    ["half of it", Buffer.concat([head("content-length: 4\r\n"), Buffer.from("ha")])],
-  ])("behind %s of the answer: that is a failure", async (_what, part) => {
+    ["its head", head("content-length: 4\r\n")],
+    ["half of its body", Buffer.concat([head("content-length: 4\r\n"), Buffer.from("ha")])],
+  ])("behind %s: that is a failure", async (_what, part) => {
     const { server, source } = await keptConnection(transport, (connection) => {
       // Only when it has been sent: a reset would overtake it.
       connection.socket.write(part, "latin1", () => setImmediate(() => end(connection)));
