@@ -75,6 +75,10 @@ class DiscardWriter implements TargetWriter {
   batch(): TargetBatch {
     return new DiscardBatch(this.#kept.batch(), this.#discarded);
   }
+
+  close(): Promise<void> {
+    return this.#kept.close();
+  }
 }
 
 class DiscardBatch implements TargetBatch {

@@ -5,12 +5,13 @@ import { type MigrationReport, migrate, type TileOrigin } from "../lib/index.ts"
 import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./log-options.ts";
 import { jsonLine, writeResult } from "./output.ts";
 import { runWithTools } from "./run.ts";
+import { addStateOptions, type StateOptions, targetState } from "./state-options.ts";
 import { copySummary } from "./summary.ts";
 import { outputWidth } from "./text-layout.ts";
 import { requiredPolicy } from "./trust.ts";
 import { VERSION } from "./version.ts";
 
-interface CopyOptions extends LogOptions {
+interface CopyOptions extends LogOptions, StateOptions {
   readonly tiles: TileOrigin;
   readonly snapshot?: boolean;
   /** False by --no-handover. */
@@ -24,6 +25,7 @@ Examples:
   $ tlog-migrate copy https://log.example.org/ /srv/log --vkey 'log.example.org+1a2b3c4d+AU…'
   $ tlog-migrate copy https://mon.example.org/2026h1/ /srv/ct --format static-ct \\
       --public-key MFkw… --origin log.example.org/2026h1 --contact you@your.site
+  $ tlog-migrate copy /srv/log gs://bucket/log --vkey … --spanner projects/p/instances/i/databases/d
 
 Stopped by whatever, the same command goes on where it stopped. What is copied stays locked for log
 software until all of it is there and checked. Before the hand-over, freeze the source's writer.`;
@@ -35,8 +37,8 @@ export function addCopyCommand(program: Command): void {
     .description(
       "Copies a log to a new place, authenticates every byte, and hands it over to the log software there.",
     )
-    .argument("<source>", "https://…, http://…, file:///… or a path")
-    .argument("<target>", "file:///… or a path");
+    .argument("<source>", "https://…, http://…, gs://bucket/prefix, file:///… or a path")
+    .argument("<target>", "gs://bucket/prefix, file:///… or a path");
   addTrustOptions(command)
     .addOption(
       new Option("--tiles <how>", "level-0 tiles: derived from the entries, or fetched and compared too")
@@ -46,8 +48,9 @@ export function addCopyCommand(program: Command): void {
     .option("--snapshot", "hand over the size that was reached, even if the source goes on growing")
     .option("--no-handover", "stop before the hand-over")
     .option("--adopt", "take over an unfinished copy by another tool, and check all of it")
-    .option("--save-checkpoint", "store the source's checkpoint too: for mirrors that never append");
-  addWorkOptions(command).addHelpText("after", EXAMPLES).action(copy);
+    .option("--save-checkpoint", "store the source's checkpoint too: for mirrors that never append")
+    .option("--no-tree-state", "a log in gs://… that no log software will ever append to");
+  addWorkOptions(addStateOptions(command)).addHelpText("after", EXAMPLES).action(copy);
 }
 
 async function copy(source: string, target: string, options: CopyOptions): Promise<void> {
@@ -62,6 +65,7 @@ async function copy(source: string, target: string, options: CopyOptions): Promi
         policy,
         source,
         target,
+        targetState: targetState(options),
         tool: `tlog-migrate ${VERSION}`,
         tiles,
         snapshot,
@@ -73,8 +77,13 @@ async function copy(source: string, target: string, options: CopyOptions): Promi
   });
 }
 
-function resultText(report: MigrationReport, { json, snapshot, saveCheckpoint }: CopyOptions): string {
-  if (json) return jsonLine(report);
-  const facts = { snapshot: snapshot === true, savedCheckpoint: saveCheckpoint === true };
+function resultText(report: MigrationReport, options: CopyOptions): string {
+  if (options.json) return jsonLine(report);
+  const facts = {
+    snapshot: options.snapshot === true || options.treeState === false,
+    savedCheckpoint: options.saveCheckpoint === true,
+    database: options.spanner,
+    tablePrefix: options.spannerTablePrefix,
+  };
   return copySummary(report, facts, outputWidth());
 }

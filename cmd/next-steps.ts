@@ -9,12 +9,15 @@ export interface StepFacts {
   readonly snapshot: boolean;
   /** The source's checkpoint was to be stored in the target. */
   readonly savedCheckpoint: boolean;
+  /** Where the tree state is, if not beside the log. */
+  readonly database?: string | undefined;
+  readonly tablePrefix?: string | undefined;
 }
 
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
   if (report.outcome === "ready-for-hand-over") return beforeHandOver(report);
   if (report.outcome === "taken-over") return [];
-  return facts.snapshot || facts.savedCheckpoint ? mirrorSteps(report, facts) : takeoverSteps(report);
+  return facts.snapshot || facts.savedCheckpoint ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
 }
 
 function beforeHandOver({ source, target }: MigrationReport): string[] {
@@ -25,11 +28,16 @@ function beforeHandOver({ source, target }: MigrationReport): string[] {
   ];
 }
 
-function takeoverSteps({ format, size, origin, target }: MigrationReport): string[] {
+function takeoverSteps({ format, size, origin, target }: MigrationReport, facts: StepFacts): string[] {
+  const { database, tablePrefix } = facts;
+  const state = [
+    database === undefined ? "" : ` and the Spanner database ${oneLine(database)}`,
+    tablePrefix === undefined ? "" : ` with the table prefix ${oneLine(tablePrefix)}`,
+  ].join("");
   return [
     `Stop the old writer for good, if it still runs. From now on, only this place may sign checkpoints for ${oneLine(origin)}.`,
-    `If you like, read all of it back first:\n${verifyCommand(format, target)}`,
-    START[format](oneLine(target), formatCount(size)),
+    `If you like, read all of it back first:\n${verifyCommand(format, target)}${stateOptions(facts)}`,
+    START[format](oneLine(target) + state, formatCount(size)),
     "Point readers here, and serve the log in one place alone: two places that both append are a fork, which nobody can repair.",
   ];
 }
@@ -58,6 +66,13 @@ const KEY_OPTIONS: Record<LogFormat, string> = {
   tiles: "--vkey <vkey>",
   "static-ct": "--public-key <base64> --origin <origin>",
 };
+
+function stateOptions({ database, tablePrefix }: StepFacts): string {
+  return [
+    database === undefined ? "" : ` --spanner ${shellWord(oneLine(database))}`,
+    tablePrefix === undefined ? "" : ` --spanner-table-prefix ${shellWord(oneLine(tablePrefix))}`,
+  ].join("");
+}
 
 function verifyCommand(format: LogFormat, target: string): string {
   const option = format === "tiles" ? "" : ` --format ${format}`;

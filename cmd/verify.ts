@@ -6,6 +6,7 @@ import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from ".
 import { jsonLine, writeResult } from "./output.ts";
 import { countOf } from "./quantities.ts";
 import { runWithTools } from "./run.ts";
+import { addStateOptions, type StateOptions, targetState } from "./state-options.ts";
 import { outputWidth } from "./text-layout.ts";
 import { checkpointPolicy } from "./trust.ts";
 import { verificationSummary } from "./verification-summary.ts";
@@ -14,23 +15,27 @@ const EXAMPLES = `
 Examples:
   $ tlog-migrate verify https://log.example.org/ --vkey 'log.example.org+1a2b3c4d+AU…'
   $ tlog-migrate verify /srv/log
+  $ tlog-migrate verify gs://bucket/log --spanner projects/p/instances/i/databases/d
 
-A directory that was migrated and has no checkpoint yet is held against its tree state, without a key.`;
+A place that was migrated and has no checkpoint yet is held against its tree state, without a key.`;
 
 export function addVerifyCommand(program: Command): void {
   const command = program
     .command("verify")
     .summary("read a whole log back and hold it against its checkpoint")
     .description("Reads a whole log, recomputes every hash, and tells what is not as its checkpoint says.")
-    .argument("<log>", "https://…, http://…, file:///… or a path");
-  addWorkOptions(addTrustOptions(command)).addHelpText("after", EXAMPLES).action(verify);
+    .argument("<log>", "https://…, http://…, gs://bucket/prefix, file:///… or a path");
+  addStateOptions(addWorkOptions(addTrustOptions(command)))
+    .addHelpText("after", EXAMPLES)
+    .action(verify);
 }
 
-async function verify(log: string, options: LogOptions): Promise<void> {
+async function verify(log: string, options: LogOptions & StateOptions): Promise<void> {
   const policy = checkpointPolicy(options);
   await runWithTools(options, {
     afterStop: "nothing was changed, and the same command starts over",
-    work: (tools) => verifyLog({ ...workOptions(options), ...tools, policy, log }),
+    work: (tools) =>
+      verifyLog({ ...workOptions(options), ...tools, policy, log, targetState: targetState(options) }),
     async tell(report) {
       const { json } = options;
       await writeResult(json ? jsonLine(report) : verificationSummary(report, outputWidth()));

@@ -62,8 +62,10 @@ export interface ConnectionOwner {
 
 /** A request to send. */
 export interface PendingRequest {
-  /** As it goes over the wire. */
+  /** As it goes over the wire, without its body. */
   readonly text: string;
+  /** In pieces, which stay as they are until the exchange ends. */
+  readonly body?: readonly Uint8Array[] | undefined;
   readonly exchange: Exchange;
 }
 
@@ -174,14 +176,27 @@ export class HttpConnection implements ResponseSink, ExchangeCarrier {
     this.#sentAt = performance.now();
     this.#reader.expect();
     this.#socket.setTimeout(this.#timeouts.headersMs);
-    this.#socket.write(request.text, "latin1");
+    this.#write(request);
     return true;
+  }
+
+  #write({ text, body }: PendingRequest): void {
+    if (body === undefined) {
+      this.#socket.write(text, "latin1");
+      return;
+    }
+    // One system call for all of it.
+    this.#socket.cork();
+    this.#socket.write(text, "latin1");
+    for (const piece of body) this.#socket.write(piece);
+    this.#socket.uncork();
   }
 
   /** Nothing to do for now. */
   #rest(): void {
     if (this.#gone) return;
-    if (!this.#reader.persistent) {
+    // Answered before the request's body was sent: the rest of it is nobody's any more.
+    if (!this.#reader.persistent || this.#socket.writableLength > 0) {
       this.#break(new HttpFault("ENDED_BY_US"));
       return;
     }

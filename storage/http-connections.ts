@@ -28,6 +28,17 @@ export interface TlsOptions {
 /** A hostile source may redirect every object to another origin: no more are remembered than this and those in use. */
 const MAX_ORIGINS = 8;
 
+/** What is asked of a server. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST";
+  /** Path and query. */
+  readonly target: string;
+  /** Header lines, each ended by CR LF. */
+  readonly headers: string;
+  /** In pieces, which stay as they are until the exchange ends. */
+  readonly body?: readonly Uint8Array[];
+}
+
 export class HttpConnections {
   readonly #connections: number;
   readonly #timeouts: HttpTimeouts;
@@ -47,6 +58,12 @@ export class HttpConnections {
    * @param headers header lines, each ended by CR LF.
    */
   get(origin: string, target: string, headers: string, exchange: Exchange): void {
+    this.send(origin, { method: "GET", target, headers }, exchange);
+  }
+
+  /** The same for any request that may be sent again if the connection is found to have ended. */
+  send(origin: string, request: HttpRequest, exchange: Exchange): void {
+    const { target } = request;
     if (this.#closed) {
       exchange.onResponseError(new HttpFault("SOURCE_CLOSED"));
       return;
@@ -55,7 +72,7 @@ export class HttpConnections {
       exchange.onResponseError(new HttpFault("BAD_PATH", "its path has characters that no request may have"));
       return;
     }
-    this.#at(origin).request(target, headers, exchange);
+    this.#at(origin).request(request, exchange);
   }
 
   /** Breaks off what is under way and closes every connection. */
@@ -115,9 +132,10 @@ class OriginConnections implements ConnectionOwner {
     return this.#open.size > this.#idle.length;
   }
 
-  request(target: string, headers: string, exchange: Exchange): void {
-    const text = `GET ${target} HTTP/1.1\r\n${this.#hostLine}connection: keep-alive\r\n${headers}\r\n`;
-    this.#waiting.push({ text, exchange });
+  request({ method, target, headers, body }: HttpRequest, exchange: Exchange): void {
+    const length = body === undefined ? "" : `content-length: ${totalBytes(body)}\r\n`;
+    const text = `${method} ${target} HTTP/1.1\r\n${this.#hostLine}connection: keep-alive\r\n${length}${headers}\r\n`;
+    this.#waiting.push({ text, body, exchange });
     const connection = this.#idle.pop();
     if (connection !== undefined) this.onIdle(connection);
     else this.#connectWaiting();
@@ -162,4 +180,8 @@ class OriginConnections implements ConnectionOwner {
       request.exchange.onResponseError(error as Error);
     }
   }
+}
+
+function totalBytes(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
 }

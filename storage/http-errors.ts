@@ -33,6 +33,7 @@ export function statusError(status: number, host: string, retryAfterMs: number |
   const reason = process.getBuiltinModule("node:http").STATUS_CODES[status];
   return new SourceError(`${host} answered ${status}${reason === undefined ? "" : ` ${reason}`}`, {
     retryable: status === 408 || status === 429 || status >= 500,
+    status,
     retryAfterMs,
     advice: statusAdvice(status),
   });

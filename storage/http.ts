@@ -25,9 +25,11 @@ export interface HttpSourceOptions {
   /** A rate limiter: where it returns a promise, a request is sent when that resolves. */
   readonly admit?: () => Promise<void> | undefined;
   readonly connect?: TlsOptions;
+  /** A header line with credentials for a request to the source's own origin, ended by CR LF. */
+  readonly authorization?: () => string | Promise<string>;
 }
 
-const DEFAULT_TIMEOUTS: HttpTimeouts = {
+export const DEFAULT_TIMEOUTS: HttpTimeouts = {
   connectMs: 10_000,
   headersMs: 30_000,
   bodyMs: 30_000,
@@ -48,6 +50,7 @@ export class HttpSource implements ObjectSource {
   readonly #observer: RequestObserver | undefined;
   readonly #admit: (() => Promise<void> | undefined) | undefined;
   readonly #headers: RequestHeaders;
+  readonly #authorization: (() => string | Promise<string>) | undefined;
   readonly #aborts = new AbortWatch();
 
   /**
@@ -64,6 +67,7 @@ export class HttpSource implements ObjectSource {
     this.#observer = options.observer;
     this.#admit = options.admit;
     this.#headers = requestHeaders(baseUrl, userAgent(options));
+    this.#authorization = options.authorization;
     this.#connections = new HttpConnections(options.connections, this.#timeouts, options.connect ?? {});
   }
 
@@ -72,7 +76,8 @@ export class HttpSource implements ObjectSource {
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
-    const headers = options.fresh ? this.#headers.fresh : this.#headers.usual;
+    const usual = options.fresh ? this.#headers.fresh : this.#headers.usual;
+    const headers = this.#authorization === undefined ? usual : usual + (await this.#authorization());
     const target = `${this.#prefix}${path}${this.#query}`;
     let answer = await this.#get(this.#origin, this.#host, target, headers, options);
     if (answer.kind === "redirect") answer = await this.#follow(answer.location, target, options);
@@ -181,7 +186,10 @@ function percentDecoded(credential: string): string {
   }
 }
 
-function userAgent({ userAgentVersion, contact }: HttpSourceOptions): string {
+export function userAgent({
+  userAgentVersion,
+  contact,
+}: Pick<HttpSourceOptions, "userAgentVersion" | "contact">): string {
   if (contact === undefined) return `tlog-migrate/${userAgentVersion}`;
   if (!/^[\x21-\x7e]+$/.test(contact) || /[()\\]/.test(contact)) {
     throw new UsageFailure({

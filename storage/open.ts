@@ -3,10 +3,16 @@
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { UsageFailure } from "../lib/tlog/errors.ts";
+import { GcsAccess } from "./gcs-access.ts";
+import type { GcsEffort } from "./gcs-objects.ts";
+import { parseGcsUrl } from "./gcs-place.ts";
+import { GcsSource } from "./gcs-source.ts";
+import { GcsTarget } from "./gcs-target.ts";
 import { HttpSource, type HttpSourceOptions } from "./http.ts";
 import { PosixSource } from "./posix-source.ts";
 import { PosixTarget } from "./posix-target.ts";
 import type { ObjectSource } from "./source.ts";
+import type { SpannerPlace } from "./spanner-coordination.ts";
 import type { MigrationTarget } from "./target.ts";
 
 /** How a source is reached; plain data, so that it can be sent to a worker thread. */
@@ -15,8 +21,16 @@ export type SourceAccess = Pick<HttpSourceOptions, "userAgentVersion" | "contact
 /** What the thread that opens a source adds. */
 export type SourceOptions = SourceAccess & Pick<HttpSourceOptions, "connections" | "observer" | "admit">;
 
+/** How a target is reached; plain data, so that it can be sent to a worker thread. */
+export interface TargetAccess extends GcsEffort {
+  /** Where the private tree state of a log in Cloud Storage goes. */
+  readonly spanner?: SpannerPlace | undefined;
+  /** False: a mirror is wanted, which no log software will ever append to. */
+  readonly treeState?: boolean | undefined;
+}
+
 /**
- * Opens a source: `https://…`, `http://…`, `file:///…`, or a directory's path.
+ * Opens a source: `https://…`, `http://…`, `gs://bucket/prefix`, `file:///…`, or a directory's path.
  * @throws UsageFailure if it is none of these.
  */
 export function openSource(location: string, options: SourceOptions): ObjectSource {
@@ -27,31 +41,66 @@ export function openSource(location: string, options: SourceOptions): ObjectSour
     case "http":
     case "https":
       return new HttpSource(place.url, options);
+    case "gs":
+      return new GcsSource(parseGcsUrl(place.url), new GcsAccess(), options);
     default:
-      throw unsupported(location, "source", "https://…, http://…, file:///… or a path");
+      throw unsupported(location, "source", "https://…, http://…, gs://…, file:///… or a path");
   }
 }
 
 /**
- * Opens a target: `file:///…`, a directory's path, or a location of a registered kind.
- * @throws UsageFailure if it is none of these.
+ * Opens a target: `file:///…`, a directory's path, `gs://bucket/prefix`, or a location of a registered kind.
+ * @throws UsageFailure if it is none of these, or if no log software could take it over.
  */
-export function openTarget(location: string): MigrationTarget {
+export function openTarget(location: string, access: TargetAccess = LOCAL): MigrationTarget {
   const place = parsePlace(location, "target");
   const registered = registeredTargets.get(place.scheme);
   if (registered !== undefined) return registered(place.url);
   switch (place.scheme) {
     case "file":
+      requireNoSpanner(location, access);
       return new PosixTarget(place.path);
+    case "gs":
+      requireTreeState(location, access);
+      return new GcsTarget(parseGcsUrl(place.url), access, access.spanner);
     default:
-      throw unsupported(location, "target", "file:///… or a path");
+      throw unsupported(location, "target", "gs://…, file:///… or a path");
   }
+}
+
+/** Enough for a place on this machine. */
+const LOCAL: TargetAccess = {
+  connections: 1,
+  patience: { attempts: 0, minDelayMs: 0, maxDelayMs: 0, maxRetryAfterMs: 0 },
+  userAgentVersion: "0",
+};
+
+function requireTreeState(location: string, { spanner, treeState }: TargetAccess): void {
+  if ((spanner === undefined) === (treeState === false)) return;
+  throw new UsageFailure({
+    object: location,
+    problem:
+      spanner === undefined
+        ? "no log software could take this log over: Tessera keeps the tree state of a log in Cloud Storage in Spanner"
+        : "either a tree state is wanted or none",
+    advice:
+      "Pass --spanner projects/…/instances/…/databases/…, or --no-tree-state for a mirror that nothing ever appends to",
+  });
+}
+
+function requireNoSpanner(location: string, { spanner, treeState }: TargetAccess): void {
+  if (spanner === undefined && treeState !== false) return;
+  throw new UsageFailure({
+    object: location,
+    problem: "a directory has its tree state beside the log",
+    advice: "Leave --spanner and --no-tree-state out",
+  });
 }
 
 /** Opens a target of a backend that a program brings; given the location as it was named. */
 export type TargetOpener = (location: URL) => MigrationTarget;
 
-const BUILT_IN_SCHEMES: readonly string[] = ["file", "http", "https"];
+const BUILT_IN_SCHEMES: readonly string[] = ["file", "gs", "http", "https"];
 const registeredTargets = new Map<string, TargetOpener>();
 
 /**
@@ -68,6 +117,11 @@ export function registerTarget(scheme: string, open: TargetOpener): void {
     throw new Error(`there is a backend for ${scheme}:// already`);
   }
   registeredTargets.set(scheme, open);
+}
+
+/** Whether a location names a place whose objects can be listed, as a target's can. */
+export function isListable(location: string): boolean {
+  return ["file", "gs"].includes(parsePlace(location, "log").scheme);
 }
 
 /** The directory that a location names, undefined if it is not one on this machine. */

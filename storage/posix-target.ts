@@ -165,6 +165,8 @@ export class PosixTarget implements MigrationTarget {
     return await onFile(path, () => this.#directory.create(path, checkpoint));
   }
 
+  async close(): Promise<void> {}
+
   async #createTreeState(state: TreeState): Promise<void> {
     const path = this.locate(TREE_STATE_FILE);
     if (await this.#directory.create(path, formatTreeState(state))) return;

@@ -30,6 +30,8 @@ export class PosixWriter implements TargetWriter {
   batch(): TargetBatch {
     return new PosixBatch(this.#root, this.#directory.batch());
   }
+
+  async close(): Promise<void> {}
 }
 
 class PosixBatch implements TargetBatch {

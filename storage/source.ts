@@ -65,11 +65,14 @@ export class SourceError extends Error {
    * retryable, on the first contact it means a wrong address rather than bad luck.
    */
   readonly unreachable: boolean;
+  /** Of the HTTP response that was the failure, where there was one. */
+  readonly status: number | undefined;
 
   constructor(
     problem: string,
     details: {
       retryable: boolean;
+      status?: number | undefined;
       retryAfterMs?: number | undefined;
       advice?: string | undefined;
       unreachable?: boolean;
@@ -82,6 +85,7 @@ export class SourceError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.advice = details.advice;
     this.unreachable = details.unreachable ?? false;
+    this.status = details.status;
   }
 }
 

@@ -92,6 +92,8 @@ export interface MigrationTarget {
   confirmHandOver(): Promise<void>;
   /** Stores the source's checkpoint if there is none: true if it did. Durable when it resolves. */
   publishCheckpoint(checkpoint: Uint8Array): Promise<boolean>;
+  /** Ends what is open. Its writers are closed by themselves. */
+  close(): Promise<void>;
 }
 
 /** Reads and writes objects of a target from one thread. */
@@ -100,6 +102,7 @@ export interface TargetWriter {
   read(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
   /** Starts a batch: objects that become durable together. Batches of one writer may overlap. */
   batch(): TargetBatch;
+  close(): Promise<void>;
 }
 
 /** Objects that become durable together. A reader sees each of them whole or not at all. */
@@ -110,6 +113,6 @@ export interface TargetBatch {
   keep(path: string, bytes: Uint8Array): Promise<void>;
   /** Resolves when every object of the batch, and all that is needed to find it, is durable. */
   commit(): Promise<void>;
-  /** Drops what was not committed and leaves no trace of it. */
+  /** Drops what was not committed, and leaves nothing of it but what is whole, authentic and durable. */
   abandon(): Promise<void>;
 }

@@ -192,8 +192,9 @@ async function alreadyDone(
     const rootHash = Buffer.from(record.rootHash, "base64");
     requireNoRegress(checkpoint, { size: record.size, rootHash }, request.source);
     await target.confirmHandOver();
-    const grown = (await integratedTree(target))?.size !== record.size;
-    return { kind: "handed-over", record, grown };
+    // A mirror has no tree state: nothing ever goes on from there.
+    const tree = await integratedTree(target);
+    return { kind: "handed-over", record, grown: tree !== undefined && tree.size !== record.size };
   }
   throw new TargetRefused({
     object: target.location,

@@ -16,9 +16,10 @@ export type CopyWorkers = WorkerPool<WorkUnit, void>;
  * @param resume whether objects may be in place already.
  */
 export function startCopyWorkers(run: Run, size: number, resume: boolean): CopyWorkers {
-  const { options, parallelism, readSpec, progress } = run;
+  const { options, parallelism, readSpec, progress, targetAccess } = run;
   const { target, tiles = "derive" } = options;
-  return startWorkers({ kind: "copy", target, tiles, resume }, size, parallelism, readSpec, progress);
+  const task = { kind: "copy", target, targetAccess, tiles, resume } as const;
+  return startWorkers(task, size, parallelism, readSpec, progress);
 }
 
 /** Copies every bundle that no seal covers, and writes the seals. */

@@ -53,7 +53,7 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
       await claim.release();
     }
   } finally {
-    await run.context.source.close();
+    await run.close();
   }
 }
 

@@ -1,6 +1,6 @@
 /** What a migration is asked to do. */
 
-import type { SourceAccess } from "../../storage/open.ts";
+import type { SourceAccess, TargetAccess } from "../../storage/open.ts";
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import type { TileOrigin } from "./bundle-copier.ts";
@@ -29,10 +29,12 @@ export interface LogWorkOptions {
 }
 
 export interface MigrationOptions extends LogWorkOptions {
-  /** `https://…`, `http://…`, `file:///…` or a path. */
+  /** `https://…`, `http://…`, `gs://bucket/prefix`, `file:///…` or a path. */
   readonly source: string;
-  /** `file:///…` or a path. */
+  /** `gs://bucket/prefix`, `file:///…` or a path. */
   readonly target: string;
+  /** For a target in Cloud Storage: where its tree state goes, or that it has none. */
+  readonly targetState?: Pick<TargetAccess, "spanner" | "treeState"> | undefined;
   /** Name and version of the tool, for the marker and the record. */
   readonly tool: string;
   /** Where level-0 tiles come from; default "derive". */

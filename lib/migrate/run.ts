@@ -1,7 +1,7 @@
 /** One run of a migration: its options with their defaults, and what it has opened. */
 
 import { availableParallelism } from "node:os";
-import { openTarget } from "../../storage/open.ts";
+import { openTarget, type TargetAccess } from "../../storage/open.ts";
 import type { MigrationTarget, TargetWriter } from "../../storage/target.ts";
 import type { LogWorkOptions, MigrationOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
@@ -33,29 +33,55 @@ export interface Run {
   /** How the main thread reads the source. */
   readonly context: ReadContext;
   readonly target: MigrationTarget;
+  /** How every thread reaches the target. */
+  readonly targetAccess: TargetAccess;
   /** The main thread's writer; the target must be claimed first. */
   readonly writer: () => TargetWriter;
   readonly startedAt: number;
+  /** Ends what is open. */
+  close(): Promise<void>;
 }
 
 export function openRun(options: MigrationOptions): Run {
   const progress = options.progress ?? new Progress();
-  const target = openTarget(options.target);
+  const targetAccess = targetAccessOf(options);
+  const target = openTarget(options.target, targetAccess);
   const readSpec = readSpecOf(options.source, options);
   const signal = options.signal ?? new AbortController().signal;
   let writer: TargetWriter | undefined;
+  const context = openReadContext(
+    { ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY },
+    progress.own,
+    signal,
+  );
   return {
     options,
     parallelism: parallelismOf(options),
     readSpec,
     progress,
-    context: openReadContext({ ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY }, progress.own, signal),
+    context,
     target,
+    targetAccess,
     writer: () => {
       writer ??= target.openWriter();
       return writer;
     },
     startedAt: performance.now(),
+    async close() {
+      await Promise.all([context.source.close(), writer?.close(), target.close()]);
+    },
+  };
+}
+
+/** How every thread is to reach a target; a worker adds how many requests it has in flight. */
+export function targetAccessOf(
+  options: Pick<MigrationOptions, "targetState" | "retry" | "access">,
+): TargetAccess {
+  return {
+    ...options.targetState,
+    connections: MAIN_THREAD_CONCURRENCY,
+    patience: options.retry ?? DEFAULT_RETRY,
+    userAgentVersion: options.access.userAgentVersion,
   };
 }
 

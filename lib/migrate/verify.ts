@@ -3,7 +3,7 @@
  * tile what is below it, every leaf hash is recomputed. It goes on past faults, so that all of them are told.
  */
 
-import { directoryOf, openTarget } from "../../storage/open.ts";
+import { directoryOf, isListable, openTarget, type TargetAccess } from "../../storage/open.ts";
 import { MAX_OBJECT_BYTES } from "../../storage/source.ts";
 import type { MigrationTarget } from "../../storage/target.ts";
 import { TargetRefused, VerificationFailure } from "../tlog/errors.ts";
@@ -12,17 +12,17 @@ import { formatHash } from "../tlog/merkle.ts";
 import { type Authority, findAuthority, standingTree } from "./authority.ts";
 import type { Finding } from "./bundle-verifier.ts";
 import { Findings } from "./findings.ts";
-import type { LogWorkOptions } from "./options.ts";
+import type { LogWorkOptions, MigrationOptions } from "./options.ts";
 import { planUnits, unitBundles } from "./plan.ts";
 import { Progress } from "./progress.ts";
 import { DEFAULT_RETRY, openReadContext, type ReadContext, type RetryPolicy } from "./read-context.ts";
-import { parallelismOf, readSpecOf } from "./run.ts";
+import { parallelismOf, readSpecOf, targetAccessOf } from "./run.ts";
 import { startWorkers } from "./start-workers.ts";
 import { compareListing } from "./stored-log.ts";
 import { TileRecomputation } from "./tile-recomputation.ts";
 import { AuthenticTree, type TreeHead } from "./tree.ts";
 
-export interface VerifyOptions extends Omit<LogWorkOptions, "policy"> {
+export interface VerifyOptions extends Omit<LogWorkOptions, "policy">, Pick<MigrationOptions, "targetState"> {
   /** `https://…`, `http://…`, `file:///…` or a path. */
   readonly log: string;
   /** What makes the checkpoint trusted; may be left out for a migrated directory that has none yet. */
@@ -67,8 +67,9 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
   const startedAt = performance.now();
   const progress = options.progress ?? new Progress();
   const signal = options.signal ?? new AbortController().signal;
-  const place = directoryOf(options.log) === undefined ? undefined : openTarget(options.log);
-  const reading = place === undefined ? options : { ...options, retry: withoutRetries(options.retry) };
+  const place = isListable(options.log) ? openTarget(options.log, placeAccess(options)) : undefined;
+  const isLocal = directoryOf(options.log) !== undefined;
+  const reading = isLocal ? { ...options, retry: withoutRetries(options.retry) } : options;
   const spec = { ...readSpecOf(options.log, reading), concurrency: MAIN_THREAD_CONCURRENCY };
   const context = openReadContext(spec, progress.own, signal);
   try {
@@ -102,8 +103,18 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
       notChecked: [...notChecked(options, authority, isAuthentic, standing?.head), ...(unlisted ?? [])],
     };
   } finally {
-    await context.source.close();
+    await Promise.all([context.source.close(), place?.close()]);
   }
+}
+
+/** A bucket without a database is looked at as a mirror: what its checkpoint says is all there is to hold it against. */
+function placeAccess({ log, targetState = {}, retry, access }: VerifyOptions): TargetAccess {
+  const isMirror = directoryOf(log) === undefined && targetState.spanner === undefined;
+  return targetAccessOf({
+    targetState: isMirror ? { treeState: false } : targetState,
+    retry,
+    access,
+  });
 }
 
 /** A file does not change by being read again. */
@@ -168,7 +179,8 @@ async function verifyListing(
   found: Findings,
 ): Promise<string[]> {
   const { format } = context.source;
-  const writer = place.openWriter();
+  await using listing = new AsyncDisposableStack();
+  const writer = listing.adopt(place.openWriter(), (opened) => opened.close());
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
   try {
     for await (const finding of compareListing(place.list("tile"), format, head.size, read))

@@ -1,7 +1,7 @@
 /** A worker thread: opens its own source and writer, and works on the units that it is sent. */
 
 import { parentPort, workerData } from "node:worker_threads";
-import { openTarget } from "../../storage/open.ts";
+import { openTarget, type TargetAccess } from "../../storage/open.ts";
 import { ByteBudget } from "./budget.ts";
 import { BundleCopier, type TileOrigin } from "./bundle-copier.ts";
 import { BundleVerifier } from "./bundle-verifier.ts";
@@ -11,7 +11,13 @@ import { openReadContext, type ReadContext, type ReadSpec } from "./read-context
 
 /** What a worker is to do with its units: copy them into a target, or verify them where they are. */
 export type WorkerTask =
-  | { readonly kind: "copy"; readonly target: string; readonly tiles: TileOrigin; readonly resume: boolean }
+  | {
+      readonly kind: "copy";
+      readonly target: string;
+      readonly targetAccess: TargetAccess;
+      readonly tiles: TileOrigin;
+      readonly resume: boolean;
+    }
   | { readonly kind: "verify" };
 
 /** Everything that a worker is told when it starts. */
@@ -22,18 +28,21 @@ export interface WorkerSpec extends ReadSpec {
   readonly counters: SharedArrayBuffer;
 }
 
-type Work = (unit: never) => Promise<unknown>;
+interface Work {
+  readonly work: (unit: never) => Promise<unknown>;
+  readonly close: () => Promise<void>;
+}
 
 function workOf(spec: WorkerSpec, context: ReadContext): Work {
   const { task, concurrency } = spec;
   const budget = new ByteBudget(spec.budgetBytes);
   if (task.kind === "verify") {
     const verifier = new BundleVerifier({ context, budget, concurrency });
-    return (unit) => verifier.verify(unit);
+    return { work: (unit) => verifier.verify(unit), close: async () => {} };
   }
-  const writer = openTarget(task.target).openWriter();
+  const writer = openTarget(task.target, { ...task.targetAccess, connections: concurrency }).openWriter();
   const copier = new BundleCopier({ ...task, context, writer, budget, concurrency });
-  return (unit) => copier.copy(unit);
+  return { work: (unit) => copier.copy(unit), close: () => writer.close() };
 }
 
 if (parentPort !== null) {
@@ -41,7 +50,7 @@ if (parentPort !== null) {
   const spec: WorkerSpec = workerData;
   const stop = new AbortController();
   const context = openReadContext(spec, new Counters(spec.counters), stop.signal);
-  const work = workOf(spec, context);
+  const { work, close } = workOf(spec, context);
   const underWay = new Set<Promise<void>>();
 
   const answer = async (id: number, unit: never): Promise<void> => {
@@ -62,6 +71,6 @@ if (parentPort !== null) {
     }
     stop.abort(new Error("the migration stops"));
     port.close();
-    void Promise.all(underWay).then(() => context.source.close());
+    void Promise.all(underWay).then(() => Promise.all([context.source.close(), close()]));
   });
 }

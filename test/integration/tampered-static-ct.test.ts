@@ -57,6 +57,7 @@ async function copyBundle(log: TestLog, bundle: Uint8Array): Promise<Map<string,
       commit: async () => {},
       abandon: async () => stored.clear(),
     }),
+    close: async () => {},
   };
   const source = new LogSource(
     {

@@ -57,4 +57,6 @@ export class MemoryWriter implements TargetWriter {
       abandon: async () => staged.clear(),
     };
   }
+
+  async close(): Promise<void> {}
 }

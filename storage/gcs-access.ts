@@ -1,0 +1,85 @@
+/** How a thread reaches Cloud Storage: where it answers, and with whose credentials it is asked. */
+
+import { OperationFailure } from "../lib/tlog/errors.ts";
+
+const API_ENDPOINT = "https://storage.googleapis.com";
+
+const EMULATOR = "STORAGE_EMULATOR_HOST";
+
+const SCOPE = "https://www.googleapis.com/auth/devstorage.read_write";
+
+/** How long a header is used before the library is asked again, which renews a token in time. */
+const HEADER_LIFETIME_MS = 30_000;
+
+/** As Google's client library for Node takes it: an emulator is asked without credentials. */
+function emulatorEndpoint(): string | undefined {
+  const host = process.env[EMULATOR];
+  if (host === undefined || host === "") return undefined;
+  return (/^https?:\/\//.test(host) ? host : `https://${host}`).replace(/\/+$/, "");
+}
+
+export class GcsAccess {
+  /** Origin of the JSON and the XML API. */
+  readonly endpoint: string;
+  readonly #anonymous: boolean;
+  #header: { readonly line: string; readonly until: number } | undefined;
+  #pending: Promise<string> | undefined;
+
+  constructor() {
+    const emulator = emulatorEndpoint();
+    this.endpoint = emulator ?? API_ENDPOINT;
+    this.#anonymous = emulator !== undefined;
+  }
+
+  /**
+   * The header line that authorizes a request, ended by CR LF; a promise only where the library must be asked.
+   * @throws OperationFailure if there are no credentials.
+   */
+  authorization(): string | Promise<string> {
+    if (this.#anonymous) return "";
+    if (this.#header !== undefined && performance.now() < this.#header.until) return this.#header.line;
+    this.#pending ??= this.#renew().finally(() => {
+      this.#pending = undefined;
+    });
+    return this.#pending;
+  }
+
+  async #renew(): Promise<string> {
+    const headers = await (await this.#auth()).getRequestHeaders().catch((error: unknown) => {
+      throw noCredentials(error);
+    });
+    const line = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    this.#header = { line, until: performance.now() + HEADER_LIFETIME_MS };
+    return line;
+  }
+
+  // Only where it is needed: it takes 50 ms to load.
+  #auth = lazily(async () => {
+    const { GoogleAuth } = await import("google-auth-library");
+    return new GoogleAuth({ scopes: [SCOPE] });
+  });
+}
+
+/** What `make` gives, made when it is first asked for. */
+export function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+function noCredentials(error: unknown): OperationFailure {
+  const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+  return new OperationFailure(
+    {
+      object: "Google Cloud credentials",
+      problem: `cannot be had: ${reason}`,
+      advice:
+        "Run `gcloud auth application-default login`, or name a service account's key file in " +
+        "GOOGLE_APPLICATION_CREDENTIALS; a public bucket can be read without any, as " +
+        "https://storage.googleapis.com/BUCKET/PREFIX",
+    },
+    { cause: error },
+  );
+}

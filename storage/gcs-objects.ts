@@ -1,0 +1,189 @@
+/**
+ * The objects of a log in Cloud Storage, as one thread writes and reads them. This is the hot path of a copy to a
+ * bucket: one request an object, by the JSON API's multipart upload and the XML API's download, over connections of
+ * our own. Measured against Google's client library, with its checksums left out: 270 us of CPU time for an object
+ * of 256 KiB where the library takes 890, and 65 us where it takes 590 for one of 8 KiB.
+ */
+
+import { randomUUID } from "node:crypto";
+import { crc32c } from "@node-rs/crc32";
+import pRetry from "p-retry";
+import { FormatError, OperationFailure } from "../lib/tlog/errors.ts";
+import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
+import { equalBytes } from "../lib/tlog/merkle.ts";
+import { AbortWatch } from "./abort-watch.ts";
+import { GcsAccess } from "./gcs-access.ts";
+import { answerError } from "./gcs-errors.ts";
+import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
+import { GcsSource } from "./gcs-source.ts";
+import { DEFAULT_TIMEOUTS, userAgent } from "./http.ts";
+import { type ApiAnswer, HttpCall } from "./http-call.ts";
+import { HttpConnections, type HttpRequest } from "./http-connections.ts";
+import { SourceError } from "./source.ts";
+
+/** How hard a thread works on a bucket. */
+export interface GcsEffort {
+  /** Requests in flight. */
+  readonly connections: number;
+  readonly patience: Patience;
+  readonly userAgentVersion: string;
+}
+
+/** How often and after how long a request is sent again that failed for a reason which may pass. */
+export interface Patience {
+  readonly attempts: number;
+  /** In milliseconds; it doubles each time, with jitter, up to `maxDelayMs`. */
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  /** Longest wait that a Retry-After may ask for. */
+  readonly maxRetryAfterMs: number;
+}
+
+/** An upload over a slow line takes its time before any header can come. */
+const TIMEOUTS = { ...DEFAULT_TIMEOUTS, headersMs: 300_000 };
+
+const BOUNDARY = randomUUID();
+const TAIL = Buffer.from(`\r\n--${BOUNDARY}--\r\n`);
+
+/** As Tessera stores them (storage/gcp of github.com/transparency-dev/tessera). */
+const KINDS = {
+  resource: { contentType: "application/octet-stream", cacheControl: "max-age=604800,immutable" },
+  checkpoint: { contentType: "text/plain; charset=utf-8", cacheControl: "no-cache" },
+};
+
+/** How often an object that others change at the same time is looked at again. */
+const MAX_LOOKS = 5;
+
+export class GcsObjects {
+  readonly #place: GcsPlace;
+  readonly #effort: GcsEffort;
+  readonly #access = new GcsAccess();
+  readonly #connections: HttpConnections;
+  readonly #reader: GcsSource;
+  readonly #aborts = new AbortWatch();
+  readonly #headers: string;
+  readonly #host: string;
+
+  constructor(place: GcsPlace, effort: GcsEffort) {
+    const { connections, userAgentVersion } = effort;
+    this.#place = place;
+    this.#effort = effort;
+    this.#connections = new HttpConnections(connections, TIMEOUTS, {});
+    this.#reader = new GcsSource(place, this.#access, { connections, userAgentVersion });
+    this.#headers = `user-agent: ${userAgent(effort)}\r\n`;
+    this.#host = new URL(this.#access.endpoint).host;
+  }
+
+  /** The bytes of an object, undefined if there is none. @throws FormatError if there are more than `maxBytes`. */
+  read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    return this.#patiently(path, () => this.#reader.read(path, { maxBytes, fresh: true }));
+  }
+
+  /**
+   * Stores an object, if there is none. One that is there is left if it has the same bytes and replaced if not.
+   * The bytes are the caller's again once it resolves, and the object is durable then.
+   */
+  async put(path: string, bytes: Uint8Array): Promise<void> {
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      if (await this.#insert(path, bytes, 0)) return;
+      const generation = await this.#generationOf(path);
+      if (generation === undefined) continue;
+      if (await this.#holds(path, bytes)) return;
+      if (await this.#insert(path, bytes, generation)) return;
+    }
+    throw new OperationFailure({
+      object: formatGcsName(this.#place, path),
+      problem: "is changed by somebody else over and over",
+      advice: "Find out who else writes here, then run the same command again",
+    });
+  }
+
+  /** Stores an object if there is none: whether it did. */
+  create(path: string, bytes: Uint8Array): Promise<boolean> {
+    return this.#insert(path, bytes, 0);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#connections.close(), this.#reader.close()]);
+  }
+
+  /** Uploads an object if what stands there has this generation, 0 for nothing: whether it had. */
+  async #insert(path: string, bytes: Uint8Array, generation: number | string): Promise<boolean> {
+    const { bucket, prefix } = this.#place;
+    const name = encodeURIComponent(prefix + path);
+    const query = `uploadType=multipart&name=${name}&ifGenerationMatch=${generation}&fields=generation`;
+    const target = `/upload/storage/v1/b/${bucket}/o?${query}`;
+    const body = [Buffer.from(this.#metadata(path, bytes)), bytes, TAIL];
+    const headers = `content-type: multipart/related; boundary=${BOUNDARY}\r\n`;
+    const answer = await this.#call(path, { method: "POST", target, headers, body }, [200, 412]);
+    return answer.status === 200;
+  }
+
+  /** The first part of an upload. Cloud Storage refuses the object if its bytes do not have this checksum. */
+  #metadata(path: string, bytes: Uint8Array): string {
+    const checksum = Buffer.alloc(4);
+    checksum.writeUInt32BE(crc32c(bytes));
+    const { contentType, cacheControl } = path === CHECKPOINT_PATH ? KINDS.checkpoint : KINDS.resource;
+    const object = { contentType, cacheControl, crc32c: checksum.toString("base64") };
+    return (
+      `--${BOUNDARY}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${JSON.stringify(object)}\r\n` +
+      `--${BOUNDARY}\r\ncontent-type: ${contentType}\r\n\r\n`
+    );
+  }
+
+  async #generationOf(path: string): Promise<string | undefined> {
+    const name = encodeURIComponent(this.#place.prefix + path);
+    const target = `/storage/v1/b/${this.#place.bucket}/o/${name}?fields=generation`;
+    const answer = await this.#call(path, { method: "GET", target, headers: "" }, [200, 404]);
+    if (answer.status === 404) return undefined;
+    const { generation } = JSON.parse(answer.body.toString("utf8")) as { generation?: unknown };
+    return String(generation);
+  }
+
+  async #holds(path: string, bytes: Uint8Array): Promise<boolean> {
+    try {
+      const found = await this.read(path, bytes.length);
+      return found !== undefined && equalBytes(found, bytes);
+    } catch (error) {
+      if (error instanceof FormatError) return false;
+      throw error;
+    }
+  }
+
+  /** An answer of one of these statuses. */
+  #call(path: string, request: HttpRequest, expected: readonly number[]): Promise<ApiAnswer> {
+    return this.#patiently(path, async () => {
+      const headers = request.headers + this.#headers + (await this.#access.authorization());
+      const peer = { host: this.#host, timeouts: TIMEOUTS };
+      const answer = await new Promise<ApiAnswer>((resolve, reject) => {
+        const call = new HttpCall({ peer, aborts: this.#aborts }, undefined, { resolve, reject });
+        this.#connections.send(this.#access.endpoint, { ...request, headers }, call);
+      });
+      if (!expected.includes(answer.status)) throw answerError(answer, this.#host, this.#place);
+      return answer;
+    });
+  }
+
+  async #patiently<T>(path: string, attempt: () => Promise<T>): Promise<T> {
+    const { attempts, minDelayMs, maxDelayMs, maxRetryAfterMs } = this.#effort.patience;
+    try {
+      return await pRetry(attempt, {
+        retries: attempts,
+        minTimeout: minDelayMs,
+        maxTimeout: maxDelayMs,
+        randomize: true,
+        shouldRetry: ({ error }) => error instanceof SourceError && error.retryable,
+        async onFailedAttempt({ error }) {
+          const asked = error instanceof SourceError ? (error.retryAfterMs ?? 0) : 0;
+          if (asked > 0)
+            await new Promise((resolve) => setTimeout(resolve, Math.min(asked, maxRetryAfterMs)));
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      const advice = error.advice ?? "Run the same command again, it goes on where it stopped";
+      const object = formatGcsName(this.#place, path);
+      throw new OperationFailure({ object, problem: error.message, advice }, { cause: error });
+    }
+  }
+}

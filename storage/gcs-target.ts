@@ -1,0 +1,151 @@
+/**
+ * A bucket of Cloud Storage as MigrationTarget. Objects are laid out as Tessera's driver for Google Cloud does; the
+ * private state is elsewhere, see gcs-coordination.ts.
+ */
+
+import { TargetRefused } from "../lib/tlog/errors.ts";
+import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
+import type { GcsCoordination } from "./gcs-coordination.ts";
+import { GcsLibrary } from "./gcs-library.ts";
+import { takeGcsLock } from "./gcs-lock.ts";
+import { CLAIM_OBJECT, MirrorCoordination } from "./gcs-mirror.ts";
+import { type GcsEffort, GcsObjects } from "./gcs-objects.ts";
+import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
+import { GcsWriter } from "./gcs-writer.ts";
+import { SpannerCoordination, type SpannerPlace } from "./spanner-coordination.ts";
+import type {
+  IntegratedTree,
+  MigrationTarget,
+  StoredObject,
+  TargetContents,
+  TargetWriter,
+  TreeState,
+} from "./target.ts";
+
+export class GcsTarget implements MigrationTarget {
+  readonly location: string;
+  readonly treeStateName: string;
+  readonly #place: GcsPlace;
+  readonly #effort: GcsEffort;
+  readonly #library: GcsLibrary;
+  readonly #coordination: GcsCoordination;
+  /** The database that goes with the bucket, undefined for a mirror. */
+  readonly #spanner: SpannerPlace | undefined;
+
+  /** @param spanner where the private state goes; undefined for a mirror that nothing appends to. */
+  constructor(place: GcsPlace, effort: GcsEffort, spanner: SpannerPlace | undefined) {
+    this.location = formatGcsName(place);
+    this.#place = place;
+    this.#effort = effort;
+    this.#spanner = spanner;
+    this.#library = new GcsLibrary(place, effort.patience);
+    this.#coordination =
+      spanner === undefined ? new MirrorCoordination(place, this.#library) : new SpannerCoordination(spanner);
+    this.treeStateName = this.#coordination.treeStateName;
+  }
+
+  locate(path: string): string {
+    return formatGcsName(this.#place, path);
+  }
+
+  async inspect(): Promise<TargetContents> {
+    const other = await this.#otherClaim();
+    if (other !== undefined) return { kind: "occupied", found: other };
+    const state = await this.#coordination.inspect();
+    if (state.kind !== "unclaimed") return state;
+    if (await this.#library.has(CHECKPOINT_PATH)) return { kind: "occupied", found: "a checkpoint" };
+    const example = await this.#library.firstBelow("tile");
+    return example === undefined ? { kind: "empty" } : { kind: "unclaimed-tiles", example };
+  }
+
+  integratedTree(): Promise<IntegratedTree | undefined> {
+    return this.#coordination.integratedTree();
+  }
+
+  lock(): Promise<{ release(): Promise<void> }> {
+    return takeGcsLock(this.#library, this.location);
+  }
+
+  async claim(marker: string): Promise<void> {
+    if (this.#spanner !== undefined) await this.#bindToDatabase(this.#spanner);
+    await this.#coordination.claim(marker);
+  }
+
+  replaceMarker(from: string, to: string): Promise<void> {
+    return this.#coordination.replaceMarker(from, to);
+  }
+
+  /** A bucket is never full. */
+  async requireRoom(): Promise<void> {}
+
+  async warnings(): Promise<string[]> {
+    return [];
+  }
+
+  openWriter(): TargetWriter {
+    return new GcsWriter(this.#place, this.#effort);
+  }
+
+  list(directory: string): AsyncIterable<StoredObject> {
+    return this.#library.list(directory);
+  }
+
+  remove(path: string): Promise<void> {
+    return this.#library.remove(path);
+  }
+
+  async handOver(marker: string, state: TreeState, record: string): Promise<void> {
+    if (await this.#library.has(CHECKPOINT_PATH)) {
+      throw new TargetRefused({
+        object: this.locate(CHECKPOINT_PATH),
+        problem: "appeared while the copy was unfinished",
+        advice: "Find out who else writes here and move it away, then run the same command again",
+      });
+    }
+    await this.#coordination.handOver(marker, state, record);
+  }
+
+  /** A commit that was answered is durable. */
+  async confirmHandOver(): Promise<void> {}
+
+  async publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {
+    const objects = new GcsObjects(this.#place, this.#effort);
+    try {
+      return await objects.create(CHECKPOINT_PATH, checkpoint);
+    } finally {
+      await objects.close();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#coordination.close();
+  }
+
+  /** A bucket that is filled for one database must not be filled for another, or for none, at the same time. */
+  async #otherClaim(): Promise<string | undefined> {
+    const found = await this.#library.read(CLAIM_OBJECT);
+    if (found === undefined) return undefined;
+    if (this.#spanner !== undefined && found.text === bindingText(this.#spanner)) return undefined;
+    if (this.#spanner === undefined && !found.text.startsWith(BINDING)) return undefined;
+    return `${CLAIM_OBJECT}: ${found.text.slice(0, 300)}`;
+  }
+
+  async #bindToDatabase(spanner: SpannerPlace): Promise<void> {
+    const text = bindingText(spanner);
+    const found = await this.#library.read(CLAIM_OBJECT);
+    if (found?.text === text) return;
+    if (found === undefined && (await this.#library.write(CLAIM_OBJECT, text, undefined))) return;
+    throw new TargetRefused({
+      object: this.locate(CLAIM_OBJECT),
+      problem: "appeared while this copy started",
+      advice: "Find out who else writes here, then run the same command again",
+    });
+  }
+}
+
+const BINDING = '{"tlog-migrate-database":';
+
+function bindingText({ database, tablePrefix = "" }: SpannerPlace): string {
+  const note = "The log in this bucket is, or is to be, written by log software that uses this database.";
+  return `${JSON.stringify({ "tlog-migrate-database": database, tablePrefix, note })}\n`;
+}
