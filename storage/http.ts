@@ -13,7 +13,7 @@ import { printable, redirectTarget } from "./redirect.ts";
 import { type ObjectSource, type ReadOptions, SourceError } from "./source.ts";
 
 export interface HttpSourceOptions {
-  /** The most connections, and so requests in flight, that this instance has. */
+  /** The most connections, and so requests in flight, to the origin of the source, and to each that it redirects to. */
   readonly connections: number;
   /** The version in the User-Agent. */
   readonly userAgentVersion: string;
