@@ -182,7 +182,7 @@ describe("the install script", () => {
       const script = buildOf("build.js", "process.versions.openssl", version);
       expect(await build(binary, { script })).toEqual({ stdout: "", stderr: "", isThere: true });
       expect(loadAddon(binary)).toEqual({ hashBundle: expect.any(Function) });
-      expect(loadNativeHasher(binary).name).toBe("native");
+      expect(loadNativeHasher(binary).name).toBe("native-serial");
     });
   });
 });
