@@ -142,15 +142,18 @@ async function runOnce(setting: Setting, entrant: Entrant, check: { everyByte: b
   const { log, url: sourceUrl, caFile } = source;
   const task: Task = { sourceUrl, log, target: targetIn(into), caFile };
   await settle(into);
+  await contender.place?.open();
   try {
-    const before = cpuOf(source.servers);
+    const servers = [...source.servers, ...(contender.place?.pids ?? [])];
+    const before = cpuOf(servers);
     const { usage, stdout } = await measure(contender.command(task), { signal });
-    const after = cpuOf(source.servers);
+    const after = cpuOf(servers);
     contender.checkOutput?.(stdout, task);
     await checkCopy(log, task.target, contender.leaves, { ...check, signal });
     const serverCpuSeconds = before === undefined || after === undefined ? undefined : after - before;
     return { ...usage, serverCpuSeconds };
   } finally {
+    await contender.place?.close();
     await rm(task.target, { recursive: true, force: true });
   }
 }

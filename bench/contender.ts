@@ -9,7 +9,7 @@ import type { Command } from "./measure.ts";
 export interface Task {
   /** Without a slash at its end. */
   readonly sourceUrl: string;
-  readonly log: Pick<BenchLog, "directory" | "pathList" | "vkey" | "size" | "format">;
+  readonly log: Pick<BenchLog, "directory" | "pathList" | "vkey" | "size" | "format" | "bytes">;
   /** A directory that is not there yet; its parent is. */
   readonly target: string;
   /** The authority that the source's certificate comes from, in PEM; undefined without TLS. */
@@ -28,8 +28,18 @@ export interface Contender {
   /** Words of the command that are shown by a name, as `$NAME`. */
   readonly names?: ReadonlyMap<string, string>;
   readonly leaves: Leavings;
+  /** What it copies into, where that is no directory. */
+  readonly place?: RunPlace;
   /** Judges what it printed. @throws Error if that says that something is wrong. */
   checkOutput?(stdout: string, task: Task): void;
+}
+
+/** Made anew for each run, and gone after it. */
+export interface RunPlace {
+  open(): Promise<void>;
+  close(): Promise<void>;
+  /** Processes whose CPU time is told beside that of the copy, while it is open. */
+  readonly pids: readonly number[];
 }
 
 /** The files that must be in the target afterwards, as they are in the log. */

@@ -7,7 +7,7 @@ import { wholeNumber } from "../cmd/option-values.ts";
 import type { LogFormat } from "../lib/tlog/layout.ts";
 import { defaultDisk, defaultScratch } from "./places.ts";
 import { prepareResults } from "./results-directory.ts";
-import { SUITES } from "./suites.ts";
+import { SUITES, SUITES_INTO } from "./suites.ts";
 import { requireWritableDirectory, requireWritableFile } from "./writable.ts";
 
 export interface BenchOptions {
@@ -24,6 +24,12 @@ export interface BenchOptions {
   readonly json?: string;
   readonly out?: string;
 }
+
+/** As commander gives them. */
+type GivenOptions = Omit<BenchOptions, "suites"> & {
+  readonly suites?: readonly string[];
+  readonly target: keyof typeof SUITES_INTO;
+};
 
 const MAX_ENTRY_SIZE = 65_535;
 const COMPILED = fileURLToPath(new URL("../dist/cmd/tlog-migrate.js", import.meta.url));
@@ -48,7 +54,12 @@ export function readOptions(args: readonly string[], tell: (line: string) => voi
   const command = new Command("npm run bench --")
     .description("Measures tlog-migrate beside other programs that copy, on this machine.")
     .option("--quick", "small logs, one round: a look in two minutes", false)
-    .option("--suites <names>", "which to run, separated by commas", suiteNames, SUITE_NAMES)
+    .addOption(
+      new Option("--target <kind>", "what is copied into: selects the suites")
+        .choices(Object.keys(SUITES_INTO))
+        .default("directory"),
+    )
+    .option("--suites <names>", "which to run, separated by commas (default: all of the target)", suiteNames)
     .option("--rounds <n>", "runs of each contender (default: 3; 1 with --quick)", wholeNumber(1, 100))
     .option("--entries <n>", "entries of the logs (default: each suite's own)", wholeNumber(1, 1e9))
     .option("--entry-size <bytes>", "bytes of an entry: a number, or <min>-<max>", entrySize)
@@ -67,12 +78,13 @@ export function readOptions(args: readonly string[], tell: (line: string) => voi
     .exitOverride()
     .configureOutput({ outputError: (text) => tell(text.trim().replace(/^error: /, "")) });
   command.parse(args, { from: "user" });
-  const options = command.opts<BenchOptions>();
+  const { target, ...given } = command.opts<GivenOptions>();
+  const isAsked = given.suites !== undefined;
+  const options = { ...given, suites: given.suites ?? SUITES_INTO[target] };
   if (options.format === "static-ct" && options.entrySize !== undefined) {
     command.error("--entry-size: Static CT entries have the size of certificates");
   }
-  const isAsked = command.getOptionValueSource("suites") !== "default";
-  if (options.format === "static-ct" && options.suites.includes(NO_STATIC_CT) && isAsked) {
+  if (options.format === "static-ct" && isAsked && options.suites.includes(NO_STATIC_CT)) {
     command.error(`--suites: the ${NO_STATIC_CT} suite has no Static CT logs`);
   }
   if (!existsSync(options.program)) command.error("the program is not built: run npm run build first");

@@ -30,6 +30,11 @@ export interface Profile {
   };
   readonly stages: LogShape;
   readonly startUps: number;
+  readonly gcs: {
+    readonly log: LogShape;
+    readonly roundTripsMs: readonly number[];
+    readonly concurrencies: readonly number[];
+  };
 }
 
 /** What may be asked for; the rest follows. */
@@ -68,6 +73,11 @@ const FULL: Profile = {
   },
   stages: tiles(5_000_000, LARGE),
   startUps: 15,
+  gcs: {
+    log: tiles(600_000, LARGE),
+    roundTripsMs: ROUND_TRIPS_MS,
+    concurrencies: [16, 32, 64, 128, 256],
+  },
 };
 
 /** Two minutes on two cores, generating included: a look, no ground for claims. */
@@ -80,6 +90,7 @@ const QUICK: Profile = {
   scale: { entries: [100_000, 500_000], endless: [500_000, 2_000_000], entrySize: SMALL },
   stages: tiles(300_000, LARGE),
   startUps: 5,
+  gcs: { log: tiles(60_000, LARGE), roundTripsMs: ROUND_TRIPS_MS, concurrencies: [64] },
 };
 
 /** The profile of a choice. A format or a size of entries makes one kind of log of all kinds. */
@@ -101,6 +112,7 @@ export function profileFor(choice: ProfileChoice): Profile {
       entrySize: entrySize ?? base.scale.entrySize,
     },
     stages: chosen(base.stages),
+    gcs: { ...base.gcs, log: chosen(base.gcs.log) },
   };
 }
 

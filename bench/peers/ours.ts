@@ -1,6 +1,6 @@
 /** tlog-migrate, compiled as it is published. */
 
-import type { Contender } from "../contender.ts";
+import type { Contender, Task } from "../contender.ts";
 import { DISCARD_SCHEME, discardPreload } from "../discard.ts";
 
 /** What differs from how a user runs it without options. */
@@ -55,11 +55,13 @@ export function ours(program: string, variant: OursVariant): Contender {
       ],
       env: caFile === undefined ? env : { ...env, NODE_EXTRA_CA_CERTS: caFile },
     }),
-    checkOutput(stdout, { log }) {
-      const { entries, size } = JSON.parse(stdout) as { entries: number; size: number };
-      if (entries !== log.size || size !== log.size) {
-        throw new Error(`it copied ${entries} of ${log.size} entries, into a log of ${size}`);
-      }
-    },
+    checkOutput: requireWholeCopy,
   };
+}
+
+/** @throws Error unless the report is of a copy of the whole log. */
+export function requireWholeCopy(stdout: string, { log }: Pick<Task, "log">): void {
+  const { entries, size } = JSON.parse(stdout) as { entries: number; size: number };
+  if (entries === log.size && size === log.size) return;
+  throw new Error(`it copied ${entries} of ${log.size} entries, into a log of ${size}`);
 }

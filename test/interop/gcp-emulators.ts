@@ -62,6 +62,8 @@ export class GcpEmulators implements AsyncDisposable {
   readonly instance: string;
   /** What a process gets to see the emulators as Google's cloud. */
   readonly env: Readonly<Record<string, string>>;
+  /** Of their process. */
+  readonly pid: number;
   readonly #control: string;
   readonly #program: RunningProgram<Addresses, CallCounts>;
   #named = 0;
@@ -69,6 +71,7 @@ export class GcpEmulators implements AsyncDisposable {
   private constructor(program: RunningProgram<Addresses, CallCounts>) {
     const { storage, spanner, instance, control } = program.ready;
     this.#program = program;
+    this.pid = program.pid;
     this.#control = control;
     this.storageUrl = storage;
     this.spannerHost = spanner;

@@ -34,6 +34,7 @@ export async function run(
 /** A program at work, which has said that it is ready. What is done with it stops it or disposes of it. */
 export interface RunningProgram<Ready, Final> extends AsyncDisposable {
   readonly ready: Ready;
+  readonly pid: number;
   /** Tells it to stop, and returns what it says at the end, once it is gone. */
   stop(): Promise<Final>;
 }
@@ -77,6 +78,7 @@ export async function start<Ready, Final>(
   let stopped: Promise<Final> | undefined;
   return {
     ready,
+    pid: child.pid ?? 0,
     stop: () => {
       stopped ??= stopNow();
       return stopped;
