@@ -6,13 +6,12 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { crc32c } from "@node-rs/crc32";
 import pRetry from "p-retry";
 import { FormatError, OperationFailure } from "../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
 import { equalBytes } from "../lib/tlog/merkle.ts";
 import { AbortWatch } from "./abort-watch.ts";
-import { GcsAccess } from "./gcs-access.ts";
+import { GcsAccess, lazily } from "./gcs-access.ts";
 import { answerError } from "./gcs-errors.ts";
 import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
 import { GcsSource } from "./gcs-source.ts";
@@ -50,6 +49,9 @@ const KINDS = {
   resource: { contentType: "application/octet-stream", cacheControl: "max-age=604800,immutable" },
   checkpoint: { contentType: "text/plain; charset=utf-8", cacheControl: "no-cache" },
 };
+
+// Only where it is needed: it is an addon, and every thread of a copy into a directory would load it.
+const crc32 = lazily(() => import("@node-rs/crc32"));
 
 /** How often an object that others change at the same time is looked at again. */
 const MAX_LOOKS = 5;
@@ -113,14 +115,15 @@ export class GcsObjects {
     const name = encodeURIComponent(prefix + path);
     const query = `uploadType=multipart&name=${name}&ifGenerationMatch=${generation}&fields=generation`;
     const target = `/upload/storage/v1/b/${bucket}/o?${query}`;
-    const body = [Buffer.from(this.#metadata(path, bytes)), bytes, TAIL];
+    const body = [Buffer.from(await this.#metadata(path, bytes)), bytes, TAIL];
     const headers = `content-type: multipart/related; boundary=${BOUNDARY}\r\n`;
     const answer = await this.#call(path, { method: "POST", target, headers, body }, [200, 412]);
     return answer.status === 200;
   }
 
   /** The first part of an upload. Cloud Storage refuses the object if its bytes do not have this checksum. */
-  #metadata(path: string, bytes: Uint8Array): string {
+  async #metadata(path: string, bytes: Uint8Array): Promise<string> {
+    const { crc32c } = await crc32();
     const checksum = Buffer.alloc(4);
     checksum.writeUInt32BE(crc32c(bytes));
     const { contentType, cacheControl } = path === CHECKPOINT_PATH ? KINDS.checkpoint : KINDS.resource;
