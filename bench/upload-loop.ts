@@ -31,6 +31,7 @@ async function upload({ program, bucket, first, bundles, bundleBytes, concurrenc
   const objects = new Objects(
     { bucket, prefix: "" },
     { connections: concurrency, patience, userAgentVersion: "bench" },
+    { requireOurs: async () => {} },
   );
   const [bundle, tile] = [Buffer.alloc(bundleBytes, 7), Buffer.alloc(TILE_BYTES, 7)];
   let next = first;

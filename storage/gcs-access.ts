@@ -1,6 +1,8 @@
 /** How a thread reaches Cloud Storage: where it answers, and with whose credentials it is asked. */
 
 import { OperationFailure } from "../lib/tlog/errors.ts";
+import { lazily } from "./lazily.ts";
+import { SourceError } from "./source.ts";
 
 const API_ENDPOINT = "https://storage.googleapis.com";
 
@@ -33,7 +35,7 @@ export class GcsAccess {
 
   /**
    * The header line that authorizes a request, ended by CR LF; a promise only where the library must be asked.
-   * @throws OperationFailure if there are no credentials.
+   * @throws OperationFailure if there are no credentials; SourceError if they could not be renewed just now.
    */
   authorization(): string | Promise<string> {
     if (this.#anonymous) return "";
@@ -46,7 +48,7 @@ export class GcsAccess {
 
   async #renew(): Promise<string> {
     const headers = await (await this.#auth()).getRequestHeaders().catch((error: unknown) => {
-      throw noCredentials(error);
+      throw credentialsFailure(error);
     });
     const line = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
     this.#header = { line, until: performance.now() + HEADER_LIFETIME_MS };
@@ -60,26 +62,25 @@ export class GcsAccess {
   });
 }
 
-/** What `make` gives, made when it is first asked for. */
-export function lazily<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
-}
+const ADVICE =
+  "Run `gcloud auth application-default login`, or name a service account's key file in " +
+  "GOOGLE_APPLICATION_CREDENTIALS; a public bucket can be read without any, as " +
+  "https://storage.googleapis.com/BUCKET/PREFIX";
 
-function noCredentials(error: unknown): OperationFailure {
-  const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+/** Of a line that breaks while a token is renewed, every hour of a long copy: worth another try. */
+const PASSING = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/;
+
+/** Why there are no credentials: a SourceError that may pass, or an OperationFailure that says what to do. */
+export function credentialsFailure(error: unknown): SourceError | OperationFailure {
+  const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+  const { code, status } = (error ?? {}) as { readonly code?: unknown; readonly status?: unknown };
+  const isBusy = typeof status === "number" && (status === 429 || status >= 500);
+  if (isBusy || (typeof code === "string" && PASSING.test(code))) {
+    const problem = `Google Cloud credentials could not be renewed: ${reason}`;
+    return new SourceError(problem, { retryable: true, advice: ADVICE }, { cause: error });
+  }
   return new OperationFailure(
-    {
-      object: "Google Cloud credentials",
-      problem: `cannot be had: ${reason}`,
-      advice:
-        "Run `gcloud auth application-default login`, or name a service account's key file in " +
-        "GOOGLE_APPLICATION_CREDENTIALS; a public bucket can be read without any, as " +
-        "https://storage.googleapis.com/BUCKET/PREFIX",
-    },
+    { object: "Google Cloud credentials", problem: `cannot be had: ${reason}`, advice: ADVICE },
     { cause: error },
   );
 }

@@ -5,10 +5,10 @@
 
 import type { ApiError, Bucket } from "@google-cloud/storage";
 import { OperationFailure, oneLine } from "../lib/tlog/errors.ts";
-import { lazily } from "./gcs-access.ts";
 import { gcsError } from "./gcs-errors.ts";
 import type { Patience } from "./gcs-objects.ts";
 import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
+import { lazily } from "./lazily.ts";
 import { SourceError } from "./source.ts";
 import type { StoredObject } from "./target.ts";
 

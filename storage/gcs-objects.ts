@@ -6,18 +6,20 @@
  */
 
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
 import { FormatError, OperationFailure } from "../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
 import { equalBytes } from "../lib/tlog/merkle.ts";
 import { AbortWatch } from "./abort-watch.ts";
-import { GcsAccess, lazily } from "./gcs-access.ts";
+import { GcsAccess } from "./gcs-access.ts";
 import { answerError } from "./gcs-errors.ts";
 import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
 import { GcsSource } from "./gcs-source.ts";
 import { DEFAULT_TIMEOUTS, userAgent } from "./http.ts";
 import { type ApiAnswer, HttpCall } from "./http-call.ts";
 import { HttpConnections, type HttpRequest } from "./http-connections.ts";
+import { lazily } from "./lazily.ts";
 import { SourceError } from "./source.ts";
 
 /** How hard a thread works on a bucket. */
@@ -26,6 +28,17 @@ export interface GcsEffort {
   readonly connections: number;
   readonly patience: Patience;
   readonly userAgentVersion: string;
+}
+
+/** What ends the work of a thread on a bucket, and what holds it back. */
+export interface GcsLimits {
+  /** Breaks off requests that are under way, and waits between two of them. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Throws if the place is another's by now. Asked before an object is replaced: another copy may have handed the
+   * place over while this one slept, and what is handed over is never changed.
+   */
+  readonly requireOurs: () => Promise<void>;
 }
 
 /** How often and after how long a request is sent again that failed for a reason which may pass. */
@@ -59,6 +72,7 @@ const MAX_LOOKS = 5;
 export class GcsObjects {
   readonly #place: GcsPlace;
   readonly #effort: GcsEffort;
+  readonly #limits: GcsLimits;
   readonly #access = new GcsAccess();
   readonly #connections: HttpConnections;
   readonly #reader: GcsSource;
@@ -66,10 +80,11 @@ export class GcsObjects {
   readonly #headers: string;
   readonly #host: string;
 
-  constructor(place: GcsPlace, effort: GcsEffort) {
+  constructor(place: GcsPlace, effort: GcsEffort, limits: GcsLimits) {
     const { connections, userAgentVersion } = effort;
     this.#place = place;
     this.#effort = effort;
+    this.#limits = limits;
     this.#connections = new HttpConnections(connections, TIMEOUTS, {});
     this.#reader = new GcsSource(place, this.#access, { connections, userAgentVersion });
     this.#headers = `user-agent: ${userAgent(effort)}\r\n`;
@@ -78,7 +93,9 @@ export class GcsObjects {
 
   /** The bytes of an object, undefined if there is none. @throws FormatError if there are more than `maxBytes`. */
   read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
-    return this.#patiently(path, () => this.#reader.read(path, { maxBytes, fresh: true }));
+    const { signal } = this.#limits;
+    const options = { maxBytes, fresh: true, ...(signal && { signal }) };
+    return this.#patiently(path, () => this.#reader.read(path, options));
   }
 
   /**
@@ -91,6 +108,7 @@ export class GcsObjects {
       const generation = await this.#generationOf(path);
       if (generation === undefined) continue;
       if (await this.#holds(path, bytes)) return;
+      await this.#limits.requireOurs();
       if (await this.#insert(path, bytes, generation)) return;
     }
     throw new OperationFailure({
@@ -159,7 +177,7 @@ export class GcsObjects {
       const headers = request.headers + this.#headers + (await this.#access.authorization());
       const peer = { host: this.#host, timeouts: TIMEOUTS };
       const answer = await new Promise<ApiAnswer>((resolve, reject) => {
-        const call = new HttpCall({ peer, aborts: this.#aborts }, undefined, { resolve, reject });
+        const call = new HttpCall({ peer, aborts: this.#aborts }, this.#limits.signal, { resolve, reject });
         this.#connections.send(this.#access.endpoint, { ...request, headers }, call);
       });
       if (!expected.includes(answer.status)) throw answerError(answer, this.#host, this.#place);
@@ -169,20 +187,23 @@ export class GcsObjects {
 
   async #patiently<T>(path: string, attempt: () => Promise<T>): Promise<T> {
     const { attempts, minDelayMs, maxDelayMs, maxRetryAfterMs } = this.#effort.patience;
+    const { signal } = this.#limits;
     try {
       return await pRetry(attempt, {
         retries: attempts,
         minTimeout: minDelayMs,
         maxTimeout: maxDelayMs,
         randomize: true,
+        ...(signal && { signal }),
         shouldRetry: ({ error }) => error instanceof SourceError && error.retryable,
         async onFailedAttempt({ error }) {
           const asked = error instanceof SourceError ? (error.retryAfterMs ?? 0) : 0;
           if (asked > 0)
-            await new Promise((resolve) => setTimeout(resolve, Math.min(asked, maxRetryAfterMs)));
+            await sleep(Math.min(asked, maxRetryAfterMs), undefined, { ...(signal && { signal }) });
         },
       });
     } catch (error) {
+      signal?.throwIfAborted();
       if (!(error instanceof SourceError)) throw error;
       const advice = error.advice ?? "Run the same command again, it goes on where it stopped";
       const object = formatGcsName(this.#place, path);

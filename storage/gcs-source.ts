@@ -1,9 +1,10 @@
 /** A log in a bucket of Cloud Storage, as a source: for buckets that are not public, and for what was just written. */
 
-import { type GcsAccess, lazily } from "./gcs-access.ts";
+import type { GcsAccess } from "./gcs-access.ts";
 import { gcsError, noBucket } from "./gcs-errors.ts";
 import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
 import { HttpSource, type HttpSourceOptions } from "./http.ts";
+import { lazily } from "./lazily.ts";
 import { type ObjectSource, type ReadOptions, SourceError } from "./source.ts";
 
 /** How a bucket is read; credentials come from the access. */
@@ -47,7 +48,7 @@ export class GcsSource implements ObjectSource {
     }
   }
 
-  /** An object that is missing from a bucket that is missing is another matter. Asked once. */
+  /** An object that is missing from a bucket that is missing is another matter. Asked until it was answered. */
   #requireBucket = lazily(async () => {
     try {
       const found = await this.#buckets.read(this.#place.bucket, { maxBytes: 1 << 16 });

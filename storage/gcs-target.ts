@@ -82,16 +82,17 @@ export class GcsTarget implements MigrationTarget {
     return [];
   }
 
-  openWriter(): TargetWriter {
-    return new GcsWriter(this.#place, this.#effort);
+  openWriter(signal?: AbortSignal): TargetWriter {
+    return new GcsWriter(this.#place, this.#effort, { signal, requireOurs: () => this.#requireClaim() });
   }
 
   list(directory: string): AsyncIterable<StoredObject> {
     return this.#library.list(directory);
   }
 
-  remove(path: string): Promise<void> {
-    return this.#library.remove(path);
+  async remove(path: string): Promise<void> {
+    await this.#requireClaim();
+    await this.#library.remove(path);
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
@@ -109,7 +110,7 @@ export class GcsTarget implements MigrationTarget {
   async confirmHandOver(): Promise<void> {}
 
   async publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {
-    const objects = new GcsObjects(this.#place, this.#effort);
+    const objects = new GcsObjects(this.#place, this.#effort, { requireOurs: async () => {} });
     try {
       return await objects.create(CHECKPOINT_PATH, checkpoint);
     } finally {
@@ -119,6 +120,19 @@ export class GcsTarget implements MigrationTarget {
 
   close(): Promise<void> {
     return this.#coordination.close();
+  }
+
+  /** @throws TargetRefused */
+  async #requireClaim(): Promise<void> {
+    const { kind } = await this.#coordination.inspect();
+    if (kind === "claimed") return;
+    throw new TargetRefused({
+      object: this.location,
+      problem: "is not claimed by a copy any more",
+      found: kind,
+      advice:
+        "Another copy was at work here, or log software was: find out which, then run the same command again",
+    });
   }
 
   /** A bucket that is filled for one database must not be filled for another, or for none, at the same time. */

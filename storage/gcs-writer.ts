@@ -1,15 +1,15 @@
 /** How one thread writes and reads the objects of a log in a bucket. */
 
 import { FormatError } from "../lib/tlog/errors.ts";
-import { type GcsEffort, GcsObjects } from "./gcs-objects.ts";
+import { type GcsEffort, type GcsLimits, GcsObjects } from "./gcs-objects.ts";
 import type { GcsPlace } from "./gcs-place.ts";
 import type { TargetBatch, TargetWriter } from "./target.ts";
 
 export class GcsWriter implements TargetWriter {
   readonly #objects: GcsObjects;
 
-  constructor(place: GcsPlace, effort: GcsEffort) {
-    this.#objects = new GcsObjects(place, effort);
+  constructor(place: GcsPlace, effort: GcsEffort, limits: GcsLimits) {
+    this.#objects = new GcsObjects(place, effort, limits);
   }
 
   async read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -34,7 +34,8 @@ export class GcsWriter implements TargetWriter {
 /**
  * An object is durable when its upload is acknowledged (https://cloud.google.com/storage/docs/consistency), and whole
  * or not there at all. So there is nothing to do for a batch in the end; and what was uploaded is authentic, so that
- * it may stay where a batch is abandoned: the same bytes belong there.
+ * it may stay where a batch is abandoned: the same bytes belong there. A copy that slept through another's hand-over
+ * can add nothing that would not be there but the right edge of a smaller size, which is an obsolete partial.
  */
 class GcsBatch implements TargetBatch {
   readonly #objects: GcsObjects;

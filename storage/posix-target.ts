@@ -131,7 +131,10 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async remove(path: string): Promise<void> {
-    await onFile(this.locate(path), () => this.#directory.remove(this.locate(path)));
+    await onFile(this.locate(path), () => {
+      requireClaim(this.location);
+      return this.#directory.remove(this.locate(path));
+    });
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {

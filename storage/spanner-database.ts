@@ -2,7 +2,7 @@
 
 import type { Database, Spanner } from "@google-cloud/spanner";
 import { OperationFailure, oneLine, UsageFailure } from "../lib/tlog/errors.ts";
-import { lazily } from "./gcs-access.ts";
+import { lazily } from "./lazily.ts";
 
 const RESOURCE = /^projects\/([a-z0-9.:-]+)\/instances\/([a-z0-9-]+)\/databases\/([a-z0-9_-]+)$/;
 

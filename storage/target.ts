@@ -74,11 +74,14 @@ export interface MigrationTarget {
   /** What an operator should know about the place before the log software takes it over, a line each. */
   warnings(): Promise<string[]>;
 
-  /** A writer for the thread that calls it. */
-  openWriter(): TargetWriter;
+  /** A writer for the thread that calls it. @param signal breaks off what it waits for. */
+  openWriter(signal?: AbortSignal): TargetWriter;
   /** Every object below `directory` ("tile", "tile/0"), in no order. @throws TargetRefused at a symbolic link. */
   list(directory: string): AsyncIterable<StoredObject>;
-  /** Removes an object, durable when it resolves. Only ever called for seals that nobody may trust. */
+  /**
+   * Removes an object, durable when it resolves. Only ever called for seals that nobody may trust.
+   * @throws TargetRefused if the place is not claimed any more: another copy may have handed it over.
+   */
   remove(path: string): Promise<void>;
 
   /**

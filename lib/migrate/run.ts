@@ -63,7 +63,7 @@ export function openRun(options: MigrationOptions): Run {
     target,
     targetAccess,
     writer: () => {
-      writer ??= target.openWriter();
+      writer ??= target.openWriter(signal);
       return writer;
     },
     startedAt: performance.now(),

@@ -180,7 +180,7 @@ async function verifyListing(
 ): Promise<string[]> {
   const { format } = context.source;
   await using listing = new AsyncDisposableStack();
-  const writer = listing.adopt(place.openWriter(), (opened) => opened.close());
+  const writer = listing.adopt(place.openWriter(context.signal), (opened) => opened.close());
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
   try {
     for await (const finding of compareListing(place.list("tile"), format, head.size, read))

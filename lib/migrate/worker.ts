@@ -30,7 +30,7 @@ export interface WorkerSpec extends ReadSpec {
 
 interface Work {
   readonly work: (unit: never) => Promise<unknown>;
-  readonly close: () => Promise<void>;
+  readonly close: () => Promise<unknown>;
 }
 
 function workOf(spec: WorkerSpec, context: ReadContext): Work {
@@ -40,9 +40,10 @@ function workOf(spec: WorkerSpec, context: ReadContext): Work {
     const verifier = new BundleVerifier({ context, budget, concurrency });
     return { work: (unit) => verifier.verify(unit), close: async () => {} };
   }
-  const writer = openTarget(task.target, { ...task.targetAccess, connections: concurrency }).openWriter();
+  const target = openTarget(task.target, { ...task.targetAccess, connections: concurrency });
+  const writer = target.openWriter(context.signal);
   const copier = new BundleCopier({ ...task, context, writer, budget, concurrency });
-  return { work: (unit) => copier.copy(unit), close: () => writer.close() };
+  return { work: (unit) => copier.copy(unit), close: () => Promise.all([writer.close(), target.close()]) };
 }
 
 if (parentPort !== null) {

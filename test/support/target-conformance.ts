@@ -75,6 +75,24 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     expect(await target.inspect()).toEqual({ kind: "handed-over", record: RECORD });
   });
 
+  it("that is handed over has nothing replaced and nothing removed by a copy that slept", async () => {
+    const place = await newPlace();
+    const { target, writer } = await claimed(place);
+    await place.putByOthers(TILE, bytesOf("log software's"));
+    await target.handOver(MARKER, state, RECORD);
+    const batch = writer.batch();
+    await expect(
+      (async () => {
+        await batch.put(TILE, bytesOf("a tile"));
+        await batch.commit();
+      })(),
+    ).rejects.toBeInstanceOf(TargetRefused);
+    await batch.abandon();
+    await expect(target.remove(TILE)).rejects.toBeInstanceOf(TargetRefused);
+    expect(Buffer.from((await writer.read(TILE, 100)) ?? []).toString()).toBe("log software's");
+    await writer.close();
+  });
+
   it("holds objects, each whole, by their paths and sizes", async () => {
     const { writer, target } = await claimed(await newPlace());
     expect(await writer.read(TILE, 100)).toBeUndefined();
