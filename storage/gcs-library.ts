@@ -5,6 +5,7 @@
 
 import type { ApiError, Bucket } from "@google-cloud/storage";
 import { OperationFailure, oneLine } from "../lib/tlog/errors.ts";
+import { AbortWatch } from "./abort-watch.ts";
 import { gcsError } from "./gcs-errors.ts";
 import type { Patience } from "./gcs-objects.ts";
 import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
@@ -27,10 +28,14 @@ interface ListAnswer {
 export class GcsLibrary {
   readonly #place: GcsPlace;
   readonly #patience: Patience;
+  readonly #signal: AbortSignal | undefined;
+  readonly #aborts = new AbortWatch();
 
-  constructor(place: GcsPlace, patience: Patience) {
+  /** @param signal ends the wait for an answer; what was asked may be done all the same. */
+  constructor(place: GcsPlace, patience: Patience, signal?: AbortSignal) {
     this.#place = place;
     this.#patience = patience;
+    this.#signal = signal;
   }
 
   /** Every object below `directory`, by name. */
@@ -115,8 +120,9 @@ export class GcsLibrary {
 
   async #do<T>(path: string, work: (bucket: Bucket) => Promise<T>): Promise<T> {
     try {
-      return await work(await this.#bucket());
+      return await this.#aborts.until(this.#bucket().then(work), this.#signal);
     } catch (error) {
+      this.#signal?.throwIfAborted();
       throw this.#failure(path, error);
     }
   }

@@ -4,6 +4,7 @@
  */
 
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { TargetRefused } from "../lib/tlog/errors.ts";
 import type { GcsDocument, GcsLibrary } from "./gcs-library.ts";
 import { currentProcess, isRunning, type ProcessIdentity } from "./posix-process.ts";
@@ -19,9 +20,18 @@ interface Holder extends ProcessIdentity {
   readonly until: string;
 }
 
-/** Takes the lock. @throws TargetRefused if another copy that is alive holds it. */
+/** Longest wait for the lock to be given back. */
+const RELEASE_MS = 3_000;
+
+/**
+ * Takes the lock.
+ * @param library takes it.
+ * @param afterwards keeps it and gives it back, whatever has ended meanwhile.
+ * @throws TargetRefused if another copy that is alive holds it.
+ */
 export async function takeGcsLock(
   library: GcsLibrary,
+  afterwards: GcsLibrary,
   location: string,
 ): Promise<{ release(): Promise<void> }> {
   const self = { ...currentProcess(), token: randomUUID() };
@@ -35,18 +45,22 @@ export async function takeGcsLock(
   }
   let beating = Promise.resolve();
   const heartbeat = setInterval(() => {
-    beating = beating.then(() => beat(library, self.token, text())).catch(() => {});
+    beating = beating.then(() => beat(afterwards, self.token, text())).catch(() => {});
   }, HEARTBEAT_MS);
   heartbeat.unref();
   return {
     release: async () => {
       clearInterval(heartbeat);
-      await beating;
       // A lock that stays is only waited for.
-      const now = await library.read(LOCK_OBJECT).catch(() => undefined);
-      if (holderIn(now)?.token === self.token) await library.remove(LOCK_OBJECT).catch(() => {});
+      const released = beating.then(() => giveBack(afterwards, self.token)).catch(() => {});
+      await Promise.race([released, sleep(RELEASE_MS, undefined, { ref: false })]);
     },
   };
+}
+
+async function giveBack(library: GcsLibrary, token: string): Promise<void> {
+  const now = await library.read(LOCK_OBJECT);
+  if (holderIn(now)?.token === token) await library.remove(LOCK_OBJECT);
 }
 
 async function beat(library: GcsLibrary, token: string, text: string): Promise<void> {

@@ -32,15 +32,20 @@ export class GcsTarget implements MigrationTarget {
   /** The database that goes with the bucket, undefined for a mirror. */
   readonly #spanner: SpannerPlace | undefined;
 
-  /** @param spanner where the private state goes; undefined for a mirror that nothing appends to. */
-  constructor(place: GcsPlace, effort: GcsEffort, spanner: SpannerPlace | undefined) {
+  /**
+   * @param spanner where the private state goes; undefined for a mirror that nothing appends to.
+   * @param signal ends the wait for an answer.
+   */
+  constructor(place: GcsPlace, effort: GcsEffort, spanner: SpannerPlace | undefined, signal?: AbortSignal) {
     this.location = formatGcsName(place);
     this.#place = place;
     this.#effort = effort;
     this.#spanner = spanner;
-    this.#library = new GcsLibrary(place, effort.patience);
+    this.#library = new GcsLibrary(place, effort.patience, signal);
     this.#coordination =
-      spanner === undefined ? new MirrorCoordination(place, this.#library) : new SpannerCoordination(spanner);
+      spanner === undefined
+        ? new MirrorCoordination(place, this.#library)
+        : new SpannerCoordination(spanner, signal);
     this.treeStateName = this.#coordination.treeStateName;
   }
 
@@ -63,7 +68,9 @@ export class GcsTarget implements MigrationTarget {
   }
 
   lock(): Promise<{ release(): Promise<void> }> {
-    return takeGcsLock(this.#library, this.location);
+    // A copy that is stopped still gives its lock back: not by what ends with it.
+    const afterwards = new GcsLibrary(this.#place, this.#effort.patience);
+    return takeGcsLock(this.#library, afterwards, this.location);
   }
 
   async claim(marker: string): Promise<void> {

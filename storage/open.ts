@@ -50,9 +50,14 @@ export function openSource(location: string, options: SourceOptions): ObjectSour
 
 /**
  * Opens a target: `file:///…`, a directory's path, `gs://bucket/prefix`, or a location of a registered kind.
+ * @param signal ends the wait for an answer of a place that is far away.
  * @throws UsageFailure if it is none of these, or if no log software could take it over.
  */
-export function openTarget(location: string, access: TargetAccess = LOCAL): MigrationTarget {
+export function openTarget(
+  location: string,
+  access: TargetAccess = LOCAL,
+  signal?: AbortSignal,
+): MigrationTarget {
   const place = parsePlace(location, "target");
   const registered = registeredTargets.get(place.scheme);
   if (registered !== undefined) return registered(place.url);
@@ -62,7 +67,7 @@ export function openTarget(location: string, access: TargetAccess = LOCAL): Migr
       return new PosixTarget(place.path);
     case "gs":
       requireTreeState(location, access);
-      return new GcsTarget(parseGcsUrl(place.url), access, access.spanner);
+      return new GcsTarget(parseGcsUrl(place.url), access, access.spanner, signal);
     default:
       throw unsupported(location, "target", "gs://…, file:///… or a path");
   }

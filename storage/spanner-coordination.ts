@@ -51,8 +51,9 @@ export class SpannerCoordination implements GcsCoordination {
   readonly #database: SpannerDatabase;
   readonly #prefix: string;
 
-  constructor({ database, tablePrefix = "" }: SpannerPlace) {
-    this.#database = new SpannerDatabase(database);
+  /** @param signal ends the wait for an answer. */
+  constructor({ database, tablePrefix = "" }: SpannerPlace, signal?: AbortSignal) {
+    this.#database = new SpannerDatabase(database, signal);
     this.#prefix = requireTablePrefix(tablePrefix);
     this.treeStateName = `the table ${this.#prefix}IntCoord of ${database}`;
   }

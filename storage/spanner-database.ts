@@ -2,6 +2,7 @@
 
 import type { Database, Spanner } from "@google-cloud/spanner";
 import { OperationFailure, oneLine, UsageFailure } from "../lib/tlog/errors.ts";
+import { AbortWatch } from "./abort-watch.ts";
 import { lazily } from "./lazily.ts";
 
 const RESOURCE = /^projects\/([a-z0-9.:-]+)\/instances\/([a-z0-9-]+)\/databases\/([a-z0-9_-]+)$/;
@@ -21,10 +22,15 @@ export class SpannerDatabase {
   readonly #project: string;
   readonly #instance: string;
   readonly #database: string;
+  readonly #signal: AbortSignal | undefined;
+  readonly #aborts = new AbortWatch();
   #client: Spanner | undefined;
 
-  /** @throws UsageFailure if the name is none of a database. */
-  constructor(name: string) {
+  /**
+   * @param signal ends the wait for an answer; what was asked may be done all the same.
+   * @throws UsageFailure if the name is none of a database.
+   */
+  constructor(name: string, signal?: AbortSignal) {
     const [, project, instance, database] = RESOURCE.exec(name) ?? [];
     if (project === undefined || instance === undefined || database === undefined) {
       throw new UsageFailure({
@@ -38,13 +44,16 @@ export class SpannerDatabase {
     this.#project = project;
     this.#instance = instance;
     this.#database = database;
+    this.#signal = signal;
   }
 
   /** Does work with the database; what the library says of a failure is said in our words. */
   async use<T>(work: (database: Database) => Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
     try {
-      return await withinTime(work(await this.#open()), timeoutMs);
+      const done = withinTime(this.#open().then(work), timeoutMs);
+      return await this.#aborts.until(done, this.#signal);
     } catch (error) {
+      this.#signal?.throwIfAborted();
       throw this.#failure(error);
     }
   }

@@ -1,6 +1,6 @@
 /** What `verify` holds a log against: its signed checkpoint, or the tree state of a place without one. */
 
-import type { IntegratedTree, MigrationTarget } from "../../storage/target.ts";
+import type { IntegratedTree, MigrationTarget, TargetContents } from "../../storage/target.ts";
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import { FormatError, UsageFailure, VerificationFailure } from "../tlog/errors.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
@@ -23,11 +23,11 @@ export async function findAuthority(
   policy: CheckpointPolicy | undefined,
 ): Promise<Authority> {
   if (place !== undefined) {
-    await requireFinished(place);
+    const contents = await requireFinished(place);
     const tree = await treeStateOf(place);
     const hasCheckpoint = (await context.source.checkpoint({ signal: context.signal })) !== undefined;
     if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree };
-    if (!hasCheckpoint) throw noLog(place);
+    if (!hasCheckpoint) throw noLog(place, contents);
   }
   if (policy === undefined) {
     throw new UsageFailure({
@@ -40,8 +40,9 @@ export async function findAuthority(
   return { kind: "checkpoint", origin, head: { size, rootHash } };
 }
 
-async function requireFinished(place: MigrationTarget): Promise<void> {
-  if ((await place.inspect()).kind !== "claimed") return;
+async function requireFinished(place: MigrationTarget): Promise<TargetContents> {
+  const contents = await place.inspect();
+  if (contents.kind !== "claimed") return contents;
   throw new VerificationFailure({
     object: place.location,
     problem: "is an unfinished migration, not a log",
@@ -49,10 +50,11 @@ async function requireFinished(place: MigrationTarget): Promise<void> {
   });
 }
 
-function noLog(place: MigrationTarget): VerificationFailure {
+function noLog(place: MigrationTarget, contents: TargetContents): VerificationFailure {
   return new VerificationFailure({
     object: place.location,
     problem: "is no log: it has neither a checkpoint nor a tree state",
+    ...(contents.kind === "occupied" && { found: contents.found }),
     advice: "Name the directory that holds the checkpoint, or the URL below which it is served",
   });
 }

@@ -2,6 +2,7 @@
 
 import { expect, it } from "vitest";
 import { type MigrationOptions, type MigrationReport, migrate } from "../../lib/index.ts";
+import { spawnCli } from "../support/cli.ts";
 import { memoryDirectory, writeFiles } from "../support/directory.ts";
 import { type TestLog, testLog } from "../support/log.ts";
 import { failureOf, migrationOptions } from "../support/migration.ts";
@@ -99,6 +100,35 @@ describeWithGo("a copy into a bucket that is killed", () => {
     const [from, home] = [source(), await emulators().newHome()];
     await killedAt({ service: "spanner", method: "Commit", contains: 'table:"TlogMigrate"' }, from, home);
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over", entries: log.size });
+  });
+});
+
+describeWithGo("a copy into a cloud that gives no answer", () => {
+  const moments: Record<string, Interference> = {
+    "when it is first asked": { service: "storage" },
+    "to what stands in the database": { service: "spanner" },
+    "to the claim": { service: "spanner", method: "Commit" },
+    "to an upload": { service: "storage", method: "POST", contains: "tile/entries/" },
+    "to the listing": { service: "storage", method: "GET", contains: "prefix=log/tile/", skip: 1 },
+    "to the hand-over": HAND_OVER,
+  };
+
+  it.each(Object.entries(moments))("%s is stopped by one signal", async (_name, moment) => {
+    const [from, home] = [source(), await emulators().newHome("log")];
+    await emulators().interfere({ ...moment, hang: true });
+    const state = ["--spanner", home.database ?? ""];
+    const running = spawnCli(["copy", from, urlOf(home), "--vkey", log.vkey, "--quiet", ...state], {
+      env: home.env,
+    });
+    await expect
+      .poll(async () => (await emulators().interferences())[0], { timeout: 30_000 })
+      .toBeGreaterThan(0);
+    running.child.kill("SIGINT");
+    const { code, stdout, stderr } = await running.result;
+    await emulators().interfere();
+    expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
+    expect(stderr).toMatch(/^tlog-migrate: stopping, another signal ends it at once.*\n$/);
+    expect(await copy(from, home)).toMatchObject({ outcome: "handed-over" });
   });
 });
 
