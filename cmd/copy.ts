@@ -55,7 +55,7 @@ export function addCopyCommand(program: Command): void {
 
 async function copy(source: string, target: string, options: CopyOptions): Promise<void> {
   const { tiles, snapshot, handover, adopt, saveCheckpoint } = options;
-  const policy = requiredPolicy(options);
+  const policy = requiredPolicy(options, source);
   await runWithTools(options, {
     afterStop: "the same command goes on where this one stopped",
     work: (tools) =>

@@ -10,6 +10,8 @@ import {
   UsageFailure,
   type Verifier,
 } from "../lib/index.ts";
+import { listedLog } from "./listed-log.ts";
+import { listName, readLogList } from "./log-list-file.ts";
 
 /** The options that decide it, as the command line gives them. */
 export interface TrustOptions {
@@ -17,17 +19,21 @@ export interface TrustOptions {
   readonly vkey?: readonly string[] | undefined;
   /** Base64 of the DER SubjectPublicKeyInfo of a Static CT log. */
   readonly publicKey?: string | undefined;
+  /** Path of a CT log list or a `log.v3.json`. */
+  readonly logList?: string | undefined;
   readonly origin?: string | undefined;
   readonly insecureNoSignature?: boolean | undefined;
 }
 
 /**
  * The policy that the options name, undefined where they name no key and do not do without one.
- * @throws UsageFailure if a key is malformed, or the options contradict each other.
+ * @param source where the log is read, by which it is looked up in a log list.
+ * @throws UsageFailure if a key is malformed, the options contradict each other, or a log list does not answer.
  */
-export function checkpointPolicy(options: TrustOptions): CheckpointPolicy | undefined {
-  const origin = expectedOrigin(options);
-  const verifiers = keysOf(options);
+export function checkpointPolicy(options: TrustOptions, source: string): CheckpointPolicy | undefined {
+  const listed = listedVerifier(options, source);
+  const origin = listed?.name ?? expectedOrigin(options);
+  const verifiers = [...keysOf(options), ...(listed === undefined ? [] : [listed])];
   if (options.insecureNoSignature === true) {
     if (verifiers.length === 0) return { insecureNoSignature: true, origin };
     throw usage(
@@ -42,12 +48,12 @@ export function checkpointPolicy(options: TrustOptions): CheckpointPolicy | unde
 }
 
 /** The policy of a command that needs one. @throws UsageFailure that says what to pass. */
-export function requiredPolicy(options: TrustOptions): CheckpointPolicy {
-  const policy = checkpointPolicy(options);
+export function requiredPolicy(options: TrustOptions, source: string): CheckpointPolicy {
+  const policy = checkpointPolicy(options, source);
   if (policy !== undefined) return policy;
   const keys =
     options.format === "static-ct"
-      ? "--vkey <vkey>, or --public-key <base64> with --origin"
+      ? "--log-list <file>, --vkey <vkey>, or --public-key <base64> with --origin"
       : "--vkey <vkey>";
   throw usage(
     "the source's checkpoint",
@@ -73,13 +79,27 @@ function keysOf(options: TrustOptions): Verifier[] {
   return [...verifiers, readKey("--public-key", () => staticCtVerifier(publicKey, origin))];
 }
 
-function readKey(option: string, read: () => Verifier): Verifier {
+function listedVerifier(options: TrustOptions, source: string): Verifier | undefined {
+  const { format, logList, publicKey, origin } = options;
+  if (logList === undefined) return undefined;
+  if (format !== "static-ct") {
+    throw usage("--log-list", "is for Static CT logs", "Pass --format static-ct, or the log's --vkey");
+  }
+  if (publicKey !== undefined) {
+    throw usage("--log-list", "contradicts --public-key", "Pass the one whose key is to be trusted");
+  }
+  const name = listName(logList);
+  const log = listedLog(readLogList(logList), { source, origin }, name);
+  return readKey(name, () => staticCtVerifier(log.publicKey, log.origin));
+}
+
+function readKey(object: string, read: () => Verifier): Verifier {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const { message: problem, expected, found } = error;
-    throw new UsageFailure({ object: option, problem, expected, found }, { cause: error });
+    throw new UsageFailure({ object, problem, expected, found }, { cause: error });
   }
 }
 

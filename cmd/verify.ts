@@ -31,7 +31,7 @@ export function addVerifyCommand(program: Command): void {
 }
 
 async function verify(log: string, options: LogOptions & StateOptions): Promise<void> {
-  const policy = checkpointPolicy(options);
+  const policy = checkpointPolicy(options, log);
   await runWithTools(options, {
     afterStop: "nothing was changed, and the same command starts over",
     work: (tools) =>

@@ -31,5 +31,6 @@ export {
 } from "./tlog/errors.ts";
 export { type HasherName, hasherName } from "./tlog/hasher.ts";
 export type { LogFormat } from "./tlog/layout.ts";
-export type { Verifier } from "./tlog/note.ts";
+export { type ListedLog, type LogList, parseLogList } from "./tlog/log-list.ts";
+export { excerpt, type Verifier } from "./tlog/note.ts";
 export { parseVkey, staticCtVerifier } from "./tlog/vkey.ts";

@@ -117,7 +117,8 @@ export function treeHeadBytes({ size, rootHash }: Checkpoint, timestampMs: bigin
  */
 export function staticCtOrigin(submissionPrefix: string): string {
   const schemeless = submissionPrefix.replace(/^https?:\/\//i, "");
-  return schemeless.replace(/\/+$/, "");
+  // Tried at the first slash of a run alone: lists may come from anywhere, and slashes by the million.
+  return schemeless.replace(/(?<!\/)\/+$/, "");
 }
 
 function requireSignatures(note: SignedNote, verifiers: readonly Verifier[]): VerifiedSignature[] {

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { runCli } from "../support/cli.ts";
-import { testLog } from "../support/log.ts";
+import { type TestLog, testLog } from "../support/log.ts";
+import { listEntry } from "../support/log-list.ts";
 import { startLogServer } from "../support/log-server.ts";
 import { temporaryDirectory } from "../support/temp.ts";
 
@@ -17,6 +18,18 @@ async function servedLog() {
   const server = await startLogServer(log.objects);
   const target = join(temporaryDirectory(), "log");
   return { log, server, target, args: ["copy", server.url, target, "--vkey", log.vkey] };
+}
+
+/** A Static CT log, and how to copy it with a log.v3.json that has the key of `listed`. */
+async function listedLog(listed?: TestLog) {
+  const log = testLog({ size: 300, format: "static-ct" });
+  const server = await startLogServer(log.objects);
+  const directory = temporaryDirectory();
+  const [target, list] = [join(directory, "ct"), join(directory, "log.v3.json")];
+  const { publicKey = "" } = listed ?? log;
+  writeFileSync(list, JSON.stringify(listEntry(publicKey, { submission_url: `https://${log.origin}/` })));
+  const trust = ["--format", "static-ct", "--log-list", list];
+  return { target, args: ["copy", server.url, target, ...trust, "--quiet"] };
 }
 
 describe("tlog-migrate copy", () => {
@@ -107,6 +120,21 @@ describe("tlog-migrate copy", () => {
     const { code, stdout } = await runCli(["copy", server.url, target, "--format", "static-ct", ...trust]);
     expect(code).toBe(0);
     expect(stdout).toContain("antispam");
+  });
+
+  test("copies a Static CT log by the key in its log.v3.json", async () => {
+    const { args } = await listedLog();
+    const { code, stdout, stderr } = await runCli(args);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^The log is handed over/);
+  });
+
+  test("copies nothing of a log whose key is another one in the log list", async () => {
+    const { args, target } = await listedLog(testLog({ size: 1, format: "static-ct", seed: "another" }));
+    const { code, stdout, stderr } = await runCli(args);
+    expect([code, stdout]).toEqual([3, ""]);
+    expect(stderr).toMatch(/^tlog-migrate: [^\n]*is not signed by any key that was given[^\n]*\n$/);
+    expect(existsSync(target)).toBe(false);
   });
 
   test("names itself and a contact to the source", async () => {
