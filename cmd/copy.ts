@@ -2,6 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { type MigrationReport, migrate, type TileOrigin } from "../lib/index.ts";
+import { requireContact } from "./contact.ts";
 import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./log-options.ts";
 import { jsonLine, writeResult } from "./output.ts";
 import { runWithTools } from "./run.ts";
@@ -56,6 +57,7 @@ export function addCopyCommand(program: Command): void {
 async function copy(source: string, target: string, options: CopyOptions): Promise<void> {
   const { tiles, snapshot, handover, adopt, saveCheckpoint } = options;
   const policy = requiredPolicy(options, source);
+  requireContact(options, source);
   await runWithTools(options, {
     afterStop: "the same command goes on where this one stopped",
     work: (tools) =>

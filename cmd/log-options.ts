@@ -2,6 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { DEFAULT_RETRY, type LogWorkOptions } from "../lib/index.ts";
+import { contactWarning } from "./contact.ts";
 import { type Endpoint, endpoint, nonEmpty, repeated, wholeNumber } from "./option-values.ts";
 import type { TrustOptions } from "./trust.ts";
 import { VERSION } from "./version.ts";
@@ -53,7 +54,11 @@ export function addWorkOptions(command: Command): Command {
       wholeNumber(0, 1000),
       DEFAULT_RETRY.attempts,
     )
-    .option("--contact <address>", "your e-mail address or URL, told to the source's operator", nonEmpty)
+    .option(
+      "--contact <address>",
+      "your e-mail address or URL, told to the source's operator; needed for public Static CT logs",
+      nonEmpty,
+    )
     .option("--json", "print the result as one JSON document")
     .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
     .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
@@ -76,6 +81,6 @@ export function workOptions(options: LogOptions): Omit<LogWorkOptions, "policy" 
 
 /** What is odd about the options, though it can be done; a sentence each. */
 export function optionWarnings({ contact }: LogOptions): string[] {
-  if (contact === undefined || !/example\.(com|org|net)\b/i.test(contact)) return [];
-  return [`--contact ${contact}: public logs count an example address as no contact`];
+  const warning = contact === undefined ? undefined : contactWarning(contact);
+  return warning === undefined ? [] : [warning];
 }

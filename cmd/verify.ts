@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { VerificationFailure, type VerificationReport, verifyLog } from "../lib/index.ts";
+import { requireContact } from "./contact.ts";
 import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./log-options.ts";
 import { jsonLine, writeResult } from "./output.ts";
 import { countOf } from "./quantities.ts";
@@ -32,6 +33,7 @@ export function addVerifyCommand(program: Command): void {
 
 async function verify(log: string, options: LogOptions & StateOptions): Promise<void> {
   const policy = checkpointPolicy(options, log);
+  requireContact(options, log);
   await runWithTools(options, {
     afterStop: "nothing was changed, and the same command starts over",
     work: (tools) =>

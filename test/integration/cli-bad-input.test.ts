@@ -73,6 +73,16 @@ describe("a wrong command line is told in one line, with exit code 2", () => {
     ["a source of another kind", ["copy", "ftp://log.example/", "x", ...trust], /kind ftp.*https:/],
     ["a target of another kind", ["copy", "http://127.0.0.1/", "ftp://x/", ...trust], /kind ftp.*file:/],
     [
+      "no contact for a public Static CT log",
+      ["copy", "https://ct.invalid/2026h1/", "x", "--format", "static-ct", ...trust],
+      /--contact: is missing, .*Pass --contact with your e-mail address/,
+    ],
+    [
+      "an example as the contact for one that is verified",
+      ["verify", "https://ct.invalid/", "--format", "static-ct", ...trust, "--contact", "me@example.com"],
+      /--contact me@example\.com: is an example address/,
+    ],
+    [
       "a contact that no header can hold",
       ["copy", "http://127.0.0.1/", "x", ...trust, "--contact", "a b"],
       /contact/,

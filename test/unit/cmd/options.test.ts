@@ -38,7 +38,9 @@ describe("values of options", () => {
 
   test("a contact that public logs do not count is told", () => {
     const rest = { format: "tiles", budget: 128, retries: 10 } as const;
-    expect(optionWarnings({ ...rest, contact: "me@example.com" })).toHaveLength(1);
+    expect(optionWarnings({ ...rest, contact: "me@example.com" })).toEqual([
+      "--contact me@example.com is an example address: public logs count that as no contact",
+    ]);
     expect(optionWarnings({ ...rest, contact: "ops@your.site" })).toEqual([]);
     expect(optionWarnings(rest)).toEqual([]);
   });
