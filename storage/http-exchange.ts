@@ -5,6 +5,7 @@
 
 import { FormatError, oneLine } from "../lib/tlog/errors.ts";
 import type { Abortable, AbortWatch } from "./abort-watch.ts";
+import { GZIP_SLACK_BYTES } from "./gzip.ts";
 import { type BodyOwner, HttpBody } from "./http-body.ts";
 import type { Exchange, ExchangeCarrier } from "./http-connection.ts";
 import { Deadline } from "./http-deadline.ts";
@@ -17,7 +18,7 @@ import {
   retryAfterMs,
 } from "./http-headers.ts";
 import { isRedirect } from "./redirect.ts";
-import type { ReadOptions } from "./source.ts";
+import { type ReadOptions, tooLarge } from "./source.ts";
 
 /** Told of every HTTP request that is sent, redirects included. */
 export interface RequestObserver {
@@ -32,20 +33,9 @@ export type Answer =
   | { readonly kind: "absent" }
   | { readonly kind: "redirect"; readonly location: string | undefined };
 
-/**
- * How much larger than the object its gzip encoding may be. Bytes that do not compress are stored at 5 bytes a
- * block of up to 64 KiB, and a header may carry 64 KiB of extra field.
- */
-const GZIP_SLACK_BYTES = 1 << 17;
-
 /** Bodies that nobody wants are let pass up to this size and for so long; then a new connection is cheaper. */
 const DUMP_BYTES = 1 << 16;
 const DUMP_MS = 1000;
-
-/** An object larger than a read allows. */
-export function tooLarge(maxBytes: number, found: string): FormatError {
-  return new FormatError("is larger than an object of its kind can be", `at most ${maxBytes} bytes`, found);
-}
 
 /** What an exchange needs beside the options of the read that it is for. */
 export interface ExchangeContext {

@@ -5,10 +5,10 @@
 
 import { UsageFailure } from "../lib/tlog/errors.ts";
 import { AbortWatch } from "./abort-watch.ts";
-import { declaredSize, gunzip } from "./gzip.ts";
+import { gunzipReserved } from "./gzip.ts";
 import { HttpConnections, type TlsOptions } from "./http-connections.ts";
 import type { HttpTimeouts } from "./http-errors.ts";
-import { type Answer, HttpExchange, type RequestObserver, tooLarge } from "./http-exchange.ts";
+import { type Answer, HttpExchange, type RequestObserver } from "./http-exchange.ts";
 import { printable, redirectTarget } from "./redirect.ts";
 import { type ObjectSource, type ReadOptions, SourceError } from "./source.ts";
 
@@ -82,7 +82,8 @@ export class HttpSource implements ObjectSource {
     let answer = await this.#get(this.#origin, this.#host, target, headers, options);
     if (answer.kind === "redirect") answer = await this.#follow(answer.location, target, options);
     if (answer.kind === "absent") return undefined;
-    return answer.gzipped ? this.#decoded(answer.bytes, options) : answer.bytes;
+    if (!answer.gzipped) return answer.bytes;
+    return gunzipReserved(answer.bytes, options, (leave) => this.#aborts.until(leave, options.signal));
   }
 
   close(): Promise<void> {
@@ -132,20 +133,6 @@ export class HttpSource implements ObjectSource {
       retryable: false,
       advice: "Give the address at which the log really is",
     });
-  }
-
-  /** Undoes gzip; what is held from then on, both forms of the object, is reserved first. */
-  async #decoded(gzipped: Buffer, options: ReadOptions): Promise<Uint8Array> {
-    const { maxBytes, signal, reservation } = options;
-    const declared = declaredSize(gzipped, maxBytes);
-    // A trailer that lies, and an object of several members of which it describes the last, need a second try.
-    for (const limit of declared < maxBytes ? [declared, maxBytes] : [maxBytes]) {
-      const leave = reservation?.atLeast(gzipped.length + limit);
-      if (leave !== undefined) await this.#aborts.until(leave, signal);
-      const bytes = gunzip(gzipped, limit, reservation);
-      if (bytes !== undefined) return bytes;
-    }
-    throw tooLarge(maxBytes, `more than ${maxBytes} bytes, from ${gzipped.length} bytes of gzip`);
   }
 }
 

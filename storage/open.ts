@@ -8,6 +8,7 @@ import type { GcsEffort } from "./gcs-objects.ts";
 import { parseGcsUrl } from "./gcs-place.ts";
 import { GcsSource } from "./gcs-source.ts";
 import { GcsTarget } from "./gcs-target.ts";
+import { GzipSource } from "./gzip-source.ts";
 import { HttpSource, type HttpSourceOptions } from "./http.ts";
 import { PosixSource } from "./posix-source.ts";
 import { PosixTarget } from "./posix-target.ts";
@@ -30,7 +31,8 @@ export interface TargetAccess extends GcsEffort {
 }
 
 /**
- * Opens a source: `https://…`, `http://…`, `gs://bucket/prefix`, `file:///…`, or a directory's path.
+ * Opens a source: `https://…`, `http://…`, `gs://bucket/prefix`, `file:///…`, or a directory's path,
+ * `gzip+file:///…` for a directory of Sunlight's.
  * @throws UsageFailure if it is none of these.
  */
 export function openSource(location: string, options: SourceOptions): ObjectSource {
@@ -38,15 +40,19 @@ export function openSource(location: string, options: SourceOptions): ObjectSour
   switch (place.scheme) {
     case "file":
       return new PosixSource(place.path);
+    case "gzip+file":
+      return new GzipSource(place.path);
     case "http":
     case "https":
       return new HttpSource(place.url, options);
     case "gs":
       return new GcsSource(parseGcsUrl(place.url), new GcsAccess(), options);
     default:
-      throw unsupported(location, "source", "https://…, http://…, gs://…, file:///… or a path");
+      throw unsupported(location, "source", SOURCES);
   }
 }
+
+const SOURCES = "https://…, http://…, gs://…, file:///…, gzip+file:///… or a path";
 
 /**
  * Opens a target: `file:///…`, a directory's path, `gs://bucket/prefix`, or a location of a registered kind.
@@ -105,7 +111,10 @@ function requireNoSpanner(location: string, { spanner, treeState }: TargetAccess
 /** Opens a target of a backend that a program brings; given the location as it was named. */
 export type TargetOpener = (location: URL) => MigrationTarget;
 
-const BUILT_IN_SCHEMES: readonly string[] = ["file", "gs", "http", "https"];
+/** Schemes whose URLs name a directory on this machine. */
+const FILE_SCHEMES: readonly string[] = ["file", "gzip+file"];
+
+const BUILT_IN_SCHEMES: readonly string[] = [...FILE_SCHEMES, "gs", "http", "https"];
 const registeredTargets = new Map<string, TargetOpener>();
 
 /**
@@ -135,7 +144,12 @@ export function directoryOf(location: string): string | undefined {
   return place.scheme === "file" ? place.path : undefined;
 }
 
-/** `path` for the scheme `file`, `url` for every other. */
+/** Whether what a location names is read from this machine's own files, which do not change by being read again. */
+export function isLocal(location: string): boolean {
+  return FILE_SCHEMES.includes(parsePlace(location, "log").scheme);
+}
+
+/** `path` for the schemes of files, `url` for every other. */
 interface Place {
   readonly scheme: string;
   readonly path: string;
@@ -145,20 +159,22 @@ interface Place {
 function parsePlace(location: string, role: string): Place {
   if (location === "")
     throw new UsageFailure({ object: role, problem: "is empty", advice: "Name a URL or a path" });
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(location)) return filePlace(pathToFileURL(resolve(location)));
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(location)) return filePlace("file", pathToFileURL(resolve(location)));
   if (!URL.canParse(location)) {
     throw new UsageFailure({ object: location, problem: `is not a URL that a ${role} could have` });
   }
   const url = new URL(location);
-  return url.protocol === "file:" ? filePlace(url) : { scheme: url.protocol.slice(0, -1), path: "", url };
+  const scheme = url.protocol.slice(0, -1);
+  return FILE_SCHEMES.includes(scheme) ? filePlace(scheme, url) : { scheme, path: "", url };
 }
 
-function filePlace(url: URL): Place {
+function filePlace(scheme: string, url: URL): Place {
   try {
-    return { scheme: "file", path: resolve(fileURLToPath(url)), url };
+    const path = resolve(fileURLToPath(`file${url.href.slice(scheme.length)}`));
+    return { scheme, path, url };
   } catch (error) {
     const problem = `is not a file URL of this machine (${error instanceof Error ? error.message : error})`;
-    throw new UsageFailure({ object: url.href, problem, advice: "Write it as file:///path" });
+    throw new UsageFailure({ object: url.href, problem, advice: `Write it as ${scheme}:///path` });
   }
 }
 

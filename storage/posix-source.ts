@@ -1,11 +1,8 @@
 /** A log in a directory, as a source. */
 
-import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { FormatError } from "../lib/tlog/errors.ts";
-import { errnoCode } from "./file-failure.ts";
-import { type ObjectSource, type ReadOptions, SourceError } from "./source.ts";
+import { RegularFile } from "./regular-file.ts";
+import { type ObjectSource, type ReadOptions, tooLarge } from "./source.ts";
 
 export class PosixSource implements ObjectSource {
   readonly location: string;
@@ -19,56 +16,23 @@ export class PosixSource implements ObjectSource {
     return join(this.location, path);
   }
 
-  async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+  async read(path: string, options: ReadOptions): Promise<Buffer | undefined> {
     options.signal?.throwIfAborted();
-    const file = await this.#open(path);
+    const file = await RegularFile.open(this.locate(path));
     if (file === undefined) return undefined;
     try {
       return await readAll(file, options);
-    } catch (error) {
-      throw sourceError(error);
     } finally {
       await file.close();
     }
   }
 
   async close(): Promise<void> {}
-
-  async #open(path: string): Promise<FileHandle | undefined> {
-    try {
-      // O_NONBLOCK: opening a FIFO that somebody put there must not hang.
-      return await open(this.locate(path), constants.O_RDONLY | constants.O_NONBLOCK);
-    } catch (error) {
-      if (errnoCode(error) === "ENOENT" || errnoCode(error) === "ENOTDIR") return undefined;
-      throw sourceError(error);
-    }
-  }
 }
 
-async function readAll(file: FileHandle, options: ReadOptions): Promise<Uint8Array> {
-  const stat = await file.stat();
-  if (!stat.isFile()) throw new FormatError("is not a regular file");
-  if (stat.size > options.maxBytes) {
-    throw new FormatError("is too large", `at most ${options.maxBytes} bytes`, `${stat.size} bytes`);
-  }
-  await options.reservation?.atLeast(stat.size);
-  const bytes = Buffer.allocUnsafeSlow(stat.size);
-  let length = 0;
-  while (length < bytes.length) {
-    const { bytesRead } = await file.read(bytes, length, bytes.length - length, length);
-    if (bytesRead === 0) break;
-    length += bytesRead;
-  }
-  return bytes.subarray(0, length);
-}
-
-function sourceError(error: unknown): unknown {
-  const code = errnoCode(error);
-  if (code === undefined || !(error instanceof Error)) return error;
-  const advice = code === "EACCES" ? "Check the file's owner and mode" : undefined;
-  return new SourceError(
-    error.message,
-    { retryable: code === "EIO" || code === "EMFILE", advice },
-    { cause: error },
-  );
+async function readAll(file: RegularFile, { maxBytes, reservation }: ReadOptions): Promise<Buffer> {
+  if (file.size > maxBytes) throw tooLarge(maxBytes, `${file.size} bytes`);
+  await reservation?.atLeast(file.size);
+  const bytes = reservation?.allocate?.(file.size) ?? Buffer.allocUnsafeSlow(file.size);
+  return bytes.subarray(0, await file.read(bytes, 0));
 }

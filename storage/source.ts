@@ -52,6 +52,11 @@ export interface ObjectSource {
   close(): Promise<void>;
 }
 
+/** What `read` throws for an object that is larger than it may be. */
+export function tooLarge(maxBytes: number, found: string): FormatError {
+  return new FormatError("is larger than an object of its kind can be", `at most ${maxBytes} bytes`, found);
+}
+
 /** A read that failed for a reason other than the bytes themselves. */
 export class SourceError extends Error {
   /** Whether the same request may succeed later. */

@@ -3,7 +3,7 @@
  * tile what is below it, every leaf hash is recomputed. It goes on past faults, so that all of them are told.
  */
 
-import { directoryOf, isListable, openTarget, type TargetAccess } from "../../storage/open.ts";
+import { directoryOf, isListable, isLocal, openTarget, type TargetAccess } from "../../storage/open.ts";
 import { MAX_OBJECT_BYTES } from "../../storage/source.ts";
 import type { MigrationTarget } from "../../storage/target.ts";
 import { TargetRefused, VerificationFailure } from "../tlog/errors.ts";
@@ -68,8 +68,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
   const progress = options.progress ?? new Progress();
   const signal = options.signal ?? new AbortController().signal;
   const place = isListable(options.log) ? openTarget(options.log, placeAccess(options)) : undefined;
-  const isLocal = directoryOf(options.log) !== undefined;
-  const reading = isLocal ? { ...options, retry: withoutRetries(options.retry) } : options;
+  const reading = isLocal(options.log) ? { ...options, retry: withoutRetries(options.retry) } : options;
   const spec = { ...readSpecOf(options.log, reading), concurrency: MAIN_THREAD_CONCURRENCY };
   const context = openReadContext(spec, progress.own, signal);
   try {
@@ -216,7 +215,9 @@ function notChecked(
         "only that the tree with them begins with the one that was verified",
     );
   }
-  if (standing === undefined) unchecked.push("What stands beyond the tree: a log over HTTP cannot be listed");
+  if (standing === undefined) {
+    unchecked.push("What stands beyond the tree: a log over HTTP, or compressed, is not listed");
+  }
   if (format === "static-ct") {
     unchecked.push(
       "What a Static CT leaf hash does not cover: precertificates as submitted, fingerprints of chains, issuers",

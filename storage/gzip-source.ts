@@ -1,0 +1,48 @@
+/**
+ * A log in a directory of Sunlight's, as a source. Its data tiles, full and partial, are stored gzip-compressed
+ * under their plain names, as are the names tiles beside them and the entry bundles of the logs that its witness
+ * mirrors; hash tiles, issuers and checkpoint are plain
+ * (https://pkg.go.dev/filippo.io/sunlight#ClientConfig, internal/ctlog and internal/witness in its source).
+ */
+
+import { FormatError } from "../lib/tlog/errors.ts";
+import { GZIP_SLACK_BYTES, gunzipReserved } from "./gzip.ts";
+import { PosixSource } from "./posix-source.ts";
+import type { ObjectSource, ReadOptions } from "./source.ts";
+
+const COMPRESSED = /^tile\/(?:data|entries|names)\//;
+
+/** What gzip begins with (RFC 1952 section 2.3.1). */
+const MAGIC = Buffer.of(0x1f, 0x8b);
+
+export class GzipSource implements ObjectSource {
+  readonly location: string;
+  readonly #directory: string;
+  readonly #files: PosixSource;
+
+  /** @param directory the log's root, an absolute path. */
+  constructor(directory: string) {
+    this.location = `gzip+file://${directory}`;
+    this.#directory = directory;
+    this.#files = new PosixSource(directory);
+  }
+
+  locate(path: string): string {
+    return this.#files.locate(path);
+  }
+
+  async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+    if (!COMPRESSED.test(path)) return await this.#files.read(path, options);
+    const maxBytes = options.maxBytes + GZIP_SLACK_BYTES;
+    const stored = await this.#files.read(path, { ...options, maxBytes });
+    if (stored === undefined) return undefined;
+    if (!stored.subarray(0, MAGIC.length).equals(MAGIC)) {
+      throw new FormatError(
+        `is not gzip, as data tiles below gzip+file:// are; where they are plain, name the log as file://${this.#directory}`,
+      );
+    }
+    return await gunzipReserved(stored, options);
+  }
+
+  async close(): Promise<void> {}
+}

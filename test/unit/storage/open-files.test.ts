@@ -1,0 +1,53 @@
+/** The ways to name a log in files: which of them are sources, and what is said where one is not what it should be. */
+
+import { expect, test } from "vitest";
+import { UsageFailure } from "../../../lib/tlog/errors.ts";
+import { GzipSource } from "../../../storage/gzip-source.ts";
+import {
+  directoryOf,
+  isListable,
+  isLocal,
+  openSource,
+  openTarget,
+  registerTarget,
+} from "../../../storage/open.ts";
+import { PosixSource } from "../../../storage/posix-source.ts";
+
+const OPTIONS = { userAgentVersion: "test", connections: 1 };
+
+test.each([
+  ["/a dir/log", PosixSource, "/a dir/log"],
+  ["file:///a%20dir/log/", PosixSource, "/a dir/log"],
+  ["gzip+file:///a%20dir/log/", GzipSource, "gzip+file:///a dir/log"],
+] as const)("%s is a source", (location, kind, shown) => {
+  const source = openSource(location, OPTIONS);
+  expect(source).toBeInstanceOf(kind);
+  expect(source.location).toBe(shown);
+  expect(isLocal(location)).toBe(true);
+});
+
+test.each(["gzip+file"])("%s is no target, and no place whose objects are listed", (scheme) => {
+  expect(() => openTarget(`${scheme}:///log`)).toThrow(
+    `${scheme}:///log: a target cannot be of the kind ${scheme} (expected gs://…, file:///… or a path)`,
+  );
+  expect(isListable(`${scheme}:///log`)).toBe(false);
+  expect(directoryOf(`${scheme}:///log`)).toBeUndefined();
+  const open = (): never => {
+    throw new Error("was asked for a target");
+  };
+  expect(() => registerTarget(scheme, open)).toThrow(`there is a backend for ${scheme}:// already`);
+});
+
+test.each(["file", "gzip+file"])("%s on another machine is refused", (scheme) => {
+  expect(() => openSource(`${scheme}://host/log`, OPTIONS)).toThrow(UsageFailure);
+  expect(() => openSource(`${scheme}://host/log`, OPTIONS)).toThrow(`Write it as ${scheme}:///path`);
+});
+
+test("what is no source is told what would be", () => {
+  expect(() => openSource("ftp://host/log", OPTIONS)).toThrow(
+    "ftp://host/log: a source cannot be of the kind ftp (expected https://…, http://…, gs://…, file:///…, " +
+      "gzip+file:///… or a path)",
+  );
+  expect(isLocal("https://host/log")).toBe(false);
+  expect(isLocal("gs://bucket/log")).toBe(false);
+});
