@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { UsageFailure } from "../lib/tlog/errors.ts";
+import { ArchiveSource } from "./archive-source.ts";
 import { GcsAccess } from "./gcs-access.ts";
 import type { GcsEffort } from "./gcs-objects.ts";
 import { parseGcsUrl } from "./gcs-place.ts";
@@ -31,8 +32,8 @@ export interface TargetAccess extends GcsEffort {
 }
 
 /**
- * Opens a source: `https://…`, `http://…`, `gs://bucket/prefix`, `file:///…`, or a directory's path,
- * `gzip+file:///…` for a directory of Sunlight's.
+ * Opens a source: `https://…`, `http://…`, `gs://bucket/prefix`, `file:///…`, or a directory's path;
+ * `gzip+file:///…` for a directory of Sunlight's, `archive+file:///…` for a directory of zips.
  * @throws UsageFailure if it is none of these.
  */
 export function openSource(location: string, options: SourceOptions): ObjectSource {
@@ -42,6 +43,8 @@ export function openSource(location: string, options: SourceOptions): ObjectSour
       return new PosixSource(place.path);
     case "gzip+file":
       return new GzipSource(place.path);
+    case "archive+file":
+      return new ArchiveSource(place.path);
     case "http":
     case "https":
       return new HttpSource(place.url, options);
@@ -52,7 +55,7 @@ export function openSource(location: string, options: SourceOptions): ObjectSour
   }
 }
 
-const SOURCES = "https://…, http://…, gs://…, file:///…, gzip+file:///… or a path";
+const SOURCES = "https://…, http://…, gs://…, file:///…, gzip+file:///…, archive+file:///… or a path";
 
 /**
  * Opens a target: `file:///…`, a directory's path, `gs://bucket/prefix`, or a location of a registered kind.
@@ -112,7 +115,7 @@ function requireNoSpanner(location: string, { spanner, treeState }: TargetAccess
 export type TargetOpener = (location: URL) => MigrationTarget;
 
 /** Schemes whose URLs name a directory on this machine. */
-const FILE_SCHEMES: readonly string[] = ["file", "gzip+file"];
+const FILE_SCHEMES: readonly string[] = ["file", "gzip+file", "archive+file"];
 
 const BUILT_IN_SCHEMES: readonly string[] = [...FILE_SCHEMES, "gs", "http", "https"];
 const registeredTargets = new Map<string, TargetOpener>();

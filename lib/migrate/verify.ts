@@ -216,7 +216,7 @@ function notChecked(
     );
   }
   if (standing === undefined) {
-    unchecked.push("What stands beyond the tree: a log over HTTP, or compressed, is not listed");
+    unchecked.push("What stands beyond the tree: a log over HTTP, compressed, or in zips is not listed");
   }
   if (format === "static-ct") {
     unchecked.push(

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { UsageFailure } from "../../../lib/tlog/errors.ts";
+import { ArchiveSource } from "../../../storage/archive-source.ts";
 import { GzipSource } from "../../../storage/gzip-source.ts";
 import {
   directoryOf,
@@ -19,6 +20,8 @@ test.each([
   ["/a dir/log", PosixSource, "/a dir/log"],
   ["file:///a%20dir/log/", PosixSource, "/a dir/log"],
   ["gzip+file:///a%20dir/log/", GzipSource, "gzip+file:///a dir/log"],
+  ["archive+file:///a dir/log", ArchiveSource, "archive+file:///a dir/log"],
+  ["ARCHIVE+FILE:///log", ArchiveSource, "archive+file:///log"],
 ] as const)("%s is a source", (location, kind, shown) => {
   const source = openSource(location, OPTIONS);
   expect(source).toBeInstanceOf(kind);
@@ -26,19 +29,22 @@ test.each([
   expect(isLocal(location)).toBe(true);
 });
 
-test.each(["gzip+file"])("%s is no target, and no place whose objects are listed", (scheme) => {
-  expect(() => openTarget(`${scheme}:///log`)).toThrow(
-    `${scheme}:///log: a target cannot be of the kind ${scheme} (expected gs://…, file:///… or a path)`,
-  );
-  expect(isListable(`${scheme}:///log`)).toBe(false);
-  expect(directoryOf(`${scheme}:///log`)).toBeUndefined();
-  const open = (): never => {
-    throw new Error("was asked for a target");
-  };
-  expect(() => registerTarget(scheme, open)).toThrow(`there is a backend for ${scheme}:// already`);
-});
+test.each(["gzip+file", "archive+file"])(
+  "%s is no target, and no place whose objects are listed",
+  (scheme) => {
+    expect(() => openTarget(`${scheme}:///log`)).toThrow(
+      `${scheme}:///log: a target cannot be of the kind ${scheme} (expected gs://…, file:///… or a path)`,
+    );
+    expect(isListable(`${scheme}:///log`)).toBe(false);
+    expect(directoryOf(`${scheme}:///log`)).toBeUndefined();
+    const open = (): never => {
+      throw new Error("was asked for a target");
+    };
+    expect(() => registerTarget(scheme, open)).toThrow(`there is a backend for ${scheme}:// already`);
+  },
+);
 
-test.each(["file", "gzip+file"])("%s on another machine is refused", (scheme) => {
+test.each(["file", "gzip+file", "archive+file"])("%s on another machine is refused", (scheme) => {
   expect(() => openSource(`${scheme}://host/log`, OPTIONS)).toThrow(UsageFailure);
   expect(() => openSource(`${scheme}://host/log`, OPTIONS)).toThrow(`Write it as ${scheme}:///path`);
 });
@@ -46,7 +52,7 @@ test.each(["file", "gzip+file"])("%s on another machine is refused", (scheme) =>
 test("what is no source is told what would be", () => {
   expect(() => openSource("ftp://host/log", OPTIONS)).toThrow(
     "ftp://host/log: a source cannot be of the kind ftp (expected https://…, http://…, gs://…, file:///…, " +
-      "gzip+file:///… or a path)",
+      "gzip+file:///…, archive+file:///… or a path)",
   );
   expect(isLocal("https://host/log")).toBe(false);
   expect(isLocal("gs://bucket/log")).toBe(false);

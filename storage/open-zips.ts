@@ -1,0 +1,61 @@
+/** The zips of an archive that a thread has open: those in use, and the last few that were. */
+
+/**
+ * Zips that stay open unused. Threads go through a log in its order, all in the same zip; where it ends some are in
+ * the next one already.
+ */
+const MAX_IDLE = 2;
+
+interface OpenZip<Z> {
+  readonly zip: Promise<Z | undefined>;
+  users: number;
+}
+
+export class OpenZips<Z extends { close(): Promise<void> }> {
+  readonly #openZip: (number: number) => Promise<Z | undefined>;
+  /** Last used last. */
+  readonly #open = new Map<number, OpenZip<Z>>();
+  #maxIdle = MAX_IDLE;
+
+  /** @param openZip opens a zip by its number; undefined if there is none. */
+  constructor(openZip: (number: number) => Promise<Z | undefined>) {
+    this.#openZip = openZip;
+  }
+
+  /** The numbers of those that are open, last used first. */
+  get numbers(): number[] {
+    return [...this.#open.keys()].reverse();
+  }
+
+  /** Gives `work` zip `number`, which stays open until it is done; undefined if there is no such zip. */
+  async use<T>(number: number, work: (zip: Z) => Promise<T>): Promise<T | undefined> {
+    const open = this.#open.get(number) ?? { zip: this.#openZip(number), users: 0 };
+    this.#open.delete(number);
+    this.#open.set(number, open);
+    open.users++;
+    let zip: Z | undefined;
+    try {
+      zip = await open.zip;
+      return zip && (await work(zip));
+    } finally {
+      open.users--;
+      // What could not be opened is tried anew by whoever asks next.
+      if (zip === undefined && this.#open.get(number) === open) this.#open.delete(number);
+      await this.#closeIdle();
+    }
+  }
+
+  /** Closes them all: those that are in use when they no longer are. */
+  async close(): Promise<void> {
+    this.#maxIdle = 0;
+    await this.#closeIdle();
+  }
+
+  async #closeIdle(): Promise<void> {
+    const idle = [...this.#open].filter(([, { users }]) => users === 0);
+    for (const [number, { zip }] of idle.slice(0, Math.max(0, idle.length - this.#maxIdle))) {
+      this.#open.delete(number);
+      await (await zip)?.close();
+    }
+  }
+}
