@@ -12,7 +12,7 @@ const ENTRY_TYPE_SIZE = 2;
 const ISSUER_KEY_HASH_SIZE = 32;
 const FINGERPRINT_SIZE = 32;
 const X509_ENTRY = 0;
-const PRECERT_ENTRY = 1;
+export const PRECERT_ENTRY = 1;
 const MAX_UINT16 = 0xffff;
 const MAX_UINT24 = 0xffffff;
 
