@@ -1,9 +1,21 @@
 /** `tlog-migrate copy`. */
 
 import { type Command, Option } from "commander";
-import { type MigrationReport, migrate, type TileOrigin } from "../lib/index.ts";
+import {
+  type MigrationOptions,
+  type MigrationReport,
+  migrate,
+  type TileOrigin,
+  UsageFailure,
+} from "../lib/index.ts";
 import { requireContact } from "./contact.ts";
-import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./log-options.ts";
+import {
+  addTrustOptions,
+  addWorkOptions,
+  type LogOptions,
+  SOURCE_KINDS,
+  workOptions,
+} from "./log-options.ts";
 import { jsonLine, writeResult } from "./output.ts";
 import { runWithTools } from "./run.ts";
 import { addStateOptions, type StateOptions, targetState } from "./state-options.ts";
@@ -18,6 +30,8 @@ interface CopyOptions extends LogOptions, StateOptions {
   /** False by --no-handover. */
   readonly handover: boolean;
   readonly adopt?: boolean;
+  readonly deep?: boolean;
+  readonly allowMissingIssuers?: boolean;
   readonly saveCheckpoint?: boolean;
 }
 
@@ -38,7 +52,7 @@ export function addCopyCommand(program: Command): void {
     .description(
       "Copies a log to a new place, authenticates every byte, and hands it over to the log software there.",
     )
-    .argument("<source>", "https://…, http://…, gs://bucket/prefix, file:///… or a path")
+    .argument("<source>", SOURCE_KINDS)
     .argument("<target>", "gs://bucket/prefix, file:///… or a path");
   addTrustOptions(command)
     .addOption(
@@ -50,12 +64,15 @@ export function addCopyCommand(program: Command): void {
     .option("--no-handover", "stop before the hand-over")
     .option("--adopt", "take over an unfinished copy by another tool, and check all of it")
     .option("--save-checkpoint", "store the source's checkpoint too: for mirrors that never append")
+    .option("--deep", "Static CT: check what no leaf hash covers too, as verify does")
+    .option("--allow-missing-issuers", "Static CT: go on where the source lacks issuers, and list them")
     .option("--no-tree-state", "a log in gs://… that no log software will ever append to");
   addWorkOptions(addStateOptions(command)).addHelpText("after", EXAMPLES).action(copy);
 }
 
 async function copy(source: string, target: string, options: CopyOptions): Promise<void> {
-  const { tiles, snapshot, handover, adopt, saveCheckpoint } = options;
+  const { tiles, snapshot, handover, adopt, saveCheckpoint, deep, allowMissingIssuers } = options;
+  requireStaticCt(options, { deep, allowMissingIssuers });
   const policy = requiredPolicy(options, source);
   requireContact(options, source);
   await runWithTools(options, {
@@ -74,8 +91,23 @@ async function copy(source: string, target: string, options: CopyOptions): Promi
         handOver: handover,
         adopt,
         saveCheckpoint,
+        deep,
+        allowMissingIssuers,
       }),
     tell: (report) => writeResult(resultText(report, options)),
+  });
+}
+
+/** @throws UsageFailure if an option is given that a log of this format has no use for. */
+function requireStaticCt(
+  { format }: LogOptions,
+  { deep, allowMissingIssuers }: Pick<MigrationOptions, "deep" | "allowMissingIssuers">,
+): void {
+  if (format === "static-ct" || (deep !== true && allowMissingIssuers !== true)) return;
+  throw new UsageFailure({
+    object: deep === true ? "--deep" : "--allow-missing-issuers",
+    problem: "is for Static CT logs",
+    advice: "Pass --format static-ct too, or leave it out",
   });
 }
 

@@ -24,6 +24,10 @@ export interface LogOptions extends TrustOptions {
 
 const BYTES_PER_MEGABYTE = 1_000_000;
 
+/** What a log can be read from. */
+export const SOURCE_KINDS =
+  "https://…, http://…, gs://bucket/prefix, file:///… or a path; gzip+file:///… or archive+file:///…";
+
 /** Declares what kind of log it is and which key to trust. */
 export function addTrustOptions(command: Command): Command {
   return command

@@ -24,6 +24,16 @@ export class RunMetrics {
     );
     this.#counter("retries_total", "Reads that were tried again", "retries");
     this.#counter("replaced_objects_total", "Objects found with wrong bytes and replaced", "replacedObjects");
+    this.#counter(
+      "reencoded_entries_total",
+      "Static CT entries that differ from what was submitted as re-encoding explains",
+      "reencodedEntries",
+    );
+    this.#counter(
+      "unchecked_entries_total",
+      "Static CT entries not checked beyond their leaf hash, since an issuer is missing",
+      "uncheckedEntries",
+    );
     this.#gauge("requests_in_flight", "Requests under way", ({ counters }) => counters.get("inFlight"));
     this.#gauge("tree_size", "Entries of the tree aimed at, 0 while unknown", ({ size }) => size);
     this.#gauge("entries_done", "Entries of that tree that are done", ({ entriesDone }) => entriesDone);

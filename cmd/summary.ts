@@ -4,6 +4,7 @@ import { type HasherName, type MigrationOutcome, type MigrationReport, oneLine }
 import { nextSteps, type StepFacts } from "./next-steps.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./quantities.ts";
 import { alignFields, emphasis, good, listSection, wrap } from "./text-layout.ts";
+import { missingIssuerLines, uncoveredFields } from "./uncovered-summary.ts";
 
 /** The summary of a migration, ending in a newline. */
 export function copySummary(report: MigrationReport, facts: StepFacts, width: number): string {
@@ -22,6 +23,7 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
       ].map(([label = "", value]) => [label, value && oneLine(value)]),
     ),
     listSection(emphasis("Not checked"), notChecked.map(oneLine), { width }),
+    listSection(emphasis("Issuers that could not be had"), missingIssuerLines(report.uncovered), { width }),
     listSection(emphasis("Look at this"), warnings.map(oneLine), { width }),
     listSection(emphasis("What to do next"), nextSteps(report, facts), { width, numbered: true }),
   ].join("");
@@ -53,6 +55,7 @@ function workFields(report: MigrationReport): (readonly [string, string | undefi
       "replaced",
       replacedObjects > 0 ? `${countOf(replacedObjects, "object")} that had wrong bytes` : undefined,
     ],
+    ...uncoveredFields(report.uncovered),
     ["time", timeText(seconds, entriesPerSecond, hasher)],
     ["requests", `${formatCount(requests)}, ${countOf(retries, "retry", "retries")}`],
   ];

@@ -4,6 +4,7 @@ import { oneLine, type VerificationReport } from "../lib/index.ts";
 import { countOf, formatCount } from "./quantities.ts";
 import { headline, timeText } from "./summary.ts";
 import { alignFields, bad, emphasis, good, listSection, wrap } from "./text-layout.ts";
+import { uncoveredFields } from "./uncovered-summary.ts";
 
 /** The summary of a verification, ending in a newline. */
 export function verificationSummary(report: VerificationReport, width: number): string {
@@ -18,6 +19,7 @@ export function verificationSummary(report: VerificationReport, width: number): 
       ["size", countOf(size, "entry", "entries")],
       ["root", rootHash],
       ["verified", countOf(report.entries, "entry", "entries")],
+      ...uncoveredFields(report.uncovered),
       ["faults", isSound ? undefined : formatCount(report.faults)],
       ["time", timeText(seconds, entriesPerSecond, report.hasher)],
       [

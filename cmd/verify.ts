@@ -3,7 +3,13 @@
 import type { Command } from "commander";
 import { VerificationFailure, type VerificationReport, verifyLog } from "../lib/index.ts";
 import { requireContact } from "./contact.ts";
-import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./log-options.ts";
+import {
+  addTrustOptions,
+  addWorkOptions,
+  type LogOptions,
+  SOURCE_KINDS,
+  workOptions,
+} from "./log-options.ts";
 import { jsonLine, writeResult } from "./output.ts";
 import { countOf } from "./quantities.ts";
 import { runWithTools } from "./run.ts";
@@ -25,19 +31,30 @@ export function addVerifyCommand(program: Command): void {
     .command("verify")
     .summary("read a whole log back and hold it against its checkpoint")
     .description("Reads a whole log, recomputes every hash, and tells what is not as its checkpoint says.")
-    .argument("<log>", "https://…, http://…, gs://bucket/prefix, file:///… or a path");
-  addStateOptions(addWorkOptions(addTrustOptions(command)))
-    .addHelpText("after", EXAMPLES)
-    .action(verify);
+    .argument("<log>", SOURCE_KINDS);
+  addTrustOptions(command).option("--no-deep", "Static CT: leave out what no leaf hash covers");
+  addStateOptions(addWorkOptions(command)).addHelpText("after", EXAMPLES).action(verify);
 }
 
-async function verify(log: string, options: LogOptions & StateOptions): Promise<void> {
+interface VerifyCommandOptions extends LogOptions, StateOptions {
+  /** False by --no-deep. */
+  readonly deep: boolean;
+}
+
+async function verify(log: string, options: VerifyCommandOptions): Promise<void> {
   const policy = checkpointPolicy(options, log);
   requireContact(options, log);
   await runWithTools(options, {
     afterStop: "nothing was changed, and the same command starts over",
     work: (tools) =>
-      verifyLog({ ...workOptions(options), ...tools, policy, log, targetState: targetState(options) }),
+      verifyLog({
+        ...workOptions(options),
+        ...tools,
+        policy,
+        log,
+        targetState: targetState(options),
+        deep: options.deep,
+      }),
     async tell(report) {
       const { json } = options;
       await writeResult(json ? jsonLine(report) : verificationSummary(report, outputWidth()));

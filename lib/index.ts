@@ -13,11 +13,13 @@ export type {
 } from "../storage/target.ts";
 export type { TileOrigin } from "./migrate/bundle-copier.ts";
 export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
+export type { MissingIssuer } from "./migrate/issuers.ts";
 export { migrate } from "./migrate/migrate.ts";
 export type { LogWorkOptions, MigrationOptions } from "./migrate/options.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/read-context.ts";
 export type { MigrationOutcome, MigrationReport } from "./migrate/report.ts";
+export type { UncoveredReport } from "./migrate/uncovered-report.ts";
 export { type VerificationReport, type VerifyOptions, verifyLog } from "./migrate/verify.ts";
 export { type CheckpointPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";
 export {

@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
 import { FormatError, OperationFailure } from "../lib/tlog/errors.ts";
-import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
+import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../lib/tlog/layout.ts";
 import { equalBytes } from "../lib/tlog/merkle.ts";
 import { AbortWatch } from "./abort-watch.ts";
 import { GcsAccess } from "./gcs-access.ts";
@@ -61,7 +61,14 @@ const TAIL = Buffer.from(`\r\n--${BOUNDARY}--\r\n`);
 const KINDS = {
   resource: { contentType: "application/octet-stream", cacheControl: "max-age=604800,immutable" },
   checkpoint: { contentType: "text/plain; charset=utf-8", cacheControl: "no-cache" },
+  /** As TesseraCT stores them (its storage/gcp), without a word on caching. */
+  issuer: { contentType: "application/pkix-cert", cacheControl: undefined },
 };
+
+function kindOf(path: string): (typeof KINDS)[keyof typeof KINDS] {
+  if (path === CHECKPOINT_PATH) return KINDS.checkpoint;
+  return path.startsWith(`${ISSUER_DIRECTORY}/`) ? KINDS.issuer : KINDS.resource;
+}
 
 // Only where it is needed: it is an addon, and every thread of a copy into a directory would load it.
 const crc32 = lazily(() => import("@node-rs/crc32"));
@@ -144,7 +151,7 @@ export class GcsObjects {
     const { crc32c } = await crc32();
     const checksum = Buffer.alloc(4);
     checksum.writeUInt32BE(crc32c(bytes));
-    const { contentType, cacheControl } = path === CHECKPOINT_PATH ? KINDS.checkpoint : KINDS.resource;
+    const { contentType, cacheControl } = kindOf(path);
     const object = { contentType, cacheControl, crc32c: checksum.toString("base64") };
     return (
       `--${BOUNDARY}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${JSON.stringify(object)}\r\n` +

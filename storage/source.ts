@@ -10,6 +10,7 @@ import {
   CHECKPOINT_PATH,
   type EntryBundleCoordinate,
   FULL_WIDTH,
+  issuerPath,
   type LogFormat,
   type TileCoordinate,
   tilePath,
@@ -100,6 +101,9 @@ const MAX_CHECKPOINT_BYTES = 1 << 20;
 /** Largest object that is read: a Static CT data tile of 256 entries of 256 KiB. The format's own bound is 8 GiB. */
 export const MAX_OBJECT_BYTES = 1 << 26;
 
+/** Largest issuer that is read: a certificate in a chain has at most 2^24 - 1 bytes (RFC 6962 section 3.1). */
+export const MAX_ISSUER_BYTES = (1 << 24) - 1;
+
 /** What may vary from one read to the next. */
 export type ReadHints = Omit<ReadOptions, "maxBytes">;
 
@@ -147,6 +151,11 @@ export class LogSource {
     if (exact !== undefined || bundle.width === FULL_WIDTH) return exact;
     const full = await this.#readBundle({ ...bundle, width: FULL_WIDTH }, hints);
     return full === undefined ? undefined : cutBundle(this.format, full, bundle.width);
+  }
+
+  /** DER of the certificate with this fingerprint, undefined if the source has none. */
+  issuer(fingerprint: string, hints: ReadHints = {}): Promise<Uint8Array | undefined> {
+    return this.#objects.read(issuerPath(fingerprint), { ...hints, maxBytes: MAX_ISSUER_BYTES });
   }
 
   close(): Promise<void> {

@@ -33,7 +33,8 @@ export async function findAuthority(
     throw new UsageFailure({
       object: context.source.location,
       problem: "its checkpoint cannot be trusted without a key",
-      advice: "Pass --vkey, or --public-key with --origin, or --insecure-no-signature to go on without",
+      advice:
+        "Pass --vkey, or for Static CT --log-list, or --public-key with --origin; or --insecure-no-signature to go on without",
     });
   }
   const { origin, size, rootHash } = await readTrustedCheckpoint({ ...context, firstContact: true }, policy);

@@ -17,6 +17,7 @@ import type { WorkUnit } from "./plan.ts";
 import type { ReadContext } from "./read-context.ts";
 import { readAuthentic } from "./retry.ts";
 import { requireHash } from "./tree.ts";
+import type { UncoveredParts } from "./uncovered.ts";
 
 /** Where level-0 tiles come from: derived from the bundles, or fetched as well and compared. */
 export type TileOrigin = "derive" | "fetch";
@@ -30,6 +31,8 @@ export interface CopierOptions {
   readonly tiles: TileOrigin;
   /** Look in the target before asking the source: an earlier run was here. */
   readonly resume: boolean;
+  /** What holds a Static CT bundle against the rules for what its leaf hashes do not cover. */
+  readonly uncovered?: UncoveredParts | undefined;
 }
 
 /** A bundle that has been authenticated. */
@@ -105,12 +108,12 @@ export class BundleCopier {
   }
 
   async #fetch(bundle: ExpectedBundle, reservation: Reservation): Promise<AuthenticBundle> {
-    const { context } = this.#options;
+    const { context, uncovered } = this.#options;
     return await readAuthentic(
       context,
       bundlePath(context.source.format, bundle.coordinate),
       (hints) => context.source.entryBundle(bundle.coordinate, hints),
-      bundle.authenticate,
+      uncovered === undefined ? bundle.authenticate : (bytes) => authenticateWhole(bundle, bytes, uncovered),
       reservation,
     );
   }
@@ -121,7 +124,7 @@ export class BundleCopier {
     batch: TargetBatch,
     reservation: Reservation,
   ): Promise<AuthenticBundle | undefined> {
-    const { writer, context } = this.#options;
+    const { writer, context, uncovered } = this.#options;
     const { format } = context.source;
     const path = bundlePath(format, bundle.coordinate);
     const bytes = await writer.read(
@@ -130,7 +133,7 @@ export class BundleCopier {
     );
     if (bytes === undefined) return undefined;
     await reservation.atLeast(bytes.length);
-    const found = authenticOrNothing(bundle, bytes);
+    const found = await authenticOrNothing(bundle, bytes, uncovered);
     if (found === undefined) context.counters.add("replacedObjects", 1);
     else await batch.keep(path, found.bytes);
     return found;
@@ -195,9 +198,24 @@ function expectedEdge(
   };
 }
 
-function authenticOrNothing(bundle: ExpectedBundle, bytes: Uint8Array): AuthenticBundle | undefined {
+/** Holds all of a bundle's bytes against the rules that they are under. */
+async function authenticateWhole(
+  bundle: ExpectedBundle,
+  bytes: Uint8Array,
+  uncovered: UncoveredParts | undefined,
+): Promise<AuthenticBundle> {
+  const found = bundle.authenticate(bytes);
+  await uncovered?.check(bytes, bundle.coordinate);
+  return found;
+}
+
+async function authenticOrNothing(
+  bundle: ExpectedBundle,
+  bytes: Uint8Array,
+  uncovered: UncoveredParts | undefined,
+): Promise<AuthenticBundle | undefined> {
   try {
-    return bundle.authenticate(bytes);
+    return await authenticateWhole(bundle, bytes, uncovered);
   } catch (error) {
     if (error instanceof FormatError) return undefined;
     throw error;

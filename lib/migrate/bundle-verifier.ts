@@ -13,6 +13,7 @@ import type { WorkUnit } from "./plan.ts";
 import type { ReadContext } from "./read-context.ts";
 import { readAuthentic } from "./retry.ts";
 import { requireHash } from "./tree.ts";
+import type { UncoveredParts } from "./uncovered.ts";
 
 /** An object that is not what the tree commits to, or that is not there. */
 export interface Finding {
@@ -25,6 +26,8 @@ export interface VerifierOptions {
   readonly budget: ByteBudget;
   /** Bundles in flight in this thread. */
   readonly concurrency: number;
+  /** What holds a Static CT bundle against the rules for what its leaf hashes do not cover. */
+  readonly uncovered?: UncoveredParts | undefined;
 }
 
 export class BundleVerifier {
@@ -70,7 +73,7 @@ export class BundleVerifier {
     coordinate: EntryBundleCoordinate,
     authenticate: (hashes: BundleHashes) => void,
   ): Promise<Finding[]> {
-    const { context, budget } = this.#options;
+    const { context, budget, uncovered } = this.#options;
     const { source, counters } = context;
     const path = bundlePath(source.format, coordinate);
     const reservation = budget.reserve();
@@ -80,7 +83,10 @@ export class BundleVerifier {
           context,
           path,
           (hints) => source.entryBundle(coordinate, hints),
-          (bytes) => authenticate(hashBundle(source.format, bytes, coordinate.width)),
+          (bytes) => {
+            authenticate(hashBundle(source.format, bytes, coordinate.width));
+            return uncovered?.check(bytes, coordinate);
+          },
           reservation,
         );
         counters.add("entries", coordinate.width);

@@ -20,6 +20,8 @@ export interface ClaimRequest {
   readonly format: LogFormat;
   /** Take over tiles that another tool left. */
   readonly adopt: boolean;
+  /** Of Static CT: go on where entries name issuers that cannot be had. */
+  readonly allowMissingIssuers: boolean;
   readonly tool: string;
 }
 
@@ -95,7 +97,7 @@ async function adoption(target: MigrationTarget, request: ClaimRequest, example:
   await target.claim(marker.text);
   const lock = await target.lock();
   return await releasedOnFailure(lock, async () => {
-    const trusted = await removeDistrustedSeals(target, marker);
+    const trusted = await removeDistrustedSeals(target, marker, request);
     return {
       kind: "claimed",
       aim: request.checkpoint,
@@ -118,7 +120,7 @@ async function ownClaim(target: MigrationTarget, request: ClaimRequest, text: st
   const handingOver = await hasBegunHandOver(target, aim);
   const lock = await target.lock();
   return await releasedOnFailure(lock, async () => {
-    const trusted = marker.distrustSeals ? await removeDistrustedSeals(target, marker) : marker;
+    const trusted = await trustedSeals(target, marker, request);
     return { kind: "claimed", aim, marker: trusted, resume: true, handingOver, ...lock };
   });
 }
@@ -156,13 +158,31 @@ async function integratedTree(target: MigrationTarget): Promise<IntegratedTree |
   }
 }
 
+/** Leaves no seal in the target that tells less than this run promises, and has the marker say what they tell. */
+async function trustedSeals(
+  target: MigrationTarget,
+  marker: HeldMarker,
+  request: ClaimRequest,
+): Promise<HeldMarker> {
+  const { allowMissingIssuers } = request;
+  const tellTooLittle = marker.distrustSeals || (marker.allowMissingIssuers && !allowMissingIssuers);
+  if (tellTooLittle) return await removeDistrustedSeals(target, marker, request);
+  if (marker.allowMissingIssuers === allowMissingIssuers) return marker;
+  return await replaceMarker(target, marker, { allowMissingIssuers });
+}
+
 /**
- * A full level-1 tile says that everything below it is durable and right, but another tool wrote these. They
- * are removed, and only then does the marker stop to distrust them: a crash in between removes them again.
+ * A full level-1 tile says that everything below it is durable and right, but another tool wrote these, or a run
+ * that asked for less. They are removed, and only then does the marker stop to distrust them: a crash in between
+ * removes them again.
  */
-async function removeDistrustedSeals(target: MigrationTarget, marker: HeldMarker): Promise<HeldMarker> {
+async function removeDistrustedSeals(
+  target: MigrationTarget,
+  marker: HeldMarker,
+  { allowMissingIssuers }: ClaimRequest,
+): Promise<HeldMarker> {
   for await (const { path } of target.list("tile/1")) await target.remove(path);
-  return await replaceMarker(target, marker, { distrustSeals: false });
+  return await replaceMarker(target, marker, { distrustSeals: false, allowMissingIssuers });
 }
 
 /** Changes what the marker in the target says. @throws TargetRefused if another copy has changed it meanwhile. */
@@ -247,7 +267,8 @@ function occupied(target: MigrationTarget, found: string): TargetRefused {
   });
 }
 
-function newMarker({ checkpoint, source, format, tool }: ClaimRequest, distrustSeals: boolean): Marker {
+function newMarker(request: ClaimRequest, distrustSeals: boolean): Marker {
+  const { checkpoint, source, format, tool, allowMissingIssuers } = request;
   return {
     origin: checkpoint.origin,
     source,
@@ -255,6 +276,7 @@ function newMarker({ checkpoint, source, format, tool }: ClaimRequest, distrustS
     checkpoint: Buffer.from(checkpoint.note).toString("utf8"),
     smallestSize: checkpoint.size,
     distrustSeals,
+    allowMissingIssuers,
     tool,
   };
 }

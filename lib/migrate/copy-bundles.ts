@@ -17,9 +17,11 @@ export type CopyWorkers = WorkerPool<WorkUnit, void>;
  */
 export function startCopyWorkers(run: Run, size: number, resume: boolean): CopyWorkers {
   const { options, parallelism, readSpec, progress, targetAccess } = run;
-  const { target, tiles = "derive" } = options;
-  const task = { kind: "copy", target, targetAccess, tiles, resume } as const;
-  return startWorkers(task, size, parallelism, readSpec, progress);
+  const { target, tiles = "derive", deep = false, allowMissingIssuers = false } = options;
+  const task = { kind: "copy", target, targetAccess, tiles, resume, deep, allowMissingIssuers } as const;
+  const workers: CopyWorkers = startWorkers(task, size, parallelism, readSpec, progress);
+  workers.onQuestion = (question) => run.issuers.account(question);
+  return workers;
 }
 
 /** Copies every bundle that no seal covers, and writes the seals. */

@@ -18,6 +18,10 @@ const NAMES = [
   "inFlight",
   /** Objects found in the target with other bytes than the log's, and replaced. */
   "replacedObjects",
+  /** Static CT entries whose precertificate differs from what was logged as re-encoding explains. */
+  "reencodedEntries",
+  /** Static CT entries that could not be checked beyond their leaf hash, since an issuer is missing. */
+  "uncheckedEntries",
 ] as const;
 
 export type CounterName = (typeof NAMES)[number];

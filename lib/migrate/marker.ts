@@ -7,7 +7,8 @@
 import { TargetRefused } from "../tlog/errors.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 
-const MARKER_VERSION = 1;
+/** Version 2 says what its seals tell of issuers; those of a Static CT log of version 1 tell nothing of them. */
+const MARKER_VERSION = 2;
 const RECORD_VERSION = 1;
 
 /** What an unfinished migration says of itself, where log software looks first. */
@@ -20,10 +21,12 @@ export interface Marker {
   /** The smallest size that any round aimed at: right-edge tiles of that size may still be there. */
   readonly smallestSize: number;
   /**
-   * Another tool's half copy is being taken over and its seals are still to be removed: none may be trusted.
+   * The seals are another tool's, or do not tell what they must, and are still to be removed: none may be trusted.
    * The next marker says false.
    */
   readonly distrustSeals: boolean;
+  /** Of Static CT: below the seals there may be entries whose issuers are missing, as the operator allowed. */
+  readonly allowMissingIssuers: boolean;
   /** The tool that wrote it. */
   readonly tool: string;
 }
@@ -54,13 +57,16 @@ export function formatMarker(marker: Marker): string {
  */
 export function parseMarker(text: string, place: string): Marker {
   const fields = parseVersioned(text, "tlog-migrate-marker", MARKER_VERSION, `${place}: the marker`);
+  const format = fields.format("format");
+  const hadIssuers = fields.version > 1;
   return {
     origin: fields.string("origin"),
     source: fields.string("source"),
-    format: fields.format("format"),
+    format,
     checkpoint: fields.string("checkpoint"),
     smallestSize: fields.count("smallestSize"),
-    distrustSeals: fields.boolean("distrustSeals"),
+    distrustSeals: fields.boolean("distrustSeals") || (format === "static-ct" && !hadIssuers),
+    allowMissingIssuers: hadIssuers && fields.boolean("allowMissingIssuers"),
     tool: fields.string("tool"),
   };
 }
@@ -91,10 +97,13 @@ export function parseRecord(text: string, place: string): MigrationRecord {
 
 /** The fields of a document, each read as the type that it must have. */
 class Fields {
+  /** Of the document's format. */
+  readonly version: number;
   readonly #values: Record<string, unknown>;
   readonly #object: string;
 
-  constructor(values: Record<string, unknown>, object: string) {
+  constructor(version: number, values: Record<string, unknown>, object: string) {
+    this.version = version;
     this.#values = values;
     this.#object = object;
   }
@@ -147,7 +156,7 @@ function parseVersioned(text: string, versionField: string, known: number, objec
       advice: "Use that version, or a newer one",
     });
   }
-  return new Fields(values, object);
+  return new Fields(version, values, object);
 }
 
 function damaged(object: string, problem: string): TargetRefused {

@@ -8,14 +8,17 @@ import {
   UsageFailure,
   VerificationFailure,
 } from "../tlog/errors.ts";
+import type { IssuerAnswer, IssuerQuestion } from "./issuer-book.ts";
 
-/** From the main thread: a unit to work on; or that nothing more is wanted, finished or not. */
+/** From the main thread: a unit to work on; what a worker asked for; or that nothing more is wanted, finished or not. */
 export type ToWorker<Unit> =
   | { readonly kind: "unit"; readonly id: number; readonly unit: Unit }
+  | { readonly kind: "answer"; readonly id: number; readonly answer: IssuerAnswer }
   | { readonly kind: "stop" };
 
-/** From a worker: how a unit ended. */
+/** From a worker: how a unit ended; or a question, in an order of its own. */
 export type FromWorker<Result> =
+  | { readonly kind: "question"; readonly id: number; readonly question: IssuerQuestion }
   | { readonly kind: "done"; readonly id: number; readonly result: Result }
   | { readonly kind: "failed"; readonly id: number; readonly failure: WireFailure };
 

@@ -45,6 +45,7 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
       checkpoint,
       source: run.context.source.location,
       adopt: options.adopt ?? false,
+      allowMissingIssuers: options.allowMissingIssuers ?? false,
     });
     if (claim.kind === "handed-over") return await finish(run, checkpoint, outcomeOf(claim));
     try {

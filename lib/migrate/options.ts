@@ -22,6 +22,8 @@ export interface LogWorkOptions {
   /** Requests a second over all workers; default: no limit. */
   readonly requestsPerSecond?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
+  /** Of Static CT: hold every entry against rules of its own where its leaf hash does not cover it. */
+  readonly deep?: boolean | undefined;
   /** Where progress is told. */
   readonly progress?: Progress | undefined;
   /** Stops the work with its reason. */
@@ -41,6 +43,8 @@ export interface MigrationOptions extends LogWorkOptions {
   readonly tiles?: TileOrigin | undefined;
   /** Take over tiles that another tool left in the target; each is read and held against the tree. */
   readonly adopt?: boolean | undefined;
+  /** Of Static CT: go on where entries name issuers that cannot be had. */
+  readonly allowMissingIssuers?: boolean | undefined;
   /** Hand over the size that was reached even while the source goes on growing. */
   readonly snapshot?: boolean | undefined;
   /** False: stop before the hand-over. */

@@ -6,6 +6,7 @@
 import { Worker } from "node:worker_threads";
 import { OperationFailure } from "../tlog/errors.ts";
 import { Counters } from "./counters.ts";
+import type { AskForIssuer, IssuerQuestion } from "./issuer-book.ts";
 import { type FromWorker, fromWire, type ToWorker } from "./messages.ts";
 import type { WorkerSpec } from "./worker.ts";
 
@@ -24,7 +25,14 @@ interface Thread<Unit> {
   readonly assigned: Map<number, Unit>;
 }
 
+/** What a worker that asks for issuers is told where there are none. */
+const noIssuers: AskForIssuer = async () => {
+  throw new Error("this log has no issuers");
+};
+
 export class WorkerPool<Unit, Result> {
+  /** Answers what the workers ask for. Set before `run`. */
+  onQuestion: AskForIssuer = noIssuers;
   readonly #threads: Thread<Unit>[];
   readonly #unitsAThread: number;
   #lastId = 0;
@@ -118,6 +126,10 @@ export class WorkerPool<Unit, Result> {
   }
 
   #receive(thread: Thread<Unit>, message: FromWorker<Result>): void {
+    if (message.kind === "question") {
+      void this.#answer(thread, message.id, message.question);
+      return;
+    }
     const unit = thread.assigned.get(message.id);
     if (unit === undefined) return;
     thread.assigned.delete(message.id);
@@ -131,6 +143,16 @@ export class WorkerPool<Unit, Result> {
       this.#fail(error);
     }
     this.#wake();
+  }
+
+  async #answer({ worker }: Thread<Unit>, id: number, question: IssuerQuestion): Promise<void> {
+    try {
+      const answer = await this.onQuestion(question);
+      worker.postMessage({ kind: "answer", id, answer } satisfies ToWorker<Unit>);
+    } catch (error) {
+      // The unit that waits for it is left to `stop`.
+      this.#fail(error);
+    }
   }
 
   #fail(error: unknown): void {

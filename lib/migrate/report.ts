@@ -6,6 +6,7 @@ import { formatHash } from "../tlog/merkle.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { Run } from "./run.ts";
 import type { TrustedCheckpoint } from "./trusted-checkpoint.ts";
+import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./uncovered-report.ts";
 
 /** The result of a migration: what `copy --json` prints. */
 export interface MigrationReport {
@@ -30,6 +31,8 @@ export interface MigrationReport {
   readonly retries: number;
   /** Objects found in the target with other bytes, and replaced. */
   readonly replacedObjects: number;
+  /** Of Static CT: what became of what no leaf hash covers. */
+  readonly uncovered?: UncoveredReport;
   /** What hashed the entries: the addon, or JavaScript. */
   readonly hasher: HasherName;
   readonly outcome: MigrationOutcome;
@@ -51,7 +54,7 @@ export type MigrationOutcome =
 
 /** The report of a run that has ended well. */
 export function reportOf(
-  { options, context, target, progress, startedAt }: Run,
+  { options, context, target, progress, issuers, startedAt }: Run,
   aim: TrustedCheckpoint,
   outcome: MigrationOutcome,
   warnings: readonly string[],
@@ -59,12 +62,14 @@ export function reportOf(
   const counters = progress.total();
   const seconds = (performance.now() - startedAt) / 1000;
   const entries = counters.get("entries");
+  const { format, deep = false } = options;
+  const uncovered = format === "static-ct" ? uncoveredReport(issuers, counters, deep) : undefined;
   return {
     outcome,
     origin: aim.origin,
     source: context.source.location,
     target: target.location,
-    format: options.format,
+    format,
     size: aim.size,
     rootHash: formatHash(aim.rootHash),
     entries,
@@ -75,16 +80,17 @@ export function reportOf(
     requests: counters.get("requests"),
     retries: counters.get("retries"),
     replacedObjects: counters.get("replacedObjects"),
+    ...(uncovered === undefined ? {} : { uncovered }),
     hasher: hasherName(),
     notChecked:
       outcome === "already-handed-over" || outcome === "taken-over"
         ? ["Nothing was read again"]
-        : notChecked(options, counters.get("resumedEntries")),
+        : [...notChecked(options, counters.get("resumedEntries")), ...notCheckedOf(uncovered)],
     warnings,
   };
 }
 
-function notChecked({ tiles, format, policy }: MigrationOptions, resumedEntries: number): string[] {
+function notChecked({ tiles, policy }: MigrationOptions, resumedEntries: number): string[] {
   const unchecked: string[] = [];
   if (!("verifiers" in policy)) {
     unchecked.push(
@@ -98,12 +104,6 @@ function notChecked({ tiles, format, policy }: MigrationOptions, resumedEntries:
   }
   if (tiles === "fetch" && resumedEntries > 0) {
     unchecked.push("The source's level-0 tiles over entries that earlier runs had sealed");
-  }
-  if (format === "static-ct") {
-    unchecked.push(
-      "What a Static CT leaf hash does not cover: precertificates as submitted, and the fingerprints of chains",
-      "The issuers, which were not copied",
-    );
   }
   return unchecked;
 }

@@ -15,7 +15,7 @@ import type { ReadContext, RetryPolicy } from "./read-context.ts";
  * Reads an object and authenticates it.
  * @param path the object's path, for messages.
  * @param read one read of it, undefined where the source has none.
- * @param authenticate throws FormatError unless the bytes are right.
+ * @param authenticate throws FormatError, or rejects with it, unless the bytes are right.
  * @param reservation what the bytes are held under. A failed read gives all of it back: the next one may come much
  * later, and would hold its bytes beside those of this one.
  * @throws VerificationFailure if no answer authenticated; OperationFailure if the source could not be read.
@@ -24,7 +24,7 @@ export async function readAuthentic<T>(
   context: ReadContext,
   path: string,
   read: (hints: ReadHints) => Promise<Uint8Array | undefined>,
-  authenticate: (bytes: Uint8Array) => T,
+  authenticate: (bytes: Uint8Array) => T | Promise<T>,
   reservation?: Reservation,
 ): Promise<T> {
   const { counters, retry, signal } = context;
@@ -32,7 +32,7 @@ export async function readAuthentic<T>(
     try {
       const bytes = await read({ fresh, signal, ...(reservation && { reservation }) });
       if (bytes === undefined) throw new FormatError("is missing");
-      return authenticate(bytes);
+      return await authenticate(bytes);
     } catch (error) {
       reservation?.release();
       throw error;
@@ -115,12 +115,12 @@ export function failureOf({ source }: Pick<ReadContext, "source">, path: string,
   const object = source.locate(path);
   if (error instanceof FormatError) {
     const { message: problem, expected, found } = error;
-    const advice =
+    const usual =
       path === CHECKPOINT_PATH
         ? "Name the URL or directory below which the log serves its checkpoint"
         : "The source does not serve what its checkpoint commits to; these bytes were not written";
     return new VerificationFailure(
-      { object: `${path} (${object})`, problem, expected, found, advice },
+      { object: `${path} (${object})`, problem, expected, found, advice: error.advice ?? usual },
       { cause: error },
     );
   }

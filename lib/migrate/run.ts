@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import { openTarget, type TargetAccess } from "../../storage/open.ts";
 import type { MigrationTarget, TargetWriter } from "../../storage/target.ts";
+import { Issuers } from "./issuers.ts";
 import type { LogWorkOptions, MigrationOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
 import { RequestRate } from "./rate.ts";
@@ -37,6 +38,8 @@ export interface Run {
   readonly targetAccess: TargetAccess;
   /** The main thread's writer; the target must be claimed first. */
   readonly writer: () => TargetWriter;
+  /** Of a Static CT log. */
+  readonly issuers: Issuers;
   readonly startedAt: number;
   /** Ends what is open. */
   close(): Promise<void>;
@@ -45,15 +48,19 @@ export interface Run {
 export function openRun(options: MigrationOptions): Run {
   const progress = options.progress ?? new Progress();
   const targetAccess = targetAccessOf(options);
-  const target = openTarget(options.target, targetAccess);
-  const readSpec = readSpecOf(options.source, options);
   const signal = options.signal ?? new AbortController().signal;
+  const target = openTarget(options.target, targetAccess, signal);
+  const readSpec = readSpecOf(options.source, options);
   let writer: TargetWriter | undefined;
   const context = openReadContext(
     { ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY },
     progress.own,
     signal,
   );
+  const openWriter = () => {
+    writer ??= target.openWriter(signal);
+    return writer;
+  };
   return {
     options,
     parallelism: parallelismOf(options),
@@ -62,10 +69,8 @@ export function openRun(options: MigrationOptions): Run {
     context,
     target,
     targetAccess,
-    writer: () => {
-      writer ??= target.openWriter(signal);
-      return writer;
-    },
+    writer: openWriter,
+    issuers: new Issuers({ context, writer: openWriter }),
     startedAt: performance.now(),
     async close() {
       await Promise.all([context.source.close(), writer?.close(), target.close()]);

@@ -8,10 +8,12 @@ import { MAX_OBJECT_BYTES } from "../../storage/source.ts";
 import type { MigrationTarget } from "../../storage/target.ts";
 import { TargetRefused, VerificationFailure } from "../tlog/errors.ts";
 import { type HasherName, hasherName } from "../tlog/hasher.ts";
+import { issuerPath } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
 import { type Authority, findAuthority, standingTree } from "./authority.ts";
 import type { Finding } from "./bundle-verifier.ts";
 import { Findings } from "./findings.ts";
+import { Issuers } from "./issuers.ts";
 import type { LogWorkOptions, MigrationOptions } from "./options.ts";
 import { planUnits, unitBundles } from "./plan.ts";
 import { Progress } from "./progress.ts";
@@ -21,6 +23,7 @@ import { startWorkers } from "./start-workers.ts";
 import { compareListing } from "./stored-log.ts";
 import { TileRecomputation } from "./tile-recomputation.ts";
 import { AuthenticTree, type TreeHead } from "./tree.ts";
+import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./uncovered-report.ts";
 
 export interface VerifyOptions extends Omit<LogWorkOptions, "policy">, Pick<MigrationOptions, "targetState"> {
   /** `https://…`, `http://…`, `file:///…` or a path. */
@@ -45,6 +48,8 @@ export interface VerificationReport {
   readonly entriesPerSecond: number;
   readonly requests: number;
   readonly retries: number;
+  /** Of Static CT: what became of what no leaf hash covers. */
+  readonly uncovered?: UncoveredReport;
   /** What hashed the entries: the addon, or JavaScript. */
   readonly hasher: HasherName;
   /** Objects that are bad, missing, or beyond the tree. */
@@ -67,14 +72,15 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
   const startedAt = performance.now();
   const progress = options.progress ?? new Progress();
   const signal = options.signal ?? new AbortController().signal;
-  const place = isListable(options.log) ? openTarget(options.log, placeAccess(options)) : undefined;
+  const place = isListable(options.log) ? openTarget(options.log, placeAccess(options), signal) : undefined;
   const reading = isLocal(options.log) ? { ...options, retry: withoutRetries(options.retry) } : options;
   const spec = { ...readSpecOf(options.log, reading), concurrency: MAIN_THREAD_CONCURRENCY };
   const context = openReadContext(spec, progress.own, signal);
   try {
     const authority = await findAuthority(context, place, options.policy);
     const found = new Findings();
-    const isAuthentic = await verifyTree(context, authority.head, reading, progress, found);
+    const issuers = new Issuers({ context });
+    const isAuthentic = await verifyTree(context, authority.head, { ...reading, issuers }, progress, found);
     const standing = place && (await standingTree(context, place, authority.head));
     found.addAll(standing?.faults ?? []);
     const unlisted =
@@ -83,6 +89,8 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
         : undefined;
     progress.phase = "done";
     const counters = progress.total();
+    const { format, deep = true } = options;
+    const uncovered = format === "static-ct" ? uncoveredReport(issuers, counters, deep) : undefined;
     const seconds = (performance.now() - startedAt) / 1000;
     const { kind, origin, head } = authority;
     return {
@@ -96,10 +104,15 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
       entriesPerSecond: Math.round(counters.get("entries") / seconds),
       requests: counters.get("requests"),
       retries: counters.get("retries"),
+      ...(uncovered === undefined ? {} : { uncovered }),
       hasher: hasherName(),
       faults: found.count,
       findings: found.first(),
-      notChecked: [...notChecked(options, authority, isAuthentic, standing?.head), ...(unlisted ?? [])],
+      notChecked: [
+        ...notChecked(options, authority, isAuthentic, standing?.head),
+        ...notCheckedOf(uncovered),
+        ...(unlisted ?? []),
+      ],
     };
   } finally {
     await Promise.all([context.source.close(), place?.close()]);
@@ -125,7 +138,7 @@ function withoutRetries(retry: RetryPolicy = DEFAULT_RETRY): RetryPolicy {
 async function verifyTree(
   context: ReadContext,
   head: TreeHead,
-  options: VerifyOptions,
+  options: VerifyOptions & { readonly issuers: Issuers },
   progress: Progress,
   found: Findings,
 ): Promise<boolean> {
@@ -142,11 +155,16 @@ async function verifyTree(
     () => {},
   );
   const readSpec = readSpecOf(options.log, options);
-  const pool = startWorkers<Finding[]>({ kind: "verify" }, head.size, parallelism, readSpec, progress);
+  const { deep = true, issuers } = options;
+  const pool = startWorkers<Finding[]>({ kind: "verify", deep }, head.size, parallelism, readSpec, progress);
+  pool.onQuestion = (question) => issuers.account(question);
   try {
     await pool.run(units, (_, findings) => found.addAll(findings), context.signal);
   } finally {
     await pool.stop();
+  }
+  for (const { fingerprint, problem, entry } of issuers.missing()) {
+    found.add({ path: issuerPath(fingerprint), problem: `${problem}, and entry ${entry} names it` });
   }
   return true;
 }
@@ -195,7 +213,7 @@ async function verifyListing(
 
 /** @param standing the tree that stands where the log is, undefined where it cannot be listed. */
 function notChecked(
-  { format, policy }: VerifyOptions,
+  { policy }: VerifyOptions,
   { kind, head }: Authority,
   isAuthentic: boolean,
   standing: TreeHead | undefined,
@@ -217,11 +235,6 @@ function notChecked(
   }
   if (standing === undefined) {
     unchecked.push("What stands beyond the tree: a log over HTTP, compressed, or in zips is not listed");
-  }
-  if (format === "static-ct") {
-    unchecked.push(
-      "What a Static CT leaf hash does not cover: precertificates as submitted, fingerprints of chains, issuers",
-    );
   }
   return unchecked;
 }

@@ -6,8 +6,11 @@ import { ByteBudget } from "./budget.ts";
 import { BundleCopier, type TileOrigin } from "./bundle-copier.ts";
 import { BundleVerifier } from "./bundle-verifier.ts";
 import { Counters } from "./counters.ts";
+import { type AskForIssuer, IssuerBook } from "./issuer-book.ts";
 import { type FromWorker, type ToWorker, toWire } from "./messages.ts";
+import { Questions } from "./questions.ts";
 import { openReadContext, type ReadContext, type ReadSpec } from "./read-context.ts";
+import { UncoveredParts } from "./uncovered.ts";
 
 /** What a worker is to do with its units: copy them into a target, or verify them where they are. */
 export type WorkerTask =
@@ -17,8 +20,12 @@ export type WorkerTask =
       readonly targetAccess: TargetAccess;
       readonly tiles: TileOrigin;
       readonly resume: boolean;
+      /** Of Static CT: entries may name issuers that cannot be had. */
+      readonly allowMissingIssuers: boolean;
+      /** Of Static CT: hold against rules of its own what no leaf hash covers. */
+      readonly deep: boolean;
     }
-  | { readonly kind: "verify" };
+  | { readonly kind: "verify"; readonly deep: boolean };
 
 /** Everything that a worker is told when it starts. */
 export interface WorkerSpec extends ReadSpec {
@@ -33,17 +40,29 @@ interface Work {
   readonly close: () => Promise<unknown>;
 }
 
-function workOf(spec: WorkerSpec, context: ReadContext): Work {
+function workOf(spec: WorkerSpec, context: ReadContext, ask: AskForIssuer): Work {
   const { task, concurrency } = spec;
   const budget = new ByteBudget(spec.budgetBytes);
+  const uncovered = uncoveredParts(spec, context, ask);
   if (task.kind === "verify") {
-    const verifier = new BundleVerifier({ context, budget, concurrency });
+    const verifier = new BundleVerifier({ context, budget, concurrency, uncovered });
     return { work: (unit) => verifier.verify(unit), close: async () => {} };
   }
   const target = openTarget(task.target, { ...task.targetAccess, connections: concurrency });
   const writer = target.openWriter(context.signal);
-  const copier = new BundleCopier({ ...task, context, writer, budget, concurrency });
+  const copier = new BundleCopier({ ...task, context, writer, budget, concurrency, uncovered });
   return { work: (unit) => copier.copy(unit), close: () => Promise.all([writer.close(), target.close()]) };
+}
+
+function uncoveredParts(
+  { format, task }: WorkerSpec,
+  { counters }: ReadContext,
+  ask: AskForIssuer,
+): UncoveredParts | undefined {
+  if (format !== "static-ct") return undefined;
+  // A verification tells of every issuer that is missing, and goes on.
+  const book = new IssuerBook(ask, task.kind === "verify" || task.allowMissingIssuers);
+  return new UncoveredParts(book, task.deep ? counters : undefined);
 }
 
 if (parentPort !== null) {
@@ -51,7 +70,10 @@ if (parentPort !== null) {
   const spec: WorkerSpec = workerData;
   const stop = new AbortController();
   const context = openReadContext(spec, new Counters(spec.counters), stop.signal);
-  const { work, close } = workOf(spec, context);
+  const questions = new Questions((id, question) =>
+    port.postMessage({ kind: "question", id, question } satisfies FromWorker<never>),
+  );
+  const { work, close } = workOf(spec, context, (question) => questions.ask(question));
   const underWay = new Set<Promise<void>>();
 
   const answer = async (id: number, unit: never): Promise<void> => {
@@ -70,7 +92,13 @@ if (parentPort !== null) {
       underWay.add(answering);
       return;
     }
-    stop.abort(new Error("the migration stops"));
+    if (message.kind === "answer") {
+      questions.answered(message.id, message.answer);
+      return;
+    }
+    const reason = new Error("the migration stops");
+    stop.abort(reason);
+    questions.end(reason);
     port.close();
     void Promise.all(underWay).then(() => Promise.all([context.source.close(), close()]));
   });

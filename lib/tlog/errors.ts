@@ -45,12 +45,15 @@ export class TargetRefused extends LogFailure {}
 export class FormatError extends Error {
   readonly expected: string | undefined;
   readonly found: string | undefined;
+  /** What the operator can do, where it is not what is usual with objects of this kind. */
+  readonly advice: string | undefined;
 
-  constructor(problem: string, expected?: string, found?: string) {
+  constructor(problem: string, expected?: string, found?: string, advice?: string) {
     super(problem);
     this.name = "FormatError";
     this.expected = expected;
     this.found = found;
+    this.advice = advice;
   }
 }
 

@@ -42,6 +42,17 @@ export type LogResource =
   | { readonly kind: "tile"; readonly tile: TileCoordinate }
   | { readonly kind: "bundle"; readonly format: LogFormat; readonly bundle: EntryBundleCoordinate };
 
+/** Directory of the issuers of a Static CT log. */
+export const ISSUER_DIRECTORY = "issuer";
+
+/**
+ * Path of an issuer in a Static CT log (https://c2sp.org/static-ct-api#issuers).
+ * @param fingerprint SHA-256 of its DER, in lower-case hexadecimal.
+ */
+export function issuerPath(fingerprint: string): string {
+  return `${ISSUER_DIRECTORY}/${fingerprint}`;
+}
+
 /** Directory of the entry bundles of a format. */
 export function bundleDirectory(format: LogFormat): string {
   return format === "tiles" ? "tile/entries" : "tile/data";

@@ -33,6 +33,7 @@ function markerOf(of: TestLog, changes: Partial<Marker> = {}): Marker {
     checkpoint: of.object("checkpoint").toString(),
     smallestSize: of.size,
     distrustSeals: false,
+    allowMissingIssuers: false,
     tool: "tlog-migrate test",
     ...changes,
   };
@@ -100,8 +101,8 @@ describe("an unfinished migration that is not this one is refused and untouched:
     ["of another format", formatMarker(markerOf(log, { format: "static-ct" })), /its format differs/],
     [
       "of a newer tool",
-      formatMarker(markerOf(log)).replace('"tlog-migrate-marker":1', '"tlog-migrate-marker":2'),
-      /newer tlog-migrate.*found version 2/,
+      formatMarker(markerOf(log)).replace('"tlog-migrate-marker":2', '"tlog-migrate-marker":3'),
+      /newer tlog-migrate.*found version 3/,
     ],
     [
       "with a damaged marker",
@@ -109,7 +110,7 @@ describe("an unfinished migration that is not this one is refused and untouched:
       /marker: cannot be read: it is not JSON/,
     ],
     ["with an empty marker", "{}", /has no tlog-migrate-marker/],
-    ["with a marker that lacks a field", '{"tlog-migrate-marker":1,"origin":"x"}', /its field source/],
+    ["with a marker that lacks a field", '{"tlog-migrate-marker":1,"format":"tiles"}', /its field origin/],
   ])("%s", async (_name, marker, message) => {
     await expectLeftAlone([...stateOf(marker), ...tilesOf(other)], message);
   });
@@ -161,9 +162,11 @@ describe("an unfinished migration of this log goes on only with this log:", () =
 test("markers and records of every version that was ever written are still read", async () => {
   const small = testLog({ size: 5, entrySize: 30, seed: "fixture" });
   const server = await startLogServer(small.objects);
-  const unfinished = memoryDirectory();
-  writeFiles(unfinished, [[".state/version", readFileSync(join(FIXTURES, "marker-v1.txt"))]]);
-  expect(await migrateLog(small, server, unfinished)).toMatchObject({ outcome: "handed-over", size: 5 });
+  for (const marker of ["marker-v1.txt", "marker-v2.txt"]) {
+    const unfinished = memoryDirectory();
+    writeFiles(unfinished, [[".state/version", readFileSync(join(FIXTURES, marker))]]);
+    expect(await migrateLog(small, server, unfinished)).toMatchObject({ outcome: "handed-over", size: 5 });
+  }
   const finished = memoryDirectory();
   writeFiles(finished, [
     [".state/version", "1"],
@@ -181,7 +184,7 @@ test("the claim says what it is for, and asks not to be deleted", async () => {
   const target = memoryDirectory();
   await migrateLog(log, server, target, { handOver: false });
   const version = readFileSync(join(target, ".state/version"), "utf8");
-  expect(version).toMatch(/^migration-in-progress \{"tlog-migrate-marker":1,"note":".*Do not delete.*\}\n$/);
+  expect(version).toMatch(/^migration-in-progress \{"tlog-migrate-marker":2,"note":".*Do not delete.*\}\n$/);
   const marker = JSON.parse(version.slice("migration-in-progress ".length));
   expect(marker).toMatchObject({
     origin: log.origin,

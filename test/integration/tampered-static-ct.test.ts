@@ -134,11 +134,14 @@ test("a gzipped data tile is authenticated as what it decodes to, and stored dec
   expect(readFileSync(join(target, "tile/data/000"))).toEqual(log.object("tile/data/000"));
 });
 
-test("what no leaf hash covers is not called checked", async () => {
+test("what no leaf hash covers is not called checked unless it was", async () => {
   const log = testLog({ size: SIZE, format: "static-ct" });
   const server = await startLogServer(log.objects);
   const { notChecked } = await migrateLog(log, server, memoryDirectory());
-  expect(notChecked.join("\n")).toMatch(/precertificates as submitted, and the fingerprints of chains/);
+  expect(notChecked.join("\n")).toMatch(/does not cover: precertificates as submitted.*--deep/);
+  const deep = await migrateLog(log, server, memoryDirectory(), { deep: true });
+  expect(deep.notChecked.join("\n")).not.toContain("precertificates");
+  expect(deep.uncovered).toMatchObject({ deep: true, reencodedEntries: 0, uncheckedEntries: 0 });
 });
 
 test("a length that no leaf hash covers is found where it breaks the data tile", async () => {

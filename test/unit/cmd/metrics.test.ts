@@ -26,6 +26,8 @@ function progressOfTwoThreads(): Progress {
     ["bytesStored", 12_345],
     ["retries", 2],
     ["replacedObjects", 1],
+    ["reencodedEntries", 3],
+    ["uncheckedEntries", 4],
   ] as const) {
     worker.add(name, amount);
   }
@@ -49,6 +51,8 @@ describe("metrics of a run", () => {
       tlog_migrate_received_bytes_total: 1010,
       tlog_migrate_retries_total: 2,
       tlog_migrate_replaced_objects_total: 1,
+      tlog_migrate_reencoded_entries_total: 3,
+      tlog_migrate_unchecked_entries_total: 4,
       tlog_migrate_requests_in_flight: 1,
       tlog_migrate_tree_size: 1000,
       tlog_migrate_entries_done: 556,

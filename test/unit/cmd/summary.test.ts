@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { copySummary } from "../../../cmd/summary.ts";
 import { verificationSummary } from "../../../cmd/verification-summary.ts";
-import type { MigrationReport, VerificationReport } from "../../../lib/index.ts";
+import type { MigrationReport, UncoveredReport, VerificationReport } from "../../../lib/index.ts";
 
 const report: MigrationReport = {
   outcome: "handed-over",
@@ -53,6 +53,28 @@ describe("the summary of a copy", () => {
       const wide = lines.filter((line) => line.length > width && !facts.test(line));
       expect(wide.filter((line) => !line.includes("tlog-migrate verify"))).toEqual([]);
     }
+  });
+
+  test("tells what became of what no leaf hash covers, and lists the issuers that are missing", () => {
+    const uncovered: UncoveredReport = {
+      issuers: 7,
+      missingIssuers: 2,
+      firstMissingIssuers: [{ fingerprint: "ab".repeat(32), entry: 5, problem: "is missing" }],
+      deep: true,
+      reencodedEntries: 1,
+      uncheckedEntries: 300,
+    };
+    const text = copySummary({ ...report, format: "static-ct", uncovered }, plain, 1000);
+    expect(text).toContain("issuers     7 certificates, 2 of them missing\n");
+    expect(text).toContain(
+      "deep check  all but 300 entries; 1 precertificate differs from what was logged as re-encoding explains\n",
+    );
+    expect(text).toContain(`- issuer/${"ab".repeat(32)} is missing; entry 5 names it\n`);
+    expect(text).toContain("- and 1 more\n");
+    const clean = { ...uncovered, missingIssuers: 0, firstMissingIssuers: [], deep: false };
+    const short = copySummary({ ...report, format: "static-ct", uncovered: clean }, plain, 1000);
+    expect(short).toMatch(/issuers +7 certificates\n/);
+    expect(short).not.toMatch(/deep check|could not be had/);
   });
 
   test("leaves out what did not happen", () => {

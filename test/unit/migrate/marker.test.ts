@@ -22,6 +22,7 @@ const anyMarker: fc.Arbitrary<Marker> = fc.record({
   checkpoint: anyText,
   smallestSize: fc.maxSafeNat(),
   distrustSeals: fc.boolean(),
+  allowMissingIssuers: fc.boolean(),
   tool: anyText,
 });
 
@@ -47,6 +48,7 @@ const documents = [
     format: formatMarker,
     parse: parseMarker,
     version: "tlog-migrate-marker",
+    known: 2,
     counts: ["smallestSize"],
   },
   {
@@ -55,11 +57,12 @@ const documents = [
     format: formatRecord,
     parse: parseRecord,
     version: "tlog-migrate-record",
+    known: 1,
     counts: ["size"],
   },
 ] as const;
 
-describe.each(documents)("the $name", ({ any, format, parse, version, counts }) => {
+describe.each(documents)("the $name", ({ any, format, parse, version, known, counts }) => {
   // The table joins two types of documents that are read by functions of their own.
   const write = format as (document: unknown) => string;
   const read = (text: string): unknown => parse(text, "target");
@@ -80,8 +83,8 @@ describe.each(documents)("the $name", ({ any, format, parse, version, counts }) 
   });
 
   test("of a newer version is refused, with both versions named", () => {
-    expect(() => read(changed(sample(), { [version]: 2 }))).toThrow(
-      /target: .*newer tlog-migrate \(expected version 1 or older, found version 2\)/,
+    expect(() => read(changed(sample(), { [version]: known + 1 }))).toThrow(
+      `newer tlog-migrate (expected version ${known} or older, found version ${known + 1})`,
     );
   });
 
@@ -107,5 +110,20 @@ describe.each(documents)("the $name", ({ any, format, parse, version, counts }) 
       expect(() => read(text.slice(0, length))).toThrow(TargetRefused);
     }
     for (const other of ["null", "1", '"text"', "[]", "{}"]) expect(() => read(other)).toThrow(TargetRefused);
+  });
+});
+
+test("the seals of a Static CT log of version 1 tell nothing of its issuers, and are distrusted", () => {
+  const anyText = { origin: "o", source: "s", checkpoint: "c", tool: "t" };
+  const [tiles, staticCt] = (["tiles", "static-ct"] as const).map((format) =>
+    JSON.stringify({ "tlog-migrate-marker": 1, ...anyText, format, smallestSize: 1, distrustSeals: false }),
+  );
+  expect(parseMarker(tiles as string, "target")).toMatchObject({
+    distrustSeals: false,
+    allowMissingIssuers: false,
+  });
+  expect(parseMarker(staticCt as string, "target")).toMatchObject({
+    distrustSeals: true,
+    allowMissingIssuers: false,
   });
 });

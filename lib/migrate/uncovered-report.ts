@@ -1,0 +1,53 @@
+/** What a run tells of the parts of Static CT entries that no leaf hash covers. */
+
+import type { Counters } from "./counters.ts";
+import type { Issuers, MissingIssuer } from "./issuers.ts";
+
+/** What became of the parts of Static CT entries that no leaf hash covers, in the bundles that this run read. */
+export interface UncoveredReport {
+  /** Issuers that the entries name: each is there and hashes to its name, but for the missing ones. */
+  readonly issuers: number;
+  readonly missingIssuers: number;
+  /** The first of them, at most 100, by the first entry that was seen to name them. */
+  readonly firstMissingIssuers: readonly MissingIssuer[];
+  /** Whether every entry was held against the rules for what its leaf hash does not cover. */
+  readonly deep: boolean;
+  /** Entries whose precertificate differs from what was logged as re-encoding explains. */
+  readonly reencodedEntries: number;
+  /** Entries that could not be checked, since an issuer is missing. */
+  readonly uncheckedEntries: number;
+}
+
+/** Missing issuers that a report names. */
+const NAMED_ISSUERS = 100;
+
+/** @param deep whether entries were held against the rules for what no leaf hash covers. */
+export function uncoveredReport(issuers: Issuers, counters: Counters, deep: boolean): UncoveredReport {
+  const missing = issuers.missing();
+  return {
+    issuers: issuers.count,
+    missingIssuers: missing.length,
+    firstMissingIssuers: missing.slice(0, NAMED_ISSUERS),
+    deep,
+    reencodedEntries: counters.get("reencodedEntries"),
+    uncheckedEntries: counters.get("uncheckedEntries"),
+  };
+}
+
+/** What of it was taken on trust, a sentence each. */
+export function notCheckedOf(report: UncoveredReport | undefined): string[] {
+  if (report === undefined) return [];
+  const { deep, missingIssuers, uncheckedEntries } = report;
+  const unchecked: string[] = [];
+  if (!deep) {
+    unchecked.push(
+      "What a Static CT leaf hash does not cover: precertificates as submitted, and whether the issuers are those " +
+        "of their entries (--deep checks it)",
+    );
+  }
+  if (missingIssuers > 0)
+    unchecked.push(`Issuers that could not be had, and so are not there: ${missingIssuers}`);
+  if (uncheckedEntries > 0)
+    unchecked.push(`Entries beyond their leaf hash, since their issuers are missing: ${uncheckedEntries}`);
+  return unchecked;
+}
