@@ -5,11 +5,13 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type IssuerAnswer, IssuerBook } from "../../lib/migrate/issuer-book.ts";
+import { Issuers } from "../../lib/migrate/issuers.ts";
+import { openRun } from "../../lib/migrate/run.ts";
 import { FormatError, VerificationFailure } from "../../lib/tlog/errors.ts";
 import { memoryDirectory } from "../support/directory.ts";
 import { testLog } from "../support/log.ts";
 import { type LogServer, startLogServer } from "../support/log-server.ts";
-import { failureOf, migrateLog } from "../support/migration.ts";
+import { failureOf, migrateLog, migrationOptions } from "../support/migration.ts";
 import { answerWith } from "../support/tampering.ts";
 import { storedLog, verify } from "../support/verification.ts";
 
@@ -98,8 +100,11 @@ describe("copy", () => {
   it("does not believe what was copied under that licence once it is withdrawn", async () => {
     server.objects = new Map([...log.objects].filter(([path]) => path !== ISSUER));
     await migrateLog(log, server, target, { allowMissingIssuers: true, handOver: false });
+    const seal = join(target, "tile/1/000");
+    writeFileSync(seal, "a seal of that run");
     expect((await failureOf(migrateLog(log, server, target))).message).toContain("--allow-missing-issuers");
     expect(treeStateIn(target)).toBe(false);
+    expect(existsSync(seal)).toBe(false);
     server.objects = log.objects;
     await migrateLog(log, server, target);
     expect(readFileSync(join(target, ISSUER))).toEqual(log.object(ISSUER));
@@ -140,6 +145,17 @@ describe("verify", () => {
     });
     expect(findings.map(({ path }) => path)).toEqual([ISSUER]);
   });
+});
+
+it("an issuer that many ask for at once is fetched once", async () => {
+  const options = migrationOptions(log, server.url, target);
+  const run = openRun({ ...options, workers: 1 });
+  const fingerprint = ISSUER.slice("issuer/".length);
+  const issuers = new Issuers({ context: run.context });
+  const answers = await Promise.all([1, 2, 3].map((index) => issuers.account({ fingerprint, index })));
+  expect(answers.map(({ facts }) => facts?.fingerprint.length)).toEqual([32, 32, 32]);
+  expect(requestsFor(ISSUER)).toBe(1);
+  await run.close();
 });
 
 describe("a bundle", () => {
