@@ -31,12 +31,20 @@ export interface ExecuteOptions {
 export async function execute(
   file: string,
   args: readonly string[],
-  { timeoutMs, what, cwd, env, tellStdout = false }: ExecuteOptions,
+  options: ExecuteOptions,
 ): Promise<string> {
+  return (await executeAll(file, args, options)).stdout;
+}
+
+/** Runs a file to its end and returns all that it wrote. */
+export async function executeAll(
+  file: string,
+  args: readonly string[],
+  { timeoutMs, what, cwd, env, tellStdout = false }: ExecuteOptions,
+): Promise<{ readonly stdout: string; readonly stderr: string }> {
   const limits = { timeout: timeoutMs, killSignal: "SIGKILL", maxBuffer: maxOutputBytes } as const;
   try {
-    const { stdout } = await promisify(execFile)(file, args, { ...limits, cwd, env });
-    return stdout;
+    return await promisify(execFile)(file, args, { ...limits, cwd, env });
   } catch (error) {
     if (isExecFailure(error)) {
       const output = `${error.stderr}${tellStdout ? error.stdout : ""}`;

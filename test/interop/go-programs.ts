@@ -15,10 +15,23 @@ const migrate = "github.com/transparency-dev/tessera/cmd/experimental/migrate";
 const programs = {
   tesserakit: "./tesserakit",
   gcpkit: "./gcpkit",
+  ctkit: "./ctkit",
   "tessera-migrate-posix": `${migrate}/posix`,
   "tessera-migrate-gcp": `${migrate}/gcp`,
+  "tesseract-fsck": "github.com/transparency-dev/tesseract/cmd/fsck",
+  sunlight: "filippo.io/sunlight/cmd/sunlight",
+  skylight: "filippo.io/sunlight/cmd/skylight",
 } as const;
 export type Program = keyof typeof programs;
+
+/** Most programs need no C compiler, and get the same build whether there is one or not. */
+const withoutC = { flags: [], env: { CGO_ENABLED: "0" } };
+
+/**
+ * Sunlight holds SQLite, in C: unoptimised, it compiles in a fifth of the time. The tags keep the rest of the program
+ * free of C, so that it is built from the same packages as the others.
+ */
+const withC = { flags: ["-tags=netgo,osusergo"], env: { CGO_ENABLED: "1", CGO_CFLAGS: "-O0 -g0" } };
 
 let goFound: boolean | undefined;
 
@@ -49,11 +62,12 @@ async function buildNow(program: Program): Promise<string> {
   await using _lock = await lockFile(join(binDir, ".building"), buildTimeoutMs);
   try {
     await copyFile(path, staging, constants.COPYFILE_FICLONE).catch(ignoreMissing);
-    await execute("go", ["build", "-buildvcs=false", "-o", staging, programs[program]], {
+    const { flags, env } = program === "sunlight" ? withC : withoutC;
+    await execute("go", ["build", "-buildvcs=false", ...flags, "-o", staging, programs[program]], {
       timeoutMs: buildTimeoutMs,
       what: `go build ${programs[program]}`,
       cwd: moduleDir,
-      env: { ...process.env, CGO_ENABLED: "0" },
+      env: { ...process.env, ...env },
     });
     await rename(staging, path);
   } finally {
@@ -69,7 +83,7 @@ export async function testGoPackages(pattern: string): Promise<void> {
     what: `go test ${pattern}`,
     tellStdout: true,
     cwd: moduleDir,
-    env: { ...process.env, CGO_ENABLED: "0" },
+    env: { ...process.env, ...withoutC.env },
   });
 }
 
