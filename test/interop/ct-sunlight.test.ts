@@ -1,0 +1,76 @@
+/** Copies of a log that the real Sunlight made. */
+
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { memoryDirectory } from "../support/directory.ts";
+import { readWithSunlight } from "./ct-readers.ts";
+import { ISSUERS, precertificatesAmong } from "./ct-submissions.ts";
+import {
+  copyIssuersByHand,
+  expectSound,
+  expectTesseraCTTakesOver,
+  FIRST,
+  fillLog,
+  IDENTITY,
+  type MovingLog,
+  moveLog,
+  newCtDirectory,
+} from "./ct-takeover.ts";
+import { describeWithGo } from "./describe-with-go.ts";
+import { readLog } from "./log-files.ts";
+import { type Sunlight, startSunlight } from "./sunlight.ts";
+import { archiveSunlightLog } from "./sunlight-archive.ts";
+import { useGoPrograms } from "./use-go-programs.ts";
+
+useGoPrograms("ctkit", "tesseract-fsck", "skylight", "sunlight");
+
+/** Two full tiles and a partial one. */
+const SIZE = 700;
+
+/** Runs a test with a log that Sunlight made: its writer is frozen, and Skylight serves it. */
+async function withFrozenLog(test: (log: MovingLog, sunlight: Sunlight) => Promise<void>): Promise<void> {
+  const directory = join(memoryDirectory(), "sunlight");
+  await using sunlight = await startSunlight({ ...IDENTITY, directory, authorities: [FIRST] });
+  const indices = await fillLog(sunlight, SIZE);
+  const report = await sunlight.freeze();
+  expect(report.size).toBe(SIZE);
+  const { publicKey, vkey } = sunlight;
+  await test({ ...IDENTITY, publicKey, vkey, ...report, indices }, sunlight);
+}
+
+describeWithGo("a copy of Sunlight's log", () => {
+  it.each([
+    ["Skylight", (sunlight: Sunlight) => sunlight.monitoringUrl],
+    ["its directory", (sunlight: Sunlight) => `gzip+file://${sunlight.logDirectory}`],
+  ])("read from %s, is sound under Sunlight's own checkpoint", async (_, sourceOf) => {
+    await withFrozenLog(async (log, sunlight) => {
+      const target = newCtDirectory();
+      await moveLog(log, sourceOf(sunlight), target, { saveCheckpoint: true });
+      await copyIssuersByHand(readLog(sunlight.logDirectory), target);
+      const { origin, publicKey } = log;
+      const contents = { issuers: ISSUERS, ...precertificatesAmong(SIZE) };
+      const rootHash = await expectSound({ url: `file://${target.dir}`, origin, publicKey }, SIZE, contents);
+      expect(rootHash).toBe(log.rootHash);
+    });
+  });
+
+  it("read from an archive that Sunlight's client accepts too, is taken over by TesseraCT", async () => {
+    await withFrozenLog(async (log, { logDirectory, publicKey }) => {
+      const url = `archive+file://${archiveSunlightLog(logDirectory, SIZE)}`;
+      expect(await readWithSunlight({ url, publicKey })).toMatchObject({ entries: SIZE, issuers: ISSUERS });
+      const target = newCtDirectory();
+      await moveLog(log, url, target);
+      await copyIssuersByHand(readLog(logDirectory), target);
+      await expectTesseraCTTakesOver(target, log);
+    });
+  });
+
+  it("read from Skylight, is taken over by TesseraCT", async () => {
+    await withFrozenLog(async (log, { monitoringUrl, logDirectory }) => {
+      const target = newCtDirectory();
+      await moveLog(log, monitoringUrl, target);
+      await copyIssuersByHand(readLog(logDirectory), target);
+      await expectTesseraCTTakesOver(target, log);
+    });
+  });
+});
