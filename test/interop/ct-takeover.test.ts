@@ -3,7 +3,6 @@
 import { expect, it } from "vitest";
 import { startLogServer } from "../support/log-server.ts";
 import {
-  copyIssuersByHand,
   expectTesseraCTTakesOver,
   FIRST,
   IDENTITY,
@@ -32,7 +31,6 @@ describeWithGo("a copy that TesseraCT takes over", () => {
     const files = readLog(source.dir);
     const target = newCtDirectory();
     await moveLog(log, (await startLogServer(files, serving)).url, target);
-    await copyIssuersByHand(files, target);
     await expectTesseraCTTakesOver(target, log);
   });
 
@@ -41,7 +39,6 @@ describeWithGo("a copy that TesseraCT takes over", () => {
     const log = await tesseraCTLog(source, size);
     const target = newCtDirectory();
     await moveLog(log, source.dir, target);
-    await copyIssuersByHand(readLog(source.dir), target);
     await expectTesseraCTTakesOver(target, log);
   });
 
@@ -53,7 +50,6 @@ describeWithGo("a copy that TesseraCT takes over", () => {
     const refused = startTesseraCT({ ...target, ...IDENTITY, authorities: [FIRST] });
     await expect(refused).rejects.toThrow(/failed to parse version: .*migration-in-progress/);
     await moveLog(log, source.dir, target);
-    await copyIssuersByHand(readLog(source.dir), target);
     await expectTesseraCTTakesOver(target, log);
   });
 
@@ -68,7 +64,6 @@ describeWithGo("a copy that TesseraCT takes over", () => {
     const log = await tesseraCTLog(source, 10_500);
     const target = newCtDirectory();
     await moveLog(log, source.dir, target);
-    await copyIssuersByHand(readLog(source.dir), target);
     const { pushbacks, retryAfter } = await expectTesseraCTTakesOver(target, log);
     expect(["", "429"]).toContain(Object.keys(pushbacks).join());
     expect(retryAfter).toMatch(/^[1-5]?$/);
@@ -83,7 +78,6 @@ describeWithGo("a copy in or from Google's cloud that TesseraCT takes over", () 
     const log = await tesseraCTLog(source, SIZE);
     const target = await emulators().newHome();
     await moveLog(log, source.dir, target);
-    await copyIssuersByHand(readLog(source.dir), target, emulators());
     await expectTesseraCTTakesOver(target, log);
   });
 
@@ -96,7 +90,6 @@ describeWithGo("a copy in or from Google's cloud that TesseraCT takes over", () 
     }
     const target = newCtDirectory();
     await moveLog(log, `gs://${source.bucket}`, target);
-    await copyIssuersByHand(new Map([...issuers].map(([path, { bytes }]) => [path, bytes])), target);
     await expectTesseraCTTakesOver(target, log);
   });
 });

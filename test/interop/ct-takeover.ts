@@ -4,13 +4,11 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import type { MigrationOptions } from "../../lib/index.ts";
 import { migrate, staticCtVerifier } from "../../lib/index.ts";
-import { memoryDirectory, writeFiles } from "../support/directory.ts";
+import { memoryDirectory } from "../support/directory.ts";
 import { migrationOptions } from "../support/migration.ts";
 import type { CtIdentity, CtKey, CtLog, CtReport } from "./ct-logs.ts";
 import { checkPrecertificates, readWithSunlight } from "./ct-readers.ts";
 import { ISSUERS, precertificatesAmong, type SubmissionReport, submitChains } from "./ct-submissions.ts";
-import type { GcpEmulators } from "./gcp-emulators.ts";
-import type { LogFiles } from "./log-files.ts";
 import type { Directory } from "./tessera.ts";
 import { type CtBucket, fsckStaticCt, monitoringUrlOf, startTesseraCT, type TesseraCT } from "./tesseract.ts";
 
@@ -52,7 +50,7 @@ export async function fillLog(log: CtLog, size: number): Promise<readonly number
   return indices;
 }
 
-/** Moves a log, trusted by its public key, to a new home. */
+/** Moves a log, trusted by its public key, to a new home, and has it checked beyond its leaf hashes. */
 export async function moveLog(
   log: MovingLog,
   source: string,
@@ -65,22 +63,19 @@ export async function moveLog(
   const known = { vkey: log.vkey, format: "static-ct" } as const;
   // Skylight slows down clients that name no contact.
   const access = { userAgentVersion: "test", contact: "operator@log.test" };
-  const options = { policy, targetState, access, workers: 2, ...overrides };
+  const options = { policy, targetState, access, workers: 2, deep: true, ...overrides };
   const report = await migrate(migrationOptions(known, source, place, options));
   const { size, rootHash } = log;
   const outcome = overrides.handOver === false ? "ready-for-hand-over" : "handed-over";
   expect(report).toMatchObject({ outcome, size, rootHash });
-}
-
-/** Puts a log's issuers beside its copy, which the copy itself leaves to the operator. */
-export async function copyIssuersByHand(
-  files: LogFiles,
-  target: CtHome,
-  emulators?: GcpEmulators,
-): Promise<void> {
-  const issuers = [...files].filter(([path]) => path.startsWith("issuer/"));
-  if ("dir" in target) writeFiles(target.dir, issuers);
-  else for (const [path, bytes] of issuers) await emulators?.putObject(target.bucket, path, bytes);
+  const uncovered = {
+    issuers: ISSUERS,
+    missingIssuers: 0,
+    deep: true,
+    reencodedEntries: 0,
+    uncheckedEntries: 0,
+  };
+  expect(report.uncovered).toMatchObject(uncovered);
 }
 
 /**
