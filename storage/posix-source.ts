@@ -1,11 +1,13 @@
 /** A log in a directory, as a source. */
 
 import { join } from "node:path";
+import { AbortWatch } from "./abort-watch.ts";
 import { RegularFile } from "./regular-file.ts";
 import { type ObjectSource, type ReadOptions, tooLarge } from "./source.ts";
 
 export class PosixSource implements ObjectSource {
   readonly location: string;
+  readonly #aborts = new AbortWatch();
 
   /** @param directory the log's root, an absolute path. */
   constructor(directory: string) {
@@ -19,20 +21,23 @@ export class PosixSource implements ObjectSource {
   async read(path: string, options: ReadOptions): Promise<Buffer | undefined> {
     options.signal?.throwIfAborted();
     const file = await RegularFile.open(this.locate(path));
-    if (file === undefined) return undefined;
     try {
-      return await readAll(file, options);
+      options.signal?.throwIfAborted();
+      return file && (await this.#readAll(file, options));
     } finally {
-      await file.close();
+      await file?.close();
     }
   }
 
   async close(): Promise<void> {}
-}
 
-async function readAll(file: RegularFile, { maxBytes, reservation }: ReadOptions): Promise<Buffer> {
-  if (file.size > maxBytes) throw tooLarge(maxBytes, `${file.size} bytes`);
-  await reservation?.atLeast(file.size);
-  const bytes = reservation?.allocate?.(file.size) ?? Buffer.allocUnsafeSlow(file.size);
-  return bytes.subarray(0, await file.read(bytes, 0));
+  async #readAll(file: RegularFile, { maxBytes, reservation, signal }: ReadOptions): Promise<Buffer> {
+    if (file.size > maxBytes) throw tooLarge(maxBytes, `${file.size} bytes`);
+    const leave = reservation?.atLeast(file.size);
+    if (leave !== undefined) await this.#aborts.until(leave, signal);
+    const bytes = reservation?.allocate?.(file.size) ?? Buffer.allocUnsafeSlow(file.size);
+    const length = await file.read(bytes, 0);
+    signal?.throwIfAborted();
+    return bytes.subarray(0, length);
+  }
 }

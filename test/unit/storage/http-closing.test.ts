@@ -3,8 +3,8 @@
 import { describe, expect, it } from "vitest";
 import type { HttpSource } from "../../../storage/http.ts";
 import type { ReadOptions } from "../../../storage/source.ts";
+import { Lender } from "../../support/lender.ts";
 import { clientSockets } from "./http-client-sockets.ts";
-import { Lender } from "./http-lender.ts";
 import { head, okay, type ScriptedServer, scriptedServer, TRANSPORTS } from "./http-scripted-server.ts";
 
 const ANY: ReadOptions = { maxBytes: 1 << 20 };

@@ -6,8 +6,8 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { ByteBudget } from "../../../lib/migrate/budget.ts";
 import type { ReadOptions } from "../../../storage/source.ts";
+import { Lender } from "../../support/lender.ts";
 import { stoppedSocketLimits } from "./http-clock.ts";
-import { Lender } from "./http-lender.ts";
 import { head, okay, scriptedServer, TRANSPORTS, WIRES } from "./http-scripted-server.ts";
 
 const ANY: ReadOptions = { maxBytes: 1 << 20 };

@@ -7,8 +7,8 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { HttpSource } from "../../../storage/http.ts";
 import type { ReadOptions } from "../../../storage/source.ts";
+import { Lender } from "../../support/lender.ts";
 import { stoppedClock } from "./http-clock.ts";
-import { Lender } from "./http-lender.ts";
 import { head, okay, type ScriptedConnection, scriptedServer, TRANSPORTS } from "./http-scripted-server.ts";
 
 const ANY: ReadOptions = { maxBytes: 1 << 20 };

@@ -9,9 +9,9 @@ import { expect, it } from "vitest";
 import { AbortWatch } from "../../../storage/abort-watch.ts";
 import { HttpConnections } from "../../../storage/http-connections.ts";
 import { type Answer, HttpExchange } from "../../../storage/http-exchange.ts";
+import { Lender } from "../../support/lender.ts";
 import { damaged, interims, mutations, response } from "./http-any-response.ts";
 import { clientSockets } from "./http-client-sockets.ts";
-import { Lender } from "./http-lender.ts";
 import {
   head,
   okay,

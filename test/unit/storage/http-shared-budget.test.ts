@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { ByteBudget } from "../../../lib/migrate/budget.ts";
 import type { HttpSource } from "../../../storage/http.ts";
 import type { ByteReservation } from "../../../storage/source.ts";
-import { Lender } from "./http-lender.ts";
+import { Lender } from "../../support/lender.ts";
 import {
   okay,
   type ScriptedConnection,

@@ -8,6 +8,7 @@ import { FormatError } from "../../../lib/tlog/errors.ts";
 import { PosixSource } from "../../../storage/posix-source.ts";
 import { SourceError } from "../../../storage/source.ts";
 import { differences, directoryContents, memoryDirectory, writeFiles } from "../../support/directory.ts";
+import { Lender } from "../../support/lender.ts";
 import { testLog } from "../../support/log.ts";
 import { migrateLog } from "../../support/migration.ts";
 
@@ -61,9 +62,37 @@ test("a link in a circle is a failure of the source, and no reason to try again"
 });
 
 test("an aborted read does not begin", async () => {
-  const { source } = newSource({ file: "x" });
+  const { source, root } = newSource({ file: "x" });
+  fs.symlinkSync("loop", join(root, "loop"));
   const signal = AbortSignal.abort(new Error("enough"));
-  await expect(source.read("file", { maxBytes: 9, signal })).rejects.toThrow("enough");
+  for (const path of ["file", "loop"]) {
+    await expect(source.read(path, { maxBytes: 9, signal })).rejects.toThrow("enough");
+  }
+});
+
+test("a read under way ends when its signal fires, wherever it is", async () => {
+  const { source } = newSource({ file: "x" });
+  for (const path of ["file", "nothing"]) {
+    const controller = new AbortController();
+    const read = source.read(path, { maxBytes: 9, signal: controller.signal });
+    controller.abort("enough");
+    await expect(read).rejects.toBe("enough");
+  }
+  const during = new AbortController();
+  const reservation = {
+    atLeast() {
+      during.abort("enough");
+      return undefined;
+    },
+  };
+  const reading = source.read("file", { maxBytes: 9, reservation, signal: during.signal });
+  await expect(reading).rejects.toBe("enough");
+  const controller = new AbortController();
+  const lender = new Lender({ held: true });
+  const waiting = source.read("file", { maxBytes: 9, reservation: lender, signal: controller.signal });
+  await lender.asked;
+  controller.abort("enough");
+  await expect(waiting).rejects.toBe("enough");
 });
 
 test("a log in a directory is copied as one over HTTP is, and is left as it was", async () => {

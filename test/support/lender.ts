@@ -1,6 +1,6 @@
 /** Lends memory to reads, as the budget of a copy does, and sees what is done with it. */
 
-import type { ByteReservation } from "../../../storage/source.ts";
+import type { ByteReservation } from "../../storage/source.ts";
 
 /** What memory holds that was given back. */
 const CANARY = 0xa5;
@@ -11,6 +11,8 @@ export class Lender implements ByteReservation {
   readonly asked: Promise<void>;
   /** Every buffer that was lent. */
   readonly lent: Buffer[] = [];
+  /** The most that an object asked for in all. */
+  mostAsked = 0;
   readonly #granted = Promise.withResolvers<void>();
   readonly #onAsked: () => void;
   readonly #onLent: () => void;
@@ -26,7 +28,8 @@ export class Lender implements ByteReservation {
     this.#onLent = onLent;
   }
 
-  atLeast(_bytes: number): Promise<void> | undefined {
+  atLeast(bytes: number): Promise<void> | undefined {
+    this.mostAsked = Math.max(this.mostAsked, bytes);
     this.#onAsked();
     return this.#held ? this.#granted.promise : undefined;
   }
