@@ -1,5 +1,6 @@
 /** A log in a bucket of Cloud Storage, as a source: for buckets that are not public, and for what was just written. */
 
+import { AbortWatch } from "./abort-watch.ts";
 import type { GcsAccess } from "./gcs-access.ts";
 import { gcsError, noBucket } from "./gcs-errors.ts";
 import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
@@ -15,6 +16,7 @@ export class GcsSource implements ObjectSource {
   readonly #place: GcsPlace;
   readonly #objects: HttpSource;
   readonly #buckets: HttpSource;
+  readonly #aborts = new AbortWatch();
 
   constructor(place: GcsPlace, access: GcsAccess, options: GcsSourceOptions) {
     const withCredentials = { ...options, authorization: () => access.authorization() };
@@ -32,7 +34,7 @@ export class GcsSource implements ObjectSource {
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
     const found = await this.#withAdvice(this.#objects.read(path, options));
-    if (found === undefined) await this.#requireBucket();
+    if (found === undefined) await this.#aborts.until(this.#requireBucket(), options.signal);
     return found;
   }
 

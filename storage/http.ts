@@ -77,7 +77,9 @@ export class HttpSource implements ObjectSource {
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
     const usual = options.fresh ? this.#headers.fresh : this.#headers.usual;
-    const headers = this.#authorization === undefined ? usual : usual + (await this.#authorization());
+    const line = this.#authorization?.() ?? "";
+    const headers =
+      usual + (typeof line === "string" ? line : await this.#aborts.until(line, options.signal));
     const target = `${this.#prefix}${path}${this.#query}`;
     let answer = await this.#get(this.#origin, this.#host, target, headers, options);
     if (answer.kind === "redirect") answer = await this.#follow(answer.location, target, options);
