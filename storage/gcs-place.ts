@@ -31,9 +31,9 @@ export function parseGcsUrl(url: URL): GcsPlace {
   return { bucket: url.hostname, prefix: prefix === "" ? "" : `${prefix}/` };
 }
 
-/** A place, or an object in it, as an operator writes it. */
+/** A place, or an object in it, as an operator writes it: what would mean something else in a URL is escaped. */
 export function formatGcsName({ bucket, prefix }: GcsPlace, path = ""): string {
-  return `gs://${bucket}/${prefix}${path}`;
+  return `gs://${bucket}/${prefix.replaceAll(/[%?#]/g, encodeURIComponent)}${path}`;
 }
 
 function percentDecoded(path: string, wrong: (problem: string) => Error): string {

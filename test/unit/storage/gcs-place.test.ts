@@ -40,4 +40,10 @@ describe("gs://", () => {
     expect(formatGcsName(place)).toBe("gs://bucket/logs/1/");
     expect(formatGcsName(place, "tile/0/000")).toBe("gs://bucket/logs/1/tile/0/000");
   });
+
+  it("is written so that it is read as the same place, whatever its prefix has", () => {
+    const prefix = "50% ?#+&=;,'()[] \\ \" %2F ü日本/.a /";
+    const name = formatGcsName({ bucket: "bucket", prefix });
+    expect(parseGcsUrl(new URL(name))).toEqual({ bucket: "bucket", prefix });
+  });
 });
