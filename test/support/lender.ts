@@ -7,7 +7,7 @@ const CANARY = 0xa5;
 
 /** Leave may be held back; memory that was given back is watched. */
 export class Lender implements ByteReservation {
-  /** Resolves when somebody asks for leave. */
+  /** Resolves when somebody asks for leave, but for that which is always given at once. */
   readonly asked: Promise<void>;
   /** Every buffer that was lent. */
   readonly lent: Buffer[] = [];
@@ -16,20 +16,24 @@ export class Lender implements ByteReservation {
   readonly #granted = Promise.withResolvers<void>();
   readonly #onAsked: () => void;
   readonly #onLent: () => void;
+  readonly #atOnce: number;
   #held: boolean;
   #released = false;
   #lentLate = 0;
 
-  constructor({ held = false, onLent = () => {} } = {}) {
+  /** @param options.held holds leave back for more than `atOnce` bytes; none unless told. */
+  constructor({ held = false, atOnce = -1, onLent = () => {} } = {}) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.asked = promise;
     this.#onAsked = resolve;
     this.#held = held;
+    this.#atOnce = atOnce;
     this.#onLent = onLent;
   }
 
   atLeast(bytes: number): Promise<void> | undefined {
     this.mostAsked = Math.max(this.mostAsked, bytes);
+    if (bytes <= this.#atOnce) return undefined;
     this.#onAsked();
     return this.#held ? this.#granted.promise : undefined;
   }

@@ -1,0 +1,83 @@
+/** A directory and an HTTP server as sources. */
+
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { describe } from "vitest";
+import type { LogFormat } from "../../lib/tlog/layout.ts";
+import { openSource } from "../../storage/open.ts";
+import { memoryDirectory, writeFiles } from "../support/directory.ts";
+import { testGzipSource } from "../support/gzip-source-conformance.ts";
+import { startLogServer } from "../support/log-server.ts";
+import { testLogSource } from "../support/log-source-conformance.ts";
+import { testSource } from "../support/source-conformance.ts";
+import { type GzipSourceKind, type NewPlace, OPEN_OPTIONS } from "../support/source-places.ts";
+
+const FORMATS: readonly LogFormat[] = ["tiles", "static-ct"];
+
+describe.each([
+  ["a path", (directory: string) => directory],
+  ["a URL", (directory: string) => pathToFileURL(directory).href],
+])("a directory named by %s", (_, locationOf) => {
+  const newDirectory =
+    (format: LogFormat): NewPlace =>
+    async (name) => {
+      const directory = join(memoryDirectory(), name);
+      return {
+        format,
+        put: (path, bytes) => writeFiles(directory, [[path, bytes]]),
+        open: () => openSource(locationOf(directory), OPEN_OPTIONS),
+      };
+    };
+  testSource(newDirectory("tiles"));
+  describe.each(FORMATS)("with a log of %s", (format) => testLogSource(newDirectory(format), format));
+});
+
+interface Serving {
+  readonly framing: "announced" | "chunked";
+  /** Whether the server compresses what it serves. */
+  readonly compresses: boolean;
+}
+
+describe.each<Serving>([
+  { framing: "announced", compresses: false },
+  { framing: "announced", compresses: true },
+  { framing: "chunked", compresses: false },
+  { framing: "chunked", compresses: true },
+])("an HTTP server, lengths $framing, compressing: $compresses", (serving) => {
+  const newServer = (format: LogFormat) => (name: string) => servedPlace(format, serving, name);
+  testSource(newServer("tiles"));
+  testGzipSource(newServer("tiles"));
+  describe.each(FORMATS)("with a log of %s", (format) => testLogSource(newServer(format), format));
+});
+
+async function servedPlace(
+  format: LogFormat,
+  { framing, compresses }: Serving,
+  name: string,
+): Promise<GzipSourceKind> {
+  const objects = new Map<string, { readonly bytes: Uint8Array; readonly isGzip: boolean }>();
+  const server = await startLogServer(new Map());
+  server.intercept(
+    () => true,
+    ({ path }, response) => {
+      const object = objects.get(decodeURIComponent(path));
+      response.statusCode = object === undefined ? 404 : 200;
+      if (object?.isGzip) response.setHeader("content-encoding", "gzip");
+      const body = object?.bytes ?? Buffer.alloc(0);
+      if (framing === "announced") response.setHeader("content-length", body.length);
+      // An empty write would end the chunks at once.
+      else if (body.length > 0) response.write(body.subarray(0, body.length / 2));
+      response.end(framing === "announced" ? body : body.subarray(body.length / 2));
+    },
+  );
+  const url = `${server.url}/${name.split("/").map(encodeURIComponent).join("/")}`;
+  const putAs = (isGzip: boolean) => (path: string, bytes: Uint8Array) =>
+    void objects.set(`${name}/${path}`, { bytes, isGzip });
+  return {
+    format,
+    put: (path, bytes) => putAs(compresses)(path, compresses ? gzipSync(bytes) : bytes),
+    putGzipped: putAs(true),
+    open: () => openSource(url, OPEN_OPTIONS),
+  };
+}
