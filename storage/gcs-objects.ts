@@ -181,10 +181,13 @@ export class GcsObjects {
   /** An answer of one of these statuses. */
   #call(path: string, request: HttpRequest, expected: readonly number[]): Promise<ApiAnswer> {
     return this.#patiently(path, async () => {
-      const headers = request.headers + this.#headers + (await this.#access.authorization());
+      const { signal } = this.#limits;
+      const authorization = await this.#aborts.until(Promise.resolve(this.#access.authorization()), signal);
+      signal?.throwIfAborted();
+      const headers = request.headers + this.#headers + authorization;
       const peer = { host: this.#host, timeouts: TIMEOUTS };
       const answer = await new Promise<ApiAnswer>((resolve, reject) => {
-        const call = new HttpCall({ peer, aborts: this.#aborts }, this.#limits.signal, { resolve, reject });
+        const call = new HttpCall({ peer, aborts: this.#aborts }, signal, { resolve, reject });
         this.#connections.send(this.#access.endpoint, { ...request, headers }, call);
       });
       if (!expected.includes(answer.status)) throw answerError(answer, this.#host, this.#place);
@@ -203,8 +206,9 @@ export class GcsObjects {
         randomize: true,
         ...(signal && { signal }),
         shouldRetry: ({ error }) => error instanceof SourceError && error.retryable,
-        async onFailedAttempt({ error }) {
-          const asked = error instanceof SourceError ? (error.retryAfterMs ?? 0) : 0;
+        async onFailedAttempt({ error, retriesLeft }) {
+          const isLast = retriesLeft === 0 || !(error instanceof SourceError && error.retryable);
+          const asked = isLast ? 0 : (error.retryAfterMs ?? 0);
           if (asked > 0)
             await sleep(Math.min(asked, maxRetryAfterMs), undefined, { ...(signal && { signal }) });
         },
