@@ -31,23 +31,26 @@ export class BenchCloud implements RunPlace {
   }
 
   async open(): Promise<void> {
-    const emulators = await GcpEmulators.start();
+    await using started = new AsyncDisposableStack();
+    const emulators = started.use(await GcpEmulators.start());
     const home = await emulators.newHome();
     if (this.#roundTripMs === undefined) {
       this.#open = { home, pids: [emulators.pid], close: () => emulators.stop() };
-      return;
+    } else {
+      const upstreamPort = Number(new URL(emulators.storageUrl).port);
+      const proxy = await startDelayProxy({ upstreamPort, roundTripMs: this.#roundTripMs });
+      const env = { ...home.env, STORAGE_EMULATOR_HOST: `http://127.0.0.1:${proxy.port}` };
+      this.#open = {
+        home: { ...home, env },
+        pids: [emulators.pid, proxy.pid],
+        async close() {
+          await proxy.close();
+          return await emulators.stop();
+        },
+      };
     }
-    const upstreamPort = Number(new URL(emulators.storageUrl).port);
-    const proxy = await startDelayProxy({ upstreamPort, roundTripMs: this.#roundTripMs });
-    const env = { ...home.env, STORAGE_EMULATOR_HOST: `http://127.0.0.1:${proxy.port}` };
-    this.#open = {
-      home: { ...home, env },
-      pids: [emulators.pid, proxy.pid],
-      async close() {
-        await proxy.close();
-        return await emulators.stop();
-      },
-    };
+    // From here on they live until `close`.
+    started.move();
   }
 
   async close(): Promise<void> {
