@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { goal, megabytes, percent, perSecond, times } from "../../../bench/goals.ts";
 import type { Table } from "../../../bench/report.ts";
 import { goalsOf } from "../../../bench/suites.ts";
-import { QUICK, REDUCED, rowOf, runOf, suiteOf, tableOf } from "./made-up-report.ts";
+import { missingRow, QUICK, REDUCED, rowOf, runOf, suiteOf, tableOf } from "./made-up-report.ts";
 
 const PEAK_MEMORY = "Peak memory of every copy";
 
@@ -64,6 +64,31 @@ describe("the goals of the suites", () => {
     const stored = tableOf("scale", [sized(4_000_000, 4, 200e6), sized(13_712_258, 14, 210e6)]);
     const endless = tableOf("scale-endless", [sized(13_712_258, 9, 200e6), sized(100_000_000, 70, 230e6)]);
     expect(Object.values(verdicts("scale", [stored, endless]))).toEqual(["1.15 × false", "98 % true"]);
+  });
+
+  it("of Google's cloud: speed, beside uploads alone and Tessera's, and from far away", () => {
+    const rows = [rowOf("ours-gcs", [10]), rowOf("tessera-gcs", [50]), rowOf("uploads-gcs", [7])];
+    const far = tableOf("gcs-distance", [
+      rowOf("gcs-0ms", [8]),
+      rowOf("gcs-20ms", [10]),
+      rowOf("gcs-50ms", [20]),
+    ]);
+    expect(verdicts("gcs", [tableOf("gcs", rows), far])).toEqual({
+      "Speed into Google's cloud, emulated here: at least 100,000 entries/s": "100,000 entries/s true",
+      "Beside uploads alone: at least 80 %": "70 % false",
+      "Beside Tessera's migrate/gcp: at least 4.00 ×": "5.00 × true",
+      "At 20 ms of round trip beside 0 ms: at least 80 %": "80 % true",
+    });
+  });
+
+  it("of Google's cloud that need a row which was left out are not judged", () => {
+    const rows = [rowOf("ours-gcs", [10]), missingRow("skipped", "tessera-gcs", "it could not be built")];
+    expect(Object.values(verdicts("gcs", [tableOf("gcs", rows)]))).toEqual([
+      "100,000 entries/s true",
+      "undefined undefined",
+      "undefined undefined",
+      "undefined undefined",
+    ]);
   });
 
   it("of starting: the median", () => {

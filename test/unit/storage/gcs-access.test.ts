@@ -1,11 +1,15 @@
-/** Where Cloud Storage is reached, and with which credentials; nothing here asks the network. */
+/** Where Cloud Storage is reached, and with which credentials; nothing here asks the network but for servers of its own. */
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { GoogleAuth } from "google-auth-library";
+import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { OperationFailure } from "../../../lib/tlog/errors.ts";
-import { GcsAccess } from "../../../storage/gcs-access.ts";
+import { credentialsFailure, GcsAccess } from "../../../storage/gcs-access.ts";
+import { SourceError } from "../../../storage/source.ts";
 import { memoryDirectory } from "../../support/directory.ts";
+import { stoppedClock } from "./http-clock.ts";
+import { serve } from "./http-servers.ts";
 
 beforeEach((context) => {
   const home = memoryDirectory();
@@ -48,5 +52,151 @@ describe("Cloud Storage", () => {
     writeFileSync(file, "{");
     vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", file);
     await expect(new GcsAccess().authorization()).rejects.toBeInstanceOf(OperationFailure);
+  });
+});
+
+/** Has the library give these headers, one after the other, or fail so; the number of times that it was asked. */
+function libraryGiving(...answers: readonly (Record<string, string> | Error)[]): { readonly asked: number } {
+  const remaining = [...answers];
+  const spy = vi.spyOn(GoogleAuth.prototype, "getRequestHeaders").mockImplementation(async () => {
+    const next = remaining.shift();
+    if (next === undefined || next instanceof Error) throw next ?? new Error("asked too often");
+    return new Headers(next);
+  });
+  onTestFinished(() => spy.mockRestore());
+  return {
+    get asked() {
+      return spy.mock.calls.length;
+    },
+  };
+}
+
+describe("credentials", () => {
+  it("are header lines, each ended by CR LF", async () => {
+    libraryGiving({ authorization: "Bearer token", "x-goog-user-project": "project" });
+    expect(await new GcsAccess().authorization()).toBe(
+      "authorization: Bearer token\r\nx-goog-user-project: project\r\n",
+    );
+  });
+
+  it("are had from the library once in 30 s, and meanwhile without waiting", async () => {
+    const clock = stoppedClock();
+    const library = libraryGiving({ authorization: "Bearer one" }, { authorization: "Bearer two" });
+    const access = new GcsAccess();
+    const one = await access.authorization();
+    clock.goOn(29_999);
+    expect(access.authorization()).toBe(one);
+    expect(library.asked).toBe(1);
+    clock.goOn(1);
+    expect(await access.authorization()).toBe("authorization: Bearer two\r\n");
+    expect(library.asked).toBe(2);
+  });
+
+  it("are asked for once where many wait for them", async () => {
+    const library = libraryGiving({ authorization: "Bearer one" });
+    const access = new GcsAccess();
+    const lines = await Promise.all(Array.from({ length: 5 }, () => access.authorization()));
+    expect(new Set(lines)).toEqual(new Set(["authorization: Bearer one\r\n"]));
+    expect(library.asked).toBe(1);
+  });
+
+  it("that could not be renewed are asked for again, and what is too old is not used meanwhile", async () => {
+    const clock = stoppedClock();
+    const broken = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
+    libraryGiving({ authorization: "Bearer one" }, broken, { authorization: "Bearer two" });
+    const access = new GcsAccess();
+    await access.authorization();
+    clock.goOn(30_000);
+    await expect(access.authorization()).rejects.toMatchObject({ name: "SourceError", retryable: true });
+    expect(await access.authorization()).toBe("authorization: Bearer two\r\n");
+  });
+});
+
+describe("credentials that cannot be had", () => {
+  it.each([
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "EPIPE",
+    "ETIMEDOUT",
+    "ENOTFOUND",
+    "EAI_AGAIN",
+    "EHOSTUNREACH",
+    "ENETUNREACH",
+  ])("for %s may be had later", (code) => {
+    const cause = Object.assign(new Error("a line that broke\n  at somewhere"), { code });
+    const failure = credentialsFailure(cause);
+    expect(failure).toBeInstanceOf(SourceError);
+    expect(failure).toMatchObject({
+      message: "Google Cloud credentials could not be renewed: a line that broke",
+      retryable: true,
+      unreachable: false,
+      advice: expect.stringContaining("gcloud auth application-default login"),
+      cause,
+    });
+  });
+
+  it.each([429, 500, 503])("for an answer of %i may be had later", (status) => {
+    expect(credentialsFailure(Object.assign(new Error("busy"), { status }))).toBeInstanceOf(SourceError);
+  });
+
+  it.each<[string, unknown]>([
+    ["an answer of 400", Object.assign(new Error("invalid_grant"), { status: 400, code: 400 })],
+    ["an answer of 403", Object.assign(new Error("forbidden"), { status: 403, code: "403" })],
+    ["a file that is not there", Object.assign(new Error("no such file"), { code: "ENOENT" })],
+    ["a code that ends as a passing one", Object.assign(new Error("odd"), { code: "ERR_ECONNREFUSED" })],
+    ["a code that begins as a passing one", Object.assign(new Error("odd"), { code: "ENETUNREACHABLE" })],
+    ["no reason that is told", new Error("there are none")],
+    ["a text", "there are none"],
+    ["nothing", undefined],
+  ])("for %s will not be had by waiting", (_what, cause) => {
+    const failure = credentialsFailure(cause);
+    expect(failure).toBeInstanceOf(OperationFailure);
+    expect(failure.message).toMatch(/^Google Cloud credentials: cannot be had: .*gcloud auth/);
+    expect(failure.cause).toBe(cause);
+  });
+});
+
+/** Credentials of which Google's library gets the token from a server here. */
+async function federated(answer: { readonly status: number; readonly body: object }): Promise<GcsAccess> {
+  const url = await serve((_request, response) => {
+    response
+      .writeHead(answer.status, { "content-type": "application/json" })
+      .end(JSON.stringify(answer.body));
+  });
+  const directory = memoryDirectory();
+  const [file, subject] = ["credentials.json", "subject"].map((name) => join(directory, name)) as [
+    string,
+    string,
+  ];
+  writeFileSync(subject, "who I am");
+  const pool = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q";
+  const credentials = {
+    type: "external_account",
+    audience: pool,
+    subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
+    token_url: new URL("token", url).href,
+    credential_source: { file: subject },
+  };
+  writeFileSync(file, JSON.stringify(credentials));
+  vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", file);
+  vi.stubEnv("GOOGLE_CLOUD_PROJECT", "project");
+  return new GcsAccess();
+}
+
+describe("Google's library", () => {
+  it("gives the token that it is given", async () => {
+    const token = { access_token: "a-token", token_type: "Bearer", expires_in: 3600 };
+    const access = await federated({ status: 200, body: token });
+    expect(await access.authorization()).toContain("authorization: Bearer a-token\r\n");
+  });
+
+  it.each([
+    [503, SourceError],
+    [400, OperationFailure],
+  ])("fails for an answer of %i in a way that is understood", async (status, kind) => {
+    const access = await federated({ status, body: { error: "no", error_description: "not\nnow" } });
+    const failure = await Promise.resolve(access.authorization()).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(kind);
+    expect((failure as Error).message).not.toContain("\n");
   });
 });
