@@ -1,7 +1,7 @@
 /** A part of the benchmark: one question, asked of one machine. */
 
 import type { ChartSpec } from "./chart.ts";
-import type { Source } from "./compare.ts";
+import type { Setting, Source } from "./compare.ts";
 import type { Goal } from "./goals.ts";
 import { startLogServer } from "./log-server.ts";
 import type { BenchLog, LogStore } from "./logs.ts";
@@ -35,6 +35,11 @@ export interface Bench {
   say(line: string): void;
   /** Takes note of a program that takes part, and is no row of a table. */
   noteVersion(name: string, version: string): void;
+}
+
+/** A comparison of as many rounds as the profile has. @param name of it, for the progress. */
+export function settingOf(bench: Bench, name: string, into: Place): Setting {
+  return { ...bench, name, into, rounds: bench.profile.rounds };
 }
 
 /** Serves a log until the stack is disposed of. */

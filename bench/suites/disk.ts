@@ -1,15 +1,15 @@
 /** Onto a disk, everything durable when the program ends: beside cp -r and a sync of the file system. */
 
 import { speedCharts } from "../chart.ts";
-import { compare, lineOf, type Setting } from "../compare.ts";
+import { lineOf } from "../compare.ts";
+import { type Copies, copiesTable } from "../copies-table.ts";
 import { copyTable, ratio, rowFigures } from "../figures.ts";
 import { goal, times } from "../goals.ts";
 import { CP_ID, durableCp } from "../peers/cp.ts";
 import { OURS, OURS_FETCHING_TILES, OURS_ID, ours } from "../peers/ours.ts";
-import { requireRoom } from "../places.ts";
 import type { CopyTable } from "../report.ts";
-import { describeShape, shapeId, targetBytes } from "../shapes.ts";
-import { type Bench, orNoRoom, type Suite, serveLog } from "../suite.ts";
+import { describeShape, shapeId } from "../shapes.ts";
+import type { Bench, Suite } from "../suite.ts";
 
 /** Wall time beside that of a plain copy that is made durable. */
 const MOST_OF_CP = 1.3;
@@ -33,20 +33,18 @@ export const disk: Suite = {
 
 async function diskTable(bench: Bench): Promise<CopyTable> {
   const shape = bench.profile.disk;
-  const head = { id: tableId(shapeId(shape)), title: `${describeShape(shape)}, onto a disk, durable` };
-  return await orNoRoom(head, async () => {
-    const log = await bench.logs.get(shape);
-    requireRoom(bench.disk, targetBytes(shape), "--disk");
-    const setting: Setting = { ...bench, name: head.title, into: bench.disk, rounds: bench.profile.rounds };
-    await using servers = new AsyncDisposableStack();
-    const source = await serveLog(bench, log, servers);
-    const variants = [OURS, OURS_FETCHING_TILES].map((variant) => ours(bench.program, variant));
-    const rows = await compare(
-      setting,
-      [...variants, durableCp()].map((candidate) => lineOf(candidate, source)),
-    );
-    return { kind: "copies", ...head, notes: NOTES, reference: OURS_ID, rows };
-  });
+  const copies: Copies = {
+    id: tableId(shapeId(shape)),
+    title: `${describeShape(shape)}, onto a disk, durable`,
+    shape,
+    into: "disk",
+    reference: OURS_ID,
+    notes: () => NOTES,
+  };
+  const variants = [OURS, OURS_FETCHING_TILES].map((variant) => ours(bench.program, variant));
+  return await copiesTable(bench, copies, async ({ source }) =>
+    [...variants, durableCp()].map((candidate) => lineOf(candidate, source)),
+  );
 }
 
 function tableId(shape: string): string {

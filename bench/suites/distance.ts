@@ -1,16 +1,15 @@
 /** From far away: TLS, and round trips of a wide-area network, onto a disk. */
 
 import { speedCharts } from "../chart.ts";
-import { compare, type Entrant, fastest, type Setting, type Source } from "../compare.ts";
+import { type Entrant, fastest, type Setting, type Source } from "../compare.ts";
+import { type Copies, copiesTable } from "../copies-table.ts";
 import { startDelayProxy } from "../delay-proxy.ts";
 import { copyTable, ratio, rowFigures } from "../figures.ts";
 import { goal, percent } from "../goals.ts";
 import { OURS, ours } from "../peers/ours.ts";
-import { requireRoom } from "../places.ts";
 import type { CopyTable, MissingRow } from "../report.ts";
-import { describeShape, targetBytes } from "../shapes.ts";
-import { type Bench, orNoRoom, type Suite, serveLog } from "../suite.ts";
-import { makeTlsFiles } from "../tls.ts";
+import { describeShape } from "../shapes.ts";
+import type { Bench, Suite } from "../suite.ts";
 
 const TABLE_ID = "distance";
 /** Entries a second, beside those without a delay. */
@@ -39,13 +38,16 @@ export const distance: Suite = {
 
 async function distanceTable(bench: Bench): Promise<CopyTable> {
   const { log: shape, roundTripsMs } = bench.profile.distance;
-  const head = { id: TABLE_ID, title: `${describeShape(shape)}, TLS and a delay, onto a disk, durable` };
-  return await orNoRoom(head, async () => {
-    const log = await bench.logs.get(shape);
-    requireRoom(bench.disk, targetBytes(shape), "--disk");
-    const setting: Setting = { ...bench, name: head.title, into: bench.disk, rounds: bench.profile.rounds };
-    await using servers = new AsyncDisposableStack();
-    const near = await serveLog(bench, log, servers, makeTlsFiles(bench.scratch.directory));
+  const copies: Copies = {
+    id: TABLE_ID,
+    title: `${describeShape(shape)}, TLS and a delay, onto a disk, durable`,
+    shape,
+    into: "disk",
+    secure: true,
+    reference: rowId(0),
+    notes: () => NOTES,
+  };
+  return await copiesTable(bench, copies, async ({ source: near, setting, servers }) => {
     const lines = [
       await bestEntrant(bench, setting, near, { id: "direct", words: "0 ms, without the delay line" }),
     ];
@@ -58,8 +60,7 @@ async function distanceTable(bench: Bench): Promise<CopyTable> {
       const line = { id: rowId(roundTripMs), words: `${roundTripMs} ms` };
       lines.push(await bestEntrant(bench, setting, far, line));
     }
-    const rows = await compare(setting, lines);
-    return { kind: "copies", ...head, notes: NOTES, reference: rowId(0), rows };
+    return lines;
   });
 }
 

@@ -3,7 +3,8 @@
 import { goAvailable } from "../../test/interop/go-programs.ts";
 import { speedCharts } from "../chart.ts";
 import { BenchCloud } from "../cloud.ts";
-import { compare, type Entrant, fastest, lineOf, type Setting } from "../compare.ts";
+import { type Entrant, fastest, lineOf } from "../compare.ts";
+import { type Copies, copiesTable } from "../copies-table.ts";
 import { copyTable, ratio, rowFigures } from "../figures.ts";
 import { goal, percent, perSecond, times } from "../goals.ts";
 import {
@@ -16,7 +17,7 @@ import {
 } from "../peers/gcs.ts";
 import type { CopyTable, MissingRow, Table } from "../report.ts";
 import { describeShape } from "../shapes.ts";
-import { type Bench, orNoRoom, type Suite, serveLog } from "../suite.ts";
+import type { Bench, Suite } from "../suite.ts";
 import { goVersion, tesseraVersion } from "../versions.ts";
 
 const NEAR_TABLE = "gcs";
@@ -28,6 +29,8 @@ const LEAST_OF_NEAR = 0.8;
 const EMULATED =
   "Cloud Storage is fake-gcs-server, Spanner is Tessera's test server, both in one process on the same cores; its CPU " +
   "time stands beside the program's, with that of the source's server. It is started anew for each run.";
+
+const DELAYED = "Cloud Storage stands behind a proxy that delays both directions by half of the round trip.";
 
 export const gcs: Suite = {
   name: "gcs",
@@ -63,18 +66,19 @@ function withoutGo(id: string): Table {
 
 async function nearTable(bench: Bench): Promise<CopyTable> {
   const { log: shape, concurrencies } = bench.profile.gcs;
-  const head = { id: NEAR_TABLE, title: `${describeShape(shape)}, into Google's cloud, emulated` };
-  return await orNoRoom(head, async () => {
-    const log = await bench.logs.get(shape);
-    const setting: Setting = {
-      ...bench,
-      name: head.title,
-      into: bench.scratch,
-      rounds: bench.profile.rounds,
-    };
-    await using servers = new AsyncDisposableStack();
-    const source = await serveLog(bench, log, servers);
-    const clouds = { ours: new BenchCloud(), tessera: new BenchCloud(), uploads: new BenchCloud() };
+  const clouds = { ours: new BenchCloud(), tessera: new BenchCloud(), uploads: new BenchCloud() };
+  const copies: Copies = {
+    id: NEAR_TABLE,
+    title: `${describeShape(shape)}, into Google's cloud, emulated`,
+    shape,
+    into: "cloud",
+    reference: GCS_OURS_ID,
+    notes: () => [
+      EMULATED,
+      `Calls of the last run: ours ${calls(clouds.ours)}; Tessera's ${calls(clouds.tessera)}.`,
+    ],
+  };
+  return await copiesTable(bench, copies, async ({ source, setting }) => {
     const mine = await fastest(
       setting,
       concurrencies.map((concurrency) => {
@@ -82,16 +86,11 @@ async function nearTable(bench: Bench): Promise<CopyTable> {
         return lineOf(oursToGcs(bench.program, clouds.ours, { label, concurrency }), source);
       }),
     );
-    const rows = await compare(setting, [
+    return [
       mine,
       lineOf(await tesseraToGcs(clouds.tessera), source),
       lineOf(uploadsToGcs(bench.program, clouds.uploads, UPLOADS_IN_FLIGHT), source),
-    ]);
-    const notes = [
-      EMULATED,
-      `Calls of the last run: ours ${calls(clouds.ours)}; Tessera's ${calls(clouds.tessera)}.`,
     ];
-    return { kind: "copies", ...head, notes, reference: GCS_OURS_ID, rows };
   });
 }
 
@@ -99,17 +98,15 @@ const UPLOADS_IN_FLIGHT = 32;
 
 async function farTable(bench: Bench): Promise<CopyTable> {
   const { log: shape, roundTripsMs, concurrencies } = bench.profile.gcs;
-  const head = { id: FAR_TABLE, title: `${describeShape(shape)}, into Google's cloud, far away` };
-  return await orNoRoom(head, async () => {
-    const log = await bench.logs.get(shape);
-    const setting: Setting = {
-      ...bench,
-      name: head.title,
-      into: bench.scratch,
-      rounds: bench.profile.rounds,
-    };
-    await using servers = new AsyncDisposableStack();
-    const source = await serveLog(bench, log, servers);
+  const copies: Copies = {
+    id: FAR_TABLE,
+    title: `${describeShape(shape)}, into Google's cloud, far away`,
+    shape,
+    into: "cloud",
+    reference: rowId(0),
+    notes: () => [EMULATED, DELAYED],
+  };
+  return await copiesTable(bench, copies, async ({ source, setting }) => {
     const lines: (Entrant | MissingRow)[] = [];
     for (const roundTripMs of roundTripsMs) {
       const cloud = new BenchCloud(roundTripMs);
@@ -120,10 +117,7 @@ async function farTable(bench: Bench): Promise<CopyTable> {
       });
       lines.push(await fastest(setting, entrants));
     }
-    const rows = await compare(setting, lines);
-    const delayed =
-      "Cloud Storage stands behind a proxy that delays both directions by half of the round trip.";
-    return { kind: "copies", ...head, notes: [EMULATED, delayed], reference: rowId(0), rows };
+    return lines;
   });
 }
 

@@ -1,7 +1,9 @@
 /** Beside other programs that copy, into memory: no disk is measured, only what the programs themselves take. */
 
 import { speedCharts } from "../chart.ts";
-import { compare, fastest, lineOf, type Setting } from "../compare.ts";
+import { fastest, lineOf } from "../compare.ts";
+import type { Candidate } from "../contender.ts";
+import { type Copies, copiesTable } from "../copies-table.ts";
 import { copyTable, ratio, rowFigures } from "../figures.ts";
 import { type Goal, goal, perSecond, times } from "../goals.ts";
 import { cp } from "../peers/cp.ts";
@@ -10,8 +12,8 @@ import { RCLONE_ID, RCLONE_TRANSFERS, rclone } from "../peers/rclone.ts";
 import { stage } from "../peers/stage.ts";
 import { TESSERA_ID, tesseraMigrate } from "../peers/tessera.ts";
 import type { CopyTable, Table } from "../report.ts";
-import { describeShape, type LogShape, shapeId, targetBytes } from "../shapes.ts";
-import { type Bench, orNoRoom, type Suite, serveLog } from "../suite.ts";
+import { describeShape, type LogShape, shapeId } from "../shapes.ts";
+import type { Bench, Suite } from "../suite.ts";
 
 interface ShapeGoals {
   /** Id of the shape. */
@@ -42,27 +44,24 @@ export const peers: Suite = {
 };
 
 async function peersTable(bench: Bench, shape: LogShape): Promise<CopyTable> {
-  const head = { id: tableId(shapeId(shape)), title: `${describeShape(shape)}, into memory` };
-  return await orNoRoom(head, async () => {
-    const log = await bench.logs.get(shape, targetBytes(shape));
-    const setting: Setting = {
-      ...bench,
-      name: head.title,
-      into: bench.scratch,
-      rounds: bench.profile.rounds,
-    };
-    await using servers = new AsyncDisposableStack();
-    const source = await serveLog(bench, log, servers);
-    const line = (candidate: Parameters<typeof lineOf>[0]) => lineOf(candidate, source);
+  const copies: Copies = {
+    id: tableId(shapeId(shape)),
+    title: `${describeShape(shape)}, into memory`,
+    shape,
+    into: "memory",
+    reference: OURS_ID,
+    notes: () => notesOn(shape),
+  };
+  return await copiesTable(bench, copies, async ({ source, setting }) => {
+    const line = (candidate: Candidate) => lineOf(candidate, source);
     const variants = [OURS, OURS_FETCHING_TILES, OURS_IN_JAVASCRIPT];
-    const rows = await compare(setting, [
+    return [
       line(stage("fetch", "the server alone")),
       ...variants.map((variant) => line(ours(bench.program, variant))),
       line(await tesseraMigrate(shape)),
       await fastest(setting, RCLONE_TRANSFERS.map(rclone).map(line)),
       line(cp()),
-    ]);
-    return { kind: "copies", ...head, notes: notesOn(shape), reference: OURS_ID, rows };
+    ];
   });
 }
 

@@ -1,7 +1,7 @@
 /** Against the size of the log: neither speed nor memory may depend on it. */
 
 import { scaleChart } from "../chart.ts";
-import { compare, type Entrant, type Setting, type Source } from "../compare.ts";
+import { compare, type Entrant, type Source } from "../compare.ts";
 import { startEndless } from "../endless.ts";
 import { copyTable, ratio, rowFigures } from "../figures.ts";
 import { type Goal, goal, percent, times } from "../goals.ts";
@@ -10,7 +10,7 @@ import { OURS, type OursVariant, ours } from "../peers/ours.ts";
 import { ANNOUNCED_SIZE } from "../profile.ts";
 import type { CopyTable, Table } from "../report.ts";
 import { describeEntrySize, type LogShape, meanEntrySize, objectBytes, targetBytes } from "../shapes.ts";
-import { type Bench, orNoRoom, type Suite, serveLog } from "../suite.ts";
+import { type Bench, orNoRoom, type Suite, serveLog, settingOf } from "../suite.ts";
 
 const [STORED_ID, ENDLESS_ID] = ["scale", "scale-endless"];
 const [SMALLER_SIZE, LARGEST_SIZE] = [4_000_000, 100_000_000];
@@ -39,7 +39,7 @@ async function storedTable(bench: Bench): Promise<CopyTable> {
   const title = `Logs of entries of ${describeEntrySize(entrySize)}, into memory`;
   return await orNoRoom({ id: STORED_ID, title }, async () => {
     const logs = await bench.logs.getAll(shapes, Math.max(...shapes.map(targetBytes)));
-    const setting: Setting = { ...bench, name: title, into: bench.scratch, rounds: bench.profile.rounds };
+    const setting = settingOf(bench, title, bench.scratch);
     await using servers = new AsyncDisposableStack();
     const entrants: Entrant[] = [];
     for (const log of logs) entrants.push(entrant(bench, OURS, await serveLog(bench, log, servers)));
@@ -49,12 +49,7 @@ async function storedTable(bench: Bench): Promise<CopyTable> {
 
 async function endlessTable(bench: Bench): Promise<CopyTable> {
   const { endless, entrySize } = bench.profile.scale;
-  const setting: Setting = {
-    ...bench,
-    name: ENDLESS_TITLE,
-    into: bench.scratch,
-    rounds: bench.profile.rounds,
-  };
+  const setting = settingOf(bench, ENDLESS_TITLE, bench.scratch);
   await using servers = new AsyncDisposableStack();
   const entrants: Entrant[] = [];
   for (const size of endless) {
