@@ -25,6 +25,9 @@ export const OURS_FETCHING_TILES: OursVariant = {
   options: ["--tiles", "fetch"],
 };
 
+/** Of Static CT: what no leaf hash covers is checked too. */
+export const OURS_DEEP: OursVariant = { id: "ours-deep", label: "tlog-migrate --deep", options: ["--deep"] };
+
 /** Without native code, as on a machine that it was not built for. */
 export const OURS_IN_JAVASCRIPT: OursVariant = {
   id: "ours-javascript",

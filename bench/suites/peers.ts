@@ -7,7 +7,7 @@ import { type Copies, copiesTable } from "../copies-table.ts";
 import { copyTable, ratio, rowFigures } from "../figures.ts";
 import { type Goal, goal, perSecond, times } from "../goals.ts";
 import { cp } from "../peers/cp.ts";
-import { OURS, OURS_FETCHING_TILES, OURS_ID, OURS_IN_JAVASCRIPT, ours } from "../peers/ours.ts";
+import { OURS, OURS_DEEP, OURS_FETCHING_TILES, OURS_ID, OURS_IN_JAVASCRIPT, ours } from "../peers/ours.ts";
 import { RCLONE_ID, RCLONE_TRANSFERS, rclone } from "../peers/rclone.ts";
 import { stage } from "../peers/stage.ts";
 import { TESSERA_ID, tesseraMigrate } from "../peers/tessera.ts";
@@ -44,6 +44,7 @@ export const peers: Suite = {
 };
 
 async function peersTable(bench: Bench, shape: LogShape): Promise<CopyTable> {
+  const isStaticCt = shape.format === "static-ct";
   const copies: Copies = {
     id: tableId(shapeId(shape)),
     title: `${describeShape(shape)}, into memory`,
@@ -54,7 +55,7 @@ async function peersTable(bench: Bench, shape: LogShape): Promise<CopyTable> {
   };
   return await copiesTable(bench, copies, async ({ source, setting }) => {
     const line = (candidate: Candidate) => lineOf(candidate, source);
-    const variants = [OURS, OURS_FETCHING_TILES, OURS_IN_JAVASCRIPT];
+    const variants = [OURS, ...(isStaticCt ? [OURS_DEEP] : []), OURS_FETCHING_TILES, OURS_IN_JAVASCRIPT];
     return [
       line(stage("fetch", "the server alone")),
       ...variants.map((variant) => line(ours(bench.program, variant))),
