@@ -20,10 +20,17 @@ import {
 import { isRedirect } from "./redirect.ts";
 import { type ReadOptions, tooLarge } from "./source.ts";
 
-/** Told of every HTTP request that is sent, redirects included. */
+/** Told of every HTTP request that is sent, redirects included. A status is 0 if there was no response. */
 export interface RequestObserver {
   started(): void;
-  /** `status` is 0 if there was no response; `bytesOnWire` counts the body as it came, before gunzip. */
+  /** The head of the response came, so many milliseconds after the request was sent; with what Retry-After asks for. */
+  answered?(status: number, milliseconds: number, retryAfterMs: number | undefined): void;
+  /**
+   * The server has nothing more to do for it: it ended, or we hold it up since the reader has no room. Comes once,
+   * and before `ended`.
+   */
+  released?(status: number): void;
+  /** `bytesOnWire` counts the body as it came, before gunzip. */
   ended(status: number, milliseconds: number, bytesOnWire: number): void;
 }
 
@@ -52,6 +59,7 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
   readonly #context: ExchangeContext;
   readonly #options: ReadOptions;
   readonly #startedAt: number;
+  #sentAt = 0;
   /** For the whole of the response. Looked at when something arrives: the connection sees to it when nothing does. */
   readonly #deadline = new Deadline();
   /** Undefined once settled: what still points here must not keep the object alive. */
@@ -65,6 +73,7 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
   #wireLimit = 0;
   #gzipped = false;
   #complete = false;
+  #released = false;
   #over = false;
   #dumpTimer: NodeJS.Timeout | undefined;
 
@@ -84,6 +93,7 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
       return false;
     }
     this.#carrier = carrier;
+    this.#sentAt = performance.now();
     this.#deadline.start(this.#context.peer.timeouts.objectMs);
     return true;
   }
@@ -157,6 +167,8 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
 
   #respond(status: number, headers: ResponseHeaders): void {
     this.#status = status;
+    const retryAfter = status === 200 ? undefined : retryAfterMs(headers);
+    this.#context.observer?.answered?.(status, performance.now() - this.#sentAt, retryAfter);
     if (status === 200) {
       this.#expectObject(announcedLength(headers), contentCodings(headers));
       return;
@@ -169,8 +181,7 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
       const location = redirectLocation(headers);
       this.#settle()?.resolve({ kind: "redirect", location });
     } else {
-      const failure = statusError(status, this.#context.peer.host, retryAfterMs(headers));
-      this.#settle()?.reject(failure);
+      this.#settle()?.reject(statusError(status, this.#context.peer.host, retryAfter));
     }
   }
 
@@ -199,6 +210,7 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
     if (!body.waiting) return;
     this.#carrier?.pause();
     this.#deadline.hold();
+    this.#release();
   }
 
   #deliver(body: HttpBody): void {
@@ -223,12 +235,19 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
     return outcome;
   }
 
+  #release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#context.observer?.released?.(this.#status);
+  }
+
   /** The connection is done with this request. */
   #end(): void {
     if (this.#over) return;
     this.#over = true;
     this.#carrier = undefined;
     clearTimeout(this.#dumpTimer);
+    this.#release();
     this.#context.observer?.ended(this.#status, performance.now() - this.#startedAt, this.#received);
   }
 }

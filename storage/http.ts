@@ -12,6 +12,9 @@ import { type Answer, HttpExchange, type RequestObserver } from "./http-exchange
 import { printable, redirectTarget } from "./redirect.ts";
 import { type ObjectSource, type ReadOptions, SourceError } from "./source.ts";
 
+/** Lets a request pass, at once or later. */
+export type Admission = (signal: AbortSignal | undefined) => Promise<void> | undefined;
+
 export interface HttpSourceOptions {
   /** The most connections, and so requests in flight, to the origin of the source, and to each that it redirects to. */
   readonly connections: number;
@@ -22,8 +25,11 @@ export interface HttpSourceOptions {
   /** Default: 10 s to connect, 30 s to the headers, 30 s between two arrivals of body bytes, 10 minutes for all of an object. */
   readonly timeouts?: Partial<HttpTimeouts>;
   readonly observer?: RequestObserver;
-  /** A rate limiter: where it returns a promise, a request is sent when that resolves. */
-  readonly admit?: () => Promise<void> | undefined;
+  /**
+   * Asked before each request. Where it returns a promise, the request is sent when that resolves; it rejects when
+   * the signal of the read fires. The observer hears of every request that was admitted, whatever becomes of it.
+   */
+  readonly admit?: Admission;
   readonly connect?: TlsOptions;
   /** A header line with credentials for a request to the source's own origin, ended by CR LF. */
   readonly authorization?: () => string | Promise<string>;
@@ -48,7 +54,7 @@ export class HttpSource implements ObjectSource {
   readonly #connections: HttpConnections;
   readonly #timeouts: HttpTimeouts;
   readonly #observer: RequestObserver | undefined;
-  readonly #admit: (() => Promise<void> | undefined) | undefined;
+  readonly #admit: Admission | undefined;
   readonly #headers: RequestHeaders;
   readonly #authorization: (() => string | Promise<string>) | undefined;
   readonly #aborts = new AbortWatch();
@@ -101,18 +107,18 @@ export class HttpSource implements ObjectSource {
   ): Promise<Answer> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const admitted = this.#admit?.();
-    if (admitted !== undefined) {
-      await this.#aborts.until(admitted, signal);
-      signal?.throwIfAborted();
-    }
+    const admitted = this.#admit?.(signal);
+    if (admitted !== undefined) await admitted;
     const context = {
       peer: { host, timeouts: this.#timeouts },
       aborts: this.#aborts,
       observer: this.#observer,
     };
     return new Promise((resolve, reject) => {
-      this.#connections.get(origin, target, headers, new HttpExchange(context, options, { resolve, reject }));
+      const exchange = new HttpExchange(context, options, { resolve, reject });
+      // Given up while the leave was on its way: the exchange ends unsent, and whoever admitted it hears of that.
+      if (signal?.aborted === true) exchange.abort(signal.reason);
+      this.#connections.get(origin, target, headers, exchange);
     });
   }
 

@@ -30,6 +30,11 @@ async function recordingServer(body = "x"): Promise<{ url: URL; requests: Incomi
   return { url, requests };
 }
 
+/** An admission that never comes. */
+function untilAborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+}
+
 describe("reading an object", () => {
   it.each([0, 1, 8192, 300_000])(
     "gives %i bytes as they are when their number is announced",
@@ -293,7 +298,7 @@ describe("a signal", () => {
     const controller = new AbortController();
     const options = { ...ANY, signal: controller.signal };
     const source = sourceAt(url, { connections: 1 });
-    const limited = sourceAt(url, { admit: () => new Promise(() => {}) });
+    const limited = sourceAt(url, { admit: untilAborted });
     const reads = [source.read("a", options), source.read("b", options), limited.read("c", options)];
     controller.abort("enough");
     reads.push(source.read("d", options));
