@@ -47,7 +47,7 @@ export function addWorkOptions(command: Command): Command {
     .option("--workers <n>", "worker threads (default: the cores, at most 8)", wholeNumber(1, 256))
     .option(
       "--concurrency <n>",
-      "bundles in flight over all workers (default: 16 a worker)",
+      "bundles in flight over all workers, at most (default: 16 a worker)",
       wholeNumber(1, 10_000),
     )
     .option("--budget <MB>", "bytes in flight over all workers", wholeNumber(1, 1_000_000), 128)

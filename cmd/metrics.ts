@@ -23,6 +23,11 @@ export class RunMetrics {
       "bytesReceived",
     );
     this.#counter("retries_total", "Reads that were tried again", "retries");
+    this.#counter(
+      "throttles_total",
+      "Times that the window was made smaller, by refusals (429, 503) or by latency",
+      "throttles",
+    );
     this.#counter("replaced_objects_total", "Objects found with wrong bytes and replaced", "replacedObjects");
     this.#counter(
       "reencoded_entries_total",
@@ -35,6 +40,11 @@ export class RunMetrics {
       "uncheckedEntries",
     );
     this.#gauge("requests_in_flight", "Requests under way", ({ counters }) => counters.get("inFlight"));
+    this.#gauge(
+      "request_window",
+      "Requests that may be in flight to the source, 0 before there is one",
+      ({ requestLimit }) => requestLimit,
+    );
     this.#gauge("tree_size", "Entries of the tree aimed at, 0 while unknown", ({ size }) => size);
     this.#gauge("entries_done", "Entries of that tree that are done", ({ entriesDone }) => entriesDone);
     this.#requests();

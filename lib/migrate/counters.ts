@@ -15,6 +15,8 @@ const NAMES = [
   "bytesReceived",
   "requests",
   "retries",
+  /** Times that fewer requests were allowed in flight: the source refused some, or they made it answer late. */
+  "throttles",
   "inFlight",
   /** Objects found in the target with other bytes than the log's, and replaced. */
   "replacedObjects",

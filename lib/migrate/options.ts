@@ -15,7 +15,10 @@ export interface LogWorkOptions {
   readonly access: SourceAccess;
   /** Threads; default: the cores, at most 8. */
   readonly workers?: number | undefined;
-  /** Bundles in flight over all workers; default 16 a worker. */
+  /**
+   * Bundles in flight over all workers, at most: fewer where the source asks for it. Default 16 a worker, and then
+   * a copy starts with fewer.
+   */
   readonly concurrency?: number | undefined;
   /** Bytes in flight over all workers; default 128 MB. */
   readonly budgetBytes?: number | undefined;
@@ -28,6 +31,8 @@ export interface LogWorkOptions {
   readonly progress?: Progress | undefined;
   /** Stops the work with its reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Told what an operator should know while it happens, a sentence each. */
+  readonly notice?: ((line: string) => void) | undefined;
 }
 
 export interface MigrationOptions extends LogWorkOptions {
@@ -53,6 +58,4 @@ export interface MigrationOptions extends LogWorkOptions {
   readonly saveCheckpoint?: boolean | undefined;
   /** How long a source that was seen to grow must stand still before the hand-over; default 5 s. */
   readonly settleMs?: number | undefined;
-  /** Told what an operator should know while it happens, a sentence each. */
-  readonly notice?: ((line: string) => void) | undefined;
 }

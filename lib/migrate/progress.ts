@@ -20,6 +20,8 @@ export interface ProgressSnapshot {
   readonly size: number;
   /** Entries of it that are done in this round, copied or found in place. */
   readonly entriesDone: number;
+  /** Requests that may be in flight to the source, 0 while nothing is read. */
+  readonly requestLimit: number;
   readonly counters: Counters;
 }
 
@@ -29,6 +31,8 @@ export class Progress {
   readonly own = new Counters();
   /** Counters of every thread, this one's first. */
   readonly threads: Counters[] = [this.own];
+  /** What bounds the requests in flight, once there is a source. */
+  window: { readonly limit: number } | undefined;
   #size = 0;
   #doneBefore = 0;
 
@@ -45,7 +49,8 @@ export class Progress {
   snapshot(): ProgressSnapshot {
     const counters = this.total();
     const entriesDone = Math.min(this.#size, entriesIn(counters) - this.#doneBefore);
-    return { phase: this.phase, size: this.#size, entriesDone, counters };
+    const requestLimit = this.window?.limit ?? 0;
+    return { phase: this.phase, size: this.#size, entriesDone, requestLimit, counters };
   }
 }
 

@@ -5,6 +5,8 @@ import { LogSource } from "../../storage/source.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import type { Counters } from "./counters.ts";
 import { RequestRate } from "./rate.ts";
+import { RequestWindow } from "./window.ts";
+import { type WindowShare, WindowState } from "./window-state.ts";
 
 /** How patient reads are. */
 export interface RetryPolicy {
@@ -50,19 +52,27 @@ export interface ReadSpec {
   readonly retry: RetryPolicy;
   /** Requests a second over all threads, and the memory by which they share the rate. */
   readonly rate: { readonly perSecond: number; readonly shared: SharedArrayBuffer } | undefined;
+  /** The bound on requests in flight that all threads share. */
+  readonly window: WindowShare;
 }
 
 /** Opens what a thread reads from. */
 export function openReadContext(spec: ReadSpec, counters: Counters, signal: AbortSignal): ReadContext {
   const rate = spec.rate && new RequestRate(spec.rate.perSecond, spec.rate.shared);
+  const window = new RequestWindow(new WindowState(spec.window), spec.concurrency);
   const objects = openSource(spec.source, {
     ...spec.access,
     connections: spec.concurrency,
     observer: {
       started: () => counters.requestStarted(),
+      answered(status, milliseconds, retryAfterMs) {
+        if (window.answered(status, milliseconds, retryAfterMs)) counters.add("throttles", 1);
+      },
+      released: (status) => window.leave(status),
       ended: (status, milliseconds, bytes) => counters.requestEnded(status, milliseconds, bytes),
     },
-    ...(rate === undefined ? {} : { admit: () => rate.admit(signal) }),
+    // The window last: what has waited for its turn in the rate must not start during a pause.
+    admit: rate ? () => rate.admit(signal).then(() => window.enter(signal)) : () => window.enter(signal),
   });
   return { source: new LogSource(objects, spec.format), counters, retry: spec.retry, signal };
 }

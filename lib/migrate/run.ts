@@ -8,6 +8,8 @@ import type { LogWorkOptions, MigrationOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
 import { RequestRate } from "./rate.ts";
 import { DEFAULT_RETRY, openReadContext, type ReadContext, type ReadSpec } from "./read-context.ts";
+import { WindowKeeper } from "./window-keeper.ts";
+import { newWindow, WindowState } from "./window-state.ts";
 
 const MAX_DEFAULT_WORKERS = 8;
 const CONCURRENCY_A_WORKER = 16;
@@ -15,6 +17,9 @@ const DEFAULT_BUDGET_BYTES = 128_000_000;
 
 /** Requests that the main thread has in flight: tiles above the bundles, a few ahead. */
 const MAIN_THREAD_CONCURRENCY = 8;
+
+/** Requests in flight to begin with, unless the operator names a number. */
+const FIRST_REQUESTS = 16;
 
 /** How the threads share the work. */
 export interface Parallelism {
@@ -61,6 +66,7 @@ export function openRun(options: MigrationOptions): Run {
     writer ??= target.openWriter(signal);
     return writer;
   };
+  const keeper = startKeeper(readSpec, options, progress);
   return {
     options,
     parallelism: parallelismOf(options),
@@ -73,6 +79,7 @@ export function openRun(options: MigrationOptions): Run {
     issuers: new Issuers({ context, writer: openWriter }),
     startedAt: performance.now(),
     async close() {
+      keeper.stop();
       await Promise.all([context.source.close(), writer?.close(), target.close()]);
     },
   };
@@ -102,16 +109,31 @@ export function parallelismOf(options: Omit<LogWorkOptions, "policy">): Parallel
 
 /** How every thread is to read a source. */
 export function readSpecOf(source: string, options: Omit<LogWorkOptions, "policy">): ReadSpec {
-  const { requestsPerSecond, access, format } = options;
+  const { requestsPerSecond, access, format, retry = DEFAULT_RETRY } = options;
   return {
     source,
     access,
     format,
     concurrency: 1,
-    retry: options.retry ?? DEFAULT_RETRY,
+    retry,
     rate:
       requestsPerSecond === undefined
         ? undefined
         : { perSecond: requestsPerSecond, shared: new RequestRate(requestsPerSecond).share() },
+    window: newWindow({ ...retry, maximum: parallelismOf(options).concurrency }),
   };
+}
+
+/** Starts to look after the window by which threads read a source, until it is told to stop. */
+export function startKeeper(
+  { window }: ReadSpec,
+  { concurrency, notice }: Omit<LogWorkOptions, "policy">,
+  progress: Progress,
+): WindowKeeper {
+  const state = new WindowState(window);
+  const start = concurrency ?? Math.min(FIRST_REQUESTS, state.maximum);
+  const keeper = new WindowKeeper(state, { start, counters: progress.own, notice });
+  progress.window = state;
+  keeper.start();
+  return keeper;
 }

@@ -17,8 +17,14 @@ import { Issuers } from "./issuers.ts";
 import type { LogWorkOptions, MigrationOptions } from "./options.ts";
 import { planUnits, unitBundles } from "./plan.ts";
 import { Progress } from "./progress.ts";
-import { DEFAULT_RETRY, openReadContext, type ReadContext, type RetryPolicy } from "./read-context.ts";
-import { parallelismOf, readSpecOf, targetAccessOf } from "./run.ts";
+import {
+  DEFAULT_RETRY,
+  openReadContext,
+  type ReadContext,
+  type ReadSpec,
+  type RetryPolicy,
+} from "./read-context.ts";
+import { parallelismOf, readSpecOf, startKeeper, targetAccessOf } from "./run.ts";
 import { startWorkers } from "./start-workers.ts";
 import { compareListing } from "./stored-log.ts";
 import { TileRecomputation } from "./tile-recomputation.ts";
@@ -74,13 +80,19 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
   const signal = options.signal ?? new AbortController().signal;
   const place = isListable(options.log) ? openTarget(options.log, placeAccess(options), signal) : undefined;
   const reading = isLocal(options.log) ? { ...options, retry: withoutRetries(options.retry) } : options;
-  const spec = { ...readSpecOf(options.log, reading), concurrency: MAIN_THREAD_CONCURRENCY };
-  const context = openReadContext(spec, progress.own, signal);
+  const readSpec = readSpecOf(options.log, reading);
+  const context = openReadContext(
+    { ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY },
+    progress.own,
+    signal,
+  );
+  const keeper = startKeeper(readSpec, reading, progress);
   try {
     const authority = await findAuthority(context, place, options.policy);
     const found = new Findings();
     const issuers = new Issuers({ context });
-    const isAuthentic = await verifyTree(context, authority.head, { ...reading, issuers }, progress, found);
+    const work = { ...reading, readSpec, issuers };
+    const isAuthentic = await verifyTree(context, authority.head, work, progress, found);
     const standing = place && (await standingTree(context, place, authority.head));
     found.addAll(standing?.faults ?? []);
     const unlisted =
@@ -115,6 +127,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
       ],
     };
   } finally {
+    keeper.stop();
     await Promise.all([context.source.close(), place?.close()]);
   }
 }
@@ -138,7 +151,7 @@ function withoutRetries(retry: RetryPolicy = DEFAULT_RETRY): RetryPolicy {
 async function verifyTree(
   context: ReadContext,
   head: TreeHead,
-  options: VerifyOptions & { readonly issuers: Issuers },
+  options: VerifyOptions & { readonly readSpec: ReadSpec; readonly issuers: Issuers },
   progress: Progress,
   found: Findings,
 ): Promise<boolean> {
@@ -154,8 +167,7 @@ async function verifyTree(
     async () => false,
     () => {},
   );
-  const readSpec = readSpecOf(options.log, options);
-  const { deep = true, issuers } = options;
+  const { deep = true, readSpec, issuers } = options;
   const pool = startWorkers<Finding[]>({ kind: "verify", deep }, head.size, parallelism, readSpec, progress);
   pool.onQuestion = (question) => issuers.account(question);
   try {

@@ -20,11 +20,13 @@ function progressOfTwoThreads(): Progress {
   progress.threads.push(worker);
   progress.startRound(1000);
   progress.phase = "copying";
+  progress.window = { limit: 8 };
   for (const [name, amount] of [
     ["entries", 300],
     ["resumedEntries", 256],
     ["bytesStored", 12_345],
     ["retries", 2],
+    ["throttles", 3],
     ["replacedObjects", 1],
     ["reencodedEntries", 3],
     ["uncheckedEntries", 4],
@@ -50,6 +52,8 @@ describe("metrics of a run", () => {
       tlog_migrate_stored_bytes_total: 12_345,
       tlog_migrate_received_bytes_total: 1010,
       tlog_migrate_retries_total: 2,
+      tlog_migrate_throttles_total: 3,
+      tlog_migrate_request_window: 8,
       tlog_migrate_replaced_objects_total: 1,
       tlog_migrate_reencoded_entries_total: 3,
       tlog_migrate_unchecked_entries_total: 4,
