@@ -26,7 +26,9 @@ export async function* listObjects(root: string, directory: string): AsyncGenera
       const path = `${at}/${entry.name}`;
       if (entry.isSymbolicLink()) throw linkRefused(join(root, path));
       if (!entry.isDirectory()) {
-        yield { path, bytes: fs.lstatSync(`${root}/${path}`, { throwIfNoEntry: false })?.size ?? 0 };
+        // What log software at work has removed since is not there.
+        const bytes = fs.lstatSync(`${root}/${path}`, { throwIfNoEntry: false })?.size;
+        if (bytes !== undefined) yield { path, bytes };
         continue;
       }
       if (parseResourcePath(path) !== undefined) yield { path, bytes: 0 };

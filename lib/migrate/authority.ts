@@ -1,5 +1,7 @@
 /** What `verify` holds a log against: its signed checkpoint, or the tree state of a place without one. */
 
+import type { TargetAccess } from "../../storage/open.ts";
+import { noTreeState, requireStatedHome } from "../../storage/stated-home.ts";
 import type { IntegratedTree, MigrationTarget, TargetContents } from "../../storage/target.ts";
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import { FormatError, UsageFailure, VerificationFailure } from "../tlog/errors.ts";
@@ -14,20 +16,39 @@ export interface Authority {
   readonly kind: "checkpoint" | "treeState";
   readonly origin?: string;
   readonly head: TreeHead;
+  /**
+   * Whether more may rightly stand in the place than the head says: log software integrates entries before it signs
+   * them, and where its tree state was not looked at, nothing tells them from what stands in its way.
+   */
+  readonly mayLag: boolean;
 }
 
-/** The signed checkpoint; in a migrated directory without one, the tree state. */
+/** A place that is looked at beside what is read of it. */
+export interface LookedAt {
+  readonly target: MigrationTarget;
+  /** Where the private state was said to be, if not beside the log. */
+  readonly spanner?: TargetAccess["spanner"];
+  /** False for a place that has its private state elsewhere, and nobody said where. */
+  readonly stateIsKnown: boolean;
+}
+
+/** The signed checkpoint; in a migrated place without one, the tree state. */
 export async function findAuthority(
   context: ReadContext,
-  place: MigrationTarget | undefined,
+  place: LookedAt | undefined,
   policy: CheckpointPolicy | undefined,
 ): Promise<Authority> {
+  let mayLag = false;
   if (place !== undefined) {
+    const { target, spanner } = place;
     const contents = await requireFinished(place);
-    const tree = await treeStateOf(place);
+    const tree = await treeStateOf(target);
     const hasCheckpoint = (await context.source.checkpoint({ signal: context.signal })) !== undefined;
-    if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree };
-    if (!hasCheckpoint) throw noLog(place, contents);
+    if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree, mayLag };
+    if (!hasCheckpoint) throw noLog(target, contents);
+    if (tree === undefined && spanner !== undefined) throw noTreeState(spanner);
+    // Nothing is ever added to a mirror that is finished.
+    mayLag = !place.stateIsKnown && contents.kind !== "handed-over";
   }
   if (policy === undefined) {
     throw new UsageFailure({
@@ -38,14 +59,16 @@ export async function findAuthority(
     });
   }
   const { origin, size, rootHash } = await readTrustedCheckpoint({ ...context, firstContact: true }, policy);
-  return { kind: "checkpoint", origin, head: { size, rootHash } };
+  return { kind: "checkpoint", origin, head: { size, rootHash }, mayLag };
 }
 
-async function requireFinished(place: MigrationTarget): Promise<TargetContents> {
-  const contents = await place.inspect();
+async function requireFinished({ target, spanner, stateIsKnown }: LookedAt): Promise<TargetContents> {
+  const contents = await target.inspect();
+  const mayBeElsewhere = spanner !== undefined || !stateIsKnown;
+  if (contents.kind === "occupied" && mayBeElsewhere) await requireStatedHome(target, spanner);
   if (contents.kind !== "claimed") return contents;
   throw new VerificationFailure({
-    object: place.location,
+    object: target.location,
     problem: "is an unfinished migration, not a log",
     advice: "Run the same `tlog-migrate copy` again to finish it, then verify",
   });
@@ -64,6 +87,8 @@ function noLog(place: MigrationTarget, contents: TargetContents): VerificationFa
 export interface StandingTree {
   readonly head: TreeHead;
   readonly faults: readonly Finding[];
+  /** Whether the place has a tree state, so that log software may be at work there. */
+  readonly hasState: boolean;
 }
 
 /**
@@ -78,19 +103,20 @@ export async function standingTree(
   head: TreeHead,
 ): Promise<StandingTree> {
   const integrated = await treeStateOf(place);
-  if (integrated === undefined) return { head, faults: [] };
+  if (integrated === undefined) return { head, faults: [], hasState: false };
+  const hasState = true;
   if (integrated.size > head.size) {
     const faults = await findings(place.treeStateName, () =>
       requireExtension(context, place.treeStateName, integrated, head),
     );
-    return { head: faults.length === 0 ? integrated : head, faults };
+    return { head: faults.length === 0 ? integrated : head, faults, hasState };
   }
   if (integrated.size === head.size && equalBytes(integrated.rootHash, head.rootHash)) {
-    return { head, faults: [] };
+    return { head, faults: [], hasState };
   }
   const [expected, found] = [describe(head), describe(integrated)];
   const problem = `is not the tree that was signed, and log software would go on from it (expected ${expected}, found ${found})`;
-  return { head, faults: [{ path: place.treeStateName, problem }] };
+  return { head, faults: [{ path: place.treeStateName, problem }], hasState };
 }
 
 /** @throws VerificationFailure unless the stored tiles give both roots. */

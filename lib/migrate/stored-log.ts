@@ -23,6 +23,12 @@ import type { Finding } from "./bundle-verifier.ts";
 /** Reads an object of the place that is listed, undefined if there is none. */
 export type ReadStored = (path: string) => Promise<Uint8Array | undefined>;
 
+/** A finding of a listing. */
+export interface ListingFinding extends Finding {
+  /** What the tree does not have, what the place does not have, or bytes that are not the tree's. */
+  readonly kind: "beyond" | "missing" | "wrong";
+}
+
 /** A row of resources that a log has: the tiles of one level, or its bundles. */
 interface Row {
   readonly full: number;
@@ -43,7 +49,7 @@ export async function* compareListing(
   format: LogFormat,
   size: number,
   read: ReadStored,
-): AsyncGenerator<Finding> {
+): AsyncGenerator<ListingFinding> {
   const rows = expectedRows(format, size);
   for await (const { path, bytes } of listing) {
     const resource = parseResourcePath(path);
@@ -52,18 +58,28 @@ export async function* compareListing(
     const { index, width } = resource.kind === "tile" ? resource.tile : resource.bundle;
     if (row === undefined || isBeyond(row, index, width)) {
       yield {
+        kind: "beyond",
         path,
         problem: `stands beyond size ${size}: log software that goes on from there would stumble over it`,
       };
       continue;
     }
     const problem = sizeProblem(resource, bytes);
-    if (problem !== undefined) yield { path, problem };
+    if (problem !== undefined) yield { kind: "wrong", path, problem };
     if (width === FULL_WIDTH) row.seen[index] = 1;
     else if (index === row.full && width === row.partialWidth) row.seenPartial = true;
     else yield* obsoletePartial(resource, path, format, row, read);
   }
   for (const row of rows.values()) yield* missing(row);
+}
+
+/** Whether an object stands beyond the tree of a log of `size` entries. */
+export function standsBeyond(resource: LogResource, format: LogFormat, size: number): boolean {
+  if (resource.kind === "bundle" && resource.format !== format) return true;
+  const { index, width } = resource.kind === "tile" ? resource.tile : resource.bundle;
+  const level = resource.kind === "tile" ? resource.tile.level : 0;
+  const [full, partialWidth] = [fullTileCount(size, level), partialTileWidth(size, level)];
+  return isBeyond({ full, partialWidth }, index, width);
 }
 
 function expectedRows(format: LogFormat, size: number): Map<string, Row> {
@@ -84,7 +100,11 @@ function rowName(resource: LogResource): string {
   return resource.kind === "tile" ? `${resource.tile.level}` : resource.format;
 }
 
-function isBeyond({ full, partialWidth }: Row, index: number, width: number): boolean {
+function isBeyond(
+  { full, partialWidth }: Pick<Row, "full" | "partialWidth">,
+  index: number,
+  width: number,
+): boolean {
   if (index < full) return false;
   return index > full || width > partialWidth;
 }
@@ -104,7 +124,7 @@ async function* obsoletePartial(
   format: LogFormat,
   row: Row,
   read: ReadStored,
-): AsyncGenerator<Finding> {
+): AsyncGenerator<ListingFinding> {
   const { index, width } = resource.kind === "tile" ? resource.tile : resource.bundle;
   const fuller = await read(row.pathOf(index, index < row.full ? FULL_WIDTH : row.partialWidth));
   const partial = await read(path);
@@ -117,14 +137,18 @@ async function* obsoletePartial(
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
   }
-  yield { path, problem: "is an obsolete partial object, and not the beginning of the fuller one" };
+  yield {
+    kind: "wrong",
+    path,
+    problem: "is an obsolete partial object, and not the beginning of the fuller one",
+  };
 }
 
-function* missing(row: Row): Generator<Finding> {
+function* missing(row: Row): Generator<ListingFinding> {
   for (let index = row.seen.indexOf(0); index !== -1; index = row.seen.indexOf(0, index + 1)) {
-    yield { path: row.pathOf(index, FULL_WIDTH), problem: "is missing" };
+    yield { kind: "missing", path: row.pathOf(index, FULL_WIDTH), problem: "is missing" };
   }
   if (row.partialWidth > 0 && !row.seenPartial) {
-    yield { path: row.pathOf(row.full, row.partialWidth), problem: "is missing" };
+    yield { kind: "missing", path: row.pathOf(row.full, row.partialWidth), problem: "is missing" };
   }
 }

@@ -4,13 +4,12 @@
  */
 
 import { directoryOf, isListable, isLocal, openTarget, type TargetAccess } from "../../storage/open.ts";
-import { MAX_OBJECT_BYTES } from "../../storage/source.ts";
 import type { MigrationTarget } from "../../storage/target.ts";
-import { TargetRefused, VerificationFailure } from "../tlog/errors.ts";
+import { VerificationFailure } from "../tlog/errors.ts";
 import { type HasherName, hasherName } from "../tlog/hasher.ts";
 import { issuerPath } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
-import { type Authority, findAuthority, standingTree } from "./authority.ts";
+import { type Authority, findAuthority, type LookedAt, standingTree } from "./authority.ts";
 import type { Finding } from "./bundle-verifier.ts";
 import { Findings } from "./findings.ts";
 import { Issuers } from "./issuers.ts";
@@ -25,8 +24,8 @@ import {
   type RetryPolicy,
 } from "./read-context.ts";
 import { parallelismOf, readSpecOf, startKeeper, targetAccessOf } from "./run.ts";
+import { verifyStanding } from "./standing-objects.ts";
 import { startWorkers } from "./start-workers.ts";
-import { compareListing } from "./stored-log.ts";
 import { TileRecomputation } from "./tile-recomputation.ts";
 import { AuthenticTree, type TreeHead } from "./tree.ts";
 import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./uncovered-report.ts";
@@ -36,6 +35,8 @@ export interface VerifyOptions extends Omit<LogWorkOptions, "policy">, Pick<Migr
   readonly log: string;
   /** What makes the checkpoint trusted; may be left out for a migrated directory that has none yet. */
   readonly policy?: LogWorkOptions["policy"] | undefined;
+  /** How long log software that seems to be at work is given to integrate what it has stored; default 10 s. */
+  readonly settleMs?: number | undefined;
 }
 
 /** What a verification found: what `verify --json` prints. */
@@ -88,7 +89,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
   );
   const keeper = startKeeper(readSpec, reading, progress);
   try {
-    const authority = await findAuthority(context, place, options.policy);
+    const authority = await findAuthority(context, place && lookedAt(place, options), options.policy);
     const found = new Findings();
     const issuers = new Issuers({ context });
     const work = { ...reading, readSpec, issuers };
@@ -97,7 +98,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
     found.addAll(standing?.faults ?? []);
     const unlisted =
       place && standing && isAuthentic
-        ? await verifyListing(context, place, standing.head, found)
+        ? await verifyStanding({ context, place, authority, patienceMs: options.settleMs }, standing, found)
         : undefined;
     progress.phase = "done";
     const counters = progress.total();
@@ -133,13 +134,22 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
 }
 
 /** A bucket without a database is looked at as a mirror: what its checkpoint says is all there is to hold it against. */
-function placeAccess({ log, targetState = {}, retry, access }: VerifyOptions): TargetAccess {
-  const isMirror = directoryOf(log) === undefined && targetState.spanner === undefined;
+function placeAccess(options: VerifyOptions): TargetAccess {
+  const { targetState = {}, retry, access } = options;
   return targetAccessOf({
-    targetState: isMirror ? { treeState: false } : targetState,
+    targetState: stateIsKnown(options) ? targetState : { treeState: false },
     retry,
     access,
   });
+}
+
+/** Whether the log's private state is beside it, or was named. */
+function stateIsKnown({ log, targetState }: VerifyOptions): boolean {
+  return directoryOf(log) !== undefined || targetState?.spanner !== undefined;
+}
+
+function lookedAt(target: MigrationTarget, options: VerifyOptions): LookedAt {
+  return { target, spanner: options.targetState?.spanner, stateIsKnown: stateIsKnown(options) };
 }
 
 /** A file does not change by being read again. */
@@ -196,37 +206,10 @@ async function authenticTree(
   }
 }
 
-/**
- * What only a listing shows: objects beyond the tree, obsolete partials, and those of the right edge that
- * reading got around. A log may be served from linked directories, which a listing does not follow.
- * @returns why the place could not be listed to its end, a sentence, or nothing.
- */
-async function verifyListing(
-  context: ReadContext,
-  place: MigrationTarget,
-  head: TreeHead,
-  found: Findings,
-): Promise<string[]> {
-  const { format } = context.source;
-  await using listing = new AsyncDisposableStack();
-  const writer = listing.adopt(place.openWriter(context.signal), (opened) => opened.close());
-  const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
-  try {
-    for await (const finding of compareListing(place.list("tile"), format, head.size, read))
-      found.add(finding);
-    return [];
-  } catch (error) {
-    if (!(error instanceof TargetRefused)) throw error;
-    return [
-      `What stands beyond the tree: ${error.facts.object} is a symbolic link, which a listing does not follow`,
-    ];
-  }
-}
-
 /** @param standing the tree that stands where the log is, undefined where it cannot be listed. */
 function notChecked(
   { policy }: VerifyOptions,
-  { kind, head }: Authority,
+  { kind }: Authority,
   isAuthentic: boolean,
   standing: TreeHead | undefined,
 ): string[] {
@@ -238,12 +221,6 @@ function notChecked(
   }
   if (!isAuthentic) {
     unchecked.push("Every entry, and every tile below the right edge: nothing authenticates them");
-  }
-  if (standing !== undefined && standing.size > head.size) {
-    unchecked.push(
-      `Entries ${head.size} to ${standing.size - 1}, which the log software has integrated since: ` +
-        "only that the tree with them begins with the one that was verified",
-    );
   }
   if (standing === undefined) {
     unchecked.push("What stands beyond the tree: a log over HTTP, compressed, or in zips is not listed");

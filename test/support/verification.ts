@@ -18,6 +18,7 @@ export function verify(
     policy: { verifiers: [parseVkey(log.vkey)] },
     access: { userAgentVersion: "test" },
     workers: 1,
+    settleMs: 1,
     ...overrides,
   });
 }
