@@ -159,6 +159,11 @@ export class GcpEmulators implements AsyncDisposable {
     return (await expectOk(await fetch(`${this.#control}/rules`)).json()) as number[];
   }
 
+  /** Lets a page of a listing have so many objects at most; 0 for as many as Cloud Storage gives. */
+  async limitPages(objects: number): Promise<void> {
+    expectOk(await fetch(`${this.#control}/page-limit`, { method: "PUT", body: JSON.stringify(objects) }));
+  }
+
   /** How often each kind of call was made so far. */
   async callCounts(): Promise<CallCounts> {
     return (await expectOk(await fetch(`${this.#control}/counts`)).json()) as CallCounts;

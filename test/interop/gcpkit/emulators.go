@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -19,7 +20,7 @@ type addresses struct {
 	Spanner string `json:"spanner"`
 	// Instance is the Spanner instance that exists.
 	Instance string `json:"instance"`
-	// Control is the URL of faults.Rules.
+	// Control is the URL of faults.Rules, and of PUT /page-limit with the most objects of a page of a listing.
 	Control string `json:"control"`
 }
 
@@ -43,7 +44,7 @@ func runEmulators(args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	controlURL, err := serve(rules.Control())
+	controlURL, err := serve(control(rules, storage))
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +55,22 @@ func runEmulators(args []string) (any, error) {
 	}
 	<-ctx.Done()
 	return rules.Counts(), nil
+}
+
+// control serves what a test may change.
+func control(rules *faults.Rules, storage *gcsfake.Server) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", rules.Control())
+	mux.HandleFunc("PUT /page-limit", func(w http.ResponseWriter, request *http.Request) {
+		var limit int64
+		if err := json.NewDecoder(request.Body).Decode(&limit); err != nil || limit < 0 {
+			http.Error(w, "no number of objects", http.StatusBadRequest)
+			return
+		}
+		storage.LimitPages(limit)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
 }
 
 // serve serves on a free port of the loopback and returns the URL.

@@ -26,9 +26,19 @@ type item struct {
 	json json.RawMessage
 }
 
+// LimitPages makes listings have pages of at most n objects from now on; 0 is as many as Cloud Storage gives.
+func (s *Server) LimitPages(n int64) { s.pageLimit.Store(n) }
+
+func (s *Server) maxPage() int {
+	if limit := int(s.pageLimit.Load()); limit > 0 {
+		return min(limit, maxPage)
+	}
+	return maxPage
+}
+
 // list answers with a page that is put together from one of each store.
 func (s *Server) list(w http.ResponseWriter, request *http.Request) {
-	limit := maxPage
+	limit := s.maxPage()
 	if asked, err := strconv.Atoi(request.URL.Query().Get("maxResults")); err == nil && asked > 0 {
 		limit = min(limit, asked)
 	}

@@ -4,7 +4,7 @@
 //   - Many stores behind one address: a store looks through all its objects for each that it is asked for, which would
 //     bound the speed of everything that is measured against it.
 //   - The paths of the Node client, which takes STORAGE_EMULATOR_HOST for the root of the JSON API.
-//   - Listings in pages of at most 1,000, as Cloud Storage has them.
+//   - Listings in pages of at most 1,000, as Cloud Storage has them, or fewer for who tests what comes after a page.
 package gcsfake
 
 import (
@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 
 	"github.com/fsouza/fake-gcs-server/fakestorage"
 )
@@ -25,7 +26,8 @@ const publicHost = "127.0.0.1"
 
 // Server is a Cloud Storage whose objects are spread over stores by their names. Every store has every bucket.
 type Server struct {
-	stores [storeCount]http.Handler
+	stores    [storeCount]http.Handler
+	pageLimit atomic.Int64
 }
 
 // New returns a Cloud Storage without buckets.

@@ -2,6 +2,7 @@ package gcsfake
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -92,6 +93,30 @@ func TestListingIsWholeAndInOrder(t *testing.T) {
 	answer, err := http.Get(server.URL + "/bucket/tile/0/0042")
 	if err != nil || answer.StatusCode != http.StatusOK {
 		t.Errorf("the public cannot read an object: %v, %v", answer, err)
+	}
+}
+
+func TestPagesAreLimited(t *testing.T) {
+	bucket, server := open(t, "bucket")
+	for n := range 10 {
+		if err := write(t.Context(), bucket.Object(fmt.Sprint(n)), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for limit, want := range []int{10, 1, 2, 3} {
+		server.Config.Handler.(*Server).LimitPages(int64(limit))
+		answer, err := http.Get(server.URL + "/storage/v1/b/bucket/o?maxResults=100")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got page
+		if err := json.NewDecoder(answer.Body).Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if len(got.Items) != want || (got.NextToken == "") != (limit == 0) {
+			t.Errorf("limit %d: %d objects, next %q", limit, len(got.Items), got.NextToken)
+		}
 	}
 }
 
