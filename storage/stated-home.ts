@@ -37,11 +37,14 @@ export async function requireStatedHome(
   }
 }
 
-/** What is told of a database that was named and has no log's tree state. */
-export function noTreeState(spanner: SpannerPlace): UsageFailure {
+/**
+ * What is told of a database that was named and has no tree state of the log.
+ * @param location of the log.
+ */
+export function noTreeState(location: string, spanner: SpannerPlace): UsageFailure {
   return new UsageFailure({
-    object: spanner.database,
-    problem: "holds no tree state of a log",
+    object: location,
+    problem: "has no tree state in the database that was named",
     found: options(spanner),
     advice:
       "Name the log's own database and table prefix; without --spanner the log is held against its checkpoint alone",

@@ -46,7 +46,7 @@ export async function findAuthority(
     const hasCheckpoint = (await context.source.checkpoint({ signal: context.signal })) !== undefined;
     if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree, mayLag };
     if (!hasCheckpoint) throw noLog(target, contents);
-    if (tree === undefined && spanner !== undefined) throw noTreeState(spanner);
+    if (tree === undefined && spanner !== undefined) throw noTreeState(target.location, spanner);
     // Nothing is ever added to a mirror that is finished.
     mayLag = !place.stateIsKnown && contents.kind !== "handed-over";
   }
