@@ -116,6 +116,7 @@ function resultText(report: MigrationReport, options: CopyOptions): string {
   const facts = {
     snapshot: options.snapshot === true || options.treeState === false,
     savedCheckpoint: options.saveCheckpoint === true,
+    treeState: options.treeState !== false,
     database: options.spanner,
     tablePrefix: options.spannerTablePrefix,
   };

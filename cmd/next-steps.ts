@@ -9,6 +9,8 @@ export interface StepFacts {
   readonly snapshot: boolean;
   /** The source's checkpoint was to be stored in the target. */
   readonly savedCheckpoint: boolean;
+  /** Log software has been given a tree state, and could go on from it. */
+  readonly treeState: boolean;
   /** Where the tree state is, if not beside the log. */
   readonly database?: string | undefined;
   readonly tablePrefix?: string | undefined;
@@ -50,16 +52,23 @@ const START: Record<LogFormat, (target: string, size: string) => string> = {
 };
 
 /** A copy that is read, and must not append. */
-function mirrorSteps({ format, size, origin, target }: MigrationReport, facts: StepFacts): string[] {
+function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
+  const { size, origin, target } = report;
   const checkpoint = facts.savedCheckpoint
     ? `The source's checkpoint is stored beside the tiles, so ${oneLine(target)} can be served as a mirror of size ${formatCount(size)}.`
     : "No checkpoint is stored, so readers cannot use it yet: the same command with --save-checkpoint stores the source's.";
-  const key = facts.savedCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
   return [
     checkpoint,
-    `To read all of it back:\n${verifyCommand(format, target)}${key}`,
+    ...readBack(report, facts),
     `Do not start a writer here while the one of ${oneLine(origin)} is alive: two places that both append are a fork, which nobody can repair.`,
   ];
+}
+
+/** None where there is nothing to hold a mirror against. */
+function readBack({ format, target }: MigrationReport, facts: StepFacts): string[] {
+  if (!facts.savedCheckpoint && !facts.treeState) return [];
+  const key = facts.savedCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
+  return [`To read all of it back:\n${verifyCommand(format, target)}${stateOptions(facts)}${key}`];
 }
 
 const KEY_OPTIONS: Record<LogFormat, string> = {

@@ -1,7 +1,7 @@
 /** The options that tell where a log in Cloud Storage has its private state. */
 
 import type { Command } from "commander";
-import type { MigrationOptions } from "../lib/index.ts";
+import { type MigrationOptions, UsageFailure } from "../lib/index.ts";
 import { nonEmpty } from "./option-values.ts";
 
 /** The options as commander gives them. */
@@ -22,9 +22,19 @@ export function addStateOptions(command: Command): Command {
     .option("--spanner-table-prefix <prefix>", "what the names of its tables begin with", nonEmpty);
 }
 
-/** What of the options is the engine's. */
+/**
+ * What of the options is the engine's.
+ * @throws UsageFailure if they name a part of a database, and no database.
+ */
 export function targetState(options: StateOptions): NonNullable<MigrationOptions["targetState"]> {
   const { spanner, spannerTablePrefix, treeState } = options;
+  if (spannerTablePrefix !== undefined && spanner === undefined) {
+    throw new UsageFailure({
+      object: "--spanner-table-prefix",
+      problem: "belongs to a database, and none is named",
+      advice: "Pass --spanner too, or leave it out",
+    });
+  }
   return {
     ...(treeState === false ? { treeState } : {}),
     ...(spanner === undefined ? {} : { spanner: { database: spanner, tablePrefix: spannerTablePrefix } }),

@@ -111,6 +111,16 @@ function requireNoSpanner(location: string, { spanner, treeState }: TargetAccess
   });
 }
 
+/** @throws UsageFailure if a tree state is named of a log that can only be read: none is looked at there. */
+export function requireNoTreeState(location: string, { spanner }: Pick<TargetAccess, "spanner">): void {
+  if (spanner === undefined || isListable(location)) return;
+  throw new UsageFailure({
+    object: location,
+    problem: "is only read, and has no tree state that could be looked at",
+    advice: "Leave --spanner out, or name the log as gs://bucket/prefix",
+  });
+}
+
 /** Opens a target of a backend that a program brings; given the location as it was named. */
 export type TargetOpener = (location: URL) => MigrationTarget;
 

@@ -3,7 +3,14 @@
  * tile what is below it, every leaf hash is recomputed. It goes on past faults, so that all of them are told.
  */
 
-import { directoryOf, isListable, isLocal, openTarget, type TargetAccess } from "../../storage/open.ts";
+import {
+  directoryOf,
+  isListable,
+  isLocal,
+  openTarget,
+  requireNoTreeState,
+  type TargetAccess,
+} from "../../storage/open.ts";
 import type { MigrationTarget } from "../../storage/target.ts";
 import { VerificationFailure } from "../tlog/errors.ts";
 import { type HasherName, hasherName } from "../tlog/hasher.ts";
@@ -76,6 +83,7 @@ const MAIN_THREAD_CONCURRENCY = 8;
  * @throws LogFailure, or the signal's reason.
  */
 export async function verifyLog(options: VerifyOptions): Promise<VerificationReport> {
+  requireNoTreeState(options.log, options.targetState ?? {});
   const startedAt = performance.now();
   const progress = options.progress ?? new Progress();
   const signal = options.signal ?? new AbortController().signal;

@@ -23,7 +23,7 @@ const report: MigrationReport = {
   notChecked: ["The source's own level-0 tiles"],
   warnings: ["The files belong to root"],
 };
-const plain = { snapshot: false, savedCheckpoint: false };
+const plain = { snapshot: false, savedCheckpoint: false, treeState: true };
 
 describe("the summary of a copy", () => {
   const summary = copySummary(report, plain, 100);
@@ -104,13 +104,30 @@ describe("the summary of a copy", () => {
 
   test("tells who made a mirror never to start a writer on it", () => {
     for (const facts of [
-      { snapshot: true, savedCheckpoint: false },
-      { snapshot: false, savedCheckpoint: true },
+      { ...plain, snapshot: true },
+      { ...plain, savedCheckpoint: true },
     ]) {
       const text = copySummary(report, facts, 1000);
       expect(text).toMatch(/Do not start a writer here/);
       expect(text).not.toMatch(/Start the log software/);
     }
+  });
+
+  test("tells how a mirror is read back: with its key, its database, or not at all", () => {
+    const database = "projects/p/instances/i/databases/d";
+    const commandOf = (facts: Partial<typeof plain> & { database?: string; tablePrefix?: string }) =>
+      /tlog-migrate verify .*/.exec(copySummary(report, { ...plain, snapshot: true, ...facts }, 1000))?.[0];
+    const verify = "tlog-migrate verify /srv/log";
+    expect(commandOf({})).toBe(verify);
+    expect(commandOf({ savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
+    expect(commandOf({ database, tablePrefix: "a_" })).toBe(
+      `${verify} --spanner ${database} --spanner-table-prefix a_`,
+    );
+    expect(commandOf({ database, savedCheckpoint: true })).toBe(
+      `${verify} --spanner ${database} --vkey <vkey>`,
+    );
+    expect(commandOf({ treeState: false })).toBeUndefined();
+    expect(commandOf({ treeState: false, savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
   });
 
   test("is short where there was nothing to do", () => {

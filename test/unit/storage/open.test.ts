@@ -1,0 +1,58 @@
+/** Which places a tree state goes with: nothing is opened that log software could not take over, unless told. */
+
+import { describe, expect, test } from "vitest";
+import { UsageFailure } from "../../../lib/tlog/errors.ts";
+import { openTarget, requireNoTreeState, type TargetAccess } from "../../../storage/open.ts";
+import { memoryDirectory } from "../../support/directory.ts";
+import { FAST_RETRY } from "../../support/migration.ts";
+
+const spanner = { database: "projects/p/instances/i/databases/d" };
+
+async function open(location: string, state: Pick<TargetAccess, "spanner" | "treeState">): Promise<string> {
+  const access = { connections: 1, patience: FAST_RETRY, userAgentVersion: "test" };
+  const target = openTarget(location, { ...access, ...state });
+  await target.close();
+  return target.treeStateName;
+}
+
+async function expectWrongUse(location: string, state: object, message: RegExp): Promise<void> {
+  const opening = open(location, state);
+  await expect(opening).rejects.toThrow(UsageFailure);
+  await expect(opening).rejects.toThrow(message);
+}
+
+describe("a target in a bucket", () => {
+  test("is opened with a database, or as a mirror", async () => {
+    expect(await open("gs://bucket/log", { spanner })).toContain(spanner.database);
+    expect(await open("gs://bucket/log", { spanner, treeState: true })).toContain(spanner.database);
+    expect(await open("gs://bucket/log", { treeState: false })).toContain("does not have");
+  });
+
+  test("is not opened with neither of them, nor with both", async () => {
+    for (const state of [{}, { treeState: true }]) {
+      await expectWrongUse(
+        "gs://bucket/log",
+        state,
+        /no log software could take this log over.*--no-tree-state/,
+      );
+    }
+    const both = { spanner, treeState: false };
+    await expectWrongUse("gs://bucket/log", both, /either a tree state is wanted or none/);
+  });
+});
+
+test("a directory has its tree state beside the log", async () => {
+  const directory = memoryDirectory();
+  expect(await open(directory, {})).toContain(".state/treeState");
+  for (const state of [{ spanner }, { treeState: false }]) {
+    await expectWrongUse(directory, state, /beside the log.*Leave --spanner and --no-tree-state out/);
+  }
+});
+
+test("a log that is only read has no tree state to look at", () => {
+  for (const location of ["https://log.example/", "http://log.example/", "archive+file:///zips"]) {
+    expect(() => requireNoTreeState(location, { spanner })).toThrow(UsageFailure);
+    expect(() => requireNoTreeState(location, {})).not.toThrow();
+  }
+  expect(() => requireNoTreeState("gs://bucket/log", { spanner })).not.toThrow();
+});
