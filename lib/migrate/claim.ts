@@ -3,10 +3,11 @@
  * what is aimed at, so that the next run goes on with the same.
  */
 
+import { MAX_OBJECT_BYTES } from "../../storage/source.ts";
 import type { IntegratedTree, MigrationTarget } from "../../storage/target.ts";
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
-import { FormatError, TargetRefused, VerificationFailure } from "../tlog/errors.ts";
-import type { LogFormat } from "../tlog/layout.ts";
+import { type FailureFacts, FormatError, TargetRefused, VerificationFailure } from "../tlog/errors.ts";
+import { CHECKPOINT_PATH, type LogFormat, parseResourcePath } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { formatMarker, type Marker, type MigrationRecord, parseMarker, parseRecord } from "./marker.ts";
 import type { TreeHead } from "./tree.ts";
@@ -16,6 +17,8 @@ import { openTrusted, type TrustedCheckpoint } from "./trusted-checkpoint.ts";
 export interface ClaimRequest {
   readonly checkpoint: TrustedCheckpoint;
   readonly policy: CheckpointPolicy;
+  /** Breaks off the wait for the target. */
+  readonly signal?: AbortSignal | undefined;
   readonly source: string;
   readonly format: LogFormat;
   /** Take over tiles that another tool left. */
@@ -86,9 +89,7 @@ async function adoption(target: MigrationTarget, request: ClaimRequest, example:
   if (!request.adopt) {
     throw new TargetRefused({
       object: target.location,
-      problem: `holds tiles that no migration of ours wrote, for example ${example}`,
-      advice:
-        "Choose an empty place; or, if it is an unfinished copy of this very log by another tool, pass --adopt",
+      ...(await unclaimed(target, example)),
     });
   }
   // A listing refuses symbolic links: through one, what is removed or written below would be another log's.
@@ -109,6 +110,28 @@ async function adoption(target: MigrationTarget, request: ClaimRequest, example:
   });
 }
 
+/** @param example something that stands where the tiles of a log would be. */
+async function unclaimed(
+  target: MigrationTarget,
+  example: string,
+): Promise<Pick<FailureFacts, "problem" | "advice">> {
+  const tile = parseResourcePath(example) === undefined ? await firstResource(target) : example;
+  if (tile === undefined) {
+    const problem = `holds what no migration of ours wrote, and is no part of a log, for example ${example}`;
+    return { problem, advice: "Choose an empty place" };
+  }
+  return {
+    problem: `holds tiles that no migration of ours wrote, for example ${tile}`,
+    advice:
+      "Choose an empty place; or, if it is an unfinished copy of this very log by another tool, pass --adopt",
+  };
+}
+
+async function firstResource(target: MigrationTarget): Promise<string | undefined> {
+  for await (const { path } of target.list("tile")) if (parseResourcePath(path) !== undefined) return path;
+  return undefined;
+}
+
 async function ownClaim(target: MigrationTarget, request: ClaimRequest, text: string): Promise<Claim> {
   const { checkpoint, policy, format } = request;
   const marker = { ...parseMarker(text, target.location), text };
@@ -117,11 +140,28 @@ async function ownClaim(target: MigrationTarget, request: ClaimRequest, text: st
   requireSame(target, "format", format, marker.format);
   const aim = openTrusted(Buffer.from(marker.checkpoint), policy, place);
   requireNoRegress(checkpoint, aim, request.source);
+  await requireNoCheckpoint(target, request.signal);
   const handingOver = await hasBegunHandOver(target, aim);
   const lock = await target.lock();
   return await releasedOnFailure(lock, async () => {
     const trusted = await trustedSeals(target, marker, request);
     return { kind: "claimed", aim, marker: trusted, resume: true, handingOver, ...lock };
+  });
+}
+
+/** No hand-over would follow: better told now than when all is copied. */
+async function requireNoCheckpoint(target: MigrationTarget, signal: AbortSignal | undefined): Promise<void> {
+  const writer = target.openWriter(signal);
+  try {
+    if ((await writer.read(CHECKPOINT_PATH, MAX_OBJECT_BYTES)) === undefined) return;
+  } finally {
+    await writer.close();
+  }
+  throw new TargetRefused({
+    object: target.location,
+    problem: "a checkpoint appeared while the copy was unfinished",
+    found: target.locate(CHECKPOINT_PATH),
+    advice: "Find out who else writes here and move it away, then run the same command again",
   });
 }
 
@@ -216,13 +256,26 @@ async function alreadyDone(
     const tree = await integratedTree(target);
     return { kind: "handed-over", record, grown: tree !== undefined && tree.size !== record.size };
   }
-  throw new TargetRefused({
+  throw otherSize(target, record, checkpoint.size, (await integratedTree(target)) !== undefined);
+}
+
+/** @param hasState whether log software could go on there: what has none is a mirror. */
+function otherSize(
+  target: MigrationTarget,
+  { size, finishedAt }: MigrationRecord,
+  found: number,
+  hasState: boolean,
+): TargetRefused {
+  return new TargetRefused({
     object: target.location,
-    problem: `was handed over at size ${record.size} on ${record.finishedAt} and belongs to the log software there`,
+    problem: hasState
+      ? `was handed over at size ${size} on ${finishedAt} and belongs to the log software there`
+      : `is a mirror that was finished at size ${size} on ${finishedAt}, and is not changed any more`,
     expected: `a source of that size`,
-    found: `size ${checkpoint.size}`,
-    advice:
-      "If the source went on after the hand-over, its writer was not frozen: migrate into an empty place",
+    found: `size ${found}`,
+    advice: hasState
+      ? "If the source went on after the hand-over, its writer was not frozen: migrate into an empty place"
+      : "Copy into an empty place, and point readers there",
   });
 }
 

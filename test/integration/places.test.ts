@@ -49,14 +49,31 @@ test("a target inside the source, or inside any other log, is refused and untouc
   expect(directoryContents(source)).toEqual(before);
 });
 
+test("--adopt is offered where a part of a log stands, and only there", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  mkdirSync(join(target, "tile/0"), { recursive: true });
+  writeFileSync(join(target, "tile/0/README"), "not a tile");
+  const stranger = await failureOf(migrateLog(log, server, target));
+  expect(stranger).toBeInstanceOf(TargetRefused);
+  expect(stranger.message).toMatch(/no part of a log, for example tile\/0\/README\. Choose an empty place$/);
+  writeFileSync(join(target, "tile/0/zzz"), "not a tile either");
+  writeFileSync(join(target, "tile/0/000"), log.object("tile/0/000"));
+  const half = await failureOf(migrateLog(log, server, target));
+  expect(half.message).toMatch(/tiles that no migration of ours wrote, for example tile\/0\/000\..*--adopt/);
+});
+
 test("a checkpoint that appears while the copy is unfinished is not handed over", async () => {
   const server = await startLogServer(log.objects);
   const target = memoryDirectory();
   await migrateLog(log, server, target, { handOver: false });
   writeFileSync(join(target, "checkpoint"), "garbage");
+  const asked = server.requests.length;
   const failure = await failureOf(migrateLog(log, server, target));
   expect(failure).toBeInstanceOf(TargetRefused);
   expect(failure.message).toContain("checkpoint appeared");
+  const paths = server.requests.slice(asked).map(({ path }) => path);
+  expect(paths, "it is told before anything is copied").toEqual(["checkpoint"]);
   expect(versionOf(target)).toMatch(/^migration-in-progress /);
   rmSync(join(target, "checkpoint"));
   expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
