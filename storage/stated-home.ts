@@ -10,13 +10,15 @@ const MAX_DOCUMENT_BYTES = 1 << 20;
 
 /**
  * Holds what a place says of its private state against where that was looked for.
+ * @param signal ends the wait for an answer.
  * @throws UsageFailure if the state is in another database, or if there is none.
  */
 export async function requireStatedHome(
   target: MigrationTarget,
   spanner: SpannerPlace | undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
-  const document = await documentIn(target);
+  const document = await documentIn(target, signal);
   const named = databaseIn(document);
   if (named !== undefined && options(named) !== (spanner && options(spanner))) {
     throw new UsageFailure({
@@ -52,8 +54,11 @@ export function noTreeState(location: string, spanner: SpannerPlace): UsageFailu
 }
 
 /** What the bucket says of itself, a JSON document; undefined if it says nothing, or nothing that is ours. */
-async function documentIn(target: MigrationTarget): Promise<Record<string, unknown> | undefined> {
-  const writer = target.openWriter();
+async function documentIn(
+  target: MigrationTarget,
+  signal: AbortSignal | undefined,
+): Promise<Record<string, unknown> | undefined> {
+  const writer = target.openWriter(signal);
   try {
     const bytes = await writer.read(CLAIM_OBJECT, MAX_DOCUMENT_BYTES);
     return bytes && parsed(Buffer.from(bytes).toString("utf8"));

@@ -41,7 +41,7 @@ export async function findAuthority(
   let mayLag = false;
   if (place !== undefined) {
     const { target, spanner } = place;
-    const contents = await requireFinished(place);
+    const contents = await requireFinished(place, context.signal);
     const tree = await treeStateOf(target);
     const hasCheckpoint = (await context.source.checkpoint({ signal: context.signal })) !== undefined;
     if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree, mayLag };
@@ -62,10 +62,13 @@ export async function findAuthority(
   return { kind: "checkpoint", origin, head: { size, rootHash }, mayLag };
 }
 
-async function requireFinished({ target, spanner, stateIsKnown }: LookedAt): Promise<TargetContents> {
+async function requireFinished(
+  { target, spanner, stateIsKnown }: LookedAt,
+  signal: AbortSignal,
+): Promise<TargetContents> {
   const contents = await target.inspect();
   const mayBeElsewhere = spanner !== undefined || !stateIsKnown;
-  if (contents.kind === "occupied" && mayBeElsewhere) await requireStatedHome(target, spanner);
+  if (contents.kind === "occupied" && mayBeElsewhere) await requireStatedHome(target, spanner, signal);
   if (contents.kind !== "claimed") return contents;
   throw new VerificationFailure({
     object: target.location,
