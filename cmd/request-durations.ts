@@ -1,19 +1,25 @@
 /** A Prometheus histogram that others have counted: prom-client's own takes one observation at a time. */
 
-import { Histogram, type MetricObject, type Registry } from "prom-client";
+import { Histogram, type Registry } from "prom-client";
 import { type Counters, LATENCY_BUCKETS } from "../lib/index.ts";
 
 type Described = Awaited<ReturnType<Histogram["get"]>>;
 
 const NAME = "tlog_migrate_request_duration_seconds";
-const HELP = "Seconds from sending a request to the end of its response";
+const DESCRIPTION = {
+  name: NAME,
+  help: "Seconds from sending a request to the end of its response",
+  buckets: [...LATENCY_BUCKETS],
+};
 
 export class RequestDurations extends Histogram {
   /** Requests by bucket, not cumulated. */
   latencies: ReturnType<Counters["latencies"]> = { counts: [], sumSeconds: 0 };
+  /** Never counts anything: it says of the metric what prom-client says of a histogram. */
+  readonly #empty = new Histogram({ ...DESCRIPTION, registers: [] });
 
   constructor(registry: Registry) {
-    super({ name: NAME, help: HELP, buckets: [...LATENCY_BUCKETS], registers: [registry] });
+    super({ ...DESCRIPTION, registers: [registry] });
   }
 
   override async get(): Promise<Described> {
@@ -28,7 +34,7 @@ export class RequestDurations extends Histogram {
       { metricName: `${NAME}_sum`, labels: {}, value: sumSeconds },
       { metricName: `${NAME}_count`, labels: {}, value: cumulated },
     ];
-    return { name: NAME, help: HELP, type: HISTOGRAM, aggregator: "sum", values, collect: () => {} };
+    return { ...(await this.#empty.get()), values };
   }
 
   /** What the registry asks for in place of `get` when it writes text. */
@@ -36,6 +42,3 @@ export class RequestDurations extends Histogram {
     return this.get();
   }
 }
-
-/** prom-client declares an enum of types, but has words in its place when it runs. */
-const HISTOGRAM = "histogram" as unknown as MetricObject["type"];
