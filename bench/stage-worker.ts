@@ -14,7 +14,7 @@ import {
   tileWidth,
 } from "../lib/tlog/layout.ts";
 import { HASH_SIZE } from "../lib/tlog/merkle.ts";
-import { openTarget } from "../storage/open.ts";
+import { PosixTarget } from "../storage/posix-target.ts";
 import type { TargetBatch } from "../storage/target.ts";
 import type { Stage } from "./stages.ts";
 
@@ -22,6 +22,7 @@ import type { Stage } from "./stages.ts";
 export interface StageSpec extends ReadSpec {
   readonly stage: Stage;
   readonly size: number;
+  /** An absolute path. */
   readonly target: string | undefined;
   /** Bundles that are taken, and become durable, together. */
   readonly bundlesAUnit: number;
@@ -40,7 +41,7 @@ const unitsTaken = new Int32Array(spec.unitsTaken);
 
 const writer =
   spec.stage === "fetch+write" && spec.target !== undefined
-    ? openTarget(spec.target).openWriter()
+    ? new PosixTarget(spec.target).openWriter()
     : undefined;
 
 await Promise.all(Array.from({ length: spec.unitsInFlight }, takeUnits));

@@ -10,12 +10,13 @@
 
 import { once } from "node:events";
 import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { unitBundles } from "../lib/migrate/plan.ts";
 import { parallelismOf, readSpecOf } from "../lib/migrate/run.ts";
 import { type LogFormat, tileCount } from "../lib/tlog/layout.ts";
-import { openTarget } from "../storage/open.ts";
+import { PosixTarget } from "../storage/posix-target.ts";
 import type { StageSpec } from "./stage-worker.ts";
 
 /**
@@ -33,7 +34,7 @@ export interface StageOptions {
   readonly format: LogFormat;
   /** Entries in the log. */
   readonly size: number;
-  /** Where `fetch+write` writes: a place that is empty, or that an earlier stage has written. */
+  /** Where `fetch+write` writes: the absolute path of a directory that is empty, or that an earlier stage has written. */
   readonly target?: string | undefined;
   readonly workers?: number | undefined;
   readonly concurrency?: number | undefined;
@@ -99,7 +100,7 @@ async function runThread(spec: StageSpec): Promise<void> {
 /** Claims a place, as a copy does before it writes. */
 async function claim(target: string | undefined): Promise<void> {
   if (target === undefined) throw new Error("the stage fetch+write needs a target");
-  const place = openTarget(target);
+  const place = new PosixTarget(target);
   const { kind } = await place.inspect();
   if (kind === "empty") await place.claim("{}");
   else if (kind !== "claimed") throw new Error(`${target} is not empty`);
@@ -117,7 +118,8 @@ async function main(): Promise<void> {
       concurrency: { type: "string" },
     },
   });
-  const { source, format, target } = values;
+  const { source, format } = values;
+  const target = values.target === undefined ? undefined : resolve(values.target);
   const stage = STAGES.find((name) => name === values.stage);
   if (stage === undefined) throw new Error(`--stage is one of ${STAGES.join(", ")}`);
   if (source === undefined || values.size === undefined) throw new Error("say --source and --size");

@@ -62,11 +62,7 @@ const SOURCES = "https://…, http://…, gs://…, file:///…, gzip+file:///�
  * @param signal ends the wait for an answer of a place that is far away.
  * @throws UsageFailure if it is none of these, or if no log software could take it over.
  */
-export function openTarget(
-  location: string,
-  access: TargetAccess = LOCAL,
-  signal?: AbortSignal,
-): MigrationTarget {
+export function openTarget(location: string, access: TargetAccess, signal?: AbortSignal): MigrationTarget {
   const place = parsePlace(location, "target");
   const registered = registeredTargets.get(place.scheme);
   if (registered !== undefined) return registered(place.url);
@@ -81,13 +77,6 @@ export function openTarget(
       throw unsupported(location, "target", "gs://…, file:///… or a path");
   }
 }
-
-/** Enough for a place on this machine. */
-const LOCAL: TargetAccess = {
-  connections: 1,
-  patience: { attempts: 0, minDelayMs: 0, maxDelayMs: 0, maxRetryAfterMs: 0 },
-  userAgentVersion: "0",
-};
 
 function requireTreeState(location: string, { spanner, treeState }: TargetAccess): void {
   if ((spanner === undefined) === (treeState === false)) return;

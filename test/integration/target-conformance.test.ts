@@ -5,7 +5,10 @@ import { dirname, join } from "node:path";
 import { describe } from "vitest";
 import { openTarget } from "../../storage/open.ts";
 import { diskDirectory, memoryDirectory } from "../support/directory.ts";
+import { FAST_RETRY } from "../support/migration.ts";
 import { testTarget } from "../support/target-conformance.ts";
+
+const access = { connections: 4, patience: FAST_RETRY, userAgentVersion: "test" };
 
 describe.each([
   ["memory", memoryDirectory],
@@ -14,7 +17,7 @@ describe.each([
   testTarget(async () => {
     const directory = join(newDirectory(), "log");
     return {
-      open: () => openTarget(directory),
+      open: () => openTarget(directory, access),
       hasTreeState: true,
       async putByOthers(path, bytes) {
         fs.mkdirSync(dirname(join(directory, path)), { recursive: true });

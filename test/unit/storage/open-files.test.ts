@@ -13,6 +13,7 @@ import {
   registerTarget,
 } from "../../../storage/open.ts";
 import { PosixSource } from "../../../storage/posix-source.ts";
+import { FAST_RETRY } from "../../support/migration.ts";
 
 const OPTIONS = { userAgentVersion: "test", connections: 1 };
 
@@ -32,7 +33,7 @@ test.each([
 test.each(["gzip+file", "archive+file"])(
   "%s is no target, and no place whose objects are listed",
   (scheme) => {
-    expect(() => openTarget(`${scheme}:///log`)).toThrow(
+    expect(() => openTarget(`${scheme}:///log`, { ...OPTIONS, patience: FAST_RETRY })).toThrow(
       `${scheme}:///log: a target cannot be of the kind ${scheme} (expected gs://…, file:///… or a path)`,
     );
     expect(isListable(`${scheme}:///log`)).toBe(false);
