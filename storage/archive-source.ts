@@ -4,6 +4,7 @@ import fs from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError } from "../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
+import { AbortWatch } from "./abort-watch.ts";
 import { MAX_SHARED_MEMBERS } from "./archive-index.ts";
 import { archivePlace, ZIP_SPAN, zipName, zipNumber } from "./archive-layout.ts";
 import { ArchiveZip, readOneMember } from "./archive-zip.ts";
@@ -23,6 +24,7 @@ export class ArchiveSource implements ObjectSource {
   readonly #directory: string;
   readonly #span: number;
   readonly #zips: OpenZips<ArchiveZip>;
+  readonly #aborts = new AbortWatch();
   /** Zips that were looked for and were not there. */
   readonly #missing = new Set<number>();
 
@@ -42,14 +44,20 @@ export class ArchiveSource implements ObjectSource {
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
     options.signal?.throwIfAborted();
-    if (path === CHECKPOINT_PATH) return await this.#checkpoint(options);
-    const place = archivePlace(path, this.#span);
-    if (place === undefined) return await this.#readShared(path, options);
-    return await this.#readFrom(place.zip, path, options);
+    const bytes = await this.#find(path, options);
+    options.signal?.throwIfAborted();
+    return bytes;
   }
 
   close(): Promise<void> {
     return this.#zips.close();
+  }
+
+  async #find(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+    if (path === CHECKPOINT_PATH) return await this.#checkpoint(options);
+    const place = archivePlace(path, this.#span);
+    if (place === undefined) return await this.#readShared(path, options);
+    return await this.#readFrom(place.zip, path, options);
   }
 
   #pathOf(zip: number): string {
@@ -74,6 +82,7 @@ export class ArchiveSource implements ObjectSource {
   async #checkpoint(options: ReadOptions): Promise<Uint8Array | undefined> {
     let first: { readonly zip: string; readonly note: Buffer } | undefined;
     for (const number of await this.#numbers()) {
+      options.signal?.throwIfAborted();
       const bytes = await readOneMember(this.#pathOf(number), CHECKPOINT_PATH, options);
       if (bytes === undefined) continue;
       const zip = zipName(number);
@@ -97,7 +106,8 @@ export class ArchiveSource implements ObjectSource {
       const bytes = await this.#readFrom(number, path, options);
       if (bytes !== undefined) return bytes;
     }
-    const number = (await this.#sharedPlaces()).get(path);
+    const places = await this.#aborts.until(this.#sharedPlaces(), options.signal);
+    const number = places.get(path);
     return number === undefined ? undefined : await this.#readFrom(number, path, options);
   }
 

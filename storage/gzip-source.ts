@@ -6,6 +6,7 @@
  */
 
 import { FormatError } from "../lib/tlog/errors.ts";
+import { AbortWatch } from "./abort-watch.ts";
 import { GZIP_SLACK_BYTES, gunzipReserved } from "./gzip.ts";
 import { PosixSource } from "./posix-source.ts";
 import type { ObjectSource, ReadOptions } from "./source.ts";
@@ -19,6 +20,7 @@ export class GzipSource implements ObjectSource {
   readonly location: string;
   readonly #directory: string;
   readonly #files: PosixSource;
+  readonly #aborts = new AbortWatch();
 
   /** @param directory the log's root, an absolute path. */
   constructor(directory: string) {
@@ -41,7 +43,7 @@ export class GzipSource implements ObjectSource {
         `is not gzip, as data tiles below gzip+file:// are; where they are plain, name the log as file://${this.#directory}`,
       );
     }
-    return await gunzipReserved(stored, options);
+    return await gunzipReserved(stored, options, (leave) => this.#aborts.until(leave, options.signal));
   }
 
   async close(): Promise<void> {}

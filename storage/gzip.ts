@@ -39,13 +39,13 @@ export function gunzip(
 /**
  * The decoded bytes of an object of a source. What is held from then on, both forms of the object, is reserved
  * first.
- * @param waited how a reader waits for leave.
+ * @param waited how its reader waits for leave, which may be ended.
  * @throws FormatError if it is not gzip, or decodes to more than `maxBytes`.
  */
 export async function gunzipReserved(
   gzipped: Buffer,
   { maxBytes, reservation }: Pick<ReadOptions, "maxBytes" | "reservation">,
-  waited: (leave: Promise<void>) => Promise<void> = (leave) => leave,
+  waited: (leave: Promise<void>) => Promise<void>,
 ): Promise<Uint8Array> {
   const declared = declaredSize(gzipped, maxBytes);
   // A trailer that lies, and an object of several members of which it describes the last, need a second try.

@@ -2,10 +2,14 @@
 
 import { crc32, inflateRawSync } from "node:zlib";
 import { FormatError } from "../lib/tlog/errors.ts";
+import { AbortWatch } from "./abort-watch.ts";
 import { inflate, MAX_EXPANSION } from "./inflate.ts";
 import type { RegularFile } from "./regular-file.ts";
 import type { ReadOptions } from "./source.ts";
 import { LOCAL_HEADER_BYTES, type ZipMember } from "./zip-directory.ts";
+
+/** Ends the waits for leave. */
+const aborts = new AbortWatch();
 
 const LOCAL_HEADER_SIGNATURE = 0x04034b50;
 
@@ -21,7 +25,7 @@ const USUAL_EXTRA_BYTES = 32;
 export async function readMember(
   file: RegularFile,
   member: ZipMember,
-  { maxBytes, reservation }: ReadOptions,
+  { maxBytes, reservation, signal }: ReadOptions,
 ): Promise<Uint8Array> {
   const { size, compressedSize, deflated } = member;
   if (size > maxBytes) {
@@ -31,7 +35,8 @@ export async function readMember(
   requirePossible(member, file.name);
   const name = Buffer.from(member.name);
   const length = LOCAL_HEADER_BYTES + name.length + USUAL_EXTRA_BYTES + compressedSize;
-  await reservation?.atLeast(length + (deflated ? size : 0));
+  const leave = reservation?.atLeast(length + (deflated ? size : 0));
+  if (leave !== undefined) await aborts.until(leave, signal);
   const buffer = reservation?.allocate?.(length) ?? Buffer.allocUnsafeSlow(length);
   const compressed = await storedBytes(file, member, name, buffer);
   const bytes = deflated ? inflated(compressed, size, file.name, reservation) : compressed;

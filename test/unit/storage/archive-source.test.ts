@@ -3,11 +3,12 @@
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { ByteBudget } from "../../../lib/migrate/budget.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { bundleDirectory, tilePath } from "../../../lib/tlog/layout.ts";
 import { ArchiveSource } from "../../../storage/archive-source.ts";
+import { ArchiveZip } from "../../../storage/archive-zip.ts";
 import { SourceError } from "../../../storage/source.ts";
 import { writeArchive, writeMembers } from "../../support/archive.ts";
 import { memoryDirectory } from "../../support/directory.ts";
@@ -102,6 +103,45 @@ test("a partial bundle is another object than the full one", async () => {
   expect(await text(source, "tile/data/000.p/6")).toBe("six");
   expect(await text(source, "tile/data/000")).toBe("full");
   expect(await text(source, "tile/data/000.p/7")).toBeUndefined();
+});
+
+test("a signal ends a read before the next zip is looked into for the checkpoint", async () => {
+  const { source } = archiveOf([[checkpoint(1)], [checkpoint(1)], [checkpoint(1)]]);
+  const controller = new AbortController();
+  let zips = 0;
+  const reservation = {
+    atLeast() {
+      zips++;
+      controller.abort("enough");
+      return undefined;
+    },
+  };
+  const read = source.read("checkpoint", { ...ALL, reservation, signal: controller.signal });
+  await expect(read).rejects.toBe("enough");
+  expect(zips).toBe(1);
+});
+
+test("a signal ends a read that has every zip opened, and no other", async () => {
+  const { source } = archiveOf([[checkpoint(1)], [checkpoint(1), member("issuer/aa", "an issuer")]]);
+  const opening = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  const open = ArchiveZip.open;
+  const spy = vi.spyOn(ArchiveZip, "open").mockImplementation(async (path, number, span) => {
+    if (number === 1) {
+      opening.resolve();
+      await held.promise;
+    }
+    return await open(path, number, span);
+  });
+  onTestFinished(() => spy.mockRestore());
+  const controller = new AbortController();
+  const ended = source.read("issuer/aa", { ...ALL, signal: controller.signal });
+  await opening.promise;
+  const other = text(source, "issuer/aa");
+  controller.abort("enough");
+  await expect(ended).rejects.toBe("enough");
+  held.resolve();
+  expect(await other).toBe("an issuer");
 });
 
 test("an object is located in its zip", () => {
