@@ -2,6 +2,7 @@
 
 import fs from "node:fs/promises";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { FormatError } from "../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
 import { AbortWatch } from "./abort-watch.ts";
@@ -30,7 +31,7 @@ export class ArchiveSource implements ObjectSource {
 
   /** @param directory where the zips are, an absolute path. */
   constructor(directory: string, { span = ZIP_SPAN }: ArchiveOptions = {}) {
-    this.location = `archive+file://${directory}`;
+    this.location = `archive+${pathToFileURL(directory).href}`;
     this.#directory = directory;
     this.#span = span;
     this.#zips = new OpenZips((number) => ArchiveZip.open(this.#pathOf(number), number, span));

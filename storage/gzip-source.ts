@@ -5,6 +5,7 @@
  * (https://pkg.go.dev/filippo.io/sunlight#ClientConfig, internal/ctlog and internal/witness in its source).
  */
 
+import { pathToFileURL } from "node:url";
 import { FormatError } from "../lib/tlog/errors.ts";
 import { AbortWatch } from "./abort-watch.ts";
 import { GZIP_SLACK_BYTES, gunzipReserved } from "./gzip.ts";
@@ -18,14 +19,15 @@ const MAGIC = Buffer.of(0x1f, 0x8b);
 
 export class GzipSource implements ObjectSource {
   readonly location: string;
-  readonly #directory: string;
+  /** What it would be called if its data tiles were plain. */
+  readonly #plainLocation: string;
   readonly #files: PosixSource;
   readonly #aborts = new AbortWatch();
 
   /** @param directory the log's root, an absolute path. */
   constructor(directory: string) {
-    this.location = `gzip+file://${directory}`;
-    this.#directory = directory;
+    this.#plainLocation = pathToFileURL(directory).href;
+    this.location = `gzip+${this.#plainLocation}`;
     this.#files = new PosixSource(directory);
   }
 
@@ -40,7 +42,7 @@ export class GzipSource implements ObjectSource {
     if (stored === undefined) return undefined;
     if (!stored.subarray(0, MAGIC.length).equals(MAGIC)) {
       throw new FormatError(
-        `is not gzip, as data tiles below gzip+file:// are; where they are plain, name the log as file://${this.#directory}`,
+        `is not gzip, as data tiles below gzip+file:// are; where they are plain, name the log as ${this.#plainLocation}`,
       );
     }
     return await gunzipReserved(stored, options, (leave) => this.#aborts.until(leave, options.signal));

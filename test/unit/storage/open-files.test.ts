@@ -20,8 +20,10 @@ const OPTIONS = { userAgentVersion: "test", connections: 1 };
 test.each([
   ["/a dir/log", PosixSource, "/a dir/log"],
   ["file:///a%20dir/log/", PosixSource, "/a dir/log"],
-  ["gzip+file:///a%20dir/log/", GzipSource, "gzip+file:///a dir/log"],
-  ["archive+file:///a dir/log", ArchiveSource, "archive+file:///a dir/log"],
+  ["gzip+file:///a%20dir/log/", GzipSource, "gzip+file:///a%20dir/log"],
+  ["archive+file:///a dir/log", ArchiveSource, "archive+file:///a%20dir/log"],
+  ["gzip+file:///50%25%20of/log", GzipSource, "gzip+file:///50%25%20of/log"],
+  ["archive+file:///50%25%20of/log", ArchiveSource, "archive+file:///50%25%20of/log"],
   ["ARCHIVE+FILE:///log", ArchiveSource, "archive+file:///log"],
 ] as const)("%s is a source", (location, kind, shown) => {
   const source = openSource(location, OPTIONS);
