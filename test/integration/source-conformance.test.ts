@@ -1,17 +1,20 @@
-/** A directory and an HTTP server as sources. */
+/** Directories, an archive and an HTTP server as sources. */
 
+import fs from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { describe } from "vitest";
 import type { LogFormat } from "../../lib/tlog/layout.ts";
 import { openSource } from "../../storage/open.ts";
+import { writeMembers } from "../support/archive.ts";
 import { memoryDirectory, writeFiles } from "../support/directory.ts";
 import { testGzipSource } from "../support/gzip-source-conformance.ts";
 import { startLogServer } from "../support/log-server.ts";
 import { testLogSource } from "../support/log-source-conformance.ts";
 import { testSource } from "../support/source-conformance.ts";
 import { type GzipSourceKind, type NewPlace, OPEN_OPTIONS } from "../support/source-places.ts";
+import type { ZipMemberSpec } from "../support/zip.ts";
 
 const FORMATS: readonly LogFormat[] = ["tiles", "static-ct"];
 
@@ -31,6 +34,48 @@ describe.each([
     };
   testSource(newDirectory("tiles"));
   describe.each(FORMATS)("with a log of %s", (format) => testLogSource(newDirectory(format), format));
+});
+
+describe("a directory of Sunlight's", () => {
+  const newDirectory = (format: LogFormat) => async (name: string) => sunlightPlace(format, name);
+  testSource(newDirectory("static-ct"));
+  testGzipSource(newDirectory("static-ct"));
+  describe.each(FORMATS)("with a log of %s", (format) => testLogSource(newDirectory(format), format));
+});
+
+function sunlightPlace(format: LogFormat, name: string): GzipSourceKind {
+  const directory = join(memoryDirectory(), name);
+  const put = (path: string, bytes: Uint8Array) => writeFiles(directory, [[path, bytes]]);
+  return {
+    format,
+    put: (path, bytes) => put(path, /^tile\/(data|entries)\//.test(path) ? gzipSync(bytes) : bytes),
+    putGzipped: put,
+    open: () => openSource(`gzip+${pathToFileURL(directory).href}`, OPEN_OPTIONS),
+  };
+}
+
+describe.each([
+  ["stored", false],
+  ["deflated", true],
+])("an archive whose members are %s", (_, deflated) => {
+  const newArchive =
+    (format: LogFormat): NewPlace =>
+    async (name) => {
+      const directory = join(memoryDirectory(), name);
+      const members: ZipMemberSpec[] = [];
+      return {
+        format,
+        put: (name, bytes) => void members.push({ name, bytes, deflated }),
+        open() {
+          // A log of fewer than 16,777,216 entries is in one zip.
+          fs.mkdirSync(directory, { recursive: true });
+          if (members.length > 0) writeMembers(directory, 0, members);
+          return openSource(`archive+${pathToFileURL(directory).href}`, OPEN_OPTIONS);
+        },
+      };
+    };
+  testSource(newArchive("static-ct"));
+  describe.each(FORMATS)("with a log of %s", (format) => testLogSource(newArchive(format), format));
 });
 
 interface Serving {
