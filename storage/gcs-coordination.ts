@@ -17,12 +17,14 @@ export interface GcsCoordination {
   readonly treeStateName: string;
   /** Looks, without changing anything. */
   inspect(): Promise<Coordinated>;
-  /** Of a log that log software may go on with: undefined before the hand-over. */
+  /** Of a log that log software may go on with: undefined before the hand-over, and where there is another log. */
   integratedTree(): Promise<IntegratedTree | undefined>;
   /** Writes the marker where nothing is. @throws TargetRefused if something is. */
   claim(marker: string): Promise<void>;
   /** @throws TargetRefused if the marker that is there is not `from`, byte for byte. */
   replaceMarker(from: string, to: string): Promise<void>;
+  /** @throws TargetRefused unless the place is claimed, by `marker` where that is known. */
+  requireClaim(marker: string | undefined): Promise<void>;
   /** At one stroke. @throws TargetRefused if the claim is not `marker` any more, or log software was there. */
   handOver(marker: string, state: TreeState, record: string): Promise<void>;
   close(): Promise<void>;

@@ -40,6 +40,12 @@ export class MirrorCoordination implements GcsCoordination {
     await this.#write(to, await this.#requireMarker(from));
   }
 
+  async requireClaim(marker: string | undefined): Promise<void> {
+    const state = await this.inspect();
+    if (state.kind === "claimed" && (marker === undefined || state.marker === marker)) return;
+    throw this.#refusal(state.kind);
+  }
+
   async handOver(marker: string, _state: unknown, record: string): Promise<void> {
     await this.#write(record, await this.#requireMarker(marker));
   }

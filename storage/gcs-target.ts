@@ -5,10 +5,12 @@
 
 import { TargetRefused } from "../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
+import { GcsBinding } from "./gcs-binding.ts";
 import type { GcsCoordination } from "./gcs-coordination.ts";
 import { GcsLibrary } from "./gcs-library.ts";
 import { takeGcsLock } from "./gcs-lock.ts";
-import { CLAIM_OBJECT, MirrorCoordination } from "./gcs-mirror.ts";
+import { LogCoordination } from "./gcs-log.ts";
+import { MirrorCoordination } from "./gcs-mirror.ts";
 import { type GcsEffort, GcsObjects } from "./gcs-objects.ts";
 import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
 import { GcsWriter } from "./gcs-writer.ts";
@@ -29,8 +31,8 @@ export class GcsTarget implements MigrationTarget {
   readonly #effort: GcsEffort;
   readonly #library: GcsLibrary;
   readonly #coordination: GcsCoordination;
-  /** The database that goes with the bucket, undefined for a mirror. */
-  readonly #spanner: SpannerPlace | undefined;
+  /** Of the claim that this copy has seen or made. */
+  #marker: string | undefined;
 
   /**
    * @param spanner where the private state goes; undefined for a mirror that nothing appends to.
@@ -40,12 +42,14 @@ export class GcsTarget implements MigrationTarget {
     this.location = formatGcsName(place);
     this.#place = place;
     this.#effort = effort;
-    this.#spanner = spanner;
     this.#library = new GcsLibrary(place, effort.patience, signal);
     this.#coordination =
       spanner === undefined
         ? new MirrorCoordination(place, this.#library)
-        : new SpannerCoordination(spanner, signal);
+        : new LogCoordination(
+            new GcsBinding(place, this.#library, spanner),
+            new SpannerCoordination(spanner, this.location, signal),
+          );
     this.treeStateName = this.#coordination.treeStateName;
   }
 
@@ -54,9 +58,8 @@ export class GcsTarget implements MigrationTarget {
   }
 
   async inspect(): Promise<TargetContents> {
-    const other = await this.#otherClaim();
-    if (other !== undefined) return { kind: "occupied", found: other };
     const state = await this.#coordination.inspect();
+    this.#marker = state.kind === "claimed" ? state.marker : undefined;
     if (state.kind !== "unclaimed") return state;
     if (await this.#library.has(CHECKPOINT_PATH)) return { kind: "occupied", found: "a checkpoint" };
     const example = await this.#library.firstBelow("tile");
@@ -74,12 +77,13 @@ export class GcsTarget implements MigrationTarget {
   }
 
   async claim(marker: string): Promise<void> {
-    if (this.#spanner !== undefined) await this.#bindToDatabase(this.#spanner);
     await this.#coordination.claim(marker);
+    this.#marker = marker;
   }
 
-  replaceMarker(from: string, to: string): Promise<void> {
-    return this.#coordination.replaceMarker(from, to);
+  async replaceMarker(from: string, to: string): Promise<void> {
+    await this.#coordination.replaceMarker(from, to);
+    this.#marker = to;
   }
 
   /** A bucket is never full. */
@@ -113,8 +117,17 @@ export class GcsTarget implements MigrationTarget {
     await this.#coordination.handOver(marker, state, record);
   }
 
-  /** A commit that was answered is durable. */
-  async confirmHandOver(): Promise<void> {}
+  /** A commit that was answered is durable; but the place may have become another since it was looked at. */
+  async confirmHandOver(): Promise<void> {
+    const { kind } = await this.#coordination.inspect();
+    if (kind === "handed-over") return;
+    throw new TargetRefused({
+      object: this.location,
+      problem: "was handed over, and is not any more",
+      found: kind,
+      advice: "Find out who else writes here, then run the same command again",
+    });
+  }
 
   async publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {
     const objects = new GcsObjects(this.#place, this.#effort, { requireOurs: async () => {} });
@@ -129,44 +142,7 @@ export class GcsTarget implements MigrationTarget {
     return this.#coordination.close();
   }
 
-  /** @throws TargetRefused */
-  async #requireClaim(): Promise<void> {
-    const { kind } = await this.#coordination.inspect();
-    if (kind === "claimed") return;
-    throw new TargetRefused({
-      object: this.location,
-      problem: "is not claimed by a copy any more",
-      found: kind,
-      advice:
-        "Another copy was at work here, or log software was: find out which, then run the same command again",
-    });
+  #requireClaim(): Promise<void> {
+    return this.#coordination.requireClaim(this.#marker);
   }
-
-  /** A bucket that is filled for one database must not be filled for another, or for none, at the same time. */
-  async #otherClaim(): Promise<string | undefined> {
-    const found = await this.#library.read(CLAIM_OBJECT);
-    if (found === undefined) return undefined;
-    if (this.#spanner !== undefined && found.text === bindingText(this.#spanner)) return undefined;
-    if (this.#spanner === undefined && !found.text.startsWith(BINDING)) return undefined;
-    return `${CLAIM_OBJECT}: ${found.text.slice(0, 300)}`;
-  }
-
-  async #bindToDatabase(spanner: SpannerPlace): Promise<void> {
-    const text = bindingText(spanner);
-    const found = await this.#library.read(CLAIM_OBJECT);
-    if (found?.text === text) return;
-    if (found === undefined && (await this.#library.write(CLAIM_OBJECT, text, undefined))) return;
-    throw new TargetRefused({
-      object: this.locate(CLAIM_OBJECT),
-      problem: "appeared while this copy started",
-      advice: "Find out who else writes here, then run the same command again",
-    });
-  }
-}
-
-const BINDING = '{"tlog-migrate-database":';
-
-function bindingText({ database, tablePrefix = "" }: SpannerPlace): string {
-  const note = "The log in this bucket is, or is to be, written by log software that uses this database.";
-  return `${JSON.stringify({ "tlog-migrate-database": database, tablePrefix, note })}\n`;
 }

@@ -1,17 +1,19 @@
 /**
  * The private state of a Tessera log in Spanner, which decides whether an Appender starts and where it goes on.
- * The claim is the row of the table Tessera with a version that every lifecycle refuses.
+ * The claim is the row of the table Tessera with a version that every lifecycle refuses. A table of ours beside it names
+ * the place where the log's objects are: a database is believed for that place alone.
  */
 
 import type { Snapshot, Transaction } from "@google-cloud/spanner";
 import { TargetRefused } from "../lib/tlog/errors.ts";
 import { equalBytes, formatHash } from "../lib/tlog/merkle.ts";
-import type { Coordinated, GcsCoordination } from "./gcs-coordination.ts";
-import { isAlreadyThere, SpannerDatabase } from "./spanner-database.ts";
+import { lazily } from "./lazily.ts";
+import { SpannerDatabase } from "./spanner-database.ts";
 import {
   COMPATIBLE_VERSION,
   GUARD_VERSION,
   missingTables,
+  type PresentTables,
   presentTables,
   requireTablePrefix,
   type TableName,
@@ -26,92 +28,135 @@ export interface SpannerPlace {
   readonly tablePrefix?: string | undefined;
 }
 
-/** What stands in the tables. */
-interface State {
+/** What the tables say of a place. */
+export type TablesState =
+  | { readonly kind: "unclaimed" }
+  | ({ readonly kind: "claimed"; readonly marker: string } & Named)
+  | ({ readonly kind: "handed-over"; readonly record: string } & Named)
+  | { readonly kind: "occupied"; readonly found: string };
+
+interface Named {
+  /** The place, undefined if the tables were claimed by a version of ours that did not name it. */
+  readonly place: string | undefined;
+}
+
+/** Whose the tables are. */
+interface Claim extends Named {
   readonly version: number | undefined;
+  readonly marker: string | undefined;
+  readonly record: string | undefined;
+}
+
+/** What stands in the tables. */
+interface State extends Claim {
   readonly next: number;
   readonly integrated: IntegratedTree;
   /** Whether a checkpoint was ever published. */
   readonly published: boolean;
   readonly hasEntries: boolean;
-  readonly marker: string | undefined;
-  readonly record: string | undefined;
 }
 
 /** Of our own table. */
 interface Documents {
   readonly marker: string | null;
   readonly record: string | null;
+  readonly place: string | null;
 }
 
 const ROW = { id: 0 } as const;
 
-export class SpannerCoordination implements GcsCoordination {
+export class SpannerCoordination {
   readonly treeStateName: string;
   readonly #database: SpannerDatabase;
   readonly #prefix: string;
+  readonly #place: string;
+  /** Asked for once, and anew when it was changed: nobody else changes it while a copy is at work. */
+  #schema = this.#lookUpSchema();
 
-  /** @param signal ends the wait for an answer. */
-  constructor({ database, tablePrefix = "" }: SpannerPlace, signal?: AbortSignal) {
+  /**
+   * @param place names where the log's objects are.
+   * @param signal ends the wait for an answer.
+   */
+  constructor({ database, tablePrefix = "" }: SpannerPlace, place: string, signal?: AbortSignal) {
     this.#database = new SpannerDatabase(database, signal);
     this.#prefix = requireTablePrefix(tablePrefix);
+    this.#place = place;
     this.treeStateName = `the table ${this.#prefix}IntCoord of ${database}`;
   }
 
-  async inspect(): Promise<Coordinated> {
-    const schema = await this.#database.schema();
-    // Also refuses tables of another make, before anything is written.
-    missingTables(schema, this.#prefix, this.#database.name);
-    const state = await this.#look(presentTables(schema, this.#prefix));
-    if (state.version === GUARD_VERSION && state.marker !== undefined) {
-      const traces = traceOfALog(state);
-      return traces === undefined ? { kind: "claimed", marker: state.marker } : occupied(traces);
+  /** Of the database. */
+  get name(): string {
+    return this.#database.name;
+  }
+
+  /** @throws TargetRefused if a table is of another make. */
+  async inspect(): Promise<TablesState> {
+    const state = await this.#look((reader, tables) => this.#readState(reader, tables));
+    const { version, marker, record, place } = state;
+    const elsewhere = this.#elsewhere(state);
+    if (elsewhere !== undefined) return occupied(elsewhere);
+    if (version === GUARD_VERSION && marker !== undefined) {
+      const trace = traceOfALog(state);
+      return trace === undefined ? { kind: "claimed", marker, place } : occupied(trace);
     }
-    if (state.version === COMPATIBLE_VERSION && state.record !== undefined) {
-      return { kind: "handed-over", record: state.record };
+    if (version === COMPATIBLE_VERSION && record !== undefined) {
+      return { kind: "handed-over", record, place };
     }
-    if (state.version !== undefined) {
-      const { integrated } = state;
-      return occupied(
-        `log software has opened it (version ${state.version}, size ${integrated.size}) in ${this.#database.name}`,
-      );
+    if (version === GUARD_VERSION) return occupied(`a claim without a marker in ${this.name}`);
+    if (version !== undefined) {
+      const { size } = state.integrated;
+      return occupied(`log software has opened it (version ${version}, size ${size}) in ${this.name}`);
     }
     const trace = traceOfALog(state);
     return trace === undefined ? { kind: "unclaimed" } : occupied(trace);
   }
 
   async integratedTree(): Promise<IntegratedTree | undefined> {
-    const { version, integrated } = await this.#look(
-      presentTables(await this.#database.schema(), this.#prefix),
-    );
-    return version === COMPATIBLE_VERSION ? integrated : undefined;
+    const state = await this.#look((reader, tables) => this.#readState(reader, tables));
+    if (state.version !== COMPATIBLE_VERSION || this.#elsewhere(state) !== undefined) return undefined;
+    return state.integrated;
   }
 
+  /** Makes what is missing. @throws TargetRefused if a table is of another make. */
+  async makeTables(): Promise<void> {
+    const statements = missingTables(await this.#database.schema(), this.#prefix, this.name);
+    if (statements.length > 0) await this.#database.changeSchema(statements);
+    this.#schema = this.#lookUpSchema();
+  }
+
+  /** The tables must be there. @throws TargetRefused if something is in them. */
   async claim(marker: string): Promise<void> {
-    await this.#createTables();
-    try {
-      await this.#write((transaction) => {
-        // Inserted, never updated: a version that is there is a log's.
-        transaction.insert(this.#table("Tessera"), { ...ROW, compatibilityVersion: GUARD_VERSION });
-        transaction.upsert(this.#table("TlogMigrate"), { ...ROW, marker, record: null });
-      });
-    } catch (error) {
-      if (isAlreadyThere(error)) throw this.#refusal("was claimed by something else meanwhile");
-      throw error;
-    }
-  }
-
-  async replaceMarker(from: string, to: string): Promise<void> {
-    await this.#write((transaction, state) => {
-      this.#requireClaim(state, from);
-      transaction.upsert(this.#table("TlogMigrate"), { ...ROW, marker: to, record: null });
+    await this.#write((transaction, found, isRerun) => {
+      if (isRerun && this.#isClaimedBy(found, marker)) return;
+      if (found.version !== undefined) throw this.#refusal("was claimed by something else meanwhile");
+      this.#requireNoTrace(found);
+      // Inserted, never updated: a version that is there is a log's.
+      transaction.insert(this.#table("Tessera"), { ...ROW, compatibilityVersion: GUARD_VERSION });
+      this.#upsertDocuments(transaction, { marker, record: null });
     });
   }
 
+  /** @throws TargetRefused if the marker that is there is not `from`, byte for byte. */
+  async replaceMarker(from: string, to: string): Promise<void> {
+    await this.#write((transaction, found, isRerun) => {
+      if (isRerun && this.#isClaimedBy(found, to)) return;
+      this.#requireClaim(found, from);
+      this.#requireNoTrace(found);
+      this.#upsertDocuments(transaction, { marker: to, record: null });
+    });
+  }
+
+  /** @throws TargetRefused unless the place is claimed, by `marker` where that is known. */
+  async requireClaim(marker: string | undefined): Promise<void> {
+    this.#requireClaim(await this.#look((reader, tables) => this.#readClaim(reader, tables)), marker);
+  }
+
+  /** At one stroke. @throws TargetRefused if the claim is not `marker` any more, or log software was there. */
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
     await this.#write((transaction, found) => {
       if (this.#isHandedOver(found, state, record)) return;
       this.#requireClaim(found, marker);
+      this.#requireNoTrace(found);
       const { size, rootHash, collectFrom } = state;
       transaction.upsert(this.#table("SeqCoord"), { ...ROW, next: size });
       transaction.upsert(this.#table("IntCoord"), { ...ROW, seq: size, rootHash: Buffer.from(rootHash) });
@@ -122,7 +167,7 @@ export class SpannerCoordination implements GcsCoordination {
         size: 0,
       });
       transaction.upsert(this.#table("GCCoord"), { ...ROW, fromSize: collectFrom });
-      transaction.upsert(this.#table("TlogMigrate"), { ...ROW, marker: null, record });
+      this.#upsertDocuments(transaction, { marker: null, record });
       transaction.update(this.#table("Tessera"), { ...ROW, compatibilityVersion: COMPATIBLE_VERSION });
     });
   }
@@ -131,39 +176,77 @@ export class SpannerCoordination implements GcsCoordination {
     return this.#database.close();
   }
 
-  /** A transaction whose outcome got lost is run again, and finds that it has been done. */
+  /** Where the log is whose state this is, if it is not here. */
+  #elsewhere({ version, place }: Claim): string | undefined {
+    if (version === undefined || place === undefined || place === this.#place) return undefined;
+    return `the database ${this.name} belongs to ${place}`;
+  }
+
+  #isClaimedBy(found: Claim, marker: string): boolean {
+    return found.version === GUARD_VERSION && found.marker === marker && found.place === this.#place;
+  }
+
+  /** Also where an earlier run did it and was not told. */
   #isHandedOver(found: State, { size, rootHash }: TreeState, record: string): boolean {
     const { version, integrated } = found;
-    if (version !== COMPATIBLE_VERSION || found.record !== record) return false;
+    if (version !== COMPATIBLE_VERSION || found.record !== record || found.place !== this.#place)
+      return false;
     return integrated.size === size && equalBytes(integrated.rootHash, rootHash);
   }
 
-  #requireClaim(found: State, marker: string): void {
-    if (found.version !== GUARD_VERSION || found.marker !== marker) {
+  #requireClaim(found: Claim, marker: string | undefined): void {
+    const elsewhere = this.#elsewhere(found);
+    if (elsewhere !== undefined) throw this.#refusal(`is not this place's: ${elsewhere}`);
+    const isClaimed = found.version === GUARD_VERSION && found.marker !== undefined;
+    if (!isClaimed || (marker !== undefined && found.marker !== marker)) {
       throw this.#refusal(`is not this copy's claim any more (version ${found.version ?? "missing"})`);
     }
+  }
+
+  #requireNoTrace(found: State): void {
     const trace = traceOfALog(found);
     if (trace !== undefined) throw this.#refusal(`holds ${trace}`);
   }
 
-  #look(tables: ReadonlySet<TableName>): Promise<State> {
-    return this.#database.use(async (database) => {
+  #upsertDocuments(transaction: Transaction, documents: Omit<Documents, "place">): void {
+    transaction.upsert(this.#table("TlogMigrate"), { ...ROW, ...documents, place: this.#place });
+  }
+
+  #lookUpSchema(): () => Promise<string[]> {
+    return lazily(() => this.#database.schema());
+  }
+
+  /** @throws TargetRefused if one is of another make. */
+  async #missingTables(): Promise<string[]> {
+    return missingTables(await this.#schema(), this.#prefix, this.name);
+  }
+
+  async #look<T>(read: (reader: Snapshot, tables: PresentTables) => Promise<T>): Promise<T> {
+    await this.#missingTables();
+    const tables = presentTables(await this.#schema(), this.#prefix);
+    return await this.#database.use(async (database) => {
       const [snapshot] = await database.getSnapshot();
       try {
-        return await this.#read(snapshot, tables);
+        return await read(snapshot, tables);
       } finally {
         snapshot.end();
       }
     });
   }
 
-  /** Reads the state and writes what follows from it, at one stroke. */
-  async #write(work: (transaction: Transaction, state: State) => void): Promise<void> {
-    const tables = presentTables(await this.#database.schema(), this.#prefix);
+  /**
+   * Reads the state and writes what follows from it, at one stroke. A transaction whose outcome got lost is run again,
+   * and is told so: it may find that it has been done.
+   */
+  async #write(work: (transaction: Transaction, state: State, isRerun: boolean) => void): Promise<void> {
+    // A claim of an earlier version of ours is in a table that lacks a column.
+    if ((await this.#missingTables()).length > 0) await this.makeTables();
+    const tables = presentTables(await this.#schema(), this.#prefix);
+    let runs = 0;
     await this.#database.use((database) =>
       database.runTransactionAsync(async (transaction) => {
         try {
-          work(transaction, await this.#read(transaction, tables));
+          work(transaction, await this.#readState(transaction, tables), runs++ > 0);
         } catch (error) {
           // The library leaves its locks standing otherwise, and the next transaction waits for them.
           await transaction.rollback().catch(() => {});
@@ -174,23 +257,31 @@ export class SpannerCoordination implements GcsCoordination {
     );
   }
 
-  async #read(reader: Snapshot, tables: ReadonlySet<TableName>): Promise<State> {
-    const row = async <Row>(table: TableName, ...columns: (keyof Row & string)[]) => {
-      if (!tables.has(table)) return undefined;
-      const [rows] = await reader.read(this.#table(table), { keys: ["0"], columns, json: true, limit: 1 });
-      return rows[0] as Row | undefined;
-    };
-    const guard = await row<{ compatibilityVersion: number }>("Tessera", "compatibilityVersion");
-    const sequence = await row<{ next: number }>("SeqCoord", "next");
-    const integration = await row<{ seq: number; rootHash: Uint8Array | null }>(
-      "IntCoord",
-      "seq",
-      "rootHash",
-    );
-    const publication = await row<{ publishedAt: Date }>("PubCoord", "publishedAt");
-    const ours = await row<Documents>("TlogMigrate", "marker", "record");
+  async #readClaim(reader: Snapshot, tables: PresentTables): Promise<Claim> {
+    const guard = await this.#row<{ compatibilityVersion: number }>(reader, tables, "Tessera", [
+      "compatibilityVersion",
+    ]);
+    const ours = await this.#row<Documents>(reader, tables, "TlogMigrate", ["marker", "record", "place"]);
     return {
       version: guard && Number(guard.compatibilityVersion),
+      marker: ours?.marker ?? undefined,
+      record: ours?.record ?? undefined,
+      place: ours?.place ?? undefined,
+    };
+  }
+
+  async #readState(reader: Snapshot, tables: PresentTables): Promise<State> {
+    const claim = await this.#readClaim(reader, tables);
+    const sequence = await this.#row<{ next: number }>(reader, tables, "SeqCoord", ["next"]);
+    const integration = await this.#row<{ seq: number; rootHash: Uint8Array | null }>(
+      reader,
+      tables,
+      "IntCoord",
+      ["seq", "rootHash"],
+    );
+    const publication = await this.#row<{ publishedAt: Date }>(reader, tables, "PubCoord", ["publishedAt"]);
+    return {
+      ...claim,
       next: Number(sequence?.next ?? 0),
       integrated: {
         size: Number(integration?.seq ?? 0),
@@ -198,21 +289,28 @@ export class SpannerCoordination implements GcsCoordination {
       },
       published: publication !== undefined && Number(publication.publishedAt) > 0,
       hasEntries: await this.#hasEntries(reader, tables),
-      marker: ours?.marker ?? undefined,
-      record: ours?.record ?? undefined,
     };
   }
 
-  async #hasEntries(reader: Snapshot, tables: ReadonlySet<TableName>): Promise<boolean> {
+  /** The one row of a table, of the columns that the table has. */
+  async #row<Row>(
+    reader: Snapshot,
+    tables: PresentTables,
+    table: TableName,
+    wanted: readonly (keyof Row & string)[],
+  ): Promise<Partial<Row> | undefined> {
+    const present = tables.get(table);
+    if (present === undefined) return undefined;
+    const columns = wanted.filter((column) => present.has(column.toLowerCase()));
+    const [rows] = await reader.read(this.#table(table), { keys: ["0"], columns, json: true, limit: 1 });
+    return rows[0] as Partial<Row> | undefined;
+  }
+
+  async #hasEntries(reader: Snapshot, tables: PresentTables): Promise<boolean> {
     if (!tables.has("Seq")) return false;
     const range = { startClosed: ["0"], endClosed: ["0"] };
     const [rows] = await reader.read(this.#table("Seq"), { ranges: [range], columns: ["seq"], limit: 1 });
     return rows.length > 0;
-  }
-
-  async #createTables(): Promise<void> {
-    const statements = missingTables(await this.#database.schema(), this.#prefix, this.#database.name);
-    if (statements.length > 0) await this.#database.changeSchema(statements);
   }
 
   #table(name: TableName): string {
@@ -235,6 +333,6 @@ function traceOfALog({ next, integrated, published, hasEntries }: State): string
   return hasEntries ? "entries that a log has accepted and not integrated" : undefined;
 }
 
-function occupied(found: string): Coordinated {
+function occupied(found: string): TablesState {
   return { kind: "occupied", found };
 }

@@ -14,7 +14,7 @@ const TIMEOUT_MS = 20_000;
 const SCHEMA_TIMEOUT_MS = 900_000;
 
 /** Status codes of gRPC that an operator meets. */
-const CODES = { notFound: 5, alreadyExists: 6, permissionDenied: 7, unavailable: 14, unauthenticated: 16 };
+const CODES = { notFound: 5, permissionDenied: 7, unavailable: 14, unauthenticated: 16 };
 
 export class SpannerDatabase {
   /** `projects/P/instances/I/databases/D` */
@@ -108,12 +108,6 @@ export class SpannerDatabase {
         return failure("failed", "Run the same command again, it goes on where it stopped");
     }
   }
-}
-
-/** A row with this key is there already. */
-export function isAlreadyThere(error: unknown): boolean {
-  const cause = error instanceof OperationFailure ? error.cause : error;
-  return codeOf(cause) === CODES.alreadyExists;
 }
 
 const TIMED_OUT = 4;

@@ -28,10 +28,10 @@ const TESSERA_TABLES = {
   GCCoord: { columns: { id: "INT64 NOT NULL", fromSize: "INT64 NOT NULL" }, key: "id" },
 } satisfies Record<string, Table>;
 
-/** The marker while a migration is unfinished, the record once it is finished. */
+/** The marker while a migration is unfinished, the record once it is finished; and where the log's objects are. */
 const OUR_TABLES = {
   TlogMigrate: {
-    columns: { id: "INT64 NOT NULL", marker: "STRING(MAX)", record: "STRING(MAX)" },
+    columns: { id: "INT64 NOT NULL", marker: "STRING(MAX)", record: "STRING(MAX)", place: "STRING(MAX)" },
     key: "id",
   },
 } satisfies Record<string, Table>;
@@ -40,8 +40,14 @@ const TABLES: Record<TableName, Table> = { ...TESSERA_TABLES, ...OUR_TABLES };
 
 export type TableName = keyof typeof TESSERA_TABLES | keyof typeof OUR_TABLES;
 
-/** v1.0.0 of Tessera made this table without it; later ones add it where it is missing. */
-const LATER_COLUMN = { table: "PubCoord", column: "size" } as const;
+/**
+ * Columns that tables of earlier make lack: Tessera v1.0.0 made the first without it, and later ones add it where it
+ * is missing; our own first versions the second.
+ */
+const LATER_COLUMNS: Readonly<Record<string, string>> = { PubCoord: "size", TlogMigrate: "place" };
+
+/** The tables that a schema has, with their columns in lower case. */
+export type PresentTables = ReadonlyMap<TableName, ReadonlySet<string>>;
 
 /** @throws UsageFailure if Tessera would not take it (main of 2026; v1.0.4 has no prefix at all). */
 export function requireTablePrefix(prefix: string): string {
@@ -69,8 +75,9 @@ export function missingTables(existing: readonly string[], prefix: string, datab
     }
     const missing = Object.keys(columns).filter((column) => !there.has(column.toLowerCase()));
     if (missing.length === 0) return [];
-    if (name === LATER_COLUMN.table && missing.join() === LATER_COLUMN.column) {
-      return [`ALTER TABLE ${prefix}${name} ADD COLUMN IF NOT EXISTS ${LATER_COLUMN.column} INT64`];
+    const later = LATER_COLUMNS[name];
+    if (later !== undefined && missing.join() === later) {
+      return [`ALTER TABLE ${prefix}${name} ADD COLUMN IF NOT EXISTS ${later} ${columns[later]}`];
     }
     throw new TargetRefused({
       object: `${database}: the table ${prefix}${name}`,
@@ -81,10 +88,14 @@ export function missingTables(existing: readonly string[], prefix: string, datab
 }
 
 /** Which of the tables a schema has. */
-export function presentTables(existing: readonly string[], prefix: string): ReadonlySet<TableName> {
+export function presentTables(existing: readonly string[], prefix: string): PresentTables {
   const found = new Map(existing.flatMap(parseCreateTable));
-  const names = Object.keys(TABLES) as TableName[];
-  return new Set(names.filter((name) => found.has((prefix + name).toLowerCase())));
+  const present = new Map<TableName, ReadonlySet<string>>();
+  for (const name of Object.keys(TABLES) as TableName[]) {
+    const columns = found.get((prefix + name).toLowerCase());
+    if (columns !== undefined) present.set(name, columns);
+  }
+  return present;
 }
 
 /** The name of a table that a statement creates and its columns, in lower case: Spanner tells no case apart. */

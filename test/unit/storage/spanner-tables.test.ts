@@ -25,7 +25,7 @@ describe("an empty database", () => {
       "CREATE TABLE IF NOT EXISTS IntCoord (id INT64 NOT NULL, seq INT64 NOT NULL, rootHash BYTES(32)) PRIMARY KEY (id)",
       "CREATE TABLE IF NOT EXISTS PubCoord (id INT64 NOT NULL, publishedAt TIMESTAMP NOT NULL, size INT64) PRIMARY KEY (id)",
       "CREATE TABLE IF NOT EXISTS GCCoord (id INT64 NOT NULL, fromSize INT64 NOT NULL) PRIMARY KEY (id)",
-      "CREATE TABLE IF NOT EXISTS TlogMigrate (id INT64 NOT NULL, marker STRING(MAX), record STRING(MAX)) PRIMARY KEY (id)",
+      "CREATE TABLE IF NOT EXISTS TlogMigrate (id INT64 NOT NULL, marker STRING(MAX), record STRING(MAX), place STRING(MAX)) PRIMARY KEY (id)",
     ]);
   });
 
@@ -61,6 +61,17 @@ describe("a database with tables", () => {
     expect(missingTables(older, "", DATABASE)[0]).toBe(
       "ALTER TABLE PubCoord ADD COLUMN IF NOT EXISTS size INT64",
     );
+  });
+
+  it("of an earlier version of ours gets the place that came later", () => {
+    const table = "CREATE TABLE TlogMigrate (id INT64 NOT NULL, marker STRING(MAX), record STRING(MAX))";
+    const schema = [...TESSERA, `${table} PRIMARY KEY(id)`].map((statement) =>
+      statement.replace("TABLE ", "TABLE log1_"),
+    );
+    expect(missingTables(schema, "log1_", DATABASE)).toEqual([
+      "ALTER TABLE log1_TlogMigrate ADD COLUMN IF NOT EXISTS place STRING(MAX)",
+    ]);
+    expect(presentTables(schema, "log1_").get("TlogMigrate")).toEqual(new Set(["id", "marker", "record"]));
   });
 
   it("of another make is refused", () => {
