@@ -93,12 +93,16 @@ export class GcsObjects {
     this.#effort = effort;
     this.#limits = limits;
     this.#connections = new HttpConnections(connections, TIMEOUTS, {});
-    this.#reader = new GcsSource(place, this.#access, { connections, userAgentVersion });
+    // What is encoded is not what belongs there, whatever it decodes to: its size in a listing is another.
+    this.#reader = new GcsSource(place, this.#access, { connections, userAgentVersion, refusesGzip: true });
     this.#headers = `user-agent: ${userAgent(effort)}\r\n`;
     this.#host = new URL(this.#access.endpoint).host;
   }
 
-  /** The bytes of an object, undefined if there is none. @throws FormatError if there are more than `maxBytes`. */
+  /**
+   * The bytes of an object, undefined if there is none.
+   * @throws FormatError if there are more than `maxBytes`, or if it is stored with an encoding.
+   */
   read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     const { signal } = this.#limits;
     const options = { maxBytes, fresh: true, ...(signal && { signal }) };

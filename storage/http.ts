@@ -3,7 +3,7 @@
  * connections. Retrying is for the caller; a SourceError says whether and when it makes sense.
  */
 
-import { UsageFailure } from "../lib/tlog/errors.ts";
+import { FormatError, UsageFailure } from "../lib/tlog/errors.ts";
 import { AbortWatch } from "./abort-watch.ts";
 import { gunzipReserved } from "./gzip.ts";
 import { HttpConnections, type TlsOptions } from "./http-connections.ts";
@@ -31,6 +31,8 @@ export interface HttpSourceOptions {
    */
   readonly admit?: Admission;
   readonly connect?: TlsOptions;
+  /** True: an object that is stored or sent gzip-encoded is refused with FormatError. Default: it is decoded. */
+  readonly refusesGzip?: boolean;
   /** A header line with credentials for a request to the source's own origin, ended by CR LF. */
   readonly authorization?: () => string | Promise<string>;
 }
@@ -56,6 +58,7 @@ export class HttpSource implements ObjectSource {
   readonly #observer: RequestObserver | undefined;
   readonly #admit: Admission | undefined;
   readonly #headers: RequestHeaders;
+  readonly #refusesGzip: boolean;
   readonly #authorization: (() => string | Promise<string>) | undefined;
   readonly #aborts = new AbortWatch();
 
@@ -73,6 +76,7 @@ export class HttpSource implements ObjectSource {
     this.#observer = options.observer;
     this.#admit = options.admit;
     this.#headers = requestHeaders(baseUrl, userAgent(options));
+    this.#refusesGzip = options.refusesGzip ?? false;
     this.#authorization = options.authorization;
     this.#connections = new HttpConnections(options.connections, this.#timeouts, options.connect ?? {});
   }
@@ -91,6 +95,7 @@ export class HttpSource implements ObjectSource {
     if (answer.kind === "redirect") answer = await this.#follow(answer.location, target, options);
     if (answer.kind === "absent") return undefined;
     if (!answer.gzipped) return answer.bytes;
+    if (this.#refusesGzip) throw new FormatError("has an encoding", "none", "gzip");
     return gunzipReserved(answer.bytes, options, (leave) => this.#aborts.until(leave, options.signal));
   }
 

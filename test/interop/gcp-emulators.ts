@@ -115,8 +115,13 @@ export class GcpEmulators implements AsyncDisposable {
   }
 
   /** Writes an object, over one that may be there. */
-  async putObject(bucket: string, name: string, bytes: Uint8Array | string): Promise<void> {
-    const query = new URLSearchParams({ uploadType: "media", name });
+  async putObject(
+    bucket: string,
+    name: string,
+    bytes: Uint8Array | string,
+    metadata: { readonly contentEncoding?: string } = {},
+  ): Promise<void> {
+    const query = new URLSearchParams({ uploadType: "media", name, ...metadata });
     await this.#storage(`/upload/storage/v1/b/${bucket}/o?${query}`, { method: "POST", body: bytes });
   }
 

@@ -1,5 +1,6 @@
 /** Copies into Google's cloud, emulated, that are killed, refused and made to wait; promises 2 to 4 hold all the same. */
 
+import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { type MigrationOptions, type MigrationReport, migrate } from "../../lib/index.ts";
 import { spawnCli } from "../support/cli.ts";
@@ -170,6 +171,22 @@ describeWithGo("a busy cloud", () => {
     await emulators().interfere();
     if (first instanceof Error)
       expect(await copy(from, home)).toMatchObject({ outcome: "already-handed-over" });
+    expect(await opens(home)).toBe(true);
+  });
+});
+
+describeWithGo("what another tool left and a copy adopts", () => {
+  it("is replaced where it is gzip-encoded, though it decodes to the right bytes", async () => {
+    const [from, home] = [source(), await emulators().newHome()];
+    const gzipped = [...log.objects].filter(([path]) => path.startsWith("tile/0/0"));
+    for (const [path, bytes] of gzipped) {
+      const body = gzipSync(bytes);
+      await emulators().putObject(home.bucket, path, body, { contentEncoding: "gzip" });
+    }
+    const report = await copy(from, home, { adopt: true });
+    expect(report).toMatchObject({ outcome: "handed-over", replacedObjects: gzipped.length });
+    const stored = await emulators().objects(home.bucket, "tile/0/");
+    for (const [path, { contentEncoding }] of stored) expect(contentEncoding, path).toBeUndefined();
     expect(await opens(home)).toBe(true);
   });
 });

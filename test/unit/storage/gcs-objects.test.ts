@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { FormatError, OperationFailure, TargetRefused } from "../../../lib/tlog/errors.ts";
 import { GcsAccess } from "../../../storage/gcs-access.ts";
@@ -146,6 +147,15 @@ describe("an upload", () => {
 });
 
 describe("an object that is there", () => {
+  it("is replaced where it is encoded, whatever it decodes to, and read as none", async () => {
+    const body = gzipSync(BYTES);
+    const gzipped: Answer = { status: 200, headers: { "content-encoding": "gzip" }, body };
+    const { objects, lines } = await newObjects([EXISTS, generation(7), gzipped, DONE, gzipped]);
+    await objects.put(TILE, BYTES);
+    expect(lines()).toEqual([upload(0), METADATA, OBJECT, upload(7)]);
+    expect(await failureOf(objects.read(TILE, 100))).toBeInstanceOf(FormatError);
+  });
+
   it("stays where it is the same", async () => {
     const requireOurs = vi.fn();
     const steps = [EXISTS, generation(5), holding(BYTES)];
