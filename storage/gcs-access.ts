@@ -1,5 +1,6 @@
 /** How a thread reaches Cloud Storage: where it answers, and with whose credentials it is asked. */
 
+import type { GoogleAuth } from "google-auth-library";
 import { OperationFailure } from "../lib/tlog/errors.ts";
 import { lazily } from "./lazily.ts";
 import { SourceError } from "./source.ts";
@@ -46,19 +47,41 @@ export class GcsAccess {
     return this.#pending;
   }
 
+  /** Drops credentials that were not accepted: whether there may be others. */
+  discard(): boolean {
+    if (this.#anonymous) return false;
+    this.#header = undefined;
+    // It keeps its tokens for as long as they should be good.
+    this.#auth = authFor(SCOPE);
+    return true;
+  }
+
   async #renew(): Promise<string> {
-    const headers = await (await this.#auth()).getRequestHeaders().catch((error: unknown) => {
-      throw credentialsFailure(error);
-    });
+    const headers = await credentials(this.#auth);
     const line = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
     this.#header = { line, until: performance.now() + HEADER_LIFETIME_MS };
     return line;
   }
 
-  // Only where it is needed: it takes 50 ms to load.
-  #auth = lazily(async () => {
+  #auth = authFor(SCOPE);
+}
+
+/** Requires credentials, before a library is asked that has no clear words for their absence. @throws as above. */
+export async function requireCredentials(scope: string): Promise<void> {
+  await credentials(authFor(scope));
+}
+
+// Only where it is needed: it takes 50 ms to load.
+function authFor(scope: string): () => Promise<GoogleAuth> {
+  return lazily(async () => {
     const { GoogleAuth } = await import("google-auth-library");
-    return new GoogleAuth({ scopes: [SCOPE] });
+    return new GoogleAuth({ scopes: [scope] });
+  });
+}
+
+async function credentials(auth: () => Promise<GoogleAuth>): Promise<Headers> {
+  return await (await auth()).getRequestHeaders().catch((error: unknown) => {
+    throw credentialsFailure(error);
   });
 }
 

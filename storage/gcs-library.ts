@@ -1,14 +1,20 @@
 /**
  * A bucket through Google's client library: what is asked seldom, and by one thread. The library takes 0.2 s to
  * load, so that it is loaded when it is first used.
+ *
+ * Its own way of trying again is turned off. It waits for as long as minutes between two tries, tries a name again that
+ * does not exist, and has no limit of time for an answer that does not come.
  */
 
 import type { ApiError, Bucket } from "@google-cloud/storage";
-import { OperationFailure, oneLine } from "../lib/tlog/errors.ts";
+import { oneLine } from "../lib/tlog/errors.ts";
 import { AbortWatch } from "./abort-watch.ts";
+import { GcsAccess } from "./gcs-access.ts";
 import { gcsError } from "./gcs-errors.ts";
-import type { Patience } from "./gcs-objects.ts";
+import { type Patience, patiently } from "./gcs-patience.ts";
 import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
+import { DEFAULT_TIMEOUTS } from "./http.ts";
+import { networkError, statusError } from "./http-errors.ts";
 import { lazily } from "./lazily.ts";
 import { SourceError } from "./source.ts";
 import type { StoredObject } from "./target.ts";
@@ -17,6 +23,8 @@ import type { StoredObject } from "./target.ts";
 export interface GcsDocument {
   readonly text: string;
   readonly generation: string;
+  /** When it was stored, by Cloud Storage's clock, in milliseconds since the epoch. */
+  readonly storedAt: number;
 }
 
 /** What the JSON API says to a listing, of the fields that are asked for. */
@@ -25,17 +33,32 @@ interface ListAnswer {
   readonly nextPageToken?: string;
 }
 
+/** How long an answer is waited for, in milliseconds. */
+export interface LibraryTimeouts {
+  /** Each time that it is asked for. */
+  readonly answerMs: number;
+  /** When it is not asked for again any more. */
+  readonly totalMs: number;
+}
+
+const TIMEOUTS: LibraryTimeouts = { answerMs: 30_000, totalMs: 180_000 };
+
 export class GcsLibrary {
   readonly #place: GcsPlace;
   readonly #patience: Patience;
   readonly #signal: AbortSignal | undefined;
+  readonly #timeouts: LibraryTimeouts;
+  readonly #access = new GcsAccess();
   readonly #aborts = new AbortWatch();
+  /** Whether Cloud Storage was ever there. Where it was not, it is the network or the address that is wrong. */
+  #wasReached = false;
 
   /** @param signal ends the wait for an answer; what was asked may be done all the same. */
-  constructor(place: GcsPlace, patience: Patience, signal?: AbortSignal) {
+  constructor(place: GcsPlace, patience: Patience, signal?: AbortSignal, timeouts = TIMEOUTS) {
     this.#place = place;
     this.#patience = patience;
     this.#signal = signal;
+    this.#timeouts = timeouts;
   }
 
   /** Every object below `directory`, by name. */
@@ -68,13 +91,30 @@ export class GcsLibrary {
     return (await this.#do(path, (bucket) => bucket.file(this.#name(path)).exists()))[0];
   }
 
-  async read(path: string): Promise<GcsDocument | undefined> {
+  /** Which of the objects of its name an object is, undefined if there is none. */
+  async generationOf(path: string): Promise<string | undefined> {
     return await this.#do(path, async (bucket) => {
       try {
         const [{ generation = 0 }] = await bucket.file(this.#name(path)).getMetadata();
+        return String(generation);
+      } catch (error) {
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async read(path: string): Promise<GcsDocument | undefined> {
+    return await this.#do(path, async (bucket) => {
+      try {
+        const [{ generation = 0, updated = "" }] = await bucket.file(this.#name(path)).getMetadata();
         const file = bucket.file(this.#name(path), { generation });
         const [bytes] = await file.download({ validation: "crc32c" });
-        return { text: bytes.toString("utf8"), generation: String(generation) };
+        return {
+          text: bytes.toString("utf8"),
+          generation: String(generation),
+          storedAt: Date.parse(updated),
+        };
       } catch (error) {
         // Changed between the two requests is as good as gone: whoever asks looks again, or fails later.
         if (statusOf(error) === 404) return undefined;
@@ -103,8 +143,19 @@ export class GcsLibrary {
     });
   }
 
-  async remove(path: string): Promise<void> {
-    await this.#do(path, (bucket) => bucket.file(this.#name(path)).delete({ ignoreNotFound: true }));
+  /** Removes an object if it is of this generation: whether there is none now. */
+  async remove(path: string, generation: string): Promise<boolean> {
+    return await this.#do(path, async (bucket) => {
+      const file = bucket.file(this.#name(path));
+      try {
+        await file.delete({ ignoreNotFound: true, ifGenerationMatch: generation });
+        return true;
+      } catch (error) {
+        if (statusOf(error) !== 412) throw error;
+        // It may be gone too: a request whose answer got lost was sent again.
+        return !(await file.exists())[0];
+      }
+    });
   }
 
   #name(path: string): string {
@@ -113,37 +164,60 @@ export class GcsLibrary {
 
   #bucket = lazily(async () => {
     const { Storage } = await import("@google-cloud/storage");
-    // How long it waits between them is the library's own business: seconds, twice as many each time.
-    const storage = new Storage({ retryOptions: { maxRetries: this.#patience.attempts } });
-    return storage.bucket(this.#place.bucket);
+    return new Storage({ retryOptions: { autoRetry: false } }).bucket(this.#place.bucket);
   });
 
-  async #do<T>(path: string, work: (bucket: Bucket) => Promise<T>): Promise<T> {
+  #do<T>(path: string, work: (bucket: Bucket) => Promise<T>): Promise<T> {
+    const limits = {
+      patience: this.#patience,
+      signal: this.#signal,
+      totalMs: this.#timeouts.totalMs,
+      isWorthwhile: (error: SourceError) => this.#wasReached || !error.unreachable,
+    };
+    return patiently(formatGcsName(this.#place, path), limits, () =>
+      this.#aborts.until(this.#ask(work), this.#signal),
+    );
+  }
+
+  async #ask<T>(work: (bucket: Bucket) => Promise<T>): Promise<T> {
+    // Asked for first, since the library has no clear words for credentials that it cannot find.
+    await this.#access.authorization();
+    const bucket = await this.#bucket();
     try {
-      return await this.#aborts.until(this.#bucket().then(work), this.#signal);
+      const answer = await withinTime(work(bucket), this.#timeouts.answerMs);
+      this.#wasReached = true;
+      return answer;
     } catch (error) {
-      this.#signal?.throwIfAborted();
-      throw this.#failure(path, error);
+      if (statusOf(error) !== undefined) this.#wasReached = true;
+      throw this.#sourceError(error);
     }
   }
 
-  #failure(path: string, error: unknown): unknown {
-    if (!(error instanceof Error)) return error;
+  /** A failure of the library's in our words; anything else is left as it is. */
+  #sourceError(error: unknown): unknown {
+    if (!(error instanceof Error && "code" in error)) return error;
+    const { host } = new URL(this.#access.endpoint);
     const status = statusOf(error);
-    const problem = oneLine(error.message).slice(0, 300);
-    const { message, advice } = gcsError(new SourceError(problem, { retryable: false, status }), this.#place);
-    return new OperationFailure(
-      {
-        object: formatGcsName(this.#place, path),
-        problem: status === undefined ? message : `Cloud Storage answered ${status}: ${message}`,
-        advice: advice ?? "Run the same command again, it goes on where it stopped",
-      },
-      { cause: error },
-    );
+    if (status === undefined) return networkError(error, { host, timeouts: DEFAULT_TIMEOUTS }, false);
+    return gcsError(statusError(status, host, undefined), this.#place, oneLine(error.message).slice(0, 300));
   }
 }
 
 function statusOf(error: unknown): number | undefined {
   const code = error instanceof Error && "code" in error ? (error as ApiError).code : undefined;
   return typeof code === "number" ? code : undefined;
+}
+
+async function withinTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const problem = `Cloud Storage gave no answer within ${limitMs / 1000} s`;
+    const advice = "Check this machine's network, then run the same command again";
+    timer = setTimeout(() => reject(new SourceError(problem, { retryable: true, advice })), limitMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * Tells a second copy into one bucket that the first is at work: an object that names its holder and says until when
- * it is held. It is advice, not safety: two copies store the same authenticated bytes (promise 2).
+ * Tells a second copy into one bucket that the first is at work: an object that names its holder, who stores it again
+ * and again while it is at work. It is advice, not safety: two copies store the same authenticated bytes (promise 2).
  */
 
 import { randomUUID } from "node:crypto";
@@ -16,9 +16,17 @@ const SILENCE_MS = 90_000;
 
 interface Holder extends ProcessIdentity {
   readonly token: string;
-  /** ISO 8601 */
-  readonly until: string;
 }
+
+/** A lock that was found. */
+interface Held {
+  readonly holder: Holder;
+  /** By Cloud Storage's clock: the holder's own may be wrong by years. */
+  readonly storedAt: number;
+}
+
+/** What is used of a bucket. */
+type Documents = Pick<GcsLibrary, "read" | "write" | "remove">;
 
 /** Longest wait for the lock to be given back. */
 const RELEASE_MS = 3_000;
@@ -30,22 +38,21 @@ const RELEASE_MS = 3_000;
  * @throws TargetRefused if another copy that is alive holds it.
  */
 export async function takeGcsLock(
-  library: GcsLibrary,
-  afterwards: GcsLibrary,
+  library: Documents,
+  afterwards: Documents,
   location: string,
 ): Promise<{ release(): Promise<void> }> {
   const self = { ...currentProcess(), token: randomUUID() };
-  const text = () => JSON.stringify({ ...self, until: new Date(Date.now() + SILENCE_MS).toISOString() });
+  const text = JSON.stringify(self);
   const found = await library.read(LOCK_OBJECT);
-  const holder = holderIn(found);
-  if (holder !== undefined && isAlive(holder)) throw atWork(location, holder);
-  const mine = text();
-  if (!(await library.write(LOCK_OBJECT, mine, found))) {
-    throw atWork(location, holderIn(await library.read(LOCK_OBJECT)));
+  const held = heldBy(found);
+  if (held !== undefined && isAlive(held)) throw atWork(location, held);
+  if (!(await library.write(LOCK_OBJECT, text, found))) {
+    throw atWork(location, heldBy(await library.read(LOCK_OBJECT)));
   }
   let beating = Promise.resolve();
   const heartbeat = setInterval(() => {
-    beating = beating.then(() => beat(afterwards, self.token, text())).catch(() => {});
+    beating = beating.then(() => beat(afterwards, self.token, text)).catch(() => {});
   }, HEARTBEAT_MS);
   heartbeat.unref();
   return {
@@ -58,34 +65,50 @@ export async function takeGcsLock(
   };
 }
 
-async function giveBack(library: GcsLibrary, token: string): Promise<void> {
+async function giveBack(library: Documents, token: string): Promise<void> {
   const now = await library.read(LOCK_OBJECT);
-  if (holderIn(now)?.token === token) await library.remove(LOCK_OBJECT);
+  if (now !== undefined && heldBy(now)?.holder.token === token) {
+    await library.remove(LOCK_OBJECT, now.generation);
+  }
 }
 
-async function beat(library: GcsLibrary, token: string, text: string): Promise<void> {
+/** The same text once more: what counts is when it was stored. */
+async function beat(library: Documents, token: string, text: string): Promise<void> {
   const now = await library.read(LOCK_OBJECT);
-  if (holderIn(now)?.token === token) await library.write(LOCK_OBJECT, text, now);
+  if (heldBy(now)?.holder.token === token) await library.write(LOCK_OBJECT, text, now);
 }
 
-function holderIn(document: GcsDocument | undefined): Holder | undefined {
+function heldBy(document: GcsDocument | undefined): Held | undefined {
+  if (document === undefined) return undefined;
   try {
-    return document && (JSON.parse(document.text) as Holder);
+    const holder: unknown = JSON.parse(document.text);
+    return isHolder(holder) ? { holder, storedAt: document.storedAt } : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** One that can be seen from here is alive if its process is; any other until its time is over. */
-function isAlive(holder: Holder): boolean {
-  return isRunning(holder) ?? Date.parse(holder.until) > Date.now();
+function isHolder(value: unknown): value is Holder {
+  const { pid, host, boot, namespace, startTime, token } = Object(value) as Record<string, unknown>;
+  const texts = [host, boot, namespace, startTime, token];
+  return Number.isSafeInteger(pid) && texts.every((text) => typeof text === "string");
 }
 
-function atWork(location: string, holder: Holder | undefined): TargetRefused {
+/**
+ * One that can be seen from here is alive if its process is; any other while it stores the lock again. A machine of this
+ * one's name that has been started at another time may be another: those made from one image share a name.
+ */
+function isAlive({ holder, storedAt }: Held): boolean {
+  const isSeen = holder.boot === currentProcess().boot;
+  return (isSeen ? isRunning(holder) : undefined) ?? Date.now() - storedAt < SILENCE_MS;
+}
+
+function atWork(location: string, held: Held | undefined): TargetRefused {
   return new TargetRefused({
     object: location,
     problem: "another copy is at work here",
-    found: holder === undefined ? "a lock that was just taken" : `process ${holder.pid} on ${holder.host}`,
+    found:
+      held === undefined ? "a lock that was just taken" : `process ${held.holder.pid} on ${held.holder.host}`,
     advice: `Wait until it ends; if it was killed, its lock ends by itself (${LOCK_OBJECT}, ${SILENCE_MS / 1000} s)`,
   });
 }

@@ -6,21 +6,19 @@
  */
 
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import pRetry from "p-retry";
 import { FormatError, OperationFailure } from "../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../lib/tlog/layout.ts";
 import { equalBytes } from "../lib/tlog/merkle.ts";
 import { AbortWatch } from "./abort-watch.ts";
 import { GcsAccess } from "./gcs-access.ts";
 import { answerError } from "./gcs-errors.ts";
+import { type Patience, patiently } from "./gcs-patience.ts";
 import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
 import { GcsSource } from "./gcs-source.ts";
 import { DEFAULT_TIMEOUTS, userAgent } from "./http.ts";
 import { type ApiAnswer, HttpCall } from "./http-call.ts";
 import { HttpConnections, type HttpRequest } from "./http-connections.ts";
 import { lazily } from "./lazily.ts";
-import { SourceError } from "./source.ts";
 
 /** How hard a thread works on a bucket. */
 export interface GcsEffort {
@@ -39,16 +37,6 @@ export interface GcsLimits {
    * place over while this one slept, and what is handed over is never changed.
    */
   readonly requireOurs: () => Promise<void>;
-}
-
-/** How often and after how long a request is sent again that failed for a reason which may pass. */
-export interface Patience {
-  readonly attempts: number;
-  /** In milliseconds; it doubles each time, with jitter, up to `maxDelayMs`. */
-  readonly minDelayMs: number;
-  readonly maxDelayMs: number;
-  /** Longest wait that a Retry-After may ask for. */
-  readonly maxRetryAfterMs: number;
 }
 
 /** An upload over a slow line takes its time before any header can come. */
@@ -185,44 +173,27 @@ export class GcsObjects {
   /** An answer of one of these statuses. */
   #call(path: string, request: HttpRequest, expected: readonly number[]): Promise<ApiAnswer> {
     return this.#patiently(path, async () => {
-      const { signal } = this.#limits;
-      const authorization = await this.#aborts.until(Promise.resolve(this.#access.authorization()), signal);
-      signal?.throwIfAborted();
-      const headers = request.headers + this.#headers + authorization;
-      const peer = { host: this.#host, timeouts: TIMEOUTS };
-      const answer = await new Promise<ApiAnswer>((resolve, reject) => {
-        const call = new HttpCall({ peer, aborts: this.#aborts }, signal, { resolve, reject });
-        this.#connections.send(this.#access.endpoint, { ...request, headers }, call);
-      });
+      let answer = await this.#send(request);
+      if (answer.status === 401 && this.#access.discard()) answer = await this.#send(request);
       if (!expected.includes(answer.status)) throw answerError(answer, this.#host, this.#place);
       return answer;
     });
   }
 
-  async #patiently<T>(path: string, attempt: () => Promise<T>): Promise<T> {
-    const { attempts, minDelayMs, maxDelayMs, maxRetryAfterMs } = this.#effort.patience;
+  async #send(request: HttpRequest): Promise<ApiAnswer> {
     const { signal } = this.#limits;
-    try {
-      return await pRetry(attempt, {
-        retries: attempts,
-        minTimeout: minDelayMs,
-        maxTimeout: maxDelayMs,
-        randomize: true,
-        ...(signal && { signal }),
-        shouldRetry: ({ error }) => error instanceof SourceError && error.retryable,
-        async onFailedAttempt({ error, retriesLeft }) {
-          const isLast = retriesLeft === 0 || !(error instanceof SourceError && error.retryable);
-          const asked = isLast ? 0 : (error.retryAfterMs ?? 0);
-          if (asked > 0)
-            await sleep(Math.min(asked, maxRetryAfterMs), undefined, { ...(signal && { signal }) });
-        },
-      });
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!(error instanceof SourceError)) throw error;
-      const advice = error.advice ?? "Run the same command again, it goes on where it stopped";
-      const object = formatGcsName(this.#place, path);
-      throw new OperationFailure({ object, problem: error.message, advice }, { cause: error });
-    }
+    const authorization = await this.#aborts.until(Promise.resolve(this.#access.authorization()), signal);
+    signal?.throwIfAborted();
+    const headers = request.headers + this.#headers + authorization;
+    const peer = { host: this.#host, timeouts: TIMEOUTS };
+    return await new Promise<ApiAnswer>((resolve, reject) => {
+      const call = new HttpCall({ peer, aborts: this.#aborts }, signal, { resolve, reject });
+      this.#connections.send(this.#access.endpoint, { ...request, headers }, call);
+    });
+  }
+
+  #patiently<T>(path: string, attempt: () => Promise<T>): Promise<T> {
+    const limits = { patience: this.#effort.patience, signal: this.#limits.signal };
+    return patiently(formatGcsName(this.#place, path), limits, attempt);
   }
 }

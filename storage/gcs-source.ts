@@ -14,6 +14,7 @@ export type GcsSourceOptions = Omit<HttpSourceOptions, "authorization" | "contac
 export class GcsSource implements ObjectSource {
   readonly location: string;
   readonly #place: GcsPlace;
+  readonly #access: GcsAccess;
   readonly #objects: HttpSource;
   readonly #buckets: HttpSource;
   readonly #aborts = new AbortWatch();
@@ -23,6 +24,7 @@ export class GcsSource implements ObjectSource {
     const path = place.prefix.split("/").map(encodeURIComponent).join("/");
     this.location = formatGcsName(place);
     this.#place = place;
+    this.#access = access;
     // The XML API, whose answer to a request is the object and nothing else.
     this.#objects = new HttpSource(new URL(`${access.endpoint}/${place.bucket}/${path}`), withCredentials);
     this.#buckets = new HttpSource(new URL(`${access.endpoint}/storage/v1/b/?fields=name`), withCredentials);
@@ -33,13 +35,23 @@ export class GcsSource implements ObjectSource {
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
-    const found = await this.#withAdvice(this.#objects.read(path, options));
+    const found = await this.#withAdvice(this.#readObject(path, options));
     if (found === undefined) await this.#aborts.until(this.#requireBucket(), options.signal);
     return found;
   }
 
   async close(): Promise<void> {
     await Promise.all([this.#objects.close(), this.#buckets.close()]);
+  }
+
+  async #readObject(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#objects.read(path, options);
+    } catch (error) {
+      const isRefused = error instanceof SourceError && error.status === 401;
+      if (isRefused && this.#access.discard()) return await this.#objects.read(path, options);
+      throw error;
+    }
   }
 
   async #withAdvice<T>(work: Promise<T>): Promise<T> {

@@ -14,6 +14,7 @@ import { MirrorCoordination } from "./gcs-mirror.ts";
 import { type GcsEffort, GcsObjects } from "./gcs-objects.ts";
 import { formatGcsName, type GcsPlace } from "./gcs-place.ts";
 import { GcsWriter } from "./gcs-writer.ts";
+import { recently } from "./recently.ts";
 import { SpannerCoordination, type SpannerPlace } from "./spanner-coordination.ts";
 import type {
   IntegratedTree,
@@ -23,6 +24,13 @@ import type {
   TargetWriter,
   TreeState,
 } from "./target.ts";
+
+/**
+ * How long a writer believes that the place is still claimed. Another copy may have handed it over in that time, and
+ * log software may have started there. But what is replaced is the very object that was looked at, and only where its
+ * bytes are not those that belong there; log software that goes on from the same tree stores the same bytes.
+ */
+const CLAIM_TRUSTED_MS = 3_000;
 
 export class GcsTarget implements MigrationTarget {
   readonly location: string;
@@ -94,7 +102,8 @@ export class GcsTarget implements MigrationTarget {
   }
 
   openWriter(signal?: AbortSignal): TargetWriter {
-    return new GcsWriter(this.#place, this.#effort, { signal, requireOurs: () => this.#requireClaim() });
+    const requireOurs = recently(CLAIM_TRUSTED_MS, () => this.#requireClaim());
+    return new GcsWriter(this.#place, this.#effort, { signal, requireOurs });
   }
 
   list(directory: string): AsyncIterable<StoredObject> {
@@ -102,8 +111,16 @@ export class GcsTarget implements MigrationTarget {
   }
 
   async remove(path: string): Promise<void> {
+    // Looked up before the claim is: what another copy stores after it has made this claim its own stays.
+    const generation = await this.#library.generationOf(path);
+    if (generation === undefined) return;
     await this.#requireClaim();
-    await this.#library.remove(path);
+    if (await this.#library.remove(path, generation)) return;
+    throw new TargetRefused({
+      object: this.locate(path),
+      problem: "was stored anew while this copy removed it",
+      advice: "Another copy is at work here: wait for it to end, then run this command again",
+    });
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {

@@ -3,9 +3,13 @@
 import type { Database, Spanner } from "@google-cloud/spanner";
 import { OperationFailure, oneLine, UsageFailure } from "../lib/tlog/errors.ts";
 import { AbortWatch } from "./abort-watch.ts";
+import { requireCredentials } from "./gcs-access.ts";
 import { lazily } from "./lazily.ts";
+import { SourceError } from "./source.ts";
 
 const RESOURCE = /^projects\/([a-z0-9.:-]+)\/instances\/([a-z0-9-]+)\/databases\/([a-z0-9_-]+)$/;
+
+const SCOPE = "https://www.googleapis.com/auth/spanner.data";
 
 /** Longest wait for an answer: a database that is out of reach is asked again and again by the library. */
 const TIMEOUT_MS = 20_000;
@@ -76,12 +80,18 @@ export class SpannerDatabase {
   }
 
   #open = lazily(async () => {
+    // The library writes a stack trace on the standard error where it finds none.
+    if ((process.env.SPANNER_EMULATOR_HOST ?? "") === "") await requireCredentials(SCOPE);
     const { Spanner } = await import("@google-cloud/spanner");
     this.#client = new Spanner({ projectId: this.#project, disableBuiltInMetrics: true });
     return this.#client.instance(this.#instance).database(this.#database);
   });
 
   #failure(error: unknown): unknown {
+    if (error instanceof SourceError) {
+      const { message: problem, advice } = error;
+      return new OperationFailure({ object: this.name, problem, advice }, { cause: error });
+    }
     const code = codeOf(error);
     if (code === undefined || !(error instanceof Error)) return error;
     const said = oneLine(error.message).replace(/^\d+ [A-Z_]+: /, "");
@@ -114,11 +124,7 @@ const TIMED_OUT = 4;
 
 function codeOf(error: unknown): number | undefined {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (typeof code === "number") return code;
-  // Of the library that finds credentials.
-  return error instanceof Error && /default credentials/.test(error.message)
-    ? CODES.unauthenticated
-    : undefined;
+  return typeof code === "number" ? code : undefined;
 }
 
 async function withinTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {

@@ -189,6 +189,19 @@ describeWithGo("what another tool left and a copy adopts", () => {
     for (const [path, { contentEncoding }] of stored) expect(contentEncoding, path).toBeUndefined();
     expect(await opens(home)).toBe(true);
   });
+
+  it("is replaced without asking the database for every object", async () => {
+    const [from, home] = [source(), await emulators().newHome()];
+    const bundles = [...log.objects.keys()].filter((path) => path.startsWith("tile/entries/"));
+    for (const path of bundles) await emulators().putObject(home.bucket, path, "?");
+    const before = await emulators().callCounts();
+    const report = await copy(from, home, { adopt: true });
+    expect(report.replacedObjects).toBeGreaterThanOrEqual(bundles.length);
+    const after = await emulators().callCounts();
+    const calls = (name: string) => (after[`spanner ${name}`] ?? 0) - (before[`spanner ${name}`] ?? 0);
+    expect(calls("GetDatabaseDdl")).toBeLessThan(bundles.length / 10);
+    expect(calls("StreamingRead")).toBeLessThan(bundles.length);
+  });
 });
 
 describeWithGo("refused is", () => {

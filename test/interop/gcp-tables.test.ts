@@ -18,9 +18,10 @@ const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
 const RECORD = `{"tlog-migrate-record":1}\n`;
 const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
 
-function open(bucket: string, spanner: SpannerPlace): MigrationTarget {
+function open(bucket: string, spanner: SpannerPlace | undefined): MigrationTarget {
   const effort = { connections: 1, patience: FAST_RETRY, userAgentVersion: "test" };
-  return openTarget(`gs://${bucket}/log`, { ...effort, spanner });
+  const state = spanner === undefined ? { treeState: false } : { spanner };
+  return openTarget(`gs://${bucket}/log`, { ...effort, ...state });
 }
 
 /** What log software leaves, a trace each. */
@@ -183,5 +184,51 @@ describeWithGo("a bucket", () => {
     const another = open(bucket, { database: emulators().newDatabase() });
     expect(await another.inspect()).toEqual({ kind: "empty" });
     await another.claim(MARKER);
+  });
+});
+
+describeWithGo("a copy that slept", () => {
+  const SEAL = "tile/1/000";
+
+  it("removes no seal that another has stored anew meanwhile", async () => {
+    const { bucket, database } = await emulators().newHome();
+    const target = open(bucket, { database });
+    await target.claim(MARKER);
+    await emulators().putObject(bucket, `log/${SEAL}`, "another tool's");
+    const looked = (await emulators().objects(bucket)).get(`log/${SEAL}`)?.generation;
+    const asleep = { service: "spanner", method: "StreamingRead" } as const;
+    await emulators().interfere({ ...asleep, hang: true });
+    const removal = target.remove(SEAL).catch((error: unknown) => error);
+    await expect.poll(async () => (await emulators().interferences())[0]).toBeGreaterThan(0);
+    await emulators().putObject(bucket, `log/${SEAL}`, "another copy's");
+    // As Cloud Storage answers; this one does not look at the generation.
+    await emulators().interfere({
+      service: "storage",
+      method: "DELETE",
+      contains: `ifGenerationMatch=${looked}`,
+      status: 412,
+    });
+    expect(await removal).toBeInstanceOf(TargetRefused);
+    expect((await emulators().objects(bucket, `log/${SEAL}`)).size).toBe(1);
+    await target.remove(SEAL);
+    expect((await emulators().objects(bucket, `log/${SEAL}`)).size).toBe(0);
+    await emulators().interfere();
+  });
+
+  it.each([
+    ["a mirror", false],
+    ["a log with a database", true],
+  ])("removes no seal once another has changed the marker, in %s", async (_kind, hasDatabase) => {
+    const { bucket, database } = await emulators().newHome();
+    const spanner = hasDatabase ? { database } : undefined;
+    await open(bucket, spanner).claim(MARKER);
+    const [slept, other] = [open(bucket, spanner), open(bucket, spanner)];
+    expect(await slept.inspect()).toMatchObject({ kind: "claimed" });
+    await other.replaceMarker(MARKER, LATER_MARKER);
+    await emulators().putObject(bucket, `log/${SEAL}`, "another copy's");
+    await expect(slept.remove(SEAL)).rejects.toBeInstanceOf(TargetRefused);
+    expect((await emulators().objects(bucket, `log/${SEAL}`)).size).toBe(1);
+    await other.remove(SEAL);
+    expect((await emulators().objects(bucket, `log/${SEAL}`)).size).toBe(0);
   });
 });

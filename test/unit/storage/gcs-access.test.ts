@@ -112,6 +112,24 @@ describe("credentials", () => {
   });
 });
 
+describe("credentials that were not accepted", () => {
+  it("are not used again: the library is asked anew, without the tokens that it keeps", async () => {
+    const library = libraryGiving({ authorization: "Bearer one" }, { authorization: "Bearer two" });
+    const auths = vi.mocked(GoogleAuth.prototype.getRequestHeaders).mock.contexts;
+    const access = new GcsAccess();
+    await access.authorization();
+    expect(access.discard()).toBe(true);
+    expect(await access.authorization()).toBe("authorization: Bearer two\r\n");
+    expect(library.asked).toBe(2);
+    expect(auths[1]).not.toBe(auths[0]);
+  });
+
+  it("are all that there are where there are none", () => {
+    vi.stubEnv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:4443");
+    expect(new GcsAccess().discard()).toBe(false);
+  });
+});
+
 describe("credentials that cannot be had", () => {
   it.each([
     "ECONNREFUSED",

@@ -8,7 +8,8 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { FormatError, OperationFailure, TargetRefused } from "../../../lib/tlog/errors.ts";
 import { GcsAccess } from "../../../storage/gcs-access.ts";
-import { type GcsLimits, GcsObjects, type Patience } from "../../../storage/gcs-objects.ts";
+import { type GcsLimits, GcsObjects } from "../../../storage/gcs-objects.ts";
+import type { Patience } from "../../../storage/gcs-patience.ts";
 import { serve } from "./http-servers.ts";
 
 /** What waits for what a Retry-After asks for. */
@@ -143,6 +144,29 @@ describe("an upload", () => {
     authorization.mockResolvedValueOnce("authorization: Bearer two\r\n");
     await objects.put(TILE, BYTES);
     expect(asked.map(({ headers }) => headers.authorization)).toEqual(["Bearer one", "Bearer two"]);
+  });
+});
+
+describe("credentials that are refused", () => {
+  const REFUSED: Answer = { status: 401, body: "{}" };
+
+  it("are renewed once, for an upload and for a read", async () => {
+    const discard = vi.spyOn(GcsAccess.prototype, "discard").mockReturnValue(true);
+    onTestFinished(() => discard.mockRestore());
+    const { objects, lines } = await newObjects([REFUSED, DONE, REFUSED, holding(BYTES)]);
+    await objects.put(TILE, BYTES);
+    expect(await objects.read(TILE, 100)).toEqual(BYTES);
+    expect(lines()).toEqual([upload(0), upload(0), OBJECT, OBJECT]);
+    expect(discard).toHaveBeenCalledTimes(2);
+  });
+
+  it.each(["an upload", "a read"])("again fail %s, with what to do", async (what) => {
+    const discard = vi.spyOn(GcsAccess.prototype, "discard").mockReturnValue(true);
+    onTestFinished(() => discard.mockRestore());
+    const { objects, lines } = await newObjects([REFUSED, REFUSED]);
+    const work = what === "an upload" ? objects.put(TILE, BYTES) : objects.read(TILE, 100);
+    expect(await failureOf(work)).toMatchObject({ message: expect.stringMatching(/401.*gcloud auth/) });
+    expect(lines()).toHaveLength(2);
   });
 });
 
