@@ -4,16 +4,25 @@
  * the place where the log's objects are: a database is believed for that place alone.
  */
 
-import type { Snapshot, Transaction } from "@google-cloud/spanner";
+import type { Transaction } from "@google-cloud/spanner";
 import { TargetRefused } from "../lib/tlog/errors.ts";
-import { equalBytes, formatHash } from "../lib/tlog/merkle.ts";
+import { equalBytes } from "../lib/tlog/merkle.ts";
 import { lazily } from "./lazily.ts";
 import { SpannerDatabase } from "./spanner-database.ts";
+import {
+  type Claim,
+  type Documents,
+  type Named,
+  readClaim,
+  readState,
+  type State,
+  type TablesView,
+  traceOfALog,
+} from "./spanner-state.ts";
 import {
   COMPATIBLE_VERSION,
   GUARD_VERSION,
   missingTables,
-  type PresentTables,
   presentTables,
   requireTablePrefix,
   type TableName,
@@ -34,34 +43,6 @@ export type TablesState =
   | ({ readonly kind: "claimed"; readonly marker: string } & Named)
   | ({ readonly kind: "handed-over"; readonly record: string } & Named)
   | { readonly kind: "occupied"; readonly found: string };
-
-interface Named {
-  /** The place, undefined if the tables were claimed by a version of ours that did not name it. */
-  readonly place: string | undefined;
-}
-
-/** Whose the tables are. */
-interface Claim extends Named {
-  readonly version: number | undefined;
-  readonly marker: string | undefined;
-  readonly record: string | undefined;
-}
-
-/** What stands in the tables. */
-interface State extends Claim {
-  readonly next: number;
-  readonly integrated: IntegratedTree;
-  /** Whether a checkpoint was ever published. */
-  readonly published: boolean;
-  readonly hasEntries: boolean;
-}
-
-/** Of our own table. */
-interface Documents {
-  readonly marker: string | null;
-  readonly record: string | null;
-  readonly place: string | null;
-}
 
 const ROW = { id: 0 } as const;
 
@@ -91,7 +72,7 @@ export class SpannerCoordination {
 
   /** @throws TargetRefused if a table is of another make. */
   async inspect(): Promise<TablesState> {
-    const state = await this.#look((reader, tables) => this.#readState(reader, tables));
+    const state = await this.#look(readState);
     const { version, marker, record, place } = state;
     const elsewhere = this.#elsewhere(state);
     if (elsewhere !== undefined) return occupied(elsewhere);
@@ -112,7 +93,7 @@ export class SpannerCoordination {
   }
 
   async integratedTree(): Promise<IntegratedTree | undefined> {
-    const state = await this.#look((reader, tables) => this.#readState(reader, tables));
+    const state = await this.#look(readState);
     if (state.version !== COMPATIBLE_VERSION || this.#elsewhere(state) !== undefined) return undefined;
     return state.integrated;
   }
@@ -148,7 +129,7 @@ export class SpannerCoordination {
 
   /** @throws TargetRefused unless the place is claimed, by `marker` where that is known. */
   async requireClaim(marker: string | undefined): Promise<void> {
-    this.#requireClaim(await this.#look((reader, tables) => this.#readClaim(reader, tables)), marker);
+    this.#requireClaim(await this.#look(readClaim), marker);
   }
 
   /** At one stroke. @throws TargetRefused if the claim is not `marker` any more, or log software was there. */
@@ -221,13 +202,13 @@ export class SpannerCoordination {
     return missingTables(await this.#schema(), this.#prefix, this.name);
   }
 
-  async #look<T>(read: (reader: Snapshot, tables: PresentTables) => Promise<T>): Promise<T> {
+  async #look<T>(read: (view: TablesView) => Promise<T>): Promise<T> {
     await this.#missingTables();
-    const tables = presentTables(await this.#schema(), this.#prefix);
+    const view = await this.#view();
     return await this.#database.use(async (database) => {
       const [snapshot] = await database.getSnapshot();
       try {
-        return await read(snapshot, tables);
+        return await read({ ...view, reader: snapshot });
       } finally {
         snapshot.end();
       }
@@ -241,12 +222,12 @@ export class SpannerCoordination {
   async #write(work: (transaction: Transaction, state: State, isRerun: boolean) => void): Promise<void> {
     // A claim of an earlier version of ours is in a table that lacks a column.
     if ((await this.#missingTables()).length > 0) await this.makeTables();
-    const tables = presentTables(await this.#schema(), this.#prefix);
+    const view = await this.#view();
     let runs = 0;
     await this.#database.use((database) =>
       database.runTransactionAsync(async (transaction) => {
         try {
-          work(transaction, await this.#readState(transaction, tables), runs++ > 0);
+          work(transaction, await readState({ ...view, reader: transaction }), runs++ > 0);
         } catch (error) {
           // The library leaves its locks standing otherwise, and the next transaction waits for them.
           await transaction.rollback().catch(() => {});
@@ -257,60 +238,8 @@ export class SpannerCoordination {
     );
   }
 
-  async #readClaim(reader: Snapshot, tables: PresentTables): Promise<Claim> {
-    const guard = await this.#row<{ compatibilityVersion: number }>(reader, tables, "Tessera", [
-      "compatibilityVersion",
-    ]);
-    const ours = await this.#row<Documents>(reader, tables, "TlogMigrate", ["marker", "record", "place"]);
-    return {
-      version: guard && Number(guard.compatibilityVersion),
-      marker: ours?.marker ?? undefined,
-      record: ours?.record ?? undefined,
-      place: ours?.place ?? undefined,
-    };
-  }
-
-  async #readState(reader: Snapshot, tables: PresentTables): Promise<State> {
-    const claim = await this.#readClaim(reader, tables);
-    const sequence = await this.#row<{ next: number }>(reader, tables, "SeqCoord", ["next"]);
-    const integration = await this.#row<{ seq: number; rootHash: Uint8Array | null }>(
-      reader,
-      tables,
-      "IntCoord",
-      ["seq", "rootHash"],
-    );
-    const publication = await this.#row<{ publishedAt: Date }>(reader, tables, "PubCoord", ["publishedAt"]);
-    return {
-      ...claim,
-      next: Number(sequence?.next ?? 0),
-      integrated: {
-        size: Number(integration?.seq ?? 0),
-        rootHash: integration?.rootHash ?? new Uint8Array(),
-      },
-      published: publication !== undefined && Number(publication.publishedAt) > 0,
-      hasEntries: await this.#hasEntries(reader, tables),
-    };
-  }
-
-  /** The one row of a table, of the columns that the table has. */
-  async #row<Row>(
-    reader: Snapshot,
-    tables: PresentTables,
-    table: TableName,
-    wanted: readonly (keyof Row & string)[],
-  ): Promise<Partial<Row> | undefined> {
-    const present = tables.get(table);
-    if (present === undefined) return undefined;
-    const columns = wanted.filter((column) => present.has(column.toLowerCase()));
-    const [rows] = await reader.read(this.#table(table), { keys: ["0"], columns, json: true, limit: 1 });
-    return rows[0] as Partial<Row> | undefined;
-  }
-
-  async #hasEntries(reader: Snapshot, tables: PresentTables): Promise<boolean> {
-    if (!tables.has("Seq")) return false;
-    const range = { startClosed: ["0"], endClosed: ["0"] };
-    const [rows] = await reader.read(this.#table("Seq"), { ranges: [range], columns: ["seq"], limit: 1 });
-    return rows.length > 0;
+  async #view(): Promise<Omit<TablesView, "reader">> {
+    return { tables: presentTables(await this.#schema(), this.#prefix), prefix: this.#prefix };
   }
 
   #table(name: TableName): string {
@@ -321,16 +250,6 @@ export class SpannerCoordination {
     const advice = "Find out who else writes there, then run the same command again";
     return new TargetRefused({ object: this.#database.name, problem, advice });
   }
-}
-
-/** What says that log software was at work here, beyond the rows that one which was refused leaves. */
-function traceOfALog({ next, integrated, published, hasEntries }: State): string | undefined {
-  if (next > 0) return `a log's next index, ${next}`;
-  if (integrated.size > 0) {
-    return `a log's tree state, size ${integrated.size}, root ${formatHash(integrated.rootHash)}`;
-  }
-  if (published) return "the time of a log's last checkpoint";
-  return hasEntries ? "entries that a log has accepted and not integrated" : undefined;
 }
 
 function occupied(found: string): TablesState {
