@@ -131,6 +131,20 @@ describeWithGo("the tables of a database", () => {
     expect(await tables.row("SeqCoord", "next")).toEqual({ next: 300 });
   });
 
+  it("are looked up when a copy begins, and not again", async () => {
+    const { bucket, database } = await emulators().newHome();
+    const target = open(bucket, { database });
+    await target.claim(MARKER);
+    await target.replaceMarker(MARKER, LATER_MARKER);
+    const lookUps = async () => (await emulators().callCounts())["spanner GetDatabaseDdl"];
+    const before = await lookUps();
+    await emulators().putObject(bucket, "log/tile/1/000", "?");
+    await target.remove("tile/1/000");
+    await target.inspect();
+    await target.handOver(LATER_MARKER, state, RECORD);
+    expect(await lookUps()).toBe(before);
+  });
+
   it("with a version that is a copy's and no marker say so", async () => {
     const { bucket, database } = await emulators().newHome();
     const target = open(bucket, { database });
