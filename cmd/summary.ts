@@ -10,7 +10,7 @@ import { missingIssuerLines, uncoveredFields } from "./uncovered-summary.ts";
 export function copySummary(report: MigrationReport, facts: StepFacts, width: number): string {
   const { notChecked, warnings } = report;
   return [
-    headline(good, wrap(OUTCOMES[report.outcome](oneLine(report.target)), width, "")),
+    headline(good, wrap(outcomeText(report, facts), width, "")),
     "\n",
     alignFields(
       [
@@ -27,6 +27,12 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
     listSection(emphasis("Look at this"), warnings.map(oneLine), { width }),
     listSection(emphasis("What to do next"), nextSteps(report, facts), { width, numbered: true }),
   ].join("");
+}
+
+function outcomeText({ outcome, target }: MigrationReport, { treeState }: StepFacts): string {
+  const isMirror = treeState === false && outcome === "handed-over";
+  if (isMirror) return `The mirror is complete: ${oneLine(target)} holds the whole log.`;
+  return OUTCOMES[outcome](oneLine(target));
 }
 
 const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {

@@ -16,9 +16,8 @@ export function uncoveredFields(
   ];
 }
 
-function deepText({ uncheckedEntries, reencodedEntries }: UncoveredReport): string {
-  const entries =
-    uncheckedEntries === 0 ? "every entry" : `all but ${countOf(uncheckedEntries, "entry", "entries")}`;
+function deepText({ deepEntries, reencodedEntries }: UncoveredReport): string {
+  const entries = countOf(deepEntries, "entry", "entries");
   if (reencodedEntries === 0) return entries;
   const differ = countOf(reencodedEntries, "precertificate differs", "precertificates differ");
   return `${entries}; ${differ} from what was logged as re-encoding explains`;

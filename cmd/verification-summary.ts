@@ -4,7 +4,7 @@ import { oneLine, type VerificationReport } from "../lib/index.ts";
 import { countOf, formatCount } from "./quantities.ts";
 import { headline, timeText } from "./summary.ts";
 import { alignFields, bad, emphasis, good, listSection, wrap } from "./text-layout.ts";
-import { uncoveredFields } from "./uncovered-summary.ts";
+import { missingIssuerLines, uncoveredFields } from "./uncovered-summary.ts";
 
 /** The summary of a verification, ending in a newline. */
 export function verificationSummary(report: VerificationReport, width: number): string {
@@ -28,13 +28,17 @@ export function verificationSummary(report: VerificationReport, width: number): 
       ],
     ]),
     listSection(bad("Bad, missing or beyond the tree"), faultLines(report), { width }),
+    listSection(emphasis("Issuers that could not be had"), missingIssuerLines(report.uncovered), { width }),
     listSection(emphasis("Not checked"), report.notChecked, { width }),
   ].join("");
 }
 
-function outcome({ faults, authority }: VerificationReport): string {
+function outcome({ faults, authority, findings }: VerificationReport): string {
   const measure = authority === "checkpoint" ? "its checkpoint" : "its tree state";
   if (faults === 0) return `The log is sound: every entry and tile is what ${measure} commits to.`;
+  if (findings.every(({ path }) => path.startsWith("issuer/"))) {
+    return `Every entry and tile is what ${measure} commits to, but issuers that entries name are missing or wrong.`;
+  }
   return `The log is not what ${measure} commits to.`;
 }
 

@@ -32,13 +32,16 @@ export function addVerifyCommand(program: Command): void {
     .summary("read a whole log back and hold it against its checkpoint")
     .description("Reads a whole log, recomputes every hash, and tells what is not as its checkpoint says.")
     .argument("<log>", SOURCE_KINDS);
-  addTrustOptions(command).option("--no-deep", "Static CT: leave out what no leaf hash covers");
+  addTrustOptions(command)
+    .option("--no-deep", "Static CT: leave out what no leaf hash covers")
+    .option("--allow-missing-issuers", "Static CT: list missing issuers, and do not count them as faults");
   addStateOptions(addWorkOptions(command)).addHelpText("after", EXAMPLES).action(verify);
 }
 
 interface VerifyCommandOptions extends LogOptions, StateOptions {
   /** False by --no-deep. */
   readonly deep: boolean;
+  readonly allowMissingIssuers?: boolean;
 }
 
 async function verify(log: string, options: VerifyCommandOptions): Promise<void> {
@@ -54,6 +57,7 @@ async function verify(log: string, options: VerifyCommandOptions): Promise<void>
         log,
         targetState: targetState(options),
         deep: options.deep,
+        allowMissingIssuers: options.allowMissingIssuers,
       }),
     async tell(report) {
       const { json } = options;

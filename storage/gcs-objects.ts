@@ -49,12 +49,15 @@ const TAIL = Buffer.from(`\r\n--${BOUNDARY}--\r\n`);
 const KINDS = {
   resource: { contentType: "application/octet-stream", cacheControl: "max-age=604800,immutable" },
   checkpoint: { contentType: "text/plain; charset=utf-8", cacheControl: "no-cache" },
+  /** Of our own, which change. */
+  state: { contentType: "application/json", cacheControl: "no-store" },
   /** As TesseraCT stores them (its storage/gcp), without a word on caching. */
   issuer: { contentType: "application/pkix-cert", cacheControl: undefined },
 };
 
 function kindOf(path: string): (typeof KINDS)[keyof typeof KINDS] {
   if (path === CHECKPOINT_PATH) return KINDS.checkpoint;
+  if (path.startsWith(".state/")) return KINDS.state;
   return path.startsWith(`${ISSUER_DIRECTORY}/`) ? KINDS.issuer : KINDS.resource;
 }
 

@@ -101,8 +101,8 @@ const MAX_CHECKPOINT_BYTES = 1 << 20;
 /** Largest object that is read: a Static CT data tile of 256 entries of 256 KiB. The format's own bound is 8 GiB. */
 export const MAX_OBJECT_BYTES = 1 << 26;
 
-/** Largest issuer that is read: a certificate in a chain has at most 2^24 - 1 bytes (RFC 6962 section 3.1). */
-export const MAX_ISSUER_BYTES = (1 << 24) - 1;
+/** Largest issuer that is read: certificates of authorities have one or two KB, RFC 6962 would allow 16 MB. */
+export const MAX_ISSUER_BYTES = 1 << 16;
 
 /** What may vary from one read to the next. */
 export type ReadHints = Omit<ReadOptions, "maxBytes">;

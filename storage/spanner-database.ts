@@ -104,7 +104,7 @@ export class SpannerDatabase {
       case CODES.permissionDenied:
         return failure(
           "may not be used with these credentials",
-          "Give their account the role roles/spanner.databaseAdmin for the migration; the log software needs roles/spanner.databaseUser",
+          "Give their account the role roles/spanner.databaseUser on the database, as the log software needs it too",
         );
       case CODES.unauthenticated:
         return failure(

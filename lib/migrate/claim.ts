@@ -7,30 +7,24 @@ import { MAX_OBJECT_BYTES } from "../../storage/source.ts";
 import type { IntegratedTree, MigrationTarget } from "../../storage/target.ts";
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import { type FailureFacts, FormatError, TargetRefused, VerificationFailure } from "../tlog/errors.ts";
-import { CHECKPOINT_PATH, type LogFormat, parseResourcePath } from "../tlog/layout.ts";
+import { CHECKPOINT_PATH, parseResourcePath } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
-import { formatMarker, type Marker, type MigrationRecord, parseMarker, parseRecord } from "./marker.ts";
+import { type HeldMarker, held } from "./held-marker.ts";
+import { type Marker, type MigrationRecord, parseMarker, parseRecord } from "./marker.ts";
+import { removeDistrustedSeals, type SealMeaning, trustedSeals } from "./seal-meaning.ts";
 import type { TreeHead } from "./tree.ts";
 import { openTrusted, type TrustedCheckpoint } from "./trusted-checkpoint.ts";
 
 /** What the claim is made for. */
-export interface ClaimRequest {
+export interface ClaimRequest extends SealMeaning {
   readonly checkpoint: TrustedCheckpoint;
   readonly policy: CheckpointPolicy;
   /** Breaks off the wait for the target. */
   readonly signal?: AbortSignal | undefined;
   readonly source: string;
-  readonly format: LogFormat;
   /** Take over tiles that another tool left. */
   readonly adopt: boolean;
-  /** Of Static CT: go on where entries name issuers that cannot be had. */
-  readonly allowMissingIssuers: boolean;
   readonly tool: string;
-}
-
-/** A marker, and the text of it that stands in the target. */
-export interface HeldMarker extends Marker {
-  readonly text: string;
 }
 
 /** A target that is ours to write. */
@@ -144,7 +138,7 @@ async function ownClaim(target: MigrationTarget, request: ClaimRequest, text: st
   const handingOver = await hasBegunHandOver(target, aim);
   const lock = await target.lock();
   return await releasedOnFailure(lock, async () => {
-    const trusted = await trustedSeals(target, marker, request);
+    const trusted = await trustedSeals(target, marker, request, request.signal);
     return { kind: "claimed", aim, marker: trusted, resume: true, handingOver, ...lock };
   });
 }
@@ -196,48 +190,6 @@ async function integratedTree(target: MigrationTarget): Promise<IntegratedTree |
     const advice = "Find out what wrote it; nothing was changed";
     throw new TargetRefused({ object: `${target.location}: the tree state`, problem: error.message, advice });
   }
-}
-
-/** Leaves no seal in the target that tells less than this run promises, and has the marker say what they tell. */
-async function trustedSeals(
-  target: MigrationTarget,
-  marker: HeldMarker,
-  request: ClaimRequest,
-): Promise<HeldMarker> {
-  const { allowMissingIssuers } = request;
-  const tellTooLittle = marker.distrustSeals || (marker.allowMissingIssuers && !allowMissingIssuers);
-  if (tellTooLittle) return await removeDistrustedSeals(target, marker, request);
-  if (marker.allowMissingIssuers === allowMissingIssuers) return marker;
-  return await replaceMarker(target, marker, { allowMissingIssuers });
-}
-
-/**
- * A full level-1 tile says that everything below it is durable and right, but another tool wrote these, or a run
- * that asked for less. They are removed, and only then does the marker stop to distrust them: a crash in between
- * removes them again.
- */
-async function removeDistrustedSeals(
-  target: MigrationTarget,
-  marker: HeldMarker,
-  { allowMissingIssuers }: ClaimRequest,
-): Promise<HeldMarker> {
-  for await (const { path } of target.list("tile/1")) await target.remove(path);
-  return await replaceMarker(target, marker, { distrustSeals: false, allowMissingIssuers });
-}
-
-/** Changes what the marker in the target says. @throws TargetRefused if another copy has changed it meanwhile. */
-export async function replaceMarker(
-  target: MigrationTarget,
-  { text, ...marker }: HeldMarker,
-  changes: Partial<Marker>,
-): Promise<HeldMarker> {
-  const changed = held({ ...marker, ...changes });
-  await target.replaceMarker(text, changed.text);
-  return changed;
-}
-
-function held(marker: Marker): HeldMarker {
-  return { ...marker, text: formatMarker(marker) };
 }
 
 async function alreadyDone(
@@ -321,7 +273,7 @@ function occupied(target: MigrationTarget, found: string): TargetRefused {
 }
 
 function newMarker(request: ClaimRequest, distrustSeals: boolean): Marker {
-  const { checkpoint, source, format, tool, allowMissingIssuers } = request;
+  const { checkpoint, source, format, tool, allowMissingIssuers, deep } = request;
   return {
     origin: checkpoint.origin,
     source,
@@ -330,6 +282,7 @@ function newMarker(request: ClaimRequest, distrustSeals: boolean): Marker {
     smallestSize: checkpoint.size,
     distrustSeals,
     allowMissingIssuers,
+    deep,
     tool,
   };
 }

@@ -3,6 +3,7 @@
 import { planUnits, unitBundles, type WorkUnit } from "./plan.ts";
 import type { WorkerPool } from "./pool.ts";
 import type { Run } from "./run.ts";
+import { requireMeaning } from "./seal-meaning.ts";
 import { Seals } from "./seals.ts";
 import { startWorkers } from "./start-workers.ts";
 import type { AuthenticTree } from "./tree.ts";
@@ -17,17 +18,19 @@ export type CopyWorkers = WorkerPool<WorkUnit, void>;
  */
 export function startCopyWorkers(run: Run, size: number, resume: boolean): CopyWorkers {
   const { options, parallelism, readSpec, progress, targetAccess } = run;
-  const { target, tiles = "derive", deep = false, allowMissingIssuers = false } = options;
+  const { target, tiles = "derive" } = options;
+  const { deep, allowMissingIssuers } = run.meaning;
   const task = { kind: "copy", target, targetAccess, tiles, resume, deep, allowMissingIssuers } as const;
   const workers: CopyWorkers = startWorkers(task, size, parallelism, readSpec, progress);
-  workers.onQuestion = (question) => run.issuers.account(question);
+  const { issuers } = run;
+  if (issuers !== undefined) workers.onQuestion = (question) => issuers.account(question);
   return workers;
 }
 
 /** Copies every bundle that no seal covers, and writes the seals. */
 export async function copyBundles(run: Run, tree: AuthenticTree, workers: CopyWorkers): Promise<void> {
   const { parallelism, progress, context } = run;
-  const seals = new Seals(tree, run.writer(), progress.own);
+  const seals = new Seals(tree, run.writer(), progress.own, () => prepareSeal(run));
   const units = planUnits(
     tree,
     unitBundles(tree.size, parallelism.workers),
@@ -36,4 +39,12 @@ export async function copyBundles(run: Run, tree: AuthenticTree, workers: CopyWo
   );
   await workers.run(units, (unit) => seals.finished(unit), context.signal);
   await seals.settled();
+  await run.issuers?.store();
+}
+
+/** What must be so before a seal is written, beside what is below it. */
+async function prepareSeal({ target, meaning, issuers }: Run): Promise<void> {
+  if (issuers === undefined) return;
+  await issuers.store();
+  await requireMeaning(target, meaning);
 }

@@ -20,6 +20,8 @@ const NAMES = [
   "inFlight",
   /** Objects found in the target with other bytes than the log's, and replaced. */
   "replacedObjects",
+  /** Static CT entries that were held against the rules for what their leaf hash does not cover. */
+  "deepEntries",
   /** Static CT entries whose precertificate differs from what was logged as re-encoding explains. */
   "reencodedEntries",
   /** Static CT entries that could not be checked beyond their leaf hash, since an issuer is missing. */

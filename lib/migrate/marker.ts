@@ -9,7 +9,8 @@ import type { LogFormat } from "../tlog/layout.ts";
 
 /** Version 2 says what its seals tell of issuers; those of a Static CT log of version 1 tell nothing of them. */
 const MARKER_VERSION = 2;
-const RECORD_VERSION = 1;
+/** Version 2 says how many issuers are missing. */
+const RECORD_VERSION = 2;
 
 /** What an unfinished migration says of itself, where log software looks first. */
 export interface Marker {
@@ -27,6 +28,8 @@ export interface Marker {
   readonly distrustSeals: boolean;
   /** Of Static CT: below the seals there may be entries whose issuers are missing, as the operator allowed. */
   readonly allowMissingIssuers: boolean;
+  /** Of Static CT: what is below the seals was held against the rules for what no leaf hash covers. */
+  readonly deep: boolean;
   /** The tool that wrote it. */
   readonly tool: string;
 }
@@ -41,6 +44,8 @@ export interface MigrationRecord {
   readonly rootHash: string;
   /** ISO 8601. */
   readonly finishedAt: string;
+  /** Of Static CT: issuers that entries name and that could not be had, as the operator allowed. */
+  readonly missingIssuers: number;
   readonly tool: string;
 }
 
@@ -58,15 +63,16 @@ export function formatMarker(marker: Marker): string {
 export function parseMarker(text: string, place: string): Marker {
   const fields = parseVersioned(text, "tlog-migrate-marker", MARKER_VERSION, `${place}: the marker`);
   const format = fields.format("format");
-  const hadIssuers = fields.version > 1;
+  const tellsOfIssuers = fields.version > 1;
   return {
     origin: fields.string("origin"),
     source: fields.string("source"),
     format,
     checkpoint: fields.string("checkpoint"),
     smallestSize: fields.count("smallestSize"),
-    distrustSeals: fields.boolean("distrustSeals") || (format === "static-ct" && !hadIssuers),
-    allowMissingIssuers: hadIssuers && fields.boolean("allowMissingIssuers"),
+    distrustSeals: fields.boolean("distrustSeals") || (format === "static-ct" && !tellsOfIssuers),
+    allowMissingIssuers: tellsOfIssuers && fields.boolean("allowMissingIssuers"),
+    deep: tellsOfIssuers && fields.boolean("deep"),
     tool: fields.string("tool"),
   };
 }
@@ -91,6 +97,7 @@ export function parseRecord(text: string, place: string): MigrationRecord {
     size: fields.count("size"),
     rootHash: fields.string("rootHash"),
     finishedAt: fields.string("finishedAt"),
+    missingIssuers: fields.version > 1 ? fields.count("missingIssuers") : 0,
     tool: fields.string("tool"),
   };
 }

@@ -7,15 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OperationFailure, VerificationFailure } from "../tlog/errors.ts";
 import { FULL_WIDTH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
-import {
-  type AlreadyDone,
-  type Claim,
-  claimTarget,
-  type HeldMarker,
-  replaceMarker,
-  requireNoRegress,
-} from "./claim.ts";
+import { type AlreadyDone, type Claim, claimTarget, requireNoRegress } from "./claim.ts";
 import { type CopyWorkers, copyBundles, startCopyWorkers } from "./copy-bundles.ts";
+import { type HeldMarker, replaceMarker } from "./held-marker.ts";
 import { formatRecord } from "./marker.ts";
 import type { MigrationOptions } from "./options.ts";
 import { type MigrationOutcome, type MigrationReport, reportOf } from "./report.ts";
@@ -45,9 +39,16 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
       checkpoint,
       source: run.context.source.location,
       adopt: options.adopt ?? false,
-      allowMissingIssuers: options.allowMissingIssuers ?? false,
+      ...run.meaning,
     });
-    if (claim.kind === "handed-over") return await finish(run, checkpoint, outcomeOf(claim));
+    if (claim.kind === "handed-over") {
+      const { missingIssuers } = claim.record;
+      if (missingIssuers > 0)
+        options.notice?.(
+          `${missingIssuers} issuers were missing when this log was handed over, as was allowed`,
+        );
+      return await finish(run, checkpoint, outcomeOf(claim));
+    }
     try {
       return await fillAndHandOver(run, claim, checkpoint);
     } finally {
@@ -93,12 +94,14 @@ async function copyTree(run: Run, aim: TrustedCheckpoint, resume: boolean): Prom
   const { progress, context, target, options } = run;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size);
+  if (resume) await run.issuers?.recall(target, run.meaning.allowMissingIssuers);
   const workers = startCopyWorkers(run, aim.size, resume);
   const tree = await authenticateAndCopy(run, aim, resume, workers).finally(() => workers.stop());
   progress.phase = "writing the upper tiles";
   await writeUpperTiles(tree, run.writer());
   progress.phase = "checking the target";
   await checkTarget(target, run.writer(), options.format, aim, context.signal);
+  await run.issuers?.requireInPlace(target);
 }
 
 async function authenticateAndCopy(
@@ -177,6 +180,7 @@ async function handOver(run: Run, aim: TrustedCheckpoint, marker: HeldMarker): P
     size: aim.size,
     rootHash: formatHash(aim.rootHash),
     finishedAt: new Date().toISOString(),
+    missingIssuers: run.issuers?.missing().length ?? 0,
     tool: options.tool,
   });
   await target.handOver(marker.text, { size: aim.size, rootHash: aim.rootHash, collectFrom }, record);

@@ -63,7 +63,7 @@ export function reportOf(
   const seconds = (performance.now() - startedAt) / 1000;
   const entries = counters.get("entries");
   const { format, deep = false } = options;
-  const uncovered = format === "static-ct" ? uncoveredReport(issuers, counters, deep) : undefined;
+  const uncovered = uncoveredReport(issuers, counters, deep);
   return {
     outcome,
     origin: aim.origin,

@@ -8,6 +8,7 @@ import type { LogWorkOptions, MigrationOptions } from "./options.ts";
 import { Progress } from "./progress.ts";
 import { RequestRate } from "./rate.ts";
 import { DEFAULT_RETRY, openReadContext, type ReadContext, type ReadSpec } from "./read-context.ts";
+import type { SealMeaning } from "./seal-meaning.ts";
 import { WindowKeeper } from "./window-keeper.ts";
 import { newWindow, WindowState } from "./window-state.ts";
 
@@ -43,8 +44,10 @@ export interface Run {
   readonly targetAccess: TargetAccess;
   /** The main thread's writer; the target must be claimed first. */
   readonly writer: () => TargetWriter;
-  /** Of a Static CT log. */
-  readonly issuers: Issuers;
+  /** What its seals tell. */
+  readonly meaning: SealMeaning;
+  /** Of a Static CT log; undefined for others. */
+  readonly issuers: Issuers | undefined;
   readonly startedAt: number;
   /** Ends what is open. */
   close(): Promise<void>;
@@ -62,6 +65,13 @@ export function openRun(options: MigrationOptions): Run {
     progress.own,
     signal,
   );
+  const { format, allowMissingIssuers = false, deep = false } = options;
+  const isStaticCt = format === "static-ct";
+  const meaning: SealMeaning = {
+    format,
+    allowMissingIssuers: isStaticCt && allowMissingIssuers,
+    deep: isStaticCt && deep,
+  };
   const openWriter = () => {
     writer ??= target.openWriter(signal);
     return writer;
@@ -76,7 +86,8 @@ export function openRun(options: MigrationOptions): Run {
     target,
     targetAccess,
     writer: openWriter,
-    issuers: new Issuers({ context, writer: openWriter }),
+    meaning,
+    issuers: isStaticCt ? new Issuers({ context, writer: openWriter, deep: meaning.deep }) : undefined,
     startedAt: performance.now(),
     async close() {
       keeper.stop();

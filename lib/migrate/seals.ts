@@ -20,15 +20,23 @@ export class Seals {
   readonly #tree: AuthenticTree;
   readonly #writer: TargetWriter;
   readonly #counters: Counters;
+  readonly #prepare: () => Promise<void>;
   /** Level-1 tiles whose bundles are being copied. */
   readonly #open = new Map<number, OpenSeal>();
   readonly #writing = new Set<Promise<void>>();
   #failure: unknown;
 
-  constructor(tree: AuthenticTree, writer: TargetWriter, counters: Counters) {
+  /** @param prepare does what must be done before a seal is written; it is not written if that fails. */
+  constructor(
+    tree: AuthenticTree,
+    writer: TargetWriter,
+    counters: Counters,
+    prepare: () => Promise<void> = async () => {},
+  ) {
     this.#tree = tree;
     this.#writer = writer;
     this.#counters = counters;
+    this.#prepare = prepare;
   }
 
   /**
@@ -80,6 +88,7 @@ export class Seals {
 
   async #write(index: number, hashes: Uint8Array): Promise<void> {
     try {
+      await this.#prepare();
       await this.#commit((batch) => batch.put(sealPath(index), hashes));
     } catch (error) {
       this.#failure ??= error;

@@ -3,15 +3,20 @@
 import type { Counters } from "./counters.ts";
 import type { Issuers, MissingIssuer } from "./issuers.ts";
 
-/** What became of the parts of Static CT entries that no leaf hash covers, in the bundles that this run read. */
+/**
+ * What became of the parts of Static CT entries that no leaf hash covers, in the bundles that this run read; entries of
+ * bundles that it read more than once, since the log grew, are counted each time.
+ */
 export interface UncoveredReport {
   /** Issuers that the entries name: each is there and hashes to its name, but for the missing ones. */
   readonly issuers: number;
   readonly missingIssuers: number;
-  /** The first of them, at most 100, by the first entry that was seen to name them. */
+  /** Of them at most 100, each with an entry that names it. */
   readonly firstMissingIssuers: readonly MissingIssuer[];
-  /** Whether every entry was held against the rules for what its leaf hash does not cover. */
+  /** Whether entries were held against the rules for what their leaf hash does not cover. */
   readonly deep: boolean;
+  /** Entries that were, by this run. */
+  readonly deepEntries: number;
   /** Entries whose precertificate differs from what was logged as re-encoding explains. */
   readonly reencodedEntries: number;
   /** Entries that could not be checked, since an issuer is missing. */
@@ -22,13 +27,19 @@ export interface UncoveredReport {
 const NAMED_ISSUERS = 100;
 
 /** @param deep whether entries were held against the rules for what no leaf hash covers. */
-export function uncoveredReport(issuers: Issuers, counters: Counters, deep: boolean): UncoveredReport {
+export function uncoveredReport(
+  issuers: Issuers | undefined,
+  counters: Counters,
+  deep: boolean,
+): UncoveredReport | undefined {
+  if (issuers === undefined) return undefined;
   const missing = issuers.missing();
   return {
     issuers: issuers.count,
     missingIssuers: missing.length,
     firstMissingIssuers: missing.slice(0, NAMED_ISSUERS),
     deep,
+    deepEntries: counters.get("deepEntries"),
     reencodedEntries: counters.get("reencodedEntries"),
     uncheckedEntries: counters.get("uncheckedEntries"),
   };

@@ -55,6 +55,7 @@ export class UncoveredParts {
       const problem = others === 0 ? wrong : `${wrong}; ${others} more of its entries are wrong too`;
       throw new FormatError(problem, undefined, undefined, ADVICE);
     }
+    this.#counters?.add("deepEntries", width - counts["not-checked"]);
     if (counts["re-encoded"] > 0) this.#counters?.add("reencodedEntries", counts["re-encoded"]);
     if (counts["not-checked"] > 0) this.#counters?.add("uncheckedEntries", counts["not-checked"]);
   }

@@ -37,7 +37,9 @@ import { TileRecomputation } from "./tile-recomputation.ts";
 import { AuthenticTree, type TreeHead } from "./tree.ts";
 import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./uncovered-report.ts";
 
-export interface VerifyOptions extends Omit<LogWorkOptions, "policy">, Pick<MigrationOptions, "targetState"> {
+export interface VerifyOptions
+  extends Omit<LogWorkOptions, "policy">,
+    Pick<MigrationOptions, "targetState" | "allowMissingIssuers"> {
   /** `https://…`, `http://…`, `file:///…` or a path. */
   readonly log: string;
   /** What makes the checkpoint trusted; may be left out for a migrated directory that has none yet. */
@@ -99,7 +101,7 @@ export async function verifyLog(options: VerifyOptions): Promise<VerificationRep
   try {
     const authority = await findAuthority(context, place && lookedAt(place, options), options.policy);
     const found = new Findings();
-    const issuers = new Issuers({ context });
+    const issuers = new Issuers({ context, deep: options.deep ?? true });
     const work = { ...reading, readSpec, issuers };
     const isAuthentic = await verifyTree(context, authority.head, work, progress, found);
     const standing = place && (await standingTree(context, place, authority.head));
@@ -193,7 +195,8 @@ async function verifyTree(
   } finally {
     await pool.stop();
   }
-  for (const { fingerprint, problem, entry } of issuers.missing()) {
+  const missing = options.allowMissingIssuers === true ? [] : issuers.missing();
+  for (const { fingerprint, problem, entry } of missing) {
     found.add({ path: issuerPath(fingerprint), problem: `${problem}, and entry ${entry} names it` });
   }
   return true;

@@ -56,12 +56,13 @@ function workOf(spec: WorkerSpec, context: ReadContext, ask: AskForIssuer): Work
 
 function uncoveredParts(
   { format, task }: WorkerSpec,
-  { counters }: ReadContext,
+  { counters, retry }: ReadContext,
   ask: AskForIssuer,
 ): UncoveredParts | undefined {
   if (format !== "static-ct") return undefined;
   // A verification tells of every issuer that is missing, and goes on.
-  const book = new IssuerBook(ask, task.kind === "verify" || task.allowMissingIssuers);
+  const allowMissing = task.kind === "verify" || task.allowMissingIssuers;
+  const book = new IssuerBook(ask, { allowMissing, readsAgain: retry.contentAttempts > 0 });
   return new UncoveredParts(book, task.deep ? counters : undefined);
 }
 

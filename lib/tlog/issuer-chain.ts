@@ -11,6 +11,9 @@ const FINGERPRINT_SIZE = 32;
 /** Chains that are known at one time. A hostile log can have a new one in every entry. */
 const MAX_KNOWN = 4096;
 
+/** Longer chains, which no honest log has, are looked at each time: one may have 2,047 issuers. */
+const MAX_KNOWN_BYTES = 32 * FINGERPRINT_SIZE;
+
 /**
  * The facts of the issuer that a fingerprint names, which is 64 lower-case hexadecimal digits as in the path
  * `issuer/<fingerprint>`; undefined where it is not there, or not yet.
@@ -36,6 +39,7 @@ export class IssuerChains {
 
   /** The chain whose fingerprints stand from `start` to `end`. */
   at(bytes: Buffer, start: number, end: number): IssuerChain {
+    if (end - start > MAX_KNOWN_BYTES) return this.#newChain(bytes.subarray(start, end));
     const key = bytes.toString("latin1", start, end);
     const known = this.#known.get(key);
     if (known !== undefined) return known;

@@ -34,6 +34,7 @@ function markerOf(of: TestLog, changes: Partial<Marker> = {}): Marker {
     smallestSize: of.size,
     distrustSeals: false,
     allowMissingIssuers: false,
+    deep: false,
     tool: "tlog-migrate test",
     ...changes,
   };
@@ -167,16 +168,18 @@ test("markers and records of every version that was ever written are still read"
     writeFiles(unfinished, [[".state/version", readFileSync(join(FIXTURES, marker))]]);
     expect(await migrateLog(small, server, unfinished)).toMatchObject({ outcome: "handed-over", size: 5 });
   }
-  const finished = memoryDirectory();
-  writeFiles(finished, [
-    [".state/version", "1"],
-    [".state/tlog-migrate.json", readFileSync(join(FIXTURES, "record-v1.json"))],
-    [".state/treeState", treeState(small)],
-  ]);
-  expect(await migrateLog(small, server, finished)).toMatchObject({
-    outcome: "already-handed-over",
-    size: 5,
-  });
+  for (const record of ["record-v1.json", "record-v2.json"]) {
+    const finished = memoryDirectory();
+    writeFiles(finished, [
+      [".state/version", "1"],
+      [".state/tlog-migrate.json", readFileSync(join(FIXTURES, record))],
+      [".state/treeState", treeState(small)],
+    ]);
+    expect(await migrateLog(small, server, finished)).toMatchObject({
+      outcome: "already-handed-over",
+      size: 5,
+    });
+  }
 });
 
 test("the claim says what it is for, and asks not to be deleted", async () => {

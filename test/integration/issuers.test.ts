@@ -151,12 +151,16 @@ it("an issuer that many ask for at once is fetched once", async () => {
   const options = migrationOptions(log, server.url, target);
   const run = openRun({ ...options, workers: 1 });
   const fingerprint = ISSUER.slice("issuer/".length);
-  const issuers = new Issuers({ context: run.context });
-  const answers = await Promise.all([1, 2, 3].map((index) => issuers.account({ fingerprint, index })));
+  const issuers = new Issuers({ context: run.context, deep: true });
+  const answers = await Promise.all(
+    [1, 2, 3].map((index) => issuers.account({ fingerprint, index, isCertain: false })),
+  );
   expect(answers.map(({ facts }) => facts?.fingerprint.length)).toEqual([32, 32, 32]);
   expect(requestsFor(ISSUER)).toBe(1);
   await run.close();
 });
+
+const STRICT = { allowMissing: false, readsAgain: true };
 
 describe("a bundle", () => {
   const path = "tile/data/000";
@@ -169,7 +173,7 @@ describe("a bundle", () => {
         new Promise((answer) => {
           asked.push({ answer, fingerprint, index });
         }),
-      false,
+      STRICT,
     );
     let isDone = false;
     const accounting = book.account(bundle, { index: 0, width: 256 })?.then(() => {
@@ -186,7 +190,7 @@ describe("a bundle", () => {
   });
 
   it("is refused for an issuer that cannot be had, also when it comes again", async () => {
-    const book = new IssuerBook(async () => ({ problem: "is missing" }), false);
+    const book = new IssuerBook(async () => ({ problem: "is missing" }), STRICT);
     for (let again = 0; again < 2; again++) {
       await expect(book.account(bundle, { index: 3, width: 256 })).rejects.toThrow(FormatError);
     }

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, it } from "vitest";
+import { parseResourcePath, tileWidth } from "../../lib/tlog/layout.ts";
 import { memoryDirectory } from "../support/directory.ts";
 import { readWithSunlight } from "./ct-readers.ts";
 import { ISSUERS, precertificatesAmong } from "./ct-submissions.ts";
@@ -40,8 +41,10 @@ async function withFrozenLog(test: (log: MovingLog, sunlight: Sunlight) => Promi
 
 /** Whether an object is part of a log of this size, and not left of a smaller one. */
 function isOfSize(path: string, size: number): boolean {
-  const [, width] = /\.p\/(\d+)$/.exec(path) ?? [];
-  return width === undefined || [size % 256, Math.floor(size / 256)].includes(Number(width));
+  const resource = parseResourcePath(path);
+  if (resource === undefined) return true;
+  const { level, index, width } = resource.kind === "tile" ? resource.tile : { level: 0, ...resource.bundle };
+  return width === tileWidth(size, level, index);
 }
 
 describeWithGo("a copy of Sunlight's log", () => {

@@ -61,13 +61,14 @@ describe("the summary of a copy", () => {
       missingIssuers: 2,
       firstMissingIssuers: [{ fingerprint: "ab".repeat(32), entry: 5, problem: "is missing" }],
       deep: true,
+      deepEntries: 700,
       reencodedEntries: 1,
       uncheckedEntries: 300,
     };
     const text = copySummary({ ...report, format: "static-ct", uncovered }, plain, 1000);
     expect(text).toContain("issuers     7 certificates, 2 of them missing\n");
     expect(text).toContain(
-      "deep check  all but 300 entries; 1 precertificate differs from what was logged as re-encoding explains\n",
+      "deep check  700 entries; 1 precertificate differs from what was logged as re-encoding explains\n",
     );
     expect(text).toContain(`- issuer/${"ab".repeat(32)} is missing; entry 5 names it\n`);
     expect(text).toContain("- and 1 more\n");

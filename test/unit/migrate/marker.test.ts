@@ -23,6 +23,7 @@ const anyMarker: fc.Arbitrary<Marker> = fc.record({
   smallestSize: fc.maxSafeNat(),
   distrustSeals: fc.boolean(),
   allowMissingIssuers: fc.boolean(),
+  deep: fc.boolean(),
   tool: anyText,
 });
 
@@ -33,6 +34,7 @@ const anyRecord: fc.Arbitrary<MigrationRecord> = fc.record({
   size: fc.maxSafeNat(),
   rootHash: anyText,
   finishedAt: anyText,
+  missingIssuers: fc.maxSafeNat(),
   tool: anyText,
 });
 
@@ -57,8 +59,8 @@ const documents = [
     format: formatRecord,
     parse: parseRecord,
     version: "tlog-migrate-record",
-    known: 1,
-    counts: ["size"],
+    known: 2,
+    counts: ["size", "missingIssuers"],
   },
 ] as const;
 
