@@ -48,10 +48,15 @@ export function firstFile(root: string, directory: string): string | undefined {
   return undefined;
 }
 
+/** @throws TargetRefused if `path` is a symbolic link, also one that leads nowhere. */
+export function requireNoLink(path: string): void {
+  if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw linkRefused(path);
+}
+
 function entriesOf(root: string, directory: string): fs.Dirent[] {
   const path = join(root, directory);
   try {
-    if (fs.lstatSync(path).isSymbolicLink()) throw linkRefused(path);
+    requireNoLink(path);
     return fs.readdirSync(path, { withFileTypes: true });
   } catch (error) {
     if (errnoCode(error) === "ENOENT") return [];

@@ -7,13 +7,13 @@ import fs from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FormatError, OperationFailure, TargetRefused } from "../lib/tlog/errors.ts";
-import { CHECKPOINT_PATH } from "../lib/tlog/layout.ts";
+import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../lib/tlog/layout.ts";
 import { equalBytes, formatHash } from "../lib/tlog/merkle.ts";
 import { DurableDirectory } from "./durable.ts";
 import { errnoCode, onFile } from "./file-failure.ts";
 import { claimText, requireClaim, stateText } from "./posix-claim.ts";
 import { inspectDirectory } from "./posix-inspection.ts";
-import { listObjects } from "./posix-listing.ts";
+import { listObjects, requireNoLink } from "./posix-listing.ts";
 import { clearStaleLock, takeLock } from "./posix-lock.ts";
 import {
   clearAllTemporaries,
@@ -71,6 +71,7 @@ export class PosixTarget implements MigrationTarget {
 
   async lock(): Promise<{ release(): Promise<void> }> {
     const path = this.locate(LOCK_FILE);
+    await onFile(this.location, () => this.#requireOwnIssuers());
     await onFile(this.location, () => this.#makeClaimDurable());
     const lock = await onFile(path, () => takeLock(this.#directory, path));
     await onFile(path, () => clearStaleTemporaries(this.location));
@@ -84,6 +85,7 @@ export class PosixTarget implements MigrationTarget {
 
   async claim(marker: string): Promise<void> {
     await onFile(this.location, async () => {
+      this.#requireOwnIssuers();
       this.#directory.makeDirectory(this.location);
       const claim = Buffer.from(claimText(marker));
       const claimed = await this.#directory.create(this.locate(VERSION_FILE), claim);
@@ -210,6 +212,11 @@ export class PosixTarget implements MigrationTarget {
         if (!["EACCES", "EINVAL"].includes(errnoCode(error) ?? "")) throw error;
       }
     }
+  }
+
+  /** Issuers are never listed, so that a link there would be met by nothing else before it is written through. */
+  #requireOwnIssuers(): void {
+    requireNoLink(this.locate(ISSUER_DIRECTORY));
   }
 
   #refusal(problem: string): TargetRefused {

@@ -4,7 +4,13 @@ import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { TargetRefused } from "../../lib/tlog/errors.ts";
-import { directoryContents, memoryDirectory, versionOf } from "../support/directory.ts";
+import {
+  directoryContents,
+  filesBelow,
+  memoryDirectory,
+  versionOf,
+  writeFiles,
+} from "../support/directory.ts";
 import { testLog } from "../support/log.ts";
 import { startLogServer } from "../support/log-server.ts";
 import { failureOf, migrateLog } from "../support/migration.ts";
@@ -35,6 +41,34 @@ test("a target whose tiles are a link to the source leaves the source as it is",
   symlinkSync(join(source, "tile/entries/000"), join(linkedFiles, "tile/entries/000"));
   await expectRefused(source, linkedFiles);
   expect(directoryContents(source)).toEqual(before);
+});
+
+test("a target whose issuers are a link to another log leaves that log as it is: new, resumed and adopted", async () => {
+  const ct = testLog({ size: 300, format: "static-ct" });
+  const server = await startLogServer(ct.objects);
+  const other = storedLog(testLog({ size: 10, format: "static-ct", seed: "other" }));
+  const resumed = memoryDirectory();
+  await migrateLog(ct, server, resumed, { handOver: false });
+  rmSync(join(resumed, "issuer"), { recursive: true });
+  const adopted = memoryDirectory();
+  writeFiles(adopted, [["tile/data/000", ct.object("tile/data/000")]]);
+  const before = directoryContents(other);
+  for (const [target, adopt] of [
+    [memoryDirectory(), false],
+    [resumed, false],
+    [adopted, true],
+  ] as const) {
+    for (const place of ["issuer", "nowhere"]) {
+      symlinkSync(join(other, place), join(target, "issuer"));
+      const found = filesBelow(target);
+      const failure = await failureOf(migrateLog(ct, server, target, { adopt }));
+      expect(failure).toBeInstanceOf(TargetRefused);
+      expect(failure.message).toContain(`${join(target, "issuer")}: is a symbolic link`);
+      expect(filesBelow(target)).toEqual(found);
+      rmSync(join(target, "issuer"));
+    }
+  }
+  expect(directoryContents(other)).toEqual(before);
 });
 
 test("a target inside the source, or inside any other log, is refused and untouched", async () => {
