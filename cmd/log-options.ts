@@ -60,7 +60,7 @@ export function addWorkOptions(command: Command): Command {
     )
     .option(
       "--contact <address>",
-      "your e-mail address or URL, told to the source's operator; needed for public Static CT logs",
+      "your e-mail address or https URL, told to the source's operator; needed for public Static CT logs",
       nonEmpty,
     )
     .option("--json", "print the result as one JSON document")

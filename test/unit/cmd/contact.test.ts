@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { contactFault, requireContact } from "../../../cmd/contact.ts";
+import { contactFault, contactWarning, requireContact } from "../../../cmd/contact.ts";
 import { UsageFailure } from "../../../lib/index.ts";
 
 const PUBLIC = "https://mon.ct.test/2026h1/";
@@ -46,6 +46,16 @@ describe("a contact is asked for", () => {
     expect(() => requireContact({ format: "tiles" }, PUBLIC)).not.toThrow();
   });
 
+  test("of a contact that looks right and counts as none, a sentence is said where none is asked for", () => {
+    expect(contactWarning("http://your.site/")).toMatch(
+      /^--contact http:\/\/your\.site\/ is an http URL, not an https one: public logs count that as no contact$/,
+    );
+    expect(contactWarning("https://192.168.0.1/")).toMatch(/private network/);
+    for (const contact of ["https://your.site/", "ops@your.site", "somebody"]) {
+      expect(contactWarning(contact)).toBeUndefined();
+    }
+  });
+
   test("and one that counts as none is told with its fault", () => {
     const options = { format: "static-ct", contact: "me@example.com" } as const;
     expect(() => requireContact(options, PUBLIC)).toThrow(UsageFailure);
@@ -63,8 +73,10 @@ describe("a contact", () => {
     "ops@example.com.your.site",
     "https://your.site/",
     "https://your.site/people?example.com",
-    "http://your.site/~me",
     "https://me@your.site/",
+    "me@10.your.site",
+    "https://9.9.9.9/",
+    "https://[2620:fe::fe]/",
   ])("may be %s", (contact) => {
     expect(contactFault(contact)).toBeUndefined();
   });
@@ -80,6 +92,19 @@ describe("a contact", () => {
     ["http://localhost/", /own machine/],
     ["http://127.0.0.1:8080/", /own machine/],
     ["https://[::1]/", /own machine/],
+    ["https://[::ffff:127.0.0.1]/", /own machine/],
+    ["http://your.site/~me", /an http URL, not an https one/],
+    ["HTTP://your.site/", /an http URL, not an https one/],
+    ["https://10.1.2.3/", /private/],
+    ["https://0x0a010203/", /private/],
+    ["https://172.31.0.1:8443/", /private/],
+    ["http://192.168.178.1/", /private/],
+    ["https://169.254.0.1/", /private/],
+    ["https://0.0.0.0/", /private/],
+    ["https://[fd00::1]/", /private/],
+    ["https://[fe80::1]/", /private/],
+    ["https://[::ffff:10.1.2.3]/", /private/],
+    ["me@10.1.2.3", /private/],
     ["somebody", /neither/],
     ["your.site", /neither/],
     ["me@pc", /neither/],
