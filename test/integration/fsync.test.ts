@@ -117,3 +117,28 @@ traced(
     });
   },
 );
+
+traced(
+  "the issuers of a Static CT log are synced before the seal above the entries that name them",
+  async () => {
+    const ct = testLog({ size: 65_536 + 300, format: "static-ct" });
+    const server = await startLogServer(ct.objects);
+    const base = newBase();
+    const target = join(base, "new/place");
+    const result = await traceMigration({ log: ct, server, base, target, overrides: { workers: 2 } });
+    expect(differences(target, ct)).toEqual([]);
+    expectKept(result, { ...HAND_OVER, "all below a seal before the seal": 1 });
+  },
+);
+
+traced("issuers that are found in place are synced before the hand-over", async () => {
+  const ct = testLog({ size: 300, format: "static-ct" });
+  const server = await startLogServer(ct.objects);
+  const base = newBase();
+  const target = join(base, "place");
+  await runMigration(ct, server, target, { overrides: { handOver: false } });
+  const asked = server.requests.length;
+  const result = await traceMigration({ log: ct, server, base, target });
+  expect(server.requests.slice(asked).filter(({ path }) => path.startsWith("issuer/"))).toEqual([]);
+  expectKept(result, HAND_OVER);
+});

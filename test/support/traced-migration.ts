@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { ENTRIES_PER_SEAL, FULL_WIDTH, tilePath } from "../../lib/tlog/layout.ts";
 import {
   DurabilityModel,
@@ -70,7 +70,7 @@ export async function traceMigration(migration: TracedMigration): Promise<TraceR
 /** The order that the promises ask for, as the target stands before the run. */
 function promisedRules(log: TestLog, target: string): DurabilityRule[] {
   const at = (path: string) => join(target, path);
-  const objects = [...log.objects.keys()].filter((path) => path.startsWith("tile/"));
+  const objects = [...log.objects.keys()].filter(isObject);
   const foundSeals = sealsIn(target);
   const sealPaths = Array.from({ length: Math.floor(log.size / ENTRIES_PER_SEAL) }, (_, index) =>
     tilePath({ level: 1, index, width: FULL_WIDTH }),
@@ -78,7 +78,7 @@ function promisedRules(log: TestLog, target: string): DurabilityRule[] {
   const belowSeal = new Map(
     sealPaths.map((path, index) => [
       at(path),
-      objects.filter((object) => isSealed(object, new Set([index])) && object !== path).map(at),
+      objects.filter((object) => isVouchedFor(object, index) && object !== path).map(at),
     ]),
   );
   // What is below a seal that was found was durable before the seal was there: an earlier run's rule.
@@ -89,7 +89,7 @@ function promisedRules(log: TestLog, target: string): DurabilityRule[] {
   return [
     {
       name: "the claim before the first object",
-      applies: (call) => namedBy(call)?.startsWith(at("tile/")) === true,
+      applies: (call) => isObject(relative(target, namedBy(call) ?? "")),
       losses: (model) => [model.lossOf(version)],
     },
     {
@@ -123,6 +123,16 @@ function promisedRules(log: TestLog, target: string): DurabilityRule[] {
       losses: (model) => [record, treeState, at(COLLECTION_STATE)].map((path) => model.lossOf(path)),
     },
   ];
+}
+
+/** Whether a path below a log's root is of what makes the log: not the checkpoint, nor anything of the target's own. */
+function isObject(path: string): boolean {
+  return /^(tile|issuer)\//.test(path);
+}
+
+/** Whether a seal says that an object is durable. Every bundle of a generated log names every issuer. */
+function isVouchedFor(path: string, seal: number): boolean {
+  return path.startsWith("issuer/") || isSealed(path, new Set([seal]));
 }
 
 /** The name that a call gives to a file: by rename or, for what must not replace anything, by link. */
