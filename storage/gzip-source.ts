@@ -8,14 +8,11 @@
 import { pathToFileURL } from "node:url";
 import { FormatError } from "../lib/tlog/errors.ts";
 import { AbortWatch } from "./abort-watch.ts";
-import { GZIP_SLACK_BYTES, gunzipReserved } from "./gzip.ts";
+import { beginsAsGzip, GZIP_SLACK_BYTES, gunzipReserved } from "./gzip.ts";
 import { PosixSource } from "./posix-source.ts";
 import type { ObjectSource, ReadOptions } from "./source.ts";
 
 const COMPRESSED = /^tile\/(?:data|entries|names)\//;
-
-/** What gzip begins with (RFC 1952 section 2.3.1). */
-const MAGIC = Buffer.of(0x1f, 0x8b);
 
 export class GzipSource implements ObjectSource {
   readonly location: string;
@@ -40,7 +37,7 @@ export class GzipSource implements ObjectSource {
     const maxBytes = options.maxBytes + GZIP_SLACK_BYTES;
     const stored = await this.#files.read(path, { ...options, maxBytes });
     if (stored === undefined) return undefined;
-    if (!stored.subarray(0, MAGIC.length).equals(MAGIC)) {
+    if (!beginsAsGzip(stored)) {
       throw new FormatError(
         `is not gzip, as data tiles below gzip+file:// are; where they are plain, name the log as ${this.#plainLocation}`,
       );

@@ -13,6 +13,14 @@ import { type ByteReservation, type ReadOptions, tooLarge } from "./source.ts";
  */
 export const GZIP_SLACK_BYTES = 1 << 17;
 
+/** What gzip begins with (RFC 1952 section 2.3.1). */
+const MAGIC = Buffer.of(0x1f, 0x8b);
+
+/** Whether bytes begin as gzip does; those of other objects may by chance. */
+export function beginsAsGzip(bytes: Uint8Array): boolean {
+  return MAGIC.equals(bytes.subarray(0, MAGIC.length));
+}
+
 /**
  * How many bytes `gzipped` decodes to if its trailer is honest and it has one member, never more than
  * `maxBytes`: what to reserve before gunzip.

@@ -4,10 +4,13 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import pRetry from "p-retry";
+import { beginsAsGzip } from "../../storage/gzip.ts";
+import { directoryOf } from "../../storage/open.ts";
 import { type ReadHints, SourceError } from "../../storage/source.ts";
 import { FormatError, OperationFailure, VerificationFailure } from "../tlog/errors.ts";
-import { CHECKPOINT_PATH } from "../tlog/layout.ts";
+import { bundleDirectory, CHECKPOINT_PATH } from "../tlog/layout.ts";
 import type { Reservation } from "./budget.ts";
 import type { ReadContext, RetryPolicy } from "./read-context.ts";
 
@@ -32,7 +35,7 @@ export async function readAuthentic<T>(
     try {
       const bytes = await read({ fresh, signal, ...(reservation && { reservation }) });
       if (bytes === undefined) throw new FormatError("is missing");
-      return await authenticate(bytes);
+      return await authenticated(context, path, bytes, authenticate);
     } catch (error) {
       reservation?.release();
       throw error;
@@ -46,6 +49,29 @@ export async function readAuthentic<T>(
       throw failureOf(context, path, first);
     return await retried(context, path, attempt, first, { counters, retry });
   }
+}
+
+/** Where they do not authenticate since they are compressed, the error tells so. */
+async function authenticated<T>(
+  { source }: ReadContext,
+  path: string,
+  bytes: Uint8Array,
+  authenticate: (bytes: Uint8Array) => T | Promise<T>,
+): Promise<T> {
+  try {
+    return await authenticate(bytes);
+  } catch (error) {
+    if (!(error instanceof FormatError) || !isDataTile(path) || !beginsAsGzip(bytes)) throw error;
+    const directory = directoryOf(source.location);
+    if (directory === undefined) throw error;
+    throw new FormatError(
+      `is gzip, as in a directory of Sunlight's; name the log as gzip+${pathToFileURL(directory).href}`,
+    );
+  }
+}
+
+function isDataTile(path: string): boolean {
+  return path.startsWith(`${bundleDirectory("static-ct")}/`);
 }
 
 async function retried<T>(

@@ -75,4 +75,19 @@ describe("where an object is not what it should be", () => {
     expect(failure).toBeInstanceOf(VerificationFailure);
     expect(failure.message).toContain(`where they are plain, name the log as file://${directory}`);
   });
+
+  it("a copy or a verification of a compressed directory that is named as a plain one says what to write instead", async () => {
+    const directory = memoryDirectory();
+    writeSunlightDirectory(directory, log.objects);
+    const failure = await failureOf(migrateLog(log, { url: directory }, memoryDirectory()));
+    expect(failure).toBeInstanceOf(VerificationFailure);
+    expect(failure.message).toContain(`name the log as gzip+file://${directory}`);
+    const { findings } = await verify(log, directory);
+    expect(findings.map(({ path }) => path)).toEqual([
+      "tile/data/000",
+      "tile/data/001",
+      "tile/data/002.p/88",
+    ]);
+    for (const { problem } of findings) expect(problem).toContain(`gzip+file://${directory}`);
+  });
 });
