@@ -1,5 +1,6 @@
 /** What no leaf hash of Static CT covers is held against rules of its own: by `copy --deep`, and by `verify`. */
 
+import { hash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -104,6 +105,18 @@ it("a fingerprint that was changed on the way is asked for again past every cach
   await migrateLog(log, server, target);
   expect(asked).toBe(2);
   expect(readFileSync(join(target, log.bundle))).toEqual(good);
+});
+
+it("an issuer that is no certificate switches no check off", async () => {
+  const text = Buffer.from("not a certificate");
+  const named = { ...authorities.root, der: text, fingerprint: hash("sha256", text) };
+  const log = entryLog([staticCtEntry({ ...parts, chain: [named] })], [text]);
+  const server = await startLogServer(log.objects);
+  const failure = await failureOf(migrateLog(log, server, memoryDirectory(), { deep: true }));
+  expect(failure.message).toMatch(/names an issuer that is no certificate that can be read: issuer\//);
+  const { findings } = await verify(log, storedLog(log));
+  expect(findings.map(({ path }) => path)).toContain(`issuer/${named.fingerprint}`);
+  expect((await migrateLog(log, server, memoryDirectory())).outcome).toBe("handed-over");
 });
 
 it("a precertificate whose issuer is missing, as was allowed, is counted as not checked", async () => {

@@ -12,7 +12,7 @@ import { memoryDirectory } from "../support/directory.ts";
 import { testLog } from "../support/log.ts";
 import { type LogServer, startLogServer } from "../support/log-server.ts";
 import { failureOf, migrateLog, migrationOptions } from "../support/migration.ts";
-import { answerWith } from "../support/tampering.ts";
+import { answerWith, flippedBit } from "../support/tampering.ts";
 import { storedLog, verify } from "../support/verification.ts";
 
 const log = testLog({ size: 600, format: "static-ct" });
@@ -95,6 +95,32 @@ describe("copy", () => {
     });
     expect(report.notChecked.join()).toMatch(/Issuers that could not be had.*: 1/);
     expect(existsSync(join(target, ISSUER))).toBe(false);
+  });
+
+  it("under that licence reads a bundle again whose fingerprints were spoilt on the way", async () => {
+    const path = "tile/data/001";
+    const good = log.object(path);
+    let asked = 0;
+    server.intercept(path, (request, response, next) => {
+      const bytes = asked++ === 0 ? flippedBit(good, good.length - 1) : good;
+      return answerWith(bytes)(request, response, next);
+    });
+    const report = await migrateLog(log, server, target, { allowMissingIssuers: true });
+    expect(asked).toBe(2);
+    expect(readFileSync(join(target, path))).toEqual(good);
+    expect(report.uncovered).toMatchObject({ issuers: ISSUERS.length, missingIssuers: 0 });
+  });
+
+  it("does not hand over where an issuer vanishes while it copies", async () => {
+    server.intercept("tile/data/002.p/88", async (_request, _response, next) => {
+      await expect.poll(() => existsSync(join(target, ISSUER))).toBe(true);
+      rmSync(join(target, ISSUER));
+      await next();
+    });
+    const failure = await failureOf(migrateLog(log, server, target));
+    expect(failure).toBeInstanceOf(VerificationFailure);
+    expect(failure.message).toContain(`${ISSUER}: is missing, though it was stored`);
+    expect(treeStateIn(target)).toBe(false);
   });
 
   it("does not believe what was copied under that licence once it is withdrawn", async () => {

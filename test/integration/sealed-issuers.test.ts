@@ -122,6 +122,22 @@ describe("a resume of a sealed copy", () => {
   });
 });
 
+it("a copy under whose feet another asks for more writes no seal, and has listed its issuers by then", async () => {
+  const last = "tile/data/255";
+  server.intercept(last, async (_request, _response, next) => {
+    const place = new PosixTarget(target);
+    const contents = await place.inspect();
+    if (contents.kind !== "claimed") throw new Error("it was claimed");
+    await place.replaceMarker(contents.marker, contents.marker.replace('"deep":false', '"deep":true'));
+    await next();
+  });
+  const failure = await failureOf(copy());
+  expect(failure).toBeInstanceOf(TargetRefused);
+  expect(failure.message).toContain("by another copy, with other options");
+  expect(existsSync(join(target, SEAL))).toBe(false);
+  expect(existsSync(join(target, LIST))).toBe(true);
+});
+
 it("a copy that slept while another asked for more writes no seal", async () => {
   await copy({ allowMissingIssuers: true, handOver: false });
   const place = new PosixTarget(target);

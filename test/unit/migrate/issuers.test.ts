@@ -9,7 +9,7 @@ import { MemoryWriter, memoryContext } from "../../support/memory-log.ts";
 
 const { root } = testAuthorities("durable");
 const PATH = `issuer/${root.fingerprint}`;
-const question = { fingerprint: root.fingerprint, index: 7 };
+const question = { fingerprint: root.fingerprint, index: 7, isCertain: false };
 const ofSource = new Map([[PATH, root.der]]);
 
 /** A target whose commits begin, and end only when `finish` is called. */
@@ -31,7 +31,7 @@ class SlowWriter extends MemoryWriter {
 }
 
 function issuersIn(writer: MemoryWriter): Issuers {
-  return new Issuers({ context: memoryContext(ofSource, "static-ct"), writer: () => writer });
+  return new Issuers({ context: memoryContext(ofSource, "static-ct"), writer: () => writer, deep: true });
 }
 
 /** Everything that is ready to run has run several times over. */
