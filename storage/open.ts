@@ -171,13 +171,28 @@ function parsePlace(location: string, role: string): Place {
 }
 
 function filePlace(scheme: string, url: URL): Place {
-  try {
-    const path = resolve(fileURLToPath(`file${url.href.slice(scheme.length)}`));
-    return { scheme, path, url };
-  } catch (error) {
-    const problem = `is not a file URL of this machine (${error instanceof Error ? error.message : error})`;
-    throw new UsageFailure({ object: url.href, problem, advice: `Write it as ${scheme}:///path` });
+  // A file URL names a path alone: what follows these would be dropped, and another place opened.
+  if (/[?#]/.test(url.href)) {
+    throw noFileUrl(url, "has ? or #, which end the path of a URL", "Write %3F for ? and %23 for #");
   }
+  const path = localPath(scheme, url);
+  if (path.includes("\0")) throw noFileUrl(url, "has %00, which no path can hold");
+  return { scheme, path, url };
+}
+
+function localPath(scheme: string, url: URL): string {
+  try {
+    return resolve(fileURLToPath(`file${url.href.slice(scheme.length)}`));
+  } catch (error) {
+    throw noFileUrl(
+      url,
+      `is not a file URL of this machine (${error instanceof Error ? error.message : error})`,
+    );
+  }
+}
+
+function noFileUrl(url: URL, problem: string, advice = `Write it as ${url.protocol}///path`): UsageFailure {
+  return new UsageFailure({ object: url.href, problem, advice });
 }
 
 function unsupported(location: string, role: string, supported: string): UsageFailure {

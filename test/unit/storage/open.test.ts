@@ -1,15 +1,18 @@
 /** Which places a tree state goes with: nothing is opened that log software could not take over, unless told. */
 
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { UsageFailure } from "../../../lib/tlog/errors.ts";
-import { openTarget, requireNoTreeState, type TargetAccess } from "../../../storage/open.ts";
+import { openSource, openTarget, requireNoTreeState, type TargetAccess } from "../../../storage/open.ts";
 import { memoryDirectory } from "../../support/directory.ts";
 import { FAST_RETRY } from "../../support/migration.ts";
 
 const spanner = { database: "projects/p/instances/i/databases/d" };
 
+const access = { connections: 1, patience: FAST_RETRY, userAgentVersion: "test" };
+
 async function open(location: string, state: Pick<TargetAccess, "spanner" | "treeState">): Promise<string> {
-  const access = { connections: 1, patience: FAST_RETRY, userAgentVersion: "test" };
   const target = openTarget(location, { ...access, ...state });
   await target.close();
   return target.treeStateName;
@@ -55,4 +58,30 @@ test("a log that is only read has no tree state to look at", () => {
     expect(() => requireNoTreeState(location, {})).not.toThrow();
   }
   expect(() => requireNoTreeState("gs://bucket/log", { spanner })).not.toThrow();
+});
+
+describe("a URL of a directory", () => {
+  const openings: [what: string, open: (location: string) => unknown][] = [
+    ["source", (location) => openSource(location, access)],
+    ["target", (location) => open(location, {})],
+  ];
+
+  test.each(openings)("that no path can follow from is wrong use, as a %s", async (_, opening) => {
+    for (const scheme of ["file", "gzip+file", "archive+file"]) {
+      const refusal = async (rest: string) => await opening(`${scheme}:///srv/${rest}`);
+      await expect(refusal("%00")).rejects.toThrow(UsageFailure);
+      await expect(refusal("a%00b")).rejects.toThrow(/has %00, which no path can hold/);
+      for (const rest of ["x?y#z", "x?y", "x#z", "x?", "x#"]) {
+        await expect(refusal(rest)).rejects.toThrow(UsageFailure);
+        await expect(refusal(rest)).rejects.toThrow(/Write %3F for \? and %23 for #$/);
+      }
+    }
+  });
+
+  test("or its path may have ? and #", () => {
+    const path = join(memoryDirectory(), "x?y#z%3F");
+    for (const location of [path, pathToFileURL(path).href]) {
+      expect(openSource(location, access).location).toBe(path);
+    }
+  });
 });
