@@ -98,8 +98,8 @@ describe("copy", () => {
   });
 
   it("under that licence reads a bundle again whose fingerprints were spoilt on the way", async () => {
-    // The one in the middle is read for an estimate too.
-    const path = "tile/data/000";
+    // Full ones are read for an estimate too.
+    const path = "tile/data/002.p/88";
     const good = log.object(path);
     let asked = 0;
     server.intercept(path, (request, response, next) => {
