@@ -56,6 +56,12 @@ export function notCheckedOf(report: UncoveredReport | undefined): string[] {
         "of their entries (--deep checks it)",
     );
   }
+  if (deep) {
+    unchecked.push(
+      "Signatures of a Static CT log's certificates: a precertificate's own, as it was submitted, and whether those " +
+        "of a chain have signed one another",
+    );
+  }
   if (missingIssuers > 0)
     unchecked.push(`Issuers that could not be had, and so are not there: ${missingIssuers}`);
   if (uncheckedEntries > 0)
