@@ -214,7 +214,7 @@ export class PosixTarget implements MigrationTarget {
     }
   }
 
-  /** Issuers are never listed, so that a link there would be met by nothing else before it is written through. */
+  /** Issuers are listed when all is copied: a link in their place would have been written through by then. */
   #requireOwnIssuers(): void {
     requireNoLink(this.locate(ISSUER_DIRECTORY));
   }
