@@ -36,7 +36,7 @@ function expectHandedOver(target: string): void {
   expect(state(target, "gcState")).toBe('{"fromSize":768}');
   expect(state(target, "version")).toBe("1");
   expect(JSON.parse(state(target, "tlog-migrate.json"))).toMatchObject({
-    "tlog-migrate-record": 1,
+    "tlog-migrate-record": 2,
     origin: log.origin,
     size: 900,
     rootHash: formatHash(log.rootHash),
