@@ -1,18 +1,13 @@
 /** `tlog-migrate copy`. */
 
 import { type Command, Option } from "commander";
-import {
-  type MigrationOptions,
-  type MigrationReport,
-  migrate,
-  type TileOrigin,
-  UsageFailure,
-} from "../lib/index.ts";
+import { type MigrationReport, migrate, type TileOrigin } from "../lib/index.ts";
 import { requireContact } from "./contact.ts";
 import {
   addTrustOptions,
   addWorkOptions,
   type LogOptions,
+  requireStaticCt,
   SOURCE_KINDS,
   workOptions,
 } from "./log-options.ts";
@@ -72,7 +67,7 @@ export function addCopyCommand(program: Command): void {
 
 async function copy(source: string, target: string, options: CopyOptions): Promise<void> {
   const { tiles, snapshot, handover, adopt, saveCheckpoint, deep, allowMissingIssuers } = options;
-  requireStaticCt(options, { deep, allowMissingIssuers });
+  requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = requiredPolicy(options, source);
   requireContact(options, source);
   await runWithTools(options, {
@@ -95,19 +90,6 @@ async function copy(source: string, target: string, options: CopyOptions): Promi
         allowMissingIssuers,
       }),
     tell: (report) => writeResult(resultText(report, options)),
-  });
-}
-
-/** @throws UsageFailure if an option is given that a log of this format has no use for. */
-function requireStaticCt(
-  { format }: LogOptions,
-  { deep, allowMissingIssuers }: Pick<MigrationOptions, "deep" | "allowMissingIssuers">,
-): void {
-  if (format === "static-ct" || (deep !== true && allowMissingIssuers !== true)) return;
-  throw new UsageFailure({
-    object: deep === true ? "--deep" : "--allow-missing-issuers",
-    problem: "is for Static CT logs",
-    advice: "Pass --format static-ct too, or leave it out",
   });
 }
 

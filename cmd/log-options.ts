@@ -1,7 +1,7 @@
 /** The options that every command which reads a whole log has. */
 
 import { type Command, Option } from "commander";
-import { DEFAULT_RETRY, type LogWorkOptions } from "../lib/index.ts";
+import { DEFAULT_RETRY, type LogWorkOptions, UsageFailure } from "../lib/index.ts";
 import { contactWarning } from "./contact.ts";
 import { type Endpoint, endpoint, nonEmpty, repeated, wholeNumber } from "./option-values.ts";
 import type { TrustOptions } from "./trust.ts";
@@ -81,6 +81,23 @@ export function workOptions(options: LogOptions): Omit<LogWorkOptions, "policy" 
     requestsPerSecond: rate,
     retry: { ...DEFAULT_RETRY, attempts: retries },
   };
+}
+
+/**
+ * @param given by its name, whether an option is given that logs of another format have no use for.
+ * @throws UsageFailure for the first of them, if the log is of another format.
+ */
+export function requireStaticCt(
+  { format }: LogOptions,
+  given: Readonly<Record<string, boolean | undefined>>,
+): void {
+  const [option] = Object.entries(given).find(([, isGiven]) => isGiven === true) ?? [];
+  if (format === "static-ct" || option === undefined) return;
+  throw new UsageFailure({
+    object: option,
+    problem: "is for Static CT logs",
+    advice: "Pass --format static-ct too, or leave it out",
+  });
 }
 
 /** What is odd about the options, though it can be done; a sentence each. */

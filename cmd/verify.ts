@@ -7,6 +7,7 @@ import {
   addTrustOptions,
   addWorkOptions,
   type LogOptions,
+  requireStaticCt,
   SOURCE_KINDS,
   workOptions,
 } from "./log-options.ts";
@@ -45,6 +46,8 @@ interface VerifyCommandOptions extends LogOptions, StateOptions {
 }
 
 async function verify(log: string, options: VerifyCommandOptions): Promise<void> {
+  const { deep, allowMissingIssuers } = options;
+  requireStaticCt(options, { "--no-deep": !deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = checkpointPolicy(options, log);
   requireContact(options, log);
   await runWithTools(options, {
@@ -56,8 +59,8 @@ async function verify(log: string, options: VerifyCommandOptions): Promise<void>
         policy,
         log,
         targetState: targetState(options),
-        deep: options.deep,
-        allowMissingIssuers: options.allowMissingIssuers,
+        deep,
+        allowMissingIssuers,
       }),
     async tell(report) {
       const { json } = options;

@@ -67,7 +67,8 @@ export class GcsTarget implements MigrationTarget {
 
   async inspect(): Promise<TargetContents> {
     const state = await this.#coordination.inspect();
-    this.#marker = state.kind === "claimed" ? state.marker : undefined;
+    // What is found later may be another copy's: the first is what this one goes by.
+    if (state.kind === "claimed") this.#marker ??= state.marker;
     if (state.kind !== "unclaimed") return state;
     if (await this.#library.has(CHECKPOINT_PATH)) return { kind: "occupied", found: "a checkpoint" };
     const example = await this.#library.firstBelow("tile");

@@ -1,7 +1,10 @@
 /** A log in a directory, as a source. */
 
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { bundleDirectory } from "../lib/tlog/layout.ts";
 import { AbortWatch } from "./abort-watch.ts";
+import { beginsAsGzip } from "./gzip.ts";
 import { RegularFile } from "./regular-file.ts";
 import { type ObjectSource, type ReadOptions, tooLarge } from "./source.ts";
 
@@ -27,6 +30,12 @@ export class PosixSource implements ObjectSource {
     } finally {
       await file?.close();
     }
+  }
+
+  /** A directory of Sunlight's looks like any other, but that its data tiles are compressed. */
+  explain(path: string, bytes: Uint8Array): string | undefined {
+    if (!path.startsWith(`${bundleDirectory("static-ct")}/`) || !beginsAsGzip(bytes)) return undefined;
+    return `is gzip, as in a directory of Sunlight's; name the log as gzip+${pathToFileURL(this.location).href}`;
   }
 
   async close(): Promise<void> {}

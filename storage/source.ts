@@ -50,6 +50,8 @@ export interface ObjectSource {
    * larger than `maxBytes`.
    */
   read(path: string, options: ReadOptions): Promise<Uint8Array | undefined>;
+  /** Why bytes that were read from here do not authenticate, as a clause, where this kind of source can tell. */
+  explain?(path: string, bytes: Uint8Array): string | undefined;
   close(): Promise<void>;
 }
 
@@ -123,6 +125,11 @@ export class LogSource {
 
   locate(path: string): string {
     return this.#objects.locate(path);
+  }
+
+  /** Why bytes that were read from here do not authenticate, as a clause, where the source can tell. */
+  explain(path: string, bytes: Uint8Array): string | undefined {
+    return this.#objects.explain?.(path, bytes);
   }
 
   /** The signed checkpoint as it stands, past every cache. Undefined if there is none. */

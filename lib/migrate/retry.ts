@@ -4,13 +4,10 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
 import pRetry from "p-retry";
-import { beginsAsGzip } from "../../storage/gzip.ts";
-import { directoryOf } from "../../storage/open.ts";
 import { type ReadHints, SourceError } from "../../storage/source.ts";
 import { FormatError, OperationFailure, VerificationFailure } from "../tlog/errors.ts";
-import { bundleDirectory, CHECKPOINT_PATH } from "../tlog/layout.ts";
+import { CHECKPOINT_PATH } from "../tlog/layout.ts";
 import type { Reservation } from "./budget.ts";
 import type { ReadContext, RetryPolicy } from "./read-context.ts";
 
@@ -51,7 +48,7 @@ export async function readAuthentic<T>(
   }
 }
 
-/** Where they do not authenticate since they are compressed, the error tells so. */
+/** Where a source can tell why its bytes do not authenticate, the error says that. */
 async function authenticated<T>(
   { source }: ReadContext,
   path: string,
@@ -61,17 +58,9 @@ async function authenticated<T>(
   try {
     return await authenticate(bytes);
   } catch (error) {
-    if (!(error instanceof FormatError) || !isDataTile(path) || !beginsAsGzip(bytes)) throw error;
-    const directory = directoryOf(source.location);
-    if (directory === undefined) throw error;
-    throw new FormatError(
-      `is gzip, as in a directory of Sunlight's; name the log as gzip+${pathToFileURL(directory).href}`,
-    );
+    const reason = error instanceof FormatError ? source.explain(path, bytes) : undefined;
+    throw reason === undefined ? error : new FormatError(reason);
   }
-}
-
-function isDataTile(path: string): boolean {
-  return path.startsWith(`${bundleDirectory("static-ct")}/`);
 }
 
 async function retried<T>(

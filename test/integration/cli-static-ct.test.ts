@@ -105,10 +105,26 @@ test("--json tells what became of what no leaf hash covers", async () => {
   expect(JSON.parse(lacking.stdout).uncovered.uncheckedEntries).toBeGreaterThan(0);
 });
 
-test.each(["--deep", "--allow-missing-issuers"])("%s is wrong use for a log of tiles", async (option) => {
+test("verify counts a missing issuer as a fault, or lists it where that is allowed", async () => {
+  const directory = storedLog(withoutIssuer);
+  const args = ["verify", directory, "--format", "static-ct", "--vkey", withoutIssuer.vkey, "--quiet"];
+  const strict = await runCli(args);
+  expect(strict.code).toBe(3);
+  expect(strict.stdout).toMatch(/^Every entry and tile is what its checkpoint commits to, but issuers/);
+  const { code, stdout, stderr } = await runCli([...args, "--allow-missing-issuers"]);
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout.replaceAll(/\s+/g, " ")).toContain(`Issuers that could not be had - ${MISSING}`);
+});
+
+test.each([
+  ["copy", "--deep"],
+  ["copy", "--allow-missing-issuers"],
+  ["verify", "--no-deep"],
+  ["verify", "--allow-missing-issuers"],
+])("%s %s is wrong use for a log of tiles", async (command, option) => {
   const log = testLog({ size: 10 });
-  const args = ["copy", storedLog(log), target, "--vkey", log.vkey, option];
-  const { code, stdout, stderr } = await runCli(args);
+  const places = command === "copy" ? [storedLog(log), target] : [storedLog(log)];
+  const { code, stdout, stderr } = await runCli([command, ...places, "--vkey", log.vkey, option]);
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(new RegExp(`^tlog-migrate: ${option}: [^\\n]*static-ct[^\\n]*\\n$`));
   expect(existsSync(target)).toBe(false);

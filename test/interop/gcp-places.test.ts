@@ -172,3 +172,20 @@ describeWithGo("a claim of a version that did not name the place", () => {
     expect(await older.inspect()).toEqual({ kind: "handed-over", record: RECORD });
   });
 });
+
+describeWithGo("a copy whose claim another has changed", () => {
+  it("removes nothing, also after it has looked at the place again", async () => {
+    const { bucket, database } = await emulators().newHome();
+    const [mine, another] = [0, 1].map(() => open(`gs://${bucket}`, { database: database ?? "" })) as [
+      MigrationTarget,
+      MigrationTarget,
+    ];
+    await mine.claim(MARKER);
+    await emulators().putObject(bucket, "tile/1/000", "a seal");
+    await another.replaceMarker(MARKER, LATER_MARKER);
+    expect(await mine.inspect()).toMatchObject({ kind: "claimed", marker: LATER_MARKER });
+    await expect(mine.remove("tile/1/000")).rejects.toBeInstanceOf(TargetRefused);
+    expect([...(await emulators().objects(bucket, "tile/")).keys()]).toEqual(["tile/1/000"]);
+    await Promise.all([mine.close(), another.close()]);
+  });
+});
