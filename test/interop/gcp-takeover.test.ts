@@ -93,10 +93,12 @@ describeWithGo("a copy that Tessera's Appender takes over", () => {
   it("from a bucket to a directory", async () => {
     const from = await emulators().newHome("source");
     const log = await makeLog({ ...from, ...identity, size: 3000 });
+    const before = await objectsOf(from);
     const dir = join(memoryDirectory(), "target");
     const known = { vkey: log.vkey, format: "tiles" as const };
     const report = await migrate(migrationOptions(known, urlOf(from), dir, { workers: 2 }));
     expect(report).toMatchObject({ outcome: "handed-over", size: 3000, rootHash: log.rootHash });
+    expect(await objectsOf(from)).toEqual(before);
     await expectTakenOver({ dir }, log, identity);
   });
 
