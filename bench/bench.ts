@@ -5,20 +5,20 @@
 
 import { writeFileSync } from "node:fs";
 import { CommanderError } from "commander";
-import { Interrupt, Interruption } from "./interrupt.ts";
-import { LogStore } from "./logs.ts";
-import { thisMachine } from "./machine.ts";
+import { LogStore } from "./logs/logs.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
 import { peerVersions } from "./peers/versions.ts";
-import { isInMemory, type Place } from "./places.ts";
 import { profileFor } from "./profile.ts";
-import type { Report, SuiteReport } from "./report.ts";
-import { writeResults } from "./results-directory.ts";
-import { newPlace, removeLeftovers, removePlace } from "./scratch.ts";
-import type { Bench, Suite } from "./suite.ts";
-import { goalsOf, SUITES } from "./suites.ts";
-import { goalsText, tableText, titledTable } from "./table.ts";
-import { oursVersion } from "./versions.ts";
+import type { Report, SuiteReport } from "./report/report.ts";
+import { writeResults } from "./report/results-directory.ts";
+import { goalsText, tableText, titledTable } from "./report/table.ts";
+import { Interrupt, Interruption } from "./run/interrupt.ts";
+import { thisMachine } from "./run/machine.ts";
+import { isInMemory, type Place } from "./run/places.ts";
+import { newPlace, removeLeftovers, removePlace } from "./run/scratch.ts";
+import { oursVersion } from "./run/versions.ts";
+import { goalsOf, SUITES } from "./suites/all.ts";
+import type { Bench, Suite } from "./suites/suite.ts";
 
 const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 

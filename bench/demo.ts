@@ -9,8 +9,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { writeLog } from "./generate.ts";
-import { startServer } from "./server.ts";
+import { writeLog } from "../test/logs/generate.ts";
+import { startServer } from "./servers/static.ts";
 
 const ENTRIES = 200_000;
 const PROGRAM = fileURLToPath(new URL("../cmd/tlog-migrate.ts", import.meta.url));

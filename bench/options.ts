@@ -3,12 +3,12 @@
 import { existsSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { wholeNumber } from "../cmd/option-values.ts";
+import { wholeNumber } from "../cmd/options/values.ts";
 import type { LogFormat } from "../lib/tlog/layout.ts";
-import { defaultDisk, defaultScratch } from "./places.ts";
-import { prepareResults } from "./results-directory.ts";
-import { SUITES, SUITES_INTO } from "./suites.ts";
-import { requireWritableDirectory, requireWritableFile } from "./writable.ts";
+import { prepareResults } from "./report/results-directory.ts";
+import { defaultDisk, defaultScratch } from "./run/places.ts";
+import { requireWritableDirectory, requireWritableFile } from "./run/writable.ts";
+import { SUITES, SUITES_INTO } from "./suites/all.ts";
 
 export interface BenchOptions {
   readonly quick: boolean;

@@ -1,7 +1,7 @@
 /** How much is measured: a full run, a quick look, or what an operator asks for. */
 
 import type { LogFormat } from "../lib/tlog/layout.ts";
-import { CERTIFICATE_SIZE, type LogShape } from "./shapes.ts";
+import { CERTIFICATE_SIZE, type LogShape } from "./logs/shapes.ts";
 
 /** Whether all is measured that figures and goals are claimed for, or with which options less or something else. */
 export type Extent =

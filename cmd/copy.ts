@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import { type MigrationReport, migrate, type TileOrigin } from "../lib/index.ts";
-import { requireContact } from "./contact.ts";
+import { requireContact } from "./options/contact.ts";
 import {
   addTrustOptions,
   addWorkOptions,
@@ -10,13 +10,13 @@ import {
   requireStaticCt,
   SOURCE_KINDS,
   workOptions,
-} from "./log-options.ts";
+} from "./options/log.ts";
+import { addStateOptions, type StateOptions, targetState } from "./options/state.ts";
+import { requiredPolicy } from "./options/trust.ts";
 import { jsonLine, writeResult } from "./output.ts";
+import { copySummary } from "./report/migration.ts";
+import { outputWidth } from "./report/text-layout.ts";
 import { runWithTools } from "./run.ts";
-import { addStateOptions, type StateOptions, targetState } from "./state-options.ts";
-import { copySummary } from "./summary.ts";
-import { outputWidth } from "./text-layout.ts";
-import { requiredPolicy } from "./trust.ts";
 import { VERSION } from "./version.ts";
 
 interface CopyOptions extends LogOptions, StateOptions {

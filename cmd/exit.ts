@@ -2,12 +2,12 @@
 
 import { CommanderError } from "commander";
 import {
-  LogFailure,
-  OperationFailure,
+  LogError,
+  OperationError,
   oneLine,
-  TargetRefused,
-  UsageFailure,
-  VerificationFailure,
+  TargetRefusedError,
+  UsageError,
+  VerificationError,
 } from "../lib/index.ts";
 import { Interruption } from "./interrupt.ts";
 
@@ -25,9 +25,9 @@ Exit codes:
 /** The exit code that an error leads to. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interruption) return error.exitCode;
-  if (error instanceof UsageFailure) return EXIT.usage;
-  if (error instanceof VerificationFailure) return EXIT.unverified;
-  if (error instanceof TargetRefused) return EXIT.refused;
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof VerificationError) return EXIT.unverified;
+  if (error instanceof TargetRefusedError) return EXIT.refused;
   // commander ends by an error after --help and --version too.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   return EXIT.failed;
@@ -39,7 +39,7 @@ export function exitCodeOf(error: unknown): number {
  */
 export function errorText(error: unknown, debug: boolean): string | undefined {
   if (error instanceof Interruption || error instanceof CommanderError) return undefined;
-  if (error instanceof LogFailure) return error.message;
+  if (error instanceof LogError) return error.message;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const line = `internal error: ${oneLine(message)}, please report it`;
   return debug ? `${line}\n${stack}` : `${line} (TLOG_MIGRATE_DEBUG=1 shows where it happened)`;
@@ -51,6 +51,6 @@ export function errorText(error: unknown, debug: boolean): string | undefined {
  */
 export function endOf(error: unknown, signal: AbortSignal): unknown {
   if (!signal.aborted) return error;
-  const isNews = error instanceof LogFailure && !(error instanceof OperationFailure);
+  const isNews = error instanceof LogError && !(error instanceof OperationError);
   return isNews ? error : signal.reason;
 }

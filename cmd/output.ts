@@ -1,6 +1,6 @@
 /** Standard output and standard error. */
 
-import { OperationFailure } from "../lib/index.ts";
+import { OperationError } from "../lib/index.ts";
 import { systemErrorWords } from "./system-error.ts";
 
 /** What every line on standard error begins with. */
@@ -13,7 +13,7 @@ export function surviveClosedOutput(): void {
 
 /**
  * Writes a result to standard output.
- * @throws OperationFailure if it could not be written, other than because nobody reads it any more.
+ * @throws OperationError if it could not be written, other than because nobody reads it any more.
  */
 export async function writeResult(text: string): Promise<void> {
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((written) => {
@@ -21,7 +21,7 @@ export async function writeResult(text: string): Promise<void> {
   });
   if (!error || error.code === "EPIPE") return;
   const problem = `could not be written (${systemErrorWords(error)})`;
-  throw new OperationFailure({ object: "standard output", problem }, { cause: error });
+  throw new OperationError({ object: "standard output", problem }, { cause: error });
 }
 
 /**

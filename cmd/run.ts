@@ -3,10 +3,10 @@
 import { oneLine, Progress } from "../lib/index.ts";
 import { EXIT, endOf, exitCodeOf } from "./exit.ts";
 import { Interrupt } from "./interrupt.ts";
-import { type LogOptions, optionWarnings } from "./log-options.ts";
-import type { MetricsServer } from "./metrics-server.ts";
-import { openDisplay } from "./open-display.ts";
+import type { MetricsServer } from "./metrics/server.ts";
+import { type LogOptions, optionWarnings } from "./options/log.ts";
 import { writeLine } from "./output.ts";
+import { openDisplay } from "./progress/open-display.ts";
 
 /** What the work is given. */
 export interface RunTools {
@@ -72,13 +72,13 @@ async function runShown<Report>(
 
 async function openMetricsFile({ metricsFile }: LogOptions, progress: Progress) {
   if (metricsFile === undefined) return undefined;
-  const { MetricsFile } = await import("./metrics-file.ts");
+  const { MetricsFile } = await import("./metrics/file.ts");
   return await MetricsFile.open(metricsFile, progress);
 }
 
 async function openMetricsServer({ metrics }: LogOptions, progress: Progress) {
   if (metrics === undefined) return undefined;
-  const { serveMetrics } = await import("./metrics-server.ts");
+  const { serveMetrics } = await import("./metrics/server.ts");
   return await serveMetrics(progress, metrics);
 }
 

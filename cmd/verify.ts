@@ -1,8 +1,8 @@
 /** `tlog-migrate verify`. */
 
 import type { Command } from "commander";
-import { VerificationFailure, type VerificationReport, verifyLog } from "../lib/index.ts";
-import { requireContact } from "./contact.ts";
+import { VerificationError, type VerificationReport, verifyLog } from "../lib/index.ts";
+import { requireContact } from "./options/contact.ts";
 import {
   addTrustOptions,
   addWorkOptions,
@@ -10,14 +10,14 @@ import {
   requireStaticCt,
   SOURCE_KINDS,
   workOptions,
-} from "./log-options.ts";
+} from "./options/log.ts";
+import { addStateOptions, type StateOptions, targetState } from "./options/state.ts";
+import { checkpointPolicy } from "./options/trust.ts";
 import { jsonLine, writeResult } from "./output.ts";
-import { countOf } from "./quantities.ts";
+import { countOf } from "./report/quantities.ts";
+import { outputWidth } from "./report/text-layout.ts";
+import { verificationSummary } from "./report/verification.ts";
 import { runWithTools } from "./run.ts";
-import { addStateOptions, type StateOptions, targetState } from "./state-options.ts";
-import { outputWidth } from "./text-layout.ts";
-import { checkpointPolicy } from "./trust.ts";
-import { verificationSummary } from "./verification-summary.ts";
 
 const EXAMPLES = `
 Examples:
@@ -70,9 +70,9 @@ async function verify(log: string, options: VerifyCommandOptions): Promise<void>
   });
 }
 
-function faultsFound({ log, faults, findings: [first] }: VerificationReport): VerificationFailure {
+function faultsFound({ log, faults, findings: [first] }: VerificationReport): VerificationError {
   const example = first === undefined ? "" : `, the first of them ${first.path}, which ${first.problem}`;
-  return new VerificationFailure({
+  return new VerificationError({
     object: log,
     problem: `${countOf(faults, "object")} of the log ${faults === 1 ? "is" : "are"} bad, missing or beyond its tree${example}`,
   });

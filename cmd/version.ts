@@ -10,7 +10,7 @@ export const VERSION = readVersion(new URL(MANIFEST, import.meta.url));
 
 /**
  * The version, then what this installation came to: scripts cut off the first word.
- * @throws UsageFailure if the environment asks for a hasher that is not there.
+ * @throws UsageError if the environment asks for a hasher that is not there.
  */
 export function versionLine(): string {
   return `${VERSION} (hasher: ${hasherName()})`;

@@ -1,7 +1,7 @@
 /** cp -r, from the directory that the source is served from: no network, no checks. */
 
-import type { Candidate, Contender } from "../contender.ts";
-import { runs } from "../versions.ts";
+import type { Candidate, Contender } from "../run/contender.ts";
+import { runs } from "../run/versions.ts";
 
 export const CP_ID = "cp";
 const LEAVES: Contender["leaves"] = { paths: "all", decompressed: false };

@@ -1,9 +1,9 @@
 /** What copies into Google's cloud: ours, Tessera's own tool, and a loop that does nothing but upload. */
 
 import { join } from "node:path";
-import { build, goAvailable } from "../../test/interop/go-programs.ts";
-import type { BenchCloud } from "../cloud.ts";
-import type { Candidate, Contender, Leavings } from "../contender.ts";
+import { build, goAvailable } from "../../test/support/go/programs.ts";
+import type { Candidate, Contender, Leavings } from "../run/contender.ts";
+import type { BenchCloud } from "../servers/cloud.ts";
 import { requireWholeCopy } from "./ours.ts";
 
 export const GCS_OURS_ID = "ours-gcs";
@@ -60,7 +60,7 @@ export async function tesseraToGcs(cloud: BenchCloud): Promise<Candidate> {
 
 /** As many uploads as a copy makes, of the same sizes. */
 export function uploadsToGcs(program: string, cloud: BenchCloud, concurrency: number): Contender {
-  const loop = join(import.meta.dirname, "../upload-loop.ts");
+  const loop = join(import.meta.dirname, "../stages/upload-loop.ts");
   return {
     id: GCS_CEILING_ID,
     label: "uploads alone, of a bundle and a tile each",

@@ -1,7 +1,7 @@
 /** tlog-migrate, compiled as it is published. */
 
-import type { Contender, Task } from "../contender.ts";
-import { DISCARD_SCHEME, discardPreload } from "../discard.ts";
+import { DISCARD_SCHEME, discardPreload } from "../discard/discard.ts";
+import type { Contender, Task } from "../run/contender.ts";
 
 /** What differs from how a user runs it without options. */
 export interface OursVariant {

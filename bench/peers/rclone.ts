@@ -1,7 +1,7 @@
 /** rclone, copying over HTTP into a directory: fetch and write, no checks of what came. */
 
-import type { Candidate } from "../contender.ts";
-import { firstLine } from "../versions.ts";
+import type { Candidate } from "../run/contender.ts";
+import { firstLine } from "../run/versions.ts";
 
 export const RCLONE_ID = "rclone";
 

@@ -1,8 +1,8 @@
 /** Tessera's own migration tool for POSIX: it fetches, hashes, writes and builds the tree state, as ours does. */
 
-import { build, goAvailable } from "../../test/interop/go-programs.ts";
-import type { Candidate } from "../contender.ts";
-import type { LogShape } from "../shapes.ts";
+import { build, goAvailable } from "../../test/support/go/programs.ts";
+import type { LogShape } from "../logs/shapes.ts";
+import type { Candidate } from "../run/contender.ts";
 
 export const TESSERA_ID = "tessera";
 const LABEL = "Tessera's migrate/posix";

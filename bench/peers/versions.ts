@@ -1,7 +1,7 @@
 /** Versions of the peers that ran. */
 
-import type { Table, Versions } from "../report.ts";
-import { cpVersion, goVersion, tesseraVersion } from "../versions.ts";
+import type { Table, Versions } from "../report/report.ts";
+import { cpVersion, goVersion, tesseraVersion } from "../run/versions.ts";
 import { CP_ID } from "./cp.ts";
 import { RCLONE_ID, rcloneVersion } from "./rclone.ts";
 import { TESSERA_ID } from "./tessera.ts";

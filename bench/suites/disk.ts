@@ -1,15 +1,15 @@
 /** Onto a disk, everything durable when the program ends: beside cp -r and a sync of the file system. */
 
-import { speedCharts } from "../chart.ts";
-import { lineOf } from "../compare.ts";
-import { type Copies, copiesTable } from "../copies-table.ts";
-import { copyTable, ratio, rowFigures } from "../figures.ts";
-import { goal, times } from "../goals.ts";
+import { describeShape, shapeId } from "../logs/shapes.ts";
 import { CP_ID, durableCp } from "../peers/cp.ts";
 import { OURS, OURS_FETCHING_TILES, OURS_ID, ours } from "../peers/ours.ts";
-import type { CopyTable } from "../report.ts";
-import { describeShape, shapeId } from "../shapes.ts";
-import type { Bench, Suite } from "../suite.ts";
+import { speedCharts } from "../report/chart.ts";
+import { type Copies, copiesTable } from "../report/copies-table.ts";
+import { copyTable, ratio, rowFigures } from "../report/figures.ts";
+import { goal, times } from "../report/goals.ts";
+import type { CopyTable } from "../report/report.ts";
+import { lineOf } from "../run/compare.ts";
+import type { Bench, Suite } from "./suite.ts";
 
 /** Wall time beside that of a plain copy that is made durable. */
 const MOST_OF_CP = 1.3;

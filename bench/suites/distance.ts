@@ -1,15 +1,15 @@
 /** From far away: TLS, and round trips of a wide-area network, onto a disk. */
 
-import { speedCharts } from "../chart.ts";
-import { type Entrant, fastest, type Setting, type Source } from "../compare.ts";
-import { type Copies, copiesTable } from "../copies-table.ts";
-import { startDelayProxy } from "../delay-proxy.ts";
-import { copyTable, ratio, rowFigures } from "../figures.ts";
-import { goal, percent } from "../goals.ts";
+import { describeShape } from "../logs/shapes.ts";
 import { OURS, ours } from "../peers/ours.ts";
-import type { CopyTable, MissingRow } from "../report.ts";
-import { describeShape } from "../shapes.ts";
-import type { Bench, Suite } from "../suite.ts";
+import { speedCharts } from "../report/chart.ts";
+import { type Copies, copiesTable } from "../report/copies-table.ts";
+import { copyTable, ratio, rowFigures } from "../report/figures.ts";
+import { goal, percent } from "../report/goals.ts";
+import type { CopyTable, MissingRow } from "../report/report.ts";
+import { type Entrant, fastest, type Setting, type Source } from "../run/compare.ts";
+import { startDelayProxy } from "../servers/delay-proxy.ts";
+import type { Bench, Suite } from "./suite.ts";
 
 const TABLE_ID = "distance";
 /** Entries a second, beside those without a delay. */

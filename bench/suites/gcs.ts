@@ -1,12 +1,7 @@
 /** Into Google's cloud, emulated on this machine: beside Tessera's own tool, and from far away. */
 
-import { goAvailable } from "../../test/interop/go-programs.ts";
-import { speedCharts } from "../chart.ts";
-import { BenchCloud } from "../cloud.ts";
-import { type Entrant, fastest, lineOf } from "../compare.ts";
-import { type Copies, copiesTable } from "../copies-table.ts";
-import { copyTable, ratio, rowFigures } from "../figures.ts";
-import { goal, percent, perSecond, times } from "../goals.ts";
+import { goAvailable } from "../../test/support/go/programs.ts";
+import { describeShape } from "../logs/shapes.ts";
 import {
   GCS_CEILING_ID,
   GCS_OURS_ID,
@@ -15,10 +10,15 @@ import {
   tesseraToGcs,
   uploadsToGcs,
 } from "../peers/gcs.ts";
-import type { CopyTable, MissingRow, Table } from "../report.ts";
-import { describeShape } from "../shapes.ts";
-import type { Bench, Suite } from "../suite.ts";
-import { goVersion, tesseraVersion } from "../versions.ts";
+import { speedCharts } from "../report/chart.ts";
+import { type Copies, copiesTable } from "../report/copies-table.ts";
+import { copyTable, ratio, rowFigures } from "../report/figures.ts";
+import { goal, percent, perSecond, times } from "../report/goals.ts";
+import type { CopyTable, MissingRow, Table } from "../report/report.ts";
+import { type Entrant, fastest, lineOf } from "../run/compare.ts";
+import { goVersion, tesseraVersion } from "../run/versions.ts";
+import { BenchCloud } from "../servers/cloud.ts";
+import type { Bench, Suite } from "./suite.ts";
 
 const NEAR_TABLE = "gcs";
 const FAR_TABLE = "gcs-distance";

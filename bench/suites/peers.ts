@@ -1,19 +1,19 @@
 /** Beside other programs that copy, into memory: no disk is measured, only what the programs themselves take. */
 
-import { speedCharts } from "../chart.ts";
-import { fastest, lineOf } from "../compare.ts";
-import type { Candidate } from "../contender.ts";
-import { type Copies, copiesTable } from "../copies-table.ts";
-import { copyTable, ratio, rowFigures } from "../figures.ts";
-import { type Goal, goal, perSecond, times } from "../goals.ts";
+import { describeShape, type LogShape, shapeId } from "../logs/shapes.ts";
 import { cp } from "../peers/cp.ts";
 import { OURS, OURS_DEEP, OURS_FETCHING_TILES, OURS_ID, OURS_IN_JAVASCRIPT, ours } from "../peers/ours.ts";
 import { RCLONE_ID, RCLONE_TRANSFERS, rclone } from "../peers/rclone.ts";
 import { stage } from "../peers/stage.ts";
 import { TESSERA_ID, tesseraMigrate } from "../peers/tessera.ts";
-import type { CopyTable, Table } from "../report.ts";
-import { describeShape, type LogShape, shapeId } from "../shapes.ts";
-import type { Bench, Suite } from "../suite.ts";
+import { speedCharts } from "../report/chart.ts";
+import { type Copies, copiesTable } from "../report/copies-table.ts";
+import { copyTable, ratio, rowFigures } from "../report/figures.ts";
+import { type Goal, goal, perSecond, times } from "../report/goals.ts";
+import type { CopyTable, Table } from "../report/report.ts";
+import { fastest, lineOf } from "../run/compare.ts";
+import type { Candidate } from "../run/contender.ts";
+import type { Bench, Suite } from "./suite.ts";
 
 interface ShapeGoals {
   /** Id of the shape. */

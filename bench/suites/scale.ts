@@ -1,16 +1,16 @@
 /** Against the size of the log: neither speed nor memory may depend on it. */
 
-import { scaleChart } from "../chart.ts";
-import { compare, type Entrant, type Source } from "../compare.ts";
-import { startEndless } from "../endless.ts";
-import { copyTable, ratio, rowFigures } from "../figures.ts";
-import { type Goal, goal, percent, times } from "../goals.ts";
-import type { BenchLog } from "../logs.ts";
+import type { BenchLog } from "../logs/logs.ts";
+import { describeEntrySize, type LogShape, meanEntrySize, objectBytes, targetBytes } from "../logs/shapes.ts";
 import { OURS, type OursVariant, ours } from "../peers/ours.ts";
 import { ANNOUNCED_SIZE } from "../profile.ts";
-import type { CopyTable, Table } from "../report.ts";
-import { describeEntrySize, type LogShape, meanEntrySize, objectBytes, targetBytes } from "../shapes.ts";
-import { type Bench, orNoRoom, type Suite, serveLog, settingOf } from "../suite.ts";
+import { scaleChart } from "../report/chart.ts";
+import { copyTable, ratio, rowFigures } from "../report/figures.ts";
+import { type Goal, goal, percent, times } from "../report/goals.ts";
+import type { CopyTable, Table } from "../report/report.ts";
+import { compare, type Entrant, type Source } from "../run/compare.ts";
+import { startEndless } from "../servers/endless.ts";
+import { type Bench, orNoRoom, type Suite, serveLog, settingOf } from "./suite.ts";
 
 const [STORED_ID, ENDLESS_ID] = ["scale", "scale-endless"];
 const [SMALLER_SIZE, LARGEST_SIZE] = [4_000_000, 100_000_000];
@@ -74,7 +74,7 @@ async function serveEndless(shape: LogShape, servers: AsyncDisposableStack): Pro
   const server = await startEndless({ size, entrySize: entrySizeServed });
   servers.defer(server.close);
   const { origin, vkey } = server;
-  const made = `node bench/endless.ts --size ${size} --entry-size ${entrySizeServed}`;
+  const made = `node bench/servers/endless.ts --size ${size} --entry-size ${entrySizeServed}`;
   const files = { directory: "", paths: [], pathList: "", made };
   const log: BenchLog = { shape, format: "tiles", origin, size, vkey, bytes: objectBytes(shape), ...files };
   return { log, url: server.url, servers: [server.pid] };

@@ -1,12 +1,12 @@
 /** Where the time of a copy goes: its stages alone, and all of them. */
 
-import { lineOf } from "../compare.ts";
-import { type Copies, copiesTable } from "../copies-table.ts";
+import { describeShape } from "../logs/shapes.ts";
 import { OURS, ours } from "../peers/ours.ts";
 import { stage } from "../peers/stage.ts";
-import type { CopyTable } from "../report.ts";
-import { describeShape } from "../shapes.ts";
-import type { Bench, Suite } from "../suite.ts";
+import { type Copies, copiesTable } from "../report/copies-table.ts";
+import type { CopyTable } from "../report/report.ts";
+import { lineOf } from "../run/compare.ts";
+import type { Bench, Suite } from "./suite.ts";
 
 const TABLE_ID = "stages";
 

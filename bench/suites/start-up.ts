@@ -1,10 +1,10 @@
 /** How long a copy takes until it asks for the first entries. */
 
-import { timeToFirstBundle } from "../first-request.ts";
-import { goal, milliseconds } from "../goals.ts";
-import type { Table, TimeTable } from "../report.ts";
-import { median } from "../statistics.ts";
-import type { Suite } from "../suite.ts";
+import { goal, milliseconds } from "../report/goals.ts";
+import type { Table, TimeTable } from "../report/report.ts";
+import { median } from "../report/statistics.ts";
+import { timeToFirstBundle } from "../run/first-request.ts";
+import type { Suite } from "./suite.ts";
 
 const TABLE_ID = "start-up";
 const ROW_ID = "first-bundle";

@@ -1,12 +1,12 @@
 /** The bulk of a migration: hand out the bundles to worker threads, and seal what is durable. */
 
-import { planUnits, unitBundles, type WorkUnit } from "./plan.ts";
-import type { WorkerPool } from "./pool.ts";
-import type { Run } from "./run.ts";
-import { requireMeaning } from "./seal-meaning.ts";
-import { Seals } from "./seals.ts";
-import { startWorkers } from "./start-workers.ts";
-import type { AuthenticTree } from "./tree.ts";
+import { startWorkers } from "./execute/start-workers.ts";
+import type { WorkerPool } from "./execute/threads.ts";
+import type { Run } from "./session.ts";
+import { requireMeaning } from "./target/seal-guarantees.ts";
+import { Seals } from "./target/seals.ts";
+import type { AuthenticTree } from "./tree/tiled-tree.ts";
+import { planUnits, unitBundles, type WorkUnit } from "./tree/units.ts";
 
 /** The threads that copy a tree; whoever starts them stops them. */
 export type CopyWorkers = WorkerPool<WorkUnit, void>;

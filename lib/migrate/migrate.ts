@@ -4,21 +4,21 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { OperationFailure, VerificationFailure } from "../tlog/errors.ts";
+import { OperationError, VerificationError } from "../errors.ts";
 import { FULL_WIDTH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
-import { type AlreadyDone, type Claim, claimTarget, requireNoRegress } from "./claim.ts";
 import { type CopyWorkers, copyBundles, startCopyWorkers } from "./copy-bundles.ts";
-import { type HeldMarker, replaceMarker } from "./held-marker.ts";
-import { formatRecord } from "./marker.ts";
 import type { MigrationOptions } from "./options.ts";
+import { readTrustedCheckpoint, type TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
 import { type MigrationOutcome, type MigrationReport, reportOf } from "./report.ts";
-import { estimateRoom } from "./room.ts";
-import { openRun, type Run } from "./run.ts";
-import { checkTarget } from "./target-check.ts";
-import { AuthenticTree } from "./tree.ts";
-import { readTrustedCheckpoint, type TrustedCheckpoint } from "./trusted-checkpoint.ts";
-import { writeUpperTiles } from "./upper-tiles.ts";
+import { openRun, type Run } from "./session.ts";
+import { type AlreadyDone, type Claim, claimTarget, requireNoRegress } from "./target/claim.ts";
+import { type HeldMarker, replaceMarker } from "./target/held-marker.ts";
+import { formatRecord } from "./target/marker.ts";
+import { checkTarget } from "./target/root-check.ts";
+import { estimateRoom } from "./target/space-estimate.ts";
+import { writeUpperTiles } from "./target/upper-tiles.ts";
+import { AuthenticTree } from "./tree/tiled-tree.ts";
 
 /** How long a source that was seen to grow must stand still before the hand-over. */
 const DEFAULT_SETTLE_MS = 5_000;
@@ -28,7 +28,7 @@ const MAX_ROUNDS = 4;
 
 /**
  * Moves a log. Resolves when the target is handed over, or is as far as the options say.
- * @throws LogFailure of the kind that the command's exit code follows from, or the signal's reason.
+ * @throws LogError of the kind that the command's exit code follows from, or the signal's reason.
  */
 export async function migrate(options: MigrationOptions): Promise<MigrationReport> {
   const run = openRun(options);
@@ -142,7 +142,7 @@ async function requireGrownFrom(run: Run, old: TrustedCheckpoint, now: TrustedCh
   const tree = await AuthenticTree.authenticate(run.context, now);
   const derived = await tree.rootOfPrefix(old.size);
   if (equalBytes(derived, old.rootHash)) return;
-  throw new VerificationFailure({
+  throw new VerificationError({
     object: `${run.context.source.location}: the checkpoint`,
     problem: `the log forked: its tree of size ${now.size} does not begin with the one of size ${old.size}`,
     expected: formatHash(old.rootHash),
@@ -157,8 +157,8 @@ async function aimHigher(run: Run, marker: HeldMarker, aim: TrustedCheckpoint): 
   return await replaceMarker(run.target, marker, { checkpoint: Buffer.from(aim.note).toString("utf8") });
 }
 
-function stillGrowing(run: Run, aim: TrustedCheckpoint, now: TrustedCheckpoint): OperationFailure {
-  return new OperationFailure({
+function stillGrowing(run: Run, aim: TrustedCheckpoint, now: TrustedCheckpoint): OperationError {
+  return new OperationError({
     object: run.context.source.location,
     problem: "the source still grows, so the log cannot be handed over yet",
     expected: `size ${aim.size}, which is copied and checked`,

@@ -1,11 +1,11 @@
 /** What a migration is asked to do. */
 
-import type { SourceAccess, TargetAccess } from "../../storage/open.ts";
+import type { SourceAccess, TargetAccess } from "../../storage/backends.ts";
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
-import type { TileOrigin } from "./bundle-copier.ts";
 import type { Progress } from "./progress.ts";
-import type { RetryPolicy } from "./read-context.ts";
+import type { RetryPolicy } from "./read/context.ts";
+import type { TileOrigin } from "./unit/bundle-copier.ts";
 
 /** What every work on a log needs to know: where it is, what makes it trusted, how hard to work. */
 export interface LogWorkOptions {

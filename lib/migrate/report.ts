@@ -1,12 +1,12 @@
 /** What a finished run tells. */
 
-import { type HasherName, hasherName } from "../tlog/hasher.ts";
+import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
+import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./extra-data-report.ts";
 import type { MigrationOptions } from "./options.ts";
-import type { Run } from "./run.ts";
-import type { TrustedCheckpoint } from "./trusted-checkpoint.ts";
-import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./uncovered-report.ts";
+import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import type { Run } from "./session.ts";
 
 /** The result of a migration: what `copy --json` prints. */
 export interface MigrationReport {

@@ -10,18 +10,16 @@ import {
   openTarget,
   requireNoTreeState,
   type TargetAccess,
-} from "../../storage/open.ts";
-import type { MigrationTarget } from "../../storage/target.ts";
-import { VerificationFailure } from "../tlog/errors.ts";
-import { type HasherName, hasherName } from "../tlog/hasher.ts";
+} from "../../storage/backends.ts";
+import { VerificationError } from "../errors.ts";
+import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import { issuerPath } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
-import { type Authority, findAuthority, type LookedAt, standingTree } from "./authority.ts";
-import type { Finding } from "./bundle-verifier.ts";
-import { Findings } from "./findings.ts";
-import { Issuers } from "./issuers.ts";
+import { startWorkers } from "./execute/start-workers.ts";
+import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./extra-data-report.ts";
+import { Issuers } from "./issuers/registry.ts";
 import type { LogWorkOptions, MigrationOptions } from "./options.ts";
-import { planUnits, unitBundles } from "./plan.ts";
+import type { MigrationTarget } from "./ports/target.ts";
 import { Progress } from "./progress.ts";
 import {
   DEFAULT_RETRY,
@@ -29,13 +27,15 @@ import {
   type ReadContext,
   type ReadSpec,
   type RetryPolicy,
-} from "./read-context.ts";
-import { parallelismOf, readSpecOf, startKeeper, targetAccessOf } from "./run.ts";
-import { verifyStanding } from "./standing-objects.ts";
-import { startWorkers } from "./start-workers.ts";
-import { TileRecomputation } from "./tile-recomputation.ts";
-import { AuthenticTree, type TreeHead } from "./tree.ts";
-import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./uncovered-report.ts";
+} from "./read/context.ts";
+import { parallelismOf, readSpecOf, startKeeper, targetAccessOf } from "./session.ts";
+import { AuthenticTree, type TreeHead } from "./tree/tiled-tree.ts";
+import { planUnits, unitBundles } from "./tree/units.ts";
+import type { Finding } from "./unit/bundle-verifier.ts";
+import { Findings } from "./verify/findings.ts";
+import { verifyStanding } from "./verify/surplus-objects.ts";
+import { TileRecomputation } from "./verify/tile-recomputation.ts";
+import { type Authority, findAuthority, type LookedAt, standingTree } from "./verify/trusted-head.ts";
 
 export interface VerifyOptions
   extends Omit<LogWorkOptions, "policy">,
@@ -82,7 +82,7 @@ const MAIN_THREAD_CONCURRENCY = 8;
 /**
  * Verifies a log. Faults are in the report; it throws only where there is nothing to hold the log against, or
  * the log cannot be read.
- * @throws LogFailure, or the signal's reason.
+ * @throws LogError, or the signal's reason.
  */
 export async function verifyLog(options: VerifyOptions): Promise<VerificationReport> {
   requireNoTreeState(options.log, options.targetState ?? {});
@@ -211,7 +211,7 @@ async function authenticTree(
   try {
     return await AuthenticTree.authenticate(context, head, recomputation);
   } catch (error) {
-    if (!(error instanceof VerificationFailure)) throw error;
+    if (!(error instanceof VerificationError)) throw error;
     found.add({ path: error.facts.object, problem: error.facts.problem });
     return undefined;
   }

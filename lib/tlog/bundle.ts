@@ -6,7 +6,7 @@
 import type { EntryFormat, EntrySpan } from "./entry.ts";
 import { FormatError } from "./errors.ts";
 import { FULL_WIDTH, type LogFormat } from "./layout.ts";
-import { STATIC_CT_ENTRIES } from "./static-ct.ts";
+import { STATIC_CT_ENTRIES } from "./static-ct/layout.ts";
 import { TILES_ENTRIES } from "./tiles-entry.ts";
 
 /** The entry format of a log format. */

@@ -5,8 +5,8 @@
  */
 
 import fc from "fast-check";
+import { loadAddon, type NativeAddon } from "../../lib/tlog/hasher/native.ts";
 import type { LogFormat } from "../../lib/tlog/layout.ts";
-import { loadAddon, type NativeAddon } from "../../lib/tlog/native-hasher.ts";
 import { agreementProperties } from "../support/hasher-agreement.ts";
 import { laneProperties } from "../support/lane-agreement.ts";
 

@@ -12,7 +12,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadAddon } from "../../lib/tlog/native-hasher.ts";
+import { loadAddon } from "../../lib/tlog/hasher/native.ts";
 
 const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
@@ -98,7 +98,7 @@ function check(name: string, faults: readonly Fault[], processors: readonly (str
 
 /** Builds an addon, with a fault in it if one is given, in which AddressSanitizer sees all. Gives its path. */
 function build(fault?: Fault): string {
-  cpSync(here("../../lib/tlog/native"), directory, { recursive: true });
+  cpSync(here("../../lib/tlog/hasher/native"), directory, { recursive: true });
   cpSync(here("checked-sha256.c"), join(directory, "checked-sha256.c"));
   if (fault !== undefined) {
     const path = join(directory, fault.file);

@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { HAS_COMPILER } from "../support/hashers.ts";
-import { testLog } from "../support/log.ts";
-import { startLogServer } from "../support/log-server.ts";
-import { temporaryDirectory } from "../support/temp.ts";
+import { startLogServer } from "../support/http/misbehaving-log-server.ts";
+import { testLog } from "../support/logs/generated-log.ts";
+import { temporaryDirectory } from "../support/places/temp.ts";
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -96,7 +96,7 @@ describe("the published package", () => {
     expect(asLibrary.stdout).toBe("function function\n");
     const shipped = readdirSync(home).toSorted();
     expect(shipped).toEqual(["LICENSE", "README.md", "dist", "lib", "package.json"]);
-    expect(readdirSync(join(home, "lib/tlog/native"))).toEqual([
+    expect(readdirSync(join(home, "lib/tlog/hasher/native"))).toEqual([
       "build.js",
       "bundle-hasher.c",
       "sha256-lanes.c",

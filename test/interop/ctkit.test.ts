@@ -3,15 +3,15 @@ import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { STATIC_CT_ENTRIES } from "../../lib/tlog/static-ct.ts";
-import { filesBelow, memoryDirectory } from "../support/directory.ts";
-import { type CtLog, keyOf } from "./ct-logs.ts";
-import { checkPrecertificates, readWithSunlight } from "./ct-readers.ts";
-import { ISSUERS, precertificatesAmong, submitChains } from "./ct-submissions.ts";
-import { describeWithGo } from "./describe-with-go.ts";
-import { startSunlight } from "./sunlight.ts";
-import { fsckStaticCt, startTesseraCT } from "./tesseract.ts";
-import { useGoPrograms } from "./use-go-programs.ts";
+import { STATIC_CT_ENTRIES } from "../../lib/tlog/static-ct/layout.ts";
+import { type CtLog, keyOf } from "../support/go/ct-logs.ts";
+import { checkPrecertificates, readWithSunlight } from "../support/go/ct-readers.ts";
+import { ISSUERS, precertificatesAmong, submitChains } from "../support/go/ct-submissions.ts";
+import { describeWithGo } from "../support/go/describe-with-go.ts";
+import { startSunlight } from "../support/go/sunlight.ts";
+import { fsckStaticCt, startTesseraCT } from "../support/go/tesseract.ts";
+import { useGoPrograms } from "../support/go/use-go-programs.ts";
+import { filesBelow, memoryDirectory } from "../support/places/directory.ts";
 
 useGoPrograms("ctkit", "tesseract-fsck", "skylight", "sunlight");
 

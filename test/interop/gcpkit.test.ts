@@ -1,8 +1,7 @@
 import { expect, it } from "vitest";
-import { memoryDirectory } from "../support/directory.ts";
-import { describeWithGo } from "./describe-with-go.ts";
-import { GcpEmulators, type StoredObject } from "./gcp-emulators.ts";
-import { testGoPackages } from "./go-programs.ts";
+import { describeWithGo } from "../support/go/describe-with-go.ts";
+import { GcpEmulators, type StoredObject } from "../support/go/gcp-emulators.ts";
+import { testGoPackages } from "../support/go/programs.ts";
 import {
   type Bucket,
   fsck,
@@ -13,8 +12,9 @@ import {
   startLive,
   takeOver,
   tesseraMigrateGcp,
-} from "./tessera.ts";
-import { useGcpEmulators } from "./use-gcp-emulators.ts";
+} from "../support/go/tessera.ts";
+import { useGcpEmulators } from "../support/go/use-gcp-emulators.ts";
+import { memoryDirectory } from "../support/places/directory.ts";
 
 const emulators = useGcpEmulators();
 const identity = { origin: "log.example/gcp", key: "kit" };

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { describeWithGo } from "./describe-with-go.ts";
+import { describeWithGo } from "../support/go/describe-with-go.ts";
 import {
   fsck,
   makeCtLog,
@@ -13,7 +13,7 @@ import {
   startLive,
   takeOver,
   tesseraMigratePosix,
-} from "./tessera.ts";
+} from "../support/go/tessera.ts";
 
 const identity = { origin: "log.example/kit", key: "kit" };
 const ctIdentity = { origin: "ct.log.example/2026h1", key: "kit" };

@@ -5,12 +5,12 @@
 
 import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import type { BundleHashes } from "../../lib/tlog/bundle-hasher.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
-import { JAVASCRIPT_HASHER } from "../../lib/tlog/javascript-hasher.ts";
+import type { BundleHashes } from "../../lib/tlog/hasher/bundle-hasher.ts";
+import { JAVASCRIPT_HASHER } from "../../lib/tlog/hasher/javascript.ts";
+import { NATIVE_FORMATS, type NativeHashBundle, roomForHashes } from "../../lib/tlog/hasher/native.ts";
 import { FULL_WIDTH, type LogFormat } from "../../lib/tlog/layout.ts";
 import { HASH_SIZE } from "../../lib/tlog/merkle.ts";
-import { NATIVE_FORMATS, type NativeHashBundle, roomForHashes } from "../../lib/tlog/native-hasher.ts";
 import {
   type AssembledBundle,
   anyBundle,
@@ -18,7 +18,7 @@ import {
   anyBundleOfExtremes,
   anyNearBundle,
   mutated,
-} from "./bundles.ts";
+} from "./logs/bundles.ts";
 
 /** Properties that hold for every addon that is right, by what they say. */
 export function agreementProperties(

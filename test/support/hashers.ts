@@ -3,9 +3,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { describe } from "vitest";
-import type { BundleHasher } from "../../lib/tlog/bundle-hasher.ts";
-import { JAVASCRIPT_HASHER } from "../../lib/tlog/javascript-hasher.ts";
-import { ADDON_PATH, loadNativeHasher } from "../../lib/tlog/native-hasher.ts";
+import type { BundleHasher } from "../../lib/tlog/hasher/bundle-hasher.ts";
+import { JAVASCRIPT_HASHER } from "../../lib/tlog/hasher/javascript.ts";
+import { ADDON_PATH, loadNativeHasher } from "../../lib/tlog/hasher/native.ts";
 
 /** Whether the tests of the addon run: where it was not built they are skipped, unless the environment forbids it. */
 export const HAS_NATIVE_HASHER: boolean =

@@ -7,10 +7,10 @@
 import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { FormatError } from "../../lib/tlog/errors.ts";
-import { JAVASCRIPT_HASHER } from "../../lib/tlog/javascript-hasher.ts";
+import { JAVASCRIPT_HASHER } from "../../lib/tlog/hasher/javascript.ts";
+import { NATIVE_FORMATS, type NativeHashBundle, roomForHashes } from "../../lib/tlog/hasher/native.ts";
 import type { LogFormat } from "../../lib/tlog/layout.ts";
-import { NATIVE_FORMATS, type NativeHashBundle, roomForHashes } from "../../lib/tlog/native-hasher.ts";
-import { mutated } from "./bundles.ts";
+import { mutated } from "./logs/bundles.ts";
 
 /** Properties that hold for every addon that is right, by what they say. */
 export function laneProperties(

@@ -3,7 +3,7 @@
  * key's text in place of its verifier. Prints the report as JSON, or the failure's class and message.
  */
 
-import { LogFailure, migrate, parseVkey } from "../../lib/index.ts";
+import { LogError, migrate, parseVkey } from "../../lib/index.ts";
 import { migrationOptions } from "./migration.ts";
 
 const { log, source, target, overrides } = JSON.parse(process.argv[2] ?? "");
@@ -14,6 +14,6 @@ try {
 } catch (error) {
   const { name, message } = error as Error;
   process.stdout.write(JSON.stringify({ failure: { name, message } }));
-  if (!(error instanceof LogFailure)) throw error;
+  if (!(error instanceof LogError)) throw error;
   process.exitCode = 1;
 }

@@ -7,10 +7,10 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import type { MigrationOptions, MigrationReport } from "../../lib/index.ts";
-import type { LogServer } from "./log-server.ts";
+import type { LogServer } from "./http/misbehaving-log-server.ts";
 import type { KnownLog } from "./migration.ts";
 
-const DRIVER = join(import.meta.dirname, "migrate-driver.ts");
+const DRIVER = join(import.meta.dirname, "./migrate-driver.ts");
 
 /** Options that JSON can carry. */
 export type PlainOverrides = Pick<
@@ -99,7 +99,7 @@ export function killAt(
   first = 0,
 ): Pick<ProcessOptions, "nodeArguments" | "env"> {
   return {
-    nodeArguments: ["--import", join(import.meta.dirname, "kill-at.ts")],
+    nodeArguments: ["--import", join(import.meta.dirname, "./kill-at.ts")],
     env: { KILL_AT: `${when} ${call} ${suffix} ${first}` },
   };
 }

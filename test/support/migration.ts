@@ -2,10 +2,10 @@
 
 import { migrate } from "../../lib/index.ts";
 import type { MigrationOptions } from "../../lib/migrate/options.ts";
-import type { RetryPolicy } from "../../lib/migrate/read-context.ts";
+import type { RetryPolicy } from "../../lib/migrate/read/context.ts";
 import type { MigrationReport } from "../../lib/migrate/report.ts";
 import { parseVkey } from "../../lib/tlog/vkey.ts";
-import type { TestLog } from "./log.ts";
+import type { TestLog } from "./logs/generated-log.ts";
 
 /** Patience for tests: every retry that the rules ask for, and no time between them. */
 export const FAST_RETRY: RetryPolicy = {

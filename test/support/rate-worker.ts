@@ -1,7 +1,7 @@
 /** A thread that asks a shared rate for leave so many times, and then ends. */
 
 import { workerData } from "node:worker_threads";
-import { RequestRate } from "../../lib/migrate/rate.ts";
+import { RequestRate } from "../../lib/migrate/throttle/rate-limiter.ts";
 
 const { perSecond, shared, times } = workerData;
 const rate = new RequestRate(perSecond, shared);

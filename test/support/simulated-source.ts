@@ -4,8 +4,8 @@
  */
 
 import { Counters } from "../../lib/migrate/counters.ts";
-import { WindowKeeper } from "../../lib/migrate/window-keeper.ts";
-import { newWindow, type WindowOptions, WindowState } from "../../lib/migrate/window-state.ts";
+import { WindowKeeper } from "../../lib/migrate/throttle/limit-controller.ts";
+import { newWindow, type WindowOptions, WindowState } from "../../lib/migrate/throttle/shared-limit.ts";
 
 export interface SimulatedAnswer {
   readonly status: number;

@@ -2,9 +2,9 @@
 
 import { type VerificationReport, type VerifyOptions, verifyLog } from "../../lib/index.ts";
 import { parseVkey } from "../../lib/tlog/vkey.ts";
-import { memoryDirectory, writeFiles } from "./directory.ts";
-import type { TestLog } from "./log.ts";
+import type { TestLog } from "./logs/generated-log.ts";
 import type { KnownLog } from "./migration.ts";
+import { memoryDirectory, writeFiles } from "./places/directory.ts";
 
 /** Verifies `log` where it stands, trusting the log's own key. */
 export function verify(

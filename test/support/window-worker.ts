@@ -5,8 +5,8 @@
 
 import { setImmediate } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
-import { RequestWindow } from "../../lib/migrate/window.ts";
-import { WindowState } from "../../lib/migrate/window-state.ts";
+import { RequestWindow } from "../../lib/migrate/throttle/limiter.ts";
+import { WindowState } from "../../lib/migrate/throttle/shared-limit.ts";
 
 const { share, seen, requests } = workerData;
 const [UNDER_WAY, MOST, DONE] = [0, 1, 2];

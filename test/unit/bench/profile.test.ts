@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { describeShape, shapeId, sourceBytes, targetBytes } from "../../../bench/logs/shapes.ts";
 import { profileFor } from "../../../bench/profile.ts";
-import { describeShape, shapeId, sourceBytes, targetBytes } from "../../../bench/shapes.ts";
 
 describe("the profile of a run", () => {
   it("has each kind of log, in sizes for a full run or for a quick look", () => {

@@ -2,24 +2,24 @@ import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
 import { endOf, errorText, exitCodeOf } from "../../../cmd/exit.ts";
 import { Interruption } from "../../../cmd/interrupt.ts";
-import { OperationFailure, TargetRefused, UsageFailure, VerificationFailure } from "../../../lib/index.ts";
+import { OperationError, TargetRefusedError, UsageError, VerificationError } from "../../../lib/index.ts";
 
 const facts = { object: "tile/0/000", problem: "is\nmissing" };
 
 describe("the end of a run", () => {
   test("has an exit code for each kind of failure", () => {
-    expect(exitCodeOf(new OperationFailure(facts))).toBe(1);
-    expect(exitCodeOf(new UsageFailure(facts))).toBe(2);
+    expect(exitCodeOf(new OperationError(facts))).toBe(1);
+    expect(exitCodeOf(new UsageError(facts))).toBe(2);
     expect(exitCodeOf(new InvalidArgumentError("no"))).toBe(2);
-    expect(exitCodeOf(new VerificationFailure(facts))).toBe(3);
-    expect(exitCodeOf(new TargetRefused(facts))).toBe(4);
+    expect(exitCodeOf(new VerificationError(facts))).toBe(3);
+    expect(exitCodeOf(new TargetRefusedError(facts))).toBe(4);
     expect(exitCodeOf(new Interruption("SIGINT"))).toBe(130);
     expect(exitCodeOf(new Interruption("SIGTERM"))).toBe(143);
     expect(exitCodeOf(new TypeError("bug"))).toBe(1);
   });
 
   test("says a failure in one line", () => {
-    expect(errorText(new OperationFailure(facts), false)).toBe("tile/0/000: is missing");
+    expect(errorText(new OperationError(facts), false)).toBe("tile/0/000: is missing");
   });
 
   test("asks for a report of what can only be a bug, with its stack on demand", () => {
@@ -31,14 +31,14 @@ describe("the end of a run", () => {
 
   test("is the interruption, where what failed is a consequence of it", () => {
     const controller = new AbortController();
-    const failure = new OperationFailure(facts);
+    const failure = new OperationError(facts);
     expect(endOf(failure, controller.signal)).toBe(failure);
     const interruption = new Interruption("SIGTERM");
     controller.abort(interruption);
     for (const error of [failure, new Error("The operation was aborted"), interruption]) {
       expect(endOf(error, controller.signal)).toBe(interruption);
     }
-    const news = new VerificationFailure(facts);
+    const news = new VerificationError(facts);
     expect(endOf(news, controller.signal)).toBe(news);
   });
 });

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { cutBundle, forEachEntry, maxBundleSize, minBundleSize } from "../../../lib/tlog/bundle.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import type { LogFormat } from "../../../lib/tlog/layout.ts";
-import { anyBundle, anyBundleOf, mutated } from "../../support/bundles.ts";
-import { testLog } from "../../support/log.ts";
+import { anyBundle, anyBundleOf, mutated } from "../../support/logs/bundles.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
 
 const FORMATS: LogFormat[] = ["tiles", "static-ct"];
 

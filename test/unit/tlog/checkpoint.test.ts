@@ -1,7 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { newEd25519Signer, newRfc6962Signer, signNote } from "../../../bench/sign.ts";
 import {
   formatCheckpointText,
   openCheckpoint,
@@ -12,6 +11,7 @@ import {
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { SignatureError } from "../../../lib/tlog/note.ts";
 import { parseVkey, staticCtVerifier } from "../../../lib/tlog/vkey.ts";
+import { newEd25519Signer, newRfc6962Signer, signNote } from "../../logs/sign.ts";
 
 // golang.org/x/mod@v0.33.0/sumdb/tlog/note_test.go: the root is the leaf hash of "hello world".
 const SUMDB_TEXT = "go.sum database tree\n123456789012\nTszzRgjTG6xce+z2AG31kAXYKBgQVtCSCE40HmuwBb0=\n";

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { parseLogList } from "../../../lib/tlog/log-list.ts";
 import { staticCtVerifier } from "../../../lib/tlog/vkey.ts";
-import { listEntry, listText } from "../../support/log-list.ts";
+import { listEntry, listText } from "../../support/logs/log-list.ts";
 
 function newKey(): string {
   const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });

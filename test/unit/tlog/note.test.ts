@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { newEd25519Signer, signNote } from "../../../bench/sign.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { decodeBase64, isKeyName, parseNote, SignatureError, verifyNote } from "../../../lib/tlog/note.ts";
 import { parseVkey } from "../../../lib/tlog/vkey.ts";
+import { newEd25519Signer, signNote } from "../../logs/sign.ts";
 
 // golang.org/x/mod@v0.33.0/sumdb/note/note_test.go, TestOpen.
 const TEXT = `If you think cryptography is the answer to your problem,

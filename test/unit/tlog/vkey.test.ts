@@ -1,10 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { newEd25519Signer, newRfc6962Signer } from "../../../bench/sign.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { parseNote, SignatureError, type Verifier, verifyNote } from "../../../lib/tlog/note.ts";
 import { keyIdOf, parseVkey, staticCtVerifier, TYPE_BYTE } from "../../../lib/tlog/vkey.ts";
+import { newEd25519Signer, newRfc6962Signer } from "../../logs/sign.ts";
 
 /*
  * "Go" vectors: made once with a small program on Go 1.26 from golang.org/x/mod/sumdb/note,

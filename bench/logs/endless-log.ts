@@ -1,0 +1,90 @@
+/**
+ * A log of any size that takes no room: every entry has the same bytes, so all full tiles of a level are alike,
+ * and so are all full bundles. The tree is as real as any other.
+ */
+
+import {
+  CHECKPOINT_PATH,
+  FULL_WIDTH,
+  levelCount,
+  parseResourcePath,
+  rightEdge,
+  tileWidth,
+} from "../../lib/tlog/layout.ts";
+import { foldTile, leafHash, rootFromRightEdge } from "../../lib/tlog/merkle.ts";
+import { tilesEntries } from "../../test/logs/entries.ts";
+import { logKeys } from "../../test/logs/log-keys.ts";
+
+export interface EndlessLogOptions {
+  /** Entries in the log. */
+  readonly size: number;
+  /** Bytes of an entry. */
+  readonly entrySize: number;
+}
+
+const SEED = "endless";
+const ORIGIN = "log.example/endless";
+
+/** Objects of a tlog-tiles log, as a real one of this size has them: of partial ones the right edge alone. */
+export class EndlessLog {
+  readonly origin = ORIGIN;
+  readonly vkey: string;
+  readonly size: number;
+  readonly rootHash: Uint8Array;
+  /** Full tiles by level, and the right edge by level. */
+  readonly #full: readonly Uint8Array[];
+  readonly #edge: readonly (Uint8Array | undefined)[];
+  readonly #bundle: Uint8Array;
+  readonly #partialBundle: Uint8Array;
+  readonly #checkpoint: Uint8Array;
+
+  constructor({ size, entrySize }: EndlessLogOptions) {
+    const entry = firstEntry(entrySize);
+    const hashes = levelHashes(leafHash(entry.subarray(2)), levelCount(size));
+    const edge: Uint8Array[] = [];
+    for (const { level, width } of rightEdge(size))
+      edge[level] = repeated(hashes[level] as Uint8Array, width);
+    const { vkey, signCheckpoint } = logKeys(ORIGIN, SEED, "tiles");
+    this.vkey = vkey;
+    this.size = size;
+    this.rootHash = rootFromRightEdge(size, edge);
+    this.#full = hashes.map((hash) => repeated(hash, FULL_WIDTH));
+    this.#edge = edge;
+    this.#bundle = repeated(entry, FULL_WIDTH);
+    this.#partialBundle = repeated(entry, size % FULL_WIDTH);
+    this.#checkpoint = signCheckpoint(size, this.rootHash);
+  }
+
+  /** The object at a path, undefined if such a log has none. The same bytes for every path of one kind. */
+  object(path: string): Uint8Array | undefined {
+    if (path === CHECKPOINT_PATH) return this.#checkpoint;
+    const resource = parseResourcePath(path);
+    if (resource === undefined) return undefined;
+    const level = resource.kind === "tile" ? resource.tile.level : 0;
+    const { index, width } = resource.kind === "tile" ? resource.tile : resource.bundle;
+    if (tileWidth(this.size, level, index) !== width) return undefined;
+    const isFull = width === FULL_WIDTH;
+    if (resource.kind === "tile") return (isFull ? this.#full : this.#edge)[level];
+    if (resource.format !== "tiles") return undefined;
+    return isFull ? this.#bundle : this.#partialBundle;
+  }
+}
+
+/** Entry 0 as it stands in a bundle, which is every entry. */
+function firstEntry(entrySize: number): Buffer {
+  const entries = tilesEntries(SEED, entrySize);
+  const bytes = Buffer.alloc(entries.maxEntrySize);
+  return bytes.subarray(0, entries.writeEntry(0, bytes, 0));
+}
+
+/** The one hash that stands in every tile of a level, lowest level first. */
+function levelHashes(leaf: Uint8Array, levels: number): Uint8Array[] {
+  const hashes: Uint8Array[] = [];
+  for (let hash = leaf; hashes.length < levels; hash = foldTile(repeated(hash, FULL_WIDTH)))
+    hashes.push(hash);
+  return hashes;
+}
+
+function repeated(bytes: Uint8Array, times: number): Buffer {
+  return Buffer.concat(Array.from({ length: times }, () => bytes));
+}

@@ -1,0 +1,107 @@
+/** The options that every command which reads a whole log has. */
+
+import { type Command, Option } from "commander";
+import { DEFAULT_RETRY, type LogWorkOptions, UsageError } from "../../lib/index.ts";
+import { VERSION } from "../version.ts";
+import { contactWarning } from "./contact.ts";
+import type { TrustOptions } from "./trust.ts";
+import { type Endpoint, endpoint, nonEmpty, repeated, wholeNumber } from "./values.ts";
+
+/** The options as commander gives them. */
+export interface LogOptions extends TrustOptions {
+  readonly workers?: number;
+  readonly concurrency?: number;
+  /** Megabytes. */
+  readonly budget: number;
+  readonly rate?: number;
+  readonly retries: number;
+  readonly contact?: string;
+  readonly json?: boolean;
+  readonly metrics?: Endpoint;
+  readonly metricsFile?: string;
+  readonly quiet?: boolean;
+}
+
+const BYTES_PER_MEGABYTE = 1_000_000;
+
+/** What a log can be read from. */
+export const SOURCE_KINDS =
+  "https://…, http://…, gs://bucket/prefix, file:///… or a path; gzip+file:///… or archive+file:///…";
+
+/** Declares what kind of log it is and which key to trust. */
+export function addTrustOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--format <format>", "format of the log").choices(["tiles", "static-ct"]).default("tiles"),
+    )
+    .option("--vkey <vkey>", "key that must have signed the checkpoint; repeatable, each must have", repeated)
+    .option("--public-key <base64>", "key of a Static CT log, as in CT log lists; needs --origin", nonEmpty)
+    .option("--log-list <file>", "CT log list, or log.v3.json, that has the key of a Static CT log", nonEmpty)
+    .option("--origin <origin>", "origin that the checkpoint must have", nonEmpty)
+    .option("--insecure-no-signature", "believe the checkpoint without a signature");
+}
+
+/** Declares how hard to work and what to show. */
+export function addWorkOptions(command: Command): Command {
+  return command
+    .option("--workers <n>", "worker threads (default: the cores, at most 8)", wholeNumber(1, 256))
+    .option(
+      "--concurrency <n>",
+      "bundles in flight over all workers, at most (default: 16 a worker)",
+      wholeNumber(1, 10_000),
+    )
+    .option("--budget <MB>", "bytes in flight over all workers", wholeNumber(1, 1_000_000), 128)
+    .option("--rate <n>", "requests a second over all workers (default: no limit)", wholeNumber(1, 1_000_000))
+    .option(
+      "--retries <n>",
+      "tries again after a network error or a busy server",
+      wholeNumber(0, 1000),
+      DEFAULT_RETRY.attempts,
+    )
+    .option(
+      "--contact <address>",
+      "your e-mail address or https URL, told to the source's operator; needed for public Static CT logs",
+      nonEmpty,
+    )
+    .option("--json", "print the result as one JSON document")
+    .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
+    .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
+    .option("--quiet", "show no progress and no notices");
+}
+
+/** What of the options is the engine's. */
+export function workOptions(options: LogOptions): Omit<LogWorkOptions, "policy" | "progress" | "signal"> {
+  const { format, workers, concurrency, budget, rate, retries, contact } = options;
+  return {
+    format,
+    access: { userAgentVersion: VERSION, ...(contact === undefined ? {} : { contact }) },
+    workers,
+    concurrency,
+    budgetBytes: budget * BYTES_PER_MEGABYTE,
+    requestsPerSecond: rate,
+    retry: { ...DEFAULT_RETRY, attempts: retries },
+  };
+}
+
+/**
+ * @param given by its name, whether an option is given that logs of another format have no use for.
+ * @throws UsageError for the first of them, if the log is of another format.
+ */
+export function requireStaticCt(
+  { format }: LogOptions,
+  given: Readonly<Record<string, boolean | undefined>>,
+): void {
+  const [option] = Object.entries(given).find(([, isGiven]) => isGiven === true) ?? [];
+  if (format === "static-ct" || option === undefined) return;
+  throw new UsageError({
+    object: option,
+    problem: "is for Static CT logs",
+    advice: "Pass --format static-ct too, or leave it out",
+  });
+}
+
+/** What is odd about the options, though it can be done; a sentence each. */
+export function optionWarnings({ contact }: LogOptions): string[] {
+  const warning = contact === undefined ? undefined : contactWarning(contact);
+  return warning === undefined ? [] : [warning];
+}

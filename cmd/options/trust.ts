@@ -1,0 +1,108 @@
+/** What the options say about which checkpoint is trusted. */
+
+import {
+  type CheckpointPolicy,
+  FormatError,
+  type LogFormat,
+  parseVkey,
+  staticCtOrigin,
+  staticCtVerifier,
+  UsageError,
+  type Verifier,
+} from "../../lib/index.ts";
+import { listedLog } from "./listed-log.ts";
+import { listName, readLogList } from "./log-list-file.ts";
+
+/** The options that decide it, as the command line gives them. */
+export interface TrustOptions {
+  readonly format: LogFormat;
+  readonly vkey?: readonly string[] | undefined;
+  /** Base64 of the DER SubjectPublicKeyInfo of a Static CT log. */
+  readonly publicKey?: string | undefined;
+  /** Path of a CT log list or a `log.v3.json`. */
+  readonly logList?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly insecureNoSignature?: boolean | undefined;
+}
+
+/**
+ * The policy that the options name, undefined where they name no key and do not do without one.
+ * @param source where the log is read, by which it is looked up in a log list.
+ * @throws UsageError if a key is malformed, the options contradict each other, or a log list does not answer.
+ */
+export function checkpointPolicy(options: TrustOptions, source: string): CheckpointPolicy | undefined {
+  const listed = listedVerifier(options, source);
+  const origin = listed?.name ?? expectedOrigin(options);
+  const verifiers = [...keysOf(options), ...(listed === undefined ? [] : [listed])];
+  if (options.insecureNoSignature === true) {
+    if (verifiers.length === 0) return { insecureNoSignature: true, origin };
+    throw usage(
+      "--insecure-no-signature",
+      "contradicts the key that is given",
+      "Pass the key alone, and the signature is checked",
+    );
+  }
+  if (verifiers.length > 0) return { verifiers, origin };
+  if (origin === undefined) return undefined;
+  throw usage("--origin", "proves nothing without a key", "Pass the log's --vkey too");
+}
+
+/** The policy of a command that needs one. @throws UsageError that says what to pass. */
+export function requiredPolicy(options: TrustOptions, source: string): CheckpointPolicy {
+  const policy = checkpointPolicy(options, source);
+  if (policy !== undefined) return policy;
+  const keys =
+    options.format === "static-ct"
+      ? "--log-list <file>, --vkey <vkey>, or --public-key <base64> with --origin"
+      : "--vkey <vkey>";
+  throw usage(
+    "the source's checkpoint",
+    "no key says which one to trust",
+    `Pass ${keys}; or --insecure-no-signature to believe whoever serves it`,
+  );
+}
+
+function expectedOrigin({ format, origin }: TrustOptions): string | undefined {
+  return format === "static-ct" && origin !== undefined ? staticCtOrigin(origin) : origin;
+}
+
+function keysOf(options: TrustOptions): Verifier[] {
+  const verifiers = (options.vkey ?? []).map((vkey) => readKey("--vkey", () => parseVkey(vkey)));
+  const { format, publicKey, origin } = options;
+  if (publicKey === undefined) return verifiers;
+  if (format !== "static-ct") {
+    throw usage("--public-key", "is for Static CT logs", "Pass --format static-ct, or the log's --vkey");
+  }
+  if (origin === undefined) {
+    throw usage("--public-key", "does not say which log it belongs to", "Pass the log's --origin too");
+  }
+  return [...verifiers, readKey("--public-key", () => staticCtVerifier(publicKey, origin))];
+}
+
+function listedVerifier(options: TrustOptions, source: string): Verifier | undefined {
+  const { format, logList, publicKey, origin } = options;
+  if (logList === undefined) return undefined;
+  if (format !== "static-ct") {
+    throw usage("--log-list", "is for Static CT logs", "Pass --format static-ct, or the log's --vkey");
+  }
+  if (publicKey !== undefined) {
+    throw usage("--log-list", "contradicts --public-key", "Pass the one whose key is to be trusted");
+  }
+  const name = listName(logList);
+  const log = listedLog(readLogList(logList), { source, origin }, name);
+  return readKey(name, () => staticCtVerifier(log.publicKey, log.origin));
+}
+
+function readKey(object: string, read: () => Verifier): Verifier {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const { message: problem, expected, found } = error;
+    throw new UsageError({ object, problem, expected, found }, { cause: error });
+  }
+}
+
+function usage(object: string, problem: string, advice: string): UsageError {
+  return new UsageError({ object, problem, advice });
+}

@@ -1,0 +1,94 @@
+/** What an operator does after `copy`, a sentence each, in order. */
+
+import { type LogFormat, type MigrationReport, oneLine } from "../../lib/index.ts";
+import { formatCount } from "./quantities.ts";
+
+/** What the steps depend on besides the report. */
+export interface StepFacts {
+  /** The source may go on growing: what was handed over is a copy of one moment. */
+  readonly snapshot: boolean;
+  /** The source's checkpoint was to be stored in the target. */
+  readonly savedCheckpoint: boolean;
+  /** Log software has been given a tree state, and could go on from it. */
+  readonly treeState: boolean;
+  /** Where the tree state is, if not beside the log. */
+  readonly database?: string | undefined;
+  readonly tablePrefix?: string | undefined;
+}
+
+export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
+  if (report.outcome === "ready-for-hand-over") return beforeHandOver(report);
+  if (report.outcome === "taken-over") return [];
+  return facts.snapshot || facts.savedCheckpoint ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
+}
+
+function beforeHandOver({ source, target }: MigrationReport): string[] {
+  return [
+    `Freeze the writer of ${oneLine(source)}: let it take no more entries, and leave it readable.`,
+    "Run the same command again without --no-handover: it copies what was added meanwhile, and hands over.",
+    `Until then leave ${oneLine(target)} as it is; log software refuses to start on it, and says why.`,
+  ];
+}
+
+function takeoverSteps({ format, size, origin, target }: MigrationReport, facts: StepFacts): string[] {
+  const { database, tablePrefix } = facts;
+  const state = [
+    database === undefined ? "" : ` and the Spanner database ${oneLine(database)}`,
+    tablePrefix === undefined ? "" : ` with the table prefix ${oneLine(tablePrefix)}`,
+  ].join("");
+  return [
+    `Stop the old writer for good, if it still runs. From now on, only this place may sign checkpoints for ${oneLine(origin)}.`,
+    `If you like, read all of it back first:\n${verifyCommand(format, target)}${stateOptions(facts)}`,
+    START[format](oneLine(target) + state, formatCount(size)),
+    "Point readers here, and serve the log in one place alone: two places that both append are a fork, which nobody can repair.",
+  ];
+}
+
+const START: Record<LogFormat, (target: string, size: string) => string> = {
+  tiles: (target, size) =>
+    `Start the log software (a Tessera Appender) on ${target} with the log's own key and origin: it signs size ${size} itself, and appends from there.`,
+  "static-ct": (target, size) =>
+    `Start TesseraCT on ${target} with the log's own key and origin. Its own follower first rebuilds the antispam index, and until that is within 2,048 entries of ${size} every add is pushed back: hours for a large log.`,
+};
+
+/** A copy that is read, and must not append. */
+function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
+  const { size, origin, target } = report;
+  const checkpoint = facts.savedCheckpoint
+    ? `The source's checkpoint is stored beside the tiles, so ${oneLine(target)} can be served as a mirror of size ${formatCount(size)}.`
+    : "No checkpoint is stored, so readers cannot use it yet: the same command with --save-checkpoint stores the source's.";
+  return [
+    checkpoint,
+    ...readBack(report, facts),
+    `Do not start a writer here while the one of ${oneLine(origin)} is alive: two places that both append are a fork, which nobody can repair.`,
+  ];
+}
+
+/** None where there is nothing to hold a mirror against. */
+function readBack({ format, target }: MigrationReport, facts: StepFacts): string[] {
+  if (!facts.savedCheckpoint && !facts.treeState) return [];
+  const key = facts.savedCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
+  return [`To read all of it back:\n${verifyCommand(format, target)}${stateOptions(facts)}${key}`];
+}
+
+const KEY_OPTIONS: Record<LogFormat, string> = {
+  tiles: "--vkey <vkey>",
+  "static-ct": "--public-key <base64> --origin <origin>",
+};
+
+function stateOptions({ database, tablePrefix }: StepFacts): string {
+  return [
+    database === undefined ? "" : ` --spanner ${shellWord(oneLine(database))}`,
+    tablePrefix === undefined ? "" : ` --spanner-table-prefix ${shellWord(oneLine(tablePrefix))}`,
+  ].join("");
+}
+
+function verifyCommand(format: LogFormat, target: string): string {
+  const option = format === "tiles" ? "" : ` --format ${format}`;
+  return `tlog-migrate verify${option} ${shellWord(oneLine(target))}`;
+}
+
+/** A text as one word of a shell's command line. */
+function shellWord(text: string): string {
+  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,121 @@
+/**
+ * Where a log is moved to. A backend hides its own habits (temporary files and fsync, conditional uploads,
+ * coordination rows) behind these interfaces; what a marker or a record says is the engine's business, a
+ * backend keeps them as text.
+ */
+
+/** What stands in a place that a migration is asked to write. */
+export type TargetContents =
+  /** Nothing, or not even a directory. */
+  | { readonly kind: "empty" }
+  /** An unfinished migration of ours: the JSON of its marker. */
+  | { readonly kind: "claimed"; readonly marker: string }
+  /** A log that we handed over: the JSON of the record beside its tree state. */
+  | { readonly kind: "handed-over"; readonly record: string }
+  /** Tiles or bundles without a state or a checkpoint: half a copy by another tool. */
+  | { readonly kind: "unclaimed-tiles"; readonly example: string }
+  /** Somebody's log, or something that could be one: what was found there. */
+  | { readonly kind: "occupied"; readonly found: string };
+
+/** An object in a listing, its path below the log's root. */
+export interface StoredObject {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** What a copy will still have to store. */
+export interface RoomNeeded {
+  readonly bytes: number;
+  readonly objects: number;
+}
+
+/** Size and root of the tree that log software in a place has integrated. */
+export interface IntegratedTree {
+  readonly size: number;
+  readonly rootHash: Uint8Array;
+}
+
+/** What log software needs to go on from a migrated tree. */
+export interface TreeState extends IntegratedTree {
+  /** Where the clean-up of obsolete partial tiles may start: the smallest size aimed at, rounded down to 256. */
+  readonly collectFrom: number;
+}
+
+/** A place that a log is moved to. Used by the main thread; each worker has a TargetWriter of its own. */
+export interface MigrationTarget {
+  /** What the operator calls it. */
+  readonly location: string;
+  /** The name of an object in messages. */
+  locate(path: string): string;
+
+  /** Looks, without changing anything. */
+  inspect(): Promise<TargetContents>;
+  /** What messages call the private tree state. */
+  readonly treeStateName: string;
+  /** The private tree state, undefined if there is none. @throws FormatError if it cannot be read. */
+  integratedTree(): Promise<IntegratedTree | undefined>;
+  /**
+   * Tells a second copy into this target that the first is at work. Safety does not depend on it.
+   * @throws TargetRefusedError if another copy holds it.
+   */
+  lock(): Promise<{ release(): Promise<void> }>;
+  /**
+   * Writes the marker where log software looks first, only if nothing is there.
+   * @throws TargetRefusedError if something is.
+   */
+  claim(marker: string): Promise<void>;
+  /**
+   * Replaces our marker by one that says more; durable when it resolves.
+   * @throws TargetRefusedError if the marker that is there is not `from`, byte for byte.
+   */
+  replaceMarker(from: string, to: string): Promise<void>;
+  /** @throws OperationError if the place can be seen to have too little room. */
+  requireRoom(needed: RoomNeeded): Promise<void>;
+  /** What an operator should know about the place before the log software takes it over, a line each. */
+  warnings(): Promise<string[]>;
+
+  /** A writer for the thread that calls it. @param signal breaks off what it waits for. */
+  openWriter(signal?: AbortSignal): TargetWriter;
+  /** Every object below `directory` ("tile", "tile/0"), in no order. @throws TargetRefusedError at a symbolic link. */
+  list(directory: string): AsyncIterable<StoredObject>;
+  /**
+   * Removes an object, durable when it resolves. Only ever called for seals that nobody may trust.
+   * @throws TargetRefusedError if the place is not claimed any more: another copy may have handed it over.
+   */
+  remove(path: string): Promise<void>;
+
+  /**
+   * Writes the private tree state, if there is none or an equal one, then the record, then lifts the guard;
+   * each durable before the next. May be called again after a crash at any point.
+   * @throws TargetRefusedError if another tree state is there, or a checkpoint, or the guard is not `marker` any more,
+   * byte for byte: another copy may have raised the aim.
+   */
+  handOver(marker: string, state: TreeState, record: string): Promise<void>;
+  /** Makes a hand-over that was found durable, and clears away what its process left if it was killed. */
+  confirmHandOver(): Promise<void>;
+  /** Stores the source's checkpoint if there is none: true if it did. Durable when it resolves. */
+  publishCheckpoint(checkpoint: Uint8Array): Promise<boolean>;
+  /** Ends what is open. Its writers are closed by themselves. */
+  close(): Promise<void>;
+}
+
+/** Reads and writes objects of a target from one thread. */
+export interface TargetWriter {
+  /** An object that is in place, undefined if there is none. The bytes belong to the caller. */
+  read(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
+  /** Starts a batch: objects that become durable together. Batches of one writer may overlap. */
+  batch(): TargetBatch;
+  close(): Promise<void>;
+}
+
+/** Objects that become durable together. A reader sees each of them whole or not at all. */
+export interface TargetBatch {
+  /** Adds an object, or replaces one that is in place. The bytes are the caller's again once it resolves. */
+  put(path: string, bytes: Uint8Array): void | Promise<void>;
+  /** Adds an object that was found in place with the right bytes: after a crash it may be in a cache alone. */
+  keep(path: string, bytes: Uint8Array): Promise<void>;
+  /** Resolves when every object of the batch, and all that is needed to find it, is durable. */
+  commit(): Promise<void>;
+  /** Drops what was not committed, and leaves nothing of it but what is whole, authentic and durable. */
+  abandon(): Promise<void>;
+}

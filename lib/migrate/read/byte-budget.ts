@@ -1,0 +1,115 @@
+/**
+ * A bound on the memory that objects in flight take, since one bundle may be 16 MB. A reservation starts at
+ * nothing and grows as the size of its object becomes known; one that finds no room waits.
+ */
+
+import type { ByteReservation } from "../ports/source.ts";
+import { BufferPool } from "./buffer-pool.ts";
+
+/**
+ * Bytes that may be in flight in one thread. Room goes to the oldest reservation first. When every holder
+ * waits for more, nobody would ever give anything back: then the oldest gets what it asks for beyond the
+ * limit, always the same one, so that the limit is passed by one object and not by all of them.
+ */
+export class ByteBudget {
+  readonly #limit: number;
+  readonly #buffers: BufferPool;
+  /** Oldest first. */
+  readonly #waiting: Holder[] = [];
+  #taken = 0;
+  /** Reservations that hold bytes and are not waiting for more. */
+  #working = 0;
+  #lastAge = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+    this.#buffers = new BufferPool(limit);
+  }
+
+  /** Bytes that are reserved now. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** A reservation of nothing yet. Whoever makes it releases it, whatever becomes of the object. */
+  reserve(): Reservation {
+    const holder: Holder = { age: ++this.#lastAge, held: 0, wait: undefined, buffers: [] };
+    return {
+      atLeast: (bytes) => this.#take(holder, bytes),
+      allocate: (bytes) => {
+        const buffer = this.#buffers.take(bytes);
+        holder.buffers.push(buffer);
+        return buffer.subarray(0, bytes);
+      },
+      release: () => {
+        this.#withdraw(holder);
+        this.#taken -= holder.held;
+        if (holder.held > 0) this.#working--;
+        holder.held = 0;
+        for (const buffer of holder.buffers.splice(0)) this.#buffers.give(buffer);
+        this.#grant();
+      },
+    };
+  }
+
+  #take(holder: Holder, bytes: number): Promise<void> | undefined {
+    this.#withdraw(holder);
+    const more = bytes - holder.held;
+    if (more <= 0) return undefined;
+    // Nobody waits and there is room: then nobody has to be woken either.
+    if (this.#waiting.length === 0 && this.#taken + more <= this.#limit) {
+      if (holder.held === 0) this.#working++;
+      holder.held = bytes;
+      this.#taken += more;
+      return undefined;
+    }
+    if (holder.held > 0) this.#working--;
+    const granted = new Promise<void>((grant) => {
+      holder.wait = { more, grant };
+    });
+    const younger = this.#waiting.findIndex(({ age }) => age > holder.age);
+    this.#waiting.splice(younger === -1 ? this.#waiting.length : younger, 0, holder);
+    this.#grant();
+    return granted;
+  }
+
+  /** Ends a wait that nobody is interested in any more: the read that asked for it broke off meanwhile. */
+  #withdraw(holder: Holder): void {
+    if (holder.wait === undefined) return;
+    holder.wait = undefined;
+    this.#waiting.splice(this.#waiting.indexOf(holder), 1);
+    if (holder.held > 0) this.#working++;
+  }
+
+  #grant(): void {
+    for (let next = this.#waiting[0]; next?.wait !== undefined; next = this.#waiting[0]) {
+      const { more, grant } = next.wait;
+      const fits = this.#taken + more <= this.#limit;
+      if (!fits && this.#working > 0) return;
+      this.#waiting.shift();
+      next.wait = undefined;
+      next.held += more;
+      this.#taken += more;
+      this.#working++;
+      grant();
+    }
+  }
+}
+
+/** A part of a budget. */
+export interface Reservation extends ByteReservation {
+  allocate(bytes: number): Buffer;
+  /**
+   * Gives everything back; the bytes that were allocated under it belong to somebody else from here on. It may be
+   * used again, from nothing.
+   */
+  release(): void;
+}
+
+/** A reservation, as the budget sees it. */
+interface Holder {
+  readonly age: number;
+  held: number;
+  wait: { readonly more: number; readonly grant: () => void } | undefined;
+  readonly buffers: Buffer[];
+}

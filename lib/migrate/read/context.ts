@@ -1,0 +1,78 @@
+/** What a thread reads a source with: its connections, its patience, what it counts. */
+
+import { openSource, type SourceAccess } from "../../../storage/backends.ts";
+import type { LogFormat } from "../../tlog/layout.ts";
+import type { Counters } from "../counters.ts";
+import { LogSource } from "../ports/source.ts";
+import { RequestWindow } from "../throttle/limiter.ts";
+import { RequestRate } from "../throttle/rate-limiter.ts";
+import { type WindowShare, WindowState } from "../throttle/shared-limit.ts";
+
+/** How patient reads are. */
+export interface RetryPolicy {
+  /** Tries again after a network error or a busy answer. */
+  readonly attempts: number;
+  /** Shortest wait before a second try, in milliseconds; it doubles each time, with jitter, up to `maxDelayMs`. */
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  /** Longest wait that a Retry-After may ask for. */
+  readonly maxRetryAfterMs: number;
+  /** How often bytes that do not authenticate, or that are missing, are asked for again. */
+  readonly contentAttempts: number;
+}
+
+export const DEFAULT_RETRY: RetryPolicy = {
+  attempts: 10,
+  minDelayMs: 250,
+  maxDelayMs: 30_000,
+  maxRetryAfterMs: 600_000,
+  contentAttempts: 5,
+};
+
+/** What every read needs besides the object. */
+export interface ReadContext {
+  readonly source: LogSource;
+  readonly counters: Counters;
+  readonly retry: RetryPolicy;
+  readonly signal: AbortSignal;
+  /**
+   * Nothing was read from this source before: what cannot be reached or is missing then is a wrong address
+   * rather than bad luck, and fails at once.
+   */
+  readonly firstContact?: boolean;
+}
+
+/** How a thread is to read; plain data, so that it can be sent to a worker. */
+export interface ReadSpec {
+  readonly source: string;
+  readonly access: SourceAccess;
+  readonly format: LogFormat;
+  /** Requests in flight in this thread. */
+  readonly concurrency: number;
+  readonly retry: RetryPolicy;
+  /** Requests a second over all threads, and the memory by which they share the rate. */
+  readonly rate: { readonly perSecond: number; readonly shared: SharedArrayBuffer } | undefined;
+  /** The bound on requests in flight that all threads share. */
+  readonly window: WindowShare;
+}
+
+/** Opens what a thread reads from. */
+export function openReadContext(spec: ReadSpec, counters: Counters, signal: AbortSignal): ReadContext {
+  const rate = spec.rate && new RequestRate(spec.rate.perSecond, spec.rate.shared);
+  const window = new RequestWindow(new WindowState(spec.window), spec.concurrency);
+  const objects = openSource(spec.source, {
+    ...spec.access,
+    connections: spec.concurrency,
+    observer: {
+      started: () => counters.requestStarted(),
+      answered(status, milliseconds, retryAfterMs) {
+        if (window.answered(status, milliseconds, retryAfterMs)) counters.add("throttles", 1);
+      },
+      released: (status) => window.leave(status),
+      ended: (status, milliseconds, bytes) => counters.requestEnded(status, milliseconds, bytes),
+    },
+    // The window last: what has waited for its turn in the rate must not start during a pause.
+    admit: rate ? () => rate.admit(signal).then(() => window.enter(signal)) : () => window.enter(signal),
+  });
+  return { source: new LogSource(objects, spec.format), counters, retry: spec.retry, signal };
+}

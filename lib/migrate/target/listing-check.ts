@@ -1,0 +1,154 @@
+/**
+ * What stands in a target (or any place that can be listed), held against what a log of a size must have:
+ * every object there and of the right size, and nothing beyond the tree (promise 3).
+ */
+
+import { cutBundle, minBundleSize } from "../../tlog/bundle.ts";
+import { FormatError } from "../../tlog/errors.ts";
+import {
+  bundlePath,
+  FULL_WIDTH,
+  fullTileCount,
+  type LogFormat,
+  type LogResource,
+  levelCount,
+  parseResourcePath,
+  partialTileWidth,
+  tilePath,
+} from "../../tlog/layout.ts";
+import { equalBytes, HASH_SIZE } from "../../tlog/merkle.ts";
+import type { StoredObject } from "../ports/target.ts";
+import type { Finding } from "../unit/bundle-verifier.ts";
+
+/** Reads an object of the place that is listed, undefined if there is none. */
+export type ReadStored = (path: string) => Promise<Uint8Array | undefined>;
+
+/** A finding of a listing. */
+export interface ListingFinding extends Finding {
+  /** What the tree does not have, what the place does not have, or bytes that are not the tree's. */
+  readonly kind: "beyond" | "missing" | "wrong";
+}
+
+/** A row of resources that a log has: the tiles of one level, or its bundles. */
+interface Row {
+  readonly full: number;
+  readonly partialWidth: number;
+  readonly pathOf: (index: number, width: number) => string;
+  /** One byte an index, set when the full resource was listed. */
+  readonly seen: Uint8Array;
+  seenPartial: boolean;
+}
+
+/**
+ * Compares a listing with a log of `size` entries. Yields what is missing, too short or too long, and what
+ * stands beyond the tree; among obsolete partials (below the right edge, harmless to log software) those that
+ * are not the beginning of the fuller object. Memory: one byte a bundle and level-0 tile.
+ */
+export async function* compareListing(
+  listing: AsyncIterable<StoredObject>,
+  format: LogFormat,
+  size: number,
+  read: ReadStored,
+): AsyncGenerator<ListingFinding> {
+  const rows = expectedRows(format, size);
+  for await (const { path, bytes } of listing) {
+    const resource = parseResourcePath(path);
+    if (resource === undefined) continue;
+    const row = rows.get(rowName(resource));
+    const { index, width } = resource.kind === "tile" ? resource.tile : resource.bundle;
+    if (row === undefined || isBeyond(row, index, width)) {
+      yield {
+        kind: "beyond",
+        path,
+        problem: `stands beyond size ${size}: log software that goes on from there would stumble over it`,
+      };
+      continue;
+    }
+    const problem = sizeProblem(resource, bytes);
+    if (problem !== undefined) yield { kind: "wrong", path, problem };
+    if (width === FULL_WIDTH) row.seen[index] = 1;
+    else if (index === row.full && width === row.partialWidth) row.seenPartial = true;
+    else yield* obsoletePartial(resource, path, format, row, read);
+  }
+  for (const row of rows.values()) yield* missing(row);
+}
+
+/** Whether an object stands beyond the tree of a log of `size` entries. */
+export function standsBeyond(resource: LogResource, format: LogFormat, size: number): boolean {
+  if (resource.kind === "bundle" && resource.format !== format) return true;
+  const { index, width } = resource.kind === "tile" ? resource.tile : resource.bundle;
+  const level = resource.kind === "tile" ? resource.tile.level : 0;
+  const [full, partialWidth] = [fullTileCount(size, level), partialTileWidth(size, level)];
+  return isBeyond({ full, partialWidth }, index, width);
+}
+
+function expectedRows(format: LogFormat, size: number): Map<string, Row> {
+  const rows = new Map<string, Row>();
+  const add = (name: string, level: number, pathOf: Row["pathOf"]) => {
+    const full = fullTileCount(size, level);
+    const partialWidth = partialTileWidth(size, level);
+    rows.set(name, { full, partialWidth, pathOf, seen: new Uint8Array(full), seenPartial: false });
+  };
+  add(format, 0, (index, width) => bundlePath(format, { index, width }));
+  for (let level = 0; level < levelCount(size); level++) {
+    add(`${level}`, level, (index, width) => tilePath({ level, index, width }));
+  }
+  return rows;
+}
+
+function rowName(resource: LogResource): string {
+  return resource.kind === "tile" ? `${resource.tile.level}` : resource.format;
+}
+
+function isBeyond(
+  { full, partialWidth }: Pick<Row, "full" | "partialWidth">,
+  index: number,
+  width: number,
+): boolean {
+  if (index < full) return false;
+  return index > full || width > partialWidth;
+}
+
+function sizeProblem(resource: LogResource, bytes: number): string | undefined {
+  if (resource.kind === "tile") {
+    const expected = resource.tile.width * HASH_SIZE;
+    return bytes === expected ? undefined : `has ${bytes} bytes, not the ${expected} of a tile of its width`;
+  }
+  const least = minBundleSize(resource.format, resource.bundle.width);
+  return bytes >= least ? undefined : `has ${bytes} bytes, fewer than its entries need at the least`;
+}
+
+async function* obsoletePartial(
+  resource: LogResource,
+  path: string,
+  format: LogFormat,
+  row: Row,
+  read: ReadStored,
+): AsyncGenerator<ListingFinding> {
+  const { index, width } = resource.kind === "tile" ? resource.tile : resource.bundle;
+  const fuller = await read(row.pathOf(index, index < row.full ? FULL_WIDTH : row.partialWidth));
+  const partial = await read(path);
+  // What is missing is found by its own name.
+  if (fuller === undefined || partial === undefined) return;
+  try {
+    const begin =
+      resource.kind === "tile" ? fuller.subarray(0, width * HASH_SIZE) : cutBundle(format, fuller, width);
+    if (equalBytes(partial, begin)) return;
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+  }
+  yield {
+    kind: "wrong",
+    path,
+    problem: "is an obsolete partial object, and not the beginning of the fuller one",
+  };
+}
+
+function* missing(row: Row): Generator<ListingFinding> {
+  for (let index = row.seen.indexOf(0); index !== -1; index = row.seen.indexOf(0, index + 1)) {
+    yield { kind: "missing", path: row.pathOf(index, FULL_WIDTH), problem: "is missing" };
+  }
+  if (row.partialWidth > 0 && !row.seenPartial) {
+    yield { kind: "missing", path: row.pathOf(row.full, row.partialWidth), problem: "is missing" };
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Promise 2: the target is its own journal. A full level-1 tile seals the 256 bundles and the 256 level-0
+ * tiles below it, and is written only when they are durable.
+ */
+
+import { ENTRIES_PER_SEAL, FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
+import { equalBytes, foldTile, HASH_SIZE } from "../../tlog/merkle.ts";
+import type { Counters } from "../counters.ts";
+import type { TargetBatch, TargetWriter } from "../ports/target.ts";
+import type { AuthenticTree } from "../tree/tiled-tree.ts";
+import type { WorkUnit } from "../tree/units.ts";
+
+interface OpenSeal {
+  readonly hashes: Uint8Array;
+  bundlesLeft: number;
+}
+
+/** Which seals are there, and which are due. */
+export class Seals {
+  readonly #tree: AuthenticTree;
+  readonly #writer: TargetWriter;
+  readonly #counters: Counters;
+  readonly #prepare: () => Promise<void>;
+  /** Level-1 tiles whose bundles are being copied. */
+  readonly #open = new Map<number, OpenSeal>();
+  readonly #writing = new Set<Promise<void>>();
+  #failure: unknown;
+
+  /** @param prepare does what must be done before a seal is written; it is not written if that fails. */
+  constructor(
+    tree: AuthenticTree,
+    writer: TargetWriter,
+    counters: Counters,
+    prepare: () => Promise<void> = async () => {},
+  ) {
+    this.#tree = tree;
+    this.#writer = writer;
+    this.#counters = counters;
+    this.#prepare = prepare;
+  }
+
+  /**
+   * Whether the target holds a seal with the hash that it must have. One that it holds is made durable, and
+   * its entries count as copied before. Anything else under that name seals nothing, and will be replaced.
+   */
+  async isSealed(index: number): Promise<boolean> {
+    const path = sealPath(index);
+    const found = await this.#writer.read(path, FULL_WIDTH * HASH_SIZE);
+    if (found === undefined) return false;
+    const expected = await this.#tree.hashOf(1, index);
+    if (found.length !== FULL_WIDTH * HASH_SIZE || !equalBytes(foldTile(found), expected)) {
+      this.#counters.add("replacedObjects", 1);
+      return false;
+    }
+    await this.#commit((batch) => batch.keep(path, found));
+    this.#counters.add("resumedEntries", ENTRIES_PER_SEAL);
+    return true;
+  }
+
+  /** Announces a level-1 tile whose bundles are about to be copied. */
+  open(index: number, hashes: Uint8Array): void {
+    this.#open.set(index, { hashes, bundlesLeft: FULL_WIDTH });
+  }
+
+  /**
+   * Counts a unit that is durable, and writes the seal above it when it was the last.
+   * @throws the failure of an earlier seal, if one could not be written.
+   */
+  finished(unit: WorkUnit): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (unit.kind === "edge") return;
+    const index = Math.floor(unit.firstBundle / FULL_WIDTH);
+    const seal = this.#open.get(index);
+    if (seal === undefined) return;
+    seal.bundlesLeft -= unit.hashes.length / HASH_SIZE;
+    if (seal.bundlesLeft < 0) throw new Error(`more bundles than there are below level-1 tile ${index}`);
+    if (seal.bundlesLeft > 0) return;
+    this.#open.delete(index);
+    const writing = this.#write(index, seal.hashes).finally(() => this.#writing.delete(writing));
+    this.#writing.add(writing);
+  }
+
+  /** Resolves when every seal that is due is durable. @throws the first failure of one. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#writing);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #write(index: number, hashes: Uint8Array): Promise<void> {
+    try {
+      await this.#prepare();
+      await this.#commit((batch) => batch.put(sealPath(index), hashes));
+    } catch (error) {
+      this.#failure ??= error;
+    }
+  }
+
+  async #commit(add: (batch: TargetBatch) => void | Promise<void>): Promise<void> {
+    const batch = this.#writer.batch();
+    await add(batch);
+    await batch.commit();
+  }
+}
+
+function sealPath(index: number): string {
+  return tilePath({ level: 1, index, width: FULL_WIDTH });
+}

@@ -1,0 +1,168 @@
+/**
+ * How `verify` goes on where a tile is bad or missing: it notes that, and recomputes the tile from the level
+ * below, so that one fault is told as one fault and what is below it is still verified. It looks no deeper than
+ * that level: where whole levels are gone there is nothing to recompute from, however long one reads.
+ */
+
+import pLimit from "p-limit";
+import { LogError, OperationError, VerificationError } from "../../errors.ts";
+import { hashBundle } from "../../tlog/hasher/hasher.ts";
+import { bundlePath, FULL_WIDTH, rightEdge, type TileCoordinate, tilePath } from "../../tlog/layout.ts";
+import { equalBytes, foldTile, HASH_SIZE, rootFromRightEdge } from "../../tlog/merkle.ts";
+import type { ReadHints } from "../ports/source.ts";
+import type { ReadContext } from "../read/context.ts";
+import { readAuthentic } from "../read/retry.ts";
+import type { TileRecovery, TreeHead } from "../tree/tiled-tree.ts";
+import type { Finding } from "../unit/bundle-verifier.ts";
+
+/** Children of a tile that are read at once. */
+const CONCURRENCY = 8;
+
+/** Children that a tile may lack before the others are not read any more. */
+const MAX_UNREADABLE = 16;
+
+/** What a tile of the right edge may be: the hashes in place, or those from below. */
+interface EdgeCandidate {
+  readonly tile: TileCoordinate;
+  readonly stored: Uint8Array | undefined;
+  readonly recomputed: Uint8Array;
+}
+
+export class TileRecomputation implements TileRecovery {
+  readonly #context: ReadContext;
+  readonly #note: (finding: Finding) => void;
+
+  /** @param note is told every tile that is bad or missing. */
+  constructor(context: ReadContext, note: (finding: Finding) => void) {
+    // A tile that lacks one child usually lacks many: what is not there at the first try is done without.
+    this.#context = { ...context, retry: { ...context.retry, contentAttempts: 0 } };
+    this.#note = note;
+  }
+
+  /** The tile's hashes from below: zeros, which no tree commits to, where there is nothing to have them from. */
+  async fullTile(failure: unknown, level: number, index: number, expected: Uint8Array): Promise<Uint8Array> {
+    const problem = problemOf(failure);
+    const tile = { level, index, width: FULL_WIDTH };
+    const hashes = await this.#recompute(tile);
+    const isRight = equalBytes(foldTile(hashes), expected);
+    const more = "; it cannot be recomputed from the level below it, which is bad or missing too";
+    this.#note({ path: tilePath(tile), problem: isRight ? problem : problem + more });
+    return hashes;
+  }
+
+  /**
+   * The one right edge that gives the root, each of its tiles as it is stored or as it is recomputed.
+   * @throws VerificationError if there is none: then nothing authenticates what is below.
+   */
+  async edge(failure: unknown, head: TreeHead): Promise<(Uint8Array | undefined)[]> {
+    const problem = problemOf(failure);
+    const tiles = rightEdge(head.size);
+    const name = tiles.length === 0 ? "the empty tree" : tiles.map(tilePath).join(" + ");
+    const candidates = await Promise.all(tiles.map((tile) => this.#candidate(tile)));
+    const edge = edgeOfRoot(head, candidates);
+    if (edge === undefined) {
+      throw new VerificationError({
+        object: name,
+        problem: `${problem}; the objects below do not give the root either`,
+      });
+    }
+    const differing = candidates.filter(
+      ({ tile, stored }) => stored === undefined || !equalBytes(stored, edge[tile.level] as Uint8Array),
+    );
+    if (differing.length === 0) this.#note({ path: name, problem });
+    for (const { tile } of differing) {
+      this.#note({
+        path: tilePath(tile),
+        problem: "is missing, or is not what the objects below it hash to",
+      });
+    }
+    return edge;
+  }
+
+  async #candidate(tile: TileCoordinate): Promise<EdgeCandidate> {
+    const [stored, recomputed] = await Promise.all([this.#tile(tile), this.#recompute(tile)]);
+    return { tile, stored, recomputed };
+  }
+
+  /** A tile's hashes from what is stored below it, right or not; zeros where that cannot be read. */
+  async #recompute({ level, index, width }: TileCoordinate): Promise<Uint8Array> {
+    const hashes = Buffer.alloc(width * HASH_SIZE);
+    if (level === 0) return (await this.#leafHashes(index, width)) ?? hashes;
+    const limit = pLimit(CONCURRENCY);
+    let patience = MAX_UNREADABLE;
+    const readChild = async (child: number): Promise<void> => {
+      if (patience <= 0) return;
+      try {
+        const hash = await this.#hashOf(level - 1, index * FULL_WIDTH + child);
+        if (hash === undefined) patience--;
+        else hashes.set(hash, child * HASH_SIZE);
+      } catch (error) {
+        // The source cannot be read: those that wait in line need not try.
+        patience = 0;
+        throw error;
+      }
+    };
+    await Promise.all(Array.from({ length: width }, (_, child) => limit(readChild, child)));
+    return hashes;
+  }
+
+  /** What a full tile folds to; a missing one of level 0 is made from its bundle. */
+  async #hashOf(level: number, index: number): Promise<Uint8Array | undefined> {
+    const stored = await this.#tile({ level, index, width: FULL_WIDTH });
+    const hashes = stored ?? (level === 0 ? await this.#leafHashes(index, FULL_WIDTH) : undefined);
+    return hashes && foldTile(hashes);
+  }
+
+  #tile(tile: TileCoordinate): Promise<Uint8Array | undefined> {
+    const read = (hints: ReadHints) => this.#context.source.tile(tile, hints);
+    return this.#readable(tilePath(tile), read, (hashes) => hashes);
+  }
+
+  #leafHashes(index: number, width: number): Promise<Uint8Array | undefined> {
+    const { source } = this.#context;
+    return this.#readable(
+      bundlePath(source.format, { index, width }),
+      (hints) => source.entryBundle({ index, width }, hints),
+      (bytes) => hashBundle(source.format, bytes, width).leafHashes,
+    );
+  }
+
+  /** An object that is there and has the form that it must have; undefined otherwise. */
+  async #readable(
+    path: string,
+    read: (hints: ReadHints) => Promise<Uint8Array | undefined>,
+    hashesOf: (bytes: Uint8Array) => Uint8Array,
+  ): Promise<Uint8Array | undefined> {
+    try {
+      return await readAuthentic(this.#context, path, read, hashesOf);
+    } catch (error) {
+      rethrowUnlessFault(error);
+      return undefined;
+    }
+  }
+}
+
+/** Tries every choice between what is stored and what is recomputed: 2^7 roots at most. */
+function edgeOfRoot(
+  { size, rootHash }: TreeHead,
+  candidates: readonly EdgeCandidate[],
+): (Uint8Array | undefined)[] | undefined {
+  for (let choice = 0; choice < 1 << candidates.length; choice++) {
+    const edge: (Uint8Array | undefined)[] = [];
+    for (const [position, { tile, stored, recomputed }] of candidates.entries()) {
+      edge[tile.level] = (choice >> position) & 1 ? recomputed : (stored ?? recomputed);
+    }
+    if (equalBytes(rootFromRightEdge(size, edge), rootHash)) return edge;
+  }
+  return undefined;
+}
+
+function problemOf(failure: unknown): string {
+  rethrowUnlessFault(failure);
+  return failure instanceof LogError ? failure.facts.problem : String(failure);
+}
+
+/** A source that cannot be read says nothing about the log. */
+function rethrowUnlessFault(error: unknown): void {
+  if (!(error instanceof LogError) || error instanceof OperationError) throw error;
+}

@@ -1,0 +1,158 @@
+/**
+ * The bundle hasher in C, `native/bundle-hasher.c`: one call a bundle. It is an addon that npm builds when the
+ * package is installed, where there is a compiler for it (`native/build.js`), so it may be missing.
+ *
+ * It hashes entries one after the other, or several side by side where OpenSSL and the processor allow it
+ * (`native/sha256-lanes.c`). A wrong compiler, or a Node with another SHA-256 in it, must not get as far as a log:
+ * each way is used only once it has given the right hashes in the process that uses it.
+ */
+
+import { hash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { FULL_WIDTH, type LogFormat } from "../layout.ts";
+import { HASH_SIZE } from "../merkle.ts";
+import type { BundleHasher, BundleHashes, HasherName } from "./bundle-hasher.ts";
+import { JAVASCRIPT_HASHER } from "./javascript.ts";
+import { BORDER_SIZES, type TrialBundle, trialBundles } from "./native/trial-bundles.ts";
+import { knownAnswers } from "./self-test.ts";
+
+/**
+ * A function of the addon: writes the leaf hashes of all entries to `hashes`, and behind 256 of them the hash that
+ * they fold to.
+ * @param hashes room for as many hashes as there may be entries; for a full bundle, one more.
+ * @returns how many entries the bundle holds; -1 if it is malformed, or holds more than there is room for.
+ * @throws TypeError on arguments of other types.
+ */
+export type NativeHashBundle = (format: number, bundle: Uint8Array, hashes: Uint8Array) => number;
+
+/** What the addon exports. */
+export interface NativeAddon {
+  /** Hashes one entry after the other, by functions that OpenSSL documents. */
+  readonly hashBundle: NativeHashBundle;
+  /** Gives the same, several entries side by side; missing where that cannot be done. */
+  readonly hashBundleInLanes?: NativeHashBundle;
+}
+
+/** The numbers by which the addon knows the formats. */
+export const NATIVE_FORMATS: Record<LogFormat, number> = { tiles: 0, "static-ct": 1 };
+
+// The published package has compiled files one directory deeper, a clone runs the sources; the C source, and
+// what is built of it, are in the same place in both.
+const ADDON = import.meta.url.endsWith(".ts")
+  ? "./native/bundle-hasher.node"
+  : "../../../../lib/tlog/hasher/native/bundle-hasher.node";
+
+/** Where the addon is built, and looked for. */
+export const ADDON_PATH: string = fileURLToPath(new URL(ADDON, import.meta.url));
+
+/**
+ * The hasher of an addon that has given the known answers.
+ * @throws Error if there is no such addon, if it does not load, or if an answer of it is wrong.
+ */
+export function loadNativeHasher(path: string = ADDON_PATH): BundleHasher {
+  const addon = loadAddon(path);
+  const trusted = trustedFunction(addon);
+  return nativeHasher(trusted, trusted === addon.hashBundle ? "native-serial" : "native");
+}
+
+/**
+ * The addon at `path`, untested.
+ * @throws Error if there is no such addon, or if it does not load.
+ */
+export function loadAddon(path: string = ADDON_PATH): NativeAddon {
+  const addon: { exports: Partial<NativeAddon> } = { exports: {} };
+  process.dlopen(addon, path);
+  const { hashBundle, hashBundleInLanes } = addon.exports;
+  if (typeof hashBundle !== "function") throw new Error("the addon has no hashBundle");
+  return hashBundleInLanes === undefined ? { hashBundle } : { hashBundle, hashBundleInLanes };
+}
+
+/**
+ * The faster function of an addon that is right. It takes about a millisecond to find out.
+ * @throws Error if hashBundle, which the other is held to, is wrong.
+ */
+export function trustedFunction({ hashBundle, hashBundleInLanes }: NativeAddon): NativeHashBundle {
+  if (!givesKnownAnswers(hashBundle)) throw new Error(WRONG_ANSWER);
+  if (hashBundleInLanes === undefined || !givesKnownAnswers(hashBundleInLanes)) return hashBundle;
+  return agree(hashBundle, hashBundleInLanes, BORDER_SIZES) ? hashBundleInLanes : hashBundle;
+}
+
+/**
+ * What an addon must stand before it is installed: that all it exports is right, for entries of every size up to
+ * beyond a lane.
+ * @throws Error if it does not load, or if any answer of it is wrong.
+ */
+export function tryAddon(path: string): void {
+  const { hashBundle, hashBundleInLanes = hashBundle } = loadAddon(path);
+  // In steps of 1009, so that small and large ones come together; each size three times.
+  const sizes = Array.from({ length: 3 * 4201 }, (_, i) => (i * 1009) % 4201);
+  const isRight = [hashBundle, hashBundleInLanes].every(givesKnownAnswers);
+  if (!isRight || !agree(hashBundle, hashBundleInLanes, sizes)) throw new Error(WRONG_ANSWER);
+}
+
+/** An addon's function as a hasher. */
+export function nativeHasher(hashNatively: NativeHashBundle, name: HasherName = "native"): BundleHasher {
+  return {
+    name,
+    hashBundle: (format, bundle, width) => hashBundle(hashNatively, format, bundle, width),
+  };
+}
+
+/**
+ * Room for the hashes of a bundle of `width` entries, in one allocation: the folded hash of a full bundle stands
+ * behind its leaf hashes.
+ */
+export function roomForHashes(width: number): Buffer {
+  return Buffer.allocUnsafeSlow((width === FULL_WIDTH ? FULL_WIDTH + 1 : width) * HASH_SIZE);
+}
+
+const WRONG_ANSWER = "the addon fails its known-answer test";
+
+function givesKnownAnswers(hashNatively: NativeHashBundle): boolean {
+  return knownAnswers().every(({ format, bundle, width, tileHash, root = "" }) => {
+    const hashes = hashesOf(hashNatively, { format, bundle, width });
+    const cut = { format, bundle: bundle.subarray(0, bundle.length - 1), width };
+    return (
+      hashes !== undefined &&
+      hash("sha256", hashes.subarray(0, width * HASH_SIZE), "hex") === tileHash &&
+      hashes.toString("hex", width * HASH_SIZE) === root &&
+      hashesOf(hashNatively, cut) === undefined
+    );
+  });
+}
+
+/** Whether two functions give the same for entries of these sizes, in both formats. */
+function agree(one: NativeHashBundle, other: NativeHashBundle, sizes: readonly number[]): boolean {
+  for (const trial of trialBundles(sizes)) {
+    const [hashes, others] = [hashesOf(one, trial), hashesOf(other, trial)];
+    if (hashes === undefined || others === undefined || !hashes.equals(others)) return false;
+  }
+  return true;
+}
+
+/** All that the function writes, or undefined if it does not take the bundle. */
+function hashesOf(
+  hashNatively: NativeHashBundle,
+  { format, bundle, width }: TrialBundle,
+): Buffer | undefined {
+  const hashes = roomForHashes(width);
+  return hashNatively(NATIVE_FORMATS[format], bundle, hashes) === width ? hashes : undefined;
+}
+
+function hashBundle(
+  hashNatively: NativeHashBundle,
+  format: LogFormat,
+  bundle: Uint8Array,
+  width: number,
+): BundleHashes {
+  if (width < 1 || width > FULL_WIDTH) return JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
+  const hashes = hashesOf(hashNatively, { format, bundle, width });
+  if (hashes === undefined) {
+    // The addon only says no: what is wrong, and in which words, is written once, in the other hasher.
+    JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
+    throw new Error("the native hasher refuses a bundle that the JavaScript one takes");
+  }
+  if (width < FULL_WIDTH) return { leafHashes: hashes, root: undefined };
+  const leafHashes = hashes.subarray(0, FULL_WIDTH * HASH_SIZE);
+  return { leafHashes, root: hashes.subarray(FULL_WIDTH * HASH_SIZE) };
+}

@@ -1,0 +1,57 @@
+/** Bundles whose hashes other software has told: what a hasher must give before it is trusted. */
+
+import { FULL_WIDTH, type LogFormat } from "../layout.ts";
+
+/** A bundle, and what it hashes to, in hex. */
+export interface KnownAnswer {
+  readonly format: LogFormat;
+  readonly bundle: Uint8Array;
+  readonly width: number;
+  /** SHA-256 of its level-0 tile. */
+  readonly tileHash: string;
+  /** For a full bundle the hash that stands for it in its level-1 tile, otherwise undefined. */
+  readonly root: string | undefined;
+}
+
+/**
+ * A bundle of each format. The hashes are by Go programs: leaf hashes and Static CT entries by
+ * github.com/transparency-dev/tessera v1.0.4 (ctonly), the root by github.com/transparency-dev/merkle v0.0.2.
+ */
+export function knownAnswers(): KnownAnswer[] {
+  return [
+    {
+      format: "tiles",
+      bundle: entriesOfAllLengths(),
+      width: FULL_WIDTH,
+      tileHash: "df50bb8df7d7bb3f6c7fae7b20a8bee87cc3870e569abf268a8c38beca795037",
+      root: "0b7c501fe58b0d924545fa2089a9c515842f67d6b9f61f965b3444674f2e7691",
+    },
+    {
+      format: "static-ct",
+      bundle: Buffer.from(CERTIFICATE + PRECERTIFICATE, "hex"),
+      width: 2,
+      tileHash: "092893cf4e654e54ff1ca1b63100416127af1879505169b302825c31f0f3fd18",
+      root: undefined,
+    },
+  ];
+}
+
+/** A certificate at index 0 with a chain of two, and a precertificate at index 1 with a chain of one. */
+const CERTIFICATE = `0000019b76daa87b000000000d6120636572746966696361746500080000050000000000\
+0040${"aa".repeat(32)}${"bb".repeat(32)}`;
+const PRECERTIFICATE = `0000019b76daa9c80001${"cc".repeat(32)}00001061205442534365727469666963617465\
+0008000005000000000100001f746865207072656365727469666963617465206173207375626d69747465640020${"aa".repeat(32)}`;
+
+/**
+ * Entry i is i bytes of value i: what is hashed ends at every place in a block of SHA-256, and the first hash is
+ * the 6e340b9c… of an empty leaf that every log knows.
+ */
+function entriesOfAllLengths(): Uint8Array {
+  const bundle = new Uint8Array(FULL_WIDTH * 2 + (FULL_WIDTH * (FULL_WIDTH - 1)) / 2);
+  for (let i = 0, at = 0; i < FULL_WIDTH; i++) {
+    bundle[at + 1] = i;
+    bundle.fill(i, at + 2, at + 2 + i);
+    at += 2 + i;
+  }
+  return bundle;
+}

@@ -1,0 +1,217 @@
+/**
+ * The check of what no leaf hash covers in the entries of a Static CT log (RFC 6962 §3.4 covers the
+ * TimestampedEntry; https://c2sp.org/static-ct-api#log-entries adds the precertificate and the chain). A matching
+ * root says nothing about these, so that whoever serves a log could change them unseen.
+ *
+ * What only a signature could tell is left out, since verifying one costs a hundred times as much as all the rest:
+ * whether the signature of a precertificate is the one that was submitted, and whether an issuer of the right name
+ * has the right key. A precertificate names the key of its issuer, so that this is known of it; of the others in its
+ * chain, and of the issuers of certificates, only the names are. Precertificates that were signed on behalf of
+ * another authority are an exception: their signatures are verified.
+ */
+
+import type { EntrySpan } from "../entry.ts";
+import { FormatError } from "../errors.ts";
+import { Certificate } from "../x509/certificate.ts";
+import { type IssuerFacts, isAuthority, isSignedBy } from "../x509/issuer.ts";
+import { namesMatch } from "../x509/name.ts";
+import { Precertificate } from "../x509/precertificate.ts";
+import { type FinalIssuer, finalIssuerOf, matchLoggedTbs, type TbsMatch } from "../x509/tbs-match.ts";
+import { leafIndexIn, StaticCtEntry } from "./entry.ts";
+import { type IssuerChain, IssuerChains, type IssuerLookup } from "./issuer-chain.ts";
+
+export type { IssuerLookup } from "./issuer-chain.ts";
+
+/** What is known of an entry. A problem is a clause that follows "entry N of tile/data/…". */
+export type EntryVerdict =
+  | { readonly kind: "ok" }
+  /** The precertificate was no strict DER, and gives what was logged once it is: encoding again explains it. */
+  | { readonly kind: "re-encoded"; readonly problem: string }
+  /** No log makes such an entry: somebody has changed it, or the log is at fault. */
+  | { readonly kind: "wrong"; readonly problem: string }
+  /** What could be checked is right. `missing`: fingerprints of the issuers that the rest depends on, at least one. */
+  | { readonly kind: "not-checked"; readonly problem: string; readonly missing: readonly string[] };
+
+const OK: EntryVerdict = { kind: "ok" };
+
+const RE_ENCODED: EntryVerdict = {
+  kind: "re-encoded",
+  problem:
+    "has a precertificate that is no strict DER and gives the logged TBSCertificate only once it is encoded again",
+};
+
+/** Checks entry after entry. Each thread has its own: it knows the chains it has seen. */
+export class DeepCheck {
+  readonly #chains: IssuerChains;
+  readonly #entry = new StaticCtEntry();
+  readonly #certificate = new Certificate();
+  readonly #precertificate = new Precertificate();
+
+  /** @param issuers asked once for an issuer that is there, and again and again for one that is not. */
+  constructor(issuers: IssuerLookup) {
+    this.#chains = new IssuerChains(issuers);
+  }
+
+  /**
+   * The verdict on an entry whose leaf hash is known to be right. Throws for no bytes whatever, and keeps no view of
+   * them. Measured, reading the entry included: 0.6 µs for a certificate of 1 KB, 1.1 µs for a precertificate, 10 µs
+   * for one that was encoded again, 150 µs for one that was signed on behalf of another authority.
+   *
+   * @param span of the entry in its bundle, as `STATIC_CT_ENTRIES.readEntry` gives it.
+   * @param index of the entry in the log.
+   */
+  checkEntry(bundle: Uint8Array, span: Readonly<EntrySpan>, index: number): EntryVerdict {
+    const bytes = asBuffer(bundle);
+    const entry = this.#entry;
+    try {
+      entry.read(bytes, span);
+      requireLeafIndex(bytes, entry, index);
+      const chain = this.#chains.at(bytes, entry.chainStart, entry.chainEnd);
+      return entry.isPrecertificate
+        ? this.#checkPrecertificate(bytes, chain)
+        : this.#checkCertificate(bytes, chain);
+    } catch (error) {
+      if (error instanceof FormatError) return { kind: "wrong", problem: clauseOf(error) };
+      throw error;
+    }
+  }
+
+  /** Of an entry with a certificate, the chain alone is not covered. */
+  #checkCertificate(bytes: Buffer, chain: IssuerChain): EntryVerdict {
+    const { signedStart, signedEnd } = this.#entry;
+    inPart("certificate", () => this.#certificate.read(bytes, signedStart, signedEnd));
+    const [issuer] = chain.issuers;
+    if (chain.issuers.length === 0) requirePossibleRoot(bytes, this.#certificate);
+    else if (issuer !== undefined) requireIssuer(bytes, this.#certificate, issuer);
+    return verdictOn(chain, "same");
+  }
+
+  #checkPrecertificate(bytes: Buffer, chain: IssuerChain): EntryVerdict {
+    const { precertificateStart, precertificateEnd } = this.#entry;
+    // The leaf holds the hash of an issuer's key (RFC 6962 §3.2): a log that has no issuer cannot make it. Nor is a
+    // precertificate a root, which alone may stand without a chain (§3.1).
+    if (chain.issuers.length === 0) throw new FormatError("has a precertificate but no issuer in its chain");
+    inPart("precertificate", () => this.#precertificate.read(bytes, precertificateStart, precertificateEnd));
+    const [issuer] = chain.issuers;
+    const match =
+      issuer?.isPrecertificateSigner === true
+        ? this.#matchSignedOnBehalf(bytes, issuer, chain)
+        : this.#matchIssued(bytes, issuer);
+    if (match === "different") {
+      throw new FormatError("has a precertificate that does not give the logged TBSCertificate");
+    }
+    return verdictOn(chain, match);
+  }
+
+  /** The authority itself has signed the precertificate, or it is not known who has. */
+  #matchIssued(bytes: Buffer, issuer: IssuerFacts | undefined): TbsMatch {
+    const { signedStart, signedEnd } = this.#entry;
+    if (issuer !== undefined) {
+      this.#requireKeyOf(bytes, issuer);
+      requireIssuer(bytes, this.#precertificate.certificate, issuer);
+    }
+    if (this.#precertificate.gives(bytes, signedStart, signedEnd)) return "same";
+    const match = this.#matchLogged(bytes, undefined);
+    if (match !== "different" || issuer !== undefined) return match;
+    // The missing issuer may be a precertificate signing certificate: then two names differ, and nothing else.
+    return this.#matchLogged(bytes, this.#statedFinalIssuer(bytes));
+  }
+
+  /**
+   * A precertificate signing certificate has signed the precertificate for the authority that issued it. The log
+   * has put other names in the place of two of its own, so that comparing says nothing about those: the signature
+   * does.
+   */
+  #matchSignedOnBehalf(bytes: Buffer, signer: IssuerFacts, chain: IssuerChain): TbsMatch {
+    const { precertificateStart, precertificateEnd } = this.#entry;
+    if (chain.issuers.length === 1) {
+      throw new FormatError("has a chain that ends with a precertificate signing certificate");
+    }
+    const [, authority] = chain.issuers;
+    if (authority !== undefined) this.#requireKeyOf(bytes, authority);
+    const match = this.#matchLogged(bytes, signer);
+    const submitted = bytes.subarray(precertificateStart, precertificateEnd);
+    if (match !== "different" && !isSignedBy(submitted, signer.keyInfo)) {
+      const name = Buffer.from(signer.fingerprint).toString("hex");
+      throw new FormatError(`has a precertificate without a signature of its signing certificate ${name}`);
+    }
+    return match;
+  }
+
+  #matchLogged(bytes: Buffer, finalIssuer: FinalIssuer | undefined): TbsMatch {
+    const { precertificateStart, precertificateEnd, signedStart, signedEnd } = this.#entry;
+    const submitted = bytes.subarray(precertificateStart, precertificateEnd);
+    const logged = bytes.subarray(signedStart, signedEnd);
+    return inPart("precertificate", () => matchLoggedTbs(submitted, logged, finalIssuer));
+  }
+
+  #statedFinalIssuer(bytes: Buffer): FinalIssuer {
+    const { signedStart, signedEnd } = this.#entry;
+    return inPart("TBSCertificate", () => finalIssuerOf(bytes.subarray(signedStart, signedEnd)));
+  }
+
+  #requireKeyOf(bytes: Buffer, { keyHash, fingerprint }: IssuerFacts): void {
+    const start = this.#entry.issuerKeyHashStart;
+    if (bytes.compare(keyHash, 0, keyHash.length, start, start + keyHash.length) === 0) return;
+    const issuer = Buffer.from(fingerprint).toString("hex");
+    throw new FormatError(`has an issuer_key_hash that is not of the key of its issuer ${issuer}`);
+  }
+}
+
+function requireLeafIndex(bytes: Buffer, entry: StaticCtEntry, index: number): void {
+  const stated = leafIndexIn(bytes, entry.extensionsStart, entry.extensionsEnd);
+  if (stated === undefined || stated === index) return;
+  throw new FormatError("has the leaf_index of another entry", String(index), String(stated));
+}
+
+/** The first certificate of a chain certifies what was submitted (RFC 6962 §3.1). */
+function requireIssuer(bytes: Buffer, { tbs }: Certificate, { subject, fingerprint }: IssuerFacts): void {
+  const { issuerStart, validityStart } = tbs;
+  if (bytes.compare(subject, 0, subject.length, issuerStart, validityStart) === 0) return;
+  if (namesMatch(bytes.subarray(issuerStart, validityStart), subject)) return;
+  const name = Buffer.from(fingerprint).toString("hex");
+  throw new FormatError(`names another issuer than ${name}, with which its chain begins`);
+}
+
+/**
+ * A chain ends with a root (RFC 6962 §3.1), so that what has no chain must be one itself. Whom a log trusts is its
+ * own affair: authorities that others have certified, too, and old roots that do not say that they are authorities.
+ * But a host's certificate that names another as its issuer is none, and somebody has taken its chain away.
+ */
+function requirePossibleRoot(bytes: Buffer, { tbs }: Certificate): void {
+  const { issuerStart, validityStart, subjectStart, keyInfoStart } = tbs;
+  if (bytes.compare(bytes, subjectStart, keyInfoStart, issuerStart, validityStart) === 0) return;
+  if (inPart("certificate", () => isAuthority(bytes, tbs))) return;
+  throw new FormatError("has no chain, although its certificate cannot be a root");
+}
+
+function verdictOn({ problem, missing }: IssuerChain, match: TbsMatch): EntryVerdict {
+  if (problem !== undefined) return { kind: "wrong", problem };
+  if (missing.length > 0) {
+    const [first] = missing;
+    const more = missing.length > 1 ? ` and ${missing.length - 1} more` : "";
+    const problem = `depends on issuers that are missing and was not checked in full: ${first}${more}`;
+    return { kind: "not-checked", problem, missing };
+  }
+  return match === "re-encoded" ? RE_ENCODED : OK;
+}
+
+/** Reads a part of an entry, and says which one it is if that fails. */
+function inPart<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new FormatError(`has a ${name} that ${error.message}`, error.expected, error.found);
+  }
+}
+
+function clauseOf({ message, expected, found }: FormatError): string {
+  const comparison = expected === undefined ? "" : ` (expected ${expected}, found ${found ?? "nothing"})`;
+  return `${message}${comparison}`;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  if (Buffer.isBuffer(bytes)) return bytes;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,163 @@
+/**
+ * Where the parts of an X.509 certificate stand in its DER (RFC 5280 §4.1): offsets, nothing is copied. One
+ * object is used for certificate after certificate. No more is asked of a certificate than that its parts can be
+ * told apart, since logs keep what authorities make, whether RFC 5280 allows it or not.
+ */
+
+import { FormatError } from "../errors.ts";
+import { CONSTRUCTED, DerElement, TAG } from "./der.ts";
+
+const CONTEXT = 0x80;
+const VERSION = CONTEXT | CONSTRUCTED | 0;
+const ISSUER_UNIQUE_ID = CONTEXT | 1;
+const SUBJECT_UNIQUE_ID = CONTEXT | 2;
+const EXTENSIONS = CONTEXT | CONSTRUCTED | 3;
+
+/** A TBSCertificate: what an authority signs. */
+export class TbsCertificate {
+  /** Where its first field begins: the version, or the serial number where there is none. */
+  contentStart = 0;
+  serialStart = 0;
+  algorithmStart = 0;
+  issuerStart = 0;
+  validityStart = 0;
+  subjectStart = 0;
+  keyInfoStart = 0;
+  keyInfoEnd = 0;
+  /** Where the field of the extensions begins, or would: what is before it are the other fields. */
+  extensionsFieldStart = 0;
+  /** The extensions, one after the other; from and to the same place where there are none. */
+  extensionsStart = 0;
+  extensionsEnd = 0;
+  end = 0;
+  /** Whether the lengths are minimal that change with an extension: its own, the field's and the list's. */
+  minimalLengths = true;
+  /** Whether bytes follow the last field or its list: many decoders skip them. */
+  hasMore = false;
+
+  readonly #element = new DerElement();
+
+  /** Reads the TBSCertificate at `at`. @throws FormatError */
+  read(bytes: Uint8Array, at: number, limit: number): void {
+    const element = this.#element;
+    element.expect(bytes, at, limit, TAG.SEQUENCE, "TBSCertificate");
+    this.contentStart = element.contentStart;
+    const end = element.end;
+    this.end = end;
+    this.minimalLengths = element.minimalLength;
+    element.read(bytes, element.contentStart, end);
+    this.serialStart = element.tag === VERSION ? element.end : element.start;
+    element.expect(bytes, this.serialStart, end, TAG.INTEGER, "serial number");
+    element.expect(bytes, element.end, end, TAG.SEQUENCE, "signature algorithm");
+    this.algorithmStart = element.start;
+    element.expect(bytes, element.end, end, TAG.SEQUENCE, "issuer");
+    this.issuerStart = element.start;
+    element.expect(bytes, element.end, end, TAG.SEQUENCE, "validity");
+    this.validityStart = element.start;
+    element.expect(bytes, element.end, end, TAG.SEQUENCE, "subject");
+    this.subjectStart = element.start;
+    element.expect(bytes, element.end, end, TAG.SEQUENCE, "public key");
+    this.keyInfoStart = element.start;
+    this.keyInfoEnd = element.end;
+    this.#readOptionalFields(bytes, element.end);
+  }
+
+  #readOptionalFields(bytes: Uint8Array, start: number): void {
+    const element = this.#element;
+    const end = this.end;
+    let at = start;
+    let tag = nextTag(bytes, at, end);
+    for (const optional of [ISSUER_UNIQUE_ID, SUBJECT_UNIQUE_ID]) {
+      if (tag !== optional) continue;
+      element.read(bytes, at, end);
+      at = element.end;
+      tag = nextTag(bytes, at, end);
+    }
+    this.extensionsFieldStart = this.extensionsStart = this.extensionsEnd = at;
+    if (tag === EXTENSIONS) {
+      element.read(bytes, at, end);
+      const fieldEnd = element.end;
+      this.minimalLengths &&= element.minimalLength;
+      element.expect(bytes, element.contentStart, fieldEnd, TAG.SEQUENCE, "list of extensions");
+      this.minimalLengths &&= element.minimalLength;
+      this.extensionsStart = element.contentStart;
+      this.extensionsEnd = element.end;
+      this.hasMore = element.end !== fieldEnd || fieldEnd !== end;
+    } else {
+      this.hasMore = at !== end;
+    }
+  }
+}
+
+/** A Certificate: a TBSCertificate and its signature. */
+export class Certificate {
+  readonly tbs: TbsCertificate = new TbsCertificate();
+  /** Which algorithm the signature is of; ends where the signature begins. */
+  algorithmStart = 0;
+  signatureStart = 0;
+  /** Whether the certificate's own length is minimal. */
+  minimalLength = true;
+  /** Whether bytes follow the signature within the certificate. */
+  hasMore = false;
+
+  readonly #element = new DerElement();
+
+  /** Reads the certificate that takes the bytes from `start` to `end`. @throws FormatError */
+  read(bytes: Uint8Array, start: number, end: number): void {
+    const element = this.#element;
+    element.expect(bytes, start, end, TAG.SEQUENCE, "Certificate");
+    if (element.end !== end) throw new FormatError("has bytes after its end");
+    this.minimalLength = element.minimalLength;
+    this.tbs.read(bytes, element.contentStart, end);
+    element.expect(bytes, this.tbs.end, end, TAG.SEQUENCE, "signature algorithm");
+    this.algorithmStart = element.start;
+    element.expect(bytes, element.end, end, TAG.BIT_STRING, "signature");
+    this.signatureStart = element.start;
+    this.hasMore = element.end !== end;
+  }
+}
+
+/** An Extension of a certificate (RFC 5280 §4.2). */
+export class Extension {
+  contentStart = 0;
+  /** The content of its object identifier. */
+  identifierStart = 0;
+  identifierEnd = 0;
+  /** Where a BOOLEAN begins that says whether it is critical; `valueStart` where there is none. */
+  criticalStart = 0;
+  /** The OCTET STRING of its value, and the content of that. */
+  valueStart = 0;
+  valueContentStart = 0;
+  valueEnd = 0;
+  end = 0;
+
+  readonly #element = new DerElement();
+
+  /** Reads the extension at `at`. @throws FormatError */
+  read(bytes: Uint8Array, at: number, limit: number): void {
+    const element = this.#element;
+    element.expect(bytes, at, limit, TAG.SEQUENCE, "extension");
+    const end = element.end;
+    this.contentStart = element.contentStart;
+    this.end = end;
+    element.expect(bytes, element.contentStart, end, TAG.OBJECT_IDENTIFIER, "extension's identifier");
+    this.identifierStart = element.contentStart;
+    this.identifierEnd = element.end;
+    this.criticalStart = element.end;
+    if (nextTag(bytes, element.end, end) === TAG.BOOLEAN) element.read(bytes, element.end, end);
+    element.expect(bytes, element.end, end, TAG.OCTET_STRING, "extension's value");
+    this.valueStart = element.start;
+    this.valueContentStart = element.contentStart;
+    this.valueEnd = element.end;
+  }
+
+  /** Whether its identifier has this content. */
+  is(bytes: Uint8Array, identifier: Uint8Array): boolean {
+    if (this.identifierEnd - this.identifierStart !== identifier.length) return false;
+    return identifier.every((octet, i) => octet === bytes[this.identifierStart + i]);
+  }
+}
+
+function nextTag(bytes: Uint8Array, at: number, end: number): number | undefined {
+  return at < end ? bytes[at] : undefined;
+}

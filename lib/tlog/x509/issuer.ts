@@ -1,0 +1,123 @@
+/**
+ * What the entries of a Static CT log depend on of the certificates in their chains
+ * (https://c2sp.org/static-ct-api#issuers).
+ */
+
+import { createPublicKey, hash, X509Certificate } from "node:crypto";
+import { FormatError } from "../errors.ts";
+import { equalBytes } from "../merkle.ts";
+import { Certificate, Extension, type TbsCertificate } from "./certificate.ts";
+import { DerElement, forEachElement, TAG } from "./der.ts";
+
+/** Contents of object identifiers. */
+export const OID = {
+  /** RFC 6962 §3.1: makes a precertificate of a certificate. */
+  poison: Uint8Array.of(0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x03),
+  authorityKeyId: Uint8Array.of(0x55, 0x1d, 0x23),
+  basicConstraints: Uint8Array.of(0x55, 0x1d, 0x13),
+  extendedKeyUsage: Uint8Array.of(0x55, 0x1d, 0x25),
+  /** RFC 6962 §3.1: the extended key usage of a precertificate signing certificate. */
+  certificateTransparency: Uint8Array.of(0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x04),
+} as const;
+
+/** What is to be known of an issuer. Copies, plain data: it can be kept for long, and sent to another thread. */
+export interface IssuerFacts {
+  /** SHA-256 of its DER, by which chains name it. */
+  readonly fingerprint: Uint8Array;
+  /** SubjectPublicKeyInfo, as it stands in the certificate. */
+  readonly keyInfo: Uint8Array;
+  /** SHA-256 of `keyInfo`: what entries of precertificates name as issuer_key_hash. */
+  readonly keyHash: Uint8Array;
+  /** DER of the names it bears and of the name of its own issuer. */
+  readonly subject: Uint8Array;
+  readonly issuerName: Uint8Array;
+  /** What the OCTET STRING of its authority key identifier extension holds; undefined where it has none. */
+  readonly authorityKeyId: Uint8Array | undefined;
+  /** It may sign precertificates and nothing else, for the authority that issued it (RFC 6962 §3.1). */
+  readonly isPrecertificateSigner: boolean;
+}
+
+/** @throws FormatError if it is no certificate, or not one alone. */
+export function parseIssuer(der: Uint8Array): IssuerFacts {
+  const certificate = new Certificate();
+  certificate.read(der, 0, der.length);
+  const { tbs } = certificate;
+  const keyInfo = der.subarray(tbs.keyInfoStart, tbs.keyInfoEnd);
+  const authorityKeyId = extensionValue(der, tbs, OID.authorityKeyId);
+  return {
+    fingerprint: sha256(der),
+    keyInfo: new Uint8Array(keyInfo),
+    keyHash: sha256(keyInfo),
+    subject: new Uint8Array(der.subarray(tbs.subjectStart, tbs.keyInfoStart)),
+    issuerName: new Uint8Array(der.subarray(tbs.issuerStart, tbs.validityStart)),
+    authorityKeyId: authorityKeyId && new Uint8Array(authorityKeyId),
+    isPrecertificateSigner: isAuthority(der, tbs) && isForCertificateTransparency(der, tbs),
+  };
+}
+
+/** What the first extension with this identifier holds: a view; undefined where there is none. */
+export function extensionValue(
+  bytes: Uint8Array,
+  tbs: Readonly<TbsCertificate>,
+  identifier: Uint8Array,
+): Uint8Array | undefined {
+  const extension = new Extension();
+  for (let at = tbs.extensionsStart; at < tbs.extensionsEnd; at = extension.end) {
+    extension.read(bytes, at, tbs.extensionsEnd);
+    if (extension.is(bytes, identifier))
+      return bytes.subarray(extension.valueContentStart, extension.valueEnd);
+  }
+  return undefined;
+}
+
+/** Whether its basic constraints make it an authority's (RFC 5280 §4.2.1.9). @throws FormatError */
+export function isAuthority(bytes: Uint8Array, tbs: Readonly<TbsCertificate>): boolean {
+  const value = extensionValue(bytes, tbs, OID.basicConstraints);
+  if (value === undefined) return false;
+  const [first] = elementsOfSequence(value);
+  return first?.tag === TAG.BOOLEAN && first.content.length === 1 && first.content[0] !== 0;
+}
+
+function isForCertificateTransparency(bytes: Uint8Array, tbs: Readonly<TbsCertificate>): boolean {
+  const value = extensionValue(bytes, tbs, OID.extendedKeyUsage);
+  if (value === undefined) return false;
+  return elementsOfSequence(value).some(({ content }) => equalBytes(content, OID.certificateTransparency));
+}
+
+interface Part {
+  readonly tag: number;
+  readonly content: Uint8Array;
+}
+
+/** The elements of an extension's value. One that cannot be read says nothing: it is a certificate all the same. */
+function elementsOfSequence(bytes: Uint8Array): Part[] {
+  const parts: Part[] = [];
+  const sequence = new DerElement();
+  try {
+    sequence.expect(bytes, 0, bytes.length, TAG.SEQUENCE, "SEQUENCE");
+    forEachElement(bytes, sequence.contentStart, sequence.end, ({ tag, contentStart, end }) => {
+      parts.push({ tag, content: bytes.subarray(contentStart, end) });
+    });
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+  }
+  return parts;
+}
+
+/**
+ * Whether a certificate bears the signature of the key in `keyInfo`. False too where OpenSSL cannot read the one
+ * or the other, or does not know the algorithm: then no log could have verified it.
+ */
+export function isSignedBy(certificate: Uint8Array, keyInfo: Uint8Array): boolean {
+  try {
+    const key = createPublicKey({ key: Buffer.from(keyInfo), format: "der", type: "spki" });
+    return new X509Certificate(certificate).verify(key);
+  } catch {
+    return false;
+  }
+}
+
+// Not what node:crypto returns: small Buffers share memory, all of which would be sent along to another thread.
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(hash("sha256", bytes, "buffer"));
+}

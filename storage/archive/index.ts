@@ -1,0 +1,108 @@
+/**
+ * Where the members of one zip of an archive stand. A full zip has 131,329 tiles and bundles: as objects in a map by
+ * name they would take 40 MB a zip and thread, as numbers in the order of the log they take 2.8 MB.
+ */
+
+import { FormatError } from "../../lib/tlog/errors.ts";
+import { type ArchiveSlot, archivePlace, zipName } from "./layout.ts";
+import type { ZipMember } from "./zip-directory.ts";
+
+/** What is remembered of a member. */
+export type MemberPlace = Omit<ZipMember, "name">;
+
+/** Room for the issuers of several logs; a hostile zip could name any number of members. */
+export const MAX_SHARED_MEMBERS = 1 << 16;
+
+export class ArchiveIndex {
+  readonly #zip: number;
+  readonly #span: number;
+  /** Full tiles and bundles, by what their paths begin with. */
+  readonly #slots = new Map<string, SlotTable>();
+  /** Everything else, by path: what every zip may hold, and the partial bundle. */
+  readonly #others = new Map<string, MemberPlace>();
+
+  /** @param span entries below one zip. */
+  constructor(zip: number, span: number) {
+    this.#zip = zip;
+    this.#span = span;
+  }
+
+  /** @throws FormatError if it belongs into another zip, is there already, or is one too many. */
+  add(member: ZipMember): void {
+    const { name } = member;
+    const belongs = archivePlace(name, this.#span);
+    if (belongs !== undefined && belongs.zip !== this.#zip) {
+      throw new FormatError(`has a member that belongs into ${zipName(belongs.zip)}, ${name}`);
+    }
+    if (!this.#addTo(belongs?.slot, member)) throw new FormatError(`has two members named ${name}`);
+    if (this.#others.size > MAX_SHARED_MEMBERS) {
+      throw new FormatError("has more members than a log has", `at most ${MAX_SHARED_MEMBERS} beside tiles`);
+    }
+  }
+
+  /** The names of its members that are no full tiles or bundles of this zip alone. */
+  get sharedNames(): Iterable<string> {
+    return this.#others.keys();
+  }
+
+  find(path: string): MemberPlace | undefined {
+    const slot = archivePlace(path, this.#span)?.slot;
+    return slot === undefined ? this.#others.get(path) : this.#slots.get(slot.directory)?.get(slot.slot);
+  }
+
+  /** False if there is one already. */
+  #addTo(slot: ArchiveSlot | undefined, member: ZipMember): boolean {
+    if (slot === undefined) {
+      if (this.#others.has(member.name)) return false;
+      this.#others.set(member.name, member);
+      return true;
+    }
+    let table = this.#slots.get(slot.directory);
+    if (table === undefined) {
+      table = new SlotTable(slot.slots);
+      this.#slots.set(slot.directory, table);
+    }
+    return table.set(slot.slot, member);
+  }
+}
+
+/** Members by number, 21 bytes each. */
+class SlotTable {
+  /** -1: there is none. */
+  readonly #offset: Float64Array;
+  readonly #compressedSize: Uint32Array;
+  readonly #size: Uint32Array;
+  readonly #crc32: Uint32Array;
+  readonly #deflated: Uint8Array;
+
+  constructor(slots: number) {
+    this.#offset = new Float64Array(slots).fill(-1);
+    this.#compressedSize = new Uint32Array(slots);
+    this.#size = new Uint32Array(slots);
+    this.#crc32 = new Uint32Array(slots);
+    this.#deflated = new Uint8Array(slots);
+  }
+
+  /** False if the slot is taken. */
+  set(slot: number, { offset, compressedSize, size, crc32, deflated }: MemberPlace): boolean {
+    if (this.#offset[slot] !== -1) return false;
+    this.#offset[slot] = offset;
+    this.#compressedSize[slot] = compressedSize;
+    this.#size[slot] = size;
+    this.#crc32[slot] = crc32;
+    this.#deflated[slot] = deflated ? 1 : 0;
+    return true;
+  }
+
+  get(slot: number): MemberPlace | undefined {
+    const offset = this.#offset[slot] as number;
+    if (offset === -1) return undefined;
+    return {
+      offset,
+      compressedSize: this.#compressedSize[slot] as number,
+      size: this.#size[slot] as number,
+      crc32: this.#crc32[slot] as number,
+      deflated: this.#deflated[slot] === 1,
+    };
+  }
+}

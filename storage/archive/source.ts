@@ -1,0 +1,155 @@
+/** A log in an archive of zips, as a source. */
+
+import fs from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { ObjectSource, ReadOptions } from "../../lib/migrate/ports/source.ts";
+import { FormatError } from "../../lib/tlog/errors.ts";
+import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
+import { errnoCode } from "../posix/errno.ts";
+import { sourceError } from "../posix/regular-file.ts";
+import { AbortWatch } from "../shared/abort-watch.ts";
+import { lazily } from "../shared/once.ts";
+import { MAX_SHARED_MEMBERS } from "./index.ts";
+import { archivePlace, ZIP_SPAN, zipName, zipNumber } from "./layout.ts";
+import { ArchiveZip, readOneMember } from "./zip.ts";
+import { OpenZips } from "./zip-cache.ts";
+
+export interface ArchiveOptions {
+  /** Entries below one zip, a power of 256; tests have smaller ones than the format. */
+  readonly span?: number;
+}
+
+export class ArchiveSource implements ObjectSource {
+  readonly location: string;
+  readonly #directory: string;
+  readonly #span: number;
+  readonly #zips: OpenZips<ArchiveZip>;
+  readonly #aborts = new AbortWatch();
+  /** Zips that were looked for and were not there. */
+  readonly #missing = new Set<number>();
+
+  /** @param directory where the zips are, an absolute path. */
+  constructor(directory: string, { span = ZIP_SPAN }: ArchiveOptions = {}) {
+    this.location = `archive+${pathToFileURL(directory).href}`;
+    this.#directory = directory;
+    this.#span = span;
+    this.#zips = new OpenZips((number) => ArchiveZip.open(this.#pathOf(number), number, span));
+  }
+
+  locate(path: string): string {
+    const zip = archivePlace(path, this.#span)?.zip;
+    if (zip === undefined) return `${join(this.#directory, "*.zip")}: ${path}`;
+    return `${this.#pathOf(zip)}${this.#missing.has(zip) ? ", which is not there" : ""}: ${path}`;
+  }
+
+  async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+    options.signal?.throwIfAborted();
+    const bytes = await this.#find(path, options);
+    options.signal?.throwIfAborted();
+    return bytes;
+  }
+
+  close(): Promise<void> {
+    return this.#zips.close();
+  }
+
+  async #find(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+    if (path === CHECKPOINT_PATH) return await this.#checkpoint(options);
+    const place = archivePlace(path, this.#span);
+    if (place === undefined) return await this.#readShared(path, options);
+    return await this.#readFrom(place.zip, path, options);
+  }
+
+  #pathOf(zip: number): string {
+    return join(this.#directory, zipName(zip));
+  }
+
+  async #readFrom(number: number, path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+    let found = false;
+    const bytes = await this.#zips.use(number, (zip) => {
+      found = true;
+      return zip.read(path, options);
+    });
+    if (found) this.#missing.delete(number);
+    else this.#missing.add(number);
+    return bytes;
+  }
+
+  /**
+   * The checkpoint of the first zip that has one. An archive is of a frozen log: zips whose checkpoints say different
+   * things are of different archives, and none of them is right. Signatures may have been made anew meanwhile.
+   */
+  async #checkpoint(options: ReadOptions): Promise<Uint8Array | undefined> {
+    let first: { readonly zip: string; readonly note: Buffer } | undefined;
+    for (const number of await this.#numbers()) {
+      options.signal?.throwIfAborted();
+      const bytes = await readOneMember(this.#pathOf(number), CHECKPOINT_PATH, options);
+      if (bytes === undefined) continue;
+      const zip = zipName(number);
+      const note = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      first ??= { zip, note };
+      if (signedText(note).equals(signedText(first.note))) continue;
+      throw new FormatError(
+        `is not the same in ${first.zip} and ${zip}: they are of different archives`,
+        summary(first.note),
+        summary(note),
+      );
+    }
+    return first?.note;
+  }
+
+  /** Reads what any zip may hold, from one that is open if it can be. */
+  async #readShared(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+    const open = this.#zips.numbers;
+    const near = open.length > 0 ? open : (await this.#numbers()).slice(0, 1);
+    for (const number of near) {
+      const bytes = await this.#readFrom(number, path, options);
+      if (bytes !== undefined) return bytes;
+    }
+    const places = await this.#aborts.until(this.#sharedPlaces(), options.signal);
+    const number = places.get(path);
+    return number === undefined ? undefined : await this.#readFrom(number, path, options);
+  }
+
+  /**
+   * A zip that has it, for each member that any may hold. Every zip is opened for this once, when something is not
+   * where it should be: many archives were made without issuers.
+   */
+  #sharedPlaces = lazily(async () => {
+    const places = new Map<string, number>();
+    for (const number of await this.#numbers()) {
+      await this.#zips.use(number, async (zip) => {
+        for (const name of zip.sharedNames) places.set(name, number);
+      });
+      // Of one archive: all zips have much the same.
+      if (places.size > MAX_SHARED_MEMBERS) {
+        const expected = `at most ${MAX_SHARED_MEMBERS} beside tiles`;
+        throw new FormatError("cannot be found: the zips have more members than a log has", expected);
+      }
+    }
+    return places;
+  });
+
+  /** The numbers of the zips that are there, in order. */
+  async #numbers(): Promise<number[]> {
+    try {
+      const numbers = (await fs.readdir(this.#directory)).map(zipNumber);
+      return numbers.filter((number) => number !== undefined).sort((a, b) => a - b);
+    } catch (error) {
+      if (errnoCode(error) === "ENOENT" || errnoCode(error) === "ENOTDIR") return [];
+      throw sourceError(error);
+    }
+  }
+}
+
+/** What the signatures of a note are on: everything before its last blank line. */
+function signedText(note: Buffer): Buffer {
+  return note.subarray(0, note.lastIndexOf("\n\n") + 1);
+}
+
+/** The tree that a checkpoint speaks of, for a message. */
+function summary(note: Buffer): string {
+  const [origin = "", size = "", root = ""] = note.toString("utf8", 0, 300).split("\n");
+  return `${origin}, size ${size}, root ${root}`;
+}

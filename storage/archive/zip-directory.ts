@@ -1,0 +1,185 @@
+/**
+ * Reads the central directory of a zip (APPNOTE.TXT 4.3.12 to 4.3.16, Zip64 included), which yauzl parses. Who made
+ * the zip may be hostile: what could not be an archive's member is refused by name.
+ *
+ * Large archives made with Go's archive/zip are subtly invalid: a member beyond the first 4 GiB has its sizes in the
+ * Zip64 field of its directory entry, as if they needed 64 bits, but in 32 bits in the data descriptor after its bytes
+ * (https://go.dev/issue/33116). Here the directory counts, and data descriptors are not read.
+ */
+
+import {
+  type Entry,
+  fromRandomAccessReaderPromise,
+  RandomAccessReader,
+  validateFileName,
+  type ZipFile,
+} from "yauzl";
+import { SourceError } from "../../lib/migrate/ports/source.ts";
+import { FormatError } from "../../lib/tlog/errors.ts";
+import type { RegularFile } from "../posix/regular-file.ts";
+
+/** What the directory says of a member. */
+export interface ZipMember {
+  readonly name: string;
+  /** Where its own header starts in the file. */
+  readonly offset: number;
+  readonly compressedSize: number;
+  readonly size: number;
+  readonly crc32: number;
+  /** False: its bytes stand there as they are. */
+  readonly deflated: boolean;
+}
+
+/** Bytes of a member's own header before its name (APPNOTE.TXT 4.3.7). */
+export const LOCAL_HEADER_BYTES = 30;
+
+/** No object of a log comes near, and counts up to here fit into 32 bits. */
+const MAX_MEMBER_BYTES = 0xffff_ffff;
+
+/** Names of objects are 80 bytes long at most. */
+const MAX_NAME_BYTES = 255;
+
+const DEFLATED = 8;
+
+/**
+ * Gives each member of a zip to `take`, in the directory's order, until that returns false. Costs 2 µs a member and
+ * 256 KiB of memory.
+ * @throws FormatError if it is no zip or a member is none of an archive's, SourceError if it cannot be read; what
+ * `take` throws.
+ */
+export async function readZipDirectory(
+  file: RegularFile,
+  take: (member: ZipMember) => boolean,
+): Promise<void> {
+  const window = new Window(file);
+  let last = "";
+  try {
+    const zip = await fromRandomAccessReaderPromise(window, file.size, OPTIONS);
+    await eachEntry(zip, (entry) => {
+      const member = memberOf(entry, file.size);
+      last = member.name;
+      return take(member);
+    });
+  } catch (error) {
+    throw directoryError(error, file.name, last);
+  }
+}
+
+/** The fault of a zip, as a clause on the object that is looked for in it. */
+function directoryError(error: unknown, zip: string, last: string): unknown {
+  if (error instanceof FormatError) {
+    return new FormatError(`cannot be read: ${zip} ${error.message}`, error.expected, error.found);
+  }
+  if (!(error instanceof Error) || error instanceof SourceError) return error;
+  const where = last === "" ? "" : `, after ${last}`;
+  return new FormatError(`cannot be read: ${zip} is not a whole zip`, undefined, error.message + where);
+}
+
+/** Names are decoded, and sizes compared, where the name is known that belongs into a message. */
+const OPTIONS = { autoClose: false, lazyEntries: true, decodeStrings: false, validateEntrySizes: false };
+
+/** yauzl's own iterator takes several promises an entry. */
+function eachEntry(zip: ZipFile, take: (entry: Entry) => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // Entries that are in memory arrive within readEntry: a call from within the listener would nest them all.
+    let reading = false;
+    let wanted = false;
+    const readOn = (): void => {
+      wanted = true;
+      if (reading) return;
+      reading = true;
+      while (wanted) {
+        wanted = false;
+        zip.readEntry();
+      }
+      reading = false;
+    };
+    zip.on("entry", (entry: Entry) => {
+      try {
+        if (take(entry)) readOn();
+        else resolve();
+      } catch (error) {
+        reject(error);
+      }
+    });
+    zip.on("end", resolve);
+    zip.on("error", reject);
+    readOn();
+  });
+}
+
+/** @throws FormatError if it cannot be one of an archive's. */
+function memberOf(entry: Entry, fileSize: number): ZipMember {
+  const { compressedSize, uncompressedSize: size, relativeOffsetOfLocalHeader: offset, crc32 } = entry;
+  const name = entry.fileNameRaw.toString("utf8", 0, MAX_NAME_BYTES);
+  const problem = entry.fileNameLength > MAX_NAME_BYTES ? `too long: ${name}` : validateFileName(name);
+  if (problem !== null)
+    throw new FormatError("has a member of a name that none can have", undefined, problem);
+  if (entry.isEncrypted()) throw new FormatError(`has an encrypted member, ${name}`);
+  if (!entry.canDecodeFileData()) {
+    const found = `method ${entry.compressionMethod}`;
+    throw new FormatError(`has a member in a compression that is not understood, ${name}`, "Deflate", found);
+  }
+  const deflated = entry.compressionMethod === DEFLATED;
+  if (size > MAX_MEMBER_BYTES || compressedSize > MAX_MEMBER_BYTES) {
+    throw new FormatError(
+      `has a member larger than any object of a log, ${name}`,
+      undefined,
+      `${size} bytes`,
+    );
+  }
+  if (!deflated && size !== compressedSize) {
+    throw new FormatError(`has a member of two sizes, ${name}`, `${size} bytes`, `${compressedSize} bytes`);
+  }
+  if (offset + LOCAL_HEADER_BYTES + entry.fileNameLength + compressedSize > fileSize) {
+    throw new FormatError(
+      `has a member beyond its end, ${name}`,
+      `at most ${fileSize} bytes`,
+      `byte ${offset}`,
+    );
+  }
+  return { name, offset, compressedSize, size, crc32, deflated };
+}
+
+/** The file through a window that moves forwards: yauzl reads a few bytes at a time. */
+class Window extends RandomAccessReader {
+  readonly #file: RegularFile;
+  readonly #bytes = Buffer.allocUnsafeSlow(1 << 18);
+  #start = 0;
+  #length = 0;
+
+  constructor(file: RegularFile) {
+    super();
+    this.#file = file;
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    done: (error: Error | null, bytesRead?: number) => void,
+  ): void {
+    const target = buffer.subarray(offset, offset + length);
+    if (position >= this.#start && position + length <= this.#start + this.#length) {
+      done(null, this.#copy(target, position));
+    } else if (position >= this.#file.size) {
+      done(null, 0);
+    } else {
+      this.#moveTo(position)
+        .then(() => done(null, this.#copy(target, position)))
+        // Also what a parser throws at bytes that nobody foresaw: it must not end the process.
+        .catch((error: Error) => done(error));
+    }
+  }
+
+  #copy(target: Buffer, position: number): number {
+    return this.#bytes.copy(target, 0, position - this.#start, this.#length);
+  }
+
+  async #moveTo(position: number): Promise<void> {
+    this.#length = 0;
+    this.#start = position;
+    this.#length = await this.#file.read(this.#bytes, position);
+  }
+}

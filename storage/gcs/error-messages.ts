@@ -1,0 +1,56 @@
+/** What Cloud Storage says when it does not do what it is asked, in our words. */
+
+import { SourceError } from "../../lib/migrate/ports/source.ts";
+import { oneLine } from "../../lib/tlog/errors.ts";
+import type { ApiAnswer } from "../http/api-call.ts";
+import { statusError } from "../http/error-messages.ts";
+import { retryAfterMs } from "../http/headers.ts";
+import type { GcsPlace } from "./url.ts";
+
+/** An answer that is a failure. What the API says of it beside the status is for the operator. */
+export function answerError(answer: ApiAnswer, host: string, place: GcsPlace): SourceError {
+  const error = statusError(answer.status, host, retryAfterMs(answer.headers));
+  return gcsError(error, place, apiMessage(answer.body));
+}
+
+/** A failure with what to do about it in a bucket. */
+export function gcsError(error: SourceError, { bucket }: GcsPlace, said?: string): SourceError {
+  const advice = statusAdvice(error.status, bucket) ?? error.advice;
+  const details = said === undefined || said === "" ? "" : ` (${said})`;
+  return new SourceError(`${error.message}${details}`, { ...error, advice }, { cause: error });
+}
+
+/** The bucket of a place is not there. */
+export function noBucket({ bucket }: GcsPlace): SourceError {
+  return new SourceError(`there is no bucket ${bucket}`, {
+    retryable: false,
+    unreachable: true,
+    advice: "Check its name, or create it first",
+  });
+}
+
+function statusAdvice(status: number | undefined, bucket: string): string | undefined {
+  switch (status) {
+    case 401:
+      return "Renew the credentials: `gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS";
+    case 403:
+      return (
+        `Give the account whose credentials these are the role roles/storage.objectUser on gs://${bucket} ` +
+        "(roles/storage.objectViewer to read only)"
+      );
+    case 404:
+      return `Check that there is a bucket ${bucket}, or create it first`;
+    default:
+      return undefined;
+  }
+}
+
+/** The message in an error of the JSON API, undefined if it is none. */
+function apiMessage(body: Buffer): string | undefined {
+  try {
+    const { error } = JSON.parse(body.toString("utf8")) as { error?: { message?: unknown } };
+    return typeof error?.message === "string" ? oneLine(error.message).slice(0, 300) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,45 @@
+/** Where a log lies in Google Cloud Storage. */
+
+import { UsageError } from "../../lib/errors.ts";
+
+/** A bucket, and what the names of a log's objects begin with there. */
+export interface GcsPlace {
+  readonly bucket: string;
+  /** Empty, or ends with a slash. */
+  readonly prefix: string;
+}
+
+/** Names of 3 to 222 characters (https://cloud.google.com/storage/docs/buckets#naming). */
+const BUCKET_NAME = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
+
+/**
+ * The place that `gs://bucket/prefix` names.
+ * @throws UsageError if it is none.
+ */
+export function parseGcsUrl(url: URL): GcsPlace {
+  const wrong = (problem: string) =>
+    new UsageError({ object: url.href, problem, expected: "gs://BUCKET or gs://BUCKET/PREFIX" });
+  if (url.username !== "" || url.password !== "" || url.port !== "" || url.search !== "" || url.hash !== "") {
+    throw wrong("has more than a bucket and a prefix");
+  }
+  if (!BUCKET_NAME.test(url.hostname)) throw wrong("has no name that a bucket could have");
+  const prefix = percentDecoded(url.pathname.slice(1), wrong).replace(/\/$/, "");
+  if (/(^|\/)\.{0,2}(\/|$)/.test(prefix) && prefix !== "")
+    throw wrong("has a prefix with an empty or dotted part");
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+  if (/[\u0000-\u001f\u007f]/.test(prefix)) throw wrong("has a control character in its prefix");
+  return { bucket: url.hostname, prefix: prefix === "" ? "" : `${prefix}/` };
+}
+
+/** A place, or an object in it, as an operator writes it: what would mean something else in a URL is escaped. */
+export function formatGcsName({ bucket, prefix }: GcsPlace, path = ""): string {
+  return `gs://${bucket}/${prefix.replaceAll(/[%?#]/g, encodeURIComponent)}${path}`;
+}
+
+function percentDecoded(path: string, wrong: (problem: string) => Error): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw wrong("is not percent-encoded as it must be");
+  }
+}

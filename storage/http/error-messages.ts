@@ -1,0 +1,203 @@
+/**
+ * What a person is told when an HTTP request fails: one clause that says what happened, and what to do about
+ * it. Other people's error texts, codes and status numbers end here.
+ */
+
+import { SourceError } from "../../lib/migrate/ports/source.ts";
+
+/** Limits of time on one request, in milliseconds. */
+export interface HttpTimeouts {
+  /** To open a connection, TLS handshake included. */
+  readonly connectMs: number;
+  /** From the request to the end of the response's headers. */
+  readonly headersMs: number;
+  /** Between two arrivals of bytes of a body. */
+  readonly bodyMs: number;
+  /**
+   * From the request to the end of an object, without the time in which the reader holds the server up: a server
+   * that trickles keeps within the others for as long as it likes.
+   */
+  readonly objectMs: number;
+}
+
+/** The other end of a failed request. */
+export interface Peer {
+  /** Host and port as URLs write them. */
+  readonly host: string;
+  readonly timeouts: HttpTimeouts;
+}
+
+/** A status that is neither an object, nor the absence of one, nor a redirect. */
+export function statusError(status: number, host: string, retryAfterMs: number | undefined): SourceError {
+  // Not imported: node:http takes 20 ms to load, in every thread, and this is its only use.
+  const reason = process.getBuiltinModule("node:http").STATUS_CODES[status];
+  return new SourceError(`${host} answered ${status}${reason === undefined ? "" : ` ${reason}`}`, {
+    retryable: status === 408 || status === 429 || status >= 500,
+    status,
+    retryAfterMs,
+    advice: statusAdvice(status),
+  });
+}
+
+/**
+ * What became of a request that got no whole answer. `sent` says whether it got as far as a connection: a TLS
+ * error before that is a matter of configuration, one after it is a broken line.
+ */
+export function networkError(error: Error, peer: Peer, sent: boolean): SourceError {
+  const code = codeOf(error);
+  const fault = (sent ? undefined : contactFault(code, error, peer)) ?? transferFault(code, error, peer);
+  const { problem, ...details } = fault;
+  return new SourceError(problem, details, { cause: error });
+}
+
+/** A response that keeps coming for longer than any object may take. */
+export function trickleError({ host, timeouts }: Peer): SourceError {
+  return new SourceError(`${host} took longer than ${seconds(timeouts.objectMs)} for one object`, {
+    retryable: true,
+  });
+}
+
+/** A body that is not as long as its headers announced. */
+export function lengthError(peer: Peer): SourceError {
+  return new SourceError(lengthProblem(peer.host), { retryable: true });
+}
+
+function lengthProblem(host: string): string {
+  return `${host} sent less or more than it announced`;
+}
+
+interface Fault {
+  readonly problem: string;
+  readonly retryable: boolean;
+  readonly unreachable?: boolean;
+  readonly advice?: string;
+}
+
+/** Failures to get a connection. */
+function contactFault(code: string, error: Error, { host, timeouts }: Peer): Fault | undefined {
+  switch (code) {
+    case "ENOTFOUND":
+    case "EAI_NONAME":
+    case "EAI_NODATA":
+      return {
+        problem: `no such host: ${host}`,
+        retryable: false,
+        unreachable: true,
+        advice: "Check the address",
+      };
+    case "EAI_AGAIN":
+      return {
+        problem: `the name ${host} could not be looked up`,
+        retryable: true,
+        advice: "Check this machine's name servers",
+      };
+    case "ECONNREFUSED":
+      return {
+        problem: `${host} refused the connection`,
+        retryable: true,
+        unreachable: true,
+        advice: "Check the address and port, and that the server is up",
+      };
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return {
+        problem: `there is no route to ${host}`,
+        retryable: true,
+        unreachable: true,
+        advice: "Check the address and this machine's network",
+      };
+    case "CONNECT_TIMEOUT":
+    case "ETIMEDOUT":
+      return {
+        problem: `${host} did not accept a connection within ${seconds(timeouts.connectMs)}`,
+        retryable: true,
+        advice: "Check the address and port, and that no firewall is in the way",
+      };
+    default:
+      return tlsFault(code, error, host);
+  }
+}
+
+/** Words for the commonest of OpenSSL's verdicts, in place of its own. */
+const TLS_REASONS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "the certificate has expired",
+  CERT_NOT_YET_VALID: "the certificate is not valid yet",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed",
+  SELF_SIGNED_CERT_IN_CHAIN: "the certificate chain ends in a root that is not trusted here",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate's issuer is not trusted here",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's issuer is not trusted here, or its chain was not sent",
+  ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another host name",
+  ERR_SSL_WRONG_VERSION_NUMBER: "the server does not speak TLS on this port",
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: "the server does not speak TLS on this port",
+};
+
+function tlsFault(code: string, error: Error, host: string): Fault | undefined {
+  const reason = TLS_REASONS[code];
+  if (reason === undefined && !/^(EPROTO$|ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|HOSTNAME_)/.test(code)) {
+    return undefined;
+  }
+  return {
+    problem: `no TLS connection to ${host}: ${reason ?? firstLine(error.message)}`,
+    retryable: false,
+    unreachable: true,
+    advice: "Check the address; a private certificate authority is trusted by NODE_EXTRA_CA_CERTS",
+  };
+}
+
+/** Failures of a request under way, and whatever has no better name: all worth another try. */
+function transferFault(code: string, error: Error, { host, timeouts }: Peer): Fault {
+  switch (code) {
+    case "HEADERS_TIMEOUT":
+      return { problem: `${host} did not answer within ${seconds(timeouts.headersMs)}`, retryable: true };
+    case "BODY_TIMEOUT":
+      return { problem: `${host} sent nothing for ${seconds(timeouts.bodyMs)}`, retryable: true };
+    case "LENGTH_MISMATCH":
+      return { problem: lengthProblem(host), retryable: true };
+    case "BROKEN_OFF":
+    case "ECONNRESET":
+    case "EPIPE":
+      return { problem: `${host} broke the connection off`, retryable: true };
+    case "SOURCE_CLOSED":
+      return { problem: "the source was closed", retryable: false };
+    case "BAD_PATH":
+      return { problem: `no request can be made of it: ${firstLine(error.message)}`, retryable: false };
+    case "HEADERS_TOO_LARGE":
+      return { problem: `${host} sent headers beyond all measure`, retryable: true };
+    case "NOT_HTTP":
+      return {
+        problem: `${host} sent something that is not HTTP: ${firstLine(error.message)}`,
+        retryable: true,
+      };
+    default:
+      return { problem: `the connection to ${host} failed: ${firstLine(error.message)}`, retryable: true };
+  }
+}
+
+function statusAdvice(status: number): string | undefined {
+  switch (status) {
+    case 401:
+      return "Give credentials in the address: https://user:password@host/";
+    case 403:
+      return "Check that this machine may read the log; a bucket that answers 403 for an object which is not there must allow listing, or missing objects cannot be told from forbidden ones";
+    case 429:
+      return "Lower the rate or the number of connections; public logs also slow down clients that name no contact";
+    default:
+      return status >= 400 && status < 500 && status !== 408 ? "Check the address" : undefined;
+  }
+}
+
+/** Node joins the failures of several addresses of one host in an AggregateError, which has no code of its own in some versions. */
+function codeOf(error: Error): string {
+  if ("code" in error && typeof error.code === "string") return error.code;
+  if (!(error instanceof AggregateError)) return "";
+  const first: unknown = error.errors[0];
+  return first instanceof Error ? codeOf(first) : "";
+}
+
+function firstLine(text: string): string {
+  return text.split(/[\r\n]/, 1)[0] ?? "";
+}
+
+function seconds(milliseconds: number): string {
+  return `${milliseconds / 1000} s`;
+}

@@ -1,0 +1,288 @@
+/**
+ * Durable writes below one directory: the only module that writes files of a target. It keeps promise 2: an
+ * object appears under its name whole or not at all, and when a call here resolves, a power failure can take
+ * back neither the bytes nor the names that lead to them.
+ *
+ * The order is the same everywhere: write a temporary file, fsync it, give it its name by rename (replacing)
+ * or link (only if absent), fsync the directory of the name, and, once a directory, every directory above it.
+ * A failed fsync says nothing about what reached the disk, and a second one may claim success for pages that
+ * the kernel has dropped: such a file is thrown away and never fsynced again.
+ */
+
+import { randomBytes } from "node:crypto";
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { LogError } from "../../lib/errors.ts";
+import { errnoCode, fileFailure } from "./errno.ts";
+
+const FILE_MODE = 0o644;
+const DIRECTORY_MODE = 0o755;
+
+const fsync = promisify(fs.fsync);
+
+/** A temporary file that has its bytes, and still no name that anybody looks for. */
+interface StagedFile {
+  readonly fd: number;
+  readonly temporary: string;
+  readonly path: string;
+}
+
+/** Writes below `root`, with temporary files in `temporaryDirectory` on the same file system. One a thread. */
+export class DurableDirectory {
+  readonly root: string;
+  /**
+   * Throws if this place is another's by now. Asked before a batch names anything: another copy may have handed
+   * the place over while this one slept, and what is handed over is never touched again.
+   */
+  readonly requireOurs: () => void;
+  readonly #temporaryDirectory: string;
+  readonly #temporaryPrefix = randomBytes(9).toString("base64url");
+  readonly #syncInThread: boolean;
+  #temporaryCount = 0;
+  /** Directories that this thread knows to be there. */
+  readonly #present = new Set<string>();
+  /** Directories whose name, and the names of all directories above them up to the root, are durable. */
+  readonly #anchored = new Set<string>();
+
+  /**
+   * @param syncInThread fsync costs next to nothing here (a file system in memory), so that handing it to
+   * another thread would cost more than the call.
+   * @param requireOurs throws if the place is not to be written any more.
+   */
+  constructor(root: string, temporaryDirectory: string, syncInThread = false, requireOurs = () => {}) {
+    this.root = root;
+    this.requireOurs = requireOurs;
+    this.#temporaryDirectory = temporaryDirectory;
+    this.#syncInThread = syncInThread;
+  }
+
+  /** Starts a batch of files that become durable together. */
+  batch(): DurableBatch {
+    return new DurableBatch(this);
+  }
+
+  /** Creates or replaces one file, durably. Unlike a batch, it leaves a file there whatever fails. */
+  async replace(path: string, bytes: Uint8Array): Promise<void> {
+    const staged = this.stage(path, bytes);
+    try {
+      await this.sync(staged.fd);
+      this.place(staged);
+      await this.syncDirectories(new Set([dirname(path)]));
+    } finally {
+      this.discard(staged);
+    }
+  }
+
+  /** Creates a file, durably, only if there is none; false if there is one. Uses link(2), which never replaces. */
+  async create(path: string, bytes: Uint8Array): Promise<boolean> {
+    const staged = this.stage(path, bytes);
+    try {
+      await this.sync(staged.fd);
+      this.makeDirectory(dirname(path));
+      if (!linkIfAbsent(staged.temporary, path)) return false;
+      try {
+        await this.syncDirectories(new Set([dirname(path)]));
+      } catch (error) {
+        // A name that may not be durable must not be found and believed by the next run.
+        fs.rmSync(path, { force: true });
+        throw error;
+      }
+      return true;
+    } finally {
+      this.discard(staged);
+    }
+  }
+
+  /** Removes a file, durably. */
+  async remove(path: string): Promise<void> {
+    fs.rmSync(path, { force: true });
+    await this.syncDirectories(new Set([dirname(path)]));
+  }
+
+  /** Writes bytes to a temporary file. */
+  stage(path: string, bytes: Uint8Array): StagedFile {
+    const temporary = join(this.#temporaryDirectory, `${this.#temporaryPrefix}-${this.#temporaryCount++}`);
+    const fd = this.#openTemporary(temporary);
+    try {
+      for (let written = 0; written < bytes.length; ) {
+        written += fs.writeSync(fd, bytes, written, bytes.length - written);
+      }
+      return { fd, temporary, path };
+    } catch (error) {
+      this.discard({ fd, temporary, path });
+      throw error;
+    }
+  }
+
+  /** Gives a staged and synced file its name, in place of what had it. */
+  place(staged: StagedFile): void {
+    this.makeDirectory(dirname(staged.path));
+    fs.renameSync(staged.temporary, staged.path);
+  }
+
+  /** Closes and removes a temporary file, whatever became of it. */
+  discard(staged: StagedFile): void {
+    fs.closeSync(staged.fd);
+    fs.rmSync(staged.temporary, { force: true });
+  }
+
+  makeDirectory(path: string): void {
+    if (this.#present.has(path)) return;
+    makePath(path);
+    this.#present.add(path);
+  }
+
+  /** Makes an open file's bytes durable. */
+  async sync(fd: number): Promise<void> {
+    if (this.#syncInThread) fs.fsyncSync(fd);
+    else await fsync(fd);
+  }
+
+  /** Makes a file that was found under its name durable. */
+  async syncFile(path: string): Promise<void> {
+    const fd = fs.openSync(path, fs.constants.O_RDONLY);
+    try {
+      await this.sync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  /**
+   * Makes the names in these directories durable, and the way to them: a directory that this process found may
+   * have been made by one that was killed, so the directories above are synced too, once a thread.
+   */
+  async syncDirectories(directories: ReadonlySet<string>): Promise<void> {
+    const all = new Set(directories);
+    const anchors: string[] = [];
+    for (const directory of directories) {
+      for (let at = directory; at !== this.root && !this.#anchored.has(at); at = dirname(at)) {
+        all.add(dirname(at));
+        anchors.push(at);
+      }
+    }
+    await settled([...all].map((directory) => this.syncFile(directory)));
+    for (const anchored of anchors) this.#anchored.add(anchored);
+  }
+
+  #openTemporary(temporary: string): number {
+    // O_EXCL: a name that is already there was not made by us.
+    const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL;
+    try {
+      return fs.openSync(temporary, flags, FILE_MODE);
+    } catch (error) {
+      if (errnoCode(error) !== "ENOENT") throw error;
+      makePath(this.#temporaryDirectory);
+      return fs.openSync(temporary, flags, FILE_MODE);
+    }
+  }
+}
+
+/** Files that become durable together; see TargetBatch. Paths are absolute, below the directory's root. */
+export class DurableBatch {
+  readonly #directory: DurableDirectory;
+  #staged: StagedFile[] = [];
+  /** Files that were found under their names. */
+  readonly #kept: string[] = [];
+  readonly #parents = new Set<string>();
+
+  constructor(directory: DurableDirectory) {
+    this.#directory = directory;
+  }
+
+  /** Writes the bytes at once, to a temporary file; `bytes` may change afterwards. */
+  put(path: string, bytes: Uint8Array): void {
+    try {
+      this.#staged.push(this.#directory.stage(path, bytes));
+    } catch (error) {
+      throw fileFailure(error, path);
+    }
+    this.#parents.add(dirname(path));
+  }
+
+  /** Syncs a file that was found with these bytes; where that fails, the bytes are written again. */
+  async keep(path: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#directory.syncFile(path);
+      this.#kept.push(path);
+      this.#parents.add(dirname(path));
+    } catch {
+      this.put(path, bytes);
+    }
+  }
+
+  /**
+   * Syncs every file, then names them, then syncs the directories. On failure what has no name yet is removed,
+   * and where a directory could not be synced, everything of the batch: a name that may not be durable must not
+   * be found and believed by the next run.
+   */
+  async commit(): Promise<void> {
+    const staged = this.#staged;
+    const paths = [...staged.map(({ path }) => path), ...this.#kept];
+    try {
+      await settled(staged.map(({ fd }) => this.#directory.sync(fd)));
+      this.#directory.requireOurs();
+      for (const file of staged) this.#directory.place(file);
+      await this.#syncDirectories(paths);
+      for (let file = staged.pop(); file !== undefined; file = staged.pop()) fs.closeSync(file.fd);
+    } catch (error) {
+      this.abandon();
+      throw error instanceof LogError ? error : fileFailure(error, paths[0] ?? this.#directory.root);
+    }
+  }
+
+  async #syncDirectories(paths: readonly string[]): Promise<void> {
+    try {
+      await this.#directory.syncDirectories(this.#parents);
+    } catch (error) {
+      this.#directory.requireOurs();
+      for (const path of paths) fs.rmSync(path, { force: true });
+      throw error;
+    }
+  }
+
+  /** Removes what was written and not committed. */
+  abandon(): void {
+    const staged = this.#staged;
+    this.#staged = [];
+    for (const file of staged) this.#directory.discard(file);
+  }
+}
+
+/** Gives a file another name, if that is free. */
+function linkIfAbsent(path: string, name: string): boolean {
+  try {
+    fs.linkSync(path, name);
+    return true;
+  } catch (error) {
+    if (errnoCode(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Waits for all, then throws the first failure: none may still be at work on a descriptor that is closed. */
+async function settled(work: Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) {
+    if (result.status === "rejected") throw result.reason;
+  }
+}
+
+/**
+ * `mkdir -p`. Node's own never returns where a parent is there and the answer is ENOENT all the same: below a
+ * link that leads nowhere, in a mount that is gone, in /proc (seen with Node 20 and 26).
+ */
+function makePath(path: string): void {
+  if (isDirectory(path)) return;
+  if (dirname(path) !== path) makePath(dirname(path));
+  try {
+    fs.mkdirSync(path, { mode: DIRECTORY_MODE });
+  } catch (error) {
+    // Another thread may have been faster.
+    if (errnoCode(error) !== "EEXIST" || !isDirectory(path)) throw error;
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,70 @@
+/** What a failed system call on a file means to an operator. */
+
+import { OperationError } from "../../lib/errors.ts";
+
+const MEANINGS: Record<string, { problem: string; advice: string }> = {
+  ENOSPC: {
+    problem: "the disk is full (no space or no inodes left)",
+    advice: "Make room and run the same command again, it goes on where it stopped",
+  },
+  EDQUOT: {
+    problem: "the disk quota is used up",
+    advice: "Raise it and run the same command again, it goes on where it stopped",
+  },
+  EACCES: { problem: "permission denied", advice: "Check the owner and the mode of the directory" },
+  EPERM: {
+    problem: "the operation is not permitted",
+    advice: "Check the owner and the mode of the directory",
+  },
+  EROFS: { problem: "the file system is read-only", advice: "Mount it writable, or choose another target" },
+  ENOTDIR: { problem: "a part of the path is not a directory", advice: "Name a directory" },
+  EISDIR: {
+    problem: "is a directory where a file should be",
+    advice: "Look at what is there, then move it away",
+  },
+  ENOENT: {
+    problem: "no such file or directory, and it cannot be made",
+    advice: "Check the path, and that what is mounted there still is",
+  },
+  EEXIST: {
+    problem: "something is in the way that is not a directory",
+    advice: "Look at what is there: it may be a link that leads nowhere, or a mount that is missing",
+  },
+  EXDEV: {
+    problem: "a part of the target is on another file system",
+    advice: "Choose a target that lies on one file system as a whole",
+  },
+  ENAMETOOLONG: { problem: "the path is too long", advice: "Choose a shorter one" },
+  ELOOP: { problem: "too many symbolic links", advice: "Name the directory itself" },
+  EMFILE: { problem: "too many open files", advice: "Raise `ulimit -n`, or lower --concurrency" },
+  EIO: {
+    problem: "the disk reports an input/output error",
+    advice: "Check the disk; what was not known to be durable is written again by the next run",
+  },
+};
+
+/** The code of a failed system call, undefined for any other error. */
+export function errnoCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
+
+/** An OperationError that says what happened to `path`; an error that is no failed system call is rethrown. */
+export function fileFailure(error: unknown, path: string): OperationError {
+  const code = errnoCode(error);
+  if (code === undefined || !(error instanceof Error)) throw error;
+  const meaning = MEANINGS[code];
+  return new OperationError(
+    { object: path, problem: meaning?.problem ?? error.message, advice: meaning?.advice },
+    { cause: error },
+  );
+}
+
+/** Runs `work` on `path`, turning a failed system call into an OperationError. */
+export async function onFile<T>(path: string, work: () => Promise<T> | T): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw fileFailure(error, path);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * A lock file that tells a second copy into one directory that the first is at work. It is advice, not safety:
+ * two copies into one target write the same authenticated bytes (promise 2), they only waste each other's work.
+ *
+ * Node has no flock(2), so the file names its holder. A holder that can be seen
+ * from here is alive if its process is; any other while it touches the file.
+ */
+
+import { randomUUID } from "node:crypto";
+import fs from "node:fs";
+import { TargetRefusedError } from "../../lib/errors.ts";
+import { currentProcess, isRunning, type ProcessIdentity } from "../shared/process-identity.ts";
+import type { DurableDirectory } from "./durable.ts";
+
+const HEARTBEAT_MS = 10_000;
+const SILENCE_MS = 60_000;
+
+interface Holder extends ProcessIdentity {
+  readonly token: string;
+}
+
+/** Takes the lock at `path`. @throws TargetRefusedError if another copy that is alive holds it. */
+export async function takeLock(
+  directory: DurableDirectory,
+  path: string,
+): Promise<{ release(): Promise<void> }> {
+  const self: Holder = { ...currentProcess(), token: randomUUID() };
+  const line = Buffer.from(`${JSON.stringify(self)}\n`);
+  if (!(await directory.create(path, line))) {
+    const holder = readHolder(path);
+    if (holder !== undefined && isAlive(holder, path)) throw atWork(path, holder);
+    await directory.replace(path, line);
+    // Two copies may both have found the old holder dead; the last to write has it.
+    const now = readHolder(path);
+    if (now !== undefined && now.token !== self.token) throw atWork(path, now);
+  }
+  const heartbeat = setInterval(() => touch(path), HEARTBEAT_MS);
+  heartbeat.unref();
+  return {
+    async release() {
+      clearInterval(heartbeat);
+      if (readHolder(path)?.token === self.token) fs.rmSync(path, { force: true });
+    },
+  };
+}
+
+/** Removes a lock whose holder is gone. */
+export function clearStaleLock(path: string): void {
+  const holder = readHolder(path);
+  if (holder !== undefined && isRunning(holder) === false) fs.rmSync(path, { force: true });
+}
+
+function atWork(path: string, { host, pid }: Holder): TargetRefusedError {
+  return new TargetRefusedError({
+    object: path,
+    problem: `another copy into this target is at work: process ${pid} on ${host}`,
+    advice: "Wait for it to end or stop it, then run this command again",
+  });
+}
+
+/** A holder that cannot be seen from here is alive while it touches the file. */
+function isAlive(holder: Holder, path: string): boolean {
+  return isRunning(holder) ?? Date.now() - lastTouched(path) < SILENCE_MS;
+}
+
+function readHolder(path: string): Holder | undefined {
+  try {
+    const value: unknown = JSON.parse(fs.readFileSync(path, "utf8"));
+    return isHolder(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isHolder(value: unknown): value is Holder {
+  if (typeof value !== "object" || value === null) return false;
+  const { pid, ...texts } = value as Record<string, unknown>;
+  const { host, boot, namespace, startTime, token } = texts;
+  const fields = [host, boot, namespace, startTime, token];
+  return Number.isSafeInteger(pid) && fields.every((field) => typeof field === "string");
+}
+
+function lastTouched(path: string): number {
+  return fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+function touch(path: string): void {
+  try {
+    const now = new Date();
+    fs.utimesSync(path, now, now);
+  } catch {
+    // The lock is advice; a copy does not fail for it.
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * The private state of Tessera's POSIX driver: the files of `.state/` that decide whether an Appender starts,
+ * and where it goes on (storage/posix/files.go of github.com/transparency-dev/tessera, v1.0.4).
+ */
+
+import type { IntegratedTree } from "../../lib/migrate/ports/target.ts";
+import { FormatError } from "../../lib/tlog/errors.ts";
+import { formatHash, HASH_SIZE } from "../../lib/tlog/merkle.ts";
+
+/** Directory of the private state, below the log's root. */
+export const STATE_DIRECTORY = ".state";
+
+/** Read once by every lifecycle before anything else; it refuses whatever is not `1`, and prints it. */
+export const VERSION_FILE = `${STATE_DIRECTORY}/version`;
+
+/** Size and root of the integrated tree: believed and signed by the Appender. */
+export const TREE_STATE_FILE = `${STATE_DIRECTORY}/treeState`;
+
+/** Where the clean-up of obsolete partial tiles goes on. */
+export const COLLECTION_STATE_FILE = `${STATE_DIRECTORY}/gcState`;
+
+/** Ours, beside Tessera's: what a finished migration leaves. */
+export const RECORD_FILE = `${STATE_DIRECTORY}/tlog-migrate.json`;
+
+/** The one version of the state directory that Tessera's lifecycles accept. */
+export const COMPATIBLE_VERSION = "1";
+
+/** The bytes of `.state/treeState`. */
+export function formatTreeState({ size, rootHash }: IntegratedTree): Uint8Array {
+  return Buffer.from(JSON.stringify({ size, root: formatHash(rootHash) }));
+}
+
+/** @throws FormatError if it is no tree state. */
+export function parseTreeState(bytes: Uint8Array): IntegratedTree {
+  const { size, root } = parseObject(bytes);
+  const rootHash = typeof root === "string" ? Buffer.from(root, "base64") : undefined;
+  if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
+    throw new FormatError("is not a tree state: its size is not a count of entries");
+  }
+  if (rootHash?.length !== HASH_SIZE) throw new FormatError("is not a tree state: its root is not a hash");
+  return { size, rootHash };
+}
+
+/** The bytes of `.state/gcState`. */
+export function formatCollectionState(fromSize: number): Uint8Array {
+  return Buffer.from(JSON.stringify({ fromSize }));
+}
+
+function parseObject(bytes: Uint8Array): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // Told below, in the words of who reads the file.
+  }
+  throw new FormatError("is not a tree state: not a JSON object");
+}

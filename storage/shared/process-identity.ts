@@ -1,0 +1,72 @@
+/**
+ * Which process holds something in a directory: named so that another process can tell whether it still runs.
+ */
+
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { hostname } from "node:os";
+import { errnoCode } from "../posix/errno.ts";
+
+/** A process, as another on the same machine can recognise it. */
+export interface ProcessIdentity {
+  readonly host: string;
+  /** The boot, undefined where the system does not tell. */
+  readonly boot: string;
+  /** The process namespace in which `pid` means something. */
+  readonly namespace: string;
+  readonly pid: number;
+  /** Two processes of one pid differ in it; empty where the system does not tell. */
+  readonly startTime: string;
+}
+
+export function currentProcess(): ProcessIdentity {
+  return {
+    host: hostname(),
+    boot: textOf(() => fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()) ?? "",
+    namespace: textOf(() => fs.readlinkSync("/proc/self/ns/pid")) ?? "",
+    pid: process.pid,
+    startTime: processStartTime(process.pid) ?? "",
+  };
+}
+
+/** Whether a process runs; undefined if that cannot be seen from here. */
+export function isRunning(other: ProcessIdentity): boolean | undefined {
+  const { host, boot, namespace } = currentProcess();
+  if (other.host !== host) return undefined;
+  if (other.boot !== boot) return false;
+  if (other.namespace !== namespace) return undefined;
+  if (other.startTime !== "") return processStartTime(other.pid) === other.startTime;
+  try {
+    process.kill(other.pid, 0);
+    return true;
+  } catch (error) {
+    return errnoCode(error) === "EPERM";
+  }
+}
+
+/** A name for a process that is a file name: pid, start time, and a hash of where they mean something. */
+export function processFileName({ host, boot, namespace, pid, startTime }: ProcessIdentity): string {
+  const realm = createHash("sha256").update(`${host}\n${boot}\n${namespace}`).digest("hex").slice(0, 12);
+  return `${pid}-${startTime}-${realm}`;
+}
+
+/** Whether a name of `processFileName` is that of a process that could be seen from here, and is gone. */
+export function isGone(fileName: string): boolean {
+  const [pid = "", startTime = ""] = fileName.split("-");
+  const inThisRealm = { ...currentProcess(), pid: Number(pid), startTime };
+  return processFileName(inThisRealm) === fileName && isRunning(inThisRealm) === false;
+}
+
+/** Field 22 of /proc/<pid>/stat, undefined where there is none. */
+function processStartTime(pid: number): string | undefined {
+  const stat = textOf(() => fs.readFileSync(`/proc/${pid}/stat`, "utf8"));
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+function textOf(read: () => string): string | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

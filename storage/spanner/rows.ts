@@ -1,0 +1,104 @@
+/** What stands in the tables of a log in Spanner. */
+
+import type { Snapshot } from "@google-cloud/spanner";
+import type { IntegratedTree } from "../../lib/migrate/ports/target.ts";
+import { formatHash } from "../../lib/tlog/merkle.ts";
+import type { PresentTables, TableName } from "./schema.ts";
+
+export interface Named {
+  /** The place, undefined if the tables were claimed by a version of ours that did not name it. */
+  readonly place: string | undefined;
+}
+
+/** Whose the tables are. */
+export interface Claim extends Named {
+  readonly version: number | undefined;
+  readonly marker: string | undefined;
+  readonly record: string | undefined;
+}
+
+/** What stands in the tables. */
+export interface State extends Claim {
+  readonly next: number;
+  readonly integrated: IntegratedTree;
+  /** Whether a checkpoint was ever published. */
+  readonly published: boolean;
+  readonly hasEntries: boolean;
+}
+
+/** Of our own table. */
+export interface Documents {
+  readonly marker: string | null;
+  readonly record: string | null;
+  readonly place: string | null;
+}
+
+/** The tables that there are, as one transaction sees them. */
+export interface TablesView {
+  readonly reader: Snapshot;
+  readonly tables: PresentTables;
+  /** What their names begin with. */
+  readonly prefix: string;
+}
+
+/** Whose the tables are: two rows. */
+export async function readClaim(view: TablesView): Promise<Claim> {
+  const guard = await row<{ compatibilityVersion: number }>(view, "Tessera", ["compatibilityVersion"]);
+  const ours = await row<Documents>(view, "TlogMigrate", ["marker", "record", "place"]);
+  return {
+    version: guard && Number(guard.compatibilityVersion),
+    marker: ours?.marker ?? undefined,
+    record: ours?.record ?? undefined,
+    place: ours?.place ?? undefined,
+  };
+}
+
+export async function readState(view: TablesView): Promise<State> {
+  const claim = await readClaim(view);
+  const sequence = await row<{ next: number }>(view, "SeqCoord", ["next"]);
+  const integration = await row<{ seq: number; rootHash: Uint8Array | null }>(view, "IntCoord", [
+    "seq",
+    "rootHash",
+  ]);
+  const publication = await row<{ publishedAt: Date }>(view, "PubCoord", ["publishedAt"]);
+  return {
+    ...claim,
+    next: Number(sequence?.next ?? 0),
+    integrated: {
+      size: Number(integration?.seq ?? 0),
+      rootHash: integration?.rootHash ?? new Uint8Array(),
+    },
+    published: publication !== undefined && Number(publication.publishedAt) > 0,
+    hasEntries: await hasEntries(view),
+  };
+}
+
+/** What says that log software was at work here, beyond the rows that one which was refused leaves. */
+export function traceOfALog({ next, integrated, published, hasEntries }: State): string | undefined {
+  if (next > 0) return `a log's next index, ${next}`;
+  if (integrated.size > 0) {
+    return `a log's tree state, size ${integrated.size}, root ${formatHash(integrated.rootHash)}`;
+  }
+  if (published) return "the time of a log's last checkpoint";
+  return hasEntries ? "entries that a log has accepted and not integrated" : undefined;
+}
+
+/** The one row of a table, of the columns that the table has. */
+async function row<Row>(
+  { reader, tables, prefix }: TablesView,
+  table: TableName,
+  wanted: readonly (keyof Row & string)[],
+): Promise<Partial<Row> | undefined> {
+  const present = tables.get(table);
+  if (present === undefined) return undefined;
+  const columns = wanted.filter((column) => present.has(column.toLowerCase()));
+  const [rows] = await reader.read(prefix + table, { keys: ["0"], columns, json: true, limit: 1 });
+  return rows[0] as Partial<Row> | undefined;
+}
+
+async function hasEntries({ reader, tables, prefix }: TablesView): Promise<boolean> {
+  if (!tables.has("Seq")) return false;
+  const range = { startClosed: ["0"], endClosed: ["0"] };
+  const [rows] = await reader.read(`${prefix}Seq`, { ranges: [range], columns: ["seq"], limit: 1 });
+  return rows.length > 0;
+}

@@ -1,0 +1,194 @@
+import { existsSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { type CliResult, runCli } from "../../support/cli.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { temporaryDirectory } from "../../support/places/temp.ts";
+
+const log = testLog({ size: 300 });
+
+/** One line on standard error, nothing on standard output. */
+function expectOneLine(result: CliResult, code: number, words: RegExp): void {
+  expect(result.stdout).toBe("");
+  expect(result.stderr).toMatch(/^tlog-migrate: [^\n]+\n$/);
+  expect(result.stderr).toMatch(words);
+  expect(result.stderr).not.toMatch(/internal error| at file:/);
+  expect(result.code).toBe(code);
+}
+
+function newTarget(): string {
+  return join(temporaryDirectory(), "log");
+}
+
+/** A copy of a log with another checkpoint, by default of the log itself with the right key. */
+async function copyWith(
+  checkpoint: Uint8Array | string | undefined,
+  trust: readonly string[] = ["--vkey", log.vkey],
+  target = newTarget(),
+): Promise<CliResult> {
+  const objects = new Map(log.objects);
+  if (checkpoint === undefined) objects.delete("checkpoint");
+  else objects.set("checkpoint", Buffer.from(checkpoint));
+  const server = await startLogServer(objects);
+  return await runCli(["copy", server.url, target, "--quiet", ...trust]);
+}
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((listening) => server.once("listening", listening));
+  const address = server.address();
+  await new Promise((closed) => server.close(closed));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
+const checkpoint = log.object("checkpoint");
+const noteOf = (other: TestLog): Buffer => other.object("checkpoint");
+
+describe("a wrong command line is told in one line, with exit code 2", () => {
+  const trust = ["--vkey", log.vkey];
+  const cases: [what: string, args: string[], words: RegExp][] = [
+    ["no target", ["copy", "http://127.0.0.1/"], /missing required argument 'target'/],
+    ["too much", ["copy", "a", "b", "c", ...trust], /too many arguments/],
+    ["an unknown command", ["cpoy", "a", "b"], /unknown command 'cpoy' \(Did you mean copy\?\)/],
+    [
+      "an unknown option",
+      ["copy", "a", "b", "--vkye", "x"],
+      /unknown option '--vkye' \(Did you mean --vkey\?\)/,
+    ],
+    ["an option without its value", ["copy", "a", "b", "--vkey"], /argument missing/],
+    ["another format", ["copy", "a", "b", "--format", "ct"], /Allowed choices are tiles, static-ct/],
+    ["no worker", ["copy", "a", "b", "--workers", "0"], /whole number from 1/],
+    ["half a request", ["copy", "a", "b", "--rate", "0.5"], /whole number from 1/],
+    ["a port alone", ["copy", "a", "b", "--metrics", "9100"], /<host>:<port>/],
+    ["no key", ["copy", "http://127.0.0.1/", "x"], /Pass --vkey .*--insecure-no-signature/],
+    ["a key that is none", ["copy", "http://127.0.0.1/", "x", "--vkey", "key"], /--vkey: is no vkey/],
+    [
+      "a key and no signature",
+      ["copy", "http://127.0.0.1/", "x", ...trust, "--insecure-no-signature"],
+      /--insecure-no-signature: contradicts/,
+    ],
+    ["a source that is not a URL", ["copy", "http://", "x", ...trust], /http:\/\/: is not a URL/],
+    ["a source of another kind", ["copy", "ftp://log.example/", "x", ...trust], /kind ftp.*https:/],
+    ["a target of another kind", ["copy", "http://127.0.0.1/", "ftp://x/", ...trust], /kind ftp.*file:/],
+    [
+      "no contact for a public Static CT log",
+      ["copy", "https://ct.invalid/2026h1/", "x", "--format", "static-ct", ...trust],
+      /--contact: is missing, .*Pass --contact with your e-mail address/,
+    ],
+    [
+      "an example as the contact for one that is verified",
+      ["verify", "https://ct.invalid/", "--format", "static-ct", ...trust, "--contact", "me@example.com"],
+      /--contact me@example\.com: is an example address/,
+    ],
+    [
+      "a contact that no header can hold",
+      ["copy", "http://127.0.0.1/", "x", ...trust, "--contact", "a b"],
+      /contact/,
+    ],
+  ];
+  test.each(cases)("%s", async (_, args, words) => {
+    expectOneLine(await runCli(args, { cwd: temporaryDirectory() }), 2, words);
+  });
+
+  test("nothing at all shows the help on standard error", async () => {
+    const { code, stdout, stderr } = await runCli([]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^Usage: tlog-migrate /);
+  });
+});
+
+describe("a source that cannot be read is told in one line, with exit code 1", () => {
+  test("no such host", async () => {
+    // Without retries: a machine without name servers cannot know that there is none.
+    const args = ["copy", "http://nosuchhost.invalid/", newTarget(), "--vkey", log.vkey, "--retries", "0"];
+    expectOneLine(await runCli(args), 1, /nosuchhost\.invalid/);
+  });
+
+  test("nobody listens", async () => {
+    const url = `http://127.0.0.1:${await closedPort()}/`;
+    const result = await runCli(["copy", url, newTarget(), "--vkey", log.vkey]);
+    expectOneLine(result, 1, /127\.0\.0\.1:\d+ refused the connection/);
+  });
+
+  test("no such directory", async () => {
+    const result = await runCli(["copy", "/nowhere/at/all", newTarget(), "--vkey", log.vkey]);
+    expect(result.code).toBeGreaterThan(0);
+    expectOneLine(result, result.code ?? 0, /\/nowhere\/at\/all/);
+  });
+});
+
+describe("a source that is not the log is told in one line, with exit code 3, and nothing is written", () => {
+  const page = "<!doctype html>\n<title>Not found</title>\n";
+  const lines = checkpoint.toString().split("\n");
+  const ofSize = (size: string): string => lines.with(1, size).join("\n");
+  const insecure = ["--insecure-no-signature"];
+  const otherKey = testLog({ size: 1, seed: "other", origin: log.origin }).vkey;
+  const otherLog = testLog({ size: 300, seed: "other" });
+  const cases: [
+    what: string,
+    note: Uint8Array | string | undefined,
+    trust: string[] | undefined,
+    words: RegExp,
+  ][] = [
+    ["no checkpoint", undefined, undefined, /checkpoint.*is missing/],
+    ["a web page for a checkpoint", page, undefined, /\/checkpoint: /],
+    ["a web page, whatever is trusted", page, insecure, /\/checkpoint: /],
+    ["a size beyond 2^53−1", ofSize("9007199254740993"), insecure, /2\^53−1.*9007199254740993/],
+    ["a wrong key", checkpoint, ["--vkey", otherKey], /not signed by any key/],
+    ["a bad signature", ofSize("299"), undefined, /signature/],
+    ["another origin", checkpoint, ["--vkey", log.vkey, "--origin", "other.example"], /other\.example/],
+    ["another log", noteOf(otherLog), undefined, /\/checkpoint: /],
+    [
+      "another root",
+      lines.with(2, Buffer.alloc(32, 1).toString("base64")).join("\n"),
+      insecure,
+      /root|tile\//,
+    ],
+  ];
+  test.each(cases)("%s", async (what, note, trust, words) => {
+    const target = newTarget();
+    expectOneLine(await copyWith(note, trust, target), 3, words);
+    // A root is seen to be wrong only by the tiles, after the claim.
+    expect(existsSync(join(target, "tile"))).toBe(false);
+    if (what !== "another root") expect(existsSync(target)).toBe(false);
+  });
+});
+
+describe("a target that may not or cannot be written is told in one line, and left as it is", () => {
+  test("a file", async () => {
+    const target = join(temporaryDirectory(), "file");
+    writeFileSync(target, "mine");
+    expectOneLine(await copyWith(checkpoint, undefined, target), 4, /a file, not a directory/);
+  });
+
+  test("another log", async () => {
+    const target = newTarget();
+    const other = testLog({ size: 20, seed: "other" });
+    const server = await startLogServer(other.objects);
+    expect((await runCli(["copy", server.url, target, "--vkey", other.vkey])).code).toBe(0);
+    expectOneLine(await copyWith(checkpoint, undefined, target), 4, /holds another log/);
+  });
+
+  test("a directory with a checkpoint of somebody's", async () => {
+    const target = temporaryDirectory();
+    writeFileSync(join(target, "checkpoint"), "x");
+    expectOneLine(await copyWith(checkpoint, undefined, target), 4, /somebody's log/);
+  });
+
+  test.each([
+    ["below a file", (directory: string) => join(directory, "file/log"), /not a directory/],
+    [
+      "below a link that leads nowhere",
+      (directory: string) => join(directory, "link/log"),
+      /in the way.*link/,
+    ],
+    ["where no directory can be made", () => "/proc/no/log", /\/proc\/no.*no such file or directory/],
+  ])("a place %s", async (_, place, words) => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, "file"), "");
+    symlinkSync(join(directory, "nowhere"), join(directory, "link"));
+    expectOneLine(await copyWith(checkpoint, undefined, place(directory)), 1, words);
+  });
+});

@@ -1,0 +1,234 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { describe, expect, test } from "vitest";
+import { runCli } from "../../support/cli.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { listEntry } from "../../support/logs/log-list.ts";
+import { temporaryDirectory } from "../../support/places/temp.ts";
+
+const PROGRAM = join(import.meta.dirname, "../../../cmd/tlog-migrate.ts");
+const SIZE = 3 * 256 + 7;
+
+async function servedLog() {
+  const log = testLog({ size: SIZE });
+  const server = await startLogServer(log.objects);
+  const target = join(temporaryDirectory(), "log");
+  return { log, server, target, args: ["copy", server.url, target, "--vkey", log.vkey] };
+}
+
+/** A Static CT log, and how to copy it with a log.v3.json that has the key of `listed`. */
+async function listedLog(listed?: TestLog) {
+  const log = testLog({ size: 300, format: "static-ct" });
+  const server = await startLogServer(log.objects);
+  const directory = temporaryDirectory();
+  const [target, list] = [join(directory, "ct"), join(directory, "log.v3.json")];
+  const { publicKey = "" } = listed ?? log;
+  writeFileSync(list, JSON.stringify(listEntry(publicKey, { submission_url: `https://${log.origin}/` })));
+  const trust = ["--format", "static-ct", "--log-list", list];
+  return { target, args: ["copy", server.url, target, ...trust, "--quiet"] };
+}
+
+describe("tlog-migrate copy", () => {
+  test("hands the log over, and says so on standard output", async () => {
+    const { log, target, args } = await servedLog();
+    const { code, stdout } = await runCli(args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^The log is handed over/);
+    expect(stdout).toContain(log.origin);
+    expect(stdout).toContain(`copied    ${SIZE} entries`);
+    expect(stdout).toContain(Buffer.from(log.rootHash).toString("base64"));
+    expect(stdout).toContain(`tlog-migrate verify ${target}\n`);
+    expect(stdout).not.toContain("\u001b");
+    expect(readFileSync(join(target, ".state/treeState"), "utf8")).toContain(`${SIZE}`);
+  });
+
+  test("prints one JSON document with --json, also when nothing was to do", async () => {
+    const { log, target, args } = await servedLog();
+    for (const [outcome, entries] of [
+      ["handed-over", SIZE],
+      ["already-handed-over", 0],
+    ] as const) {
+      const { code, stdout } = await runCli([...args, "--json"]);
+      expect(code).toBe(0);
+      expect(stdout.endsWith("}\n")).toBe(true);
+      expect(JSON.parse(stdout)).toMatchObject({
+        outcome,
+        origin: log.origin,
+        size: SIZE,
+        rootHash: Buffer.from(log.rootHash).toString("base64"),
+        entries,
+        bytes: expect.any(Number),
+        seconds: expect.any(Number),
+        entriesPerSecond: expect.any(Number),
+        requests: expect.any(Number),
+        retries: 0,
+        resumedEntries: 0,
+        target,
+      });
+    }
+  });
+
+  test("says nothing on standard error with --quiet", async () => {
+    const { server, args } = await servedLog();
+    server.latencyMs = 400;
+    const { code, stderr } = await runCli([...args, "--quiet", "--contact", "me@example.com"]);
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+
+  test("tells its progress to a pipe in plain lines", async () => {
+    const { server, args } = await servedLog();
+    // Every request waits: the phases in which requests are made last beyond a second.
+    server.latencyMs = 1500;
+    const { code, stderr } = await runCli(args, { env: { TERM: "xterm-256color" } });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^tlog-migrate: copying [\d,]+ of 775 entries \(\d+\.\d %\), (\d+ entries\/s, )?0 retries/m,
+    );
+    expect(stderr).toMatch(/^(tlog-migrate: [^\r\n]+\n)+$/);
+    expect(stderr).not.toContain("\u001b");
+  });
+
+  test("stops before the hand-over if asked, and hands over when asked again", async () => {
+    const { args } = await servedLog();
+    const stopped = await runCli([...args, "--no-handover"]);
+    expect([stopped.code, stopped.stdout.split("\n")[0]]).toEqual([
+      0,
+      expect.stringContaining("not handed over"),
+    ]);
+    const { code, stdout } = await runCli(args);
+    expect([code, stdout.split("\n")[0]]).toEqual([0, expect.stringContaining("is handed over")]);
+    expect(stdout).toMatch(/resumed {3}\d+ entries were in place/);
+  });
+
+  test("makes a mirror with --save-checkpoint", async () => {
+    const { log, target, args } = await servedLog();
+    const { code, stdout } = await runCli([...args, "--save-checkpoint", "--snapshot"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Do not start a writer here");
+    expect(readFileSync(join(target, "checkpoint"))).toEqual(log.object("checkpoint"));
+  });
+
+  test("copies a Static CT log by its public key", async () => {
+    const log = testLog({ size: 300, format: "static-ct" });
+    const server = await startLogServer(log.objects);
+    const target = join(temporaryDirectory(), "ct");
+    const trust = ["--public-key", log.publicKey ?? "", "--origin", `https://${log.origin}/`];
+    const { code, stdout } = await runCli(["copy", server.url, target, "--format", "static-ct", ...trust]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("antispam");
+  });
+
+  test("copies a Static CT log by the key in its log.v3.json", async () => {
+    const { args } = await listedLog();
+    const { code, stdout, stderr } = await runCli(args);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^The log is handed over/);
+  });
+
+  test("copies nothing of a log whose key is another one in the log list", async () => {
+    const { args, target } = await listedLog(testLog({ size: 1, format: "static-ct", seed: "another" }));
+    const { code, stdout, stderr } = await runCli(args);
+    expect([code, stdout]).toEqual([3, ""]);
+    expect(stderr).toMatch(/^tlog-migrate: [^\n]*is not signed by any key that was given[^\n]*\n$/);
+    expect(existsSync(target)).toBe(false);
+  });
+
+  test("names itself and a contact to the source", async () => {
+    const { server, args } = await servedLog();
+    await runCli([...args, "--contact", "ops@your.site"]);
+    expect(server.requests[0]?.headers["user-agent"]).toMatch(
+      /^tlog-migrate\/\d+\.\d+\.\d+ \(\+ops@your\.site\)$/,
+    );
+  });
+
+  test("leaves what it wrote readable for the log software's user, whatever the umask", async () => {
+    const { target, args } = await servedLog();
+    const command = `umask 077 && exec "$0" "$@"`;
+    const child = spawn("sh", ["-c", command, process.execPath, PROGRAM, ...args], { stdio: "ignore" });
+    expect(await once(child, "exit")).toEqual([0, null]);
+    expect(statSync(join(target, "tile/0")).mode & 0o777).toBe(0o755);
+    expect(statSync(join(target, "tile/0/000")).mode & 0o777).toBe(0o644);
+  });
+});
+
+describe("tlog-migrate verify", () => {
+  test("finds a migrated directory sound without a key", async () => {
+    const { target, args } = await servedLog();
+    await runCli(args);
+    const { code, stdout } = await runCli(["verify", target]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^The log is sound/);
+  });
+
+  test("reports what is bad, in words or as JSON, and exits with 3", async () => {
+    const { log, server } = await servedLog();
+    log.objects.delete("tile/entries/001");
+    const args = ["verify", server.url, "--vkey", log.vkey];
+    const { code, stdout, stderr } = await runCli(args);
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/^The log is not what its checkpoint commits to/);
+    expect(stdout).toContain("- tile/entries/001: is missing");
+    expect(stderr).toMatch(/^tlog-migrate: \S+: 1 object of the log is bad.* tile\/entries\/001[^\n]*\n$/m);
+    const asJson = await runCli([...args, "--json"]);
+    expect(asJson.code).toBe(3);
+    expect(JSON.parse(asJson.stdout)).toMatchObject({
+      origin: log.origin,
+      authority: "checkpoint",
+      faults: 1,
+      findings: [{ path: "tile/entries/001" }],
+    });
+  });
+
+  test("asks for a key where there is a checkpoint", async () => {
+    const { server } = await servedLog();
+    const { code, stdout, stderr } = await runCli(["verify", server.url]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^tlog-migrate: [^\n]*--vkey[^\n]*\n$/);
+  });
+});
+
+describe("the program", () => {
+  test("tells its version and its exit codes", async () => {
+    const manifest = JSON.parse(readFileSync(join(PROGRAM, "../../package.json"), "utf8"));
+    for (const option of ["--version", "-V"]) {
+      const { code, stdout, stderr } = await runCli([option]);
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout).toMatch(/^\S+ \(hasher: (native|javascript)\)\n$/);
+      expect(stdout.split(" ")[0]).toBe(manifest.version);
+    }
+    const help = await runCli(["--help"]);
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    expect(help.stdout).toMatch(/Exit codes:\n +0 +done\n/);
+    expect((await runCli(["help", "copy"])).code).toBe(0);
+  });
+
+  test("goes on to the end when nobody reads what it prints", async () => {
+    const { target, args } = await servedLog();
+    for (const work of [args, ["verify", target], ["--help"]]) {
+      const child = spawn(process.execPath, [PROGRAM, ...work], { stdio: ["ignore", "pipe", "pipe"] });
+      child.stdout.destroy();
+      const [[code], stderr] = await Promise.all([once(child, "exit"), text(child.stderr)]);
+      expect(code).toBe(0);
+      expect(stderr).not.toMatch(/EPIPE|Error| at /);
+    }
+  });
+
+  test("tells that a result could not be written", async () => {
+    const { args } = await servedLog();
+    const full = openSync("/dev/full", "w");
+    const child = spawn(process.execPath, [PROGRAM, ...args, "--json"], { stdio: ["ignore", full, "pipe"] });
+    closeSync(full);
+    const [[code], stderr] = await Promise.all([
+      once(child, "exit"),
+      text(child.stderr as NodeJS.ReadableStream),
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^tlog-migrate: standard output: could not be written \(no space left on device\)$/m,
+    );
+  });
+});

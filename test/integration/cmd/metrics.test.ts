@@ -1,0 +1,149 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { runCli, spawnCli } from "../../support/cli.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { temporaryDirectory } from "../../support/places/temp.ts";
+
+const SIZE = 20 * 256;
+
+/** Bundles that are answered before a server is stuck: more than are looked at before the copying. */
+const ANSWERED = 8;
+
+async function servedLog() {
+  const log = testLog({ size: SIZE });
+  const server = await startLogServer(log.objects);
+  const target = join(temporaryDirectory(), "log");
+  return { log, server, args: ["copy", server.url, target, "--vkey", log.vkey] };
+}
+
+function isBundle(path: string): boolean {
+  return path.startsWith("tile/entries/");
+}
+
+function sample(text: string, name: string): number {
+  const line = text.split("\n").find((candidate) => candidate.startsWith(`${name} `));
+  return Number(line?.slice(name.length + 1) ?? Number.NaN);
+}
+
+describe("--metrics", () => {
+  test.each(["127.0.0.1", "[::1]"])(
+    "serves the run's and the process's metrics at %s while it copies",
+    async (host) => {
+      const { server, args } = await servedLog();
+      let release = (): void => {};
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const held = new Promise<void>((arrived) => {
+        server.intercept("tile/entries/003", async (_request, _response, next) => {
+          arrived();
+          await released;
+          await next();
+        });
+      });
+      const { child, result } = spawnCli([...args, "--metrics", `${host}:0`]);
+      const url = await new Promise<string>((found) => {
+        let printed = "";
+        child.stderr.on("data", (chunk: Buffer) => {
+          printed += chunk;
+          const announced = /metrics at (\S+)\n/.exec(printed)?.[1];
+          if (announced !== undefined) found(announced);
+        });
+      });
+      await held;
+      const response = await fetch(url);
+      expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+      const text = await response.text();
+      expect(sample(text, "tlog_migrate_tree_size")).toBe(SIZE);
+      expect(sample(text, "tlog_migrate_requests_in_flight")).toBeGreaterThanOrEqual(1);
+      expect(sample(text, 'tlog_migrate_requests_total{status="200"}')).toBeGreaterThan(0);
+      expect(sample(text, 'tlog_migrate_phase{phase="copying"}')).toBe(1);
+      expect(sample(text, "process_resident_memory_bytes")).toBeGreaterThan(0);
+      expect((await fetch(new URL("/", url))).status).toBe(404);
+      release();
+      // The connections that fetch keeps alive do not keep the run from ending.
+      expect((await result).code).toBe(0);
+    },
+  );
+
+  test("stops before any copying where it cannot listen", async () => {
+    const { server, args } = await servedLog();
+    const taken = createServer().listen(0, "127.0.0.1");
+    onTestFinished(() => void taken.close());
+    await new Promise((listening) => taken.once("listening", listening));
+    const { port } = taken.address() as AddressInfo;
+    const { code, stderr } = await runCli([...args, "--metrics", `127.0.0.1:${port}`]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^tlog-migrate: --metrics 127\.0\.0\.1:\d+: cannot listen there \(address already in use\)[^\n]*\n$/,
+    );
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe("--metrics-file", () => {
+  test("holds the run and how it ended, and no metrics of the process", async () => {
+    const { args } = await servedLog();
+    const directory = temporaryDirectory();
+    const file = join(directory, "run.prom");
+    expect((await runCli([...args, "--metrics-file", file])).code).toBe(0);
+    const text = readFileSync(file, "utf8");
+    expect(sample(text, "tlog_migrate_entries_total")).toBe(SIZE);
+    expect(sample(text, "tlog_migrate_exit_code")).toBe(0);
+    expect(sample(text, "tlog_migrate_finish_timestamp_seconds")).toBeGreaterThan(1.7e9);
+    expect(sample(text, 'tlog_migrate_phase{phase="done"}')).toBe(1);
+    expect(text).not.toMatch(/^(process|nodejs)_/m);
+    expect(readdirSync(directory)).toEqual(["run.prom"]);
+  });
+
+  test("holds the exit code of a failure and of an interruption", async () => {
+    const { server, args } = await servedLog();
+    const file = join(temporaryDirectory(), "run.prom");
+    let bundles = 0;
+    const goOn = server.intercept(isBundle, (_request, _response, next) =>
+      ++bundles > ANSWERED ? undefined : next(),
+    );
+    const stopped = await runCli([...args, "--metrics-file", file], {
+      signal: { name: "SIGTERM", after: /copying/ },
+    });
+    expect(stopped.code).toBe(143);
+    expect(sample(readFileSync(file, "utf8"), "tlog_migrate_exit_code")).toBe(143);
+    goOn();
+    server.objects = new Map();
+    expect((await runCli([...args, "--metrics-file", file])).code).toBe(3);
+    expect(sample(readFileSync(file, "utf8"), "tlog_migrate_exit_code")).toBe(3);
+  });
+
+  test("stops before any copying where it cannot be written", async () => {
+    const { server, args } = await servedLog();
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, "taken.prom"));
+    for (const path of ["nowhere/run.prom", "taken.prom"]) {
+      const { code, stderr } = await runCli([...args, "--metrics-file", join(directory, path)]);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(
+        /^tlog-migrate: --metrics-file \S+\.prom: cannot be written \([a-z ]+\)[^\n]*\n$/,
+      );
+    }
+    expect(server.requests).toEqual([]);
+    expect(readdirSync(directory)).toEqual(["taken.prom"]);
+  });
+
+  test("does not fail a copy that is done when its directory is gone", async () => {
+    const { server, args } = await servedLog();
+    const directory = join(temporaryDirectory(), "collector");
+    mkdirSync(directory);
+    server.intercept("tile/entries/000", async (_request, _response, next) => {
+      rmSync(directory, { recursive: true, force: true });
+      await next();
+    });
+    const { code, stdout, stderr } = await runCli([...args, "--metrics-file", join(directory, "run.prom")]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^The log is handed over/);
+    expect(stderr).toMatch(/--metrics-file .*cannot be written/);
+  });
+});

@@ -1,0 +1,129 @@
+/** A place that another tool half filled is taken over only when asked, and then no seal in it is trusted. */
+
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { expectRefused, flippedBit } from "../../support/http/tampering.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { migrateLog } from "../../support/migration.ts";
+import { killAt, killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
+import {
+  differences,
+  directoryContents,
+  memoryDirectory,
+  versionOf,
+  writeFiles,
+} from "../../support/places/directory.ts";
+import { sealsIn } from "../../support/places/seals.ts";
+
+/** Two seals and a right edge. */
+const log = testLog({ size: 2 * 65_536 + 300, entrySize: 8 });
+const SEALS = ["tile/1/000", "tile/1/001"];
+
+type Files = [string, Uint8Array][];
+
+const whole: Files = [...log.objects].filter(([path]) => path.startsWith("tile/"));
+const hashTiles = whole.filter(([path]) => !path.startsWith("tile/entries/"));
+
+/** All of the log, but for some objects that are others. */
+function withSpoiled(spoiled: Record<string, Uint8Array>): Files {
+  return [...whole.filter(([path]) => spoiled[path] === undefined), ...Object.entries(spoiled)];
+}
+
+const WRONG_BUNDLES = {
+  "tile/entries/000": flippedBit(log.object("tile/entries/000"), 7),
+  "tile/entries/300": log.object("tile/entries/301"),
+  "tile/entries/512": Buffer.alloc(0),
+};
+
+const WRONG_TILES = {
+  "tile/0/005": flippedBit(log.object("tile/0/005"), 7),
+  "tile/1/001": flippedBit(log.object("tile/1/001"), 7),
+  "tile/2/000.p/2": Buffer.alloc(64),
+  "tile/0/513.p/44": Buffer.alloc(10),
+};
+
+const seeds: Record<string, Files> = {
+  "level-1 tiles without their bundles": whole.filter(([path]) => path.startsWith("tile/1/")),
+  "all hash tiles without a bundle": hashTiles,
+  "wrong bundles under right tiles": withSpoiled(WRONG_BUNDLES),
+  "right bundles under wrong tiles": withSpoiled(WRONG_TILES),
+  "a whole copy without its checkpoint": whole,
+  "a bundle alone": [["tile/entries/007", log.object("tile/entries/007")]],
+};
+
+test.each(Object.entries(seeds))(
+  "%s: refused without --adopt, complete and right with it",
+  async (_name, files) => {
+    const server = await startLogServer(log.objects);
+    const target = memoryDirectory();
+    writeFiles(target, files);
+    const before = directoryContents(target);
+    await expectRefused(migrateLog(log, server, target), /tiles that no migration of ours wrote.*--adopt/);
+    expect(directoryContents(target)).toEqual(before);
+    const report = await migrateLog(log, server, target, { adopt: true });
+    expect(report.outcome).toBe("handed-over");
+    expect(differences(target, log)).toEqual([]);
+  },
+);
+
+test("what an adoption finds right is not fetched again, what it finds wrong is counted", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  writeFiles(target, withSpoiled(WRONG_BUNDLES));
+  const report = await migrateLog(log, server, target, { adopt: true });
+  expect(report).toMatchObject({ replacedObjects: 3, entries: 3 * 256, resumedEntries: log.size - 3 * 256 });
+});
+
+test("an adoption that is killed at any step trusts no foreign seal afterwards, with --adopt or without", async () => {
+  const server = await startLogServer(log.objects);
+  const moments = [
+    killAt("after", "link", ".state/version"),
+    killAt("before", "rm", SEALS[0] as string),
+    killAt("after", "rm", SEALS[0] as string),
+    killAt("after", "rm", SEALS[1] as string),
+    killAt("before", "rename", ".state/version"),
+    killAt("after", "rename", ".state/version"),
+  ];
+  for (const [i, moment] of moments.entries()) {
+    const target = memoryDirectory();
+    writeFiles(target, withSpoiled(WRONG_BUNDLES));
+    const killed = await runMigration(log, server, target, { ...moment, overrides: { adopt: true } });
+    expect(killed.kind).toBe("killed");
+    expect(JSON.parse(versionOf(target)?.slice("migration-in-progress ".length) ?? "").distrustSeals).toBe(
+      i < 5,
+    );
+    const report = await migrateLog(log, server, target, i % 2 === 0 ? {} : { adopt: true });
+    expect(report.replacedObjects, `moment ${i}`).toBe(3);
+    expect(differences(target, log)).toEqual([]);
+  }
+});
+
+test("an adoption that is killed later keeps the seals that it has written itself", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  writeFiles(target, hashTiles);
+  const options = { overrides: { adopt: true } };
+  await killedAfter(400, server, () => startMigration(log, server, target, options));
+  expect(sealsIn(target)).toEqual(new Set([0]));
+  const report = await migrateLog(log, server, target, { adopt: true });
+  expect(report.resumedEntries).toBeGreaterThanOrEqual(65_536);
+  expect(differences(target, log)).toEqual([]);
+});
+
+test("foreign objects beyond the log, and foreign partials that are not its beginning, stop the hand-over", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  for (const [path, bytes, problem] of [
+    ["tile/entries/600", Buffer.from("beyond"), /tile\/entries\/600: stands beyond size 131372/],
+    ["tile/entries/100.p/3", Buffer.alloc(6), /tile\/entries\/100\.p\/3: is an obsolete partial object/],
+    ["tile/0/100.p/3", Buffer.alloc(96), /tile\/0\/100\.p\/3: is an obsolete partial object/],
+  ] as const) {
+    writeFiles(target, [[path, bytes]]);
+    await expect(migrateLog(log, server, target, { adopt: true })).rejects.toThrow(problem);
+    rmSync(join(target, path));
+  }
+  writeFiles(target, [["tile/0/100.p/3", log.object("tile/0/100").subarray(0, 96)]]);
+  expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
+});

@@ -1,0 +1,118 @@
+/** A source that grows while it is copied is caught up with, never handed over half, and never followed into a fork. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { OperationError, VerificationError } from "../../../lib/errors.ts";
+import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { failureOf, migrateLog } from "../../support/migration.ts";
+import { differences, memoryDirectory, versionOf } from "../../support/places/directory.ts";
+
+const log = testLog({ size: 900, entrySize: 30 });
+
+/**
+ * Goes on to the next of these logs each time that the checkpoint is read; the last one stays. As on a real log,
+ * a partial object remains when there is a larger one.
+ */
+function growsThrough(server: LogServer, sizes: readonly TestLog[]): void {
+  let reads = 0;
+  server.intercept("checkpoint", async (_request, _response, next) => {
+    const now = sizes[Math.min(reads++, sizes.length - 1)] as TestLog;
+    server.objects = new Map([...server.objects, ...now.objects]);
+    await next();
+  });
+}
+
+/** What a target holds of a log, obsolete partials of smaller sizes aside. */
+function differencesButPartials(target: string, of: TestLog): string[] {
+  return differences(target, of).filter((fault) => !/\.p\/\d+ is not the log's$/.test(fault));
+}
+
+function stateOf(target: string, name: string): unknown {
+  return JSON.parse(readFileSync(join(target, ".state", name), "utf8"));
+}
+
+test("a source that grows during the copy is caught up with before the hand-over", async () => {
+  const sizes = [log, log.atSize(1_000), log.atSize(1_300)];
+  const final = sizes[2] as TestLog;
+  const server = await startLogServer(log.objects);
+  growsThrough(server, sizes);
+  const target = memoryDirectory();
+  const notices: string[] = [];
+  const report = await migrateLog(log, server, target, { notice: (line) => notices.push(line) });
+  expect(report).toMatchObject({ outcome: "handed-over", size: 1_300 });
+  expect(differencesButPartials(target, final)).toEqual([]);
+  expect(stateOf(target, "treeState")).toMatchObject({ size: 1_300 });
+  expect(notices).toEqual([expect.stringContaining("1000 entries"), expect.stringContaining("1300 entries")]);
+});
+
+test("clean-up of obsolete partials may start at the smallest size that was ever aimed at, rounded down to 256", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target, { handOver: false });
+  // The aim of a round outlives the run: the next one starts from the marker.
+  growsThrough(server, [log.atSize(2_000)]);
+  await migrateLog(log, server, target);
+  expect(stateOf(target, "gcState")).toEqual({ fromSize: 768 });
+  expect(differencesButPartials(target, log.atSize(2_000))).toEqual([]);
+});
+
+test("a source that grows for ever is not handed over: everything is kept, and it is said what to do", async () => {
+  const sizes = [900, 1_000, 1_100, 1_200, 1_300, 1_400, 1_500].map((size) => log.atSize(size));
+  const server = await startLogServer(log.objects);
+  growsThrough(server, sizes);
+  const target = memoryDirectory();
+  const failure = await failureOf(migrateLog(log, server, target));
+  expect(failure).toBeInstanceOf(OperationError);
+  expect(failure.message).toMatch(/still grows.*Freeze its writer.*--snapshot/);
+  // The marker pins the last aim: a source that falls behind it is found out by the next run.
+  expect(versionOf(target)).toMatch(/^migration-in-progress .*\\n1200\\n/);
+  const frozen = log.atSize(1_500);
+  growsThrough(server, [frozen]);
+  const report = await migrateLog(log, server, target);
+  expect(report).toMatchObject({ outcome: "handed-over", size: 1_500 });
+  expect(report.resumedEntries).toBeGreaterThanOrEqual(1_024);
+  expect(differencesButPartials(target, frozen)).toEqual([]);
+});
+
+test("a snapshot hands over the size that was reached, however the source grows", async () => {
+  const server = await startLogServer(log.objects);
+  growsThrough(server, [log, log.atSize(1_000), log.atSize(1_100)]);
+  const target = memoryDirectory();
+  expect(await migrateLog(log, server, target, { snapshot: true })).toMatchObject({ size: 900 });
+  expect(differences(target, log)).toEqual([]);
+  expect(stateOf(target, "treeState")).toMatchObject({ size: 900 });
+});
+
+test("a source that shrinks or forks during the copy is found, and not followed", async () => {
+  const fork = testLog({ size: 1_300, entrySize: 31 });
+  for (const [now, message] of [
+    [fork, /the log forked: its tree of size 1300 does not begin with the one of size 900/],
+    [fork.atSize(900), /the log forked: at size 900 it had another root before/],
+    [log.atSize(899), /the log shrank/],
+  ] as const) {
+    for (const snapshot of [false, true]) {
+      const server = await startLogServer(log.objects);
+      growsThrough(server, [log, now]);
+      const target = memoryDirectory();
+      const failure = await failureOf(migrateLog(log, server, target, { snapshot }));
+      expect(failure, failure.stack).toBeInstanceOf(VerificationError);
+      expect(failure.message).toMatch(message);
+      expect(versionOf(target)).toContain("migration-in-progress ");
+      expect(versionOf(target)).toContain(`\\n900\\n`);
+      expect(differences(target, log)).toEqual([]);
+    }
+  }
+});
+
+test("growth across a seal writes the seal, and what was partial is copied in full", async () => {
+  const small = testLog({ size: 65_536 - 100, entrySize: 8 });
+  const large = small.atSize(65_536 + 300);
+  const server = await startLogServer(small.objects);
+  growsThrough(server, [small, large]);
+  const target = memoryDirectory();
+  expect(await migrateLog(small, server, target)).toMatchObject({ size: large.size });
+  expect(differencesButPartials(target, large)).toEqual([]);
+  expect(stateOf(target, "gcState")).toEqual({ fromSize: 65_280 });
+});

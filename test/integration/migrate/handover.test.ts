@@ -1,0 +1,290 @@
+/** Promise 3: the hand-over comes last, at one stroke, and a crash between any two steps is finished by the next run. */
+
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { VerificationError } from "../../../lib/errors.ts";
+import { Progress } from "../../../lib/index.ts";
+import { formatHash } from "../../../lib/tlog/merkle.ts";
+import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { expectRefused, flippedBit } from "../../support/http/tampering.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { failureOf, migrateLog } from "../../support/migration.ts";
+import { killAt, runMigration } from "../../support/migration-process.ts";
+import {
+  differences,
+  directoryContents,
+  filesBelow,
+  memoryDirectory,
+  temporaryFiles,
+  versionOf,
+  writeFiles,
+} from "../../support/places/directory.ts";
+
+const log = testLog({ size: 900, entrySize: 30 });
+const TREE_STATE = JSON.stringify({ size: 900, root: formatHash(log.rootHash) });
+const STATE_FILES = ["gcState", "tlog-migrate.json", "treeState", "version"];
+
+function state(target: string, name: string): string {
+  return readFileSync(join(target, ".state", name), "utf8");
+}
+
+function expectHandedOver(target: string): void {
+  expect(differences(target, log)).toEqual([]);
+  expect(filesBelow(join(target, ".state"))).toEqual(STATE_FILES);
+  expect(state(target, "treeState")).toBe(TREE_STATE);
+  expect(state(target, "gcState")).toBe('{"fromSize":768}');
+  expect(state(target, "version")).toBe("1");
+  expect(JSON.parse(state(target, "tlog-migrate.json"))).toMatchObject({
+    "tlog-migrate-record": 2,
+    origin: log.origin,
+    size: 900,
+    rootHash: formatHash(log.rootHash),
+  });
+}
+
+test("a log that is handed over has its tree state, no claim, and no checkpoint", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  const report = await migrateLog(log, server, target);
+  expect(report).toMatchObject({ outcome: "handed-over", size: 900, rootHash: formatHash(log.rootHash) });
+  expectHandedOver(target);
+  expect(existsSync(join(target, "checkpoint"))).toBe(false);
+});
+
+test("an empty log is handed over too", async () => {
+  const empty = testLog({ size: 0 });
+  const server = await startLogServer(empty.objects);
+  const target = memoryDirectory();
+  expect(await migrateLog(empty, server, target)).toMatchObject({ outcome: "handed-over", size: 0 });
+  expect(state(target, "treeState")).toBe('{"size":0,"root":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}');
+  expect(state(target, "version")).toBe("1");
+});
+
+test("the same command after the hand-over says that it is done, from the checkpoint and one record", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target);
+  const before = directoryContents(target);
+  const asked = server.requests.length;
+  const report = await migrateLog(log, server, target);
+  expect(report).toMatchObject({ outcome: "already-handed-over", size: 900, entries: 0 });
+  expect(server.requests.slice(asked).map(({ path }) => path)).toEqual(["checkpoint"]);
+  expect(directoryContents(target)).toEqual(before);
+});
+
+test("after the hand-over the place belongs to the log software: another source is refused, untouched", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target);
+  const before = directoryContents(target);
+  for (const [size, message] of [
+    [901, /handed over at size 900.*found size 901/],
+    [899, /found size 899/],
+  ] as const) {
+    server.objects = log.atSize(size).objects;
+    for (const options of [{}, { adopt: true }, { snapshot: true }]) {
+      await expectRefused(migrateLog(log, server, target, options), message);
+    }
+  }
+  server.objects = testLog({ size: 900, entrySize: 31 }).objects;
+  const fork = await failureOf(migrateLog(log, server, target));
+  expect(fork).toBeInstanceOf(VerificationError);
+  expect(fork.message).toMatch(/the log forked: at size 900 it had another root before/);
+  const elsewhere = testLog({ size: 900, entrySize: 30, seed: "another-log" });
+  server.objects = elsewhere.objects;
+  await expectRefused(migrateLog(elsewhere, server, target), /another log: its origin differs/);
+  expect(directoryContents(target)).toEqual(before);
+});
+
+describe("killed in the hand-over, the next run completes it:", () => {
+  const moments = ["gcState", "treeState", "tlog-migrate.json"].flatMap((file) => [
+    { when: "before" as const, file },
+    { when: "after" as const, file },
+  ]);
+  test.each([...moments, { when: "before" as const, file: "version" }])(
+    "$when $file",
+    async ({ when, file }) => {
+      const server = await startLogServer(log.objects);
+      const target = memoryDirectory();
+      const call = file === "treeState" ? "link" : "rename";
+      expect(await runMigration(log, server, target, killAt(when, call, `.state/${file}`))).toEqual({
+        kind: "killed",
+      });
+      expect(versionOf(target)).toMatch(/^migration-in-progress /);
+      expect(existsSync(join(target, ".state", file))).toBe(when === "after" || file === "version");
+      const report = await migrateLog(log, server, target);
+      expect(report).toMatchObject({ outcome: "handed-over", resumedEntries: 900 });
+      expectHandedOver(target);
+    },
+  );
+
+  test("after treeState, while the source has grown since: at the size that was being handed over", async () => {
+    const server = await startLogServer(log.objects);
+    const target = memoryDirectory();
+    await runMigration(log, server, target, killAt("after", "link", ".state/treeState"));
+    server.objects = new Map([...log.objects, ...log.atSize(1_000).objects]);
+    expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over", size: 900 });
+    expectHandedOver(target);
+  });
+
+  test("after version", async () => {
+    const server = await startLogServer(log.objects);
+    const target = memoryDirectory();
+    const killed = await runMigration(log, server, target, killAt("after", "rename", ".state/version"));
+    expect(killed.kind).toBe("killed");
+    expect((await migrateLog(log, server, target)).outcome).toBe("already-handed-over");
+    expect(differences(target, log)).toEqual([]);
+    expect(state(target, "treeState")).toBe(TREE_STATE);
+  });
+
+  test("right after the claim, before anything else is there", async () => {
+    const server = await startLogServer(log.objects);
+    const target = join(memoryDirectory(), "target");
+    const killed = await runMigration(log, server, target, killAt("after", "link", ".state/version"));
+    expect(killed.kind).toBe("killed");
+    expect(filesBelow(target).filter((path) => !path.includes(".tmp/"))).toEqual([".state/version"]);
+    await migrateLog(log, server, target);
+    expectHandedOver(target);
+    expect(temporaryFiles(target)).toEqual([]);
+  });
+});
+
+async function readyTarget(server: LogServer): Promise<string> {
+  const target = memoryDirectory();
+  await migrateLog(log, server, target, { handOver: false });
+  return target;
+}
+
+test("a tree state that is not this log's is never overwritten, whatever it says", async () => {
+  const server = await startLogServer(log.objects);
+  const target = await readyTarget(server);
+  for (const treeState of [
+    JSON.stringify({ size: 899, root: formatHash(log.rootHash) }),
+    JSON.stringify({ size: 900, root: formatHash(testLog({ size: 3 }).rootHash) }),
+    '{"size":900}',
+    "not JSON",
+    "",
+  ]) {
+    const theirs: [string, string][] = [
+      [".state/treeState", treeState],
+      [".state/gcState", "theirs"],
+    ];
+    writeFiles(target, theirs);
+    await expectRefused(migrateLog(log, server, target), /tree ?state/i);
+    expect(state(target, "treeState")).toBe(treeState);
+    expect(state(target, "gcState")).toBe("theirs");
+    expect(versionOf(target)).toMatch(/^migration-in-progress /);
+    expect(existsSync(join(target, ".state/tlog-migrate.json"))).toBe(false);
+  }
+});
+
+test("an equal tree state, however it is written, is taken for what it says", async () => {
+  const server = await startLogServer(log.objects);
+  const target = await readyTarget(server);
+  const treeState = `${JSON.stringify({ size: 900, root: formatHash(log.rootHash) }, undefined, 1)}\n`;
+  writeFiles(target, [[".state/treeState", treeState]]);
+  expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
+  expect(state(target, "treeState")).toBe(treeState);
+});
+
+test("a guard that others lift or change while the copy is at work ends it, without a hand-over", async () => {
+  const server = await startLogServer(log.objects);
+  for (const [change, found] of [
+    [() => "1", /version.*claim any more.*found 1/],
+    [(claim: string) => claim.replace('"smallestSize":900', '"smallestSize":800'), /version.*claim any more/],
+  ] as const) {
+    const target = memoryDirectory();
+    const undo = server.intercept("tile/entries/003.p/132", async (_request, _response, next) => {
+      writeFiles(target, [[".state/version", change(versionOf(target) as string)]]);
+      await next();
+    });
+    await expectRefused(migrateLog(log, server, target), found);
+    undo();
+    expect(existsSync(join(target, ".state/treeState"))).toBe(false);
+    // Once the guard is lifted, what is under way does not get its name any more.
+    expect(existsSync(join(target, "tile/entries/003.p/132"))).toBe(versionOf(target) !== "1");
+  }
+});
+
+describe("the target is looked at before the hand-over:", () => {
+  const large = testLog({ size: 65_536 + 300, entrySize: 8 });
+
+  test("a hole below a seal is found by the listing, and named", async () => {
+    const server = await startLogServer(large.objects);
+    for (const hole of ["tile/entries/077", "tile/0/255"]) {
+      const target = memoryDirectory();
+      await migrateLog(large, server, target, { handOver: false });
+      rmSync(join(target, hole));
+      const failure = await failureOf(migrateLog(large, server, target));
+      expect(failure, failure.stack).toBeInstanceOf(VerificationError);
+      expect(failure.message).toContain(`${join(target, hole)}: is missing`);
+      expect(existsSync(join(target, ".state/treeState"))).toBe(false);
+    }
+  });
+
+  test("a tile of another size below a seal is found, and named", async () => {
+    const server = await startLogServer(large.objects);
+    const target = memoryDirectory();
+    await migrateLog(large, server, target, { handOver: false });
+    writeFiles(target, [["tile/0/100", Buffer.alloc(8_191)]]);
+    const failure = await failureOf(migrateLog(large, server, target));
+    expect(failure).toBeInstanceOf(VerificationError);
+    expect(failure.message).toMatch(/tile\/0\/100: has 8191 bytes/);
+  });
+
+  test("the root is recomputed from the target's own upper tiles, after they were written", async () => {
+    const server = await startLogServer(large.objects);
+    for (const path of ["tile/1/000", "tile/1/001.p/1", "tile/2/000.p/1"]) {
+      const target = memoryDirectory();
+      const progress = new Progress();
+      // At the moment of the check the disk gives other bytes than were written.
+      Object.defineProperty(progress, "phase", {
+        set(phase: string) {
+          if (phase === "checking the target")
+            writeFiles(target, [[path, flippedBit(large.object(path), 5)]]);
+        },
+      });
+      const failure = await failureOf(migrateLog(large, server, target, { progress }));
+      expect(failure, path).toBeInstanceOf(VerificationError);
+      expect(failure.message).toContain(path);
+      expect(existsSync(join(target, ".state/treeState"))).toBe(false);
+    }
+  });
+
+  test("what stands beyond the log is found, and named", async () => {
+    const server = await startLogServer(log.objects);
+    const target = await readyTarget(server);
+    for (const path of [
+      "tile/entries/004",
+      "tile/entries/003",
+      "tile/entries/003.p/133",
+      "tile/0/004.p/1",
+      "tile/1/000",
+      "tile/1/001.p/1",
+      "tile/2/000.p/1",
+      "tile/data/000",
+    ]) {
+      writeFiles(target, [[path, Buffer.alloc(8_192)]]);
+      const failure = await failureOf(migrateLog(log, server, target));
+      expect(failure, path).toBeInstanceOf(VerificationError);
+      expect(failure.message).toContain(`${join(target, path)}: stands beyond size 900`);
+      expect(existsSync(join(target, ".state/treeState"))).toBe(false);
+      rmSync(join(target, path));
+    }
+    await migrateLog(log, server, target);
+    expectHandedOver(target);
+  });
+});
+
+test("the source's checkpoint is stored only where asked for, after all else, and never over another", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target, { saveCheckpoint: true });
+  expect(readFileSync(join(target, "checkpoint"))).toEqual(log.object("checkpoint"));
+  writeFiles(target, [["checkpoint", "somebody's"]]);
+  const notices: string[] = [];
+  await migrateLog(log, server, target, { saveCheckpoint: true, notice: (line) => notices.push(line) });
+  expect(readFileSync(join(target, "checkpoint"), "utf8")).toBe("somebody's");
+  expect(notices.join()).toMatch(/checkpoint is there already/);
+});

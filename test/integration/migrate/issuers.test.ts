@@ -1,0 +1,233 @@
+/** The issuers of a Static CT log: copied whole, each once, and before anything counts as done that names them. */
+
+import { hash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { VerificationError } from "../../../lib/errors.ts";
+import { type IssuerAnswer, IssuerBook } from "../../../lib/migrate/issuers/cache.ts";
+import { Issuers } from "../../../lib/migrate/issuers/registry.ts";
+import { openRun } from "../../../lib/migrate/session.ts";
+import { FormatError } from "../../../lib/tlog/errors.ts";
+import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { answerWith, flippedBit } from "../../support/http/tampering.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { failureOf, migrateLog, migrationOptions } from "../../support/migration.ts";
+import { memoryDirectory } from "../../support/places/directory.ts";
+import { storedLog, verify } from "../../support/verification.ts";
+
+const log = testLog({ size: 600, format: "static-ct" });
+const ISSUERS = [...log.objects.keys()].filter((path) => path.startsWith("issuer/")).sort();
+const [ISSUER = ""] = ISSUERS;
+
+let server: LogServer;
+let target: string;
+
+beforeEach(async () => {
+  server = await startLogServer(log.objects);
+  target = memoryDirectory();
+});
+
+function requestsFor(path: string): number {
+  return server.requests.filter((request) => request.path === path).length;
+}
+
+function treeStateIn(directory: string): boolean {
+  return existsSync(join(directory, ".state/treeState"));
+}
+
+describe("copy", () => {
+  it("brings every issuer that the entries name, byte for byte, and asks for each once", async () => {
+    expect(ISSUERS.length).toBeGreaterThan(1);
+    const report = await migrateLog(log, server, target, { workers: 2 });
+    expect(report.uncovered).toMatchObject({ issuers: ISSUERS.length, missingIssuers: 0 });
+    for (const path of ISSUERS) {
+      expect(readFileSync(join(target, path))).toEqual(log.object(path));
+      expect(requestsFor(path)).toBe(1);
+    }
+    expect(readdirSync(join(target, "issuer")).length).toBe(ISSUERS.length);
+  });
+
+  it("hands nothing over where an issuer is missing, and names it with an entry that needs it", async () => {
+    server.objects = new Map([...log.objects].filter(([path]) => path !== ISSUER));
+    const failure = await failureOf(migrateLog(log, server, target));
+    expect(failure).toBeInstanceOf(VerificationError);
+    expect(failure.message).toMatch(
+      new RegExp(
+        `^tile/data/00[0-2].*: entry \\d+ names an issuer that is missing: ${ISSUER}.*--allow-missing-issuers`,
+      ),
+    );
+    expect(treeStateIn(target)).toBe(false);
+    expect(existsSync(join(target, ISSUER))).toBe(false);
+  });
+
+  it("stores nothing under an issuer's name that does not hash to it", async () => {
+    server.intercept(ISSUER, answerWith(Buffer.from("another certificate")));
+    const failure = await failureOf(migrateLog(log, server, target));
+    expect(failure).toBeInstanceOf(VerificationError);
+    expect(failure.message).toMatch(
+      /names an issuer that is another certificate than its name says: issuer\//,
+    );
+    expect(existsSync(join(target, ISSUER))).toBe(false);
+    expect(treeStateIn(target)).toBe(false);
+  });
+
+  it("asks again past every cache for an issuer that was spoilt on the way", async () => {
+    let spoilt = 0;
+    server.intercept(ISSUER, (_request, response, next) => {
+      if (spoilt++ > 0) return next();
+      response.end("spoilt");
+    });
+    await migrateLog(log, server, target);
+    expect(readFileSync(join(target, ISSUER))).toEqual(log.object(ISSUER));
+    const last = server.requests.findLast(({ path }) => path === ISSUER);
+    expect(last?.headers["cache-control"]).toBe("no-cache");
+  });
+
+  it("goes on without an issuer where that is allowed, and lists it", async () => {
+    server.objects = new Map([...log.objects].filter(([path]) => path !== ISSUER));
+    const report = await migrateLog(log, server, target, { allowMissingIssuers: true, deep: true });
+    expect(report).toMatchObject({
+      outcome: "handed-over",
+      uncovered: {
+        missingIssuers: 1,
+        firstMissingIssuers: [{ fingerprint: ISSUER.slice("issuer/".length), problem: "is missing" }],
+      },
+    });
+    expect(report.notChecked.join()).toMatch(/Issuers that could not be had.*: 1/);
+    expect(existsSync(join(target, ISSUER))).toBe(false);
+  });
+
+  it("under that licence reads a bundle again whose fingerprints were spoilt on the way", async () => {
+    // Full ones are read for an estimate too.
+    const path = "tile/data/002.p/88";
+    const good = log.object(path);
+    let asked = 0;
+    server.intercept(path, (request, response, next) => {
+      const bytes = asked++ === 0 ? flippedBit(good, good.length - 1) : good;
+      return answerWith(bytes)(request, response, next);
+    });
+    const report = await migrateLog(log, server, target, { allowMissingIssuers: true });
+    expect(asked).toBe(2);
+    expect(readFileSync(join(target, path))).toEqual(good);
+    expect(report.uncovered).toMatchObject({ issuers: ISSUERS.length, missingIssuers: 0 });
+  });
+
+  it("does not hand over where an issuer vanishes while it copies", async () => {
+    server.intercept("tile/data/002.p/88", async (_request, _response, next) => {
+      await expect.poll(() => existsSync(join(target, ISSUER))).toBe(true);
+      rmSync(join(target, ISSUER));
+      await next();
+    });
+    const failure = await failureOf(migrateLog(log, server, target));
+    expect(failure).toBeInstanceOf(VerificationError);
+    expect(failure.message).toContain(`${ISSUER}: is missing, though it was stored`);
+    expect(treeStateIn(target)).toBe(false);
+  });
+
+  it("does not believe what was copied under that licence once it is withdrawn", async () => {
+    server.objects = new Map([...log.objects].filter(([path]) => path !== ISSUER));
+    await migrateLog(log, server, target, { allowMissingIssuers: true, handOver: false });
+    const seal = join(target, "tile/1/000");
+    writeFileSync(seal, "a seal of that run");
+    expect((await failureOf(migrateLog(log, server, target))).message).toContain("--allow-missing-issuers");
+    expect(treeStateIn(target)).toBe(false);
+    expect(existsSync(seal)).toBe(false);
+    server.objects = log.objects;
+    await migrateLog(log, server, target);
+    expect(readFileSync(join(target, ISSUER))).toEqual(log.object(ISSUER));
+  });
+
+  it("keeps an issuer that is in place, and replaces one that has other bytes", async () => {
+    await migrateLog(log, server, target, { handOver: false });
+    const [kept = "", spoilt = ""] = ISSUERS;
+    writeFileSync(join(target, spoilt), "debris of a crash");
+    const before = [requestsFor(kept), requestsFor(spoilt)] as const;
+    const report = await migrateLog(log, server, target);
+    expect(report.replacedObjects).toBe(1);
+    expect(readFileSync(join(target, spoilt))).toEqual(log.object(spoilt));
+    expect([requestsFor(kept), requestsFor(spoilt)]).toEqual([before[0], before[1] + 1]);
+  });
+});
+
+describe("verify", () => {
+  it("names the issuers that are missing or wrong, each once, with an entry that needs it", async () => {
+    const directory = storedLog(log);
+    expect(await verify(log, directory)).toMatchObject({ faults: 0, uncovered: { issuers: ISSUERS.length } });
+    const [missing = "", wrong = ""] = ISSUERS;
+    rmSync(join(directory, missing));
+    writeFileSync(join(directory, wrong), "wrong");
+    const { findings } = await verify(log, directory);
+    expect(findings.map(({ path }) => path).toSorted()).toEqual([missing, wrong].toSorted());
+    const problems = new Map(findings.map(({ path, problem }) => [path, problem]));
+    expect(problems.get(missing)).toMatch(/^is missing, and entry \d+ names it$/);
+    expect(problems.get(wrong)).toMatch(
+      /^is another certificate than its name says.*, and entry \d+ names it$/,
+    );
+  });
+
+  it("does the same over HTTP", async () => {
+    server.objects = new Map([...log.objects].filter(([path]) => path !== ISSUER));
+    const { findings } = await verify(log, server.url, {
+      retry: { attempts: 0, contentAttempts: 0, minDelayMs: 1, maxDelayMs: 1, maxRetryAfterMs: 1 },
+    });
+    expect(findings.map(({ path }) => path)).toEqual([ISSUER]);
+  });
+});
+
+it("an issuer that many ask for at once is fetched once", async () => {
+  const options = migrationOptions(log, server.url, target);
+  const run = openRun({ ...options, workers: 1 });
+  const fingerprint = ISSUER.slice("issuer/".length);
+  const issuers = new Issuers({ context: run.context, deep: true });
+  const answers = await Promise.all(
+    [1, 2, 3].map((index) => issuers.account({ fingerprint, index, isCertain: false })),
+  );
+  expect(answers.map(({ facts }) => facts?.fingerprint.length)).toEqual([32, 32, 32]);
+  expect(requestsFor(ISSUER)).toBe(1);
+  await run.close();
+});
+
+const STRICT = { allowMissing: false, readsAgain: true };
+
+describe("a bundle", () => {
+  const path = "tile/data/000";
+  const bundle = log.object(path);
+
+  it("does not count before each of its issuers does", async () => {
+    const asked: { answer: (answer: IssuerAnswer) => void; fingerprint: string; index: number }[] = [];
+    const book = new IssuerBook(
+      ({ fingerprint, index }) =>
+        new Promise((answer) => {
+          asked.push({ answer, fingerprint, index });
+        }),
+      STRICT,
+    );
+    let isDone = false;
+    const accounting = book.account(bundle, { index: 0, width: 256 })?.then(() => {
+      isDone = true;
+    });
+    expect(asked.map(({ fingerprint }) => `issuer/${fingerprint}`).toSorted()).toEqual(ISSUERS);
+    for (const { answer } of asked) {
+      await new Promise(setImmediate);
+      expect(isDone).toBe(false);
+      answer({});
+    }
+    await accounting;
+    expect(book.account(log.object("tile/data/001"), { index: 1, width: 256 })).toBeUndefined();
+  });
+
+  it("is refused for an issuer that cannot be had, also when it comes again", async () => {
+    const book = new IssuerBook(async () => ({ problem: "is missing" }), STRICT);
+    for (let again = 0; again < 2; again++) {
+      await expect(book.account(bundle, { index: 3, width: 256 })).rejects.toThrow(FormatError);
+    }
+    await expect(book.account(bundle, { index: 3, width: 256 })).rejects.toThrow(
+      /^entry 768 names an issuer/,
+    );
+  });
+
+  it("names its issuers by what they hash to", () => {
+    for (const issuer of ISSUERS) expect(issuer).toBe(`issuer/${hash("sha256", log.object(issuer))}`);
+  });
+});

@@ -1,0 +1,107 @@
+/** A second copy into one target while the first is at work is told so; a lock that was left behind is taken over. */
+
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import {
+  type Interceptor,
+  type LogServer,
+  startLogServer,
+} from "../../support/http/misbehaving-log-server.ts";
+import { expectRefused, notFound } from "../../support/http/tampering.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { failureOf, migrateLog } from "../../support/migration.ts";
+import { killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
+import { differences, memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+
+const log = testLog({ size: 900, entrySize: 30 });
+const LOCK = ".state/tlog-migrate.lock";
+
+/** Holds back the answers for one object: `asked` resolves when it is asked for, `letGo` lets them out. */
+function heldBack(server: LogServer, path: string): { asked: Promise<void>; letGo: () => void } {
+  const asked = Promise.withResolvers<void>();
+  const free = Promise.withResolvers<void>();
+  const hold: Interceptor = async (_request, _response, next) => {
+    asked.resolve();
+    await free.promise;
+    await next();
+  };
+  server.intercept(path, hold);
+  return { asked: asked.promise, letGo: free.resolve };
+}
+
+test("a second copy is refused while the first is at work, which is not disturbed", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  const { asked, letGo } = heldBack(server, "tile/entries/003.p/132");
+  const first = migrateLog(log, server, target);
+  await asked;
+  const lock = readFileSync(join(target, LOCK), "utf8");
+  await expectRefused(migrateLog(log, server, target), /another copy .* is at work: process \d+ on/);
+  const inAProcess = await runMigration(log, server, target);
+  expect(inAProcess).toMatchObject({ kind: "failed", name: "TargetRefusedError" });
+  expect(readFileSync(join(target, LOCK), "utf8")).toBe(lock);
+  letGo();
+  expect((await first).outcome).toBe("handed-over");
+  expect(differences(target, log)).toEqual([]);
+  expect(existsSync(join(target, LOCK))).toBe(false);
+});
+
+test("two copies that start at once do not both go on", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  const { asked, letGo } = heldBack(server, "tile/entries/003.p/132");
+  const both = [migrateLog(log, server, target), migrateLog(log, server, target)];
+  const outcomes = Promise.allSettled(both);
+  await asked;
+  const refused = await Promise.race(both.map(failureOf));
+  expect(refused.name).toBe("TargetRefusedError");
+  letGo();
+  expect((await outcomes).filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  expect(differences(target, log)).toEqual([]);
+});
+
+test("the lock is given back however a copy ends, so that the same process can go on", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  const undo = server.intercept("tile/entries/001", notFound);
+  await failureOf(migrateLog(log, server, target));
+  expect(existsSync(join(target, LOCK))).toBe(false);
+  undo();
+  await migrateLog(log, server, target);
+  expect(existsSync(join(target, LOCK))).toBe(false);
+});
+
+test("the lock of a copy that was killed is taken over", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  const killed = await killedAfter(7, server, () => startMigration(log, server, target));
+  expect(killed.kind).toBe("killed");
+  expect(existsSync(join(target, LOCK))).toBe(true);
+  expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
+});
+
+test("a lock whose process number belongs to another process now, or that says nothing, is taken over", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target, { handOver: false });
+  const { asked, letGo } = heldBack(server, "tile/0/003.p/132");
+  const running = migrateLog(log, server, target, { handOver: false });
+  await asked;
+  const holder = JSON.parse(readFileSync(join(target, LOCK), "utf8"));
+  letGo();
+  await running;
+  const dead = spawnSync(process.execPath, ["--eval", ""]).pid;
+  for (const left of [
+    JSON.stringify({ ...holder, startTime: "1" }),
+    JSON.stringify({ ...holder, pid: dead }),
+    JSON.stringify({ ...holder, pid: -1 }),
+    "",
+    "{",
+  ]) {
+    writeFiles(target, [[LOCK, left]]);
+    await migrateLog(log, server, target, { handOver: false });
+    expect(existsSync(join(target, LOCK))).toBe(false);
+  }
+});

@@ -1,0 +1,163 @@
+/** A copy asks a source for no more than the source says it can do, and for nothing while it asks for a pause. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { Progress, verifyLog } from "../../../lib/index.ts";
+import { runCli } from "../../support/cli.ts";
+import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { FAST_RETRY, failureOf, migrateLog, migrationOptions } from "../../support/migration.ts";
+import { differences, memoryDirectory } from "../../support/places/directory.ts";
+import { temporaryDirectory } from "../../support/places/temp.ts";
+
+const everything = (): boolean => true;
+
+/** What a server saw of its readers. */
+interface Seen {
+  /** Answers in order, and how many others were under way at each. */
+  readonly answers: { readonly status: number; readonly others: number }[];
+}
+
+/** Has a server refuse what comes beside `most` other requests. */
+function refuseBeyond(most: number, server: LogServer, headers: Record<string, string>): Seen {
+  const answers: { status: number; others: number }[] = [];
+  let underWay = 0;
+  server.intercept(everything, async (_request, response, next) => {
+    const others = underWay;
+    if (others >= most) {
+      answers.push({ status: 429, others });
+      response.writeHead(429, { ...headers, "content-length": 0 }).end();
+      return;
+    }
+    underWay++;
+    answers.push({ status: 200, others });
+    await sleep(5);
+    await next();
+    underWay--;
+  });
+  return { answers };
+}
+
+test("a source that refuses more than a few requests at a time is soon asked for no more, and gives its log", async () => {
+  const log = testLog({ size: 1500 * 256 + 17, entrySize: 8 });
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  const { answers } = refuseBeyond(6, server, { "retry-after": "1" });
+  const progress = new Progress();
+  const retry = { ...FAST_RETRY, attempts: 30, maxRetryAfterMs: 100 };
+  await migrateLog(log, server, target, { workers: 2, concurrency: 48, retry, progress });
+  expect(differences(target, log)).toEqual([]);
+  const refused = answers.filter(({ status }) => status === 429).length;
+  expect(refused).toBeGreaterThan(0);
+  expect(refused).toBeLessThan(answers.length / 10);
+  // It refused 40 at once at first. Later ones came one by one, to see whether it takes more by now.
+  const later = answers.slice(answers.length / 2);
+  expect(later.filter(({ status }) => status === 429).length).toBeLessThan(later.length / 20);
+  expect(progress.window?.limit).toBeGreaterThanOrEqual(3);
+  expect(progress.window?.limit).toBeLessThanOrEqual(8);
+  expect(progress.total().get("throttles")).toBeGreaterThanOrEqual(3);
+});
+
+describe("while a source asks for a pause, no thread sends anything, whichever was told:", () => {
+  const seconds = 1;
+  test.each([
+    ["Retry-After in seconds", 429, () => ({ "retry-after": `${seconds}` }), () => performance.now() + 1000],
+    [
+      "Retry-After as a date",
+      503,
+      () => ({ "retry-after": inTwoSeconds().toUTCString() }),
+      () => performance.now() + inTwoSeconds().getTime() - Date.now(),
+    ],
+    ["no Retry-After", 503, () => ({}), () => performance.now() + 700],
+  ])("%s", async (_how, status, headers, endOfPause) => {
+    const log = testLog({ size: 40 * 256 });
+    const server = await startLogServer(log.objects);
+    const progress = new Progress();
+    const waiting: (() => void)[] = [];
+    const laterMs: number[] = [];
+    let pauseEndsMs = Number.POSITIVE_INFINITY;
+    server.intercept(everything, async (_request, response, next) => {
+      if (progress.phase !== "copying") return await next();
+      if (waiting.length === 4) laterMs.push(performance.now());
+      else {
+        // Until all connections of both threads carry a request.
+        await new Promise<void>((go) => {
+          if (waiting.push(go) === 4) for (const each of waiting) each();
+        });
+        if (pauseEndsMs === Number.POSITIVE_INFINITY) {
+          pauseEndsMs = endOfPause();
+          response.writeHead(status, { ...headers(), "content-length": 0 }).end();
+          return;
+        }
+        // The others get what they asked for, when the one that was refused has heard of it.
+        while (progress.total().get("throttles") === 0) await sleep(1);
+      }
+      await next();
+    });
+    const retry = { ...FAST_RETRY, minDelayMs: 700, maxDelayMs: 700, maxRetryAfterMs: 60_000 };
+    const target = memoryDirectory();
+    await migrateLog(log, server, target, { workers: 2, concurrency: 4, retry, progress });
+    expect(differences(target, log)).toEqual([]);
+    expect(laterMs.length).toBeGreaterThan(30);
+    expect(Math.min(...laterMs)).toBeGreaterThanOrEqual(pauseEndsMs - 1);
+  });
+});
+
+/** On a whole second, as HTTP has it; the same for as long as a second lasts. */
+function inTwoSeconds(): Date {
+  return new Date(Math.floor(Date.now() / 1000) * 1000 + 2000);
+}
+
+test("a small window and a small budget do not wait for each other", async () => {
+  // So large that no bundle comes in one read: the server has to wait until there is room for the rest.
+  const log = testLog({ size: 40 * 256, entrySize: 2000 });
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  refuseBeyond(2, server, {});
+  await migrateLog(log, server, target, {
+    workers: 2,
+    concurrency: 12,
+    budgetBytes: 1_000,
+    tiles: "fetch",
+    retry: { ...FAST_RETRY, attempts: 100 },
+  });
+  expect(differences(target, log)).toEqual([]);
+});
+
+test("who looks after the window stops when a run ends, however it ends", async () => {
+  const started = vi.spyOn(globalThis, "setInterval");
+  const stopped = vi.spyOn(globalThis, "clearInterval");
+  onTestFinished(() => void vi.restoreAllMocks());
+  const log = testLog({ size: 300 });
+  const server = await startLogServer(log.objects);
+  await migrateLog(log, server, memoryDirectory());
+  await verifyLog({ ...migrationOptions(log, server.url, ""), log: server.url });
+  await failureOf(migrateLog(log, { url: "ftp://127.0.0.1/" }, memoryDirectory()));
+  server.objects = new Map();
+  await failureOf(migrateLog(log, server, memoryDirectory()));
+  expect(started.mock.results.length).toBeGreaterThanOrEqual(3);
+  const cleared = stopped.mock.calls.map(([timer]) => timer);
+  for (const { value } of started.mock.results) expect(cleared).toContain(value);
+});
+
+describe("the operator", () => {
+  test.each(["copy", "verify"])("of %s is told, and sees it in the metrics", async (command) => {
+    const log = testLog({ size: 80 * 256 });
+    const server = await startLogServer(log.objects);
+    const directory = temporaryDirectory();
+    refuseBeyond(3, server, {});
+    const place = command === "copy" ? [join(directory, "log")] : [];
+    const file = join(directory, "run.prom");
+    const options = ["--vkey", log.vkey, "--concurrency", "8", "--workers", "2", "--metrics-file", file];
+    const { code, stderr } = await runCli([command, server.url, ...place, ...options]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^tlog-migrate: The source asks for fewer requests \(429\): [1-4] in flight instead of 8$/m,
+    );
+    const metrics = readFileSync(file, "utf8");
+    expect(metrics).toMatch(/^tlog_migrate_throttles_total [1-9]/m);
+    expect(metrics).toMatch(/^tlog_migrate_request_window [1-8]$/m);
+  });
+});

@@ -1,0 +1,168 @@
+/** Places that a copy must not write, though they look empty or ours: links, nests, strangers' files. */
+
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { TargetRefusedError } from "../../../lib/errors.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { failureOf, migrateLog } from "../../support/migration.ts";
+import { killAt, runMigration } from "../../support/migration-process.ts";
+import {
+  directoryContents,
+  filesBelow,
+  memoryDirectory,
+  versionOf,
+  writeFiles,
+} from "../../support/places/directory.ts";
+import { storedLog } from "../../support/verification.ts";
+
+const log = testLog({ size: 70_000, entrySize: 4 });
+
+async function expectRefused(source: string, target: string, adopt = true): Promise<void> {
+  const failure = await failureOf(migrateLog(log, { url: source }, target, { adopt }));
+  expect(failure).toBeInstanceOf(TargetRefusedError);
+}
+
+test("a target whose tiles are a link to the source leaves the source as it is", async () => {
+  const source = storedLog(log);
+  const before = directoryContents(source);
+  const linked = memoryDirectory();
+  symlinkSync(join(source, "tile"), join(linked, "tile"));
+  await expectRefused(source, linked);
+
+  const linkedDeeper = memoryDirectory();
+  mkdirSync(join(linkedDeeper, "tile"));
+  symlinkSync(join(source, "tile/1"), join(linkedDeeper, "tile/1"));
+  await expectRefused(source, linkedDeeper);
+
+  const linkedFiles = memoryDirectory();
+  mkdirSync(join(linkedFiles, "tile/entries"), { recursive: true });
+  symlinkSync(join(source, "tile/entries/000"), join(linkedFiles, "tile/entries/000"));
+  await expectRefused(source, linkedFiles);
+  expect(directoryContents(source)).toEqual(before);
+});
+
+test("a target whose issuers are a link to another log leaves that log as it is: new, resumed and adopted", async () => {
+  const ct = testLog({ size: 300, format: "static-ct" });
+  const server = await startLogServer(ct.objects);
+  const other = storedLog(testLog({ size: 10, format: "static-ct", seed: "other" }));
+  const resumed = memoryDirectory();
+  await migrateLog(ct, server, resumed, { handOver: false });
+  rmSync(join(resumed, "issuer"), { recursive: true });
+  const adopted = memoryDirectory();
+  writeFiles(adopted, [["tile/data/000", ct.object("tile/data/000")]]);
+  const before = directoryContents(other);
+  for (const [target, adopt] of [
+    [memoryDirectory(), false],
+    [resumed, false],
+    [adopted, true],
+  ] as const) {
+    for (const place of ["issuer", "nowhere"]) {
+      symlinkSync(join(other, place), join(target, "issuer"));
+      const found = filesBelow(target);
+      const failure = await failureOf(migrateLog(ct, server, target, { adopt }));
+      expect(failure).toBeInstanceOf(TargetRefusedError);
+      expect(failure.message).toContain(`${join(target, "issuer")}: is a symbolic link`);
+      expect(filesBelow(target)).toEqual(found);
+      rmSync(join(target, "issuer"));
+    }
+  }
+  expect(directoryContents(other)).toEqual(before);
+});
+
+test("a target inside the source, or inside any other log, is refused and untouched", async () => {
+  const source = storedLog(log);
+  const before = directoryContents(source);
+  for (const nested of ["tile", "tile/entries", "new", "new/deeper"]) {
+    await expectRefused(source, join(source, nested));
+  }
+  const link = join(memoryDirectory(), "link");
+  symlinkSync(source, link);
+  await expectRefused(source, join(link, "new"));
+  expect(directoryContents(source)).toEqual(before);
+});
+
+test("--adopt is offered where a part of a log stands, and only there", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  mkdirSync(join(target, "tile/0"), { recursive: true });
+  writeFileSync(join(target, "tile/0/README"), "not a tile");
+  const stranger = await failureOf(migrateLog(log, server, target));
+  expect(stranger).toBeInstanceOf(TargetRefusedError);
+  expect(stranger.message).toMatch(/no part of a log, for example tile\/0\/README\. Choose an empty place$/);
+  writeFileSync(join(target, "tile/0/zzz"), "not a tile either");
+  writeFileSync(join(target, "tile/0/000"), log.object("tile/0/000"));
+  const half = await failureOf(migrateLog(log, server, target));
+  expect(half.message).toMatch(/tiles that no migration of ours wrote, for example tile\/0\/000\..*--adopt/);
+});
+
+test("a checkpoint that appears while the copy is unfinished is not handed over", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target, { handOver: false });
+  writeFileSync(join(target, "checkpoint"), "garbage");
+  const asked = server.requests.length;
+  const failure = await failureOf(migrateLog(log, server, target));
+  expect(failure).toBeInstanceOf(TargetRefusedError);
+  expect(failure.message).toContain("checkpoint appeared");
+  const paths = server.requests.slice(asked).map(({ path }) => path);
+  expect(paths, "it is told before anything is copied").toEqual(["checkpoint"]);
+  expect(versionOf(target)).toMatch(/^migration-in-progress /);
+  rmSync(join(target, "checkpoint"));
+  expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
+});
+
+test("a directory where log software will write an object is found before the hand-over", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target, { handOver: false });
+  mkdirSync(join(target, "tile/entries/300"));
+  const failure = await failureOf(migrateLog(log, server, target));
+  expect(failure.message).toContain("tile/entries/300: stands beyond size 70000");
+});
+
+test("a hand-over that was cut off is ended at its own size, though the source has grown", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  const killed = await runMigration(log, server, target, killAt("after", "link", ".state/treeState"));
+  expect(killed.kind).toBe("killed");
+  const edge = ["tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1", "tile/entries/273.p/112"];
+  const old = edge.map((path) => [path, log.object(path)] as const);
+  server.objects = new Map([...log.atSize(70_300).objects, ...old]);
+  expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over", size: 70_000 });
+});
+
+test("what a seal hides is mended as the failure says: without the seal, by the same command", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  await migrateLog(log, server, target, { handOver: false });
+  rmSync(join(target, "tile/entries/005"));
+  const seal = join(target, "tile/1/000");
+  expect((await failureOf(migrateLog(log, server, target))).message).toContain(`Remove the seal ${seal}`);
+  rmSync(seal);
+  expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
+});
+
+test("a copy that is complete but for the hand-over needs no room", async () => {
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  cpSync(storedLog(log), target, { recursive: true });
+  rmSync(join(target, "checkpoint"));
+  const before = server.requests.length;
+  expect((await migrateLog(log, server, target, { adopt: true })).outcome).toBe("handed-over");
+  expect(server.requests.slice(before).filter(({ path }) => path.startsWith("tile/entries/"))).toEqual([]);
+});
+
+test("a size that no source can hold is refused in order, not by running out of memory", async () => {
+  const objects = new Map([
+    [
+      "checkpoint",
+      Buffer.from(`log.example/huge\n${2 ** 53 - 1}\n${"A".repeat(43)}=\n\n— x ${"A".repeat(96)}\n`),
+    ],
+  ]);
+  const server = await startLogServer(objects);
+  const options = { policy: { insecureNoSignature: true } } as const;
+  const failure = await failureOf(migrateLog(log, server, memoryDirectory(), options));
+  expect(failure.message).toMatch(/^tile\/\d\/.*is missing/);
+});

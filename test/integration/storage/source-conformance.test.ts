@@ -1,0 +1,128 @@
+/** Directories, an archive and an HTTP server as sources. */
+
+import fs from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { describe } from "vitest";
+import type { LogFormat } from "../../../lib/tlog/layout.ts";
+import { openSource } from "../../../storage/backends.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { writeMembers } from "../../support/places/archive.ts";
+import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { testGzipSource } from "../../support/places/gzip-source-conformance.ts";
+import { testLogSource } from "../../support/places/log-source-conformance.ts";
+import { testSource } from "../../support/places/source-conformance.ts";
+import { type GzipSourceKind, type NewPlace, OPEN_OPTIONS } from "../../support/places/source-places.ts";
+import type { ZipMemberSpec } from "../../support/places/zip.ts";
+
+const FORMATS: readonly LogFormat[] = ["tiles", "static-ct"];
+
+describe.each([
+  ["a path", (directory: string) => directory],
+  ["a URL", (directory: string) => pathToFileURL(directory).href],
+])("a directory named by %s", (_, locationOf) => {
+  const newDirectory =
+    (format: LogFormat): NewPlace =>
+    async (name) => {
+      const directory = join(memoryDirectory(), name);
+      return {
+        format,
+        put: (path, bytes) => writeFiles(directory, [[path, bytes]]),
+        open: () => openSource(locationOf(directory), OPEN_OPTIONS),
+      };
+    };
+  testSource(newDirectory("tiles"));
+  describe.each(FORMATS)("with a log of %s", (format) => testLogSource(newDirectory(format), format));
+});
+
+describe("a directory of Sunlight's", () => {
+  const newDirectory = (format: LogFormat) => async (name: string) => sunlightPlace(format, name);
+  testSource(newDirectory("static-ct"));
+  testGzipSource(newDirectory("static-ct"));
+  describe.each(FORMATS)("with a log of %s", (format) => testLogSource(newDirectory(format), format));
+});
+
+function sunlightPlace(format: LogFormat, name: string): GzipSourceKind {
+  const directory = join(memoryDirectory(), name);
+  const put = (path: string, bytes: Uint8Array) => writeFiles(directory, [[path, bytes]]);
+  return {
+    format,
+    put: (path, bytes) => put(path, /^tile\/(data|entries)\//.test(path) ? gzipSync(bytes) : bytes),
+    putGzipped: put,
+    open: () => openSource(`gzip+${pathToFileURL(directory).href}`, OPEN_OPTIONS),
+  };
+}
+
+describe.each([
+  ["stored", false],
+  ["deflated", true],
+])("an archive whose members are %s", (_, deflated) => {
+  const newArchive =
+    (format: LogFormat): NewPlace =>
+    async (name) => {
+      const directory = join(memoryDirectory(), name);
+      const members: ZipMemberSpec[] = [];
+      return {
+        format,
+        put: (name, bytes) => void members.push({ name, bytes, deflated }),
+        open() {
+          // A log of fewer than 16,777,216 entries is in one zip.
+          fs.mkdirSync(directory, { recursive: true });
+          if (members.length > 0) writeMembers(directory, 0, members);
+          return openSource(`archive+${pathToFileURL(directory).href}`, OPEN_OPTIONS);
+        },
+      };
+    };
+  testSource(newArchive("static-ct"));
+  describe.each(FORMATS)("with a log of %s", (format) => testLogSource(newArchive(format), format));
+});
+
+interface Serving {
+  readonly framing: "announced" | "chunked";
+  /** Whether the server compresses what it serves. */
+  readonly compresses: boolean;
+}
+
+describe.each<Serving>([
+  { framing: "announced", compresses: false },
+  { framing: "announced", compresses: true },
+  { framing: "chunked", compresses: false },
+  { framing: "chunked", compresses: true },
+])("an HTTP server, lengths $framing, compressing: $compresses", (serving) => {
+  const newServer = (format: LogFormat) => (name: string) => servedPlace(format, serving, name);
+  testSource(newServer("tiles"));
+  testGzipSource(newServer("tiles"));
+  describe.each(FORMATS)("with a log of %s", (format) => testLogSource(newServer(format), format));
+});
+
+async function servedPlace(
+  format: LogFormat,
+  { framing, compresses }: Serving,
+  name: string,
+): Promise<GzipSourceKind> {
+  const objects = new Map<string, { readonly bytes: Uint8Array; readonly isGzip: boolean }>();
+  const server = await startLogServer(new Map());
+  server.intercept(
+    () => true,
+    ({ path }, response) => {
+      const object = objects.get(decodeURIComponent(path));
+      response.statusCode = object === undefined ? 404 : 200;
+      if (object?.isGzip) response.setHeader("content-encoding", "gzip");
+      const body = object?.bytes ?? Buffer.alloc(0);
+      if (framing === "announced") response.setHeader("content-length", body.length);
+      // An empty write would end the chunks at once.
+      else if (body.length > 0) response.write(body.subarray(0, body.length / 2));
+      response.end(framing === "announced" ? body : body.subarray(body.length / 2));
+    },
+  );
+  const url = `${server.url}/${name.split("/").map(encodeURIComponent).join("/")}`;
+  const putAs = (isGzip: boolean) => (path: string, bytes: Uint8Array) =>
+    void objects.set(`${name}/${path}`, { bytes, isGzip });
+  return {
+    format,
+    put: (path, bytes) => putAs(compresses)(path, compresses ? gzipSync(bytes) : bytes),
+    putGzipped: putAs(true),
+    open: () => openSource(url, OPEN_OPTIONS),
+  };
+}

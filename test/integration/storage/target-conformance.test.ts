@@ -1,0 +1,28 @@
+/** A directory as a target. */
+
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import { describe } from "vitest";
+import { openTarget } from "../../../storage/backends.ts";
+import { FAST_RETRY } from "../../support/migration.ts";
+import { diskDirectory, memoryDirectory } from "../../support/places/directory.ts";
+import { testTarget } from "../../support/places/target-conformance.ts";
+
+const access = { connections: 4, patience: FAST_RETRY, userAgentVersion: "test" };
+
+describe.each([
+  ["memory", memoryDirectory],
+  ["a disk", () => diskDirectory() ?? memoryDirectory()],
+])("a directory in %s", (_, newDirectory) => {
+  testTarget(async () => {
+    const directory = join(newDirectory(), "log");
+    return {
+      open: () => openTarget(directory, access),
+      hasTreeState: true,
+      async putByOthers(path, bytes) {
+        fs.mkdirSync(dirname(join(directory, path)), { recursive: true });
+        fs.writeFileSync(join(directory, path), bytes);
+      },
+    };
+  });
+});

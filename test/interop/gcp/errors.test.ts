@@ -1,0 +1,85 @@
+/** What an operator is told when the cloud is not as the command says; one line each, with what to do. */
+
+import { expect, it, vi } from "vitest";
+import { migrate } from "../../../lib/index.ts";
+import { describeWithGo } from "../../support/go/describe-with-go.ts";
+import type { Bucket } from "../../support/go/tessera.ts";
+import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { failureOf, migrationOptions } from "../../support/migration.ts";
+import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+
+const emulators = useGcpEmulators();
+const log = testLog({ size: 300, entrySize: 20 });
+
+async function messageOf(
+  home: Pick<Bucket, "bucket" | "database">,
+  source = logDirectory(),
+): Promise<string> {
+  const targetState = { spanner: { database: home.database } };
+  const options = migrationOptions(log, source, `gs://${home.bucket}/log`, { targetState });
+  const { message } = await failureOf(migrate(options));
+  expect(message).not.toContain("\n");
+  return message;
+}
+
+function logDirectory(): string {
+  const directory = memoryDirectory();
+  writeFiles(directory, log.objects);
+  return directory;
+}
+
+describeWithGo("an operator is told of", () => {
+  it("a bucket that is not there, as a target and as a source", async () => {
+    const home = await emulators().newHome();
+    const bucket = "there-is-no-such-bucket";
+    expect(await messageOf({ ...home, bucket })).toMatch(/gs:\/\/there-is-no-such-bucket.*create it first/);
+    expect(await messageOf(home, `gs://${bucket}/log`)).toMatch(/there is no bucket there-is-no-such-bucket/);
+  });
+
+  it("a bucket that may not be read, or written", async () => {
+    const home = await emulators().newHome();
+    await emulators().interfere({ service: "storage", method: "GET", status: 403 });
+    expect(await messageOf(home)).toMatch(/403.*roles\/storage.objectUser on gs:\/\//);
+    await emulators().interfere({ service: "storage", method: "POST", contains: "tile/", status: 403 });
+    expect(await messageOf(home)).toMatch(/tile\/.*403.*roles\/storage.objectUser on gs:\/\//);
+    await emulators().interfere({ service: "storage", method: "GET", status: 401 });
+    expect(await messageOf(home)).toMatch(/401.*gcloud auth application-default login/);
+    await emulators().interfere();
+  });
+
+  it("a database, or an instance, that is not there", async () => {
+    const home = await emulators().newHome();
+    const database = `${emulators().instance}/databases/missing-1`;
+    expect(await messageOf({ ...home, database })).toMatch(/is not there.*Check --spanner/);
+    const elsewhere = home.database.replace("instances/", "instances/no-");
+    expect(await messageOf({ ...home, database: elsewhere })).toMatch(/is not there.*Check --spanner/);
+  });
+
+  it("a name that is none of a database", async () => {
+    const home = await emulators().newHome();
+    expect(await messageOf({ ...home, database: "projects/p/databases/d" })).toMatch(
+      /--spanner: does not name a database \(expected projects\/PROJECT/,
+    );
+  });
+
+  it("a database that may not be used", async () => {
+    const home = await emulators().newHome();
+    await emulators().interfere({ service: "spanner", method: "GetDatabaseDdl", code: "PERMISSION_DENIED" });
+    expect(await messageOf(home)).toMatch(/may not be used with these credentials.*roles\/spanner/);
+    await emulators().interfere({
+      service: "spanner",
+      method: "UpdateDatabaseDdl",
+      code: "PERMISSION_DENIED",
+    });
+    expect(await messageOf(home)).toMatch(/may not be used with these credentials.*roles\/spanner/);
+    await emulators().interfere();
+  });
+
+  it("a database that cannot be reached", async () => {
+    const home = await emulators().newHome();
+    vi.stubEnv("SPANNER_EMULATOR_HOST", "127.0.0.1:9");
+    expect(await messageOf(home)).toMatch(/cannot be reached.*Check the network/);
+    vi.stubEnv("SPANNER_EMULATOR_HOST", emulators().spannerHost);
+  });
+});

@@ -1,0 +1,191 @@
+/** A bucket and a database that go together name each other; a database is believed for that place alone. */
+
+import { createHash } from "node:crypto";
+import { expect, it } from "vitest";
+import { TargetRefusedError } from "../../../lib/errors.ts";
+import { migrate } from "../../../lib/index.ts";
+import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
+import { openTarget } from "../../../storage/backends.ts";
+import type { SpannerPlace } from "../../../storage/spanner/log-state.ts";
+import { describeWithGo } from "../../support/go/describe-with-go.ts";
+import { SpannerTables } from "../../support/go/spanner-tables.ts";
+import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { FAST_RETRY, failureOf, migrationOptions } from "../../support/migration.ts";
+import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+
+const emulators = useGcpEmulators();
+const log = testLog({ size: 300, entrySize: 20 });
+
+const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
+const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
+const RECORD = `{"tlog-migrate-record":1}\n`;
+const BINDING = ".state/tlog-migrate.json";
+const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
+
+function open(url: string, spanner: SpannerPlace | undefined): MigrationTarget {
+  const effort = { connections: 1, patience: FAST_RETRY, userAgentVersion: "test" };
+  return openTarget(url, { ...effort, ...(spanner === undefined ? { treeState: false } : { spanner }) });
+}
+
+async function foundAt(target: MigrationTarget): Promise<string> {
+  const contents = await target.inspect();
+  if (contents.kind !== "occupied") throw new Error(`is ${contents.kind}`);
+  return contents.found;
+}
+
+/** Expects that nothing at all can be done there. */
+async function expectRefused(target: MigrationTarget): Promise<void> {
+  for (const work of [
+    () => target.claim(MARKER),
+    () => target.replaceMarker(MARKER, LATER_MARKER),
+    () => target.handOver(MARKER, state, RECORD),
+    () => target.confirmHandOver(),
+  ]) {
+    await expect(work(), String(work)).rejects.toBeInstanceOf(TargetRefusedError);
+  }
+}
+
+function source(): string {
+  const directory = memoryDirectory();
+  writeFiles(directory, log.objects);
+  return directory;
+}
+
+describeWithGo("a database that belongs to a place", () => {
+  it("is not believed for another bucket, nor another prefix, by a copy of the same log", async () => {
+    const [from, { bucket, database }] = [source(), await emulators().newHome()];
+    const another = await emulators().newBucket();
+    const copyTo = (url: string, handOver = true) =>
+      migrate(migrationOptions(log, from, url, { handOver, targetState: { spanner: { database } } }));
+    expect(await copyTo(`gs://${bucket}/log`, false)).toMatchObject({ outcome: "ready-for-hand-over" });
+    for (const url of [`gs://${another}/log`, `gs://${bucket}/lag`, `gs://${bucket}`]) {
+      expect((await failureOf(copyTo(url))).message).toMatch(`belongs to gs://${bucket}/log/`);
+    }
+    expect(await copyTo(`gs://${bucket}/log`)).toMatchObject({ outcome: "handed-over" });
+    for (const url of [`gs://${another}/log`, `gs://${bucket}/lag`]) {
+      expect((await failureOf(copyTo(url))).message).toMatch(`belongs to gs://${bucket}/log/`);
+    }
+    expect((await emulators().objects(another)).size).toBe(0);
+  });
+
+  it.each(["claimed", "handed-over"])("and is %s cannot be used from another", async (kind) => {
+    const { bucket, database } = await emulators().newHome();
+    const target = open(`gs://${bucket}/kill`, { database });
+    const other = open(`gs://${bucket}/kilk`, { database });
+    expect(await other.inspect()).toEqual({ kind: "empty" });
+    await target.claim(MARKER);
+    if (kind === "handed-over") await target.handOver(MARKER, state, RECORD);
+    await expectRefused(other);
+    // Not even with a binding, which such a claim has left there.
+    expect((await emulators().objects(bucket, "kilk/")).size).toBe(1);
+    await expectRefused(other);
+    expect(await foundAt(other)).toBe(`the database ${database} belongs to gs://${bucket}/kill/`);
+    expect(await other.integratedTree()).toBeUndefined();
+    await emulators().putObject(bucket, "kilk/tile/1/000", "?");
+    await expect(other.remove("tile/1/000")).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(await target.inspect()).toMatchObject({ kind });
+  });
+
+  it("is claimed by one of two copies that start at once", async () => {
+    const { bucket, database } = await emulators().newHome();
+    const targets = ["one", "two"].map((prefix) => open(`gs://${bucket}/${prefix}`, { database }));
+    for (const target of targets) expect(await target.inspect()).toEqual({ kind: "empty" });
+    const claims = await Promise.allSettled(targets.map((target) => target.claim(MARKER)));
+    expect(claims.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    const kinds = await Promise.all(targets.map(async (target) => (await target.inspect()).kind));
+    expect(kinds.sort()).toEqual(["claimed", "occupied"]);
+  });
+});
+
+describeWithGo("a bucket that belongs to a database", () => {
+  it("is not filled for another, for other tables, or for none, and says which it belongs to", async () => {
+    const { bucket, database } = await emulators().newHome();
+    const url = `gs://${bucket}/log`;
+    await open(url, { database, tablePrefix: "a_" }).claim(MARKER);
+    const others = [{ database: emulators().newDatabase(), tablePrefix: "a_" }, { database }, undefined];
+    for (const other of others) {
+      const target = open(url, other);
+      await expectRefused(target);
+      expect(await foundAt(target)).toContain(database);
+    }
+    expect(await foundAt(open(url, { database }))).toMatch(
+      /goes with --spanner \S+ --spanner-table-prefix a_; it may be deleted if no copy/,
+    );
+  });
+
+  it("and is a mirror's is not filled for a database", async () => {
+    const { bucket, database } = await emulators().newHome();
+    const url = `gs://${bucket}/log`;
+    await open(url, undefined).claim(MARKER);
+    const target = open(url, { database });
+    await expectRefused(target);
+    expect(await foundAt(target)).toContain("tlog-migrate-marker");
+  });
+});
+
+describeWithGo("a binding that is gone", () => {
+  it.each(["claimed", "handed-over"])(
+    "from a place that is %s is told, with how to mend it",
+    async (kind) => {
+      const { bucket, database } = await emulators().newHome();
+      const target = open(`gs://${bucket}/log`, { database });
+      await target.claim(MARKER);
+      if (kind === "handed-over") await target.handOver(MARKER, state, RECORD);
+      await emulators().deleteObject(bucket, `log/${BINDING}`);
+      const found = await foundAt(target);
+      expect(found).toMatch(
+        /belongs to this place, but \.state\/tlog-migrate\.json, which said so too, is gone/,
+      );
+      await expect(target.replaceMarker(MARKER, LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+      await expect(target.handOver(MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
+      await expect(target.confirmHandOver()).rejects.toBeInstanceOf(TargetRefusedError);
+      await emulators().putObject(bucket, `log/${BINDING}`, found.slice(found.indexOf("{")));
+      expect(await target.inspect()).toMatchObject({ kind });
+    },
+  );
+});
+
+describeWithGo("a claim of a version that did not name the place", () => {
+  it("is gone on with where the bucket is bound, and refused where it is not", async () => {
+    const { bucket, database } = await emulators().newHome();
+    const target = open(`gs://${bucket}/log`, { database });
+    await target.claim(MARKER);
+    const made = emulators().newDatabase();
+    await using tables = new SpannerTables(made);
+    await using now = new SpannerTables(database);
+    const schema = await now.schema();
+    await tables.make(...schema.map((statement) => statement.replace(/,\s*place STRING\(MAX\)/, "")));
+    await tables.put("Tessera", { compatibilityVersion: 0 });
+    await tables.put("TlogMigrate", { marker: MARKER });
+    const older = open(`gs://${bucket}/older`, { database: made });
+    expect(await foundAt(older)).toBe(
+      `the database ${made} belongs to another place: there is no ${BINDING} here that names it`,
+    );
+    const note = "The log in this bucket is, or is to be, written by log software that uses this database.";
+    const binding = JSON.stringify({ "tlog-migrate-database": made, tablePrefix: "", note });
+    await emulators().putObject(bucket, `older/${BINDING}`, `${binding}\n`);
+    expect(await older.inspect()).toEqual({ kind: "claimed", marker: MARKER });
+    await older.replaceMarker(MARKER, LATER_MARKER);
+    expect(await tables.row("TlogMigrate", "place")).toEqual({ place: `gs://${bucket}/older/` });
+    await older.handOver(LATER_MARKER, state, RECORD);
+    expect(await older.inspect()).toEqual({ kind: "handed-over", record: RECORD });
+  });
+});
+
+describeWithGo("a copy whose claim another has changed", () => {
+  it("removes nothing, also after it has looked at the place again", async () => {
+    const { bucket, database } = await emulators().newHome();
+    const [mine, another] = [0, 1].map(() => open(`gs://${bucket}`, { database: database ?? "" })) as [
+      MigrationTarget,
+      MigrationTarget,
+    ];
+    await mine.claim(MARKER);
+    await emulators().putObject(bucket, "tile/1/000", "a seal");
+    await another.replaceMarker(MARKER, LATER_MARKER);
+    expect(await mine.inspect()).toMatchObject({ kind: "claimed", marker: LATER_MARKER });
+    await expect(mine.remove("tile/1/000")).rejects.toBeInstanceOf(TargetRefusedError);
+    expect([...(await emulators().objects(bucket, "tile/")).keys()]).toEqual(["tile/1/000"]);
+    await Promise.all([mine.close(), another.close()]);
+  });
+});

@@ -1,0 +1,143 @@
+/** Copies into Google's cloud, emulated, and what the real Tessera makes of them. */
+
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import type { MigrationOptions, MigrationReport } from "../../../lib/index.ts";
+import { migrate } from "../../../lib/index.ts";
+import { describeWithGo } from "../../support/go/describe-with-go.ts";
+import { readLog } from "../../support/go/log-files.ts";
+import {
+  type Bucket,
+  fsck,
+  type Home,
+  type LogIdentity,
+  type LogReport,
+  makeCtLog,
+  makeLog,
+  takeOver,
+} from "../../support/go/tessera.ts";
+import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { migrationOptions } from "../../support/migration.ts";
+import { memoryDirectory } from "../../support/places/directory.ts";
+
+const emulators = useGcpEmulators();
+const identity = { origin: "log.example/gcp", key: "the log's key" };
+const ctIdentity = { origin: "ct.log.example/2026h1", key: "the log's key" };
+const APPENDED = 300;
+
+const urlOf = ({ bucket, prefix }: Bucket) => `gs://${bucket}${prefix === undefined ? "" : `/${prefix}`}`;
+
+/** Copies a log of Tessera's to a home in the cloud. */
+function copyTo(
+  home: Bucket,
+  source: string,
+  log: LogReport,
+  overrides: Partial<MigrationOptions> = {},
+): Promise<MigrationReport> {
+  const targetState = { spanner: { database: home.database } };
+  const known = { vkey: log.vkey, format: "tiles" as const };
+  return migrate(migrationOptions(known, source, urlOf(home), { targetState, workers: 2, ...overrides }));
+}
+
+/** Expects Tessera's Appender to go on at the log's size, and its fsck to pass. */
+async function expectTakenOver(
+  home: Home,
+  log: LogReport,
+  whose: Omit<LogIdentity, "dir">,
+  ct = false,
+): Promise<void> {
+  const grown = log.size + APPENDED;
+  const taken = await takeOver({ ...home, ...whose, ct, add: APPENDED });
+  expect(taken).toMatchObject({
+    sizeBefore: log.size,
+    indices: [log.size, grown - 1],
+    contiguous: true,
+    size: grown,
+    vkey: log.vkey,
+  });
+  expect(await fsck({ ...home, vkey: log.vkey, ct })).toMatchObject({ ok: true, size: grown });
+}
+
+describeWithGo("a copy that Tessera's Appender takes over", () => {
+  it.concurrent.each([
+    [0, undefined],
+    [1, "log"],
+    [256, undefined],
+    [257, "logs/of/2026"],
+    [66_000, undefined],
+  ])("of %i entries, from a directory to a bucket with the prefix %s", async (size, prefix) => {
+    const dir = join(memoryDirectory(), "source");
+    const log = await makeLog({ dir, ...identity, size });
+    const home = await emulators().newHome(prefix);
+    const report = await copyTo(home, dir, log);
+    expect(report).toMatchObject({ outcome: "handed-over", size, rootHash: log.rootHash, entries: size });
+    expect([...(await objectsOf(home)).keys()]).not.toContain("checkpoint");
+    await expectTakenOver(home, log, identity);
+  });
+
+  it.concurrent("from one bucket to another", async () => {
+    const from = await emulators().newHome("source");
+    const log = await makeLog({ ...from, ...identity, size: 3000 });
+    const home = await emulators().newHome("target");
+    const report = await copyTo(home, urlOf(from), log);
+    expect(report).toMatchObject({ outcome: "handed-over", size: 3000, rootHash: log.rootHash });
+    const [before, after] = [await objectsOf(from), await objectsOf(home)];
+    for (const [path, { bytes, contentType, cacheControl }] of after) {
+      if (!path.startsWith("tile/")) continue;
+      expect(before.get(path), path).toMatchObject({ bytes, contentType, cacheControl });
+    }
+    await expectTakenOver(home, log, identity);
+  });
+
+  it("from a bucket to a directory", async () => {
+    const from = await emulators().newHome("source");
+    const log = await makeLog({ ...from, ...identity, size: 3000 });
+    const before = await objectsOf(from);
+    const dir = join(memoryDirectory(), "target");
+    const known = { vkey: log.vkey, format: "tiles" as const };
+    const report = await migrate(migrationOptions(known, urlOf(from), dir, { workers: 2 }));
+    expect(report).toMatchObject({ outcome: "handed-over", size: 3000, rootHash: log.rootHash });
+    expect(await objectsOf(from)).toEqual(before);
+    await expectTakenOver({ dir }, log, identity);
+  });
+
+  it("of a Static CT log", async () => {
+    const dir = join(memoryDirectory(), "source");
+    const log = await makeCtLog({ dir, ...ctIdentity, size: 700 });
+    const server = await startLogServer(readLog(dir), { gzip: true });
+    const home = await emulators().newHome();
+    const report = await copyTo(home, server.url, log, { format: "static-ct" });
+    expect(report).toMatchObject({ outcome: "handed-over", size: 700, rootHash: log.rootHash });
+    const objects = await objectsOf(home);
+    const issuers = [...readLog(dir)].filter(([path]) => path.startsWith("issuer/"));
+    expect(issuers.length).toBeGreaterThan(0);
+    for (const [path, bytes] of issuers) {
+      expect(objects.get(path)).toMatchObject({ bytes, contentType: "application/pkix-cert" });
+    }
+    await expectTakenOver(home, log, ctIdentity, true);
+  });
+});
+
+describeWithGo("while a copy is unfinished", () => {
+  it("Tessera's Appender refuses to start, and the copy goes on all the same", async () => {
+    const dir = join(memoryDirectory(), "source");
+    const log = await makeLog({ dir, ...identity, size: 1000 });
+    const home = await emulators().newHome();
+    expect(await copyTo(home, dir, log, { handOver: false })).toMatchObject({
+      outcome: "ready-for-hand-over",
+    });
+    await expect(takeOver({ ...home, ...identity })).rejects.toThrow("compatibilityVersion (0)");
+    // It has left rows of zeroes all the same.
+    expect(await copyTo(home, dir, log)).toMatchObject({ outcome: "handed-over", resumedEntries: 1000 });
+    expect(await copyTo(home, dir, log)).toMatchObject({ outcome: "already-handed-over" });
+    await expectTakenOver(home, log, identity);
+    expect(await copyTo(home, dir, log)).toMatchObject({ outcome: "taken-over" });
+  });
+});
+
+async function objectsOf({ bucket, prefix }: Bucket) {
+  const below = prefix === undefined ? "" : `${prefix}/`;
+  const objects = await emulators().objects(bucket, below);
+  return new Map([...objects].map(([name, object]) => [name.slice(below.length), object]));
+}

@@ -1,0 +1,70 @@
+/** Figures that nobody measured, for tests of what is made of them. */
+
+import type { Extent } from "../../bench/profile.ts";
+import type {
+  CopyTable,
+  MeasuredRow,
+  MissingRow,
+  Report,
+  Run,
+  SuiteReport,
+} from "../../bench/report/report.ts";
+import type { Machine } from "../../bench/run/machine.ts";
+
+export function runOf(wallSeconds: number, changes: Partial<Run> = {}): Run {
+  const usual = { userSeconds: wallSeconds, systemSeconds: 0.5, serverCpuSeconds: 1, peakRssBytes: 200e6 };
+  return { wallSeconds, ...usual, ...changes };
+}
+
+/** A row of 1,000,000 entries of 1 GB, by its wall seconds. */
+export function rowOf(id: string, walls: readonly number[], changes: Partial<MeasuredRow> = {}): MeasuredRow {
+  return {
+    state: "measured",
+    id,
+    label: `label of ${id}`,
+    isOurs: id.startsWith("ours"),
+    made: "node test/logs/generate.ts --out $LOG",
+    command: `copy-with-${id} $SOURCE $TARGET`,
+    entries: 1_000_000,
+    bytes: 1e9,
+    runs: walls.map((wall) => runOf(wall)),
+    tries: [],
+    ...changes,
+  };
+}
+
+export function missingRow(state: MissingRow["state"], id: string, reason: string): MissingRow {
+  return { state, id, label: `label of ${id}`, reason };
+}
+
+export function tableOf(id: string, rows: CopyTable["rows"], reference?: string): CopyTable {
+  const head = { kind: "copies", id, title: `Title of ${id}`, notes: [`Note on ${id}.`], rows } as const;
+  return reference === undefined ? head : { ...head, reference };
+}
+
+export const FULL: Extent = { kind: "full" };
+export const QUICK: Extent = { kind: "quick", options: "--quick" };
+export const REDUCED: Extent = { kind: "reduced", options: "--entries 3000 --rounds 1" };
+
+export function suiteOf(
+  name: string,
+  tables: SuiteReport["tables"],
+  changes: Partial<SuiteReport> = {},
+): SuiteReport {
+  const head = { name, measuredAt: "2026-01-02T03:04:05.000Z", ours: "0.1.0, commit 123" };
+  return { ...head, versions: { rclone: "1.60" }, extent: FULL, tables, ...changes };
+}
+
+export const MACHINE: Machine = {
+  cpu: "Imaginary 9000",
+  cores: 2,
+  memoryBytes: 24 * 2 ** 30,
+  kernel: "Linux 6.1",
+  system: "Debian",
+  fileSystems: { scratch: "tmpfs", disk: "ext4" },
+  loadBefore: 0.1,
+};
+
+export function reportOf(suites: readonly SuiteReport[], machine: Machine = MACHINE): Report {
+  return { machine, suites };
+}

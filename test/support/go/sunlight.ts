@@ -1,0 +1,153 @@
+/**
+ * The real Sunlight (v0.8.1): its write path on a directory, with its lock in an SQLite database, and Skylight, its
+ * read path. Both are as they are released: without ACME in their configuration they speak plain HTTP.
+ */
+
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type CtIdentity, type CtLog, type CtReport, keyOf, rootsOf, secretOf } from "./ct-logs.ts";
+import { TesseraError } from "./execute.ts";
+import { build } from "./programs.ts";
+import { type CallOptions, type RunningProgram, start } from "./run.ts";
+
+const SHORT_NAME = "interop";
+const DAY_MS = 86_400_000;
+/** Before midnight no log is made for so long: Sunlight makes one on its day of inception alone. */
+const MIDNIGHT_MARGIN_MS = 30_000;
+
+export interface SunlightOptions extends CtIdentity, CallOptions {
+  /** Holds all that Sunlight keeps; the log itself is in `log` below it. */
+  readonly directory: string;
+  /** Seeds of the authorities whose roots the log accepts. */
+  readonly authorities: readonly string[];
+  /** Milliseconds between two sequencings, 50 unless told. */
+  readonly periodMs?: number;
+}
+
+/** Sunlight and Skylight at work; what is done with them stops them or disposes of them. */
+export interface Sunlight extends CtLog, AsyncDisposable {
+  /** The log as Sunlight stores it. */
+  readonly logDirectory: string;
+  /** Ends Sunlight alone: the log takes no more submissions, and Skylight serves it as before. */
+  freeze(): Promise<CtReport>;
+  /** Ends both. */
+  stop(): Promise<CtReport>;
+}
+
+/**
+ * Starts Skylight and Sunlight on a directory, new or not, on free ports of the loopback; resolves once submissions
+ * are taken. `timeoutMs` bounds the start and the stop of each.
+ */
+export async function startSunlight(options: SunlightOptions): Promise<Sunlight> {
+  const logDirectory = join(options.directory, "log");
+  await mkdir(logDirectory, { recursive: true });
+  await using started = new AsyncDisposableStack();
+  const skylight = await startServer("skylight", options, {
+    logs: [{ shortname: SHORT_NAME, monitoringprefix: "https://127.0.0.1", localdirectory: logDirectory }],
+  });
+  started.use(skylight);
+  // Sunlight compares the checkpoint that it has with the one that is served.
+  const log = await writeLogFiles(options, { localdirectory: logDirectory, monitoringprefix: skylight.url });
+  const checkpoints = checkpointDatabase(options.directory);
+  const sunlight = await startServer("sunlight", options, { checkpoints, logs: [log] });
+  started.use(sunlight);
+  const key = await keyOf(options);
+  const running = started.move();
+  return {
+    ...key,
+    origin: options.origin,
+    url: sunlight.url,
+    monitoringUrl: skylight.url,
+    logDirectory,
+    freeze: async () => {
+      await sunlight.stop();
+      return readReport(logDirectory);
+    },
+    stop: async () => {
+      await sunlight.stop();
+      await skylight.stop();
+      return readReport(logDirectory);
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+type Server = RunningProgram<unknown, unknown> & { readonly url: string };
+
+/** Starts a program on a port that is free a moment before, and on another one where somebody was faster. */
+async function startServer(
+  program: "sunlight" | "skylight",
+  { directory, timeoutMs }: Pick<SunlightOptions, "directory" | "timeoutMs">,
+  config: object,
+  attempts = 3,
+): Promise<Server> {
+  const port = await freePort();
+  const file = join(directory, `${program}.yaml`);
+  await writeFile(file, JSON.stringify({ listen: [`127.0.0.1:${port}`], ...config }));
+  const url = `http://127.0.0.1:${port}`;
+  const args = ["supervise", "--ready", `${url}/health`, "--", await build(program), "-c", file];
+  try {
+    return { ...(await start("ctkit", args, { timeoutMs, env: { TZ: "UTC" } })), url };
+  } catch (error) {
+    const taken = error instanceof TesseraError && error.stderr.includes("address already in use");
+    if (!taken || attempts === 1) throw error;
+    return startServer(program, { directory, timeoutMs }, config, attempts - 1);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const address = server.address();
+  await new Promise((closed) => server.close(closed));
+  if (address === null || typeof address === "string") throw new Error("the server has no port");
+  return address.port;
+}
+
+/** Writes the files that the configuration of a log names, and returns it. */
+async function writeLogFiles(options: SunlightOptions, places: object): Promise<object> {
+  const { directory, origin, authorities, periodMs = 50 } = options;
+  const [roots, secret, cache] = ["roots.pem", "secret", "cache.db"].map((name) => join(directory, name));
+  await writeFile(roots as string, await rootsOf(authorities));
+  await writeFile(secret as string, Buffer.from(secretOf(options), "hex"));
+  return {
+    ...places,
+    roots,
+    secret,
+    cache,
+    shortname: SHORT_NAME,
+    inception: await today(),
+    period: periodMs,
+    submissionprefix: `https://${origin}`,
+    notafterstart: "2049-01-01T00:00:00Z",
+    notafterlimit: "2050-01-01T00:00:00Z",
+  };
+}
+
+/** Today's date in UTC, which will still be today's when a program that is started with it looks. */
+async function today(): Promise<string> {
+  const left = DAY_MS - (Date.now() % DAY_MS);
+  if (left < MIDNIGHT_MARGIN_MS) await sleep(left + 1);
+  return new Date().toISOString().slice(0, "2026-01-01".length);
+}
+
+/** The database of locks, which Sunlight wants to find: made as its documentation says. */
+function checkpointDatabase(directory: string): string {
+  const path = join(directory, "checkpoints.db");
+  if (!existsSync(path)) {
+    const database = new DatabaseSync(path);
+    database.exec("CREATE TABLE checkpoints (logID BLOB PRIMARY KEY, body BLOB NOT NULL) STRICT");
+    database.close();
+  }
+  return path;
+}
+
+async function readReport(logDirectory: string): Promise<CtReport> {
+  const checkpoint = await readFile(join(logDirectory, "checkpoint"), "utf8");
+  const [, size, rootHash = ""] = checkpoint.split("\n");
+  return { size: Number(size), rootHash, checkpoint };
+}

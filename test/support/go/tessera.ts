@@ -1,0 +1,237 @@
+/**
+ * The real Tessera (v1.0.4, Go), for tests that hold our work against it: makes logs, takes them over, keeps one
+ * growing, checks them with Tessera's own fsck and migrates with Tessera's own tools. The Go side is in `tesserakit/`
+ * for logs in directories, and in `gcpkit/` for those in buckets.
+ */
+import { goAvailable, type Program } from "./programs.ts";
+import { type CallOptions, type ProgramOptions, run, start } from "./run.ts";
+
+export { TesseraError } from "./execute.ts";
+export { goAvailable };
+
+/** A log's home below a directory: Tessera's POSIX driver. */
+export interface Directory {
+  readonly dir: string;
+}
+
+/** A log's home in a bucket of Google's cloud, with its state in a Spanner database: Tessera's GCP driver. */
+export interface Bucket {
+  readonly bucket: string;
+  /** Prefix of the names of its objects, without a slash at the end; none unless told. */
+  readonly prefix?: string;
+  /** `projects/P/instances/I/databases/D`. */
+  readonly database: string;
+  /** Variables that say where Google's cloud is emulated. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export type Home = Directory | Bucket;
+
+/** A log as its published checkpoint describes it. */
+export interface LogReport {
+  readonly origin: string;
+  readonly size: number;
+  /** Base64, as in the checkpoint. */
+  readonly rootHash: string;
+  readonly vkey: string;
+  /** Base64 DER SPKI: Ed25519, or for Static CT ECDSA P-256. */
+  readonly publicKey: string;
+  /** The whole signed note. */
+  readonly checkpoint: string;
+}
+
+export interface TakeoverReport extends LogReport {
+  /** The size that the Appender found when it opened the home. */
+  readonly sizeBefore: number;
+  /** The lowest and the highest index given out; null when nothing was added. */
+  readonly indices: readonly [number, number] | null;
+  /** Whether every index from `sizeBefore` on was given out exactly once. */
+  readonly contiguous: boolean;
+}
+
+export interface FsckReport {
+  readonly ok: true;
+  readonly origin: string;
+  readonly size: number;
+  readonly rootHash: string;
+}
+
+/** Whose log it is, and where it lives. */
+export type LogIdentity<H extends Home = Directory> = H & {
+  readonly origin: string;
+  /** Seed of the signing key; the same seed and origin give the same vkey. */
+  readonly key: string;
+};
+
+/** What entries contain: entry i depends on these and i alone. */
+export interface EntryContents {
+  /** Mean; each entry has between half and one and a half times as many bytes. 100 unless told. */
+  readonly entrySize?: number;
+  readonly seed?: string;
+}
+
+export interface LogContents extends EntryContents, CallOptions {
+  readonly size: number;
+  /**
+   * Entries a batch; 65,536 unless told, or 2,048 in a bucket, where a batch must stay below 4 MiB. Every batch that
+   * ends inside a tile leaves obsolete partials.
+   */
+  readonly batch?: number;
+}
+
+export type MakeLogOptions = LogIdentity<Home> & LogContents;
+
+export type TakeOverOptions = LogIdentity<Home> &
+  EntryContents &
+  CallOptions & {
+    /** Entries to append, 300 unless told; with 0 the Appender still has to sign a checkpoint of what it found. */
+    readonly add?: number;
+    /** Whether the log has the Static CT layout. */
+    readonly ct?: boolean;
+  };
+
+export type LiveOptions = LogIdentity<Home> &
+  EntryContents &
+  CallOptions & {
+    readonly entriesPerSecond: number;
+    readonly maxEntries?: number;
+    /** Removes obsolete partials at this interval, as a log in production does; never unless told. */
+    readonly garbageCollectionMs?: number;
+    readonly ct?: boolean;
+  };
+
+export type FsckOptions = CallOptions & { readonly vkey: string } & (
+    | (Home & { readonly ct?: boolean })
+    | { readonly url: string }
+  );
+
+/** Makes a tlog-tiles log of exactly `size` entries with a Tessera Appender. */
+export async function makeLog(options: MakeLogOptions): Promise<LogReport> {
+  return kit<LogReport>(options, ["make", ...logFlags(options), ...makeFlags(options)], options);
+}
+
+/** Makes a Static CT log (`tile/data`, `issuer/`, RFC 6962 tree head signature) of exactly `size` entries. */
+export async function makeCtLog(options: MakeLogOptions): Promise<LogReport> {
+  return kit<LogReport>(options, ["make-ct", ...logFlags(options), ...makeFlags(options)], options);
+}
+
+/** Opens a home as Appender, appends entries, and waits for the checkpoint that covers them. */
+export async function takeOver(options: TakeOverOptions): Promise<TakeoverReport> {
+  const flags = [...logFlags(options), ...flag("add", options.add), ...contentFlags(options)];
+  return kit<TakeoverReport>(options, ["takeover", ...flags, ...patience(options)], options);
+}
+
+/** Runs Tessera's fsck; rejects with what it found. */
+export async function fsck(options: FsckOptions): Promise<FsckReport> {
+  if ("url" in options) {
+    const flags = ["--url", options.url, "--vkey", options.vkey];
+    return JSON.parse(await run("tesserakit", ["fsck", ...flags], options)) as FsckReport;
+  }
+  const flags = [...homeFlags(options), ...ctFlag(options.ct ?? false), "--vkey", options.vkey];
+  return kit<FsckReport>(options, ["fsck", ...flags], options);
+}
+
+/** Opens a home as Tessera's MigrationTarget and migrates nothing; rejects with its refusal. */
+export async function openAsMigrationTarget(
+  options: Home & CallOptions & { readonly ct?: boolean },
+): Promise<void> {
+  await kit(options, ["migrate-open", ...homeFlags(options), ...ctFlag(options.ct ?? false)], options);
+}
+
+/** Runs Tessera's own migration tool for POSIX, to its end; it does not verify signatures and ticks once a second. */
+export async function tesseraMigratePosix(
+  options: Directory & CallOptions & { readonly sourceUrl: string },
+): Promise<void> {
+  const args = ["--source_url", options.sourceUrl, "--storage_dir", options.dir];
+  await run("tessera-migrate-posix", args, options);
+}
+
+/** Runs Tessera's own migration tool for Google's cloud, to its end; it knows no prefixes. */
+export async function tesseraMigrateGcp(
+  options: Omit<Bucket, "prefix"> & CallOptions & { readonly sourceUrl: string },
+): Promise<void> {
+  const { sourceUrl, bucket, database, env, timeoutMs } = options;
+  const args = ["--source_url", sourceUrl, "--bucket", bucket, "--spanner", database];
+  await run("tessera-migrate-gcp", args, { env, timeoutMs });
+}
+
+/** A Tessera Appender that keeps a log growing; a test that is done with it stops it or disposes of it. */
+export interface LiveLog extends AsyncDisposable {
+  readonly vkey: string;
+  /** The size at the start. */
+  readonly sizeBefore: number;
+  /** Stops adding, waits until a checkpoint covers every entry and the process is gone. */
+  stop(): Promise<LogReport>;
+}
+
+/**
+ * Starts an Appender that adds entries without a pause; resolves once it is at work.
+ * `timeoutMs` bounds the start and the stop, each.
+ */
+export async function startLive(options: LiveOptions): Promise<LiveLog> {
+  const args = ["live", ...logFlags(options), ...liveFlags(options)];
+  const live = await start<{ readonly size: number; readonly vkey: string }, LogReport>(
+    programOf(options),
+    args,
+    programOptions(options, options),
+  );
+  const { size, vkey } = live.ready;
+  return { vkey, sizeBefore: size, stop: live.stop, [Symbol.asyncDispose]: live[Symbol.asyncDispose] };
+}
+
+function logFlags(log: LogIdentity<Home>): string[] {
+  return [...homeFlags(log), "--origin", log.origin, "--key", log.key];
+}
+
+function homeFlags(home: Home): string[] {
+  if ("dir" in home) return ["--dir", home.dir];
+  return ["--bucket", home.bucket, ...flag("prefix", home.prefix), "--spanner", home.database];
+}
+
+function makeFlags(options: LogContents): string[] {
+  return [...flag("size", options.size), ...flag("batch", options.batch), ...contentFlags(options)];
+}
+
+function liveFlags(options: LiveOptions): string[] {
+  const gc = options.garbageCollectionMs;
+  return [
+    ...flag("rate", options.entriesPerSecond),
+    ...flag("max-entries", options.maxEntries),
+    ...flag("gc", gc === undefined ? undefined : `${gc}ms`),
+    ...contentFlags(options),
+  ];
+}
+
+function contentFlags(options: EntryContents & { readonly ct?: boolean }): string[] {
+  return [
+    ...flag("seed", options.seed),
+    ...flag("entry-size", options.entrySize),
+    ...ctFlag(options.ct ?? false),
+  ];
+}
+
+function ctFlag(ct: boolean): string[] {
+  return ct ? ["--ct"] : [];
+}
+
+/** Lets the program itself give up, a little before it would be killed: it says what it waited for. */
+function patience({ timeoutMs }: CallOptions): string[] {
+  return timeoutMs === undefined ? [] : ["--timeout", `${Math.ceil(timeoutMs * 0.9)}ms`];
+}
+
+function flag(name: string, value: string | number | undefined): string[] {
+  return value === undefined ? [] : [`--${name}`, String(value)];
+}
+
+/** Runs a subcommand of the program for that kind of home, and returns the document that it prints. */
+async function kit<T>(home: Home, args: readonly string[], options: CallOptions): Promise<T> {
+  return JSON.parse(await run(programOf(home), args, programOptions(home, options))) as T;
+}
+
+function programOf(home: Home): Program {
+  return "dir" in home ? "tesserakit" : "gcpkit";
+}
+
+function programOptions(home: Home, { timeoutMs }: CallOptions): ProgramOptions {
+  return "dir" in home ? { timeoutMs } : { timeoutMs, env: home.env };
+}

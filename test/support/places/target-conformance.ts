@@ -1,0 +1,205 @@
+/** What every MigrationTarget does, whatever stands behind it. */
+
+import { createHash } from "node:crypto";
+import { expect, it } from "vitest";
+import { TargetRefusedError } from "../../../lib/errors.ts";
+import type { MigrationTarget, StoredObject, TreeState } from "../../../lib/migrate/ports/target.ts";
+
+/** A place of its own for each test. */
+export interface TargetKind {
+  /** Opens the place anew, as another run would. */
+  open(): MigrationTarget;
+  /** Whether log software can go on from there; a mirror has no tree state. */
+  readonly hasTreeState: boolean;
+  /** Writes an object past the target, as something else would. */
+  putByOthers(path: string, bytes: Uint8Array): Promise<void>;
+}
+
+const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
+const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
+const RECORD = `{"tlog-migrate-record":1}\n`;
+const bytesOf = (text: string): Uint8Array => Buffer.from(text);
+const state: TreeState = {
+  size: 300,
+  rootHash: createHash("sha256").update("root").digest(),
+  collectFrom: 256,
+};
+const TILE = "tile/0/000";
+const BUNDLE = "tile/entries/000";
+
+/** Declares the tests. */
+export function testTarget(newPlace: () => Promise<TargetKind>): void {
+  it("is empty, then claimed, then handed over, and says so", async () => {
+    const place = await newPlace();
+    const target = place.open();
+    expect(await target.inspect()).toEqual({ kind: "empty" });
+    await target.claim(MARKER);
+    expect(await place.open().inspect()).toEqual({ kind: "claimed", marker: MARKER });
+    expect(await target.integratedTree()).toBeUndefined();
+    await target.handOver(MARKER, state, RECORD);
+    expect(await place.open().inspect()).toEqual({ kind: "handed-over", record: RECORD });
+    const { size, rootHash } = state;
+    const tree = await place.open().integratedTree();
+    expect(tree && { ...tree, rootHash: Buffer.from(tree.rootHash) }).toEqual(
+      place.hasTreeState ? { size, rootHash } : undefined,
+    );
+    await target.confirmHandOver();
+    await target.close();
+  });
+
+  it("is claimed once", async () => {
+    const place = await newPlace();
+    await place.open().claim(MARKER);
+    await expect(place.open().claim(LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(await place.open().inspect()).toEqual({ kind: "claimed", marker: MARKER });
+  });
+
+  it("has its marker changed from what it was, and from nothing else", async () => {
+    const place = await newPlace();
+    const target = place.open();
+    await target.claim(MARKER);
+    await expect(target.replaceMarker(LATER_MARKER, MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    await target.replaceMarker(MARKER, LATER_MARKER);
+    expect(await target.inspect()).toEqual({ kind: "claimed", marker: LATER_MARKER });
+    await expect(target.handOver(MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(await target.inspect()).toEqual({ kind: "claimed", marker: LATER_MARKER });
+  });
+
+  it("is handed over once, and is nobody's to change after", async () => {
+    const place = await newPlace();
+    const target = place.open();
+    await target.claim(MARKER);
+    await target.handOver(MARKER, state, RECORD);
+    await expect(target.replaceMarker(MARKER, LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    await expect(target.claim(MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(await target.inspect()).toEqual({ kind: "handed-over", record: RECORD });
+  });
+
+  it("that is handed over has nothing replaced and nothing removed by a copy that slept", async () => {
+    const place = await newPlace();
+    const { target, writer } = await claimed(place);
+    await place.putByOthers(TILE, bytesOf("log software's"));
+    await target.handOver(MARKER, state, RECORD);
+    const batch = writer.batch();
+    await expect(
+      (async () => {
+        await batch.put(TILE, bytesOf("a tile"));
+        await batch.commit();
+      })(),
+    ).rejects.toBeInstanceOf(TargetRefusedError);
+    await batch.abandon();
+    await expect(target.remove(TILE)).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(Buffer.from((await writer.read(TILE, 100)) ?? []).toString()).toBe("log software's");
+    await writer.close();
+  });
+
+  it("holds objects, each whole, by their paths and sizes", async () => {
+    const { writer, target } = await claimed(await newPlace());
+    expect(await writer.read(TILE, 100)).toBeUndefined();
+    const batch = writer.batch();
+    await batch.put(TILE, bytesOf("a tile"));
+    await batch.put(BUNDLE, bytesOf("a bundle"));
+    await batch.put("tile/1/000.p/1", bytesOf("a partial tile"));
+    await batch.commit();
+    expect(Buffer.from((await writer.read(TILE, 100)) ?? []).toString()).toBe("a tile");
+    expect(await listed(target, "tile")).toEqual([
+      { path: TILE, bytes: 6 },
+      { path: "tile/1/000.p/1", bytes: 14 },
+      { path: BUNDLE, bytes: 8 },
+    ]);
+    expect(await listed(target, "tile/1")).toEqual([{ path: "tile/1/000.p/1", bytes: 14 }]);
+    await writer.close();
+  });
+
+  it("takes the same object twice, and replaces one that is another", async () => {
+    const place = await newPlace();
+    const { writer } = await claimed(place);
+    await place.putByOthers(TILE, bytesOf("debris"));
+    for (const text of ["a tile", "a tile"]) {
+      const batch = writer.batch();
+      await batch.put(TILE, bytesOf(text));
+      await batch.commit();
+      expect(Buffer.from((await writer.read(TILE, 100)) ?? []).toString()).toBe(text);
+    }
+    const batch = writer.batch();
+    await batch.keep(TILE, bytesOf("a tile"));
+    await batch.commit();
+    expect(Buffer.from((await writer.read(TILE, 100)) ?? []).toString()).toBe("a tile");
+    await writer.close();
+  });
+
+  it("reads nothing right that is larger than it may be", async () => {
+    const place = await newPlace();
+    const { writer } = await claimed(place);
+    await place.putByOthers(TILE, bytesOf("far too long"));
+    expect(await writer.read(TILE, 6)).not.toEqual(bytesOf("far to"));
+    expect((await writer.read(TILE, 6))?.length).not.toBe(6);
+    await writer.close();
+  });
+
+  it("leaves the caller's bytes alone, and does not look at them once they are stored", async () => {
+    const { writer } = await claimed(await newPlace());
+    const bytes = new Uint8Array(300_000).fill(7);
+    const batch = writer.batch();
+    await batch.put(BUNDLE, bytes);
+    bytes.fill(8);
+    await batch.commit();
+    expect((await writer.read(BUNDLE, 300_000))?.every((byte) => byte === 7)).toBe(true);
+    await writer.close();
+  });
+
+  it("removes an object, there or not", async () => {
+    const place = await newPlace();
+    const { target } = await claimed(place);
+    await place.putByOthers("tile/1/000", bytesOf("a seal"));
+    await target.remove("tile/1/000");
+    await target.remove("tile/1/000");
+    expect(await listed(target, "tile")).toEqual([]);
+  });
+
+  it("is not handed over, nor claimed, where there is a checkpoint", async () => {
+    const place = await newPlace();
+    const { target } = await claimed(place);
+    await place.putByOthers("checkpoint", bytesOf("somebody's"));
+    await expect(target.handOver(MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(await target.inspect()).toEqual({ kind: "claimed", marker: MARKER });
+    const occupied = await newPlace();
+    await occupied.putByOthers("checkpoint", bytesOf("somebody's"));
+    expect(await occupied.open().inspect()).toMatchObject({ kind: "occupied" });
+  });
+
+  it("that holds tiles which nobody claimed says so, with an example", async () => {
+    const place = await newPlace();
+    await place.putByOthers(TILE, bytesOf("a tile"));
+    expect(await place.open().inspect()).toEqual({ kind: "unclaimed-tiles", example: TILE });
+  });
+
+  it("stores a checkpoint once", async () => {
+    const place = await newPlace();
+    const { target } = await claimed(place);
+    await target.handOver(MARKER, state, RECORD);
+    expect(await target.publishCheckpoint(bytesOf("a checkpoint"))).toBe(true);
+    expect(await target.publishCheckpoint(bytesOf("another one"))).toBe(false);
+  });
+
+  it("is locked by one copy at a time", async () => {
+    const place = await newPlace();
+    const { target } = await claimed(place);
+    const lock = await target.lock();
+    await expect(place.open().lock()).rejects.toBeInstanceOf(TargetRefusedError);
+    await lock.release();
+    await (await place.open().lock()).release();
+  });
+}
+
+async function claimed(place: TargetKind) {
+  const target = place.open();
+  await target.claim(MARKER);
+  return { target, writer: target.openWriter() };
+}
+
+async function listed(target: MigrationTarget, directory: string): Promise<StoredObject[]> {
+  const objects: StoredObject[] = [];
+  for await (const object of target.list(directory)) objects.push(object);
+  return objects.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}

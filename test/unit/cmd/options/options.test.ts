@@ -1,0 +1,47 @@
+import { InvalidArgumentError } from "commander";
+import { describe, expect, test } from "vitest";
+import { optionWarnings } from "../../../../cmd/options/log.ts";
+import { endpoint, nonEmpty, wholeNumber } from "../../../../cmd/options/values.ts";
+
+describe("values of options", () => {
+  test("numbers are whole and within bounds", () => {
+    const parse = wholeNumber(1, 256);
+    expect([parse("1"), parse("256"), parse("007")]).toEqual([1, 256, 7]);
+    for (const text of ["0", "257", "-1", "1.5", "1e2", "0x10", "", " ", "many", "9".repeat(30)]) {
+      expect(() => parse(text)).toThrow(InvalidArgumentError);
+      expect(() => parse(text)).toThrow("whole number from 1 to 256");
+    }
+  });
+
+  test("a place to listen has a host and a port", () => {
+    expect(endpoint("127.0.0.1:9100")).toEqual({ host: "127.0.0.1", port: 9100 });
+    expect(endpoint("localhost:0")).toEqual({ host: "localhost", port: 0 });
+    expect(endpoint("[::1]:9100")).toEqual({ host: "::1", port: 9100 });
+    for (const text of [
+      "9100",
+      ":9100",
+      "::1:9100",
+      "localhost",
+      "localhost:",
+      "a:65536",
+      "http://a:1",
+      "[]:1",
+    ]) {
+      expect(() => endpoint(text)).toThrow("<host>:<port>");
+    }
+  });
+
+  test("an empty value is a slip", () => {
+    expect(nonEmpty("x")).toBe("x");
+    expect(() => nonEmpty(" ")).toThrow(InvalidArgumentError);
+  });
+
+  test("a contact that public logs do not count is told", () => {
+    const rest = { format: "tiles", budget: 128, retries: 10 } as const;
+    expect(optionWarnings({ ...rest, contact: "me@example.com" })).toEqual([
+      "--contact me@example.com is an example address: public logs count that as no contact",
+    ]);
+    expect(optionWarnings({ ...rest, contact: "ops@your.site" })).toEqual([]);
+    expect(optionWarnings(rest)).toEqual([]);
+  });
+});

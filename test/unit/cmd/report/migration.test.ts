@@ -1,0 +1,183 @@
+import { describe, expect, test } from "vitest";
+import { copySummary } from "../../../../cmd/report/migration.ts";
+import { verificationSummary } from "../../../../cmd/report/verification.ts";
+import type { MigrationReport, UncoveredReport, VerificationReport } from "../../../../lib/index.ts";
+
+const report: MigrationReport = {
+  outcome: "handed-over",
+  origin: "log.example/one",
+  source: "https://log.example/one/",
+  target: "/srv/log",
+  format: "tiles",
+  size: 4_000_000,
+  rootHash: "bAJT4OzsTimicxj6AHSFXobyeFS2+k2Zt4ba3zzRis8=",
+  entries: 3_934_464,
+  resumedEntries: 65_536,
+  bytes: 4_158_000_000,
+  seconds: 19.2,
+  entriesPerSecond: 204_920,
+  requests: 15_800,
+  retries: 1,
+  replacedObjects: 2,
+  hasher: "native",
+  notChecked: ["The source's own level-0 tiles"],
+  warnings: ["The files belong to root"],
+};
+const plain = { snapshot: false, savedCheckpoint: false, treeState: true };
+
+describe("the summary of a copy", () => {
+  const summary = copySummary(report, plain, 100);
+
+  test("says what became of the log, in aligned fields", () => {
+    expect(summary).toMatch(/^The log is handed over: \/srv\/log is ready/);
+    expect(summary).toContain(`
+  origin    log.example/one
+  size      4,000,000 entries
+  root      bAJT4OzsTimicxj6AHSFXobyeFS2+k2Zt4ba3zzRis8=
+  from      https://log.example/one/
+  to        /srv/log
+  copied    3,934,464 entries, 4.2 GB
+  resumed   65,536 entries were in place from earlier runs
+  replaced  2 objects that had wrong bytes
+  time      19 s, 204,920 entries/s (native hasher)
+  requests  15,800, 1 retry
+`);
+    expect(summary).toContain("- The source's own level-0 tiles\n");
+    expect(summary).toContain("- The files belong to root\n");
+  });
+
+  test("has no line wider than it may be, but for what is to be copied", () => {
+    const facts = /^ {2}\w+ {2,}/;
+    for (const width of [40, 60, 80, 100]) {
+      const lines = copySummary({ ...report, format: "static-ct" }, plain, width).split("\n");
+      const wide = lines.filter((line) => line.length > width && !facts.test(line));
+      expect(wide.filter((line) => !line.includes("tlog-migrate verify"))).toEqual([]);
+    }
+  });
+
+  test("tells what became of what no leaf hash covers, and lists the issuers that are missing", () => {
+    const uncovered: UncoveredReport = {
+      issuers: 7,
+      missingIssuers: 2,
+      firstMissingIssuers: [{ fingerprint: "ab".repeat(32), entry: 5, problem: "is missing" }],
+      deep: true,
+      deepEntries: 700,
+      reencodedEntries: 1,
+      uncheckedEntries: 300,
+    };
+    const text = copySummary({ ...report, format: "static-ct", uncovered }, plain, 1000);
+    expect(text).toContain("issuers     7 certificates, 2 of them missing\n");
+    expect(text).toContain(
+      "deep check  700 entries; 1 precertificate differs from what was logged as re-encoding explains\n",
+    );
+    expect(text).toContain(`- issuer/${"ab".repeat(32)} is missing; entry 5 names it\n`);
+    expect(text).toContain("- and 1 more\n");
+    const clean = { ...uncovered, missingIssuers: 0, firstMissingIssuers: [], deep: false };
+    const short = copySummary({ ...report, format: "static-ct", uncovered: clean }, plain, 1000);
+    expect(short).toMatch(/issuers +7 certificates\n/);
+    expect(short).not.toMatch(/deep check|could not be had/);
+  });
+
+  test("leaves out what did not happen", () => {
+    const clean = { ...report, resumedEntries: 0, replacedObjects: 0, notChecked: [], warnings: [] };
+    expect(copySummary(clean, plain, 100)).not.toMatch(/resumed|replaced|Not checked|Look at this/);
+  });
+
+  test("tells who takes over to stop the old writer for good, and to serve one place", () => {
+    expect(summary).toMatch(/1\. Stop the old writer for good/);
+    expect(summary).toMatch(/\n {5}tlog-migrate verify \/srv\/log\n/);
+    expect(summary).toContain("Tessera Appender");
+    expect(summary).toContain("serve the log in one place alone");
+  });
+
+  test("tells who takes over a Static CT log what TesseraCT does at first", () => {
+    const text = copySummary({ ...report, format: "static-ct" }, plain, 1000);
+    expect(text).toMatch(/TesseraCT .*antispam.*within 2,048 entries of 4,000,000 every add is pushed back/);
+    expect(text).toContain("tlog-migrate verify --format static-ct /srv/log\n");
+  });
+
+  test("tells who stopped before the hand-over how to go on", () => {
+    const text = copySummary({ ...report, outcome: "ready-for-hand-over" }, plain, 1000);
+    expect(text).toMatch(/not handed over yet/);
+    expect(text).toMatch(/same command again without --no-handover/);
+    expect(text).not.toMatch(/Start the log software/);
+  });
+
+  test("tells who made a mirror never to start a writer on it", () => {
+    for (const facts of [
+      { ...plain, snapshot: true },
+      { ...plain, savedCheckpoint: true },
+    ]) {
+      const text = copySummary(report, facts, 1000);
+      expect(text).toMatch(/Do not start a writer here/);
+      expect(text).not.toMatch(/Start the log software/);
+    }
+  });
+
+  test("tells how a mirror is read back: with its key, its database, or not at all", () => {
+    const database = "projects/p/instances/i/databases/d";
+    const commandOf = (facts: Partial<typeof plain> & { database?: string; tablePrefix?: string }) =>
+      /tlog-migrate verify .*/.exec(copySummary(report, { ...plain, snapshot: true, ...facts }, 1000))?.[0];
+    const verify = "tlog-migrate verify /srv/log";
+    expect(commandOf({})).toBe(verify);
+    expect(commandOf({ savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
+    expect(commandOf({ database, tablePrefix: "a_" })).toBe(
+      `${verify} --spanner ${database} --spanner-table-prefix a_`,
+    );
+    expect(commandOf({ database, savedCheckpoint: true })).toBe(
+      `${verify} --spanner ${database} --vkey <vkey>`,
+    );
+    expect(commandOf({ treeState: false })).toBeUndefined();
+    expect(commandOf({ treeState: false, savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
+  });
+
+  test("is short where there was nothing to do", () => {
+    const text = copySummary({ ...report, outcome: "already-handed-over", entries: 0 }, plain, 1000);
+    expect(text).toMatch(/^Nothing to do/);
+    expect(text).not.toMatch(/copied|time/);
+  });
+
+  test("lets no control character of a hostile log through, and quotes paths for the shell", () => {
+    const text = copySummary(
+      { ...report, origin: "evil\u001b[2Jlog\n", target: "/srv/it's mine" },
+      plain,
+      1000,
+    );
+    expect(text).not.toContain("\u001b");
+    expect(text).toContain(`tlog-migrate verify '/srv/it'\\''s mine'\n`);
+  });
+});
+
+describe("the summary of a verification", () => {
+  const sound: VerificationReport = {
+    log: "/srv/log",
+    authority: "treeState",
+    size: 1000,
+    rootHash: report.rootHash,
+    entries: 1000,
+    seconds: 0.5,
+    entriesPerSecond: 2000,
+    requests: 0,
+    retries: 0,
+    hasher: "javascript",
+    faults: 0,
+    findings: [],
+    notChecked: ["A signature"],
+  };
+
+  test("says that a log is sound, and by what measure", () => {
+    const text = verificationSummary(sound, 100);
+    expect(text).toMatch(/^The log is sound: .* its tree state/);
+    expect(text).toMatch(/verified {2}1,000 entries/);
+    expect(text).toMatch(/2,000 entries\/s \(javascript hasher\)/);
+    expect(text).not.toMatch(/origin|faults|requests|Bad/);
+  });
+
+  test("lists the faults by path, and how many more there are", () => {
+    const findings = [{ path: "tile/0/000", problem: "is missing" }];
+    const text = verificationSummary({ ...sound, origin: "o", faults: 1200, findings }, 100);
+    expect(text).toMatch(/^The log is not what its tree state commits to/);
+    expect(text).toMatch(/faults {4}1,200/);
+    expect(text).toContain("- tile/0/000: is missing\n  - and 1,199 more\n");
+  });
+});

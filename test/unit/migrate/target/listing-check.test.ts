@@ -1,0 +1,117 @@
+/** Promise 3: a listing shows what is missing, of a wrong size, or beyond the log. */
+
+import { expect, test } from "vitest";
+import { compareListing } from "../../../../lib/migrate/target/listing-check.ts";
+import { type TestLog, testLog } from "../../../support/logs/generated-log.ts";
+
+async function findings(log: TestLog, objects: ReadonlyMap<string, Uint8Array>): Promise<string[]> {
+  async function* listing() {
+    for (const [path, { length }] of objects) yield { path, bytes: length };
+  }
+  const found: string[] = [];
+  const read = async (path: string) => objects.get(path);
+  for await (const { path, problem } of compareListing(listing(), log.format, log.size, read)) {
+    found.push(`${path} ${problem}`);
+  }
+  return found;
+}
+
+/** A log with some objects more, or others. */
+function withObjects(log: TestLog, objects: Record<string, Uint8Array>): Map<string, Uint8Array> {
+  return new Map([...log.objects, ...Object.entries(objects)]);
+}
+
+const log = testLog({ size: 65_536 + 700, entrySize: 8 });
+
+test("nothing is found in a whole log of any size and format", async () => {
+  for (const size of [0, 1, 255, 256, 257, 700, 65_536, 65_537]) {
+    expect(await findings(log.atSize(size), log.atSize(size).objects)).toEqual([]);
+  }
+  const certificates = testLog({ size: 300, format: "static-ct" });
+  expect(await findings(certificates, certificates.objects)).toEqual([]);
+});
+
+test("every object is missed that is not there", async () => {
+  const small = log.atSize(700);
+  for (const whole of [small, log]) {
+    const paths = [...whole.objects.keys()].filter((path) => path.startsWith("tile/"));
+    for (const path of whole === small ? paths : paths.filter((_, i) => i % 37 === 0)) {
+      const objects = new Map(whole.objects);
+      objects.delete(path);
+      expect(await findings(whole, objects)).toEqual([`${path} is missing`]);
+    }
+  }
+});
+
+test("tiles of a wrong size and bundles too short for their entries are found", async () => {
+  for (const path of ["tile/0/000", "tile/1/000", "tile/0/258.p/188", "tile/2/000.p/1"]) {
+    for (const bytes of [
+      log.object(path).subarray(1),
+      Buffer.concat([log.object(path), Buffer.of(0)]),
+      Buffer.of(),
+    ]) {
+      expect(await findings(log, withObjects(log, { [path]: bytes }))).toEqual([
+        `${path} has ${bytes.length} bytes, not the ${log.object(path).length} of a tile of its width`,
+      ]);
+    }
+  }
+  for (const [path, least] of [
+    ["tile/entries/000", 512],
+    ["tile/entries/258.p/188", 376],
+  ] as const) {
+    const found = await findings(log, withObjects(log, { [path]: Buffer.alloc(least - 1) }));
+    expect(found).toEqual([`${path} has ${least - 1} bytes, fewer than its entries need at the least`]);
+  }
+});
+
+test("whatever stands beyond the log is found, whatever is in it", async () => {
+  for (const path of [
+    "tile/entries/258",
+    "tile/entries/258.p/189",
+    "tile/entries/259.p/1",
+    "tile/entries/x001/000",
+    "tile/0/258",
+    "tile/0/259",
+    "tile/1/001",
+    "tile/1/001.p/3",
+    "tile/1/002.p/1",
+    "tile/2/000",
+    "tile/2/000.p/2",
+    "tile/3/000.p/1",
+    "tile/63/000",
+    "tile/data/000",
+  ]) {
+    const found = await findings(log, withObjects(log, { [path]: Buffer.alloc(8_192) }));
+    expect(found).toEqual([expect.stringMatching(`${path} stands beyond size ${log.size}`)]);
+  }
+});
+
+test("obsolete partials may stay where they are the beginning of the fuller object, and only there", async () => {
+  const right = {
+    "tile/0/000.p/3": log.object("tile/0/000").subarray(0, 96),
+    "tile/0/258.p/5": log.object("tile/0/258.p/188").subarray(0, 160),
+    "tile/1/000.p/255": log.object("tile/1/000").subarray(0, 255 * 32),
+    "tile/entries/000.p/3": log.object("tile/entries/000").subarray(0, 30),
+    "tile/entries/258.p/5": log.object("tile/entries/258.p/188").subarray(0, 50),
+  };
+  expect(await findings(log, withObjects(log, right))).toEqual([]);
+  for (const [path, bytes] of Object.entries(right)) {
+    const wrong = Buffer.from(bytes);
+    wrong[wrong.length - 1] = (wrong.at(-1) as number) ^ 1;
+    expect(await findings(log, withObjects(log, { [path]: wrong }))).toEqual([
+      `${path} is an obsolete partial object, and not the beginning of the fuller one`,
+    ]);
+  }
+});
+
+test("files that are no part of a log's layout are nobody's business", async () => {
+  const others = [
+    "tile/README",
+    "tile/0/000.tmp",
+    "tile/0/0000",
+    "tile/entries/x000/000",
+    "tile/0/001.p/256",
+  ];
+  const strange = Object.fromEntries(others.map((path) => [path, Buffer.of(1)]));
+  expect(await findings(log, withObjects(log, strange))).toEqual([]);
+});

@@ -1,0 +1,132 @@
+/** The documents that a migration leaves in its target: read back as written, refused when damaged or too new. */
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { TargetRefusedError } from "../../../../lib/errors.ts";
+import {
+  formatMarker,
+  formatRecord,
+  type Marker,
+  type MigrationRecord,
+  parseMarker,
+  parseRecord,
+} from "../../../../lib/migrate/target/marker.ts";
+
+const anyFormat = fc.constantFrom("tiles" as const, "static-ct" as const);
+const anyText = fc.string({ unit: "binary" });
+
+const anyMarker: fc.Arbitrary<Marker> = fc.record({
+  origin: anyText,
+  source: anyText,
+  format: anyFormat,
+  checkpoint: anyText,
+  smallestSize: fc.maxSafeNat(),
+  distrustSeals: fc.boolean(),
+  allowMissingIssuers: fc.boolean(),
+  deep: fc.boolean(),
+  tool: anyText,
+});
+
+const anyRecord: fc.Arbitrary<MigrationRecord> = fc.record({
+  origin: anyText,
+  source: anyText,
+  format: anyFormat,
+  size: fc.maxSafeNat(),
+  rootHash: anyText,
+  finishedAt: anyText,
+  missingIssuers: fc.maxSafeNat(),
+  tool: anyText,
+});
+
+/** The document with fields changed, or taken away where the value is undefined. */
+function changed(text: string, changes: Record<string, unknown>): string {
+  return JSON.stringify({ ...JSON.parse(text), ...changes });
+}
+
+const documents = [
+  {
+    name: "marker",
+    any: anyMarker,
+    format: formatMarker,
+    parse: parseMarker,
+    version: "tlog-migrate-marker",
+    known: 2,
+    counts: ["smallestSize"],
+  },
+  {
+    name: "record",
+    any: anyRecord,
+    format: formatRecord,
+    parse: parseRecord,
+    version: "tlog-migrate-record",
+    known: 2,
+    counts: ["size", "missingIssuers"],
+  },
+] as const;
+
+describe.each(documents)("the $name", ({ any, format, parse, version, known, counts }) => {
+  // The table joins two types of documents that are read by functions of their own.
+  const write = format as (document: unknown) => string;
+  const read = (text: string): unknown => parse(text, "target");
+  const sample = (): string => write(fc.sample(any as fc.Arbitrary<unknown>, { numRuns: 1, seed: 7 })[0]);
+
+  test("is one line, and comes back as it was written", () => {
+    fc.assert(
+      fc.property(any as fc.Arbitrary<unknown>, (document) => {
+        const text = write(document);
+        expect(text.indexOf("\n")).toBe(text.length - 1);
+        expect(read(text)).toEqual(document);
+      }),
+    );
+  });
+
+  test("may carry fields of a later time in the same version", () => {
+    expect(() => read(changed(sample(), { later: "field" }))).not.toThrow();
+  });
+
+  test("of a newer version is refused, with both versions named", () => {
+    expect(() => read(changed(sample(), { [version]: known + 1 }))).toThrow(
+      `newer tlog-migrate (expected version ${known} or older, found version ${known + 1})`,
+    );
+  });
+
+  test("is refused when any field is missing or of another type", () => {
+    for (const field of Object.keys(JSON.parse(sample())).filter((name) => name !== "note")) {
+      for (const value of [undefined, null, [], {}, ["x"]]) {
+        expect(() => read(changed(sample(), { [field]: value })), field).toThrow(TargetRefusedError);
+      }
+    }
+    for (const field of counts) {
+      for (const value of [-1, 1.5, 2 ** 53, "7"]) {
+        expect(() => read(changed(sample(), { [field]: value })), field).toThrow(TargetRefusedError);
+      }
+    }
+    for (const value of [0, -1, 1.5, "1"]) {
+      expect(() => read(changed(sample(), { [version]: value }))).toThrow(TargetRefusedError);
+    }
+  });
+
+  test("is refused when it was cut off anywhere, or is something else", () => {
+    const text = sample().trimEnd();
+    for (let length = 0; length < text.length; length++) {
+      expect(() => read(text.slice(0, length))).toThrow(TargetRefusedError);
+    }
+    for (const other of ["null", "1", '"text"', "[]", "{}"])
+      expect(() => read(other)).toThrow(TargetRefusedError);
+  });
+});
+
+test("the seals of a Static CT log of version 1 tell nothing of its issuers, and are distrusted", () => {
+  const anyText = { origin: "o", source: "s", checkpoint: "c", tool: "t" };
+  const [tiles, staticCt] = (["tiles", "static-ct"] as const).map((format) =>
+    JSON.stringify({ "tlog-migrate-marker": 1, ...anyText, format, smallestSize: 1, distrustSeals: false }),
+  );
+  expect(parseMarker(tiles as string, "target")).toMatchObject({
+    distrustSeals: false,
+    allowMissingIssuers: false,
+  });
+  expect(parseMarker(staticCt as string, "target")).toMatchObject({
+    distrustSeals: true,
+    allowMissingIssuers: false,
+  });
+});

@@ -1,0 +1,102 @@
+/** The plan of a copy: every bundle once, below the right tile, with the hash that it must have. */
+
+import { expect, test } from "vitest";
+import { AuthenticTree } from "../../../../lib/migrate/tree/tiled-tree.ts";
+import { planUnits, unitBundles, unitEntries, type WorkUnit } from "../../../../lib/migrate/tree/units.ts";
+import { fullTileCount, partialTileWidth } from "../../../../lib/tlog/layout.ts";
+import { foldTile, hashAt } from "../../../../lib/tlog/merkle.ts";
+import { type TestLog, testLog } from "../../../support/logs/generated-log.ts";
+import { memoryContext, memoryTree } from "../../../support/logs/in-memory-log.ts";
+
+const largest = testLog({ size: 3 * 65_536 + 700, entrySize: 8 });
+
+async function planned(
+  log: TestLog,
+  bundlesAUnit: number,
+  sealed: ReadonlySet<number> = new Set(),
+): Promise<{ units: WorkUnit[]; opened: number[] }> {
+  const units: WorkUnit[] = [];
+  const opened: number[] = [];
+  const isSealed = async (index: number) => sealed.has(index);
+  const plan = planUnits(await memoryTree(log), bundlesAUnit, isSealed, (index) => opened.push(index));
+  for await (const unit of plan) units.push(unit);
+  return { units, opened };
+}
+
+function expectEveryBundle(log: TestLog, units: readonly WorkUnit[], from = 0): void {
+  let next = from;
+  for (const unit of units) {
+    if (unit.kind === "edge") {
+      expect(unit.bundle).toEqual({
+        index: fullTileCount(log.size, 0),
+        width: partialTileWidth(log.size, 0),
+      });
+      const path = `tile/0/${String(unit.bundle.index).padStart(3, "0")}.p/${unit.bundle.width}`;
+      expect(Buffer.from(unit.leafHashes)).toEqual(log.object(path));
+      continue;
+    }
+    expect(unit.firstBundle).toBe(next);
+    const bundles = unit.hashes.length / 32;
+    expect(Math.floor(next / 256)).toBe(Math.floor((next + bundles - 1) / 256));
+    for (let i = 0; i < bundles; i++, next++) {
+      const tile = log.object(`tile/0/${String(next).padStart(3, "0")}`);
+      expect(Buffer.from(hashAt(unit.hashes, i))).toEqual(Buffer.from(foldTile(tile)));
+    }
+  }
+  expect(next).toBe(fullTileCount(log.size, 0));
+}
+
+test("the units of any size cover every bundle once, in order, none across two level-1 tiles", async () => {
+  for (const size of [0, 1, 255, 256, 257, 512, 700, 65_535, 65_536, 65_537]) {
+    const log = largest.atSize(size);
+    for (const bundlesAUnit of [1, 3, 32]) {
+      const { units } = await planned(log, bundlesAUnit);
+      expectEveryBundle(log, units);
+      expect(units.reduce((sum, unit) => sum + unitEntries(unit), 0)).toBe(size);
+      expect(units.filter(({ kind }) => kind === "edge")).toHaveLength(size % 256 === 0 ? 0 : 1);
+    }
+  }
+});
+
+test("each full level-1 tile is opened once, a sealed one not at all, nor are its bundles handed out", async () => {
+  const all = await planned(largest, 32);
+  expect(all.opened).toEqual([0, 1, 2]);
+  expectEveryBundle(largest, all.units);
+  const rest = await planned(largest, 32, new Set([0, 1]));
+  expect(rest.opened).toEqual([2]);
+  expectEveryBundle(largest, rest.units, 512);
+});
+
+test("a unit's hashes are its own, so that no whole tile goes along to a thread", async () => {
+  const { units } = await planned(largest, 32);
+  for (const unit of units) {
+    if (unit.kind === "run") expect(unit.hashes.buffer.byteLength).toBe(unit.hashes.length);
+  }
+});
+
+test("units are small enough for every worker to get several, and never more than 32 bundles", () => {
+  expect(unitBundles(0, 4)).toBe(1);
+  expect(unitBundles(256 * 10, 2)).toBe(2);
+  expect(unitBundles(256 * 64, 2)).toBe(8);
+  expect(unitBundles(2 ** 40, 8)).toBe(32);
+});
+
+test("a tile that cannot be had ends the plan when its turn comes, also where nobody asks for it", async () => {
+  const objects = new Map(largest.objects);
+  objects.delete("tile/1/001");
+  const tree = await AuthenticTree.authenticate(memoryContext(objects), largest);
+  const opened: number[] = [];
+  const plan = planUnits(
+    tree,
+    32,
+    async () => false,
+    (index) => opened.push(index),
+  );
+  await plan.next();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const drain = async (): Promise<void> => {
+    for await (const _ of plan);
+  };
+  await expect(drain()).rejects.toThrow(/tile\/1\/001 .*is missing/);
+  expect(opened).toEqual([0]);
+});

@@ -1,0 +1,337 @@
+/** Zips that lie: each is refused with the one thing that is wrong with it, and takes no memory for what it claims. */
+
+import fs from "node:fs";
+import { join } from "node:path";
+import { crc32, deflateRawSync } from "node:zlib";
+import fc from "fast-check";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { FormatError } from "../../../../lib/tlog/errors.ts";
+import { ArchiveSource } from "../../../../storage/archive/source.ts";
+import { writeMembers } from "../../../support/places/archive.ts";
+import { memoryDirectory } from "../../../support/places/directory.ts";
+import { writeZip, type ZipEnd, type ZipMemberSpec } from "../../../support/places/zip.ts";
+
+const BYTES = Buffer.from("the entries of a log, more or less. ".repeat(30));
+const PATH = "tile/data/000";
+
+/** An honest member, but for what is said of it. */
+function lying(lies: Partial<ZipMemberSpec> = {}): ZipMemberSpec {
+  return { name: PATH, bytes: BYTES, deflated: true, ...lies };
+}
+
+function archiveOf(members: Iterable<ZipMemberSpec>, end?: ZipEnd): ArchiveSource {
+  const directory = memoryDirectory();
+  writeMembers(directory, 0, members, end);
+  return open(directory);
+}
+
+function open(directory: string): ArchiveSource {
+  const source = new ArchiveSource(directory);
+  onTestFinished(() => source.close());
+  return source;
+}
+
+/** What a read of `PATH` is refused with, as a person reads it; and how much memory it asked for before. */
+async function refusal(source: ArchiveSource, path = PATH): Promise<{ line: string; asked: number }> {
+  let asked = 0;
+  const reservation = {
+    async atLeast(bytes: number) {
+      asked = Math.max(asked, bytes);
+    },
+  };
+  const outcome = await source
+    .read(path, { maxBytes: 1 << 16, reservation })
+    .catch((error: unknown) => error);
+  if (!(outcome instanceof FormatError)) throw new Error(`was not refused: ${outcome}`);
+  const { message, expected, found } = outcome;
+  return { line: [message, expected ?? "-", found ?? "-"].join(" | "), asked };
+}
+
+describe("a member that is not what its zip says", () => {
+  const deflated = deflateRawSync(BYTES);
+  const sum = (bytes: Uint8Array): string => crc32(bytes).toString(16).padStart(8, "0");
+
+  it.each<[string, ZipMemberSpec, string]>([
+    [
+      "another checksum",
+      lying({ crc32: 0xabc }),
+      `does not have the CRC-32 that 000.zip says | 00000abc | ${sum(BYTES)}`,
+    ],
+    [
+      "another checksum, stored as it is",
+      lying({ deflated: false, crc32: 0xabc }),
+      `does not have the CRC-32 that 000.zip says | 00000abc | ${sum(BYTES)}`,
+    ],
+    [
+      "more bytes than declared",
+      lying({ size: BYTES.length - 1 }),
+      `is not as long as 000.zip says | ${BYTES.length - 1} bytes | more bytes`,
+    ],
+    [
+      "fewer bytes than declared",
+      lying({ size: BYTES.length + 1 }),
+      `is not as long as 000.zip says | ${BYTES.length + 1} bytes | ${BYTES.length} bytes`,
+    ],
+    [
+      "more bytes after its end",
+      lying({ stored: Buffer.concat([deflated, Buffer.of(0)]) }),
+      "is not Deflate though 000.zip says so | nothing after its end | more bytes",
+    ],
+    [
+      "an end that is missing",
+      lying({ stored: deflated.subarray(0, -1) }),
+      "is not Deflate though 000.zip says so | - | unexpected end of file",
+    ],
+    [
+      "no Deflate",
+      lying({ stored: Buffer.alloc(40, 0xff) }),
+      "is not Deflate though 000.zip says so | - | invalid block type",
+    ],
+    [
+      "a header of another name",
+      lying({ ownName: "tile/data/001" }),
+      "does not stand where 000.zip says | byte 0 | -",
+    ],
+    ["nothing where it should be", lying({ offset: 1 }), "does not stand where 000.zip says | byte 1 | -"],
+  ])("%s", async (_what, member, expected) => {
+    expect((await refusal(archiveOf([member]))).line).toBe(expected);
+  });
+
+  it("no header of a member where one should be", async () => {
+    const directory = memoryDirectory();
+    writeMembers(directory, 0, [lying()]);
+    const zip = join(directory, "000.zip");
+    const bytes = fs.readFileSync(zip);
+    bytes.write("PK\x01\x02", 0, "latin1");
+    fs.writeFileSync(zip, bytes);
+    expect((await refusal(open(directory))).line).toBe("does not stand where 000.zip says | byte 0 | -");
+  });
+
+  it("a header whose extra fields reach beyond the end of the zip", async () => {
+    const directory = memoryDirectory();
+    writeMembers(directory, 0, [lying({ ownExtra: Buffer.alloc(40) })]);
+    const zip = join(directory, "000.zip");
+    const bytes = fs.readFileSync(zip);
+    bytes.writeUInt16LE(0xffff, 28);
+    fs.writeFileSync(zip, bytes);
+    expect((await refusal(open(directory))).line).toBe("is cut off: 000.zip ends before it | - | -");
+  });
+});
+
+describe("sizes that cannot be true take no memory", () => {
+  it.each<[string, Partial<ZipMemberSpec>, string]>([
+    [
+      "more than an object may have",
+      { size: (1 << 16) + 1 },
+      `is larger in 000.zip than an object of its kind can be | at most ${1 << 16} bytes | ${(1 << 16) + 1} bytes`,
+    ],
+    [
+      "more than Deflate can give",
+      { size: 1 << 16, stored: Buffer.from([3, 0]) },
+      `cannot have the sizes that 000.zip says | - | ${1 << 16} bytes, compressed to 2`,
+    ],
+    [
+      "more compressed than Deflate makes of it",
+      { stored: Buffer.alloc(10_000) },
+      `cannot have the sizes that 000.zip says | - | ${BYTES.length} bytes, compressed to 10000`,
+    ],
+    [
+      "more than four gigabytes",
+      { size: 2 ** 32, zip64: true },
+      `cannot be read: 000.zip has a member larger than any object of a log, ${PATH} | - | ${2 ** 32} bytes`,
+    ],
+    [
+      "more than a number can count",
+      { size: 2 ** 60, compressedSize: 2 ** 61, zip64: true },
+      `cannot be read: 000.zip has a member larger than any object of a log, ${PATH} | - | ${2 ** 60} bytes`,
+    ],
+  ])("%s", async (_what, lies, expected) => {
+    expect(await refusal(archiveOf([lying(lies)]))).toEqual({ line: expected, asked: 0 });
+  });
+
+  it("a bomb gives no more than was declared", async () => {
+    const bomb = { stored: deflateRawSync(Buffer.alloc(1 << 28)), size: 1 << 18 };
+    const source = archiveOf([lying(bomb)]);
+    const peakKibibytes = process.resourceUsage().maxRSS;
+    await expect(source.read(PATH, { maxBytes: 1 << 26 })).rejects.toThrow("is not as long as 000.zip says");
+    expect(process.resourceUsage().maxRSS - peakKibibytes).toBeLessThan(1 << 16);
+  });
+});
+
+describe("a zip with a member that none of an archive's can be", () => {
+  it.each<[string, Partial<ZipMemberSpec>, string]>([
+    ["encrypted", { flags: 1 }, `has an encrypted member, ${PATH} | - | -`],
+    [
+      "in another compression",
+      { method: 93 },
+      `has a member in a compression that is not understood, ${PATH} | Deflate | method 93`,
+    ],
+    [
+      "stored in other than its size",
+      { deflated: false, size: 7 },
+      `has a member of two sizes, ${PATH} | 7 bytes | ${BYTES.length} bytes`,
+    ],
+    [
+      "of another zip",
+      { name: "tile/data/x065/536" },
+      "has a member that belongs into 001.zip, tile/data/x065/536 | - | -",
+    ],
+    [
+      "above the archive",
+      { name: "../000" },
+      "has a member of a name that none can have | - | invalid relative path: ../000",
+    ],
+    [
+      "above it from below",
+      { name: "tile/../../000" },
+      "has a member of a name that none can have | - | invalid relative path: tile/../../000",
+    ],
+    [
+      "with a backslash",
+      { name: "tile\\data\\000" },
+      "has a member of a name that none can have | - | invalid characters in fileName: tile\\data\\000",
+    ],
+    [
+      "at the root",
+      { name: "/tile/data/000" },
+      "has a member of a name that none can have | - | absolute path: /tile/data/000",
+    ],
+    [
+      "with a name of a kilobyte",
+      { name: "x".repeat(1000) },
+      `has a member of a name that none can have | - | too long: ${"x".repeat(255)}`,
+    ],
+  ])("%s", async (_what, lies, expected) => {
+    const honest = { name: "README.txt", bytes: BYTES };
+    const source = archiveOf([honest, lying(lies), { ...honest, name: "last" }]);
+    expect((await refusal(source)).line).toBe(`cannot be read: 000.zip ${expected}`);
+    expect((await refusal(source, "tile/3/000")).line).toBe(`cannot be read: 000.zip ${expected}`);
+  });
+
+  it("whose offset lies beyond the end", async () => {
+    for (const [offset, zip64] of [
+      [1 << 20, false],
+      [2 ** 40, true],
+      [2 ** 63, true],
+    ] as const) {
+      const source = archiveOf([lying({ offset, zip64 })]);
+      const { line } = await refusal(source);
+      expect(line).toMatch(
+        /^cannot be read: 000.zip has a member beyond its end, tile\/data\/000 \| at most \d+ bytes \| byte \d+$/,
+      );
+    }
+  });
+
+  it.each([PATH, "tile/0/000", "tile/2/000", "tile/3/000", "issuer/aa", "checkpoint"])(
+    "that is there twice: %s",
+    async (name) => {
+      const twice = [lying({ name }), lying({ name })];
+      const source = archiveOf([lying({ name: "first" }), ...twice]);
+      const line = `cannot be read: 000.zip has two members named ${name} | - | -`;
+      expect((await refusal(source)).line).toBe(line);
+    },
+  );
+});
+
+describe("what is no zip", () => {
+  const whole = (): Buffer => {
+    const directory = memoryDirectory();
+    writeMembers(directory, 0, [{ name: "README.txt", bytes: BYTES }, lying()]);
+    return fs.readFileSync(join(directory, "000.zip"));
+  };
+
+  function archiveWith(bytes: Buffer): ArchiveSource {
+    const directory = memoryDirectory();
+    fs.writeFileSync(join(directory, "000.zip"), bytes);
+    return open(directory);
+  }
+
+  it.each<[string, (zip: Buffer) => Buffer]>([
+    ["nothing", () => Buffer.of()],
+    ["the beginning of a download", (zip) => zip.subarray(0, zip.length / 2)],
+    ["all but its last byte", (zip) => zip.subarray(0, -1)],
+    ["a zip with more after it", (zip) => Buffer.concat([zip, Buffer.from("more")])],
+    ["a zip without its first bytes", (zip) => zip.subarray(10)],
+    ["text", () => BYTES],
+  ])("%s", async (_what, spoil) => {
+    const { line } = await refusal(archiveWith(spoil(whole())));
+    expect(line).toMatch(/^cannot be read: 000.zip is not a whole zip \| - \| /);
+  });
+
+  it("a zip that claims more members than it has says after which one it breaks off", async () => {
+    const source = archiveOf([lying({ name: "tile/data/001" }), lying()], { count: 60_000 });
+    const { line } = await refusal(source);
+    expect(line).toMatch(/^cannot be read: 000.zip is not a whole zip \| - \| .*, after tile\/data\/000$/);
+    expect(line.includes("\n")).toBe(false);
+  });
+
+  it("a zip that claims members without number, where the numbers are in 64 bits", async () => {
+    const source = archiveOf([lying()], { count: 2 ** 60 });
+    expect((await refusal(source)).line).toMatch(/^cannot be read: 000.zip is not a whole zip/);
+  });
+});
+
+describe("members without end, whatever their names", () => {
+  function* members(first: number, count: number): Generator<ZipMemberSpec> {
+    for (let i = first; i < first + count; i++) yield { name: `issuer/${i}`, bytes: Buffer.of() };
+  }
+
+  it("in one zip", async () => {
+    const { line } = await refusal(archiveOf(members(0, (1 << 16) + 1)), "issuer/none");
+    expect(line).toBe(
+      "cannot be read: 000.zip has more members than a log has | at most 65536 beside tiles | -",
+    );
+  });
+
+  it("in all of them together", async () => {
+    const directory = memoryDirectory();
+    for (let zip = 0; zip < 3; zip++) writeMembers(directory, zip, members(zip * 30_000, 30_000));
+    const { line } = await refusal(open(directory), "issuer/none");
+    expect(line).toBe(
+      "cannot be found: the zips have more members than a log has | at most 65536 beside tiles | -",
+    );
+  });
+});
+
+it("a flipped bit anywhere gives the bytes, nothing, or a refusal that names the zip, never other bytes", async () => {
+  const directory = memoryDirectory();
+  const objects = new Map([
+    ["checkpoint", Buffer.from("log.example\n1\nroot\n\n— signature\n")],
+    ["issuer/aa", BYTES.subarray(0, 50)],
+    ["tile/0/000", BYTES.subarray(0, 64)],
+    [PATH, BYTES],
+    ["tile/data/001.p/2", BYTES.subarray(3, 90)],
+  ]);
+  const zip = join(directory, "000.zip");
+  const specs = [...objects].map(([name, bytes], i) => ({
+    name,
+    bytes,
+    deflated: i % 2 === 1,
+    zip64: i === 3,
+  }));
+  writeZip(zip, specs, { comment: "of 1" });
+  const whole = fs.readFileSync(zip);
+  await fc.assert(
+    fc.asyncProperty(fc.nat(whole.length - 1), fc.nat(7), async (at, bit) => {
+      const spoiled = Buffer.from(whole);
+      spoiled[at] = (spoiled[at] as number) ^ (1 << bit);
+      fs.writeFileSync(zip, spoiled);
+      const source = new ArchiveSource(directory);
+      try {
+        for (const [path, bytes] of objects) {
+          const outcome = await source.read(path, { maxBytes: 1 << 20 }).catch((error: unknown) => error);
+          if (outcome === undefined) continue;
+          if (outcome instanceof Uint8Array) expect(bytes.equals(outcome)).toBe(true);
+          else
+            expect(outcome).toMatchObject({
+              name: "FormatError",
+              message: expect.stringContaining("000.zip"),
+            });
+        }
+      } finally {
+        await source.close();
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});

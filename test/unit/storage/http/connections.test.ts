@@ -1,0 +1,171 @@
+/** How many connections a source has, what each carries, and when it ends. */
+
+import net from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import tls from "node:tls";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
+import { stoppedSocketLimits } from "../../../support/http/clock.ts";
+import { head, okay, scriptedServer, TRANSPORTS } from "../../../support/http/scripted-server.ts";
+
+const ANY: ReadOptions = { maxBytes: 1 << 20 };
+
+async function textOf(read: Promise<Uint8Array | undefined>): Promise<string> {
+  return Buffer.from((await read) ?? "there is none").toString();
+}
+
+describe.each(TRANSPORTS)("connections over %s", (transport) => {
+  it("are as many as allowed, and carry all requests one after the other", async () => {
+    stoppedSocketLimits();
+    const server = await scriptedServer(transport, (connection, path) => connection.send(okay(path)));
+    const source = server.source({ connections: 3 });
+    const paths = Array.from({ length: 50 }, (_, i) => `${i}`);
+    const texts = await Promise.all(paths.map((path) => textOf(source.read(path, ANY))));
+    expect(texts).toEqual(paths.map((path) => `/${path}`));
+    expect(server.connections).toHaveLength(3);
+  });
+
+  it("carry one request at a time each, and never more are under way than there may be connections", async () => {
+    const answers: (() => void)[] = [];
+    const server = await scriptedServer(transport, (connection, path) => {
+      // Some last for one answer only, some for several.
+      const connectionLine = answers.length % 2 === 0 ? "connection: close\r\n" : "";
+      answers.push(() => connection.send(head(`content-length: 2\r\n${connectionLine}`), path.slice(1)));
+    });
+    const source = server.source({ connections: 4 });
+    const reads = Array.from({ length: 30 }, (_, i) => textOf(source.read(`${i + 10}`, ANY)));
+    for (let i = 0; i < 30; i++) {
+      while (answers.length === i) await nextTurn();
+      for (let turn = 0; turn < 5; turn++) await nextTurn();
+      expect(server.requests.length - i).toBeLessThanOrEqual(4);
+      answers[i]?.();
+    }
+    expect(await Promise.all(reads)).toEqual(Array.from({ length: 30 }, (_, i) => `${i + 10}`));
+  });
+
+  it("are given to the requests that wait in the order in which they came", async () => {
+    const server = await scriptedServer(transport, (connection, path) => connection.send(okay(path)));
+    const source = server.source();
+    const paths = Array.from({ length: 20 }, (_, i) => `${i}`);
+    await Promise.all(paths.map((path) => source.read(path, ANY)));
+    expect(server.requests).toEqual(paths.map((path) => `/${path}`));
+  });
+
+  it("are used in such a way that those beyond need stay idle", async () => {
+    stoppedSocketLimits();
+    const server = await scriptedServer(transport);
+    const source = server.source({ connections: 3 });
+    const reads = new Map(["/a", "/b", "/c"].map((path) => [path, source.read(path.slice(1), ANY)]));
+    const connections = [await server.connection(), await server.connection(), await server.connection()];
+    for (const connection of connections) {
+      const path = await connection.request();
+      connection.send(okay("x"));
+      await reads.get(path);
+    }
+    const last = connections[2];
+    for (let i = 0; i < 5; i++) {
+      const read = source.read("again", ANY);
+      expect(await last?.request()).toBe("/again");
+      last?.send(okay("x"));
+      await read;
+    }
+    expect(server.connections).toHaveLength(3);
+  });
+
+  it.each([
+    ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"],
+    ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\nConnection: Foo, Close\r\n\r\nok"],
+    ["HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok"],
+    ["HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"],
+  ])("that their server wants to close are closed here, and not used again: %j", async (response) => {
+    const server = await scriptedServer(transport, (connection) => connection.send(response));
+    const source = server.source();
+    await Promise.all([source.read("a", ANY), source.read("b", ANY)]);
+    await source.read("c", ANY);
+    expect(server.connections).toHaveLength(3);
+    await server.allClosed();
+  });
+
+  it.each([
+    ["HTTP/1.0 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\nok"],
+    ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\nkeep-alive: timeout=1\r\n\r\nok"],
+    ["HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno"],
+    ["HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"],
+  ])("that their server keeps are used again: %j", async (response) => {
+    stoppedSocketLimits();
+    const server = await scriptedServer(transport, (connection) => connection.send(response));
+    const source = server.source();
+    await Promise.all([source.read("a", ANY), source.read("b", ANY)]);
+    await source.read("c", ANY);
+    expect(server.connections).toHaveLength(1);
+  });
+
+  it("on which a byte more came than was announced carry nothing else", async () => {
+    const server = await scriptedServer(transport, (connection, path) => {
+      if (path === "/first") connection.send(head("content-length: 40000\r\n"), Buffer.alloc(40_001, "x"));
+      else connection.send(okay(path));
+    });
+    const source = server.source();
+    const reads = [source.read("first", ANY), source.read("second", ANY)];
+    expect(await reads[0]).toHaveLength(40_000);
+    expect(Buffer.from((await reads[1]) ?? []).toString()).toBe("/second");
+    expect(server.connections).toHaveLength(2);
+    await server.connections[0]?.closed;
+  });
+
+  it("on which something comes that nobody asked for are closed", async () => {
+    const server = await scriptedServer(transport, (connection) => connection.send(okay("x")));
+    await server.source().read("first", ANY);
+    const [connection] = server.connections;
+    connection?.send("HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n");
+    await connection?.closed;
+  });
+
+  it("that carry nothing are closed before servers grow tired of them", async () => {
+    const limits = stoppedSocketLimits();
+    const server = await scriptedServer(transport, (connection) => connection.send(okay("x")));
+    const source = server.source();
+    await source.read("first", ANY);
+    // nginx waits for 75 s, Apache and Node for 5.
+    expect(limits.set.at(-1)).toBeGreaterThan(1000);
+    expect(limits.set.at(-1)).toBeLessThan(5000);
+    limits.pass();
+    await server.allClosed();
+    expect(await textOf(source.read("second", ANY))).toBe("x");
+    expect(server.connections).toHaveLength(2);
+  });
+
+  it("make way for the requests that wait when they cannot be had or break", async () => {
+    let requests = 0;
+    const server = await scriptedServer(transport, (connection, path) => {
+      if (++requests % 3 === 0) connection.send(okay(path));
+      else if (requests % 3 === 1) connection.reset();
+      else connection.send("nonsense");
+    });
+    const source = server.source({ connections: 2 });
+    const paths = Array.from({ length: 12 }, (_, i) => `${i}`);
+    const outcomes = await Promise.allSettled(paths.map((path) => source.read(path, ANY)));
+    expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBeGreaterThanOrEqual(4);
+  });
+
+  it("that cannot even be begun fail the reads that they were for, each once", async () => {
+    const server = await scriptedServer(transport);
+    const ended: number[] = [];
+    const observer = { started() {}, ended: (status: number) => void ended.push(status) };
+    const source = server.source({ observer });
+    for (const module of [net, tls]) {
+      const connect = vi.spyOn(module, "connect").mockImplementation(() => {
+        throw new Error("no more handles");
+      });
+      onTestFinished(() => connect.mockRestore());
+    }
+    const reads = ["a", "b"].map((path) => source.read(path, ANY).catch((error: unknown) => error));
+    for (const outcome of await Promise.all(reads)) {
+      expect(outcome).toMatchObject({
+        name: "SourceError",
+        message: expect.stringContaining("no more handles"),
+      });
+    }
+    expect(ended).toEqual([0, 0]);
+  });
+});

@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
+import { Deadline } from "../../../../storage/http/deadline.ts";
+import { stoppedClock } from "../../../support/http/clock.ts";
+import { serve, serveRaw, sourceAt } from "../../../support/http/servers.ts";
+
+const ANY: ReadOptions = { maxBytes: 1_000_000 };
+const TOO_SLOW = { name: "SourceError", retryable: true, message: expect.stringContaining("for one object") };
+
+describe("a source gives up on a server", () => {
+  it("that trickles one byte at a time for ever", async () => {
+    const url = await serve((_request, response) => {
+      response.writeHead(200, { "content-length": "1000000" });
+      const trickle = setInterval(() => response.write("x"), 10);
+      response.on("close", () => clearInterval(trickle));
+    });
+    const source = sourceAt(url, { timeouts: { objectMs: 200 } });
+    await expect(source.read("tile/0/000", ANY)).rejects.toMatchObject(TOO_SLOW);
+  }, 5000);
+
+  it("that sends early hints for ever", async () => {
+    const url = await serveRaw((socket) => {
+      const hints = setInterval(() => socket.write("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"), 10);
+      socket.on("close", () => clearInterval(hints));
+    });
+    const source = sourceAt(url, { timeouts: { objectMs: 200 } });
+    await expect(source.read("tile/0/000", ANY)).rejects.toMatchObject(TOO_SLOW);
+  }, 5000);
+});
+
+const CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
+describe("the time for an object", () => {
+  it.each([
+    ["interim responses", "", "HTTP/1.1 103 Early Hints\r\n\r\n"],
+    ["a body of announced length", "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", "x"],
+    ["a body that ends with the connection", "HTTP/1.1 200 OK\r\n\r\n", "x"],
+    ["the bytes of a chunk", `${CHUNKED}ffff\r\n`, "x"],
+    ["the line of a chunk", `${CHUNKED}ffff`, ";x=y"],
+    ["many chunks", CHUNKED, "1\r\nx\r\n"],
+    ["trailers", `${CHUNKED}0\r\n`, "x: y\r\n"],
+  ])(
+    "ends amid %s, however that trickles",
+    async (_what, start, piece) => {
+      const clock = stoppedClock();
+      const url = await serveRaw((socket) => {
+        socket.once("data", () => {
+          socket.write(start);
+          const more = (): void => {
+            clock.goOn(10);
+            if (!socket.destroyed) socket.write(piece, () => setImmediate(more));
+          };
+          more();
+        });
+      });
+      const source = sourceAt(url, { timeouts: { headersMs: 600_000, objectMs: 1000 } });
+      await expect(source.read("tile/0/000", ANY)).rejects.toMatchObject(TOO_SLOW);
+    },
+    5000,
+  );
+
+  it("does not run while the request waits for a connection", async () => {
+    const clock = stoppedClock();
+    const url = await serve((_request, response) => {
+      clock.goOn(700);
+      response.end("slow");
+    });
+    const source = sourceAt(url, { connections: 1, timeouts: { objectMs: 1000 } });
+    const reads = ["a", "b", "c"].map((path) => source.read(path, ANY));
+    for (const bytes of await Promise.all(reads)) expect(Buffer.from(bytes ?? []).toString()).toBe("slow");
+  });
+
+  it("does not run while the body waits for its reservation, and goes on after", async () => {
+    const clock = stoppedClock();
+    const rest = Promise.withResolvers<void>();
+    const url = await serve((request, response) => {
+      response.write("first, ");
+      rest.promise.then(() => {
+        if (request.url === "/late") clock.goOn(600);
+        response.end("rest");
+      });
+    });
+    const source = sourceAt(url, { timeouts: { objectMs: 1000 } });
+    const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const granted = Promise.withResolvers<void>();
+    const reads = ["late", "prompt"].map((path, i) => {
+      const atLeast = (): Promise<void> => {
+        asked[i]?.resolve();
+        return granted.promise;
+      };
+      return source.read(path, { ...ANY, reservation: { atLeast } });
+    });
+    await Promise.all(asked.map(({ promise }) => promise));
+    clock.goOn(3_600_000);
+    granted.resolve();
+    rest.resolve();
+    for (const bytes of await Promise.all(reads)) {
+      expect(Buffer.from(bytes ?? []).toString()).toBe("first, rest");
+    }
+  });
+
+  it("is what was given, without the time that it was held", () => {
+    const clock = stoppedClock();
+    const deadline = new Deadline();
+    clock.goOn(5000);
+    expect(deadline.passed).toBe(false);
+    deadline.start(1000);
+    clock.goOn(600);
+    deadline.hold();
+    clock.goOn(5000);
+    deadline.hold();
+    expect(deadline.passed).toBe(false);
+    deadline.release();
+    deadline.release();
+    clock.goOn(400);
+    expect(deadline.passed).toBe(false);
+    clock.goOn(1);
+    expect(deadline.passed).toBe(true);
+  });
+});

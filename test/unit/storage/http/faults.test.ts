@@ -1,0 +1,262 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { describe, expect, it } from "vitest";
+import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
+import { networkError } from "../../../../storage/http/error-messages.ts";
+import { serve, serveAnswer, serveRaw, serveTls, sourceAt } from "../../../support/http/servers.ts";
+import { EXPIRED, LOCALHOST, OTHER_HOST } from "../../../support/http/test-certificates.ts";
+
+const ANY: ReadOptions = { maxBytes: 1 << 20 };
+const LATER = { name: "SourceError", retryable: true, unreachable: false };
+
+describe("a server that cannot be reached", () => {
+  it("refuses the connection", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    await new Promise((closed) => server.close(closed));
+    const source = sourceAt(new URL(`http://127.0.0.1:${port}/`));
+    await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
+      name: "SourceError",
+      message: `127.0.0.1:${port} refused the connection`,
+      retryable: true,
+      unreachable: true,
+    });
+  });
+
+  it("has a name that nobody knows", async () => {
+    const source = sourceAt(new URL("http://no-such-host.invalid/"));
+    const failure = await source.read("checkpoint", ANY).catch((error: unknown) => error);
+    // Where there is no network at all, the name is one that could not be looked up.
+    expect(failure).toMatchObject({ name: "SourceError" });
+    expect(String(failure)).toMatch(/no such host|could not be looked up/);
+  });
+
+  it.each([
+    ["ENOTFOUND", "no such host: h:1", { retryable: false, unreachable: true }],
+    ["EAI_NONAME", "no such host: h:1", { retryable: false, unreachable: true }],
+    ["EAI_AGAIN", "the name h:1 could not be looked up", { retryable: true, unreachable: false }],
+    ["EHOSTUNREACH", "there is no route to h:1", { retryable: true, unreachable: true }],
+    ["CONNECT_TIMEOUT", "h:1 did not accept a connection within 10 s", { retryable: true }],
+    ["CERT_HAS_EXPIRED", "the certificate has expired", { retryable: false, unreachable: true }],
+    ["CERT_REVOKED", "no TLS connection to h:1: in one line", { retryable: false, unreachable: true }],
+  ])("is described from the code %s", (code, words, flags) => {
+    const failure = networkError(coded(code), PEER, false);
+    expect(failure.message).toContain(words);
+    expect(failure).toMatchObject(flags);
+    expect(failure.advice).toBeDefined();
+  });
+
+  it("is described from the first of several addresses", () => {
+    const failure = networkError(
+      new AggregateError([coded("ECONNREFUSED"), coded("ETIMEDOUT")]),
+      PEER,
+      false,
+    );
+    expect(failure).toMatchObject({ message: "h:1 refused the connection", unreachable: true });
+  });
+
+  it("takes a TLS failure on a connection that stood for a broken line", () => {
+    const failure = networkError(coded("ERR_SSL_BAD_RECORD_MAC"), PEER, true);
+    expect(failure).toMatchObject({ retryable: true, unreachable: false });
+  });
+});
+
+describe("a server that is not who it should be", () => {
+  it.each([
+    ["whose certificate is self-signed", LOCALHOST, undefined, "the certificate is self-signed"],
+    ["whose certificate has expired", EXPIRED, EXPIRED.cert, "the certificate has expired"],
+    [
+      "whose certificate is another's",
+      OTHER_HOST,
+      OTHER_HOST.cert,
+      "the certificate is for another host name",
+    ],
+  ])("is one %s", async (_what, certificate, ca, reason) => {
+    const url = await serveTls(certificate, (_request, response) => response.end("x"));
+    const source = sourceAt(url, ca === undefined ? {} : { connect: { ca } });
+    await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
+      message: `no TLS connection to ${url.host}: ${reason}`,
+      retryable: false,
+      unreachable: true,
+      advice: expect.any(String),
+    });
+  });
+
+  it("is one that does not speak TLS", async () => {
+    const url = await serve((_request, response) => response.end("x"));
+    url.protocol = "https:";
+    await expect(sourceAt(new URL(`https://${url.host}/`)).read("checkpoint", ANY)).rejects.toMatchObject({
+      message: expect.stringContaining("does not speak TLS"),
+      retryable: false,
+      unreachable: true,
+    });
+  });
+});
+
+describe("a server that takes its time", () => {
+  it("is left after the time for headers", async () => {
+    const url = await serve(() => {});
+    const read = sourceAt(url, { timeouts: { headersMs: 50 } }).read("checkpoint", ANY);
+    await expect(read).rejects.toMatchObject({
+      ...LATER,
+      message: `${url.host} did not answer within 0.05 s`,
+    });
+  });
+
+  it("is left after the time between two parts of a body", async () => {
+    const url = await serve((_request, response) => {
+      response.writeHead(200, { "content-length": 10 }).write("half.");
+    });
+    const read = sourceAt(url, { timeouts: { bodyMs: 50, objectMs: 600_000 } }).read("checkpoint", ANY);
+    await expect(read).rejects.toMatchObject({ ...LATER, message: `${url.host} sent nothing for 0.05 s` });
+  });
+
+  it("is left after the time to connect, TLS included", async () => {
+    const { host } = await serveRaw(() => {});
+    const source = sourceAt(new URL(`https://${host}/`), { timeouts: { connectMs: 50 } });
+    await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
+      ...LATER,
+      message: `${host} did not accept a connection within 0.05 s`,
+    });
+  });
+});
+
+describe("a server that breaks its word", () => {
+  it.each(["10", "400000"])("by ending before the %s bytes that it announced", async (length) => {
+    const url = await serveAnswer(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\nhalf.`, (socket) =>
+      socket.end(),
+    );
+    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject(LATER);
+  });
+
+  it("by ending so on a connection that was not to be kept", async () => {
+    const url = await serveAnswer(
+      "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 10\r\n\r\nhalf.",
+      (socket) => socket.end(),
+    );
+    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject({
+      ...LATER,
+      message: `${url.host} sent less or more than it announced`,
+    });
+  });
+
+  it("by sending more than it announced, of which nothing reaches an object", async () => {
+    const url = await serveAnswer("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nright, and wrong");
+    const source = sourceAt(url, { connections: 1 });
+    for (let i = 0; i < 5; i++) {
+      const outcome = await source.read("checkpoint", ANY).catch((error: unknown) => error);
+      if (outcome instanceof Uint8Array) expect(Buffer.from(outcome).toString()).toBe("right");
+      else expect(outcome).toMatchObject(LATER);
+    }
+  });
+
+  it("by breaking off in the middle of a chunk", async () => {
+    const url = await serveAnswer(
+      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\nhalf.",
+      (socket) => socket.end(),
+    );
+    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject(LATER);
+  });
+
+  it.each([
+    ["before an answer", ""],
+    ["in the headers", "HTTP/1.1 200 OK\r\ncontent-le"],
+    ["in the body", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf."],
+  ])("by resetting the connection %s", async (_where, answer) => {
+    const url = await serveRaw((socket) => {
+      socket.on("data", () => socket.write(answer, () => socket.resetAndDestroy()));
+    });
+    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject({
+      ...LATER,
+      message: `${url.host} broke the connection off`,
+    });
+  });
+
+  it.each([
+    ["not HTTP at all", "SSH-2.0-OpenSSH_9.9\r\n"],
+    ["two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!"],
+    [
+      "a length beside chunks",
+      "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+    ["a length that is no number", "HTTP/1.1 200 OK\r\ncontent-length: 5x\r\n\r\nhello"],
+    ["headers without end", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n\r\n`],
+  ])("by answering with %s", async (_what, answer) => {
+    const url = await serveAnswer(answer);
+    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject(LATER);
+  });
+
+  it("is asked again on a new connection", async () => {
+    let requests = 0;
+    const url = await serve((_request, response) => {
+      if (requests++ === 0) response.socket?.destroy();
+      else response.end("back");
+    });
+    const source = sourceAt(url, { connections: 1 });
+    await expect(source.read("checkpoint", ANY)).rejects.toMatchObject(LATER);
+    expect(Buffer.from((await source.read("checkpoint", ANY)) ?? []).toString()).toBe("back");
+  });
+
+  it("may say early hints first", async () => {
+    const url = await serveAnswer(
+      "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+    );
+    expect(Buffer.from((await sourceAt(url).read("checkpoint", ANY)) ?? []).toString()).toBe("ok");
+  });
+
+  it("may end a body of unknown length by closing", async () => {
+    const url = await serveAnswer("HTTP/1.0 200 OK\r\n\r\nall of it", (socket) => socket.end());
+    expect(Buffer.from((await sourceAt(url).read("checkpoint", ANY)) ?? []).toString()).toBe("all of it");
+  });
+});
+
+describe("closing a source", () => {
+  it("ends reads under way and waiting, and those that come later", async () => {
+    const asked = Promise.withResolvers<void>();
+    const closed = Promise.withResolvers<void>();
+    const url = await serve((request) => {
+      request.socket.on("close", () => closed.resolve());
+      asked.resolve();
+    });
+    const source = sourceAt(url, { connections: 1 });
+    const reads = [source.read("a", ANY), source.read("b", ANY)].map((read) =>
+      read.catch((error: unknown) => error),
+    );
+    await asked.promise;
+    await source.close();
+    await closed.promise;
+    reads.push(source.read("c", ANY).catch((error: unknown) => error));
+    for (const outcome of await Promise.all(reads)) {
+      expect(outcome).toMatchObject({ message: "the source was closed", retryable: false });
+    }
+  });
+
+  it("gives up a connection that is still being made", async () => {
+    const connected = Promise.withResolvers<void>();
+    const closed = Promise.withResolvers<void>();
+    const { host } = await serveRaw((socket) => {
+      socket.on("data", () => connected.resolve());
+      socket.on("close", () => closed.resolve());
+    });
+    const source = sourceAt(new URL(`https://${host}/`), { timeouts: { connectMs: 600_000 } });
+    const read = source.read("checkpoint", ANY).catch((error: unknown) => error);
+    await connected.promise;
+    await source.close();
+    await closed.promise;
+    expect(await read).toMatchObject({ retryable: false });
+  });
+
+  it("may be done twice", async () => {
+    const source = sourceAt(new URL("http://127.0.0.1:9/"));
+    await source.close();
+    await source.close();
+  });
+});
+
+const PEER = { host: "h:1", timeouts: { connectMs: 10_000, headersMs: 1, bodyMs: 1, objectMs: 600_000 } };
+
+function coded(code: string): Error {
+  return Object.assign(new Error("in one line\nand another"), { code });
+}

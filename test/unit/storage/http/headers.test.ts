@@ -1,0 +1,67 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
+import { contentCodings } from "../../../../storage/http/headers.ts";
+import type { HttpSource } from "../../../../storage/http/source.ts";
+import { serveAnswer, sourceAt } from "../../../support/http/servers.ts";
+
+const ANY: ReadOptions = { maxBytes: 1 << 20 };
+const PLAIN = Buffer.from("an object");
+
+/** A source whose server answers with these lines of a head, and gzip where the status is 200. */
+async function sourceOf(...head: string[]): Promise<HttpSource> {
+  const body = head[0]?.startsWith("200") ? gzipSync(PLAIN).toString("latin1") : "";
+  const lines = [`HTTP/1.1 ${head.join("\r\n")}`, `content-length: ${body.length}`, "", body];
+  return sourceAt(await serveAnswer(lines.join("\r\n")));
+}
+
+describe("a header that comes twice", { timeout: 5000 }, () => {
+  it("is a Retry-After of which the first counts", async () => {
+    const source = await sourceOf("503 Service Unavailable", "retry-after: 7", "retry-after: 9");
+    await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
+      name: "SourceError",
+      retryable: true,
+      retryAfterMs: 7000,
+    });
+  });
+
+  it("is a Location of which the first counts", async () => {
+    const source = await sourceOf("302 Found", "location: ftp://one/", "location: ftp://two/");
+    await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
+      message: expect.stringContaining("to ftp://one/, which"),
+      retryable: false,
+    });
+  });
+
+  it.each(["gzip", "br"])(
+    "is a Content-Encoding that is refused when it says gzip, then %s",
+    async (other) => {
+      const source = await sourceOf("200 OK", "content-encoding: gzip", `content-encoding: ${other}`);
+      await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
+        name: "FormatError",
+        found: `gzip, ${other}`,
+      });
+    },
+  );
+
+  it("is a Content-Encoding that is undone when it says gzip once and else nothing", async () => {
+    const source = await sourceOf("200 OK", "content-encoding: identity", "content-encoding: gzip");
+    expect(Buffer.from((await source.read("checkpoint", ANY)) ?? [])).toEqual(PLAIN);
+  });
+});
+
+describe("codings", () => {
+  it.each([
+    [undefined, []],
+    ["", []],
+    ["identity", []],
+    [" GZIP ", ["gzip"]],
+    ["identity, gzip,", ["gzip"]],
+    [
+      ["br", "gzip, Identity"],
+      ["br", "gzip"],
+    ],
+  ])("of %j are %j", (encoding, codings) => {
+    expect(contentCodings({ "content-encoding": encoding })).toEqual(codings);
+  });
+});

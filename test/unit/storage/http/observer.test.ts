@@ -1,0 +1,117 @@
+/** What an observer hears of a request between its start and its end: enough to know what the server has to do. */
+
+import { expect, it } from "vitest";
+import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
+import type { RequestObserver } from "../../../../storage/http/exchange.ts";
+import { stoppedClock } from "../../../support/http/clock.ts";
+import { Lender } from "../../../support/http/lender.ts";
+import { head, okay, scriptedServer } from "../../../support/http/scripted-server.ts";
+
+const ANY: ReadOptions = { maxBytes: 1 << 20 };
+
+/** Notes what it hears. */
+class Recorder implements Required<RequestObserver> {
+  readonly heard: string[] = [];
+  #wake = (): void => {};
+
+  started(): void {
+    this.#note("started");
+  }
+
+  answered(status: number, milliseconds: number, retryAfterMs: number | undefined): void {
+    this.#note(`answered ${status} after ${milliseconds} ms, again in ${retryAfterMs} ms`);
+  }
+
+  released(status: number): void {
+    this.#note(`released ${status}`);
+  }
+
+  ended(status: number): void {
+    this.#note(`ended ${status}`);
+  }
+
+  async until(what: string): Promise<void> {
+    while (!this.heard.includes(what)) {
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    }
+  }
+
+  #note(what: string): void {
+    this.heard.push(what);
+    this.#wake();
+  }
+}
+
+it("the head of a response, with the time since the request was sent: neither the connection's nor the body's", async () => {
+  const clock = stoppedClock();
+  const server = await scriptedServer("plain");
+  const observer = new Recorder();
+  const source = server.source({ observer });
+  const first = source.read("first", ANY);
+  const second = source.read("second", ANY);
+  const connection = await server.connection();
+  await connection.request();
+  clock.goOn(3000);
+  connection.send(okay("first"));
+  await first;
+  await connection.request();
+  clock.goOn(40);
+  connection.send(head("content-length: 3\r\n"));
+  await observer.until("answered 200 after 40 ms, again in undefined ms");
+  clock.goOn(500);
+  connection.send("abc");
+  await second;
+  expect(observer.heard).toEqual([
+    "started",
+    "started",
+    "answered 200 after 3000 ms, again in undefined ms",
+    "released 200",
+    "ended 200",
+    "answered 200 after 40 ms, again in undefined ms",
+    "released 200",
+    "ended 200",
+  ]);
+});
+
+it("a refusal, with what Retry-After asks for, before its reader does and before its body has come", async () => {
+  stoppedClock();
+  const server = await scriptedServer("plain", (connection) =>
+    connection.send(head("content-length: 1\r\nretry-after: 7\r\n", "429 Too Many Requests")),
+  );
+  const observer = new Recorder();
+  const read = server.source({ observer }).read("first", ANY);
+  await expect(read).rejects.toMatchObject({ status: 429, retryAfterMs: 7000 });
+  expect(observer.heard).toEqual(["started", "answered 429 after 0 ms, again in 7000 ms"]);
+});
+
+it("that a server is held up, since it has nothing more to do then; and no second time when it has ended", async () => {
+  const server = await scriptedServer("plain");
+  const observer = new Recorder();
+  const lender = new Lender({ held: true });
+  const read = server.source({ observer }).read("first", { ...ANY, reservation: lender });
+  const connection = await server.connection();
+  connection.send(head("content-length: 6\r\n"), "abc");
+  await observer.until("released 200");
+  expect(observer.heard).not.toContain("ended 200");
+  connection.send("def");
+  lender.grant();
+  expect(await read).toEqual(Buffer.from("abcdef"));
+  expect(observer.heard.slice(2)).toEqual(["released 200", "ended 200"]);
+});
+
+it("the end of a request that was given up the moment it was admitted, and never sent", async () => {
+  const server = await scriptedServer("plain");
+  const observer = new Recorder();
+  const admission = Promise.withResolvers<void>();
+  const stop = new AbortController();
+  const source = server.source({ observer, admit: () => admission.promise });
+  const read = source.read("first", { ...ANY, signal: stop.signal });
+  admission.resolve();
+  stop.abort("enough");
+  await expect(read).rejects.toBe("enough");
+  await observer.until("ended 0");
+  expect(observer.heard).toEqual(["started", "released 0", "ended 0"]);
+  expect(server.requests).toEqual([]);
+});

@@ -1,0 +1,114 @@
+import { describe, expect, it } from "vitest";
+import { type ReadOptions, SourceError } from "../../../../lib/migrate/ports/source.ts";
+import { redirectTarget } from "../../../../storage/http/redirect.ts";
+import { serve, sourceAt } from "../../../support/http/servers.ts";
+
+const ANY: ReadOptions = { maxBytes: 1 << 20 };
+
+describe("an object that stands elsewhere", () => {
+  it.each([301, 302, 303, 307, 308])(
+    "is followed on %i, to a place seen from the old one",
+    async (status) => {
+      const url = await serve((request, response) => {
+        if (request.url === "/old/checkpoint") {
+          response.writeHead(status, { location: "../new/checkpoint?v=1" }).end();
+        } else response.end(request.url);
+      });
+      const bytes = await sourceAt(new URL("old", url)).read("checkpoint", ANY);
+      expect(Buffer.from(bytes ?? []).toString()).toBe("/new/checkpoint?v=1");
+    },
+  );
+
+  it("is followed to another origin, which gets no credentials", async () => {
+    const authorizations: (string | undefined)[] = [];
+    const elsewhere = await serve((request, response) => {
+      authorizations.push(request.headers.authorization);
+      response.end(`${request.headers["cache-control"]} ${request.url}`);
+    });
+    const url = await serve((request, response) => {
+      authorizations.push(request.headers.authorization);
+      response.writeHead(302, { location: `${elsewhere}blob/7` }).end();
+    });
+    url.username = "ops";
+    const bytes = await sourceAt(url).read("checkpoint", { ...ANY, fresh: true });
+    expect(Buffer.from(bytes ?? []).toString()).toBe("no-cache /blob/7");
+    expect(authorizations).toEqual(["Basic b3BzOg==", undefined]);
+  });
+
+  it("keeps its credentials on its own origin", async () => {
+    const url = await serve((request, response) => {
+      if (request.url === "/checkpoint") response.writeHead(302, { location: "/2" }).end();
+      else response.end(request.headers.authorization);
+    });
+    url.username = "ops";
+    const bytes = await sourceAt(url).read("checkpoint", ANY);
+    expect(Buffer.from(bytes ?? []).toString()).toBe("Basic b3BzOg==");
+  });
+
+  it("is missing when it is missing there", async () => {
+    const url = await serve((request, response) => {
+      if (request.url === "/checkpoint") response.writeHead(302, { location: "/2" }).end();
+      else response.writeHead(404).end();
+    });
+    expect(await sourceAt(url).read("checkpoint", ANY)).toBeUndefined();
+  });
+
+  it.each([
+    [5, true],
+    [6, false],
+  ])("after %i redirects is found: %s", async (redirects, found) => {
+    const url = await serve((request, response) => {
+      const step = Number(request.url?.slice(1));
+      if (step < redirects) response.writeHead(302, { location: `/${step + 1}` }).end();
+      else response.end("here");
+    });
+    const read = sourceAt(url).read("0", ANY);
+    if (found) expect(await read).toBeDefined();
+    else await expect(read).rejects.toMatchObject({ name: "SourceError", retryable: false });
+  });
+
+  it("is not sought in a circle", async () => {
+    let requests = 0;
+    const url = await serve((_request, response) => {
+      requests++;
+      response.writeHead(302, { location: "/checkpoint" }).end();
+    });
+    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toThrow("is redirected more than 5 times");
+    expect(requests).toBe(6);
+  });
+
+  it("names the host that failed", async () => {
+    const elsewhere = await serve((_request, response) => response.writeHead(403).end());
+    const url = await serve((_request, response) =>
+      response.writeHead(302, { location: `${elsewhere}` }).end(),
+    );
+    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toThrow(`${elsewhere.host} answered 403`);
+  });
+});
+
+describe("redirectTarget", () => {
+  const from = new URL("https://log.example/2026/checkpoint");
+
+  it.each([
+    [undefined, "without saying where"],
+    ["http://[", "no address"],
+    ["ftp://log.example/checkpoint", "ftp://log.example/checkpoint, which is not HTTP"],
+    ["file:///etc/passwd", "not HTTP"],
+    ["http://log.example/checkpoint", "from https to plain http"],
+  ])("refuses to go to %s", (location, words) => {
+    const follow = () => redirectTarget(from, location);
+    expect(follow).toThrow(SourceError);
+    expect(follow).toThrow(words);
+  });
+
+  it("goes from plain http to https", () => {
+    expect(redirectTarget(new URL("http://a/"), "https://b/c").href).toBe("https://b/c");
+  });
+
+  it("takes no credentials from a server, and shows no query", () => {
+    expect(redirectTarget(from, "https://u:p@b/c").href).toBe("https://b/c");
+    const follow = () => redirectTarget(from, "http://u:hidden@b/c?sig=hidden");
+    expect(follow).toThrow("http://b/c");
+    expect(follow).not.toThrow("hidden");
+  });
+});

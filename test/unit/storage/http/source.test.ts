@@ -1,0 +1,345 @@
+import { getEventListeners } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { describe, expect, it } from "vitest";
+import { UsageError } from "../../../../lib/errors.ts";
+import { type ReadOptions, SourceError } from "../../../../lib/migrate/ports/source.ts";
+import { HttpSource } from "../../../../storage/http/source.ts";
+import { serve, serveTls, sourceAt } from "../../../support/http/servers.ts";
+import { LOCALHOST } from "../../../support/http/test-certificates.ts";
+
+const ANY: ReadOptions = { maxBytes: 1 << 20 };
+const CHUNK = Buffer.alloc(1 << 16);
+
+/** What a read was rejected with. */
+async function failureOf(read: Promise<unknown>): Promise<SourceError> {
+  const reason = await read.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(reason instanceof SourceError)) throw new Error("not a SourceError", { cause: reason });
+  return reason;
+}
+
+/** A server that answers every request with `body`, and the requests that it saw. */
+async function recordingServer(body = "x"): Promise<{ url: URL; requests: IncomingMessage[] }> {
+  const requests: IncomingMessage[] = [];
+  const url = await serve((request, response) => {
+    requests.push(request);
+    response.end(body);
+  });
+  return { url, requests };
+}
+
+/** An admission that never comes. */
+function untilAborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+}
+
+describe("reading an object", () => {
+  it.each([0, 1, 8192, 300_000])(
+    "gives %i bytes as they are when their number is announced",
+    async (size) => {
+      const body = Buffer.alloc(size, "announced ");
+      const url = await serve((_request, response) => {
+        response.setHeader("content-length", size);
+        response.end(body);
+      });
+      expect(Buffer.from((await sourceAt(url).read("tile/0/000", ANY)) ?? "none")).toEqual(body);
+    },
+  );
+
+  it.each([0, 1, 8192, 300_000])("gives %i bytes as they are when they come in chunks", async (size) => {
+    const body = Buffer.alloc(size, "in chunks ");
+    const url = await serve((_request, response) => {
+      for (let at = 0; at < size; at += 50_000) response.write(body.subarray(at, at + 50_000));
+      response.end();
+    });
+    expect(Buffer.from((await sourceAt(url).read("tile/0/000", ANY)) ?? "none")).toEqual(body);
+  });
+
+  it("hands over bytes that the caller may write into", async () => {
+    const { url } = await recordingServer("same");
+    const source = sourceAt(url);
+    const first = await source.read("checkpoint", ANY);
+    first?.fill(0);
+    expect(Buffer.from((await source.read("checkpoint", ANY)) ?? []).toString()).toBe("same");
+  });
+
+  it.each([404, 410])("says by undefined that there is none when the server answers %i", async (status) => {
+    const url = await serve((_request, response) => {
+      response.writeHead(status).end("no such thing");
+    });
+    expect(await sourceAt(url).read("tile/0/000", ANY)).toBeUndefined();
+  });
+
+  it.each([
+    ["http://127.0.0.1/", "/tile/0/000"],
+    ["http://127.0.0.1/logs/2026", "/logs/2026/tile/0/000"],
+    ["http://127.0.0.1/logs/2026/", "/logs/2026/tile/0/000"],
+    ["http://127.0.0.1/logs?sig=secret#part", "/logs/tile/0/000?sig=secret"],
+  ])("asks below %s for %s", async (base, asked) => {
+    const { url, requests } = await recordingServer();
+    const at = new URL(base);
+    at.port = url.port;
+    await sourceAt(at).read("tile/0/000", ANY);
+    expect(requests.map((request) => request.url)).toEqual([asked]);
+  });
+
+  it("reads over TLS from a server whose certificate is trusted", async () => {
+    const url = await serveTls(LOCALHOST, (_request, response) => response.end("secure"));
+    const source = sourceAt(url, { connect: { ca: LOCALHOST.cert } });
+    expect(Buffer.from((await source.read("checkpoint", ANY)) ?? []).toString()).toBe("secure");
+  });
+
+  it("keeps connections alive, and has no more of them than allowed", async () => {
+    const ports = new Set<number | undefined>();
+    let atOnce = 0;
+    let most = 0;
+    const url = await serve((request, response) => {
+      ports.add(request.socket.remotePort);
+      most = Math.max(most, ++atOnce);
+      setTimeout(() => {
+        atOnce--;
+        response.end("x");
+      }, 1);
+    });
+    const source = sourceAt(url, { connections: 3 });
+    await Promise.all(Array.from({ length: 40 }, (_, i) => source.read(`tile/0/${i}`, ANY)));
+    expect(most).toBeLessThanOrEqual(3);
+    expect(ports.size).toBeLessThan(10);
+  });
+});
+
+describe("what a request says", () => {
+  it("names the tool, its version and the contact, and asks for gzip", async () => {
+    const { url, requests } = await recordingServer();
+    await sourceAt(url, { userAgentVersion: "1.2.3", contact: "https://ops.test/" }).read("checkpoint", ANY);
+    await sourceAt(url, { userAgentVersion: "1.2.3" }).read("checkpoint", ANY);
+    expect(requests[0]?.headers["user-agent"]).toBe("tlog-migrate/1.2.3 (+https://ops.test/)");
+    expect(requests[1]?.headers["user-agent"]).toBe("tlog-migrate/1.2.3");
+    expect(requests[0]?.headers["accept-encoding"]).toBe("gzip");
+    expect(requests[0]?.headers["cache-control"]).toBeUndefined();
+  });
+
+  it("passes caches when the read shall be fresh", async () => {
+    const { url, requests } = await recordingServer();
+    await sourceAt(url).read("checkpoint", { ...ANY, fresh: true });
+    expect(requests[0]?.headers).toMatchObject({ "cache-control": "no-cache", pragma: "no-cache" });
+  });
+
+  it.each(["a\r\nx-evil: 1", "a b", "(nested)", "naïve@example.org", ""])(
+    "refuses the contact %j",
+    (contact) => {
+      expect(
+        () => new HttpSource(new URL("http://h/"), { connections: 1, userAgentVersion: "0", contact }),
+      ).toThrow(UsageError);
+    },
+  );
+
+  it("carries the credentials of the address, which are shown nowhere", async () => {
+    const { url, requests } = await recordingServer();
+    url.username = "ops";
+    url.password = "p%40ss";
+    url.search = "?sig=s3cret";
+    const source = sourceAt(url);
+    await source.read("checkpoint", ANY);
+    expect(requests[0]?.headers.authorization).toBe(`Basic ${Buffer.from("ops:p@ss").toString("base64")}`);
+    expect(source.location).toBe(`http://127.0.0.1:${url.port}/`);
+    expect(source.locate("checkpoint")).toBe(`http://127.0.0.1:${url.port}/checkpoint`);
+  });
+
+  it("refuses credentials that are not percent-encoded, without showing them", () => {
+    const url = new URL("http://ops:50%@h/");
+    const open = () => new HttpSource(url, { connections: 1, userAgentVersion: "0" });
+    expect(open).toThrow(UsageError);
+    expect(open).not.toThrow("50%");
+  });
+});
+
+describe("statuses that are failures", () => {
+  it.each([408, 429, 500, 502, 503, 504])("%i may succeed later", async (status) => {
+    const url = await serve((_request, response) => {
+      response.writeHead(status).end();
+    });
+    const failure = await failureOf(sourceAt(url).read("checkpoint", ANY));
+    expect(failure).toMatchObject({ retryable: true, unreachable: false, retryAfterMs: undefined });
+    expect(failure.message).toContain(`127.0.0.1:${url.port} answered ${status} `);
+  });
+
+  it.each([204, 206, 304, 400, 401, 403, 451])("%i will not", async (status) => {
+    const url = await serve((_request, response) => {
+      response.writeHead(status).end();
+    });
+    const failure = await failureOf(sourceAt(url).read("checkpoint", ANY));
+    expect(failure).toMatchObject({ retryable: false, unreachable: false });
+    if (status >= 400) expect(failure.advice).toBeDefined();
+  });
+
+  it("carry what Retry-After asks for, in seconds or as a date", async () => {
+    const values = ["7", new Date(Date.now() + 3_600_000).toUTCString(), "soon"];
+    const url = await serve((_request, response) => {
+      response.writeHead(503, { "retry-after": values.shift() }).end();
+    });
+    const source = sourceAt(url);
+    expect((await failureOf(source.read("checkpoint", ANY))).retryAfterMs).toBe(7000);
+    const untilDate = (await failureOf(source.read("checkpoint", ANY))).retryAfterMs;
+    expect(untilDate).toBeGreaterThan(3_000_000);
+    expect(untilDate).toBeLessThanOrEqual(3_600_000);
+    expect((await failureOf(source.read("checkpoint", ANY))).retryAfterMs).toBeUndefined();
+  });
+
+  it("leave the connection fit for the next request when their body is small", async () => {
+    const ports = new Set<number | undefined>();
+    const url = await serve((request, response) => {
+      ports.add(request.socket.remotePort);
+      response.writeHead(503).end("sorry ".repeat(1000));
+    });
+    const source = sourceAt(url, { connections: 1 });
+    for (let i = 0; i < 3; i++) await failureOf(source.read("checkpoint", ANY));
+    expect(ports.size).toBe(1);
+  });
+
+  it.each(["announced", "in chunks"])(
+    "are not read to the end when their body is large and %s",
+    async (how) => {
+      let sent = 0;
+      const broken = Promise.withResolvers<void>();
+      const url = await serve((_request, response) => {
+        if (how === "announced") response.setHeader("content-length", 1 << 30);
+        response.writeHead(500);
+        response.on("close", () => broken.resolve());
+        const more = () => {
+          do sent += CHUNK.length;
+          while (!response.destroyed && response.write(CHUNK));
+        };
+        response.on("drain", more);
+        more();
+      });
+      const failure = await failureOf(sourceAt(url).read("checkpoint", ANY));
+      expect(failure.message).toContain("answered 500");
+      await broken.promise;
+      // What the buffers of two sockets take, and no more.
+      expect(sent).toBeLessThan(1 << 25);
+    },
+  );
+
+  it("do not hold a connection whose body never ends", async () => {
+    const broken = Promise.withResolvers<void>();
+    const url = await serve((_request, response) => {
+      response.writeHead(404).write("and so on");
+      response.on("close", () => broken.resolve());
+    });
+    expect(await sourceAt(url).read("checkpoint", ANY)).toBeUndefined();
+    await broken.promise;
+  });
+});
+
+describe("an observer and a rate limiter", () => {
+  it("are told of every request, with the status and the bytes on the wire", async () => {
+    const seen: string[] = [];
+    const url = await serve((request, response) => {
+      if (request.url === "/moved") response.writeHead(302, { location: "/here" }).end("moved");
+      else response.end("12345");
+    });
+    const source = sourceAt(url, {
+      observer: {
+        started: () => seen.push("started"),
+        ended: (status, milliseconds, bytes) => {
+          expect(milliseconds).toBeGreaterThanOrEqual(0);
+          seen.push(`${status} ${bytes}`);
+        },
+      },
+    });
+    await source.read("moved", ANY);
+    expect(seen).toEqual(["started", "302 5", "started", "200 5"]);
+  });
+
+  it("are told of a request without response by status 0", async () => {
+    const url = await serve((request) => request.socket.destroy());
+    const statuses: number[] = [];
+    const observer = { started() {}, ended: (status: number) => statuses.push(status) };
+    await failureOf(sourceAt(url, { observer }).read("checkpoint", ANY));
+    expect(statuses).toEqual([0]);
+  });
+
+  it("are asked before every request, and waited for", async () => {
+    const { url, requests } = await recordingServer();
+    const gate = Promise.withResolvers<void>();
+    const admissions: (Promise<void> | undefined)[] = [gate.promise, undefined];
+    const source = sourceAt(url, { admit: () => admissions.shift() });
+    const waiting = source.read("first", ANY);
+    await source.read("second", ANY);
+    expect(requests.map((request) => request.url)).toEqual(["/second"]);
+    gate.resolve();
+    await waiting;
+    expect(requests.map((request) => request.url)).toEqual(["/second", "/first"]);
+  });
+});
+
+describe("a signal", () => {
+  it("ends a read under way with its reason, and its connection", async () => {
+    const asked = Promise.withResolvers<void>();
+    const broken = Promise.withResolvers<void>();
+    const url = await serve((_request, response) => {
+      response.on("close", () => broken.resolve());
+      response.writeHead(200, { "content-length": 10 }).write("half.");
+      asked.resolve();
+    });
+    const controller = new AbortController();
+    const read = sourceAt(url).read("checkpoint", { ...ANY, signal: controller.signal });
+    await asked.promise;
+    controller.abort("stopped by the operator");
+    await expect(read).rejects.toBe("stopped by the operator");
+    await broken.promise;
+  });
+
+  it("ends reads that wait for a connection, for admission or that have not begun", async () => {
+    const url = await serve(() => {});
+    const controller = new AbortController();
+    const options = { ...ANY, signal: controller.signal };
+    const source = sourceAt(url, { connections: 1 });
+    const limited = sourceAt(url, { admit: untilAborted });
+    const reads = [source.read("a", options), source.read("b", options), limited.read("c", options)];
+    controller.abort("enough");
+    reads.push(source.read("d", options));
+    for (const read of reads) await expect(read).rejects.toBe("enough");
+  });
+
+  it("leaves the connection to others when it ends a read that was waiting for it", async () => {
+    const first = Promise.withResolvers<void>();
+    const asked: (string | undefined)[] = [];
+    const url = await serve((request, response) => {
+      asked.push(request.url);
+      if (request.url === "/a") first.promise.then(() => response.end("a"));
+      else response.end("other");
+    });
+    const controller = new AbortController();
+    const source = sourceAt(url, { connections: 1 });
+    const a = source.read("a", ANY);
+    const b = source.read("b", { ...ANY, signal: controller.signal });
+    const c = source.read("c", ANY);
+    controller.abort("not b");
+    await expect(b).rejects.toBe("not b");
+    first.resolve();
+    expect(Buffer.from((await a) ?? []).toString()).toBe("a");
+    expect(Buffer.from((await c) ?? []).toString()).toBe("other");
+    expect(asked).toEqual(["/a", "/c"]);
+  });
+
+  it("carries thousands of reads without a warning or a listener left behind", async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on("warning", warn);
+    const { url } = await recordingServer();
+    const { signal } = new AbortController();
+    const source = sourceAt(url, { connections: 16 });
+    let reads = 0;
+    const reader = async () => {
+      while (reads++ < 2000) await source.read("checkpoint", { ...ANY, signal });
+    };
+    await Promise.all(Array.from({ length: 32 }, reader));
+    process.off("warning", warn);
+    expect(warnings).toEqual([]);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+});

@@ -1,0 +1,216 @@
+/** Durable writes: whole or not at all, and never named while an fsync has failed. */
+
+import fs from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { OperationError } from "../../../../lib/errors.ts";
+import { DurableDirectory } from "../../../../storage/posix/durable.ts";
+import { filesBelow, memoryDirectory } from "../../../support/places/directory.ts";
+
+afterEach(() => void vi.restoreAllMocks());
+
+interface Place {
+  readonly root: string;
+  readonly directory: DurableDirectory;
+  readonly at: (path: string) => string;
+  /** Files by their names; temporary ones would be among them. */
+  readonly files: () => string[];
+}
+
+function newPlace(syncInThread = true): Place {
+  const root = memoryDirectory();
+  const directory = new DurableDirectory(root, join(root, "tmp"), syncInThread);
+  return { root, directory, at: (path) => join(root, path), files: () => filesBelow(root) };
+}
+
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+const textOf = (path: string): string => fs.readFileSync(path, "utf8");
+
+/** Makes fsync of some files or directories fail, as a disk does that could not write. */
+function failingFsync(fails: (path: string, call: number) => boolean): void {
+  const fsyncSync = fs.fsyncSync;
+  let calls = 0;
+  vi.spyOn(fs, "fsyncSync").mockImplementation((fd) => {
+    if (fails(fs.readlinkSync(`/proc/self/fd/${fd}`), calls++)) {
+      throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
+    }
+    fsyncSync(fd);
+  });
+}
+
+describe("create", () => {
+  test("writes a file and the directories above it", async () => {
+    const { directory, at, files } = newPlace();
+    expect(await directory.create(at("a/b/file"), bytes("mine"))).toBe(true);
+    expect(textOf(at("a/b/file"))).toBe("mine");
+    expect(files()).toEqual(["a/b/file"]);
+  });
+
+  test("is exclusive: it never replaces a file, a directory or a link that leads nowhere", async () => {
+    const { directory, at } = newPlace();
+    fs.writeFileSync(at("file"), "theirs");
+    fs.mkdirSync(at("directory"));
+    fs.symlinkSync("/nowhere", at("link"));
+    for (const name of ["file", "directory", "link"]) {
+      expect(await directory.create(at(name), bytes("mine")), name).toBe(false);
+    }
+    expect(textOf(at("file"))).toBe("theirs");
+    expect(fs.readlinkSync(at("link"))).toBe("/nowhere");
+    expect(filesBelow(at("tmp"))).toEqual([]);
+  });
+
+  test("lets one of many at once through", async () => {
+    const { root, at } = newPlace();
+    const creations = Array.from({ length: 20 }, (_, i) =>
+      new DurableDirectory(root, join(root, "tmp")).create(at("file"), bytes(`number ${i}`)),
+    );
+    const created = await Promise.all(creations);
+    expect(created.filter(Boolean)).toHaveLength(1);
+    expect(textOf(at("file"))).toBe(`number ${created.indexOf(true)}`);
+  });
+
+  test("leaves no name behind when the file or its directory could not be synced", async () => {
+    for (const failing of ["tmp/", "/place"]) {
+      const { directory, at, files } = newPlace();
+      fs.mkdirSync(at("place"));
+      failingFsync((path) => (failing === "tmp/" ? path.includes(failing) : path.endsWith(failing)));
+      await expect(directory.create(at("place/file"), bytes("mine"))).rejects.toThrow(/EIO/);
+      expect(files(), failing).toEqual([]);
+      vi.restoreAllMocks();
+    }
+  });
+});
+
+describe("replace", () => {
+  test("replaces a file at one stroke", async () => {
+    const { directory, at, files } = newPlace();
+    await directory.replace(at("file"), bytes("first"));
+    const before = fs.openSync(at("file"), "r");
+    await directory.replace(at("file"), bytes("second"));
+    expect(textOf(at("file"))).toBe("second");
+    expect(fs.readFileSync(before, "utf8")).toBe("first");
+    fs.closeSync(before);
+    expect(files()).toEqual(["file"]);
+  });
+
+  test("leaves the old file where the new one could not be synced", async () => {
+    const { directory, at, files } = newPlace();
+    await directory.replace(at("file"), bytes("first"));
+    failingFsync((path) => path.includes("/tmp/"));
+    await expect(directory.replace(at("file"), bytes("second"))).rejects.toThrow(/EIO/);
+    expect(textOf(at("file"))).toBe("first");
+    expect(files()).toEqual(["file"]);
+  });
+});
+
+describe("a batch", () => {
+  test.each([true, false])(
+    "names its files at commit, and not before (sync in the thread: %s)",
+    async (inThread) => {
+      const { directory, at, files } = newPlace(inThread);
+      const batch = directory.batch();
+      const buffer = Buffer.from("one");
+      batch.put(at("a/1"), buffer);
+      buffer.fill(0);
+      batch.put(at("b/2"), bytes("two"));
+      expect(files().filter((path) => !path.startsWith("tmp/"))).toEqual([]);
+      await batch.commit();
+      expect(files()).toEqual(["a/1", "b/2"]);
+      expect(textOf(at("a/1"))).toBe("one");
+    },
+  );
+
+  test("that is abandoned leaves no trace", () => {
+    const { directory, at, files } = newPlace();
+    const batch = directory.batch();
+    batch.put(at("a/1"), bytes("one"));
+    batch.abandon();
+    expect(files()).toEqual([]);
+  });
+
+  test("is all or nothing when any fsync of a file or a directory fails", async () => {
+    for (let failing = 0; failing < 5; failing++) {
+      const { directory, at, files } = newPlace();
+      const batch = directory.batch();
+      batch.put(at("a/1"), bytes("one"));
+      batch.put(at("b/2"), bytes("two"));
+      failingFsync((_path, call) => call === failing);
+      const failure = await batch.commit().catch((error: unknown) => error);
+      expect(failure, `fsync ${failing}`).toBeInstanceOf(OperationError);
+      expect((failure as OperationError).message).toMatch(/input\/output error/);
+      expect(files(), `fsync ${failing}`).toEqual([]);
+      vi.restoreAllMocks();
+    }
+  });
+
+  test("leaves nothing half written when a name cannot be given, and nothing of it is vouched for", async () => {
+    const { directory, at, files } = newPlace();
+    fs.mkdirSync(at("b/2"), { recursive: true });
+    const batch = directory.batch();
+    batch.put(at("a/1"), bytes("one"));
+    batch.put(at("b/2"), bytes("two"));
+    await expect(batch.commit()).rejects.toThrow(OperationError);
+    // What has its name by then is whole: whoever finds it syncs it.
+    expect(files()).toEqual(["a/1"]);
+    expect(textOf(at("a/1"))).toBe("one");
+  });
+
+  test("tells a full disk, and leaves no trace", async () => {
+    const { directory, at, files } = newPlace();
+    const batch = directory.batch();
+    batch.put(at("a/1"), bytes("one"));
+    vi.spyOn(fs, "writeSync").mockImplementationOnce(() => {
+      throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    });
+    expect(() => batch.put(at("a/2"), bytes("two"))).toThrow(/a\/2: the disk is full/);
+    batch.abandon();
+    expect(files()).toEqual([]);
+  });
+
+  test("writes a found file again when it cannot be synced, and does not sync it a second time", async () => {
+    const { directory, at } = newPlace();
+    fs.writeFileSync(at("found"), "found");
+    const inode = fs.statSync(at("found")).ino;
+    const synced: string[] = [];
+    failingFsync((path) => synced.push(path) === 1);
+    const batch = directory.batch();
+    await batch.keep(at("found"), bytes("found"));
+    await batch.commit();
+    expect(synced.filter((path) => path === at("found"))).toHaveLength(1);
+    expect(fs.statSync(at("found")).ino).not.toBe(inode);
+    expect(textOf(at("found"))).toBe("found");
+  });
+
+  test("does not leave a found file to a directory that could not be synced", async () => {
+    const { directory, at, files } = newPlace();
+    fs.mkdirSync(at("a"));
+    fs.writeFileSync(at("a/found"), "found");
+    failingFsync((path) => path === at("a"));
+    const batch = directory.batch();
+    await batch.keep(at("a/found"), bytes("found"));
+    await expect(batch.commit()).rejects.toThrow(OperationError);
+    // Whoever comes next must write it again: another fsync of the directory would prove nothing.
+    expect(files()).toEqual([]);
+  });
+
+  test("may overlap with another", async () => {
+    const { directory, at, files } = newPlace(false);
+    const batches = Array.from({ length: 8 }, (_, i) => {
+      const batch = directory.batch();
+      for (let j = 0; j < 4; j++) batch.put(at(`${j}/${i}`), bytes(`${i}/${j}`));
+      return batch;
+    });
+    await Promise.all(batches.map((batch) => batch.commit()));
+    expect(files()).toHaveLength(32);
+    expect(textOf(at("3/7"))).toBe("7/3");
+  });
+});
+
+test("modes are those that log software expects: 0644 and 0755", async () => {
+  const umask = process.umask();
+  expect(umask & 0o022, "the umask of the test").toBe(0o022);
+  const { directory, at } = newPlace();
+  await directory.replace(at("a/file"), bytes("x"));
+  expect(fs.statSync(at("a/file")).mode & 0o777).toBe(0o644);
+  expect(fs.statSync(at("a")).mode & 0o777).toBe(0o755);
+});

@@ -1,0 +1,426 @@
+import { X509Certificate } from "node:crypto";
+import { rootCertificates } from "node:tls";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { forEachEntry } from "../../../../lib/tlog/bundle.ts";
+import type { EntrySpan } from "../../../../lib/tlog/entry.ts";
+import { StaticCtEntry } from "../../../../lib/tlog/static-ct/entry.ts";
+import { DeepCheck, type EntryVerdict } from "../../../../lib/tlog/static-ct/extra-data-check.ts";
+import { STATIC_CT_ENTRIES } from "../../../../lib/tlog/static-ct/layout.ts";
+import { parseIssuer } from "../../../../lib/tlog/x509/issuer.ts";
+import { AUTHORITY } from "../../../logs/x509.ts";
+import { mutated } from "../../../support/logs/bundles.ts";
+import {
+  ENTRY_KINDS,
+  type EntryKind,
+  type EntryParts,
+  entryOf,
+  entryParts,
+  leafIndexExtension,
+  newIssuer,
+  staticCtEntry,
+  type TestIssuer,
+  testAuthorities,
+} from "../../../support/logs/certificates.ts";
+import { testLog } from "../../../support/logs/generated-log.ts";
+import { PRECERTIFICATE_CASES } from "../../../support/logs/precertificate-cases.ts";
+
+const AUTHORITIES = testAuthorities("deep check");
+const { root, intermediate, signer, otherRoot, crossSigned } = AUTHORITIES;
+const INDEX = 5;
+
+/** A check that knows these issuers, or the authorities if none are given. */
+function deepCheck(issuers: readonly TestIssuer[] = AUTHORITIES.all): DeepCheck {
+  const facts = new Map(issuers.map((issuer) => [issuer.fingerprint, parseIssuer(issuer.der)]));
+  return new DeepCheck((fingerprint) => facts.get(fingerprint));
+}
+
+function spanOf(entry: Buffer): EntrySpan {
+  const span: EntrySpan = { leafStart: 0, leafEnd: 0, entryEnd: 0 };
+  STATIC_CT_ENTRIES.readEntry(entry, 0, span);
+  return span;
+}
+
+function verdictOn(entry: Buffer, issuers?: readonly TestIssuer[], index = INDEX): EntryVerdict {
+  return deepCheck(issuers).checkEntry(entry, spanOf(entry), index);
+}
+
+/** The verdict on an entry of a kind in which some parts are others. */
+function verdictWith(
+  kind: EntryKind,
+  other: Partial<EntryParts>,
+  issuers?: readonly TestIssuer[],
+): EntryVerdict {
+  return verdictOn(staticCtEntry({ ...entryParts(AUTHORITIES, kind, INDEX), ...other }), issuers);
+}
+
+const wrong = (problem: string): object => ({ kind: "wrong", problem: expect.stringContaining(problem) });
+const notChecked = (...missing: readonly TestIssuer[]): object => ({
+  kind: "not-checked",
+  problem: expect.stringContaining(missing[0]?.fingerprint as string),
+  missing: missing.map(({ fingerprint }) => fingerprint),
+});
+
+const PRECERTIFICATE_KINDS: readonly EntryKind[] = ENTRY_KINDS.filter((kind) =>
+  kind.includes("precertificate"),
+);
+
+describe("an entry as logs make it", () => {
+  it.each(ENTRY_KINDS)("is right, or was encoded again: %s", (kind) => {
+    const expected = kind === "re-encoded precertificate" ? "re-encoded" : "ok";
+    expect(verdictOn(entryOf(AUTHORITIES, kind, INDEX)).kind).toBe(expected);
+  });
+
+  it.each(PRECERTIFICATE_CASES)(
+    "is right, or was encoded again: $name",
+    ({ submitted, logged, match, chain, signer }) => {
+      const authority = (signer === undefined ? chain[0] : chain[1]) as TestIssuer;
+      for (const signed of logged) {
+        const parts = {
+          submitted: { precertificate: submitted, issuerKeyHash: authority.keyHash },
+          signed,
+          chain,
+        };
+        const verdict = verdictWith("precertificate", parts, chain);
+        expect(verdict.kind).toBe(match === "same" ? "ok" : "re-encoded");
+      }
+    },
+  );
+
+  it("is right wherever it stands in a bundle of others, and whatever kind of array that is", () => {
+    const entries = Array.from({ length: 50 }, (_, i) =>
+      entryOf(AUTHORITIES, ENTRY_KINDS[i % 4] as EntryKind, 1000 + i),
+    );
+    const bundle = Buffer.concat(entries);
+    const check = deepCheck();
+    for (const bytes of [bundle, new Uint8Array(bundle)]) {
+      forEachEntry("static-ct", bytes, 50, (span, position) => {
+        // One object stands for all that is right.
+        expect(check.checkEntry(bytes, span, 1000 + position)).toBe(
+          check.checkEntry(bytes, span, 1000 + position),
+        );
+        expect(check.checkEntry(bytes, span, 1000 + position)).toEqual({ kind: "ok" });
+      });
+    }
+  });
+
+  it("is right in the logs of the benchmark", () => {
+    const log = testLog({ size: 40, format: "static-ct" });
+    const check = new DeepCheck((fingerprint) => parseIssuer(log.object(`issuer/${fingerprint}`)));
+    for (let index = 0; index < 40; index++) {
+      const entry = log.entry(index);
+      expect(check.checkEntry(entry, spanOf(entry), index)).toEqual({ kind: "ok" });
+    }
+  });
+
+  it("is right if it is a root that people trust, submitted alone", () => {
+    for (const pem of rootCertificates) {
+      const signed = new X509Certificate(pem).raw;
+      expect(verdictWith("root", { signed })).toEqual({ kind: "ok" });
+    }
+  });
+
+  it("is right if it is an authority that another has certified, submitted alone", () => {
+    expect(verdictWith("root", { signed: crossSigned.der })).toEqual({ kind: "ok" });
+    expect(verdictWith("root", { signed: intermediate.der })).toEqual({ kind: "ok" });
+  });
+
+  it("is right with any chain that leads from issuer to issuer", () => {
+    const chain = [intermediate, crossSigned, otherRoot];
+    expect(verdictWith("certificate", { chain })).toEqual({ kind: "ok" });
+    expect(verdictWith("precertificate", { chain })).toEqual({ kind: "ok" });
+    expect(verdictWith("certificate", { chain: [intermediate] })).toEqual({ kind: "ok" });
+  });
+
+  it("is right if the issuer's name is spelt otherwise, as some logs allow", () => {
+    const shouting = newIssuer("DEEP CHECK  Intermediate", root, [AUTHORITY]);
+    const issuers = [shouting, root];
+    expect(verdictWith("certificate", { chain: issuers }, issuers)).toEqual({ kind: "ok" });
+  });
+
+  it("is right without a leaf_index, or with other extensions beside it", () => {
+    expect(verdictWith("certificate", { extensions: Buffer.alloc(0) })).toEqual({ kind: "ok" });
+    const extensions = Buffer.concat([Buffer.of(9, 0, 1, 0xaa), leafIndexExtension(INDEX)]);
+    expect(verdictWith("precertificate", { extensions })).toEqual({ kind: "ok" });
+  });
+});
+
+describe("an entry that somebody has changed", () => {
+  const submitted = entryParts(AUTHORITIES, "precertificate", INDEX).submitted as { precertificate: Buffer };
+  const signedBy = (issuer: TestIssuer) => ({
+    submitted: { precertificate: submitted.precertificate, issuerKeyHash: issuer.keyHash },
+  });
+  const unrelated = entryParts(AUTHORITIES, "precertificate", INDEX + 1).submitted;
+
+  it.each<[string, EntryKind, Partial<EntryParts>, string]>([
+    [
+      "another precertificate",
+      "precertificate",
+      { submitted: unrelated },
+      "does not give the logged TBSCertificate",
+    ],
+    [
+      "another precertificate, signed on behalf",
+      "precertificate signed on behalf",
+      { submitted: entryParts(AUTHORITIES, "precertificate signed on behalf", INDEX + 1).submitted },
+      "does not give the logged TBSCertificate",
+    ],
+    [
+      "the final certificate",
+      "precertificate",
+      {
+        submitted: {
+          precertificate: entryParts(AUTHORITIES, "certificate", INDEX).signed,
+          issuerKeyHash: intermediate.keyHash,
+        },
+      },
+      "has a precertificate that has no poison extension",
+    ],
+    [
+      "no precertificate",
+      "precertificate",
+      { submitted: { precertificate: Buffer.alloc(0), issuerKeyHash: intermediate.keyHash } },
+      "has a precertificate that has an element that is cut off",
+    ],
+    ["a precertificate without a chain", "precertificate", { chain: [] }, "no issuer in its chain"],
+    [
+      "a chain of the signing certificate alone",
+      "precertificate signed on behalf",
+      { chain: [signer] },
+      "ends with a precertificate signing certificate",
+    ],
+    ["another key", "precertificate", signedBy(root), `of the key of its issuer ${intermediate.fingerprint}`],
+    [
+      "the key of the signing certificate",
+      "precertificate signed on behalf",
+      {
+        submitted: {
+          ...(entryParts(AUTHORITIES, "precertificate signed on behalf", INDEX).submitted as {
+            precertificate: Buffer;
+          }),
+          issuerKeyHash: signer.keyHash,
+        },
+      },
+      `of the key of its issuer ${intermediate.fingerprint}`,
+    ],
+    [
+      "another issuer",
+      "precertificate",
+      { chain: [otherRoot] },
+      `of the key of its issuer ${otherRoot.fingerprint}`,
+    ],
+    [
+      "a signing certificate that has not signed",
+      "precertificate",
+      { chain: [signer, intermediate, root] },
+      `without a signature of its signing certificate ${signer.fingerprint}`,
+    ],
+    [
+      "no signing certificate",
+      "precertificate signed on behalf",
+      { chain: [intermediate, root] },
+      `names another issuer than ${intermediate.fingerprint}`,
+    ],
+    [
+      "another issuer",
+      "certificate",
+      { chain: [otherRoot] },
+      `names another issuer than ${otherRoot.fingerprint}`,
+    ],
+    [
+      "a chain backwards",
+      "certificate",
+      { chain: [root, intermediate] },
+      `names another issuer than ${root.fingerprint}`,
+    ],
+    ["another root", "certificate", { chain: [intermediate, otherRoot] }, `${otherRoot.fingerprint} follows`],
+    [
+      "another root",
+      "precertificate",
+      { chain: [intermediate, otherRoot] },
+      `${otherRoot.fingerprint} follows`,
+    ],
+    ["no chain", "certificate", { chain: [] }, "has no chain, although its certificate cannot be a root"],
+    [
+      "a certificate that is none",
+      "certificate",
+      { signed: Buffer.from("3000", "hex") },
+      "has a certificate that",
+    ],
+    [
+      "another index",
+      "certificate",
+      { extensions: leafIndexExtension(INDEX + 1) },
+      "has the leaf_index of another entry (expected 5, found 6)",
+    ],
+    [
+      "extensions that are none",
+      "precertificate",
+      { extensions: Buffer.of(0, 0) },
+      "has extensions that are cut off",
+    ],
+    [
+      "two indexes",
+      "root",
+      { extensions: Buffer.concat([leafIndexExtension(INDEX), leafIndexExtension(INDEX)]) },
+      "has two extensions of type 0",
+    ],
+  ])("is wrong: %s (%s)", (_, kind, other, problem) => {
+    expect(verdictWith(kind, other)).toEqual(wrong(problem));
+  });
+
+  it("is wrong if the key is the issuer's and the name is not", () => {
+    const other = { ...signedBy(otherRoot), chain: [otherRoot] };
+    expect(verdictWith("precertificate", other)).toEqual(wrong("names another issuer"));
+  });
+
+  it.each(PRECERTIFICATE_KINDS)(
+    "is found by any byte of the TBSCertificate that was submitted: %s",
+    (kind) => {
+      const entry = entryOf(AUTHORITIES, kind, INDEX);
+      const { tbs, signature } = uncovered(entry);
+      for (let at = tbs.start; at < signature.start; at++) {
+        for (const bit of [0, 3, 5, 7]) {
+          const verdict = verdictWithFlip(entry, at, 1 << bit);
+          expect(["wrong", "re-encoded"], `byte ${at - tbs.start}`).toContain(verdict.kind);
+          // Nothing in it has a second encoding that says the same but TRUE.
+          const isLax = verdict.kind === "re-encoded" && kind !== "re-encoded precertificate";
+          if (isLax) expect(entry.toString("hex", at - 2, at + 1)).toBe("0101ff");
+        }
+      }
+    },
+  );
+
+  it.each(["certificate", ...PRECERTIFICATE_KINDS])("is found by any byte of its chain: %s", (kind) => {
+    const entry = entryOf(AUTHORITIES, kind as EntryKind, INDEX);
+    const { chain } = uncovered(entry);
+    for (let at = chain.start; at < chain.end; at++) {
+      const verdict = verdictWithFlip(entry, at, 1 << (at % 8));
+      expect(verdict.kind, `byte ${at - chain.start}`).toBe("not-checked");
+      if (verdict.kind === "not-checked") expect(verdict.missing).toHaveLength(1);
+    }
+  });
+
+  function verdictWithFlip(entry: Buffer, at: number, mask: number): EntryVerdict {
+    const changed = Buffer.from(entry);
+    changed.writeUInt8(changed.readUInt8(at) ^ mask, at);
+    return sharedCheck.checkEntry(changed, spanOf(changed), INDEX);
+  }
+
+  const sharedCheck = deepCheck();
+});
+
+/** Where the parts stand that no leaf hash covers. */
+function uncovered(bytes: Buffer) {
+  const entry = new StaticCtEntry();
+  entry.read(bytes, spanOf(bytes));
+  const { precertificateStart: start, precertificateEnd: end, chainStart, chainEnd } = entry;
+  // An Ed25519 signature: 64 bytes in a BIT STRING.
+  return {
+    tbs: { start },
+    signature: { start: end - 64 - 3, end },
+    chain: { start: chainStart, end: chainEnd },
+  };
+}
+
+describe("an entry whose issuers are missing", () => {
+  it.each<[EntryKind, readonly TestIssuer[], readonly TestIssuer[]]>([
+    ["certificate", [], [intermediate, root]],
+    ["certificate", [root], [intermediate]],
+    ["certificate", [intermediate], [root]],
+    ["precertificate", [], [intermediate, root]],
+    ["precertificate", [intermediate], [root]],
+    ["re-encoded precertificate", [], [intermediate, root]],
+    ["precertificate signed on behalf", [], [signer, intermediate, root]],
+    ["precertificate signed on behalf", [intermediate, root], [signer]],
+    ["precertificate signed on behalf", [signer, root], [intermediate]],
+  ])("is not checked, and tells which they are: %s", (kind, known, missing) => {
+    expect(verdictOn(entryOf(AUTHORITIES, kind, INDEX), known)).toEqual(notChecked(...missing));
+  });
+
+  it.each(PRECERTIFICATE_KINDS)(
+    "is wrong all the same where its precertificate gives something else: %s",
+    (kind) => {
+      const { submitted } = entryParts(AUTHORITIES, kind, INDEX + 1);
+      expect(verdictWith(kind, { submitted }, [])).toEqual(wrong("does not give the logged TBSCertificate"));
+    },
+  );
+
+  it("is wrong all the same where those that are there do not fit", () => {
+    expect(verdictWith("certificate", { chain: [otherRoot, root] }, [otherRoot])).toEqual(
+      wrong("names another issuer"),
+    );
+    expect(verdictWith("precertificate", { chain: [otherRoot, root] }, [otherRoot])).toEqual(
+      wrong("of the key"),
+    );
+    const chain = [signer, otherRoot, root];
+    expect(verdictWith("precertificate signed on behalf", { chain }, [otherRoot, root])).toEqual(
+      wrong("follows"),
+    );
+  });
+
+  it("is checked once they are there", () => {
+    const facts = new Map<string, ReturnType<typeof parseIssuer>>();
+    const check = new DeepCheck((fingerprint) => facts.get(fingerprint));
+    for (const kind of ["certificate", "precertificate", "precertificate signed on behalf"] as const) {
+      facts.clear();
+      const entry = entryOf(AUTHORITIES, kind, INDEX);
+      // Chains that were complete once are known.
+      const verdict = () => check.checkEntry(entry, spanOf(entry), INDEX).kind;
+      if (kind !== "precertificate") expect(verdict()).toBe("not-checked");
+      for (const issuer of AUTHORITIES.all) facts.set(issuer.fingerprint, parseIssuer(issuer.der));
+      expect(verdict()).toBe("ok");
+    }
+  });
+
+  it("is named shortly, however long its chain", () => {
+    const chain = Array.from({ length: 2000 }, () => intermediate);
+    const verdict = verdictWith("certificate", { chain }, []);
+    expect(verdict).toMatchObject({ kind: "not-checked", problem: expect.stringContaining("and 1999 more") });
+  });
+});
+
+describe("any bytes", () => {
+  it("get a verdict that can be printed, and nothing is thrown", () => {
+    const check = deepCheck();
+    const entries = PRECERTIFICATE_KINDS.concat("certificate", "root").map((kind) =>
+      entryOf(AUTHORITIES, kind, INDEX),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...entries), fc.infiniteStream(fc.nat()), (entry, choices) => {
+        const changed = mutated(entry, choices);
+        const span = attempt(() => spanOf(changed));
+        fc.pre(span !== undefined);
+        const verdict = check.checkEntry(changed, span, INDEX);
+        if (verdict.kind !== "ok") expect(verdict.problem).toMatch(/^(has|depends|does|names) [\x20-\x7e]+$/);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("get a verdict even if the span is of something else", () => {
+    const entry = entryOf(AUTHORITIES, "precertificate", INDEX);
+    const spans = fc.record({
+      leafStart: fc.integer({ min: -10, max: 2000 }),
+      leafEnd: fc.integer({ min: -10, max: 2000 }),
+      entryEnd: fc.integer({ min: -10, max: 2000 }),
+    });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), spans, (random, span) => {
+        for (const bytes of [random, entry]) {
+          expect(deepCheck().checkEntry(bytes, span, INDEX)).toEqual(
+            wrong("does not end where its span ends"),
+          );
+        }
+      }),
+    );
+  });
+});
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
