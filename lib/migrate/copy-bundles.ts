@@ -5,7 +5,7 @@ import type { WorkerPool } from "./execute/threads.ts";
 import type { Run } from "./session.ts";
 import { requireMeaning } from "./target/seal-guarantees.ts";
 import { Seals } from "./target/seals.ts";
-import type { AuthenticTree } from "./tree/tiled-tree.ts";
+import type { HashTree } from "./tree/hash-tree.ts";
 import { planUnits, unitBundles, type WorkUnit } from "./tree/units.ts";
 
 /** The threads that copy a tree; whoever starts them stops them. */
@@ -28,12 +28,12 @@ export function startCopyWorkers(run: Run, size: number, resume: boolean): CopyW
 }
 
 /** Copies every bundle that no seal covers, and writes the seals. */
-export async function copyBundles(run: Run, tree: AuthenticTree, workers: CopyWorkers): Promise<void> {
+export async function copyBundles(run: Run, tree: HashTree, workers: CopyWorkers): Promise<void> {
   const { parallelism, progress, context } = run;
   const seals = new Seals(tree, run.writer(), progress.own, () => prepareSeal(run));
   const units = planUnits(
     tree,
-    unitBundles(tree.size, parallelism.workers),
+    unitBundles(tree.head.size, parallelism.workers),
     (index) => seals.isSealed(index),
     (index, hashes) => seals.open(index, hashes),
   );

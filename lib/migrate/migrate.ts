@@ -9,6 +9,7 @@ import { FULL_WIDTH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { type CopyWorkers, copyBundles, startCopyWorkers } from "./copy-bundles.ts";
 import type { MigrationOptions } from "./options.ts";
+import { openTree } from "./read/open-tree.ts";
 import { readTrustedCheckpoint, type TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
 import { type MigrationOutcome, type MigrationReport, reportOf } from "./report.ts";
 import { openRun, type Run } from "./session.ts";
@@ -18,7 +19,7 @@ import { formatRecord } from "./target/marker.ts";
 import { checkTarget } from "./target/root-check.ts";
 import { estimateRoom } from "./target/space-estimate.ts";
 import { writeUpperTiles } from "./target/upper-tiles.ts";
-import { AuthenticTree } from "./tree/tiled-tree.ts";
+import type { HashTree } from "./tree/hash-tree.ts";
 
 /** How long a source that was seen to grow must stand still before the hand-over. */
 const DEFAULT_SETTLE_MS = 5_000;
@@ -109,13 +110,13 @@ async function authenticateAndCopy(
   aim: TrustedCheckpoint,
   resume: boolean,
   workers: CopyWorkers,
-): Promise<AuthenticTree> {
+): Promise<HashTree> {
   const { context, target, progress } = run;
   // Both at once: over a distance each takes several round trips. Only a first copy may lack room.
   const room = resume ? undefined : estimateRoom(context, aim.size);
   // What is wrong with the tree is told first; nobody may be listening to this one then.
   room?.catch(() => {});
-  const tree = await AuthenticTree.authenticate(context, aim);
+  const tree = await openTree(context, aim);
   if (room !== undefined) await target.requireRoom(await room);
   progress.phase = "copying";
   await copyBundles(run, tree, workers);
@@ -139,7 +140,7 @@ async function readSourceAgain(run: Run, aim: TrustedCheckpoint, round: number):
 
 /** A grown log must still begin with the tree that was copied: its root is derived from the new tree's tiles. */
 async function requireGrownFrom(run: Run, old: TrustedCheckpoint, now: TrustedCheckpoint): Promise<void> {
-  const tree = await AuthenticTree.authenticate(run.context, now);
+  const tree = await openTree(run.context, now);
   const derived = await tree.rootOfPrefix(old.size);
   if (equalBytes(derived, old.rootHash)) return;
   throw new VerificationError({

@@ -28,8 +28,9 @@ import {
   type ReadSpec,
   type RetryPolicy,
 } from "./read/context.ts";
+import { openTree } from "./read/open-tree.ts";
 import { parallelismOf, readSpecOf, startKeeper, targetAccessOf } from "./session.ts";
-import { AuthenticTree, type TreeHead } from "./tree/tiled-tree.ts";
+import type { HashTree, TreeHead } from "./tree/hash-tree.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
 import type { Finding } from "./unit/bundle-verifier.ts";
 import { Findings } from "./verify/findings.ts";
@@ -206,10 +207,10 @@ async function authenticTree(
   context: ReadContext,
   head: TreeHead,
   found: Findings,
-): Promise<AuthenticTree | undefined> {
+): Promise<HashTree | undefined> {
   const recomputation = new TileRecomputation(context, (finding) => found.add(finding));
   try {
-    return await AuthenticTree.authenticate(context, head, recomputation);
+    return await openTree(context, head, recomputation);
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error;
     found.add({ path: error.facts.object, problem: error.facts.problem });

@@ -1,23 +1,12 @@
 /**
- * Where a log is read from. A backend implements ObjectSource; LogSource gives its objects the shapes that the
- * formats prescribe. Nothing is authenticated here and nothing is ever written: the source is only read.
+ * Where a log is read from. Nothing is authenticated here and nothing is ever written: the source is only read.
  */
 
-import { cutBundle, maxBundleSize } from "../../tlog/bundle.ts";
 import { FormatError } from "../../tlog/errors.ts";
-import {
-  bundlePath,
-  CHECKPOINT_PATH,
-  type EntryBundleCoordinate,
-  FULL_WIDTH,
-  issuerPath,
-  type LogFormat,
-  type TileCoordinate,
-  tilePath,
-} from "../../tlog/layout.ts";
-import { HASH_SIZE } from "../../tlog/merkle.ts";
+import type { EntryBundleCoordinate, LogFormat, TileCoordinate } from "../../tlog/layout.ts";
+import type { HashTree, TileRecovery, TreeHead } from "../tree/hash-tree.ts";
 
-/** Told by a backend as soon as it knows how large an object is, before it holds the bytes. */
+/** Memory for an object. A backend asks for it as soon as it knows the object's size, before it holds the bytes. */
 export interface ByteReservation {
   /**
    * Resolves when the object may take `bytes` bytes of memory in all; undefined if it may at once. Never takes
@@ -37,7 +26,7 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a backend of sources implements. An instance belongs to one thread. */
+/** Objects below a log's root, addressed by path: what most backends implement, see `TiledLog`. Used by one thread. */
 export interface ObjectSource {
   /** What the operator calls it: a URL or a directory. */
   readonly location: string;
@@ -97,9 +86,6 @@ export class SourceError extends Error {
   }
 }
 
-/** Largest checkpoint that is read: room for far more than the 16 signatures that clients must accept. */
-const MAX_CHECKPOINT_BYTES = 1 << 20;
-
 /** Largest object that is read: a Static CT data tile of 256 entries of 256 KiB. The format's own bound is 8 GiB. */
 export const MAX_OBJECT_BYTES = 1 << 26;
 
@@ -109,81 +95,41 @@ export const MAX_ISSUER_BYTES = 1 << 16;
 /** What may vary from one read to the next. */
 export type ReadHints = Omit<ReadOptions, "maxBytes">;
 
-/** A log as its readers see it. */
-export class LogSource {
+/**
+ * Reads an object until its bytes authenticate, or until the source had every fair chance.
+ * @param path the object's path, for messages.
+ * @param authenticate throws FormatError unless the bytes are right.
+ */
+export type AuthenticRead = <T>(
+  path: string,
+  read: (hints: ReadHints) => Promise<Uint8Array | undefined>,
+  authenticate: (bytes: Uint8Array) => T,
+) => Promise<T>;
+
+/** A log as the engine reads it; it need not be stored as tiles. An instance belongs to one thread. */
+export interface LogSource {
+  /** What the operator calls it: a URL or a directory. */
+  readonly location: string;
   readonly format: LogFormat;
-  readonly #objects: ObjectSource;
-
-  constructor(objects: ObjectSource, format: LogFormat) {
-    this.#objects = objects;
-    this.format = format;
-  }
-
-  get location(): string {
-    return this.#objects.location;
-  }
-
-  locate(path: string): string {
-    return this.#objects.locate(path);
-  }
-
+  /** The name of an object in messages: a URL or a file's path. */
+  locate(path: string): string;
   /** Why bytes that were read from here do not authenticate, as a clause, where the source can tell. */
-  explain(path: string, bytes: Uint8Array): string | undefined {
-    return this.#objects.explain?.(path, bytes);
-  }
-
-  /** The signed checkpoint as it stands, past every cache. Undefined if there is none. */
-  checkpoint(hints: ReadHints = {}): Promise<Uint8Array | undefined> {
-    return this.#objects.read(CHECKPOINT_PATH, { ...hints, fresh: true, maxBytes: MAX_CHECKPOINT_BYTES });
-  }
-
+  explain(path: string, bytes: Uint8Array): string | undefined;
+  /** The signed checkpoint, read past every cache. Undefined if there is none. */
+  checkpoint(hints?: ReadHints): Promise<Uint8Array | undefined>;
+  /** The hashes of a tile, exactly `width` of them; undefined if the source has none. @throws FormatError */
+  tile(tile: TileCoordinate, hints?: ReadHints): Promise<Uint8Array | undefined>;
   /**
-   * The hashes of a tile, exactly `width` of them. Undefined if the source has it neither so wide nor full.
-   * @throws FormatError if it has another size than its width asks for.
+   * The bytes of an entry bundle of the log's format; undefined if the source has none. The caller checks that it
+   * holds `width` entries, when it hashes them.
    */
-  async tile(tile: TileCoordinate, hints: ReadHints = {}): Promise<Uint8Array | undefined> {
-    const full = { ...tile, width: FULL_WIDTH };
-    const exact = await this.#readTile(tile, hints);
-    if (exact !== undefined || tile.width === FULL_WIDTH) return exact;
-    return (await this.#readTile(full, hints))?.subarray(0, tile.width * HASH_SIZE);
-  }
-
+  entryBundle(bundle: EntryBundleCoordinate, hints?: ReadHints): Promise<Uint8Array | undefined>;
+  /** DER of the certificate with this fingerprint (lower-case hex SHA-256); undefined if the source has none. */
+  issuer(fingerprint: string, hints?: ReadHints): Promise<Uint8Array | undefined>;
   /**
-   * The bytes of an entry bundle of the log's format. Where a partial bundle is gone, the full one cut to its
-   * first `width` entries (https://c2sp.org/tlog-tiles#partial-tiles). Undefined if there is neither. That the
-   * bundle holds `width` entries is for the caller to find when it hashes them.
+   * The tree of a head, authenticated from its root down.
+   * @throws VerificationError if what the source has does not give the root.
    */
-  async entryBundle(bundle: EntryBundleCoordinate, hints: ReadHints = {}): Promise<Uint8Array | undefined> {
-    const exact = await this.#readBundle(bundle, hints);
-    if (exact !== undefined || bundle.width === FULL_WIDTH) return exact;
-    const full = await this.#readBundle({ ...bundle, width: FULL_WIDTH }, hints);
-    return full === undefined ? undefined : cutBundle(this.format, full, bundle.width);
-  }
-
-  /** DER of the certificate with this fingerprint, undefined if the source has none. */
-  issuer(fingerprint: string, hints: ReadHints = {}): Promise<Uint8Array | undefined> {
-    return this.#objects.read(issuerPath(fingerprint), { ...hints, maxBytes: MAX_ISSUER_BYTES });
-  }
-
-  close(): Promise<void> {
-    return this.#objects.close();
-  }
-
-  async #readTile(tile: TileCoordinate, hints: ReadHints): Promise<Uint8Array | undefined> {
-    const size = tile.width * HASH_SIZE;
-    const hashes = await this.#objects.read(tilePath(tile), { ...hints, maxBytes: size });
-    if (hashes !== undefined && hashes.length !== size) {
-      throw new FormatError(
-        "is not as long as a tile of its width",
-        `${size} bytes`,
-        `${hashes.length} bytes`,
-      );
-    }
-    return hashes;
-  }
-
-  #readBundle(bundle: EntryBundleCoordinate, hints: ReadHints): Promise<Uint8Array | undefined> {
-    const maxBytes = Math.min(maxBundleSize(this.format, bundle.width), MAX_OBJECT_BYTES);
-    return this.#objects.read(bundlePath(this.format, bundle), { ...hints, maxBytes });
-  }
+  openTree(head: TreeHead, read: AuthenticRead, recovery?: TileRecovery): Promise<HashTree>;
+  close(): Promise<void>;
 }

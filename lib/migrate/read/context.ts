@@ -3,10 +3,11 @@
 import { openSource, type SourceAccess } from "../../../storage/backends.ts";
 import type { LogFormat } from "../../tlog/layout.ts";
 import type { Counters } from "../counters.ts";
-import { LogSource } from "../ports/source.ts";
+import type { LogSource } from "../ports/source.ts";
 import { RequestWindow } from "../throttle/limiter.ts";
 import { RequestRate } from "../throttle/rate-limiter.ts";
 import { type WindowShare, WindowState } from "../throttle/shared-limit.ts";
+import { TiledLog } from "./tiled-log.ts";
 
 /** How patient reads are. */
 export interface RetryPolicy {
@@ -74,5 +75,5 @@ export function openReadContext(spec: ReadSpec, counters: Counters, signal: Abor
     // The window last: what has waited for its turn in the rate must not start during a pause.
     admit: rate ? () => rate.admit(signal).then(() => window.enter(signal)) : () => window.enter(signal),
   });
-  return { source: new LogSource(objects, spec.format), counters, retry: spec.retry, signal };
+  return { source: new TiledLog(objects, spec.format), counters, retry: spec.retry, signal };
 }

@@ -11,7 +11,7 @@ import { equalBytes, formatHash } from "../../tlog/merkle.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { IntegratedTree, MigrationTarget } from "../ports/target.ts";
 import { openTrusted, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
-import type { TreeHead } from "../tree/tiled-tree.ts";
+import type { TreeHead } from "../tree/hash-tree.ts";
 import { type HeldMarker, held } from "./held-marker.ts";
 import { type Marker, type MigrationRecord, parseMarker, parseRecord } from "./marker.ts";
 import { removeDistrustedSeals, type SealMeaning, trustedSeals } from "./seal-guarantees.ts";

@@ -11,10 +11,12 @@ import {
   tilePath,
 } from "../../tlog/layout.ts";
 import { Counters } from "../counters.ts";
-import { LogSource, MAX_OBJECT_BYTES, type ObjectSource } from "../ports/source.ts";
+import { MAX_OBJECT_BYTES, type ObjectSource } from "../ports/source.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
 import { DEFAULT_RETRY, type ReadContext } from "../read/context.ts";
-import { AuthenticTree, type TreeHead } from "../tree/tiled-tree.ts";
+import { openTree } from "../read/open-tree.ts";
+import { TiledLog } from "../read/tiled-log.ts";
+import type { TreeHead } from "../tree/hash-tree.ts";
 import { compareListing } from "./listing-check.ts";
 
 /**
@@ -65,12 +67,12 @@ async function recomputeRoot(
   signal: AbortSignal,
 ): Promise<void> {
   const context: ReadContext = {
-    source: new LogSource(storedObjects(target, writer), format),
+    source: new TiledLog(storedObjects(target, writer), format),
     counters: new Counters(),
     retry: { ...DEFAULT_RETRY, attempts: 0, contentAttempts: 0 },
     signal,
   };
-  const tree = await AuthenticTree.authenticate(context, head);
+  const tree = await openTree(context, head);
   for (let level = levelCount(head.size) - 1; level >= 1; level--) {
     for (let index = 0; index < fullTileCount(head.size, level); index++) await tree.fullTile(level, index);
   }

@@ -7,7 +7,7 @@ import { ENTRIES_PER_SEAL, FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE } from "../../tlog/merkle.ts";
 import type { Counters } from "../counters.ts";
 import type { TargetBatch, TargetWriter } from "../ports/target.ts";
-import type { AuthenticTree } from "../tree/tiled-tree.ts";
+import type { HashTree } from "../tree/hash-tree.ts";
 import type { WorkUnit } from "../tree/units.ts";
 
 interface OpenSeal {
@@ -17,7 +17,7 @@ interface OpenSeal {
 
 /** Which seals are there, and which are due. */
 export class Seals {
-  readonly #tree: AuthenticTree;
+  readonly #tree: HashTree;
   readonly #writer: TargetWriter;
   readonly #counters: Counters;
   readonly #prepare: () => Promise<void>;
@@ -28,7 +28,7 @@ export class Seals {
 
   /** @param prepare does what must be done before a seal is written; it is not written if that fails. */
   constructor(
-    tree: AuthenticTree,
+    tree: HashTree,
     writer: TargetWriter,
     counters: Counters,
     prepare: () => Promise<void> = async () => {},

@@ -1,6 +1,6 @@
 /**
  * The tree of a checkpoint, authenticated from the root down. The right-edge partial tiles give the root
- * together; every other tile must fold to the hash that stands for it in the tile above.
+ * together; every other tile must fold to its hash in the tile above.
  */
 
 import { FormatError } from "../../tlog/errors.ts";
@@ -15,30 +15,19 @@ import {
   tilePath,
 } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, formatHash, HASH_SIZE, hashAt, rootFromRightEdge } from "../../tlog/merkle.ts";
-import type { ReadContext } from "../read/context.ts";
-import { readAuthentic } from "../read/retry.ts";
+import type { AuthenticRead, LogSource } from "../ports/source.ts";
+import type { HashTree, TileRecovery, TreeHead } from "./hash-tree.ts";
 
-/** Size and root of a tree. */
-export interface TreeHead {
-  readonly size: number;
-  readonly rootHash: Uint8Array;
-}
+/** What tiles are read from. */
+type TileSource = Pick<LogSource, "tile">;
 
 /** The lowest level whose full tiles are kept in memory: 60 tiles of 8 KiB for a billion entries. */
 const LOWEST_KEPT_LEVEL = 2;
 
-/**
- * What is done where a tile of the tree cannot be had: a migration fails, `verify` notes it and recomputes the
- * tile from what is below. Given the failure; returns the tile's hashes, or throws.
- */
-export interface TileRecovery {
-  fullTile(failure: unknown, level: number, index: number, expected: Uint8Array): Promise<Uint8Array>;
-  edge(failure: unknown, head: TreeHead): Promise<(Uint8Array | undefined)[]>;
-}
-
-export class AuthenticTree {
+export class TiledTree implements HashTree {
   readonly head: TreeHead;
-  readonly #context: ReadContext;
+  readonly #source: TileSource;
+  readonly #read: AuthenticRead;
   /** Hashes of the right-edge partial tiles, by level. */
   readonly #edge: readonly (Uint8Array | undefined)[];
   /** Full tiles from LOWEST_KEPT_LEVEL up, by path; promises, so that nothing is fetched twice at once. */
@@ -47,35 +36,34 @@ export class AuthenticTree {
   readonly #recovery: TileRecovery | undefined;
 
   private constructor(
-    context: ReadContext,
+    source: TileSource,
+    read: AuthenticRead,
     head: TreeHead,
     edge: readonly (Uint8Array | undefined)[],
     recovery: TileRecovery | undefined,
   ) {
-    this.#context = context;
+    this.#source = source;
+    this.#read = read;
     this.head = head;
     this.#edge = edge;
     this.#recovery = recovery;
   }
 
   /**
-   * Reads the right edge and holds it against the root: one tile a level, at most 7.
+   * Reads the right edge and checks it against the root: one tile a level, at most 7.
    * @throws VerificationError if the source's right edge does not give the root.
    */
   static async authenticate(
-    context: ReadContext,
+    source: TileSource,
     head: TreeHead,
+    read: AuthenticRead,
     recovery?: TileRecovery,
-  ): Promise<AuthenticTree> {
-    const reading = readAuthenticEdge(context, head);
+  ): Promise<TiledTree> {
+    const reading = readAuthenticEdge(source, read, head);
     const edge = await (recovery === undefined
       ? reading
       : reading.catch((failure) => recovery.edge(failure, head)));
-    return new AuthenticTree(context, head, edge, recovery);
-  }
-
-  get size(): number {
-    return this.head.size;
+    return new TiledTree(source, read, head, edge, recovery);
   }
 
   /** The hashes of the partial tile of a level, undefined where the tree has none there. */
@@ -84,18 +72,18 @@ export class AuthenticTree {
   }
 
   /** The hashes of tile `index` of a level, full or partial, as wide as the tree has it. */
-  async hashes(level: number, index: number): Promise<Uint8Array> {
-    if (index < fullTileCount(this.size, level)) return await this.fullTile(level, index);
+  async #hashes(level: number, index: number): Promise<Uint8Array> {
+    if (index < fullTileCount(this.head.size, level)) return await this.fullTile(level, index);
     const edge = this.#edge[level];
-    if (edge === undefined || index !== fullTileCount(this.size, level)) {
-      throw new Error(`the tree of size ${this.size} has no tile ${index} at level ${level}`);
+    if (edge === undefined || index !== fullTileCount(this.head.size, level)) {
+      throw new Error(`the tree of size ${this.head.size} has no tile ${index} at level ${level}`);
     }
     return edge;
   }
 
-  /** The hash that stands for a full tile in its parent. Cost: at most one tile a level above 1 is fetched. */
+  /** The hash of a full tile in its parent. Cost: at most one tile a level above 1 is fetched. */
   async hashOf(level: number, index: number): Promise<Uint8Array> {
-    const parent = await this.hashes(level + 1, Math.floor(index / FULL_WIDTH));
+    const parent = await this.#hashes(level + 1, Math.floor(index / FULL_WIDTH));
     return hashAt(parent, index % FULL_WIDTH);
   }
 
@@ -116,10 +104,10 @@ export class AuthenticTree {
    * of the same log must have had (RFC 6962 section 2.1.2, by tiles instead of by a proof).
    */
   async rootOfPrefix(size: number): Promise<Uint8Array> {
-    if (size > this.size) throw new Error(`size ${size} is no prefix of size ${this.size}`);
+    if (size > this.head.size) throw new Error(`size ${size} is no prefix of size ${this.head.size}`);
     const edge: (Uint8Array | undefined)[] = [];
     for (const { level, index, width } of rightEdge(size)) {
-      edge[level] = (await this.hashes(level, index)).subarray(0, width * HASH_SIZE);
+      edge[level] = (await this.#hashes(level, index)).subarray(0, width * HASH_SIZE);
     }
     return rootFromRightEdge(size, edge);
   }
@@ -127,10 +115,9 @@ export class AuthenticTree {
   async #fetchFullTile(level: number, index: number): Promise<Uint8Array> {
     const expected = await this.hashOf(level, index);
     const tile: TileCoordinate = { level, index, width: FULL_WIDTH };
-    const reading = readAuthentic(
-      this.#context,
+    const reading = this.#read(
       tilePath(tile),
-      (hints) => this.#context.source.tile(tile, hints),
+      (hints) => this.#source.tile(tile, hints),
       (hashes) => {
         requireHash(foldTile(hashes), expected);
         return hashes;
@@ -150,16 +137,21 @@ export function requireHash(found: Uint8Array, expected: Uint8Array): void {
 
 /** The partial tiles authenticate only together, so they are read, retried and named as one. */
 async function readAuthenticEdge(
-  context: ReadContext,
+  source: TileSource,
+  read: AuthenticRead,
   { size, rootHash }: TreeHead,
 ): Promise<(Uint8Array | undefined)[]> {
   const coordinates = rightEdge(size);
   const name = coordinates.length === 0 ? "the empty tree" : coordinates.map(tilePath).join(" + ");
-  const read = async (hints: { fresh?: boolean }): Promise<Uint8Array> => {
-    const tiles = coordinates.map((tile) => readEdgeTile(context, tile, hints.fresh ?? false));
-    return Buffer.concat(await Promise.all(tiles));
-  };
-  return await readAuthentic(context, name, read, (bytes) => {
+  const readTile = (tile: TileCoordinate, fresh = false): Promise<Uint8Array> =>
+    read(
+      tilePath(tile),
+      (hints) => source.tile(tile, { ...hints, fresh: fresh || hints.fresh === true }),
+      (bytes) => bytes,
+    );
+  const readAll = async ({ fresh }: { fresh?: boolean }): Promise<Uint8Array> =>
+    Buffer.concat(await Promise.all(coordinates.map((tile) => readTile(tile, fresh))));
+  return await read(name, readAll, (bytes) => {
     const edge = splitEdge(size, bytes);
     const found = rootFromRightEdge(size, edge);
     if (!equalBytes(found, rootHash)) {
@@ -168,12 +160,6 @@ async function readAuthenticEdge(
     }
     return edge;
   });
-}
-
-async function readEdgeTile(context: ReadContext, tile: TileCoordinate, fresh: boolean): Promise<Uint8Array> {
-  const read = (hints: { fresh?: boolean }) =>
-    context.source.tile(tile, { ...hints, fresh: fresh || hints.fresh === true, signal: context.signal });
-  return await readAuthentic(context, tilePath(tile), read, (bytes) => bytes);
 }
 
 function splitEdge(size: number, bytes: Uint8Array): (Uint8Array | undefined)[] {

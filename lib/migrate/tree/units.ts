@@ -1,14 +1,8 @@
 /** What there is to copy, in units that are handed to workers. */
 
-import {
-  type EntryBundleCoordinate,
-  FULL_WIDTH,
-  fullTileCount,
-  partialTile,
-  partialTileWidth,
-} from "../../tlog/layout.ts";
+import { type EntryBundleCoordinate, FULL_WIDTH, fullTileCount, partialTile } from "../../tlog/layout.ts";
 import { HASH_SIZE } from "../../tlog/merkle.ts";
-import type { AuthenticTree } from "./tiled-tree.ts";
+import { type HashTree, requireEdge } from "./hash-tree.ts";
 
 /** Full bundles in a row, below one level-1 tile, and the hash that each must fold to. */
 export interface BundleRun {
@@ -47,7 +41,7 @@ export function unitBundles(size: number, workers: number): number {
  * are announced by `onOpened` with their hashes before their first unit.
  */
 export async function* planUnits(
-  tree: AuthenticTree,
+  tree: HashTree,
   bundlesAUnit: number,
   isSealed: (index: number) => Promise<boolean>,
   onOpened: (index: number, hashes: Uint8Array) => void,
@@ -56,9 +50,9 @@ export async function* planUnits(
     onOpened(index, hashes);
     yield* runsBelow(index, hashes, bundlesAUnit);
   }
-  const edge = partialTile(tree.size, 1);
+  const edge = partialTile(tree.head.size, 1);
   if (edge !== undefined) yield* runsBelow(edge.index, requireEdge(tree, 1), bundlesAUnit);
-  const bundle = partialTile(tree.size, 0);
+  const bundle = partialTile(tree.head.size, 0);
   if (bundle !== undefined) {
     const { index, width } = bundle;
     yield { kind: "edge", bundle: { index, width }, leafHashes: requireEdge(tree, 0) };
@@ -67,10 +61,10 @@ export async function* planUnits(
 
 /** The full level-1 tiles that are not sealed in the target, a few of them fetched ahead. */
 async function* openTiles(
-  tree: AuthenticTree,
+  tree: HashTree,
   isSealed: (index: number) => Promise<boolean>,
 ): AsyncGenerator<[index: number, hashes: Uint8Array]> {
-  const count = fullTileCount(tree.size, 1);
+  const count = fullTileCount(tree.head.size, 1);
   const ahead: Promise<[number, Uint8Array | undefined]>[] = [];
   const open = async (index: number): Promise<[number, Uint8Array | undefined]> => [
     index,
@@ -102,14 +96,6 @@ function* runsBelow(tileIndex: number, hashes: Uint8Array, bundlesAUnit: number)
       hashes: Uint8Array.from(hashes.subarray(at, at + bundlesAUnit * HASH_SIZE)),
     };
   }
-}
-
-function requireEdge(tree: AuthenticTree, level: number): Uint8Array {
-  const hashes = tree.edge(level);
-  if (hashes?.length !== partialTileWidth(tree.size, level) * HASH_SIZE) {
-    throw new Error(`the right edge of level ${level} is not what the size asks for`);
-  }
-  return hashes;
 }
 
 /** How many entries a unit covers. */

@@ -12,7 +12,7 @@ import { equalBytes, foldTile, HASH_SIZE, rootFromRightEdge } from "../../tlog/m
 import type { ReadHints } from "../ports/source.ts";
 import type { ReadContext } from "../read/context.ts";
 import { readAuthentic } from "../read/retry.ts";
-import type { TileRecovery, TreeHead } from "../tree/tiled-tree.ts";
+import type { TileRecovery, TreeHead } from "../tree/hash-tree.ts";
 import type { Finding } from "../unit/bundle-verifier.ts";
 
 /** Children of a tile that are read at once. */

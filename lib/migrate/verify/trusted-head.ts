@@ -8,8 +8,10 @@ import { FormatError } from "../../tlog/errors.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
 import type { IntegratedTree, MigrationTarget, TargetContents } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
+import { openTree } from "../read/open-tree.ts";
 import { readTrustedCheckpoint } from "../read/trusted-checkpoint.ts";
-import { AuthenticTree, requireHash, type TreeHead } from "../tree/tiled-tree.ts";
+import type { TreeHead } from "../tree/hash-tree.ts";
+import { requireHash } from "../tree/tiled-tree.ts";
 import { type Finding, findings } from "../unit/bundle-verifier.ts";
 
 /** What a log is held against. */
@@ -131,7 +133,7 @@ async function requireExtension(
   head: TreeHead,
 ): Promise<void> {
   try {
-    const tree = await AuthenticTree.authenticate(context, integrated);
+    const tree = await openTree(context, integrated);
     requireHash(await tree.rootOfPrefix(head.size), head.rootHash);
   } catch (error) {
     if (error instanceof FormatError) {

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { VerificationError } from "../../../lib/errors.ts";
 import { Counters } from "../../../lib/migrate/counters.ts";
-import { LogSource } from "../../../lib/migrate/ports/source.ts";
 import type { TargetWriter } from "../../../lib/migrate/ports/target.ts";
 import { ByteBudget } from "../../../lib/migrate/read/byte-budget.ts";
+import { TiledLog } from "../../../lib/migrate/read/tiled-log.ts";
 import { BundleCopier } from "../../../lib/migrate/unit/bundle-copier.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith, expectTamperingFound, flippedBit } from "../../support/http/tampering.ts";
@@ -59,7 +59,7 @@ async function copyBundle(log: TestLog, bundle: Uint8Array): Promise<Map<string,
     }),
     close: async () => {},
   };
-  const source = new LogSource(
+  const source = new TiledLog(
     {
       location: "memory",
       locate: (path) => path,

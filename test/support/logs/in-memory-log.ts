@@ -1,10 +1,11 @@
 /** Logs and targets in memory, for parts of the engine that are tested without network or disk. */
 
 import { Counters } from "../../../lib/migrate/counters.ts";
-import { LogSource } from "../../../lib/migrate/ports/source.ts";
 import type { TargetWriter } from "../../../lib/migrate/ports/target.ts";
 import type { ReadContext } from "../../../lib/migrate/read/context.ts";
-import { AuthenticTree } from "../../../lib/migrate/tree/tiled-tree.ts";
+import { openTree } from "../../../lib/migrate/read/open-tree.ts";
+import { TiledLog } from "../../../lib/migrate/read/tiled-log.ts";
+import type { HashTree } from "../../../lib/migrate/tree/hash-tree.ts";
 import type { LogFormat } from "../../../lib/tlog/layout.ts";
 import { FAST_RETRY } from "../migration.ts";
 import type { TestLog } from "./generated-log.ts";
@@ -15,7 +16,7 @@ export function memoryContext(
   format: LogFormat = "tiles",
   overrides: Partial<ReadContext> = {},
 ): ReadContext {
-  const source = new LogSource(
+  const source = new TiledLog(
     {
       location: "memory",
       locate: (path) => `memory/${path}`,
@@ -29,8 +30,8 @@ export function memoryContext(
 }
 
 /** The authenticated tree of a log in memory. */
-export function memoryTree(log: TestLog): Promise<AuthenticTree> {
-  return AuthenticTree.authenticate(memoryContext(log.objects, log.format), log);
+export function memoryTree(log: TestLog): Promise<HashTree> {
+  return openTree(memoryContext(log.objects, log.format), log);
 }
 
 /** A target in memory that notes what becomes of its objects. */

@@ -1,7 +1,7 @@
 /** The plan of a copy: every bundle once, below the right tile, with the hash that it must have. */
 
 import { expect, test } from "vitest";
-import { AuthenticTree } from "../../../../lib/migrate/tree/tiled-tree.ts";
+import { openTree } from "../../../../lib/migrate/read/open-tree.ts";
 import { planUnits, unitBundles, unitEntries, type WorkUnit } from "../../../../lib/migrate/tree/units.ts";
 import { fullTileCount, partialTileWidth } from "../../../../lib/tlog/layout.ts";
 import { foldTile, hashAt } from "../../../../lib/tlog/merkle.ts";
@@ -84,7 +84,7 @@ test("units are small enough for every worker to get several, and never more tha
 test("a tile that cannot be had ends the plan when its turn comes, also where nobody asks for it", async () => {
   const objects = new Map(largest.objects);
   objects.delete("tile/1/001");
-  const tree = await AuthenticTree.authenticate(memoryContext(objects), largest);
+  const tree = await openTree(memoryContext(objects), largest);
   const opened: number[] = [];
   const plan = planUnits(
     tree,
