@@ -1,17 +1,23 @@
 /** `tlog-migrate copy`. */
 
 import { type Command, Option } from "commander";
-import { type MigrationReport, migrate, type TileOrigin } from "../lib/index.ts";
+import {
+  type BackendWords,
+  describeTarget,
+  type MigrationReport,
+  migrate,
+  type TargetWords,
+  type TileOrigin,
+} from "../lib/index.ts";
+import { addBackendOptions, valuesOf } from "./options/backends.ts";
 import { requireContact } from "./options/contact.ts";
 import {
   addTrustOptions,
   addWorkOptions,
   type LogOptions,
   requireStaticCt,
-  SOURCE_KINDS,
   workOptions,
 } from "./options/log.ts";
-import { addStateOptions, type StateOptions, targetState } from "./options/state.ts";
 import { requiredPolicy } from "./options/trust.ts";
 import { jsonLine, writeResult } from "./output.ts";
 import { copySummary } from "./report/migration.ts";
@@ -19,7 +25,7 @@ import { outputWidth } from "./report/text-layout.ts";
 import { runWithTools } from "./run.ts";
 import { VERSION } from "./version.ts";
 
-interface CopyOptions extends LogOptions, StateOptions {
+interface CopyOptions extends LogOptions {
   readonly tiles: TileOrigin;
   readonly snapshot?: boolean;
   /** False by --no-handover. */
@@ -30,25 +36,24 @@ interface CopyOptions extends LogOptions, StateOptions {
   readonly saveCheckpoint?: boolean;
 }
 
-const EXAMPLES = `
+const examples = (ofBackends: readonly string[]): string => `
 Examples:
   $ tlog-migrate copy https://log.example.org/ /srv/log --vkey 'log.example.org+1a2b3c4d+AU…'
   $ tlog-migrate copy https://mon.example.org/2026h1/ /srv/ct --format static-ct \\
       --public-key MFkw… --origin log.example.org/2026h1 --contact you@your.site
-  $ tlog-migrate copy /srv/log gs://bucket/log --vkey … --spanner projects/p/instances/i/databases/d
-
+${ofBackends.map((example) => `  $ tlog-migrate copy ${example}\n`).join("")}
 Stopped by whatever, the same command goes on where it stopped. What is copied stays locked for log
 software until all of it is there and checked. Before the hand-over, freeze the source's writer.`;
 
-export function addCopyCommand(program: Command): void {
+export function addCopyCommand(program: Command, backends: BackendWords): void {
   const command = program
     .command("copy")
     .summary("copy a log to a new place and hand it over there")
     .description(
       "Copies a log to a new place, authenticates every byte, and hands it over to the log software there.",
     )
-    .argument("<source>", SOURCE_KINDS)
-    .argument("<target>", "gs://bucket/prefix, file:///… or a path");
+    .argument("<source>", backends.sourceForms.join(", "))
+    .argument("<target>", backends.targetForms.join(", "));
   addTrustOptions(command)
     .addOption(
       new Option("--tiles <how>", "level-0 tiles: derived from the entries, or fetched and compared too")
@@ -60,26 +65,34 @@ export function addCopyCommand(program: Command): void {
     .option("--adopt", "take over an unfinished copy by another tool, and check all of it")
     .option("--save-checkpoint", "store the source's checkpoint too: for mirrors that never append")
     .option("--deep", "Static CT: check what no leaf hash covers too, as verify does")
-    .option("--allow-missing-issuers", "Static CT: go on where the source lacks issuers, and list them")
-    .option("--no-tree-state", "a log in gs://… that no log software will ever append to");
-  addWorkOptions(addStateOptions(command)).addHelpText("after", EXAMPLES).action(copy);
+    .option("--allow-missing-issuers", "Static CT: go on where the source lacks issuers, and list them");
+  addBackendOptions(addWorkOptions(command), backends, "copy")
+    .addHelpText("after", examples(backends.examples))
+    .action((source, target, options) => copy(source, target, options, backends));
 }
 
-async function copy(source: string, target: string, options: CopyOptions): Promise<void> {
+async function copy(
+  source: string,
+  target: string,
+  options: CopyOptions,
+  backends: BackendWords,
+): Promise<void> {
   const { tiles, snapshot, handover, adopt, saveCheckpoint, deep, allowMissingIssuers } = options;
   requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = requiredPolicy(options, source);
   requireContact(options, source);
+  const targetOptions = valuesOf(backends.targetOptions, options);
+  const words = await describeTarget(target, targetOptions);
   await runWithTools(options, {
     afterStop: "the same command goes on where this one stopped",
     work: (tools) =>
       migrate({
-        ...workOptions(options),
+        ...workOptions(options, backends),
         ...tools,
         policy,
         source,
         target,
-        targetState: targetState(options),
+        targetOptions,
         tool: `tlog-migrate ${VERSION}`,
         tiles,
         snapshot,
@@ -89,18 +102,16 @@ async function copy(source: string, target: string, options: CopyOptions): Promi
         deep,
         allowMissingIssuers,
       }),
-    tell: (report) => writeResult(resultText(report, options)),
+    tell: (report) => writeResult(resultText(report, options, words)),
   });
 }
 
-function resultText(report: MigrationReport, options: CopyOptions): string {
+function resultText(report: MigrationReport, options: CopyOptions, target: TargetWords): string {
   if (options.json) return jsonLine(report);
   const facts = {
-    snapshot: options.snapshot === true || options.treeState === false,
+    snapshot: options.snapshot === true,
     savedCheckpoint: options.saveCheckpoint === true,
-    treeState: options.treeState !== false,
-    database: options.spanner,
-    tablePrefix: options.spannerTablePrefix,
+    target,
   };
   return copySummary(report, facts, outputWidth());
 }

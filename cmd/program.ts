@@ -1,7 +1,7 @@
 /** The command line as a whole. */
 
 import { Command, CommanderError } from "commander";
-import { hasherName, oneLine } from "../lib/index.ts";
+import { backendWords, hasherName, oneLine } from "../lib/index.ts";
 import { addCopyCommand } from "./copy.ts";
 import { EXIT_CODES_HELP } from "./exit.ts";
 import { writeLine } from "./output.ts";
@@ -15,7 +15,8 @@ Examples:
   $ tlog-migrate help copy`;
 
 /** A program whose wrong use is a CommanderError, told as one line. */
-export function newProgram(): Command {
+export async function newProgram(): Promise<Command> {
+  const backends = await backendWords();
   const program = new Command("tlog-migrate")
     .description(
       "Moves transparency logs (tlog-tiles, Static CT), and proves that nothing changed on the way.",
@@ -27,8 +28,8 @@ export function newProgram(): Command {
     .addHelpText("after", `${EXAMPLES}\n${EXIT_CODES_HELP}`)
     // A hasher that is asked for and not there is wrong use: said before any work, not by a thread in the midst.
     .hook("preAction", () => void hasherName());
-  addCopyCommand(program);
-  addVerifyCommand(program);
+  addCopyCommand(program, backends);
+  addVerifyCommand(program, backends);
   return program;
 }
 

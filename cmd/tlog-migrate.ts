@@ -11,7 +11,7 @@ surviveClosedOutput();
 process.on("uncaughtException", (error) => process.exit(report(error)));
 
 const exitCode = await newProgram()
-  .parseAsync()
+  .then((program) => program.parseAsync())
   .then(() => 0, report);
 await flushed();
 // Not left to chance: a connection that somebody forgot would keep a finished run alive.

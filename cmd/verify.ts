@@ -1,17 +1,16 @@
 /** `tlog-migrate verify`. */
 
 import type { Command } from "commander";
-import { VerificationError, type VerificationReport, verifyLog } from "../lib/index.ts";
+import { type BackendWords, VerificationError, type VerificationReport, verifyLog } from "../lib/index.ts";
+import { addBackendOptions, valuesOf } from "./options/backends.ts";
 import { requireContact } from "./options/contact.ts";
 import {
   addTrustOptions,
   addWorkOptions,
   type LogOptions,
   requireStaticCt,
-  SOURCE_KINDS,
   workOptions,
 } from "./options/log.ts";
-import { addStateOptions, type StateOptions, targetState } from "./options/state.ts";
 import { checkpointPolicy } from "./options/trust.ts";
 import { jsonLine, writeResult } from "./output.ts";
 import { countOf } from "./report/quantities.ts";
@@ -23,29 +22,30 @@ const EXAMPLES = `
 Examples:
   $ tlog-migrate verify https://log.example.org/ --vkey 'log.example.org+1a2b3c4d+AU…'
   $ tlog-migrate verify /srv/log
-  $ tlog-migrate verify gs://bucket/log --spanner projects/p/instances/i/databases/d
 
 A place that was migrated and has no checkpoint yet is held against its tree state, without a key.`;
 
-export function addVerifyCommand(program: Command): void {
+export function addVerifyCommand(program: Command, backends: BackendWords): void {
   const command = program
     .command("verify")
     .summary("read a whole log back and hold it against its checkpoint")
     .description("Reads a whole log, recomputes every hash, and tells what is not as its checkpoint says.")
-    .argument("<log>", SOURCE_KINDS);
+    .argument("<log>", backends.sourceForms.join(", "));
   addTrustOptions(command)
     .option("--no-deep", "Static CT: leave out what no leaf hash covers")
     .option("--allow-missing-issuers", "Static CT: list missing issuers, and do not count them as faults");
-  addStateOptions(addWorkOptions(command)).addHelpText("after", EXAMPLES).action(verify);
+  addBackendOptions(addWorkOptions(command), backends, "verify")
+    .addHelpText("after", EXAMPLES)
+    .action((log, options) => verify(log, options, backends));
 }
 
-interface VerifyCommandOptions extends LogOptions, StateOptions {
+interface VerifyCommandOptions extends LogOptions {
   /** False by --no-deep. */
   readonly deep: boolean;
   readonly allowMissingIssuers?: boolean;
 }
 
-async function verify(log: string, options: VerifyCommandOptions): Promise<void> {
+async function verify(log: string, options: VerifyCommandOptions, backends: BackendWords): Promise<void> {
   const { deep, allowMissingIssuers } = options;
   requireStaticCt(options, { "--no-deep": !deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = checkpointPolicy(options, log);
@@ -54,11 +54,11 @@ async function verify(log: string, options: VerifyCommandOptions): Promise<void>
     afterStop: "nothing was changed, and the same command starts over",
     work: (tools) =>
       verifyLog({
-        ...workOptions(options),
+        ...workOptions(options, backends),
         ...tools,
         policy,
         log,
-        targetState: targetState(options),
+        targetOptions: valuesOf(backends.targetOptions, options),
         deep,
         allowMissingIssuers,
       }),

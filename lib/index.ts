@@ -1,12 +1,65 @@
-/** The library's public face: what `cmd/` uses like anybody else. */
+/**
+ * The library's public face, and the one place that knows both the engine and the backends. `cmd/` uses it like
+ * anybody else.
+ */
 
-export { registerTarget, type TargetOpener } from "../storage/backends.ts";
+import { backendModules } from "../storage/backends.ts";
+import { migrate as migrateWith } from "./migrate/migrate.ts";
+import type { MigrationOptions } from "./migrate/options.ts";
+import * as places from "./migrate/places.ts";
+import type { OptionValues, TargetWords } from "./migrate/ports/backend.ts";
+import type { MigrationReport } from "./migrate/report.ts";
+import { type VerificationReport, type VerifyOptions, verifyLog as verifyLogWith } from "./migrate/verify.ts";
+
+/**
+ * Moves a log. Resolves when the target is handed over, or is as far as the options say.
+ * @throws LogError of the kind that the command's exit code follows from, or the signal's reason.
+ */
+export function migrate(options: MigrationOptions): Promise<MigrationReport> {
+  return migrateWith(options, backendModules());
+}
+
+/**
+ * Verifies a log. Faults are in the report; it throws only where there is nothing to check the log against, or the
+ * log cannot be read.
+ * @throws LogError, or the signal's reason.
+ */
+export function verifyLog(options: VerifyOptions): Promise<VerificationReport> {
+  return verifyLogWith(options, backendModules());
+}
+
+/** What help and command line say of the backends. */
+export function backendWords(): Promise<places.BackendWords> {
+  return places.backendWords(backendModules());
+}
+
+/** What an operator is told about the log in a target. @throws UsageError if the options contradict each other. */
+export function describeTarget(location: string, options: OptionValues): Promise<TargetWords> {
+  return places.describeTarget(location, options, backendModules());
+}
+
+export { registerBackend } from "../storage/backends.ts";
 export { LogError, OperationError, TargetRefusedError, UsageError, VerificationError } from "./errors.ts";
 export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
 export type { UncoveredReport } from "./migrate/extra-data-report.ts";
 export type { MissingIssuer } from "./migrate/issuers/registry.ts";
-export { migrate } from "./migrate/migrate.ts";
 export type { LogWorkOptions, MigrationOptions } from "./migrate/options.ts";
+export { type BackendWords, optionName } from "./migrate/places.ts";
+export type {
+  Backend,
+  BackendOption,
+  OptionValues,
+  SourceAccess,
+  SourceRequest,
+  TargetRequest,
+  TargetWords,
+} from "./migrate/ports/backend.ts";
+export {
+  type LogSource,
+  type ObjectSource,
+  type ReadOptions,
+  SourceError,
+} from "./migrate/ports/source.ts";
 export type {
   IntegratedTree,
   MigrationTarget,
@@ -18,10 +71,10 @@ export type {
   TreeState,
 } from "./migrate/ports/target.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
-export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/read/context.ts";
+export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/read/retry-policy.ts";
 export type { MigrationOutcome, MigrationReport } from "./migrate/report.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
-export { type VerificationReport, type VerifyOptions, verifyLog } from "./migrate/verify.ts";
+export type { VerificationReport, VerifyOptions } from "./migrate/verify.ts";
 export { type CheckpointPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";
 export { FormatError, oneLine } from "./tlog/errors.ts";
 export { type HasherName, hasherName } from "./tlog/hasher/hasher.ts";

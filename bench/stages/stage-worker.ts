@@ -34,7 +34,7 @@ export interface StageSpec extends ReadSpec {
 }
 
 const spec: StageSpec = workerData;
-const { source } = openReadContext(spec, new Counters(), new AbortController().signal);
+const { source } = await openReadContext(spec, new Counters(), new AbortController().signal);
 const budget = new ByteBudget(spec.budgetBytes);
 const limit = pLimit(spec.concurrency);
 const unitsTaken = new Int32Array(spec.unitsTaken);

@@ -16,6 +16,7 @@ import { Worker } from "node:worker_threads";
 import { parallelismOf, readSpecOf } from "../../lib/migrate/session.ts";
 import { unitBundles } from "../../lib/migrate/tree/units.ts";
 import { type LogFormat, tileCount } from "../../lib/tlog/layout.ts";
+import { backendModules } from "../../storage/backends.ts";
 import { PosixTarget } from "../../storage/posix/target.ts";
 import type { StageSpec } from "./stage-worker.ts";
 
@@ -75,7 +76,7 @@ function stageSpecs(options: StageOptions): StageSpec[] {
   const threads = Math.max(1, Math.min(workers, units, concurrency));
   const concurrencyAThread = Math.max(1, Math.floor(concurrency / threads));
   const spec: StageSpec = {
-    ...readSpecOf(source, { access, format }),
+    ...readSpecOf(source, { access, format }, backendModules()),
     stage,
     size,
     target,

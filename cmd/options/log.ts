@@ -1,8 +1,9 @@
 /** The options that every command which reads a whole log has. */
 
 import { type Command, Option } from "commander";
-import { DEFAULT_RETRY, type LogWorkOptions, UsageError } from "../../lib/index.ts";
+import { type BackendWords, DEFAULT_RETRY, type LogWorkOptions, UsageError } from "../../lib/index.ts";
 import { VERSION } from "../version.ts";
+import { valuesOf } from "./backends.ts";
 import { contactWarning } from "./contact.ts";
 import type { TrustOptions } from "./trust.ts";
 import { type Endpoint, endpoint, nonEmpty, repeated, wholeNumber } from "./values.ts";
@@ -23,10 +24,6 @@ export interface LogOptions extends TrustOptions {
 }
 
 const BYTES_PER_MEGABYTE = 1_000_000;
-
-/** What a log can be read from. */
-export const SOURCE_KINDS =
-  "https://…, http://…, gs://bucket/prefix, file:///… or a path; gzip+file:///… or archive+file:///…";
 
 /** Declares what kind of log it is and which key to trust. */
 export function addTrustOptions(command: Command): Command {
@@ -70,11 +67,18 @@ export function addWorkOptions(command: Command): Command {
 }
 
 /** What of the options is the engine's. */
-export function workOptions(options: LogOptions): Omit<LogWorkOptions, "policy" | "progress" | "signal"> {
+export function workOptions(
+  options: LogOptions,
+  { sourceOptions }: BackendWords,
+): Omit<LogWorkOptions, "policy" | "progress" | "signal"> {
   const { format, workers, concurrency, budget, rate, retries, contact } = options;
   return {
     format,
-    access: { userAgentVersion: VERSION, ...(contact === undefined ? {} : { contact }) },
+    access: {
+      userAgentVersion: VERSION,
+      ...(contact === undefined ? {} : { contact }),
+      ...valuesOf(sourceOptions, options),
+    },
     workers,
     concurrency,
     budgetBytes: budget * BYTES_PER_MEGABYTE,

@@ -29,8 +29,8 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
   ].join("");
 }
 
-function outcomeText({ outcome, target }: MigrationReport, { treeState }: StepFacts): string {
-  const isMirror = treeState === false && outcome === "handed-over";
+function outcomeText({ outcome, target }: MigrationReport, { target: words }: StepFacts): string {
+  const isMirror = !words.canBeTakenOver && outcome === "handed-over";
   if (isMirror) return `The mirror is complete: ${oneLine(target)} holds the whole log.`;
   return OUTCOMES[outcome](oneLine(target));
 }

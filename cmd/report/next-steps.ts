@@ -1,6 +1,6 @@
 /** What an operator does after `copy`, a sentence each, in order. */
 
-import { type LogFormat, type MigrationReport, oneLine } from "../../lib/index.ts";
+import { type LogFormat, type MigrationReport, oneLine, type TargetWords } from "../../lib/index.ts";
 import { formatCount } from "./quantities.ts";
 
 /** What the steps depend on besides the report. */
@@ -9,17 +9,14 @@ export interface StepFacts {
   readonly snapshot: boolean;
   /** The source's checkpoint was to be stored in the target. */
   readonly savedCheckpoint: boolean;
-  /** Log software has been given a tree state, and could go on from it. */
-  readonly treeState: boolean;
-  /** Where the tree state is, if not beside the log. */
-  readonly database?: string | undefined;
-  readonly tablePrefix?: string | undefined;
+  readonly target: TargetWords;
 }
 
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
   if (report.outcome === "ready-for-hand-over") return beforeHandOver(report);
   if (report.outcome === "taken-over") return [];
-  return facts.snapshot || facts.savedCheckpoint ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
+  const isMirror = facts.snapshot || facts.savedCheckpoint || !facts.target.canBeTakenOver;
+  return isMirror ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
 }
 
 function beforeHandOver({ source, target }: MigrationReport): string[] {
@@ -31,15 +28,10 @@ function beforeHandOver({ source, target }: MigrationReport): string[] {
 }
 
 function takeoverSteps({ format, size, origin, target }: MigrationReport, facts: StepFacts): string[] {
-  const { database, tablePrefix } = facts;
-  const state = [
-    database === undefined ? "" : ` and the Spanner database ${oneLine(database)}`,
-    tablePrefix === undefined ? "" : ` with the table prefix ${oneLine(tablePrefix)}`,
-  ].join("");
   return [
     `Stop the old writer for good, if it still runs. From now on, only this place may sign checkpoints for ${oneLine(origin)}.`,
     `If you like, read all of it back first:\n${verifyCommand(format, target)}${stateOptions(facts)}`,
-    START[format](oneLine(target) + state, formatCount(size)),
+    START[format](oneLine(target + facts.target.state), formatCount(size)),
     "Point readers here, and serve the log in one place alone: two places that both append are a fork, which nobody can repair.",
   ];
 }
@@ -66,7 +58,7 @@ function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
 
 /** None where there is nothing to hold a mirror against. */
 function readBack({ format, target }: MigrationReport, facts: StepFacts): string[] {
-  if (!facts.savedCheckpoint && !facts.treeState) return [];
+  if (!facts.savedCheckpoint && !facts.target.canBeTakenOver) return [];
   const key = facts.savedCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
   return [`To read all of it back:\n${verifyCommand(format, target)}${stateOptions(facts)}${key}`];
 }
@@ -76,11 +68,8 @@ const KEY_OPTIONS: Record<LogFormat, string> = {
   "static-ct": "--public-key <base64> --origin <origin>",
 };
 
-function stateOptions({ database, tablePrefix }: StepFacts): string {
-  return [
-    database === undefined ? "" : ` --spanner ${shellWord(oneLine(database))}`,
-    tablePrefix === undefined ? "" : ` --spanner-table-prefix ${shellWord(oneLine(tablePrefix))}`,
-  ].join("");
+function stateOptions({ target }: StepFacts): string {
+  return target.verifyOptions.map((word) => ` ${shellWord(oneLine(word))}`).join("");
 }
 
 function verifyCommand(format: LogFormat, target: string): string {

@@ -2,7 +2,7 @@
 
 import { startWorkers } from "./execute/start-workers.ts";
 import type { WorkerPool } from "./execute/threads.ts";
-import type { Run } from "./session.ts";
+import type { CopySession } from "./session.ts";
 import { requireMeaning } from "./target/seal-guarantees.ts";
 import { Seals } from "./target/seals.ts";
 import type { HashTree } from "./tree/hash-tree.ts";
@@ -16,21 +16,21 @@ export type CopyWorkers = WorkerPool<WorkUnit, void>;
  * authenticate the tree, so that both can be done at once.
  * @param resume whether objects may be in place already.
  */
-export function startCopyWorkers(run: Run, size: number, resume: boolean): CopyWorkers {
-  const { options, parallelism, readSpec, progress, targetAccess } = run;
-  const { target, tiles = "derive" } = options;
-  const { deep, allowMissingIssuers } = run.meaning;
-  const task = { kind: "copy", target, targetAccess, tiles, resume, deep, allowMissingIssuers } as const;
+export function startCopyWorkers(session: CopySession, size: number, resume: boolean): CopyWorkers {
+  const { options, parallelism, readSpec, progress, targetSpec: target } = session;
+  const { tiles = "derive" } = options;
+  const { deep, allowMissingIssuers } = session.meaning;
+  const task = { kind: "copy", target, tiles, resume, deep, allowMissingIssuers } as const;
   const workers: CopyWorkers = startWorkers(task, size, parallelism, readSpec, progress);
-  const { issuers } = run;
+  const { issuers } = session;
   if (issuers !== undefined) workers.onQuestion = (question) => issuers.account(question);
   return workers;
 }
 
 /** Copies every bundle that no seal covers, and writes the seals. */
-export async function copyBundles(run: Run, tree: HashTree, workers: CopyWorkers): Promise<void> {
-  const { parallelism, progress, context } = run;
-  const seals = new Seals(tree, run.writer(), progress.own, () => prepareSeal(run));
+export async function copyBundles(session: CopySession, tree: HashTree, workers: CopyWorkers): Promise<void> {
+  const { parallelism, progress, context } = session;
+  const seals = new Seals(tree, session.writer(), progress.own, () => prepareSeal(session));
   const units = planUnits(
     tree,
     unitBundles(tree.head.size, parallelism.workers),
@@ -39,11 +39,11 @@ export async function copyBundles(run: Run, tree: HashTree, workers: CopyWorkers
   );
   await workers.run(units, (unit) => seals.finished(unit), context.signal);
   await seals.settled();
-  await run.issuers?.store();
+  await session.issuers?.store();
 }
 
 /** What must be so before a seal is written, beside what is below it. */
-async function prepareSeal({ target, meaning, issuers }: Run): Promise<void> {
+async function prepareSeal({ target, meaning, issuers }: CopySession): Promise<void> {
   if (issuers === undefined) return;
   await issuers.store();
   await requireMeaning(target, meaning);

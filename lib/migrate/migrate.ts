@@ -1,6 +1,6 @@
 /**
- * A migration, from the top down: the order in which a log is moved. The engine knows no backend; a source
- * and a target are opened by their locations, in this thread and in each worker.
+ * A migration, from the top down: the order in which a log is moved. The engine knows no backend: those of source and
+ * target are loaded by the schemes of their URLs, in this thread and in each worker.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,10 +9,11 @@ import { FULL_WIDTH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { type CopyWorkers, copyBundles, startCopyWorkers } from "./copy-bundles.ts";
 import type { MigrationOptions } from "./options.ts";
+import type { BackendModules } from "./ports/backend.ts";
 import { openTree } from "./read/open-tree.ts";
 import { readTrustedCheckpoint, type TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
 import { type MigrationOutcome, type MigrationReport, reportOf } from "./report.ts";
-import { openRun, type Run } from "./session.ts";
+import { type CopySession, openCopySession } from "./session.ts";
 import { type AlreadyDone, type Claim, claimTarget, requireNoRegress } from "./target/claim.ts";
 import { type HeldMarker, replaceMarker } from "./target/held-marker.ts";
 import { formatRecord } from "./target/marker.ts";
@@ -29,18 +30,22 @@ const MAX_ROUNDS = 4;
 
 /**
  * Moves a log. Resolves when the target is handed over, or is as far as the options say.
+ * @param modules of the backends, by which each thread opens source and target.
  * @throws LogError of the kind that the command's exit code follows from, or the signal's reason.
  */
-export async function migrate(options: MigrationOptions): Promise<MigrationReport> {
-  const run = openRun(options);
+export async function migrate(options: MigrationOptions, modules: BackendModules): Promise<MigrationReport> {
+  const session = await openCopySession(options, modules);
   try {
-    const checkpoint = await readTrustedCheckpoint({ ...run.context, firstContact: true }, options.policy);
-    const claim = await claimTarget(run.target, {
+    const checkpoint = await readTrustedCheckpoint(
+      { ...session.context, firstContact: true },
+      options.policy,
+    );
+    const claim = await claimTarget(session.target, {
       ...options,
       checkpoint,
-      source: run.context.source.location,
+      source: session.context.source.location,
       adopt: options.adopt ?? false,
-      ...run.meaning,
+      ...session.meaning,
     });
     if (claim.kind === "handed-over") {
       const { missingIssuers } = claim.record;
@@ -48,15 +53,15 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
         options.notice?.(
           `${missingIssuers} issuers were missing when this log was handed over, as was allowed`,
         );
-      return await finish(run, checkpoint, outcomeOf(claim));
+      return await finish(session, checkpoint, outcomeOf(claim));
     }
     try {
-      return await fillAndHandOver(run, claim, checkpoint);
+      return await fillAndHandOver(session, claim, checkpoint);
     } finally {
       await claim.release();
     }
   } finally {
-    await run.close();
+    await session.close();
   }
 }
 
@@ -65,53 +70,53 @@ export async function migrate(options: MigrationOptions): Promise<MigrationRepor
  * has grown meanwhile aims at the grown log at once: the source may not serve the old right edge any more.
  */
 async function fillAndHandOver(
-  run: Run,
+  session: CopySession,
   claim: Claim,
   checkpoint: TrustedCheckpoint,
 ): Promise<MigrationReport> {
-  const { options } = run;
+  const { options } = session;
   let { aim, marker } = claim;
   // A hand-over that has begun is ended at its own size, however the source has grown.
   let now = claim.handingOver ? aim : checkpoint;
-  if (now.size > aim.size) await requireGrownFrom(run, aim, now);
+  if (now.size > aim.size) await requireGrownFrom(session, aim, now);
   for (let round = 1; ; round++) {
     if (now.size > aim.size) {
-      marker = await aimHigher(run, marker, now);
+      marker = await aimHigher(session, marker, now);
       aim = now;
     }
-    await copyTree(run, aim, round > 1 || claim.resume);
+    await copyTree(session, aim, round > 1 || claim.resume);
     if (claim.handingOver) break;
-    now = await readSourceAgain(run, aim, round);
+    now = await readSourceAgain(session, aim, round);
     if (now.size === aim.size || options.snapshot === true) break;
-    if (round === MAX_ROUNDS) throw stillGrowing(run, aim, now);
+    if (round === MAX_ROUNDS) throw stillGrowing(session, aim, now);
   }
-  if (options.handOver === false) return await finish(run, aim, "ready-for-hand-over");
-  await handOver(run, aim, marker);
-  return await finish(run, aim, "handed-over");
+  if (options.handOver === false) return await finish(session, aim, "ready-for-hand-over");
+  await handOver(session, aim, marker);
+  return await finish(session, aim, "handed-over");
 }
 
 /** Brings the target to the tree of one checkpoint, and holds it against that tree. */
-async function copyTree(run: Run, aim: TrustedCheckpoint, resume: boolean): Promise<void> {
-  const { progress, context, target, options } = run;
+async function copyTree(session: CopySession, aim: TrustedCheckpoint, resume: boolean): Promise<void> {
+  const { progress, context, target, options } = session;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size);
-  if (resume) await run.issuers?.recall(target, run.meaning.allowMissingIssuers);
-  const workers = startCopyWorkers(run, aim.size, resume);
-  const tree = await authenticateAndCopy(run, aim, resume, workers).finally(() => workers.stop());
+  if (resume) await session.issuers?.recall(target, session.meaning.allowMissingIssuers);
+  const workers = startCopyWorkers(session, aim.size, resume);
+  const tree = await authenticateAndCopy(session, aim, resume, workers).finally(() => workers.stop());
   progress.phase = "writing the upper tiles";
-  await writeUpperTiles(tree, run.writer());
+  await writeUpperTiles(tree, session.writer());
   progress.phase = "checking the target";
-  await checkTarget(target, run.writer(), options.format, aim, context.signal);
-  await run.issuers?.requireInPlace(target);
+  await checkTarget(target, session.writer(), options.format, aim, context.signal);
+  await session.issuers?.requireInPlace(target);
 }
 
 async function authenticateAndCopy(
-  run: Run,
+  session: CopySession,
   aim: TrustedCheckpoint,
   resume: boolean,
   workers: CopyWorkers,
 ): Promise<HashTree> {
-  const { context, target, progress } = run;
+  const { context, target, progress } = session;
   // Both at once: over a distance each takes several round trips. Only a first copy may lack room.
   const room = resume ? undefined : estimateRoom(context, aim.size);
   // What is wrong with the tree is told first; nobody may be listening to this one then.
@@ -119,7 +124,7 @@ async function authenticateAndCopy(
   const tree = await openTree(context, aim);
   if (room !== undefined) await target.requireRoom(await room);
   progress.phase = "copying";
-  await copyBundles(run, tree, workers);
+  await copyBundles(session, tree, workers);
   return tree;
 }
 
@@ -127,24 +132,32 @@ async function authenticateAndCopy(
  * The source's checkpoint after a round. It must be of the same log, grown or not; one that was seen to grow
  * is given time to show that it stands still.
  */
-async function readSourceAgain(run: Run, aim: TrustedCheckpoint, round: number): Promise<TrustedCheckpoint> {
-  const { options, context } = run;
+async function readSourceAgain(
+  session: CopySession,
+  aim: TrustedCheckpoint,
+  round: number,
+): Promise<TrustedCheckpoint> {
+  const { options, context } = session;
   if (round > 1) {
     await sleep(options.settleMs ?? DEFAULT_SETTLE_MS, undefined, { signal: context.signal });
   }
   const now = await readTrustedCheckpoint(context, options.policy);
   requireNoRegress(now, aim, context.source.location);
-  if (now.size > aim.size) await requireGrownFrom(run, aim, now);
+  if (now.size > aim.size) await requireGrownFrom(session, aim, now);
   return now;
 }
 
 /** A grown log must still begin with the tree that was copied: its root is derived from the new tree's tiles. */
-async function requireGrownFrom(run: Run, old: TrustedCheckpoint, now: TrustedCheckpoint): Promise<void> {
-  const tree = await openTree(run.context, now);
+async function requireGrownFrom(
+  session: CopySession,
+  old: TrustedCheckpoint,
+  now: TrustedCheckpoint,
+): Promise<void> {
+  const tree = await openTree(session.context, now);
   const derived = await tree.rootOfPrefix(old.size);
   if (equalBytes(derived, old.rootHash)) return;
   throw new VerificationError({
-    object: `${run.context.source.location}: the checkpoint`,
+    object: `${session.context.source.location}: the checkpoint`,
     problem: `the log forked: its tree of size ${now.size} does not begin with the one of size ${old.size}`,
     expected: formatHash(old.rootHash),
     found: formatHash(derived),
@@ -153,35 +166,39 @@ async function requireGrownFrom(run: Run, old: TrustedCheckpoint, now: TrustedCh
 }
 
 /** Pins the new aim in the marker, so that a resume finishes this one. */
-async function aimHigher(run: Run, marker: HeldMarker, aim: TrustedCheckpoint): Promise<HeldMarker> {
-  run.options.notice?.(`The source has grown to ${aim.size} entries: copying the new ones`);
-  return await replaceMarker(run.target, marker, { checkpoint: Buffer.from(aim.note).toString("utf8") });
+async function aimHigher(
+  session: CopySession,
+  marker: HeldMarker,
+  aim: TrustedCheckpoint,
+): Promise<HeldMarker> {
+  session.options.notice?.(`The source has grown to ${aim.size} entries: copying the new ones`);
+  return await replaceMarker(session.target, marker, { checkpoint: Buffer.from(aim.note).toString("utf8") });
 }
 
-function stillGrowing(run: Run, aim: TrustedCheckpoint, now: TrustedCheckpoint): OperationError {
+function stillGrowing(session: CopySession, aim: TrustedCheckpoint, now: TrustedCheckpoint): OperationError {
   return new OperationError({
-    object: run.context.source.location,
+    object: session.context.source.location,
     problem: "the source still grows, so the log cannot be handed over yet",
     expected: `size ${aim.size}, which is copied and checked`,
     found: `size ${now.size}`,
     advice:
-      "Freeze its writer and run the same command again, or pass --snapshot to hand over the size that was reached",
+      "Freeze its writer and session the same command again, or pass --snapshot to hand over the size that was reached",
   });
 }
 
 /** The last act: from here on the place belongs to the log software. */
-async function handOver(run: Run, aim: TrustedCheckpoint, marker: HeldMarker): Promise<void> {
-  const { options, progress, target } = run;
+async function handOver(session: CopySession, aim: TrustedCheckpoint, marker: HeldMarker): Promise<void> {
+  const { options, progress, target } = session;
   progress.phase = "handing over";
   const collectFrom = Math.floor(marker.smallestSize / FULL_WIDTH) * FULL_WIDTH;
   const record = formatRecord({
     origin: aim.origin,
-    source: run.context.source.location,
+    source: session.context.source.location,
     format: options.format,
     size: aim.size,
     rootHash: formatHash(aim.rootHash),
     finishedAt: new Date().toISOString(),
-    missingIssuers: run.issuers?.missing().length ?? 0,
+    missingIssuers: session.issuers?.missing().length ?? 0,
     tool: options.tool,
   });
   await target.handOver(marker.text, { size: aim.size, rootHash: aim.rootHash, collectFrom }, record);
@@ -191,8 +208,12 @@ function outcomeOf({ grown }: AlreadyDone): MigrationOutcome {
   return grown ? "taken-over" : "already-handed-over";
 }
 
-async function finish(run: Run, aim: TrustedCheckpoint, outcome: MigrationOutcome): Promise<MigrationReport> {
-  const { options, progress, target } = run;
+async function finish(
+  session: CopySession,
+  aim: TrustedCheckpoint,
+  outcome: MigrationOutcome,
+): Promise<MigrationReport> {
+  const { options, progress, target } = session;
   const isOurs = outcome === "handed-over" || outcome === "already-handed-over";
   if (options.saveCheckpoint === true && isOurs) {
     const stored = await target.publishCheckpoint(aim.note);
@@ -202,5 +223,5 @@ async function finish(run: Run, aim: TrustedCheckpoint, outcome: MigrationOutcom
     options.notice?.("The source's checkpoint is not stored: the log software there has gone beyond it");
   }
   progress.phase = "done";
-  return reportOf(run, aim, outcome, await target.warnings());
+  return reportOf(session, aim, outcome, await target.warnings());
 }

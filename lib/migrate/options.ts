@@ -1,10 +1,10 @@
 /** What a migration is asked to do. */
 
-import type { SourceAccess, TargetAccess } from "../../storage/backends.ts";
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
+import type { OptionValues, SourceAccess } from "./ports/backend.ts";
 import type { Progress } from "./progress.ts";
-import type { RetryPolicy } from "./read/context.ts";
+import type { RetryPolicy } from "./read/retry-policy.ts";
 import type { TileOrigin } from "./unit/bundle-copier.ts";
 
 /** What every work on a log needs to know: where it is, what makes it trusted, how hard to work. */
@@ -13,6 +13,8 @@ export interface LogWorkOptions {
   /** What makes a checkpoint trusted. */
   readonly policy: CheckpointPolicy;
   readonly access: SourceAccess;
+  /** Values of the options that the backend of the target, or of the log to verify, declares. */
+  readonly targetOptions?: OptionValues | undefined;
   /** Threads; default: the cores, at most 8. */
   readonly workers?: number | undefined;
   /**
@@ -36,12 +38,10 @@ export interface LogWorkOptions {
 }
 
 export interface MigrationOptions extends LogWorkOptions {
-  /** `https://…`, `http://…`, `gs://bucket/prefix`, `file:///…` or a path. */
+  /** A URL that has a backend, or a path. */
   readonly source: string;
-  /** `gs://bucket/prefix`, `file:///…` or a path. */
+  /** A URL whose backend has targets, or a path. */
   readonly target: string;
-  /** For a target in Cloud Storage: where its tree state goes, or that it has none. */
-  readonly targetState?: Pick<TargetAccess, "spanner" | "treeState"> | undefined;
   /** Name and version of the tool, for the marker and the record. */
   readonly tool: string;
   /** Where level-0 tiles come from; default "derive". */

@@ -6,7 +6,7 @@ import { formatHash } from "../tlog/merkle.ts";
 import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./extra-data-report.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
-import type { Run } from "./session.ts";
+import type { CopySession } from "./session.ts";
 
 /** The result of a migration: what `copy --json` prints. */
 export interface MigrationReport {
@@ -54,7 +54,7 @@ export type MigrationOutcome =
 
 /** The report of a run that has ended well. */
 export function reportOf(
-  { options, context, target, progress, issuers, startedAt }: Run,
+  { options, context, target, progress, issuers, startedAt }: CopySession,
   aim: TrustedCheckpoint,
   outcome: MigrationOutcome,
   warnings: readonly string[],

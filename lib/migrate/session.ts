@@ -1,12 +1,14 @@
-/** One run of a migration: its options with their defaults, and what it has opened. */
+/** One run of `migrate` or `verifyLog`: its options with their defaults, and what it has opened. */
 
 import { availableParallelism } from "node:os";
-import { openTarget, type TargetAccess } from "../../storage/backends.ts";
 import { Issuers } from "./issuers/registry.ts";
 import type { LogWorkOptions, MigrationOptions } from "./options.ts";
+import { openTarget, type TargetSpec } from "./places.ts";
+import type { BackendModules } from "./ports/backend.ts";
 import type { MigrationTarget, TargetWriter } from "./ports/target.ts";
 import { Progress } from "./progress.ts";
-import { DEFAULT_RETRY, openReadContext, type ReadContext, type ReadSpec } from "./read/context.ts";
+import { openReadContext, type ReadContext, type ReadSpec } from "./read/context.ts";
+import { DEFAULT_RETRY } from "./read/retry-policy.ts";
 import type { SealMeaning } from "./target/seal-guarantees.ts";
 import { WindowKeeper } from "./throttle/limit-controller.ts";
 import { RequestRate } from "./throttle/rate-limiter.ts";
@@ -17,7 +19,7 @@ const CONCURRENCY_A_WORKER = 16;
 const DEFAULT_BUDGET_BYTES = 128_000_000;
 
 /** Requests that the main thread has in flight: tiles above the bundles, a few ahead. */
-const MAIN_THREAD_CONCURRENCY = 8;
+export const MAIN_THREAD_CONCURRENCY = 8;
 
 /** Requests in flight to begin with, unless the operator names a number. */
 const FIRST_REQUESTS = 16;
@@ -31,40 +33,51 @@ export interface Parallelism {
   readonly budgetBytes: number;
 }
 
-/** A migration under way, in the main thread. */
-export interface Run {
-  readonly options: MigrationOptions;
+/** What `migrate` and `verifyLog` work with in the main thread: the defaults of options, and what is open. */
+export interface Session<Options extends Omit<LogWorkOptions, "policy">> {
+  readonly options: Options;
   readonly parallelism: Parallelism;
   readonly readSpec: ReadSpec;
   readonly progress: Progress;
   /** How the main thread reads the source. */
   readonly context: ReadContext;
+  readonly startedAt: number;
+  /** Ends what is open. */
+  close(): Promise<void>;
+}
+
+/** A migration. */
+export interface CopySession extends Session<MigrationOptions> {
   readonly target: MigrationTarget;
   /** How every thread reaches the target. */
-  readonly targetAccess: TargetAccess;
+  readonly targetSpec: TargetSpec;
   /** The main thread's writer; the target must be claimed first. */
   readonly writer: () => TargetWriter;
   /** What its seals tell. */
   readonly meaning: SealMeaning;
   /** Of a Static CT log; undefined for others. */
   readonly issuers: Issuers | undefined;
-  readonly startedAt: number;
-  /** Ends what is open. */
-  close(): Promise<void>;
 }
 
-export function openRun(options: MigrationOptions): Run {
-  const progress = options.progress ?? new Progress();
-  const targetAccess = targetAccessOf(options);
-  const signal = options.signal ?? new AbortController().signal;
-  const target = openTarget(options.target, targetAccess, signal);
-  const readSpec = readSpecOf(options.source, options);
-  let writer: TargetWriter | undefined;
-  const context = openReadContext(
-    { ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY },
-    progress.own,
-    signal,
-  );
+/** How every thread is to reach a target. */
+export function targetSpecOf(
+  location: string,
+  options: Omit<LogWorkOptions, "policy">,
+  modules: BackendModules,
+): TargetSpec {
+  const { targetOptions = {}, access, retry = DEFAULT_RETRY } = options;
+  return { location, options: targetOptions, userAgentVersion: access.userAgentVersion, retry, modules };
+}
+
+export async function openCopySession(
+  options: MigrationOptions,
+  modules: BackendModules,
+): Promise<CopySession> {
+  const targetSpec = targetSpecOf(options.target, options, modules);
+  const { signal } = options;
+  const target = await openTarget(targetSpec, { connections: MAIN_THREAD_CONCURRENCY, signal });
+  const session = await openSession(options.source, options, modules);
+  const { context } = session;
   const { format, allowMissingIssuers = false, deep = false } = options;
   const isStaticCt = format === "static-ct";
   const meaning: SealMeaning = {
@@ -72,10 +85,35 @@ export function openRun(options: MigrationOptions): Run {
     allowMissingIssuers: isStaticCt && allowMissingIssuers,
     deep: isStaticCt && deep,
   };
+  let writer: TargetWriter | undefined;
   const openWriter = () => {
-    writer ??= target.openWriter(signal);
+    writer ??= target.openWriter(context.signal);
     return writer;
   };
+  return {
+    ...session,
+    target,
+    targetSpec,
+    writer: openWriter,
+    meaning,
+    issuers: isStaticCt ? new Issuers({ context, writer: openWriter, deep: meaning.deep }) : undefined,
+    async close() {
+      await Promise.all([session.close(), writer?.close(), target.close()]);
+    },
+  };
+}
+
+/** Opens a log to read it, and starts to look after how many requests may be in flight. */
+export async function openSession<Options extends Omit<LogWorkOptions, "policy">>(
+  log: string,
+  options: Options,
+  modules: BackendModules,
+): Promise<Session<Options>> {
+  const progress = options.progress ?? new Progress();
+  const signal = options.signal ?? new AbortController().signal;
+  const readSpec = readSpecOf(log, options, modules);
+  const mainSpec = { ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY };
+  const context = await openReadContext(mainSpec, progress.own, signal);
   const keeper = startKeeper(readSpec, options, progress);
   return {
     options,
@@ -83,28 +121,11 @@ export function openRun(options: MigrationOptions): Run {
     readSpec,
     progress,
     context,
-    target,
-    targetAccess,
-    writer: openWriter,
-    meaning,
-    issuers: isStaticCt ? new Issuers({ context, writer: openWriter, deep: meaning.deep }) : undefined,
     startedAt: performance.now(),
     async close() {
       keeper.stop();
-      await Promise.all([context.source.close(), writer?.close(), target.close()]);
+      await context.source.close();
     },
-  };
-}
-
-/** How every thread is to reach a target; a worker adds how many requests it has in flight. */
-export function targetAccessOf(
-  options: Pick<MigrationOptions, "targetState" | "retry" | "access">,
-): TargetAccess {
-  return {
-    ...options.targetState,
-    connections: MAIN_THREAD_CONCURRENCY,
-    patience: options.retry ?? DEFAULT_RETRY,
-    userAgentVersion: options.access.userAgentVersion,
   };
 }
 
@@ -119,10 +140,15 @@ export function parallelismOf(options: Omit<LogWorkOptions, "policy">): Parallel
 }
 
 /** How every thread is to read a source. */
-export function readSpecOf(source: string, options: Omit<LogWorkOptions, "policy">): ReadSpec {
+export function readSpecOf(
+  source: string,
+  options: Omit<LogWorkOptions, "policy">,
+  modules: BackendModules,
+): ReadSpec {
   const { requestsPerSecond, access, format, retry = DEFAULT_RETRY } = options;
   return {
     source,
+    modules,
     access,
     format,
     concurrency: 1,
@@ -136,7 +162,7 @@ export function readSpecOf(source: string, options: Omit<LogWorkOptions, "policy
 }
 
 /** Starts to look after the window by which threads read a source, until it is told to stop. */
-export function startKeeper(
+function startKeeper(
   { window }: ReadSpec,
   { concurrency, notice }: Omit<LogWorkOptions, "policy">,
   progress: Progress,

@@ -3,14 +3,6 @@
  * tile what is below it, every leaf hash is recomputed. It goes on past faults, so that all of them are told.
  */
 
-import {
-  directoryOf,
-  isListable,
-  isLocal,
-  openTarget,
-  requireNoTreeState,
-  type TargetAccess,
-} from "../../storage/backends.ts";
 import { VerificationError } from "../errors.ts";
 import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import { issuerPath } from "../tlog/layout.ts";
@@ -19,17 +11,13 @@ import { startWorkers } from "./execute/start-workers.ts";
 import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./extra-data-report.ts";
 import { Issuers } from "./issuers/registry.ts";
 import type { LogWorkOptions, MigrationOptions } from "./options.ts";
+import { findPlace, openTarget, requireKnownOptions } from "./places.ts";
+import type { Backend, BackendModules } from "./ports/backend.ts";
 import type { MigrationTarget } from "./ports/target.ts";
-import { Progress } from "./progress.ts";
-import {
-  DEFAULT_RETRY,
-  openReadContext,
-  type ReadContext,
-  type ReadSpec,
-  type RetryPolicy,
-} from "./read/context.ts";
+import type { ReadContext } from "./read/context.ts";
 import { openTree } from "./read/open-tree.ts";
-import { parallelismOf, readSpecOf, startKeeper, targetAccessOf } from "./session.ts";
+import { DEFAULT_RETRY, type RetryPolicy } from "./read/retry-policy.ts";
+import { MAIN_THREAD_CONCURRENCY, openSession, type Session, targetSpecOf } from "./session.ts";
 import type { HashTree, TreeHead } from "./tree/hash-tree.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
 import type { Finding } from "./unit/bundle-verifier.ts";
@@ -40,8 +28,8 @@ import { type Authority, findAuthority, type LookedAt, standingTree } from "./ve
 
 export interface VerifyOptions
   extends Omit<LogWorkOptions, "policy">,
-    Pick<MigrationOptions, "targetState" | "allowMissingIssuers"> {
-  /** `https://…`, `http://…`, `file:///…` or a path. */
+    Pick<MigrationOptions, "allowMissingIssuers"> {
+  /** A URL that has a backend, or a path. */
   readonly log: string;
   /** What makes the checkpoint trusted; may be left out for a migrated directory that has none yet. */
   readonly policy?: LogWorkOptions["policy"] | undefined;
@@ -77,90 +65,92 @@ export interface VerificationReport {
   readonly notChecked: readonly string[];
 }
 
-/** Requests that the main thread has in flight. */
-const MAIN_THREAD_CONCURRENCY = 8;
-
 /**
  * Verifies a log. Faults are in the report; it throws only where there is nothing to hold the log against, or
  * the log cannot be read.
  * @throws LogError, or the signal's reason.
  */
-export async function verifyLog(options: VerifyOptions): Promise<VerificationReport> {
-  requireNoTreeState(options.log, options.targetState ?? {});
-  const startedAt = performance.now();
-  const progress = options.progress ?? new Progress();
-  const signal = options.signal ?? new AbortController().signal;
-  const place = isListable(options.log) ? openTarget(options.log, placeAccess(options), signal) : undefined;
-  const reading = isLocal(options.log) ? { ...options, retry: withoutRetries(options.retry) } : options;
-  const readSpec = readSpecOf(options.log, reading);
-  const context = openReadContext(
-    { ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY },
-    progress.own,
-    signal,
-  );
-  const keeper = startKeeper(readSpec, reading, progress);
+export async function verifyLog(
+  options: VerifyOptions,
+  modules: BackendModules,
+): Promise<VerificationReport> {
+  const { backend } = await findPlace(options.log, "log", modules);
+  await requireKnownOptions(options.log, backend, options.targetOptions ?? {}, modules);
+  const target = backend.openTarget && (await openForReading(options, modules));
+  const work = backend.isLocal === true ? { ...options, retry: withoutRetries(options.retry) } : options;
+  const session = await openSession(options.log, work, modules);
   try {
-    const authority = await findAuthority(context, place && lookedAt(place, options), options.policy);
-    const found = new Findings();
-    const issuers = new Issuers({ context, deep: options.deep ?? true });
-    const work = { ...reading, readSpec, issuers };
-    const isAuthentic = await verifyTree(context, authority.head, work, progress, found);
-    const standing = place && (await standingTree(context, place, authority.head));
-    found.addAll(standing?.faults ?? []);
-    const unlisted =
-      place && standing && isAuthentic
-        ? await verifyStanding({ context, place, authority, patienceMs: options.settleMs }, standing, found)
-        : undefined;
-    progress.phase = "done";
-    const counters = progress.total();
-    const { format, deep = true } = options;
-    const uncovered = format === "static-ct" ? uncoveredReport(issuers, counters, deep) : undefined;
-    const seconds = (performance.now() - startedAt) / 1000;
-    const { kind, origin, head } = authority;
-    return {
-      log: context.source.location,
-      ...(origin === undefined ? {} : { origin }),
-      authority: kind,
-      size: head.size,
-      rootHash: formatHash(head.rootHash),
-      entries: counters.get("entries"),
-      seconds,
-      entriesPerSecond: Math.round(counters.get("entries") / seconds),
-      requests: counters.get("requests"),
-      retries: counters.get("retries"),
-      ...(uncovered === undefined ? {} : { uncovered }),
-      hasher: hasherName(),
-      faults: found.count,
-      findings: found.first(),
-      notChecked: [
-        ...notChecked(options, authority, isAuthentic, standing?.head),
-        ...notCheckedOf(uncovered),
-        ...(unlisted ?? []),
-      ],
-    };
+    return await verifyOpened(session, target && { target, ...stateOf(options, backend) });
   } finally {
-    keeper.stop();
-    await Promise.all([context.source.close(), place?.close()]);
+    await Promise.all([session.close(), target?.close()]);
   }
 }
 
-/** A bucket without a database is looked at as a mirror: what its checkpoint says is all there is to hold it against. */
-function placeAccess(options: VerifyOptions): TargetAccess {
-  const { targetState = {}, retry, access } = options;
-  return targetAccessOf({
-    targetState: stateIsKnown(options) ? targetState : { treeState: false },
-    retry,
-    access,
-  });
+async function verifyOpened(
+  session: Session<VerifyOptions>,
+  place: LookedAt | undefined,
+): Promise<VerificationReport> {
+  const { context, options, progress, startedAt } = session;
+  const target = place?.target;
+  const authority = await findAuthority(context, place, options.policy);
+  const found = new Findings();
+  const issuers = new Issuers({ context, deep: options.deep ?? true });
+  const isAuthentic = await verifyTree(session, authority.head, issuers, found);
+  const standing = target && (await standingTree(context, target, authority.head));
+  found.addAll(standing?.faults ?? []);
+  const unlisted =
+    target && standing && isAuthentic
+      ? await verifyStanding(
+          { context, place: target, authority, patienceMs: options.settleMs },
+          standing,
+          found,
+        )
+      : undefined;
+  progress.phase = "done";
+  const counters = progress.total();
+  const { format, deep = true } = options;
+  const uncovered = format === "static-ct" ? uncoveredReport(issuers, counters, deep) : undefined;
+  const seconds = (performance.now() - startedAt) / 1000;
+  const { kind, origin, head } = authority;
+  return {
+    log: context.source.location,
+    ...(origin === undefined ? {} : { origin }),
+    authority: kind,
+    size: head.size,
+    rootHash: formatHash(head.rootHash),
+    entries: counters.get("entries"),
+    seconds,
+    entriesPerSecond: Math.round(counters.get("entries") / seconds),
+    requests: counters.get("requests"),
+    retries: counters.get("retries"),
+    ...(uncovered === undefined ? {} : { uncovered }),
+    hasher: hasherName(),
+    faults: found.count,
+    findings: found.first(),
+    notChecked: [
+      ...notChecked(options, authority, isAuthentic, standing?.head),
+      ...notCheckedOf(uncovered),
+      ...(unlisted ?? []),
+    ],
+  };
 }
 
-/** Whether the log's private state is beside it, or was named. */
-function stateIsKnown({ log, targetState }: VerifyOptions): boolean {
-  return directoryOf(log) !== undefined || targetState?.spanner !== undefined;
+/** What is listed, beside what is read. */
+function openForReading(options: VerifyOptions, modules: BackendModules): Promise<MigrationTarget> {
+  const further = { connections: MAIN_THREAD_CONCURRENCY, signal: options.signal, readOnly: true };
+  return openTarget(targetSpecOf(options.log, options, modules), further);
 }
 
-function lookedAt(target: MigrationTarget, options: VerifyOptions): LookedAt {
-  return { target, spanner: options.targetState?.spanner, stateIsKnown: stateIsKnown(options) };
+function stateOf({ targetOptions }: VerifyOptions, { isLocal }: Backend): Omit<LookedAt, "target"> {
+  const { spanner, spannerTablePrefix: tablePrefix } = targetOptions ?? {};
+  if (spanner === undefined) return { stateIsKnown: isLocal === true };
+  return {
+    stateIsKnown: true,
+    spanner: {
+      database: String(spanner),
+      ...(tablePrefix !== undefined && { tablePrefix: String(tablePrefix) }),
+    },
+  };
 }
 
 /** A file does not change by being read again. */
@@ -170,10 +160,9 @@ function withoutRetries(retry: RetryPolicy = DEFAULT_RETRY): RetryPolicy {
 
 /** Verifies what the root commits to; false where the right edge does not give it, and nothing below was read. */
 async function verifyTree(
-  context: ReadContext,
+  { context, options, parallelism, readSpec, progress }: Session<VerifyOptions>,
   head: TreeHead,
-  options: VerifyOptions & { readonly readSpec: ReadSpec; readonly issuers: Issuers },
-  progress: Progress,
+  issuers: Issuers,
   found: Findings,
 ): Promise<boolean> {
   progress.phase = "authenticating the tree";
@@ -181,14 +170,13 @@ async function verifyTree(
   const tree = await authenticTree(context, head, found);
   if (tree === undefined) return false;
   progress.phase = "verifying";
-  const parallelism = parallelismOf(options);
   const units = planUnits(
     tree,
     unitBundles(head.size, parallelism.workers),
     async () => false,
     () => {},
   );
-  const { deep = true, readSpec, issuers } = options;
+  const { deep = true } = options;
   const pool = startWorkers<Finding[]>({ kind: "verify", deep }, head.size, parallelism, readSpec, progress);
   pool.onQuestion = (question) => issuers.account(question);
   try {

@@ -15,7 +15,7 @@ const DRIVER = join(import.meta.dirname, "./migrate-driver.ts");
 /** Options that JSON can carry. */
 export type PlainOverrides = Pick<
   MigrationOptions,
-  "adopt" | "snapshot" | "handOver" | "tiles" | "workers" | "concurrency" | "settleMs" | "targetState"
+  "adopt" | "snapshot" | "handOver" | "tiles" | "workers" | "concurrency" | "settleMs" | "targetOptions"
 >;
 
 export interface ProcessOptions {

@@ -2,7 +2,7 @@
 
 import { migrate } from "../../lib/index.ts";
 import type { MigrationOptions } from "../../lib/migrate/options.ts";
-import type { RetryPolicy } from "../../lib/migrate/read/context.ts";
+import type { RetryPolicy } from "../../lib/migrate/read/retry-policy.ts";
 import type { MigrationReport } from "../../lib/migrate/report.ts";
 import { parseVkey } from "../../lib/tlog/vkey.ts";
 import type { TestLog } from "./logs/generated-log.ts";

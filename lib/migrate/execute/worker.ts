@@ -1,9 +1,9 @@
 /** A worker thread: opens its own source and writer, and works on the units that it is sent. */
 
 import { parentPort, workerData } from "node:worker_threads";
-import { openTarget, type TargetAccess } from "../../../storage/backends.ts";
 import { Counters } from "../counters.ts";
 import { type AskForIssuer, IssuerBook } from "../issuers/cache.ts";
+import { openTarget, type TargetSpec } from "../places.ts";
 import { ByteBudget } from "../read/byte-budget.ts";
 import { openReadContext, type ReadContext, type ReadSpec } from "../read/context.ts";
 import { BundleCopier, type TileOrigin } from "../unit/bundle-copier.ts";
@@ -16,8 +16,7 @@ import { Questions } from "./questions.ts";
 export type WorkerTask =
   | {
       readonly kind: "copy";
-      readonly target: string;
-      readonly targetAccess: TargetAccess;
+      readonly target: TargetSpec;
       readonly tiles: TileOrigin;
       readonly resume: boolean;
       /** Of Static CT: entries may name issuers that cannot be had. */
@@ -40,7 +39,7 @@ interface Work {
   readonly close: () => Promise<unknown>;
 }
 
-function workOf(spec: WorkerSpec, context: ReadContext, ask: AskForIssuer): Work {
+async function workOf(spec: WorkerSpec, context: ReadContext, ask: AskForIssuer): Promise<Work> {
   const { task, concurrency } = spec;
   const budget = new ByteBudget(spec.budgetBytes);
   const uncovered = uncoveredParts(spec, context, ask);
@@ -48,7 +47,7 @@ function workOf(spec: WorkerSpec, context: ReadContext, ask: AskForIssuer): Work
     const verifier = new BundleVerifier({ context, budget, concurrency, uncovered });
     return { work: (unit) => verifier.verify(unit), close: async () => {} };
   }
-  const target = openTarget(task.target, { ...task.targetAccess, connections: concurrency });
+  const target = await openTarget(task.target, { connections: concurrency, signal: context.signal });
   const writer = target.openWriter(context.signal);
   const copier = new BundleCopier({ ...task, context, writer, budget, concurrency, uncovered });
   return { work: (unit) => copier.copy(unit), close: () => Promise.all([writer.close(), target.close()]) };
@@ -70,17 +69,24 @@ if (parentPort !== null) {
   const port = parentPort;
   const spec: WorkerSpec = workerData;
   const stop = new AbortController();
-  const context = openReadContext(spec, new Counters(spec.counters), stop.signal);
   const questions = new Questions((id, question) =>
     port.postMessage({ kind: "question", id, question } satisfies FromWorker<never>),
   );
-  const { work, close } = workOf(spec, context, (question) => questions.ask(question));
+  const opened = open();
+  // Each unit reports its failure; without a unit it is nobody's.
+  opened.catch(() => {});
   const underWay = new Set<Promise<void>>();
+
+  async function open(): Promise<Work> {
+    const context = await openReadContext(spec, new Counters(spec.counters), stop.signal);
+    const { work, close } = await workOf(spec, context, (question) => questions.ask(question));
+    return { work, close: () => Promise.all([context.source.close(), close()]) };
+  }
 
   const answer = async (id: number, unit: never): Promise<void> => {
     let message: FromWorker<unknown>;
     try {
-      message = { kind: "done", id, result: await work(unit) };
+      message = { kind: "done", id, result: await (await opened).work(unit) };
     } catch (error) {
       message = { kind: "failed", id, failure: toWire(error) };
     }
@@ -101,6 +107,6 @@ if (parentPort !== null) {
     stop.abort(reason);
     questions.end(reason);
     port.close();
-    void Promise.all(underWay).then(() => Promise.all([context.source.close(), close()]));
+    void Promise.all(underWay).then(async () => await (await opened).close());
   });
 }

@@ -1,34 +1,14 @@
-/** What a thread reads a source with: its connections, its patience, what it counts. */
+/** What a thread reads a source with: its connections, its retry policy, what it counts. */
 
-import { openSource, type SourceAccess } from "../../../storage/backends.ts";
 import type { LogFormat } from "../../tlog/layout.ts";
 import type { Counters } from "../counters.ts";
+import { findPlace, openSource } from "../places.ts";
+import type { BackendModules, SourceAccess, SourceRequest } from "../ports/backend.ts";
 import type { LogSource } from "../ports/source.ts";
 import { RequestWindow } from "../throttle/limiter.ts";
 import { RequestRate } from "../throttle/rate-limiter.ts";
 import { type WindowShare, WindowState } from "../throttle/shared-limit.ts";
-import { TiledLog } from "./tiled-log.ts";
-
-/** How patient reads are. */
-export interface RetryPolicy {
-  /** Tries again after a network error or a busy answer. */
-  readonly attempts: number;
-  /** Shortest wait before a second try, in milliseconds; it doubles each time, with jitter, up to `maxDelayMs`. */
-  readonly minDelayMs: number;
-  readonly maxDelayMs: number;
-  /** Longest wait that a Retry-After may ask for. */
-  readonly maxRetryAfterMs: number;
-  /** How often bytes that do not authenticate, or that are missing, are asked for again. */
-  readonly contentAttempts: number;
-}
-
-export const DEFAULT_RETRY: RetryPolicy = {
-  attempts: 10,
-  minDelayMs: 250,
-  maxDelayMs: 30_000,
-  maxRetryAfterMs: 600_000,
-  contentAttempts: 5,
-};
+import type { RetryPolicy } from "./retry-policy.ts";
 
 /** What every read needs besides the object. */
 export interface ReadContext {
@@ -46,6 +26,7 @@ export interface ReadContext {
 /** How a thread is to read; plain data, so that it can be sent to a worker. */
 export interface ReadSpec {
   readonly source: string;
+  readonly modules: BackendModules;
   readonly access: SourceAccess;
   readonly format: LogFormat;
   /** Requests in flight in this thread. */
@@ -58,11 +39,15 @@ export interface ReadSpec {
 }
 
 /** Opens what a thread reads from. */
-export function openReadContext(spec: ReadSpec, counters: Counters, signal: AbortSignal): ReadContext {
+export async function openReadContext(
+  spec: ReadSpec,
+  counters: Counters,
+  signal: AbortSignal,
+): Promise<ReadContext> {
   const rate = spec.rate && new RequestRate(spec.rate.perSecond, spec.rate.shared);
   const window = new RequestWindow(new WindowState(spec.window), spec.concurrency);
-  const objects = openSource(spec.source, {
-    ...spec.access,
+  const request: SourceRequest = {
+    access: spec.access,
     connections: spec.concurrency,
     observer: {
       started: () => counters.requestStarted(),
@@ -74,6 +59,8 @@ export function openReadContext(spec: ReadSpec, counters: Counters, signal: Abor
     },
     // The window last: what has waited for its turn in the rate must not start during a pause.
     admit: rate ? () => rate.admit(signal).then(() => window.enter(signal)) : () => window.enter(signal),
-  });
-  return { source: new TiledLog(objects, spec.format), counters, retry: spec.retry, signal };
+  };
+  const place = await findPlace(spec.source, "source", spec.modules);
+  const source = await openSource(place, request, spec.format, spec.modules);
+  return { source, counters, retry: spec.retry, signal };
 }

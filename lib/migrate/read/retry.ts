@@ -10,7 +10,8 @@ import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
 import { type ReadHints, SourceError } from "../ports/source.ts";
 import type { Reservation } from "./byte-budget.ts";
-import type { ReadContext, RetryPolicy } from "./context.ts";
+import type { ReadContext } from "./context.ts";
+import type { RetryPolicy } from "./retry-policy.ts";
 
 /**
  * Reads an object and authenticates it.

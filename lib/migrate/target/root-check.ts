@@ -13,8 +13,9 @@ import {
 import { Counters } from "../counters.ts";
 import { MAX_OBJECT_BYTES, type ObjectSource } from "../ports/source.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
-import { DEFAULT_RETRY, type ReadContext } from "../read/context.ts";
+import type { ReadContext } from "../read/context.ts";
 import { openTree } from "../read/open-tree.ts";
+import { DEFAULT_RETRY } from "../read/retry-policy.ts";
 import { TiledLog } from "../read/tiled-log.ts";
 import type { TreeHead } from "../tree/hash-tree.ts";
 import { compareListing } from "./listing-check.ts";

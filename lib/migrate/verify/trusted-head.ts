@@ -1,7 +1,7 @@
 /** What `verify` holds a log against: its signed checkpoint, or the tree state of a place without one. */
 
-import type { TargetAccess } from "../../../storage/backends.ts";
 import { noTreeState, requireStatedHome } from "../../../storage/bucket/state-location.ts";
+import type { SpannerPlace } from "../../../storage/spanner/log-state.ts";
 import { UsageError, VerificationError } from "../../errors.ts";
 import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
@@ -30,7 +30,7 @@ export interface Authority {
 export interface LookedAt {
   readonly target: MigrationTarget;
   /** Where the private state was said to be, if not beside the log. */
-  readonly spanner?: TargetAccess["spanner"];
+  readonly spanner?: SpannerPlace | undefined;
   /** False for a place that has its private state elsewhere, and nobody said where. */
   readonly stateIsKnown: boolean;
 }

@@ -6,7 +6,6 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { discardPreload } from "../../../bench/discard/discard.ts";
 import { startEndless } from "../../../bench/servers/endless.ts";
-import { registerTarget } from "../../../storage/backends.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith, flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -128,20 +127,5 @@ describe("the compiled program", () => {
     const other = await startEndless({ size: 100, entrySize: 10 });
     onTestFinished(() => other.close());
     expect((await copy(other, target, { program })).code).toBe(4);
-  });
-});
-
-describe("a backend that a program brings", () => {
-  test.each(["file", "http", "https"])("never takes the place of the one for %s://", (scheme) => {
-    expect(() => registerTarget(scheme, () => expect.unreachable())).toThrow(/already/);
-  });
-
-  test("is registered once", () => {
-    registerTarget("once", () => expect.unreachable());
-    expect(() => registerTarget("once", () => expect.unreachable())).toThrow(/already/);
-  });
-
-  test.each(["", "File", "1st", "a:b", "a/b"])("has a scheme that a URL can have: not %o", (scheme) => {
-    expect(() => registerTarget(scheme, () => expect.unreachable())).toThrow(/not a URL scheme/);
   });
 });

@@ -7,8 +7,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { VerificationError } from "../../../lib/errors.ts";
 import { type IssuerAnswer, IssuerBook } from "../../../lib/migrate/issuers/cache.ts";
 import { Issuers } from "../../../lib/migrate/issuers/registry.ts";
-import { openRun } from "../../../lib/migrate/session.ts";
+import { openCopySession } from "../../../lib/migrate/session.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
+import { backendModules } from "../../../storage/backends.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith, flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -177,7 +178,7 @@ describe("verify", () => {
 
 it("an issuer that many ask for at once is fetched once", async () => {
   const options = migrationOptions(log, server.url, target);
-  const run = openRun({ ...options, workers: 1 });
+  const run = await openCopySession({ ...options, workers: 1 }, backendModules());
   const fingerprint = ISSUER.slice("issuer/".length);
   const issuers = new Issuers({ context: run.context, deep: true });
   const answers = await Promise.all(

@@ -6,14 +6,14 @@ import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { describe } from "vitest";
 import type { LogFormat } from "../../../lib/tlog/layout.ts";
-import { openSource } from "../../../storage/backends.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { writeMembers } from "../../support/places/archive.ts";
 import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
 import { testGzipSource } from "../../support/places/gzip-source-conformance.ts";
 import { testLogSource } from "../../support/places/log-source-conformance.ts";
+import { openObjects } from "../../support/places/open.ts";
 import { testSource } from "../../support/places/source-conformance.ts";
-import { type GzipSourceKind, type NewPlace, OPEN_OPTIONS } from "../../support/places/source-places.ts";
+import type { GzipSourceKind, NewPlace } from "../../support/places/source-places.ts";
 import type { ZipMemberSpec } from "../../support/places/zip.ts";
 
 const FORMATS: readonly LogFormat[] = ["tiles", "static-ct"];
@@ -29,7 +29,7 @@ describe.each([
       return {
         format,
         put: (path, bytes) => writeFiles(directory, [[path, bytes]]),
-        open: () => openSource(locationOf(directory), OPEN_OPTIONS),
+        open: () => openObjects(locationOf(directory)),
       };
     };
   testSource(newDirectory("tiles"));
@@ -50,7 +50,7 @@ function sunlightPlace(format: LogFormat, name: string): GzipSourceKind {
     format,
     put: (path, bytes) => put(path, /^tile\/(data|entries)\//.test(path) ? gzipSync(bytes) : bytes),
     putGzipped: put,
-    open: () => openSource(`gzip+${pathToFileURL(directory).href}`, OPEN_OPTIONS),
+    open: () => openObjects(`gzip+${pathToFileURL(directory).href}`),
   };
 }
 
@@ -70,7 +70,7 @@ describe.each([
           // A log of fewer than 16,777,216 entries is in one zip.
           fs.mkdirSync(directory, { recursive: true });
           if (members.length > 0) writeMembers(directory, 0, members);
-          return openSource(`archive+${pathToFileURL(directory).href}`, OPEN_OPTIONS);
+          return openObjects(`archive+${pathToFileURL(directory).href}`);
         },
       };
     };
@@ -123,6 +123,6 @@ async function servedPlace(
     format,
     put: (path, bytes) => putAs(compresses)(path, compresses ? gzipSync(bytes) : bytes),
     putGzipped: putAs(true),
-    open: () => openSource(url, OPEN_OPTIONS),
+    open: () => openObjects(url),
   };
 }

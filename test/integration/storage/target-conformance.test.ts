@@ -3,12 +3,9 @@
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { describe } from "vitest";
-import { openTarget } from "../../../storage/backends.ts";
-import { FAST_RETRY } from "../../support/migration.ts";
 import { diskDirectory, memoryDirectory } from "../../support/places/directory.ts";
+import { openTarget } from "../../support/places/open.ts";
 import { testTarget } from "../../support/places/target-conformance.ts";
-
-const access = { connections: 4, patience: FAST_RETRY, userAgentVersion: "test" };
 
 describe.each([
   ["memory", memoryDirectory],
@@ -17,7 +14,7 @@ describe.each([
   testTarget(async () => {
     const directory = join(newDirectory(), "log");
     return {
-      open: () => openTarget(directory, access),
+      open: () => openTarget(directory),
       hasTreeState: true,
       async putByOthers(path, bytes) {
         fs.mkdirSync(dirname(join(directory, path)), { recursive: true });

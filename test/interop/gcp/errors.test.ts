@@ -16,8 +16,8 @@ async function messageOf(
   home: Pick<Bucket, "bucket" | "database">,
   source = logDirectory(),
 ): Promise<string> {
-  const targetState = { spanner: { database: home.database } };
-  const options = migrationOptions(log, source, `gs://${home.bucket}/log`, { targetState });
+  const targetOptions = { spanner: home.database };
+  const options = migrationOptions(log, source, `gs://${home.bucket}/log`, { targetOptions });
   const { message } = await failureOf(migrate(options));
   expect(message).not.toContain("\n");
   return message;

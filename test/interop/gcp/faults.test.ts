@@ -21,7 +21,7 @@ const log = testLog({ size: 65_536 + 256 + 7, entrySize: 20 });
 const HAND_OVER = { service: "spanner", method: "Commit", contains: 'table:"IntCoord"' } as const;
 
 const urlOf = ({ bucket, prefix }: Bucket) => `gs://${bucket}${prefix === undefined ? "" : `/${prefix}`}`;
-const stateOf = ({ database }: Bucket) => ({ spanner: { database } });
+const stateOf = ({ database }: Bucket) => ({ spanner: database });
 
 function source(of: TestLog = log): string {
   const directory = memoryDirectory();
@@ -34,14 +34,14 @@ function copy(
   home: Bucket,
   overrides: Partial<MigrationOptions> = {},
 ): Promise<MigrationReport> {
-  const options = { targetState: stateOf(home), workers: 2, ...overrides };
+  const options = { targetOptions: stateOf(home), workers: 2, ...overrides };
   return migrate(migrationOptions(log, from, urlOf(home), options));
 }
 
 /** Starts a copy, kills it when it has come to what is interfered with, and lets the next one go on. */
 async function killedAt(moment: Interference, from: string, home: Bucket): Promise<void> {
   await emulators().interfere({ ...moment, hang: true });
-  const overrides = { targetState: stateOf(home), workers: 2 };
+  const overrides = { targetOptions: stateOf(home), workers: 2 };
   const { child, result } = startMigration(log, { url: from }, urlOf(home), { overrides });
   await expect.poll(() => emulators().interferences(), { timeout: 30_000 }).toEqual([1]);
   child.kill("SIGKILL");

@@ -5,14 +5,14 @@ import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import { migrate } from "../../../lib/index.ts";
 import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
-import { openTarget } from "../../../storage/backends.ts";
 import type { SpannerPlace } from "../../../storage/spanner/log-state.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { FAST_RETRY, failureOf, migrationOptions } from "../../support/migration.ts";
+import { failureOf, migrationOptions } from "../../support/migration.ts";
 import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { openTarget } from "../../support/places/open.ts";
 
 const emulators = useGcpEmulators();
 const log = testLog({ size: 300, entrySize: 20 });
@@ -23,9 +23,12 @@ const RECORD = `{"tlog-migrate-record":1}\n`;
 const BINDING = ".state/tlog-migrate.json";
 const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
 
-function open(url: string, spanner: SpannerPlace | undefined): MigrationTarget {
-  const effort = { connections: 1, patience: FAST_RETRY, userAgentVersion: "test" };
-  return openTarget(url, { ...effort, ...(spanner === undefined ? { treeState: false } : { spanner }) });
+function open(url: string, spanner: SpannerPlace | undefined): Promise<MigrationTarget> {
+  const state =
+    spanner === undefined
+      ? { treeState: false }
+      : { spanner: spanner.database, spannerTablePrefix: spanner.tablePrefix };
+  return openTarget(url, state);
 }
 
 async function foundAt(target: MigrationTarget): Promise<string> {
@@ -57,7 +60,7 @@ describeWithGo("a database that belongs to a place", () => {
     const [from, { bucket, database }] = [source(), await emulators().newHome()];
     const another = await emulators().newBucket();
     const copyTo = (url: string, handOver = true) =>
-      migrate(migrationOptions(log, from, url, { handOver, targetState: { spanner: { database } } }));
+      migrate(migrationOptions(log, from, url, { handOver, targetOptions: { spanner: database } }));
     expect(await copyTo(`gs://${bucket}/log`, false)).toMatchObject({ outcome: "ready-for-hand-over" });
     for (const url of [`gs://${another}/log`, `gs://${bucket}/lag`, `gs://${bucket}`]) {
       expect((await failureOf(copyTo(url))).message).toMatch(`belongs to gs://${bucket}/log/`);
@@ -71,8 +74,8 @@ describeWithGo("a database that belongs to a place", () => {
 
   it.each(["claimed", "handed-over"])("and is %s cannot be used from another", async (kind) => {
     const { bucket, database } = await emulators().newHome();
-    const target = open(`gs://${bucket}/kill`, { database });
-    const other = open(`gs://${bucket}/kilk`, { database });
+    const target = await open(`gs://${bucket}/kill`, { database });
+    const other = await open(`gs://${bucket}/kilk`, { database });
     expect(await other.inspect()).toEqual({ kind: "empty" });
     await target.claim(MARKER);
     if (kind === "handed-over") await target.handOver(MARKER, state, RECORD);
@@ -89,7 +92,9 @@ describeWithGo("a database that belongs to a place", () => {
 
   it("is claimed by one of two copies that start at once", async () => {
     const { bucket, database } = await emulators().newHome();
-    const targets = ["one", "two"].map((prefix) => open(`gs://${bucket}/${prefix}`, { database }));
+    const targets = await Promise.all(
+      ["one", "two"].map((prefix) => open(`gs://${bucket}/${prefix}`, { database })),
+    );
     for (const target of targets) expect(await target.inspect()).toEqual({ kind: "empty" });
     const claims = await Promise.allSettled(targets.map((target) => target.claim(MARKER)));
     expect(claims.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
@@ -102,14 +107,14 @@ describeWithGo("a bucket that belongs to a database", () => {
   it("is not filled for another, for other tables, or for none, and says which it belongs to", async () => {
     const { bucket, database } = await emulators().newHome();
     const url = `gs://${bucket}/log`;
-    await open(url, { database, tablePrefix: "a_" }).claim(MARKER);
+    await (await open(url, { database, tablePrefix: "a_" })).claim(MARKER);
     const others = [{ database: emulators().newDatabase(), tablePrefix: "a_" }, { database }, undefined];
     for (const other of others) {
-      const target = open(url, other);
+      const target = await open(url, other);
       await expectRefused(target);
       expect(await foundAt(target)).toContain(database);
     }
-    expect(await foundAt(open(url, { database }))).toMatch(
+    expect(await foundAt(await open(url, { database }))).toMatch(
       /goes with --spanner \S+ --spanner-table-prefix a_; it may be deleted if no copy/,
     );
   });
@@ -117,8 +122,8 @@ describeWithGo("a bucket that belongs to a database", () => {
   it("and is a mirror's is not filled for a database", async () => {
     const { bucket, database } = await emulators().newHome();
     const url = `gs://${bucket}/log`;
-    await open(url, undefined).claim(MARKER);
-    const target = open(url, { database });
+    await (await open(url, undefined)).claim(MARKER);
+    const target = await open(url, { database });
     await expectRefused(target);
     expect(await foundAt(target)).toContain("tlog-migrate-marker");
   });
@@ -129,7 +134,7 @@ describeWithGo("a binding that is gone", () => {
     "from a place that is %s is told, with how to mend it",
     async (kind) => {
       const { bucket, database } = await emulators().newHome();
-      const target = open(`gs://${bucket}/log`, { database });
+      const target = await open(`gs://${bucket}/log`, { database });
       await target.claim(MARKER);
       if (kind === "handed-over") await target.handOver(MARKER, state, RECORD);
       await emulators().deleteObject(bucket, `log/${BINDING}`);
@@ -149,7 +154,7 @@ describeWithGo("a binding that is gone", () => {
 describeWithGo("a claim of a version that did not name the place", () => {
   it("is gone on with where the bucket is bound, and refused where it is not", async () => {
     const { bucket, database } = await emulators().newHome();
-    const target = open(`gs://${bucket}/log`, { database });
+    const target = await open(`gs://${bucket}/log`, { database });
     await target.claim(MARKER);
     const made = emulators().newDatabase();
     await using tables = new SpannerTables(made);
@@ -158,7 +163,7 @@ describeWithGo("a claim of a version that did not name the place", () => {
     await tables.make(...schema.map((statement) => statement.replace(/,\s*place STRING\(MAX\)/, "")));
     await tables.put("Tessera", { compatibilityVersion: 0 });
     await tables.put("TlogMigrate", { marker: MARKER });
-    const older = open(`gs://${bucket}/older`, { database: made });
+    const older = await open(`gs://${bucket}/older`, { database: made });
     expect(await foundAt(older)).toBe(
       `the database ${made} belongs to another place: there is no ${BINDING} here that names it`,
     );
@@ -176,10 +181,9 @@ describeWithGo("a claim of a version that did not name the place", () => {
 describeWithGo("a copy whose claim another has changed", () => {
   it("removes nothing, also after it has looked at the place again", async () => {
     const { bucket, database } = await emulators().newHome();
-    const [mine, another] = [0, 1].map(() => open(`gs://${bucket}`, { database: database ?? "" })) as [
-      MigrationTarget,
-      MigrationTarget,
-    ];
+    const [mine, another] = (await Promise.all(
+      [0, 1].map(() => open(`gs://${bucket}`, { database: database ?? "" })),
+    )) as [MigrationTarget, MigrationTarget];
     await mine.claim(MARKER);
     await emulators().putObject(bucket, "tile/1/000", "a seal");
     await another.replaceMarker(MARKER, LATER_MARKER);

@@ -1,12 +1,12 @@
 /** A bucket as a source: what every source does. */
 
-import { openSource } from "../../../storage/backends.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testGzipSource } from "../../support/places/gzip-source-conformance.ts";
 import { testLogSource } from "../../support/places/log-source-conformance.ts";
+import { openObjects } from "../../support/places/open.ts";
 import { testSource } from "../../support/places/source-conformance.ts";
-import { type GzipSourceKind, OPEN_OPTIONS } from "../../support/places/source-places.ts";
+import type { GzipSourceKind } from "../../support/places/source-places.ts";
 
 const emulators = useGcpEmulators();
 
@@ -18,8 +18,7 @@ for (const format of ["tiles", "static-ct"] as const) {
         format,
         put: (path, bytes) => emulators().putObject(bucket, `${name}/${path}`, bytes),
         putGzipped: (path, encoded) => putGzipped(bucket, `${name}/${path}`, encoded),
-        open: () =>
-          openSource(`gs://${bucket}/${name.split("/").map(encodeURIComponent).join("/")}`, OPEN_OPTIONS),
+        open: () => openObjects(`gs://${bucket}/${name.split("/").map(encodeURIComponent).join("/")}`),
       };
     };
     testSource(newPlace);
@@ -34,7 +33,7 @@ describeWithGo("a bucket", () => {
     return {
       format: "tiles",
       put: (path, bytes) => emulators().putObject(bucket, path, bytes),
-      open: () => openSource(`gs://${bucket}`, OPEN_OPTIONS),
+      open: () => openObjects(`gs://${bucket}`),
     };
   }, "tiles");
 });

@@ -4,12 +4,11 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../lib/errors.ts";
 import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
-import { openTarget } from "../../../storage/backends.ts";
 import type { SpannerPlace } from "../../../storage/spanner/log-state.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
-import { FAST_RETRY } from "../../support/migration.ts";
+import { openTarget } from "../../support/places/open.ts";
 
 const emulators = useGcpEmulators();
 
@@ -18,10 +17,12 @@ const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
 const RECORD = `{"tlog-migrate-record":1}\n`;
 const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
 
-function open(bucket: string, spanner: SpannerPlace | undefined): MigrationTarget {
-  const effort = { connections: 1, patience: FAST_RETRY, userAgentVersion: "test" };
-  const state = spanner === undefined ? { treeState: false } : { spanner };
-  return openTarget(`gs://${bucket}/log`, { ...effort, ...state });
+function open(bucket: string, spanner: SpannerPlace | undefined): Promise<MigrationTarget> {
+  const state =
+    spanner === undefined
+      ? { treeState: false }
+      : { spanner: spanner.database, spannerTablePrefix: spanner.tablePrefix };
+  return openTarget(`gs://${bucket}/log`, state);
 }
 
 /** What log software leaves, a trace each. */
@@ -44,14 +45,14 @@ describeWithGo("the tables of a database", () => {
   describe.each(Object.entries(TRACES))("with %s", (_name, [table, row, said]) => {
     it("are not claimed", async () => {
       const { bucket, database } = await emulators().newHome();
-      const other = open(await emulators().newBucket(), { database, tablePrefix: "other_" });
+      const other = await open(await emulators().newBucket(), { database, tablePrefix: "other_" });
       await other.claim(MARKER);
       await using tables = new SpannerTables(database);
       // Tables as Tessera makes them, and nobody's claim.
       const schema = (await tables.schema()).filter((statement) => !statement.includes("TlogMigrate"));
       await tables.make(...schema.map((statement) => statement.replaceAll("other_", "")));
       for (const zeroes of ZEROES) await tables.put(...zeroes);
-      const target = open(bucket, { database });
+      const target = await open(bucket, { database });
       expect(await target.inspect()).toEqual({ kind: "empty" });
       await tables.put(table, row);
       expect(await target.inspect()).toMatchObject({
@@ -64,7 +65,7 @@ describeWithGo("the tables of a database", () => {
 
     it("are not handed over", async () => {
       const { bucket, database } = await emulators().newHome();
-      const target = open(bucket, { database });
+      const target = await open(bucket, { database });
       await target.claim(MARKER);
       await using tables = new SpannerTables(database);
       for (const zeroes of ZEROES) await tables.put(...zeroes);
@@ -83,7 +84,7 @@ describeWithGo("the tables of a database", () => {
 
   it("that a refused transaction looked at are free for the next", async () => {
     const { bucket, database } = await emulators().newHome();
-    const target = open(bucket, { database });
+    const target = await open(bucket, { database });
     await target.claim(MARKER);
     await expect(target.handOver(LATER_MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
     const before = (await emulators().callCounts())["spanner Rollback"] ?? 0;
@@ -94,7 +95,7 @@ describeWithGo("the tables of a database", () => {
 
   it("say after the hand-over where log software goes on", async () => {
     const { bucket, database } = await emulators().newHome();
-    const target = open(bucket, { database });
+    const target = await open(bucket, { database });
     await target.claim(MARKER);
     await target.handOver(MARKER, state, RECORD);
     await using tables = new SpannerTables(database);
@@ -114,11 +115,11 @@ describeWithGo("the tables of a database", () => {
 
   it("have their names begin as they shall, beside another log's", async () => {
     const { bucket, database } = await emulators().newHome();
-    const first = open(bucket, { database });
+    const first = await open(bucket, { database });
     await first.claim(MARKER);
     await first.handOver(MARKER, state, RECORD);
     const place = { database, tablePrefix: "second_" };
-    const second = open(await emulators().newBucket(), place);
+    const second = await open(await emulators().newBucket(), place);
     expect(await second.inspect()).toEqual({ kind: "empty" });
     expect(second.treeStateName).toBe(`the table second_IntCoord of ${database}`);
     await second.claim(LATER_MARKER);
@@ -133,7 +134,7 @@ describeWithGo("the tables of a database", () => {
 
   it("are looked up when a copy begins, and not again", async () => {
     const { bucket, database } = await emulators().newHome();
-    const target = open(bucket, { database });
+    const target = await open(bucket, { database });
     await target.claim(MARKER);
     await target.replaceMarker(MARKER, LATER_MARKER);
     const lookUps = async () => (await emulators().callCounts())["spanner GetDatabaseDdl"];
@@ -147,7 +148,7 @@ describeWithGo("the tables of a database", () => {
 
   it("with a version that is a copy's and no marker say so", async () => {
     const { bucket, database } = await emulators().newHome();
-    const target = open(bucket, { database });
+    const target = await open(bucket, { database });
     await target.claim(MARKER);
     await using tables = new SpannerTables(database);
     await tables.put("TlogMigrate", { marker: null });
@@ -163,7 +164,7 @@ describeWithGo("a transaction whose outcome gets lost", () => {
 
   it("is found to be done: claim, another marker, hand-over", async () => {
     const { bucket, database } = await emulators().newHome();
-    const target = open(bucket, { database });
+    const target = await open(bucket, { database });
     await emulators().interfere(lost);
     await target.claim(MARKER);
     expect(await emulators().interferences()).toEqual([1]);
@@ -174,13 +175,16 @@ describeWithGo("a transaction whose outcome gets lost", () => {
     await target.handOver(LATER_MARKER, state, RECORD);
     expect(await emulators().interferences()).toEqual([1]);
     await emulators().interfere();
-    expect(await open(bucket, { database }).inspect()).toEqual({ kind: "handed-over", record: RECORD });
+    expect(await (await open(bucket, { database })).inspect()).toEqual({
+      kind: "handed-over",
+      record: RECORD,
+    });
   });
 
   it("is another's where another has been faster", async () => {
     const { bucket, database } = await emulators().newHome();
-    await open(bucket, { database }).claim(MARKER);
-    await expect(open(bucket, { database }).claim(MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    await (await open(bucket, { database })).claim(MARKER);
+    await expect((await open(bucket, { database })).claim(MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
   });
 });
 
@@ -192,10 +196,10 @@ describeWithGo("a bucket", () => {
       method: "UpdateDatabaseDdl",
       code: "PERMISSION_DENIED",
     });
-    await expect(open(bucket, { database }).claim(MARKER)).rejects.toBeInstanceOf(OperationError);
+    await expect((await open(bucket, { database })).claim(MARKER)).rejects.toBeInstanceOf(OperationError);
     await emulators().interfere();
     expect((await emulators().objects(bucket)).size).toBe(0);
-    const another = open(bucket, { database: emulators().newDatabase() });
+    const another = await open(bucket, { database: emulators().newDatabase() });
     expect(await another.inspect()).toEqual({ kind: "empty" });
     await another.claim(MARKER);
   });
@@ -206,7 +210,7 @@ describeWithGo("a copy that slept", () => {
 
   it("removes no seal that another has stored anew meanwhile", async () => {
     const { bucket, database } = await emulators().newHome();
-    const target = open(bucket, { database });
+    const target = await open(bucket, { database });
     await target.claim(MARKER);
     await emulators().putObject(bucket, `log/${SEAL}`, "another tool's");
     const looked = (await emulators().objects(bucket)).get(`log/${SEAL}`)?.generation;
@@ -235,8 +239,8 @@ describeWithGo("a copy that slept", () => {
   ])("removes no seal once another has changed the marker, in %s", async (_kind, hasDatabase) => {
     const { bucket, database } = await emulators().newHome();
     const spanner = hasDatabase ? { database } : undefined;
-    await open(bucket, spanner).claim(MARKER);
-    const [slept, other] = [open(bucket, spanner), open(bucket, spanner)];
+    await (await open(bucket, spanner)).claim(MARKER);
+    const [slept, other] = [await open(bucket, spanner), await open(bucket, spanner)];
     expect(await slept.inspect()).toMatchObject({ kind: "claimed" });
     await other.replaceMarker(MARKER, LATER_MARKER);
     await emulators().putObject(bucket, `log/${SEAL}`, "another copy's");

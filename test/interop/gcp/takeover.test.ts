@@ -35,9 +35,9 @@ function copyTo(
   log: LogReport,
   overrides: Partial<MigrationOptions> = {},
 ): Promise<MigrationReport> {
-  const targetState = { spanner: { database: home.database } };
+  const targetOptions = { spanner: home.database };
   const known = { vkey: log.vkey, format: "tiles" as const };
-  return migrate(migrationOptions(known, source, urlOf(home), { targetState, workers: 2, ...overrides }));
+  return migrate(migrationOptions(known, source, urlOf(home), { targetOptions, workers: 2, ...overrides }));
 }
 
 /** Expects Tessera's Appender to go on at the log's size, and its fsck to pass. */

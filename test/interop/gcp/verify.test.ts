@@ -30,13 +30,16 @@ function logDirectory(objects: TestLog["objects"] = log.objects): string {
 }
 
 /** Where a log has its tree state: what --spanner and --spanner-table-prefix say. */
-const stateIn = (database: string, tablePrefix?: string) => ({ spanner: { database, tablePrefix } });
+const stateIn = (database: string, tablePrefix?: string) => ({
+  spanner: database,
+  spannerTablePrefix: tablePrefix,
+});
 
 /** A copy of the log in a bucket. */
 async function copied(overrides: Parameters<typeof migrationOptions>[3] = {}): Promise<Bucket> {
   const home = await emulators().newHome("log");
-  const targetState = stateIn(home.database);
-  await migrate(migrationOptions(log, logDirectory(), urlOf(home), { targetState, ...overrides }));
+  const targetOptions = stateIn(home.database);
+  await migrate(migrationOptions(log, logDirectory(), urlOf(home), { targetOptions, ...overrides }));
   return home;
 }
 
@@ -64,55 +67,55 @@ const pathsOf = ({ findings }: VerificationReport) => findings.map(({ path }) =>
 describeWithGo("verify of a copy in a bucket", () => {
   it("holds it against its tree state before the Appender's first checkpoint, without a key", async () => {
     const home = await copied();
-    const targetState = stateIn(home.database);
-    const sound = await verifyBucket(home, { targetState, policy: undefined });
+    const targetOptions = stateIn(home.database);
+    const sound = await verifyBucket(home, { targetOptions, policy: undefined });
     expect(sound).toMatchObject({ authority: "treeState", size: 1000, entries: 1000, faults: 0 });
 
     await emulators().putObject(home.bucket, "log/tile/entries/001", "spoilt");
     await emulators().putObject(home.bucket, "log/tile/entries/200", "beyond");
     await emulators().deleteObject(home.bucket, "log/tile/0/002");
-    const report = await verifyBucket(home, { targetState, policy: undefined });
+    const report = await verifyBucket(home, { targetOptions, policy: undefined });
     expect(pathsOf(report)).toEqual(["tile/0/002", "tile/entries/001", "tile/entries/200"]);
   });
 
   it("says which database it is to be given, if it is given none or another", async () => {
     const home = await emulators().newHome("log");
     const [right, other] = [stateIn(home.database, "my_"), stateIn(emulators().newDatabase())];
-    const options = migrationOptions(log, logDirectory(), urlOf(home), { targetState: right });
+    const options = migrationOptions(log, logDirectory(), urlOf(home), { targetOptions: right });
     await migrate({ ...options, handOver: false });
     const advice = `Pass --spanner ${home.database} --spanner-table-prefix my_`;
-    for (const targetState of [undefined, other, stateIn(home.database)]) {
-      const { code, line } = await endOf(verifyBucket(home, { targetState }));
+    for (const targetOptions of [undefined, other, stateIn(home.database)]) {
+      const { code, line } = await endOf(verifyBucket(home, { targetOptions }));
       expect(line).toContain(advice);
       expect(code).toBe(2);
     }
-    const unfinished = await endOf(verifyBucket(home, { targetState: right }));
+    const unfinished = await endOf(verifyBucket(home, { targetOptions: right }));
     expect(unfinished).toEqual({ code: 3, line: expect.stringContaining("is an unfinished migration") });
 
     await migrate(options);
-    expect(await verifyBucket(home, { targetState: right })).toMatchObject({ faults: 0, size: 1000 });
+    expect(await verifyBucket(home, { targetOptions: right })).toMatchObject({ faults: 0, size: 1000 });
     expect((await endOf(verifyBucket(home))).line).toContain(advice);
   });
 
   it("says so where the database has no tree state of the log, and where there is no log", async () => {
     const home = await emulators().newHome();
     const known = await makeLog({ ...home, ...identity, size: 300 });
-    const targetState = stateIn(emulators().newDatabase());
-    const wrong = await endOf(verifyBucket(home, { targetState }, { ...known, format: "tiles" }));
+    const targetOptions = stateIn(emulators().newDatabase());
+    const wrong = await endOf(verifyBucket(home, { targetOptions }, { ...known, format: "tiles" }));
     expect(wrong.line).toMatch(/has no tree state in the database that was named.*own database/);
     expect(wrong.code).toBe(2);
 
-    const nothing = await endOf(verifyBucket({ bucket: home.bucket, prefix: "nothing" }, { targetState }));
+    const nothing = await endOf(verifyBucket({ bucket: home.bucket, prefix: "nothing" }, { targetOptions }));
     expect(nothing).toEqual({ code: 3, line: expect.stringContaining("is no log") });
   });
 
   it("holds a mirror against its checkpoint, and lets nothing stand beyond it", async () => {
-    const home = await copied({ targetState: { treeState: false }, saveCheckpoint: true });
+    const home = await copied({ targetOptions: { treeState: false }, saveCheckpoint: true });
     const sound = await verifyBucket(home);
     expect(sound).toMatchObject({ authority: "checkpoint", entries: 1000, faults: 0 });
     expect(sound.notChecked).toEqual([]);
 
-    const { code, line } = await endOf(verifyBucket(home, { targetState: stateIn(home.database) }));
+    const { code, line } = await endOf(verifyBucket(home, { targetOptions: stateIn(home.database) }));
     expect(line).toMatch(/is a mirror, which has no tree state.*Leave --spanner/);
     expect(code).toBe(2);
 
@@ -121,7 +124,7 @@ describeWithGo("verify of a copy in a bucket", () => {
   });
 
   it("calls a mirror unfinished that is", async () => {
-    const home = await copied({ targetState: { treeState: false }, handOver: false });
+    const home = await copied({ targetOptions: { treeState: false }, handOver: false });
     const { code, line } = await endOf(verifyBucket(home));
     expect(line).toContain("is an unfinished migration");
     expect(code).toBe(3);
@@ -130,9 +133,9 @@ describeWithGo("verify of a copy in a bucket", () => {
   it("looks at every page of the listing", async () => {
     await using _ = await limitedPages(3);
     const home = await copied();
-    const targetState = stateIn(home.database);
+    const targetOptions = stateIn(home.database);
     await emulators().interfere({ ...LISTING, delayMs: 1 });
-    expect(await verifyBucket(home, { targetState })).toMatchObject({ faults: 0, size: 1000 });
+    expect(await verifyBucket(home, { targetOptions })).toMatchObject({ faults: 0, size: 1000 });
     const [pages] = await emulators().interferences();
     await emulators().interfere();
     expect(pages).toBe(Math.ceil((log.objects.size - 1) / 3));
@@ -140,7 +143,7 @@ describeWithGo("verify of a copy in a bucket", () => {
     // The last in the order of names, and one in the middle.
     await emulators().putObject(home.bucket, "log/tile/entries/999", "beyond");
     await emulators().deleteObject(home.bucket, "log/tile/0/001");
-    expect(pathsOf(await verifyBucket(home, { targetState }))).toEqual(["tile/0/001", "tile/entries/999"]);
+    expect(pathsOf(await verifyBucket(home, { targetOptions }))).toEqual(["tile/0/001", "tile/entries/999"]);
   });
 });
 
@@ -149,7 +152,7 @@ describeWithGo("a copy into a bucket whose listing has many pages", () => {
     await using _ = await limitedPages(3);
     const home = await copied({ handOver: false });
     const options = migrationOptions(log, logDirectory(), urlOf(home), {
-      targetState: stateIn(home.database),
+      targetOptions: stateIn(home.database),
     });
     await emulators().putObject(home.bucket, "log/tile/entries/999", "beyond");
     await expect(migrate(options)).rejects.toThrow("tile/entries/999: stands beyond size 1000");
@@ -160,10 +163,10 @@ describeWithGo("a copy into a bucket whose listing has many pages", () => {
 
 describeWithGo("verify of a log in a bucket that Tessera's Appender writes", () => {
   it("finds nothing wrong, with its database and without", async () => {
-    const { home, known, targetState } = await liveLog();
+    const { home, known, targetOptions } = await liveLog();
     await using live = await startLive({ ...home, ...identity, entriesPerSecond: 400 });
-    for (const state of [targetState, undefined, targetState]) {
-      const report = await verifyBucket(home, { targetState: state, settleMs: 60_000 }, known);
+    for (const state of [targetOptions, undefined, targetOptions]) {
+      const report = await verifyBucket(home, { targetOptions: state, settleMs: 60_000 }, known);
       expect(report.findings).toEqual([]);
       expect(report).toMatchObject({ authority: "checkpoint", faults: 0 });
     }
@@ -171,9 +174,9 @@ describeWithGo("verify of a log in a bucket that Tessera's Appender writes", () 
   });
 
   it("finds nothing wrong with what is integrated while it lists", async () => {
-    const { home, known, targetState } = await liveLog();
+    const { home, known, targetOptions } = await liveLog();
     await emulators().interfere({ ...LISTING, hang: true });
-    const verifying = verifyBucket(home, { targetState }, known);
+    const verifying = verifyBucket(home, { targetOptions }, known);
     await expect.poll(() => emulators().interferences(), { timeout: 60_000 }).toEqual([1]);
     await takeOver({ ...home, ...identity, add: 700 });
     await emulators().interfere();
@@ -183,7 +186,7 @@ describeWithGo("verify of a log in a bucket that Tessera's Appender writes", () 
   });
 
   it("waits for what is stored and not integrated yet, and without the database does not call it wrong", async () => {
-    const { home, known, targetState } = await liveLog();
+    const { home, known, targetOptions } = await liveLog();
     const countListings = { ...LISTING, delayMs: 1 };
     await emulators().interfere({ ...INTEGRATION, hang: true }, countListings);
     const taking = takeOver({ ...home, ...identity, add: 700 });
@@ -194,7 +197,7 @@ describeWithGo("verify of a log in a bucket that Tessera's Appender writes", () 
     expect(blind).toMatchObject({ authority: "checkpoint", size: 300, faults: 0 });
     expect(blind.notChecked.join()).toMatch(/Objects beyond size 300, \d+ of them, such as tile\/0\/001/);
 
-    const verifying = verifyBucket(home, { targetState, settleMs: 120_000 }, known);
+    const verifying = verifyBucket(home, { targetOptions, settleMs: 120_000 }, known);
     await expect.poll(async () => (await hits())[1], { timeout: 60_000 }).toBeGreaterThan(1);
     await emulators().interfere();
     expect(await verifying).toMatchObject({ size: 300, faults: 0 });
@@ -206,7 +209,7 @@ describeWithGo("verify of a log in a bucket that Tessera's Appender writes", () 
 async function liveLog() {
   const home = await emulators().newHome();
   const made = await makeLog({ ...home, ...identity, size: 300 });
-  return { home, known: { ...made, format: "tiles" as const }, targetState: stateIn(home.database) };
+  return { home, known: { ...made, format: "tiles" as const }, targetOptions: stateIn(home.database) };
 }
 
 /** Lets listings have short pages until it is disposed of. */

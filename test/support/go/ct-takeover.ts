@@ -58,12 +58,12 @@ export async function moveLog(
   overrides: Partial<MigrationOptions> = {},
 ): Promise<void> {
   const place = "dir" in target ? target.dir : `gs://${target.bucket}`;
-  const targetState = "dir" in target ? undefined : { spanner: { database: target.database } };
+  const targetOptions = "dir" in target ? undefined : { spanner: target.database };
   const policy = { verifiers: [staticCtVerifier(log.publicKey, log.origin)] };
   const known = { vkey: log.vkey, format: "static-ct" } as const;
   // Skylight slows down clients that name no contact.
   const access = { userAgentVersion: "test", contact: "operator@log.test" };
-  const options = { policy, targetState, access, workers: 2, deep: true, ...overrides };
+  const options = { policy, targetOptions, access, workers: 2, deep: true, ...overrides };
   const report = await migrate(migrationOptions(known, source, place, options));
   const { size, rootHash } = log;
   const outcome = overrides.handOver === false ? "ready-for-hand-over" : "handed-over";

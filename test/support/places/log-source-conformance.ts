@@ -98,7 +98,7 @@ export function testLogSource(newPlace: NewPlace, format: LogFormat): void {
 async function opened(newPlace: NewPlace, objects: ReadonlyMap<string, Uint8Array>): Promise<TiledLog> {
   const place = await newPlace(NAME);
   for (const [path, bytes] of objects) await place.put(path, bytes);
-  const source = new TiledLog(place.open(), place.format);
+  const source = new TiledLog(await place.open(), place.format);
   onTestFinished(() => source.close());
   return source;
 }

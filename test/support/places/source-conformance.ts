@@ -8,8 +8,8 @@ import { expect, it, onTestFinished } from "vitest";
 import { SourceError } from "../../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { FULL_WIDTH, tilePath } from "../../../lib/tlog/layout.ts";
-import { openSource } from "../../../storage/backends.ts";
 import { Lender } from "../http/lender.ts";
+import { openObjects } from "./open.ts";
 import {
   ANY,
   anyBytes,
@@ -20,7 +20,6 @@ import {
   MANY,
   NAME,
   type NewPlace,
-  OPEN_OPTIONS,
   opened,
   REASON,
   SLACK_BYTES,
@@ -247,7 +246,7 @@ function testNames(newPlace: NewPlace): void {
 
   it.each([NAME, AWKWARD_NAME])("in %s has a location by which it is opened again", async (name) => {
     const { source } = await opened(newPlace, () => ({ [TILE]: anyBytes(10) }), name);
-    const again = openSource(source.location, OPEN_OPTIONS);
+    const again = await openObjects(source.location);
     onTestFinished(() => again.close());
     expect(again.location).toBe(source.location);
     expectBytes(await again.read(TILE, ANY), anyBytes(10));

@@ -12,7 +12,7 @@ export interface SourceKind {
   /** Stores an object at a path below the log's root. */
   put(path: string, bytes: Uint8Array): void | Promise<void>;
   /** Opens the place, with fewer connections than `MANY` if it has any. */
-  open(): ObjectSource;
+  open(): Promise<ObjectSource>;
 }
 
 /** A place whose objects may be stored with a mark that says that they are gzip. */
@@ -23,9 +23,6 @@ export interface GzipSourceKind extends SourceKind {
 
 /** Makes an empty place that is called `name`, or lies in something that is called so. */
 export type NewPlace<Kind extends SourceKind = SourceKind> = (name: string) => Promise<Kind>;
-
-/** How the places of these tests are opened. */
-export const OPEN_OPTIONS = { connections: 2, userAgentVersion: "test" };
 
 /** Of a place whose name does not matter. */
 export const NAME = "log";
@@ -60,7 +57,7 @@ export async function opened(
   const place = await newPlace(name);
   const bundle = firstBundle(place);
   for (const [path, bytes] of Object.entries(objects(bundle))) await place.put(path, bytes);
-  return { source: openUntilTheEnd(place), bundle };
+  return { source: await openUntilTheEnd(place), bundle };
 }
 
 /** A source over a new place whose first bundle is said to be gzip. */
@@ -71,7 +68,7 @@ export async function openedGzip(
   const place = await newPlace(NAME);
   const bundle = firstBundle(place);
   await place.putGzipped(bundle, encoded);
-  return { source: openUntilTheEnd(place), bundle };
+  return { source: await openUntilTheEnd(place), bundle };
 }
 
 function firstBundle({ format }: SourceKind): string {
@@ -79,8 +76,8 @@ function firstBundle({ format }: SourceKind): string {
 }
 
 /** Closed when the running test ends. */
-function openUntilTheEnd(place: SourceKind): ObjectSource {
-  const source = place.open();
+async function openUntilTheEnd(place: SourceKind): Promise<ObjectSource> {
+  const source = await place.open();
   onTestFinished(() => source.close());
   return source;
 }

@@ -8,7 +8,7 @@ import type { MigrationTarget, StoredObject, TreeState } from "../../../lib/migr
 /** A place of its own for each test. */
 export interface TargetKind {
   /** Opens the place anew, as another run would. */
-  open(): MigrationTarget;
+  open(): Promise<MigrationTarget>;
   /** Whether log software can go on from there; a mirror has no tree state. */
   readonly hasTreeState: boolean;
   /** Writes an object past the target, as something else would. */
@@ -31,15 +31,15 @@ const BUNDLE = "tile/entries/000";
 export function testTarget(newPlace: () => Promise<TargetKind>): void {
   it("is empty, then claimed, then handed over, and says so", async () => {
     const place = await newPlace();
-    const target = place.open();
+    const target = await place.open();
     expect(await target.inspect()).toEqual({ kind: "empty" });
     await target.claim(MARKER);
-    expect(await place.open().inspect()).toEqual({ kind: "claimed", marker: MARKER });
+    expect(await (await place.open()).inspect()).toEqual({ kind: "claimed", marker: MARKER });
     expect(await target.integratedTree()).toBeUndefined();
     await target.handOver(MARKER, state, RECORD);
-    expect(await place.open().inspect()).toEqual({ kind: "handed-over", record: RECORD });
+    expect(await (await place.open()).inspect()).toEqual({ kind: "handed-over", record: RECORD });
     const { size, rootHash } = state;
-    const tree = await place.open().integratedTree();
+    const tree = await (await place.open()).integratedTree();
     expect(tree && { ...tree, rootHash: Buffer.from(tree.rootHash) }).toEqual(
       place.hasTreeState ? { size, rootHash } : undefined,
     );
@@ -49,14 +49,14 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
 
   it("is claimed once", async () => {
     const place = await newPlace();
-    await place.open().claim(MARKER);
-    await expect(place.open().claim(LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
-    expect(await place.open().inspect()).toEqual({ kind: "claimed", marker: MARKER });
+    await (await place.open()).claim(MARKER);
+    await expect((await place.open()).claim(LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(await (await place.open()).inspect()).toEqual({ kind: "claimed", marker: MARKER });
   });
 
   it("has its marker changed from what it was, and from nothing else", async () => {
     const place = await newPlace();
-    const target = place.open();
+    const target = await place.open();
     await target.claim(MARKER);
     await expect(target.replaceMarker(LATER_MARKER, MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
     await target.replaceMarker(MARKER, LATER_MARKER);
@@ -67,7 +67,7 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
 
   it("is handed over once, and is nobody's to change after", async () => {
     const place = await newPlace();
-    const target = place.open();
+    const target = await place.open();
     await target.claim(MARKER);
     await target.handOver(MARKER, state, RECORD);
     await expect(target.replaceMarker(MARKER, LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
@@ -165,13 +165,13 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     expect(await target.inspect()).toEqual({ kind: "claimed", marker: MARKER });
     const occupied = await newPlace();
     await occupied.putByOthers("checkpoint", bytesOf("somebody's"));
-    expect(await occupied.open().inspect()).toMatchObject({ kind: "occupied" });
+    expect(await (await occupied.open()).inspect()).toMatchObject({ kind: "occupied" });
   });
 
   it("that holds tiles which nobody claimed says so, with an example", async () => {
     const place = await newPlace();
     await place.putByOthers(TILE, bytesOf("a tile"));
-    expect(await place.open().inspect()).toEqual({ kind: "unclaimed-tiles", example: TILE });
+    expect(await (await place.open()).inspect()).toEqual({ kind: "unclaimed-tiles", example: TILE });
   });
 
   it("stores a checkpoint once", async () => {
@@ -186,14 +186,14 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     const place = await newPlace();
     const { target } = await claimed(place);
     const lock = await target.lock();
-    await expect(place.open().lock()).rejects.toBeInstanceOf(TargetRefusedError);
+    await expect((await place.open()).lock()).rejects.toBeInstanceOf(TargetRefusedError);
     await lock.release();
-    await (await place.open().lock()).release();
+    await (await (await place.open()).lock()).release();
   });
 }
 
 async function claimed(place: TargetKind) {
-  const target = place.open();
+  const target = await place.open();
   await target.claim(MARKER);
   return { target, writer: target.openWriter() };
 }

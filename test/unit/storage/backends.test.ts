@@ -1,87 +1,168 @@
-/** Which places a tree state goes with: nothing is opened that log software could not take over, unless told. */
+/** Which backend a location leads to, and what is said where there is none, or where an option is not for it. */
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../../lib/errors.ts";
-import { openSource, openTarget, requireNoTreeState, type TargetAccess } from "../../../storage/backends.ts";
-import { FAST_RETRY } from "../../support/migration.ts";
+import { backendWords, describeTarget, verifyLog } from "../../../lib/index.ts";
+import { ArchiveSource } from "../../../storage/archive/source.ts";
+import { backendModules, registerBackend } from "../../../storage/backends.ts";
+import { PosixSource } from "../../../storage/posix/source.ts";
+import { GzipSource } from "../../../storage/posix/sunlight-source.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
+import { openObjects, openTarget } from "../../support/places/open.ts";
 
-const spanner = { database: "projects/p/instances/i/databases/d" };
+const spanner = "projects/p/instances/i/databases/d";
 
-const access = { connections: 1, patience: FAST_RETRY, userAgentVersion: "test" };
-
-async function open(location: string, state: Pick<TargetAccess, "spanner" | "treeState">): Promise<string> {
-  const target = openTarget(location, { ...access, ...state });
+async function openedAs(location: string, options: object): Promise<string> {
+  const target = await openTarget(location, { ...options });
   await target.close();
   return target.treeStateName;
 }
 
-async function expectWrongUse(location: string, state: object, message: RegExp): Promise<void> {
-  const opening = open(location, state);
+async function expectUsageError(opening: Promise<unknown>, message: RegExp | string): Promise<void> {
   await expect(opening).rejects.toThrow(UsageError);
   await expect(opening).rejects.toThrow(message);
 }
 
 describe("a target in a bucket", () => {
   test("is opened with a database, or as a mirror", async () => {
-    expect(await open("gs://bucket/log", { spanner })).toContain(spanner.database);
-    expect(await open("gs://bucket/log", { spanner, treeState: true })).toContain(spanner.database);
-    expect(await open("gs://bucket/log", { treeState: false })).toContain("does not have");
+    expect(await openedAs("gs://bucket/log", { spanner })).toContain(spanner);
+    expect(await openedAs("gs://bucket/log", { spanner, treeState: true })).toContain(spanner);
+    expect(await openedAs("gs://bucket/log", { treeState: false })).toContain("does not have");
   });
 
-  test("is not opened with neither of them, nor with both", async () => {
-    for (const state of [{}, { treeState: true }]) {
-      await expectWrongUse(
-        "gs://bucket/log",
-        state,
-        /no log software could take this log over.*--no-tree-state/,
-      );
+  test("is refused with neither of them, and with both", async () => {
+    for (const options of [{}, { treeState: true }]) {
+      const message = /no log software could take this log over.*--no-tree-state/;
+      await expectUsageError(openedAs("gs://bucket/log", options), message);
+      await expectUsageError(describeTarget("gs://bucket/log", options), message);
     }
     const both = { spanner, treeState: false };
-    await expectWrongUse("gs://bucket/log", both, /either a tree state is wanted or none/);
+    await expectUsageError(openedAs("gs://bucket/log", both), /--spanner: contradicts --no-tree-state/);
+  });
+
+  test("is refused with a table prefix and no database", async () => {
+    for (const treeState of [true, false]) {
+      const options = { spannerTablePrefix: "a_", treeState };
+      await expectUsageError(
+        openedAs("gs://bucket/log", options),
+        /--spanner-table-prefix: .*Pass --spanner too/,
+      );
+    }
+  });
+
+  test("is described by what names its state", async () => {
+    expect(await describeTarget("gs://b/log", { spanner, spannerTablePrefix: "a_" })).toEqual({
+      state: ` and the Spanner database ${spanner} with the table prefix a_`,
+      verifyOptions: ["--spanner", spanner, "--spanner-table-prefix", "a_"],
+      canBeTakenOver: true,
+    });
+    expect(await describeTarget("gs://b/log", { treeState: false })).toMatchObject({ canBeTakenOver: false });
   });
 });
 
-test("a directory has its tree state beside the log", async () => {
-  const directory = memoryDirectory();
-  expect(await open(directory, {})).toContain(".state/treeState");
-  for (const state of [{ spanner }, { treeState: false }]) {
-    await expectWrongUse(directory, state, /beside the log.*Leave --spanner and --no-tree-state out/);
-  }
+describe("an option of another backend", () => {
+  test("is refused for a directory, which has its tree state next to the log", async () => {
+    const directory = memoryDirectory();
+    expect(await openedAs(directory, { treeState: true })).toContain(".state/treeState");
+    const expected = `has no meaning for ${directory} (expected a log at gs://bucket/prefix). Leave it out`;
+    await expectUsageError(openedAs(directory, { spanner }), `--spanner: ${expected}`);
+    await expectUsageError(openedAs(directory, { treeState: false }), `--no-tree-state: ${expected}`);
+  });
+
+  test.each(["https://log.example/", "http://log.example/", "archive+file:///zips"])(
+    "is refused for %s, which is only read",
+    async (log) => {
+      const options = { log, format: "tiles", access: { userAgentVersion: "test" } } as const;
+      const verifying = verifyLog({ ...options, targetOptions: { spannerTablePrefix: "a_" } });
+      await expectUsageError(verifying, `--spanner-table-prefix: has no meaning for ${log}`);
+    },
+  );
 });
 
-test("a log that is only read has no tree state to look at", () => {
-  for (const location of ["https://log.example/", "http://log.example/", "archive+file:///zips"]) {
-    expect(() => requireNoTreeState(location, { spanner })).toThrow(UsageError);
-    expect(() => requireNoTreeState(location, {})).not.toThrow();
-  }
-  expect(() => requireNoTreeState("gs://bucket/log", { spanner })).not.toThrow();
+test("what backends declare is what the command line offers", async () => {
+  const words = await backendWords();
+  expect(words.targetForms).toEqual(["gs://bucket/prefix", "file:///… or a path"]);
+  expect(words.targetOptions.map(({ flags }) => flags.split(" ")[0])).toEqual([
+    "--spanner",
+    "--spanner-table-prefix",
+    "--no-tree-state",
+  ]);
+});
+
+test.each([
+  ["/a dir/log", PosixSource, "/a dir/log"],
+  ["file:///a%20dir/log/", PosixSource, "/a dir/log"],
+  ["gzip+file:///a%20dir/log/", GzipSource, "gzip+file:///a%20dir/log"],
+  ["archive+file:///a dir/log", ArchiveSource, "archive+file:///a%20dir/log"],
+  ["gzip+file:///50%25%20of/log", GzipSource, "gzip+file:///50%25%20of/log"],
+  ["archive+file:///50%25%20of/log", ArchiveSource, "archive+file:///50%25%20of/log"],
+  ["ARCHIVE+FILE:///log", ArchiveSource, "archive+file:///log"],
+] as const)("%s is a source", async (location, kind, shown) => {
+  const source = await openObjects(location);
+  expect(source).toBeInstanceOf(kind);
+  expect(source.location).toBe(shown);
 });
 
 describe("a URL of a directory", () => {
-  const openings: [what: string, open: (location: string) => unknown][] = [
-    ["source", (location) => openSource(location, access)],
-    ["target", (location) => open(location, {})],
+  const openings: [what: string, open: (location: string) => Promise<unknown>][] = [
+    ["source", openObjects],
+    ["target", (location) => openedAs(location, {})],
   ];
 
-  test.each(openings)("that no path can follow from is wrong use, as a %s", async (_, opening) => {
+  test.each(openings)("that no path can follow from is refused as a %s", async (_, opening) => {
     for (const scheme of ["file", "gzip+file", "archive+file"]) {
-      const refusal = async (rest: string) => await opening(`${scheme}:///srv/${rest}`);
-      await expect(refusal("%00")).rejects.toThrow(UsageError);
-      await expect(refusal("a%00b")).rejects.toThrow(/has %00, which no path can hold/);
+      if (opening !== openObjects && scheme !== "file") continue;
+      const refusal = (rest: string) => opening(`${scheme}:///srv/${rest}`);
+      await expectUsageError(refusal("%00"), /has %00, which no path can hold/);
+      await expectUsageError(refusal("a%00b"), /has %00, which no path can hold/);
       for (const rest of ["x?y#z", "x?y", "x#z", "x?", "x#"]) {
-        await expect(refusal(rest)).rejects.toThrow(UsageError);
-        await expect(refusal(rest)).rejects.toThrow(/Write %3F for \? and %23 for #$/);
+        await expectUsageError(refusal(rest), /Write %3F for \? and %23 for #$/);
       }
+      await expectUsageError(opening(`${scheme}://host/log`), `Write it as ${scheme}:///path`);
     }
   });
 
-  test("or its path may have ? and #", () => {
+  test("or its path may have ? and #", async () => {
     const path = join(memoryDirectory(), "x?y#z%3F");
     for (const location of [path, pathToFileURL(path).href]) {
-      expect(openSource(location, access).location).toBe(path);
+      expect((await openObjects(location)).location).toBe(path);
     }
+  });
+});
+
+describe("a location without a backend", () => {
+  const targets = "gs://bucket/prefix, file:///… or a path";
+
+  test("is refused with what would do", async () => {
+    await expectUsageError(
+      openObjects("ftp://host/log"),
+      "ftp://host/log: a source cannot be of the kind ftp (expected https://… or http://…, " +
+        "gs://bucket/prefix, file:///… or a path, gzip+file:///…, archive+file:///…)",
+    );
+    for (const scheme of ["gzip+file", "archive+file", "https"]) {
+      const refused = `${scheme}:///log: a target cannot be of the kind ${scheme} (expected ${targets})`;
+      await expectUsageError(openTarget(`${scheme}:///log`), refused);
+    }
+    await expectUsageError(openTarget("ftp://host/log"), `(expected ${targets})`);
+    await expectUsageError(openTarget(""), "target: is empty. Name a URL or a path");
+    await expectUsageError(openTarget("http://"), "is not a URL that a target could have");
+  });
+});
+
+describe("a backend that a program registers", () => {
+  test.each(Object.keys(backendModules()))("never takes the place of the one for %s://", (scheme) => {
+    expect(() => registerBackend(scheme, "file:///b.js")).toThrow(`${scheme}:// has a backend already`);
+  });
+
+  test("is registered once", () => {
+    registerBackend("once", "file:///b.js");
+    expect(backendModules()).toMatchObject({ once: "file:///b.js" });
+    expect(() => registerBackend("once", "file:///c.js")).toThrow("already");
+  });
+
+  test.each(["", "File", "1st", "a:b", "a/b"])("has a scheme that a URL can have: not %o", (scheme) => {
+    expect(() => registerBackend(scheme, "file:///b.js")).toThrow("is not a URL scheme");
   });
 });

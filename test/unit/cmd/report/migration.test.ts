@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { copySummary } from "../../../../cmd/report/migration.ts";
+import type { StepFacts } from "../../../../cmd/report/next-steps.ts";
 import { verificationSummary } from "../../../../cmd/report/verification.ts";
 import type { MigrationReport, UncoveredReport, VerificationReport } from "../../../../lib/index.ts";
 
@@ -23,7 +24,11 @@ const report: MigrationReport = {
   notChecked: ["The source's own level-0 tiles"],
   warnings: ["The files belong to root"],
 };
-const plain = { snapshot: false, savedCheckpoint: false, treeState: true };
+const plain = {
+  snapshot: false,
+  savedCheckpoint: false,
+  target: { state: "", verifyOptions: [], canBeTakenOver: true },
+};
 
 describe("the summary of a copy", () => {
   const summary = copySummary(report, plain, 100);
@@ -116,19 +121,24 @@ describe("the summary of a copy", () => {
 
   test("tells how a mirror is read back: with its key, its database, or not at all", () => {
     const database = "projects/p/instances/i/databases/d";
-    const commandOf = (facts: Partial<typeof plain> & { database?: string; tablePrefix?: string }) =>
+    const commandOf = (facts: Partial<StepFacts>) =>
       /tlog-migrate verify .*/.exec(copySummary(report, { ...plain, snapshot: true, ...facts }, 1000))?.[0];
+    const mirror = { ...plain.target, canBeTakenOver: false };
+    const inDatabase = (...further: string[]) => ({
+      ...plain.target,
+      verifyOptions: ["--spanner", database, ...further],
+    });
     const verify = "tlog-migrate verify /srv/log";
     expect(commandOf({})).toBe(verify);
     expect(commandOf({ savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
-    expect(commandOf({ database, tablePrefix: "a_" })).toBe(
+    expect(commandOf({ target: inDatabase("--spanner-table-prefix", "a_") })).toBe(
       `${verify} --spanner ${database} --spanner-table-prefix a_`,
     );
-    expect(commandOf({ database, savedCheckpoint: true })).toBe(
+    expect(commandOf({ target: inDatabase(), savedCheckpoint: true })).toBe(
       `${verify} --spanner ${database} --vkey <vkey>`,
     );
-    expect(commandOf({ treeState: false })).toBeUndefined();
-    expect(commandOf({ treeState: false, savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
+    expect(commandOf({ target: mirror })).toBeUndefined();
+    expect(commandOf({ target: mirror, savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
   });
 
   test("is short where there was nothing to do", () => {

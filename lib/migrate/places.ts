@@ -1,0 +1,184 @@
+/** Where URLs and paths become sources and targets. The backend of a URL's scheme is loaded when it is first used. */
+
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { UsageError } from "../errors.ts";
+import type { LogFormat } from "../tlog/layout.ts";
+import type {
+  Backend,
+  BackendModules,
+  BackendOption,
+  OptionValues,
+  SourceRequest,
+  TargetRequest,
+  TargetWords,
+} from "./ports/backend.ts";
+import type { LogSource } from "./ports/source.ts";
+import type { MigrationTarget } from "./ports/target.ts";
+import { TiledLog } from "./read/tiled-log.ts";
+
+/** What a place can be asked to be. */
+type Role = "source" | "target" | "log";
+
+/** A location, and the backend that its scheme names. */
+export interface Place {
+  readonly location: string;
+  readonly url: URL;
+  readonly backend: Backend;
+}
+
+/**
+ * Finds the backend of a location: a URL, or the path of a directory.
+ * @throws UsageError if there is none.
+ */
+export async function findPlace(location: string, role: Role, modules: BackendModules): Promise<Place> {
+  const url = urlOf(location, role);
+  const scheme = url.protocol.slice(0, -1);
+  const module = modules[scheme];
+  if (module === undefined) throw await unsupported(location, scheme, role, modules);
+  return { location, url, backend: await load(module) };
+}
+
+/** Opens a source. @throws UsageError if the location is none. */
+export async function openSource(
+  { location, url, backend }: Place,
+  request: SourceRequest,
+  format: LogFormat,
+  modules: BackendModules,
+): Promise<LogSource> {
+  if (backend.openSource !== undefined) return await backend.openSource(url, request, format);
+  if (backend.openObjects !== undefined) return new TiledLog(await backend.openObjects(url, request), format);
+  throw await unsupported(location, url.protocol.slice(0, -1), "source", modules);
+}
+
+/** How a thread reaches a target; plain data, so that it can be sent to a worker. */
+export interface TargetSpec extends Pick<TargetRequest, "options" | "userAgentVersion" | "retry"> {
+  readonly location: string;
+  readonly modules: BackendModules;
+}
+
+/** Opens a target for the thread that calls it. @throws UsageError if it is none, or an option is not for it. */
+export async function openTarget(
+  { location, modules, ...request }: TargetSpec,
+  further: Omit<TargetRequest, keyof TargetSpec>,
+): Promise<MigrationTarget> {
+  const { url, backend } = await findPlace(location, "target", modules);
+  await requireKnownOptions(location, backend, request.options, modules);
+  if (backend.openTarget === undefined) {
+    throw await unsupported(location, url.protocol.slice(0, -1), "target", modules);
+  }
+  return await backend.openTarget(url, { ...request, ...further });
+}
+
+/**
+ * An option that nothing would look at is a mistake about where a log's state is.
+ * @throws UsageError for the first of them.
+ */
+export async function requireKnownOptions(
+  location: string,
+  backend: Backend,
+  options: OptionValues,
+  modules: BackendModules,
+): Promise<void> {
+  const [name] =
+    Object.entries(options).find(([name, value]) => isGiven(value) && !hasOption(backend, name)) ?? [];
+  if (name === undefined) return;
+  const others = (await loadAll(modules)).filter((other) => hasOption(other, name));
+  const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new UsageError({
+    object: `--${options[name] === false ? "no-" : ""}${flag}`,
+    problem: `has no meaning for ${location}`,
+    ...(others.length > 0 && { expected: `a log at ${formsOf(others).join(" or ")}` }),
+    advice: "Leave it out",
+  });
+}
+
+function hasOption({ targetOptions = [] }: Backend, name: string): boolean {
+  return targetOptions.some(({ flags }) => optionName(flags) === name);
+}
+
+/** `true` is what commander gives for a `--no-…` option that is not there. */
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== true;
+}
+
+/** What is said about a log in a target to the operator. */
+export async function describeTarget(
+  location: string,
+  options: OptionValues,
+  modules: BackendModules,
+): Promise<TargetWords> {
+  const { backend } = await findPlace(location, "target", modules);
+  return backend.describeTarget?.(options) ?? { state: "", verifyOptions: [], canBeTakenOver: true };
+}
+
+/** The name under which the value of an option is passed: `spannerTablePrefix` for `--spanner-table-prefix <p>`. */
+export function optionName(flags: string): string {
+  const [, name = ""] = /--(?:no-)?([a-z0-9-]+)/.exec(flags) ?? [];
+  return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** What the command line says of all backends. */
+export interface BackendWords {
+  readonly sourceForms: readonly string[];
+  readonly targetForms: readonly string[];
+  readonly sourceOptions: readonly BackendOption[];
+  readonly targetOptions: readonly BackendOption[];
+  readonly examples: readonly string[];
+}
+
+/** Loads all backends, for the command line. */
+export async function backendWords(modules: BackendModules): Promise<BackendWords> {
+  const backends = await loadAll(modules);
+  const optionsOf = (of: (backend: Backend) => readonly BackendOption[] | undefined) => [
+    ...new Map(
+      backends.flatMap((backend) => of(backend) ?? []).map((option) => [option.flags, option]),
+    ).values(),
+  ];
+  return {
+    sourceForms: formsOf(backends.filter(isSource)),
+    targetForms: formsOf(backends.filter(isTarget)),
+    sourceOptions: optionsOf(({ sourceOptions }) => sourceOptions),
+    targetOptions: optionsOf(({ targetOptions }) => targetOptions),
+    examples: backends.flatMap(({ example }) => (example === undefined ? [] : [example])),
+  };
+}
+
+const isSource = ({ openObjects, openSource }: Backend): boolean => (openObjects ?? openSource) !== undefined;
+const isTarget = ({ openTarget }: Backend): boolean => openTarget !== undefined;
+
+function formsOf(backends: readonly Backend[]): string[] {
+  return [...new Set(backends.map(({ form }) => form))];
+}
+
+async function load(module: string): Promise<Backend> {
+  const loaded: { readonly default: Backend } = await import(module);
+  return loaded.default;
+}
+
+async function loadAll(modules: BackendModules): Promise<Backend[]> {
+  return [...new Set(await Promise.all(Object.values(modules).map(load)))];
+}
+
+function urlOf(location: string, role: Role): URL {
+  if (location === "")
+    throw new UsageError({ object: role, problem: "is empty", advice: "Name a URL or a path" });
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(location)) return pathToFileURL(resolve(location));
+  const url = URL.parse(location);
+  if (url !== null) return url;
+  throw new UsageError({ object: location, problem: `is not a URL that a ${role} could have` });
+}
+
+async function unsupported(
+  location: string,
+  scheme: string,
+  role: Role,
+  modules: BackendModules,
+): Promise<UsageError> {
+  const backends = (await loadAll(modules)).filter(role === "target" ? isTarget : isSource);
+  return new UsageError({
+    object: location,
+    problem: `a ${role} cannot be of the kind ${scheme}`,
+    expected: formsOf(backends).join(", "),
+  });
+}

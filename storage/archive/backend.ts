@@ -1,0 +1,13 @@
+/** Logs in archives of zips: sources alone. */
+
+import type { Backend } from "../../lib/migrate/ports/backend.ts";
+import { directoryOf } from "../posix/file-url.ts";
+
+export default {
+  form: "archive+file:///…",
+  isLocal: true,
+  async openObjects(url) {
+    const { ArchiveSource } = await import("./source.ts");
+    return new ArchiveSource(directoryOf(url));
+  },
+} satisfies Backend;

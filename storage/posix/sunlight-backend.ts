@@ -1,0 +1,13 @@
+/** Logs in directories of Sunlight's, whose data tiles are compressed: sources alone. */
+
+import type { Backend } from "../../lib/migrate/ports/backend.ts";
+import { directoryOf } from "./file-url.ts";
+
+export default {
+  form: "gzip+file:///…",
+  isLocal: true,
+  async openObjects(url) {
+    const { GzipSource } = await import("./sunlight-source.ts");
+    return new GzipSource(directoryOf(url));
+  },
+} satisfies Backend;

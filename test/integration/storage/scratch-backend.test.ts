@@ -1,0 +1,39 @@
+/** A backend that a program brings: a folder and a registration, and nothing but the package's public face. */
+
+import { expect, test } from "vitest";
+import { migrate, registerBackend, UsageError, verifyLog } from "../../../lib/index.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { migrationOptions } from "../../support/migration.ts";
+import { differences, memoryDirectory } from "../../support/places/directory.ts";
+import { storedLog } from "../../support/verification.ts";
+
+registerBackend("scratch", new URL("../../support/places/scratch-backend/backend.ts", import.meta.url));
+
+test.each(["tiles", "static-ct"] as const)(
+  "a log of %s is copied into it, out of it and verified there, by two threads",
+  async (format) => {
+    const log = testLog({ size: 2_000, format });
+    const [scratch, directory] = [`scratch://${memoryDirectory()}/a%20log`, memoryDirectory()];
+    const options = { workers: 2, saveCheckpoint: true, targetOptions: { scratchMood: "good" } };
+    const into = await migrate(migrationOptions(log, storedLog(log), scratch, options));
+    expect(into).toMatchObject({ outcome: "handed-over", entries: 2_000, target: scratch });
+    const again = await migrate(migrationOptions(log, storedLog(log), scratch, options));
+    expect(again).toMatchObject({ outcome: "already-handed-over" });
+
+    const { access, policy } = migrationOptions(log, "", "");
+    const verified = await verifyLog({ log: scratch, format, access, policy, workers: 2 });
+    expect(verified).toMatchObject({ faults: 0, entries: 2_000 });
+
+    const out = migrationOptions(log, scratch, directory, { workers: 2, saveCheckpoint: true });
+    expect(await migrate(out)).toMatchObject({ outcome: "handed-over", entries: 2_000 });
+    expect(differences(directory, log)).toEqual([]);
+  },
+);
+
+test("its options are its own", async () => {
+  const log = testLog({ size: 10 });
+  const options = { targetOptions: { scratchMood: "good" } };
+  const elsewhere = migrate(migrationOptions(log, storedLog(log), memoryDirectory(), options));
+  await expect(elsewhere).rejects.toThrow(UsageError);
+  await expect(elsewhere).rejects.toThrow(/--scratch-mood.*expected a log at scratch:\/\/\/directory/);
+});
