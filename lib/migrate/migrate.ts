@@ -22,7 +22,7 @@ import { estimateRoom } from "./target/space-estimate.ts";
 import { writeUpperTiles } from "./target/upper-tiles.ts";
 import type { HashTree } from "./tree/hash-tree.ts";
 
-/** How long a source that was seen to grow must stand still before the hand-over. */
+/** How long a source that was seen to grow must stay unchanged before the handover. */
 const DEFAULT_SETTLE_MS = 5_000;
 
 /** Rounds in which a source may grow before the migration asks for its writer to be frozen. */
@@ -66,7 +66,7 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
 }
 
 /**
- * Rounds of copying until the target has all that the source has; then the hand-over. A resume whose source
+ * Rounds of copying until the target has all that the source has; then the handover. A resume whose source
  * has grown meanwhile aims at the grown log at once: the source may not serve the old right edge any more.
  */
 async function fillAndHandOver(
@@ -76,7 +76,7 @@ async function fillAndHandOver(
 ): Promise<MigrationReport> {
   const { options } = session;
   let { aim, marker } = claim;
-  // A hand-over that has begun is ended at its own size, however the source has grown.
+  // A handover that has begun is completed at its own size, however the source has grown.
   let now = claim.handingOver ? aim : checkpoint;
   if (now.size > aim.size) await requireGrownFrom(session, aim, now);
   for (let round = 1; ; round++) {
@@ -95,7 +95,7 @@ async function fillAndHandOver(
   return await finish(session, aim, "handed-over");
 }
 
-/** Brings the target to the tree of one checkpoint, and holds it against that tree. */
+/** Brings the target to the tree of one checkpoint, and checks it against that tree. */
 async function copyTree(session: CopySession, aim: TrustedCheckpoint, resume: boolean): Promise<void> {
   const { progress, context, target, options } = session;
   progress.phase = "authenticating the tree";
@@ -117,12 +117,12 @@ async function authenticateAndCopy(
   workers: CopyWorkers,
 ): Promise<HashTree> {
   const { context, target, progress } = session;
-  // Both at once: over a distance each takes several round trips. Only a first copy may lack room.
-  const room = resume ? undefined : estimateRoom(context, aim.size);
-  // What is wrong with the tree is told first; nobody may be listening to this one then.
-  room?.catch(() => {});
+  // Both at once: over a distance each takes several round trips. Only a first copy may run out of space.
+  const space = resume ? undefined : estimateRoom(context, aim.size);
+  // A fault of the tree is reported first; nothing may await this promise then.
+  space?.catch(() => {});
   const tree = await openTree(context, aim);
-  if (room !== undefined) await target.requireRoom(await room);
+  if (space !== undefined) await target.requireRoom(await space);
   progress.phase = "copying";
   await copyBundles(session, tree, workers);
   return tree;
@@ -130,7 +130,7 @@ async function authenticateAndCopy(
 
 /**
  * The source's checkpoint after a round. It must be of the same log, grown or not; one that was seen to grow
- * is given time to show that it stands still.
+ * is given time to show that it stopped.
  */
 async function readSourceAgain(
   session: CopySession,
@@ -182,11 +182,11 @@ function stillGrowing(session: CopySession, aim: TrustedCheckpoint, now: Trusted
     expected: `size ${aim.size}, which is copied and checked`,
     found: `size ${now.size}`,
     advice:
-      "Freeze its writer and session the same command again, or pass --snapshot to hand over the size that was reached",
+      "Freeze its writer and run the same command again, or pass --snapshot to hand over the size that was reached",
   });
 }
 
-/** The last act: from here on the place belongs to the log software. */
+/** The last act: from here on the target belongs to the log software. */
 async function handOver(session: CopySession, aim: TrustedCheckpoint, marker: HeldMarker): Promise<void> {
   const { options, progress, target } = session;
   progress.phase = "handing over";

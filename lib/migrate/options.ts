@@ -27,13 +27,13 @@ export interface LogWorkOptions {
   /** Requests a second over all workers; default: no limit. */
   readonly requestsPerSecond?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
-  /** Of Static CT: hold every entry against rules of its own where its leaf hash does not cover it. */
+  /** Static CT only: check what the leaf hash of an entry does not cover by rules of its own. */
   readonly deep?: boolean | undefined;
-  /** Where progress is told. */
+  /** Where progress is reported. */
   readonly progress?: Progress | undefined;
   /** Stops the work with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Told what an operator should know while it happens, a sentence each. */
+  /** Notified of what an operator should know while it happens, a sentence each. */
   readonly notice?: ((line: string) => void) | undefined;
 }
 
@@ -46,16 +46,16 @@ export interface MigrationOptions extends LogWorkOptions {
   readonly tool: string;
   /** Where level-0 tiles come from; default "derive". */
   readonly tiles?: TileOrigin | undefined;
-  /** Take over tiles that another tool left in the target; each is read and held against the tree. */
+  /** Take over tiles that another tool left in the target; each is read and checked against the tree. */
   readonly adopt?: boolean | undefined;
-  /** Of Static CT: go on where entries name issuers that cannot be had. */
+  /** Static CT only: go on where entries name issuers that are unavailable. */
   readonly allowMissingIssuers?: boolean | undefined;
   /** Hand over the size that was reached even while the source goes on growing. */
   readonly snapshot?: boolean | undefined;
-  /** False: stop before the hand-over. */
+  /** False: stop before the handover. */
   readonly handOver?: boolean | undefined;
   /** Store the source's checkpoint too, after all else. */
   readonly saveCheckpoint?: boolean | undefined;
-  /** How long a source that was seen to grow must stand still before the hand-over; default 5 s. */
+  /** How long a source that was seen to grow must stay unchanged before the handover; default 5 s. */
   readonly settleMs?: number | undefined;
 }

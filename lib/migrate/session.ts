@@ -53,7 +53,7 @@ export interface CopySession extends Session<MigrationOptions> {
   readonly targetSpec: TargetSpec;
   /** The main thread's writer; the target must be claimed first. */
   readonly writer: () => TargetWriter;
-  /** What its seals tell. */
+  /** What its seals guarantee. */
   readonly meaning: SealMeaning;
   /** Of a Static CT log; undefined for others. */
   readonly issuers: Issuers | undefined;
@@ -161,7 +161,7 @@ export function readSpecOf(
   };
 }
 
-/** Starts to look after the window by which threads read a source, until it is told to stop. */
+/** Starts the controller of how many requests all threads have in flight, until it is stopped. */
 function startKeeper(
   { window }: ReadSpec,
   { concurrency, notice }: Omit<LogWorkOptions, "policy">,

@@ -1,6 +1,6 @@
 /**
- * Verification of a whole log where it stands, from the top down: the root authenticates the right edge, each
- * tile what is below it, every leaf hash is recomputed. It goes on past faults, so that all of them are told.
+ * Verification of a whole log in place, from the top down: the root authenticates the right edge, each tile what is
+ * below it, every leaf hash is recomputed. It goes on past faults, so that all of them are reported.
  */
 
 import { VerificationError } from "../errors.ts";
@@ -40,9 +40,9 @@ export interface VerifyOptions
 /** What a verification found: what `verify --json` prints. */
 export interface VerificationReport {
   readonly log: string;
-  /** Undefined where the log was held against its tree state, which does not name it. */
+  /** Undefined where the log was checked against its tree state, which does not name it. */
   readonly origin?: string;
-  /** What the log was held against. */
+  /** What the log was checked against. */
   readonly authority: Authority["kind"];
   readonly size: number;
   /** Base64, as in a checkpoint. */
@@ -53,7 +53,7 @@ export interface VerificationReport {
   readonly entriesPerSecond: number;
   readonly requests: number;
   readonly retries: number;
-  /** Of Static CT: what became of what no leaf hash covers. */
+  /** Static CT only: what became of the extra data, which no leaf hash covers. */
   readonly uncovered?: UncoveredReport;
   /** What hashed the entries: the addon, or JavaScript. */
   readonly hasher: HasherName;
@@ -66,7 +66,7 @@ export interface VerificationReport {
 }
 
 /**
- * Verifies a log. Faults are in the report; it throws only where there is nothing to hold the log against, or
+ * Verifies a log. Faults are in the report; it throws only where there is nothing to check the log against, or
  * the log cannot be read.
  * @throws LogError, or the signal's reason.
  */
@@ -135,7 +135,7 @@ async function verifyOpened(
   };
 }
 
-/** What is listed, beside what is read. */
+/** The log as something that can be listed. */
 function openForReading(options: VerifyOptions, modules: BackendModules): Promise<MigrationTarget> {
   const further = { connections: MAIN_THREAD_CONCURRENCY, signal: options.signal, readOnly: true };
   return openTarget(targetSpecOf(options.log, options, modules), further);
@@ -215,7 +215,7 @@ function notChecked(
 ): string[] {
   const unchecked: string[] = [];
   if (kind === "treeState") {
-    unchecked.push("A signature: there is no checkpoint yet, the log was held against its own tree state");
+    unchecked.push("A signature: there is no checkpoint yet, the log was checked against its own tree state");
   } else if (policy === undefined || !("verifiers" in policy)) {
     unchecked.push("The checkpoint's signature");
   }
@@ -223,7 +223,7 @@ function notChecked(
     unchecked.push("Every entry, and every tile below the right edge: nothing authenticates them");
   }
   if (standing === undefined) {
-    unchecked.push("What stands beyond the tree: a log over HTTP, compressed, or in zips is not listed");
+    unchecked.push("What exists beyond the tree: a log over HTTP, compressed, or in zips is not listed");
   }
   return unchecked;
 }

@@ -1,10 +1,9 @@
 /**
- * Where a log is moved to. A backend hides its own habits (temporary files and fsync, conditional uploads,
- * coordination rows) behind these interfaces; what a marker or a record says is the engine's business, a
- * backend keeps them as text.
+ * Where a log is moved to. A backend hides its own ways (temporary files and fsync, conditional uploads, coordination
+ * rows) behind these interfaces. What a marker or a record says is the engine's business: a backend keeps them as text.
  */
 
-/** What stands in a place that a migration is asked to write. */
+/** What a target holds before a migration writes there. */
 export type TargetContents =
   /** Nothing, or not even a directory. */
   | { readonly kind: "empty" }
@@ -29,7 +28,7 @@ export interface RoomNeeded {
   readonly objects: number;
 }
 
-/** Size and root of the tree that log software in a place has integrated. */
+/** Size and root of the tree that the log software of a target has integrated. */
 export interface IntegratedTree {
   readonly size: number;
   readonly rootHash: Uint8Array;
@@ -41,7 +40,7 @@ export interface TreeState extends IntegratedTree {
   readonly collectFrom: number;
 }
 
-/** A place that a log is moved to. Used by the main thread; each worker has a TargetWriter of its own. */
+/** The target of a migration. Used by the main thread; each worker has a TargetWriter of its own. */
 export interface MigrationTarget {
   /** What the operator calls it. */
   readonly location: string;
@@ -55,7 +54,7 @@ export interface MigrationTarget {
   /** The private tree state, undefined if there is none. @throws FormatError if it cannot be read. */
   integratedTree(): Promise<IntegratedTree | undefined>;
   /**
-   * Tells a second copy into this target that the first is at work. Safety does not depend on it.
+   * Lets a second copy into this target see that the first is at work. Safety does not depend on it.
    * @throws TargetRefusedError if another copy holds it.
    */
   lock(): Promise<{ release(): Promise<void> }>;
@@ -69,9 +68,9 @@ export interface MigrationTarget {
    * @throws TargetRefusedError if the marker that is there is not `from`, byte for byte.
    */
   replaceMarker(from: string, to: string): Promise<void>;
-  /** @throws OperationError if the place can be seen to have too little room. */
+  /** @throws OperationError if the target has too little free space, where that can be seen. */
   requireRoom(needed: RoomNeeded): Promise<void>;
-  /** What an operator should know about the place before the log software takes it over, a line each. */
+  /** What an operator should know about the target before the log software takes it over, a line each. */
   warnings(): Promise<string[]>;
 
   /** A writer for the thread that calls it. @param signal breaks off what it waits for. */
@@ -80,7 +79,7 @@ export interface MigrationTarget {
   list(directory: string): AsyncIterable<StoredObject>;
   /**
    * Removes an object, durable when it resolves. Only ever called for seals that nobody may trust.
-   * @throws TargetRefusedError if the place is not claimed any more: another copy may have handed it over.
+   * @throws TargetRefusedError if the target is no longer claimed: another copy may have handed it over.
    */
   remove(path: string): Promise<void>;
 
@@ -91,7 +90,7 @@ export interface MigrationTarget {
    * byte for byte: another copy may have raised the aim.
    */
   handOver(marker: string, state: TreeState, record: string): Promise<void>;
-  /** Makes a hand-over that was found durable, and clears away what its process left if it was killed. */
+  /** Makes a handover that was found durable, and removes what its process left if it was killed. */
   confirmHandOver(): Promise<void>;
   /** Stores the source's checkpoint if there is none: true if it did. Durable when it resolves. */
   publishCheckpoint(checkpoint: Uint8Array): Promise<boolean>;

@@ -24,7 +24,7 @@ import {
 import type { HashTree, TileRecovery, TreeHead } from "../tree/hash-tree.ts";
 import { TiledTree } from "../tree/tiled-tree.ts";
 
-/** Largest checkpoint that is read: room for far more than the 16 signatures that clients must accept. */
+/** Largest checkpoint that is read: far more than the 16 signatures that clients must accept. */
 const MAX_CHECKPOINT_BYTES = 1 << 20;
 
 /** A log whose objects have the paths of tlog-tiles or Static CT (https://c2sp.org/tlog-tiles). */

@@ -15,21 +15,21 @@ export interface TrustedCheckpoint extends OpenedCheckpoint {
 
 /**
  * Opens a signed checkpoint.
- * @param place where the bytes came from, for messages.
+ * @param location where the bytes came from, for messages.
  * @throws VerificationError if it is malformed, of another log, or does not satisfy the policy.
  */
-export function openTrusted(note: Uint8Array, policy: CheckpointPolicy, place: string): TrustedCheckpoint {
+export function openTrusted(note: Uint8Array, policy: CheckpointPolicy, location: string): TrustedCheckpoint {
   try {
     return { ...openCheckpoint(note, policy), note };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const { message: problem, expected, found } = error;
     const advice = "Check the URL, --origin and the keys; nothing was written";
-    throw new VerificationError({ object: place, problem, expected, found, advice }, { cause: error });
+    throw new VerificationError({ object: location, problem, expected, found, advice }, { cause: error });
   }
 }
 
-/** Reads the source's checkpoint as it stands now. */
+/** Reads the source's present checkpoint. */
 export async function readTrustedCheckpoint(
   context: ReadContext,
   policy: CheckpointPolicy,

@@ -87,7 +87,7 @@ export class TiledTree implements HashTree {
     return hashAt(parent, index % FULL_WIDTH);
   }
 
-  /** A full tile that folds to the hash above it. Tiles of level 1 and 0 are fetched anew at every call. */
+  /** A full tile that folds to the hash above it. Tiles of levels 1 and 0 are fetched again at every call. */
   async fullTile(level: number, index: number): Promise<Uint8Array> {
     if (level < LOWEST_KEPT_LEVEL) return await this.#fetchFullTile(level, index);
     const path = tilePath({ level, index, width: FULL_WIDTH });
@@ -104,7 +104,7 @@ export class TiledTree implements HashTree {
    * of the same log must have had (RFC 6962 section 2.1.2, by tiles instead of by a proof).
    */
   async rootOfPrefix(size: number): Promise<Uint8Array> {
-    if (size > this.head.size) throw new Error(`size ${size} is no prefix of size ${this.head.size}`);
+    if (size > this.head.size) throw new Error(`size ${size} is not a prefix of size ${this.head.size}`);
     const edge: (Uint8Array | undefined)[] = [];
     for (const { level, index, width } of rightEdge(size)) {
       edge[level] = (await this.#hashes(level, index)).subarray(0, width * HASH_SIZE);
