@@ -123,6 +123,17 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
+/** Measured: below this, a loop is faster than a call of `Buffer.compare`. */
+const LOOP_LENGTH = 80;
+
+/** Whether `length` bytes are the same at the offsets `a` and `b`. */
+export function equalRanges(bytes: Uint8Array, a: number, b: number, length: number): boolean {
+  if (length > LOOP_LENGTH)
+    return Buffer.prototype.compare.call(bytes, bytes, a, a + length, b, b + length) === 0;
+  for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false;
+  return true;
+}
+
 /** A hash as checkpoints print it: standard base64. */
 export function formatHash(value: Uint8Array): string {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");

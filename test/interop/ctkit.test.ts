@@ -3,7 +3,7 @@ import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { STATIC_CT_ENTRIES } from "../../lib/tlog/static-ct/layout.ts";
+import { StaticCtEntry } from "../../lib/tlog/static-ct/entry.ts";
 import { type CtLog, keyOf } from "../support/go/ct-logs.ts";
 import { checkPrecertificates, readWithSunlight } from "../support/go/ct-readers.ts";
 import { ISSUERS, precertificatesAmong, submitChains } from "../support/go/ct-submissions.ts";
@@ -162,11 +162,11 @@ describeWithGo("the readers of Static CT logs", () => {
 
 /** Where, in some precertificate of a bundle, a letter of its host's name stands. */
 function placeInPrecertificate(bundle: Buffer): number {
-  const span = { leafStart: 0, leafEnd: 0, entryEnd: 0 };
-  for (let offset = 0; offset < bundle.length; offset = span.entryEnd) {
-    STATIC_CT_ENTRIES.readEntry(bundle, offset, span);
-    const at = bundle.subarray(span.leafEnd, span.entryEnd).indexOf(".testca.example");
-    if (at >= 0) return span.leafEnd + at + 1;
+  const entry = new StaticCtEntry();
+  for (let offset = 0; offset < bundle.length; offset = entry.entryEnd) {
+    entry.read(bundle, offset);
+    const at = bundle.subarray(entry.leafEnd, entry.entryEnd).indexOf(".testca.example");
+    if (at >= 0) return entry.leafEnd + at + 1;
   }
   throw new Error("the bundle holds no precertificate");
 }

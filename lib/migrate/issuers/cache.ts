@@ -6,7 +6,7 @@
 import { hash } from "node:crypto";
 import { FormatError } from "../../tlog/errors.ts";
 import { type EntryBundleCoordinate, FULL_WIDTH } from "../../tlog/layout.ts";
-import { FINGERPRINT_SIZE, forEachChain } from "../../tlog/static-ct/chains.ts";
+import { FINGERPRINT_SIZE, forEachStaticCtEntry } from "../../tlog/static-ct/entry.ts";
 import type { IssuerFacts } from "../../tlog/x509/issuer.ts";
 
 /** What the main thread is asked of an issuer. */
@@ -74,7 +74,9 @@ export class IssuerBook {
    */
   account(bundle: Uint8Array, { index, width }: EntryBundleCoordinate): Promise<void> | undefined {
     let unknown: Map<string, NamedChain> | undefined;
-    forEachChain(bundle, width, (fingerprints, position) => {
+    forEachStaticCtEntry(bundle, width, ({ chainStart, entryEnd }, position, hasNewChain) => {
+      if (!hasNewChain) return;
+      const fingerprints = bundle.subarray(chainStart, entryEnd);
       const key = keyOf(fingerprints);
       if (this.#chains.has(key)) return;
       unknown ??= new Map();

@@ -3,9 +3,9 @@
  * was submitted. Bundles are held against rules of their own there before they count (promise 1).
  */
 
-import { forEachEntry } from "../../tlog/bundle.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { type EntryBundleCoordinate, FULL_WIDTH } from "../../tlog/layout.ts";
+import { forEachStaticCtEntry } from "../../tlog/static-ct/entry.ts";
 import { DeepCheck, type EntryVerdict } from "../../tlog/static-ct/extra-data-check.ts";
 import type { Counters } from "../counters.ts";
 import type { IssuerBook } from "../issuers/cache.ts";
@@ -43,9 +43,9 @@ export class UncoveredParts {
   #checkEntries(bundle: Uint8Array, { index, width }: EntryBundleCoordinate): void {
     let wrong: string | undefined;
     const counts = { wrong: 0, "re-encoded": 0, "not-checked": 0 };
-    forEachEntry("static-ct", bundle, width, (span, position) => {
+    forEachStaticCtEntry(bundle, width, (parts, position) => {
       const entry = index * FULL_WIDTH + position;
-      const verdict: EntryVerdict = this.#deepCheck.checkEntry(bundle, span, entry);
+      const verdict: EntryVerdict = this.#deepCheck.checkEntry(bundle, parts, entry);
       if (verdict.kind === "ok") return;
       counts[verdict.kind]++;
       if (verdict.kind === "wrong") wrong ??= `entry ${entry} ${verdict.problem}`;

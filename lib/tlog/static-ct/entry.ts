@@ -1,118 +1,157 @@
 /**
- * The parts of one entry of a Static CT data tile (https://c2sp.org/static-ct-api#log-entries): where each
- * stands in the tile, those that the leaf hash covers and those that it does not.
+ * Entries of Static CT data tiles (https://c2sp.org/static-ct-api#log-entries): a TimestampedEntry of RFC 6962
+ * section 3.4, then the extra data, which no leaf hash covers: the precertificate as it was submitted, and the
+ * chain, which is the fingerprints (SHA-256 of DER) of the certificates above the logged one, its own issuer first.
  */
 
-import type { EntrySpan } from "../entry.ts";
+import { type BundleEntry, type EntryFormat, readAllEntries } from "../entry.ts";
 import { FormatError } from "../errors.ts";
-import { PRECERT_ENTRY } from "./layout.ts";
+import { equalRanges } from "../merkle.ts";
+
+export const FINGERPRINT_SIZE = 32;
 
 const TIMESTAMP_SIZE = 8;
 const ENTRY_TYPE_SIZE = 2;
+const X509_ENTRY = 0;
+const PRECERT_ENTRY = 1;
 const ISSUER_KEY_HASH_SIZE = 32;
+const MAX_UINT16 = 0xffff;
+const MAX_UINT24 = 0xffffff;
+
 const EXTENSION_HEADER_SIZE = 3;
 const LEAF_INDEX = 0;
 const LEAF_INDEX_SIZE = 5;
 
-/** Offsets into a bundle. One object is used for entry after entry. */
-export class StaticCtEntry {
-  start = 0;
+/** Where the parts of one entry are in its data tile. */
+export class StaticCtEntry implements BundleEntry {
+  leafStart = 0;
   isPrecertificate = false;
-  /** 32 bytes; -1 in an entry that is no precertificate's. */
+  /** 32 bytes; -1 in an entry that is not a precertificate's. */
   issuerKeyHashStart = -1;
   /** The certificate, or a precertificate's TBSCertificate as the log has signed it. */
   signedStart = 0;
   signedEnd = 0;
-  /** CtExtensions. */
+  /** CtExtensions, up to `leafEnd`. */
   extensionsStart = 0;
-  extensionsEnd = 0;
+  leafEnd = 0;
   /** The precertificate as it was submitted; empty in an entry of a certificate. */
   precertificateStart = 0;
   precertificateEnd = 0;
-  /** Fingerprints of 32 bytes. */
+  /** Fingerprints of 32 bytes, up to `entryEnd`. */
   chainStart = 0;
-  chainEnd = 0;
-  end = 0;
+  entryEnd = 0;
 
-  /**
-   * Reads the entry at a span that `STATIC_CT_ENTRIES.readEntry` has given for this bundle.
-   * @throws FormatError where the span is of something else.
-   */
-  read(bundle: Uint8Array, span: Readonly<EntrySpan>): void {
-    const typeStart = span.leafStart + TIMESTAMP_SIZE;
-    let at = typeStart + ENTRY_TYPE_SIZE;
-    this.start = span.leafStart;
-    this.isPrecertificate = uint16(bundle, typeStart) === PRECERT_ENTRY;
-    this.issuerKeyHashStart = this.isPrecertificate ? at : -1;
-    if (this.isPrecertificate) at += ISSUER_KEY_HASH_SIZE;
+  read(bundle: Uint8Array, offset: number): void {
+    this.leafStart = offset;
+    let at = offset + TIMESTAMP_SIZE;
+    const type = readUint(bundle, at, ENTRY_TYPE_SIZE, "entry type");
+    if (type !== X509_ENTRY && type !== PRECERT_ENTRY) {
+      throw new FormatError("is of an unknown type", "0 or 1", String(type));
+    }
+    at += ENTRY_TYPE_SIZE;
+    const isPrecertificate = type === PRECERT_ENTRY;
+    this.isPrecertificate = isPrecertificate;
+    this.issuerKeyHashStart = isPrecertificate ? at : -1;
+    if (isPrecertificate) at = skip(bundle, at, ISSUER_KEY_HASH_SIZE, "issuer key hash");
     this.signedStart = at + 3;
-    this.signedEnd = at = this.signedStart + uint24(bundle, at);
+    this.signedEnd = at = skipVector(bundle, at, 3, isPrecertificate ? "TBSCertificate" : "certificate");
     this.extensionsStart = at + 2;
-    this.extensionsEnd = at = this.extensionsStart + uint16(bundle, at);
-    const leafEnd = at;
+    this.leafEnd = at = skipVector(bundle, at, 2, "extensions");
     this.precertificateStart = this.precertificateEnd = at;
-    if (this.isPrecertificate) {
+    if (isPrecertificate) {
       this.precertificateStart = at + 3;
-      this.precertificateEnd = at = this.precertificateStart + uint24(bundle, at);
+      this.precertificateEnd = at = skipVector(bundle, at, 3, "precertificate");
     }
     this.chainStart = at + 2;
-    this.chainEnd = this.end = this.chainStart + uint16(bundle, at);
-    const isInside = this.start >= 0 && this.end <= bundle.length;
-    if (!isInside || leafEnd !== span.leafEnd || this.end !== span.entryEnd) {
-      throw new FormatError("does not end where its span ends", `${span.entryEnd}`, `${this.end}`);
+    this.entryEnd = skipVector(bundle, at, 2, "certificate chain");
+    if ((this.entryEnd - this.chainStart) % FINGERPRINT_SIZE !== 0) {
+      throw new FormatError("has a certificate chain that is not made of fingerprints", "32 bytes each");
     }
   }
+}
 
-  /** Milliseconds since 1970; unsigned, and as large as the log has written it. */
-  timestamp(bundle: Uint8Array): bigint {
-    return new DataView(bundle.buffer, bundle.byteOffset, bundle.byteLength).getBigUint64(this.start);
-  }
+export const STATIC_CT_ENTRIES: EntryFormat<StaticCtEntry> = {
+  // MerkleTreeLeaf (RFC 6962 section 3.4): version v1 (0), leaf_type timestamped_entry (0).
+  leafPrefix: new Uint8Array([0, 0]),
+  minEntrySize: TIMESTAMP_SIZE + ENTRY_TYPE_SIZE + 3 + 2 + 2,
+  maxEntrySize:
+    TIMESTAMP_SIZE + ENTRY_TYPE_SIZE + ISSUER_KEY_HASH_SIZE + 2 * (3 + MAX_UINT24) + 2 * (2 + MAX_UINT16),
+  newEntry: () => new StaticCtEntry(),
+};
+
+/**
+ * Calls `visit` with every entry of a data tile of exactly `width` entries, in order.
+ * @param visit `hasNewChain` is false where the chain equals that of the entry before: most entries have one of a
+ *   few, so whoever looks at chains has seen it.
+ * @throws FormatError
+ */
+export function forEachStaticCtEntry(
+  bundle: Uint8Array,
+  width: number,
+  visit: (entry: Readonly<StaticCtEntry>, position: number, hasNewChain: boolean) => void,
+): void {
+  let [start, length] = [0, -1];
+  readAllEntries(STATIC_CT_ENTRIES, bundle, width, (entry, position) => {
+    const { chainStart, entryEnd } = entry;
+    const isAsBefore = entryEnd - chainStart === length && equalRanges(bundle, start, chainStart, length);
+    [start, length] = [chainStart, entryEnd - chainStart];
+    visit(entry, position, !isAsBefore);
+  });
 }
 
 /**
  * The index that a CtExtensions list says its entry has (https://c2sp.org/static-ct-api#sct-extension). Undefined
  * where it says none, as in logs that are older than the extension.
  *
- * @throws FormatError where it is no list of extensions, where two are of one type, or where a leaf_index is not
+ * @throws FormatError where it is not a list of extensions, where two are of one type, or where a leaf_index is not
  *   5 bytes long.
  */
-export function leafIndexOf(extensions: Uint8Array): number | undefined {
-  return leafIndexIn(extensions, 0, extensions.length);
-}
-
-/** The same, for the CtExtensions that stand from `start` to `end`. */
-export function leafIndexIn(bytes: Uint8Array, start: number, end: number): number | undefined {
+export function leafIndexOf(bytes: Uint8Array, start = 0, end: number = bytes.length): number | undefined {
   let index: number | undefined;
   const types = new Set<number>();
   for (let at = start; at < end; ) {
     const dataStart = at + EXTENSION_HEADER_SIZE;
     // Beyond the end this reads what comes after, or nothing: both are refused.
-    const dataEnd = dataStart + uint16(bytes, at + 1);
+    const dataEnd = dataStart + uint(bytes, at + 1, 2);
     if (dataEnd > end) throw new FormatError("has extensions that are cut off");
     const type = bytes[at] as number;
     if (types.has(type)) throw new FormatError(`has two extensions of type ${type}`);
     types.add(type);
-    if (type === LEAF_INDEX) index = uint40(bytes, dataStart, dataEnd);
+    if (type === LEAF_INDEX) index = leafIndexAt(bytes, dataStart, dataEnd);
     at = dataEnd;
   }
   return index;
 }
 
-function uint40(bytes: Uint8Array, start: number, end: number): number {
+function leafIndexAt(bytes: Uint8Array, start: number, end: number): number {
   if (end - start !== LEAF_INDEX_SIZE) {
-    throw new FormatError(
-      "has a leaf_index of the wrong length",
-      `${LEAF_INDEX_SIZE} bytes`,
-      `${end - start}`,
-    );
+    const [expected, found] = [`${LEAF_INDEX_SIZE} bytes`, `${end - start}`];
+    throw new FormatError("has a leaf_index of the wrong length", expected, found);
   }
-  return uint16(bytes, start) * 0x1000000 + uint24(bytes, start + 2);
+  return uint(bytes, start, 2) * 0x1000000 + uint(bytes, start + 2, 3);
 }
 
-function uint24(bytes: Uint8Array, at: number): number {
-  return (uint16(bytes, at) << 8) | (bytes[at + 2] as number);
+function skipVector(bytes: Uint8Array, at: number, lengthSize: number, what: string): number {
+  const length = readUint(bytes, at, lengthSize, what);
+  return skip(bytes, at + lengthSize, length, what);
 }
 
-function uint16(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+function readUint(bytes: Uint8Array, at: number, size: number, what: string): number {
+  skip(bytes, at, size, what);
+  return uint(bytes, at, size);
+}
+
+function skip(bytes: Uint8Array, at: number, length: number, what: string): number {
+  if (at + length > bytes.length) {
+    const left = Math.max(0, bytes.length - at);
+    throw new FormatError(`runs over the end of the bundle in its ${what}`, `${length} bytes`, `${left}`);
+  }
+  return at + length;
+}
+
+/** A big-endian number of up to 3 bytes. */
+function uint(bytes: Uint8Array, at: number, size: number): number {
+  let value = 0;
+  for (let i = 0; i < size; i++) value = (value << 8) | (bytes[at + i] as number);
+  return value;
 }

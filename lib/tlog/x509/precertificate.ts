@@ -6,6 +6,7 @@
  */
 
 import { FormatError } from "../errors.ts";
+import { equalRanges } from "../merkle.ts";
 import { Certificate } from "./certificate.ts";
 import { DerElement, TAG } from "./der.ts";
 import { OID } from "./issuer.ts";
@@ -18,9 +19,6 @@ export const POISON: Uint8Array = Uint8Array.of(
 
 const EXTENSIONS_FIELD = 0xa3;
 const IDENTIFIER_HEADER_SIZE = 2;
-
-/** Measured: below this, a loop is faster than a call of `Buffer.compare`. */
-const LOOP_LENGTH = 40;
 
 /** A precertificate in a bundle. One object is used for entry after entry. */
 export class Precertificate {
@@ -107,13 +105,6 @@ export class Precertificate {
     if (element.tag !== tag || element.end !== end || !element.minimalLength) return undefined;
     return element.contentStart;
   }
-}
-
-/** Whether `length` bytes are the same at two places. */
-function equalRanges(bytes: Buffer, a: number, b: number, length: number): boolean {
-  if (length > LOOP_LENGTH) return bytes.compare(bytes, a, a + length, b, b + length) === 0;
-  for (let i = 0; i < length; i++) if (bytes[a + i] !== bytes[b + i]) return false;
-  return true;
 }
 
 function isAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {

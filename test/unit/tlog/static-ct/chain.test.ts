@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { IssuerChains } from "../../../../lib/tlog/static-ct/issuer-chain.ts";
+import { IssuerChains } from "../../../../lib/tlog/static-ct/chain.ts";
 import { type IssuerFacts, parseIssuer } from "../../../../lib/tlog/x509/issuer.ts";
 import { type TestIssuer, testAuthorities } from "../../../support/logs/certificates.ts";
 

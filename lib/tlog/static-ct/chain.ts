@@ -5,8 +5,7 @@
 
 import type { IssuerFacts } from "../x509/issuer.ts";
 import { namesMatch } from "../x509/name.ts";
-
-const FINGERPRINT_SIZE = 32;
+import { FINGERPRINT_SIZE } from "./entry.ts";
 
 /** Chains that are known at one time. A hostile log can have a new one in every entry. */
 const MAX_KNOWN = 4096;
