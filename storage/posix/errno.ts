@@ -1,6 +1,7 @@
 /** What a failed system call on a file means to an operator. */
 
 import { OperationError } from "../../lib/errors.ts";
+import { WriteAgainError } from "../../lib/migrate/ports/target.ts";
 
 const MEANINGS: Record<string, { problem: string; advice: string }> = {
   ENOSPC: {
@@ -49,12 +50,14 @@ export function errnoCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-/** An OperationError that says what happened to `path`; an error that is no failed system call is rethrown. */
+/** An OperationError that says what happened to `path`; an error that is not a failed system call is rethrown. */
 export function fileFailure(error: unknown, path: string): OperationError {
   const code = errnoCode(error);
   if (code === undefined || !(error instanceof Error)) throw error;
   const meaning = MEANINGS[code];
-  return new OperationError(
+  // After a failed fsync nobody knows what the disk has.
+  const Failure = code === "EIO" ? WriteAgainError : OperationError;
+  return new Failure(
     { object: path, problem: meaning?.problem ?? error.message, advice: meaning?.advice },
     { cause: error },
   );

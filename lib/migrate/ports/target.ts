@@ -3,6 +3,14 @@
  * rows) behind these interfaces. What a marker or a record says is the engine's business: a backend keeps them as text.
  */
 
+import { OperationError } from "../../errors.ts";
+
+/**
+ * A failure after which nobody knows which of the bytes a batch wrote are durable. A backend throws it where writing
+ * all of them again may help; syncing them again never does.
+ */
+export class WriteAgainError extends OperationError {}
+
 /** What a target holds before a migration writes there. */
 export type TargetContents =
   /** Nothing, or not even a directory. */

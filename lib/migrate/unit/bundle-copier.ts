@@ -4,15 +4,13 @@
  */
 
 import pLimit, { type LimitFunction } from "p-limit";
-import { errnoCode } from "../../../storage/posix/errno.ts";
-import { OperationError } from "../../errors.ts";
 import { maxBundleSize } from "../../tlog/bundle.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { hashBundle } from "../../tlog/hasher/hasher.ts";
 import { bundlePath, type EntryBundleCoordinate, FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
 import { equalBytes, HASH_SIZE, hashAt } from "../../tlog/merkle.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
-import type { TargetBatch, TargetWriter } from "../ports/target.ts";
+import { type TargetBatch, type TargetWriter, WriteAgainError } from "../ports/target.ts";
 import type { ByteBudget, Reservation } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
 import { readAuthentic } from "../read/retry.ts";
@@ -63,8 +61,7 @@ export class BundleCopier {
     try {
       await this.#copyOnce(unit);
     } catch (error) {
-      // After a failed fsync nobody knows what the disk has: write again, never fsync again.
-      if (!(error instanceof OperationError) || errnoCode(error.cause) !== "EIO") throw error;
+      if (!(error instanceof WriteAgainError)) throw error;
       await this.#copyOnce(unit);
     }
   }

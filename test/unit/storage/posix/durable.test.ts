@@ -4,6 +4,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
+import { WriteAgainError } from "../../../../lib/migrate/ports/target.ts";
 import { DurableDirectory } from "../../../../storage/posix/durable.ts";
 import { filesBelow, memoryDirectory } from "../../../support/places/directory.ts";
 
@@ -136,7 +137,7 @@ describe("a batch", () => {
       batch.put(at("b/2"), bytes("two"));
       failingFsync((_path, call) => call === failing);
       const failure = await batch.commit().catch((error: unknown) => error);
-      expect(failure, `fsync ${failing}`).toBeInstanceOf(OperationError);
+      expect(failure, `fsync ${failing}`).toBeInstanceOf(WriteAgainError);
       expect((failure as OperationError).message).toMatch(/input\/output error/);
       expect(files(), `fsync ${failing}`).toEqual([]);
       vi.restoreAllMocks();

@@ -1,0 +1,48 @@
+/** What becomes of a unit whose bytes may not have reached the disk. */
+
+import { describe, expect, it } from "vitest";
+import { OperationError } from "../../../../lib/errors.ts";
+import { WriteAgainError } from "../../../../lib/migrate/ports/target.ts";
+import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
+import { BundleCopier } from "../../../../lib/migrate/unit/bundle-copier.ts";
+import { testLog } from "../../../support/logs/generated-log.ts";
+import { MemoryWriter, memoryContext } from "../../../support/logs/in-memory-log.ts";
+
+const log = testLog({ size: 3 });
+const BUNDLE = "tile/entries/000.p/3";
+const TILE = "tile/0/000.p/3";
+const FACTS = { object: "the disk", problem: "reports an input/output error" };
+
+/** Copies the only bundle to a writer whose first commits fail. */
+async function copyWith(failures: Error[], writer = new MemoryWriter()): Promise<MemoryWriter> {
+  const batch = writer.batch.bind(writer);
+  writer.batch = () => {
+    writer.failure = failures.shift();
+    return batch();
+  };
+  const copier = new BundleCopier({
+    context: memoryContext(log.objects),
+    writer,
+    budget: new ByteBudget(1 << 20),
+    concurrency: 1,
+    tiles: "derive",
+    resume: false,
+  });
+  await copier.copy({ kind: "edge", bundle: { index: 0, width: 3 }, leafHashes: log.object(TILE) });
+  return writer;
+}
+
+describe("a unit", () => {
+  it("is written again, once, where the target says that this may help", async () => {
+    const { objects } = await copyWith([new WriteAgainError(FACTS)]);
+    expect([...objects.keys()].toSorted()).toEqual([TILE, BUNDLE]);
+    const twice = copyWith([new WriteAgainError(FACTS), new WriteAgainError(FACTS)]);
+    await expect(twice).rejects.toBeInstanceOf(WriteAgainError);
+  });
+
+  it("fails at any other failure of the target", async () => {
+    const writer = new MemoryWriter();
+    await expect(copyWith([new OperationError(FACTS)], writer)).rejects.toBeInstanceOf(OperationError);
+    expect(writer.objects.size).toBe(0);
+  });
+});
