@@ -41,8 +41,7 @@ export function describeTarget(location: string, options: OptionValues): Promise
 export { registerBackend } from "../storage/backends.ts";
 export { LogError, OperationError, TargetRefusedError, UsageError, VerificationError } from "./errors.ts";
 export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
-export type { UncoveredReport } from "./migrate/extra-data-report.ts";
-export type { MissingIssuer } from "./migrate/issuers/registry.ts";
+export type { ExtraDataReport } from "./migrate/extra-data-report.ts";
 export type { LogWorkOptions, MigrationOptions } from "./migrate/options.ts";
 export { type BackendWords, optionName } from "./migrate/places.ts";
 export type {
@@ -54,6 +53,7 @@ export type {
   TargetRequest,
   TargetWords,
 } from "./migrate/ports/backend.ts";
+export type { MissingIssuer } from "./migrate/ports/executor.ts";
 export {
   type LogSource,
   type ObjectSource,

@@ -1,11 +1,11 @@
-/** What `copy` and `verify` tell a person of the parts of Static CT entries that no leaf hash covers. */
+/** What `copy` and `verify` report on the extra data of Static CT entries, which no leaf hash covers. */
 
-import type { UncoveredReport } from "../../lib/index.ts";
+import type { ExtraDataReport } from "../../lib/index.ts";
 import { countOf, formatCount } from "./quantities.ts";
 
 /** Lines of a summary; none for a log of another format. */
-export function uncoveredFields(
-  report: UncoveredReport | undefined,
+export function extraDataFields(
+  report: ExtraDataReport | undefined,
 ): (readonly [string, string | undefined])[] {
   if (report === undefined) return [];
   const { issuers, missingIssuers, deep } = report;
@@ -16,7 +16,7 @@ export function uncoveredFields(
   ];
 }
 
-function deepText({ deepEntries, reencodedEntries }: UncoveredReport): string {
+function deepText({ deepEntries, reencodedEntries }: ExtraDataReport): string {
   const entries = countOf(deepEntries, "entry", "entries");
   if (reencodedEntries === 0) return entries;
   const differ = countOf(reencodedEntries, "precertificate differs", "precertificates differ");
@@ -24,7 +24,7 @@ function deepText({ deepEntries, reencodedEntries }: UncoveredReport): string {
 }
 
 /** The issuers that are missing, a line each. */
-export function missingIssuerLines(report: UncoveredReport | undefined): string[] {
+export function missingIssuerLines(report: ExtraDataReport | undefined): string[] {
   if (report === undefined) return [];
   const { missingIssuers, firstMissingIssuers } = report;
   const lines = firstMissingIssuers.map(

@@ -1,7 +1,7 @@
 /** What `copy` tells a person at the end. */
 
 import { type HasherName, type MigrationOutcome, type MigrationReport, oneLine } from "../../lib/index.ts";
-import { missingIssuerLines, uncoveredFields } from "./extra-data.ts";
+import { extraDataFields, missingIssuerLines } from "./extra-data.ts";
 import { nextSteps, type StepFacts } from "./next-steps.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./quantities.ts";
 import { alignFields, emphasis, good, listSection, wrap } from "./text-layout.ts";
@@ -61,7 +61,7 @@ function workFields(report: MigrationReport): (readonly [string, string | undefi
       "replaced",
       replacedObjects > 0 ? `${countOf(replacedObjects, "object")} that had wrong bytes` : undefined,
     ],
-    ...uncoveredFields(report.uncovered),
+    ...extraDataFields(report.uncovered),
     ["time", timeText(seconds, entriesPerSecond, hasher)],
     ["requests", `${formatCount(requests)}, ${countOf(retries, "retry", "retries")}`],
   ];

@@ -1,7 +1,7 @@
 /** What `verify` tells a person at the end. */
 
 import { oneLine, type VerificationReport } from "../../lib/index.ts";
-import { missingIssuerLines, uncoveredFields } from "./extra-data.ts";
+import { extraDataFields, missingIssuerLines } from "./extra-data.ts";
 import { headline, timeText } from "./migration.ts";
 import { countOf, formatCount } from "./quantities.ts";
 import { alignFields, bad, emphasis, good, listSection, wrap } from "./text-layout.ts";
@@ -19,7 +19,7 @@ export function verificationSummary(report: VerificationReport, width: number): 
       ["size", countOf(size, "entry", "entries")],
       ["root", rootHash],
       ["verified", countOf(report.entries, "entry", "entries")],
-      ...uncoveredFields(report.uncovered),
+      ...extraDataFields(report.uncovered),
       ["faults", isSound ? undefined : formatCount(report.faults)],
       ["time", timeText(seconds, entriesPerSecond, report.hasher)],
       [

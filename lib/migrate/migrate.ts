@@ -7,9 +7,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError, VerificationError } from "../errors.ts";
 import { FULL_WIDTH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
-import { type CopyWorkers, copyBundles, startCopyWorkers } from "./copy-bundles.ts";
+import { copyBundles, startCopyWorkers } from "./copy-bundles.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
+import type { Executor } from "./ports/executor.ts";
 import { openTree } from "./read/open-tree.ts";
 import { readTrustedCheckpoint, type TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
 import { type MigrationOutcome, type MigrationReport, reportOf } from "./report.ts";
@@ -102,7 +103,7 @@ async function copyTree(session: CopySession, aim: TrustedCheckpoint, resume: bo
   progress.startRound(aim.size);
   if (resume) await session.issuers?.recall(target, session.meaning.allowMissingIssuers);
   const workers = startCopyWorkers(session, aim.size, resume);
-  const tree = await authenticateAndCopy(session, aim, resume, workers).finally(() => workers.stop());
+  const tree = await authenticateAndCopy(session, aim, resume, workers).finally(() => workers.close());
   progress.phase = "writing the upper tiles";
   await writeUpperTiles(tree, session.writer());
   progress.phase = "checking the target";
@@ -114,7 +115,7 @@ async function authenticateAndCopy(
   session: CopySession,
   aim: TrustedCheckpoint,
   resume: boolean,
-  workers: CopyWorkers,
+  workers: Executor,
 ): Promise<HashTree> {
   const { context, target, progress } = session;
   // Both at once: over a distance each takes several round trips. Only a first copy may run out of space.

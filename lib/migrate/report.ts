@@ -3,7 +3,7 @@
 import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
-import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./extra-data-report.ts";
+import { type ExtraDataReport, extraDataReport, notCheckedOf } from "./extra-data-report.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
 import type { CopySession } from "./session.ts";
@@ -31,8 +31,8 @@ export interface MigrationReport {
   readonly retries: number;
   /** Objects found in the target with other bytes, and replaced. */
   readonly replacedObjects: number;
-  /** Of Static CT: what became of what no leaf hash covers. */
-  readonly uncovered?: UncoveredReport;
+  /** Static CT only: what became of what no leaf hash covers. */
+  readonly uncovered?: ExtraDataReport;
   /** What hashed the entries: the addon, or JavaScript. */
   readonly hasher: HasherName;
   readonly outcome: MigrationOutcome;
@@ -63,7 +63,7 @@ export function reportOf(
   const seconds = (performance.now() - startedAt) / 1000;
   const entries = counters.get("entries");
   const { format, deep = false } = options;
-  const uncovered = uncoveredReport(issuers, counters, deep);
+  const extraData = extraDataReport(issuers, counters, deep);
   return {
     outcome,
     origin: aim.origin,
@@ -80,12 +80,12 @@ export function reportOf(
     requests: counters.get("requests"),
     retries: counters.get("retries"),
     replacedObjects: counters.get("replacedObjects"),
-    ...(uncovered === undefined ? {} : { uncovered }),
+    ...(extraData === undefined ? {} : { uncovered: extraData }),
     hasher: hasherName(),
     notChecked:
       outcome === "already-handed-over" || outcome === "taken-over"
         ? ["Nothing was read again"]
-        : [...notChecked(options, counters.get("resumedEntries")), ...notCheckedOf(uncovered)],
+        : [...notChecked(options, counters.get("resumedEntries")), ...notCheckedOf(extraData)],
     warnings,
   };
 }

@@ -1,7 +1,7 @@
 /** One run of `migrate` or `verifyLog`: its options with their defaults, and what it has opened. */
 
 import { availableParallelism } from "node:os";
-import { Issuers } from "./issuers/registry.ts";
+import { IssuerRegistry } from "./issuers/registry.ts";
 import type { LogWorkOptions, MigrationOptions } from "./options.ts";
 import { openTarget, type TargetSpec } from "./places.ts";
 import type { BackendModules } from "./ports/backend.ts";
@@ -56,7 +56,7 @@ export interface CopySession extends Session<MigrationOptions> {
   /** What its seals guarantee. */
   readonly meaning: SealMeaning;
   /** Of a Static CT log; undefined for others. */
-  readonly issuers: Issuers | undefined;
+  readonly issuers: IssuerRegistry | undefined;
 }
 
 /** How every thread is to reach a target. */
@@ -96,7 +96,7 @@ export async function openCopySession(
     targetSpec,
     writer: openWriter,
     meaning,
-    issuers: isStaticCt ? new Issuers({ context, writer: openWriter, deep: meaning.deep }) : undefined,
+    issuers: isStaticCt ? new IssuerRegistry({ context, writer: openWriter, deep: meaning.deep }) : undefined,
     async close() {
       await Promise.all([session.close(), writer?.close(), target.close()]);
     },

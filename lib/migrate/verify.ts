@@ -7,12 +7,13 @@ import { VerificationError } from "../errors.ts";
 import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import { issuerPath } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
-import { startWorkers } from "./execute/start-workers.ts";
-import { notCheckedOf, type UncoveredReport, uncoveredReport } from "./extra-data-report.ts";
-import { Issuers } from "./issuers/registry.ts";
+import { startThreads } from "./execute/threads.ts";
+import { type ExtraDataReport, extraDataReport, notCheckedOf } from "./extra-data-report.ts";
+import { IssuerRegistry } from "./issuers/registry.ts";
 import type { LogWorkOptions, MigrationOptions } from "./options.ts";
 import { findPlace, openTarget, requireKnownOptions } from "./places.ts";
 import type { Backend, BackendModules } from "./ports/backend.ts";
+import type { Finding } from "./ports/executor.ts";
 import type { MigrationTarget } from "./ports/target.ts";
 import type { ReadContext } from "./read/context.ts";
 import { openTree } from "./read/open-tree.ts";
@@ -20,7 +21,6 @@ import { DEFAULT_RETRY, type RetryPolicy } from "./read/retry-policy.ts";
 import { MAIN_THREAD_CONCURRENCY, openSession, type Session, targetSpecOf } from "./session.ts";
 import type { HashTree, TreeHead } from "./tree/hash-tree.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
-import type { Finding } from "./unit/bundle-verifier.ts";
 import { Findings } from "./verify/findings.ts";
 import { verifyStanding } from "./verify/surplus-objects.ts";
 import { TileRecomputation } from "./verify/tile-recomputation.ts";
@@ -54,7 +54,7 @@ export interface VerificationReport {
   readonly requests: number;
   readonly retries: number;
   /** Static CT only: what became of the extra data, which no leaf hash covers. */
-  readonly uncovered?: UncoveredReport;
+  readonly uncovered?: ExtraDataReport;
   /** What hashed the entries: the addon, or JavaScript. */
   readonly hasher: HasherName;
   /** Objects that are bad, missing, or beyond the tree. */
@@ -94,7 +94,7 @@ async function verifyOpened(
   const target = place?.target;
   const authority = await findAuthority(context, place, options.policy);
   const found = new Findings();
-  const issuers = new Issuers({ context, deep: options.deep ?? true });
+  const issuers = new IssuerRegistry({ context, deep: options.deep ?? true });
   const isAuthentic = await verifyTree(session, authority.head, issuers, found);
   const standing = target && (await standingTree(context, target, authority.head));
   found.addAll(standing?.faults ?? []);
@@ -109,7 +109,7 @@ async function verifyOpened(
   progress.phase = "done";
   const counters = progress.total();
   const { format, deep = true } = options;
-  const uncovered = format === "static-ct" ? uncoveredReport(issuers, counters, deep) : undefined;
+  const extraData = format === "static-ct" ? extraDataReport(issuers, counters, deep) : undefined;
   const seconds = (performance.now() - startedAt) / 1000;
   const { kind, origin, head } = authority;
   return {
@@ -123,13 +123,13 @@ async function verifyOpened(
     entriesPerSecond: Math.round(counters.get("entries") / seconds),
     requests: counters.get("requests"),
     retries: counters.get("retries"),
-    ...(uncovered === undefined ? {} : { uncovered }),
+    ...(extraData === undefined ? {} : { uncovered: extraData }),
     hasher: hasherName(),
     faults: found.count,
     findings: found.first(),
     notChecked: [
       ...notChecked(options, authority, isAuthentic, standing?.head),
-      ...notCheckedOf(uncovered),
+      ...notCheckedOf(extraData),
       ...(unlisted ?? []),
     ],
   };
@@ -162,7 +162,7 @@ function withoutRetries(retry: RetryPolicy = DEFAULT_RETRY): RetryPolicy {
 async function verifyTree(
   { context, options, parallelism, readSpec, progress }: Session<VerifyOptions>,
   head: TreeHead,
-  issuers: Issuers,
+  issuers: IssuerRegistry,
   found: Findings,
 ): Promise<boolean> {
   progress.phase = "authenticating the tree";
@@ -176,13 +176,15 @@ async function verifyTree(
     async () => false,
     () => {},
   );
-  const { deep = true } = options;
-  const pool = startWorkers<Finding[]>({ kind: "verify", deep }, head.size, parallelism, readSpec, progress);
-  pool.onQuestion = (question) => issuers.account(question);
+  const task = { kind: "verify", deep: options.deep ?? true } as const;
+  const workers = startThreads({ ...readSpec, task }, head.size, parallelism, progress.threads);
   try {
-    await pool.run(units, (_, findings) => found.addAll(findings), context.signal);
+    for await (const [, result] of workers.run(units, context.signal)) {
+      issuers.add(result);
+      found.addAll(result.findings);
+    }
   } finally {
-    await pool.stop();
+    await workers.close();
   }
   const missing = options.allowMissingIssuers === true ? [] : issuers.missing();
   for (const { fingerprint, problem, entry } of missing) {

@@ -1,4 +1,4 @@
-/** What the main thread and its workers tell each other. Entry bytes are never among it. */
+/** The messages between the main thread and its workers. Entry bytes are never among them. */
 
 import {
   type ErrorFacts,
@@ -8,18 +8,16 @@ import {
   UsageError,
   VerificationError,
 } from "../../errors.ts";
-import type { IssuerAnswer, IssuerQuestion } from "../issuers/cache.ts";
+import type { UnitResult, WorkUnit } from "../ports/executor.ts";
 
-/** From the main thread: a unit to work on; what a worker asked for; or that nothing more is wanted, finished or not. */
-export type ToWorker<Unit> =
-  | { readonly kind: "unit"; readonly id: number; readonly unit: Unit }
-  | { readonly kind: "answer"; readonly id: number; readonly answer: IssuerAnswer }
+/** To a worker: a unit to work on; or that nothing more is wanted, finished or not. */
+export type ToWorker =
+  | { readonly kind: "unit"; readonly id: number; readonly unit: WorkUnit }
   | { readonly kind: "stop" };
 
-/** From a worker: how a unit ended; or a question, in an order of its own. */
-export type FromWorker<Result> =
-  | { readonly kind: "question"; readonly id: number; readonly question: IssuerQuestion }
-  | { readonly kind: "done"; readonly id: number; readonly result: Result }
+/** From a worker: how a unit ended. */
+export type FromWorker =
+  | { readonly kind: "done"; readonly id: number; readonly result: UnitResult }
   | { readonly kind: "failed"; readonly id: number; readonly failure: WireFailure };
 
 /** A failure in a form that crosses threads. */

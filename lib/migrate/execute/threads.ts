@@ -1,12 +1,15 @@
 /**
- * The worker threads. Each has its own connections, hasher and writer; units go out as fast as they come
- * back, a few ahead, so that no thread waits for the main one.
+ * The executor that works on units in threads of this process. Each has its own connections, hasher and writer; units
+ * go out as fast as they come back, a few ahead, so that no thread waits for the main one.
  */
 
 import { Worker } from "node:worker_threads";
 import { OperationError } from "../../errors.ts";
+import { fullTileCount } from "../../tlog/layout.ts";
 import { Counters } from "../counters.ts";
-import type { AskForIssuer, IssuerQuestion } from "../issuers/cache.ts";
+import type { Executor, UnitResult, WorkUnit } from "../ports/executor.ts";
+import type { Parallelism } from "../session.ts";
+import { unitBundles } from "../tree/units.ts";
 import { type FromWorker, fromWire, type ToWorker } from "./messages.ts";
 import type { WorkerSpec } from "./worker.ts";
 
@@ -20,168 +23,148 @@ const STOP_GRACE_MS = 5_000;
  */
 const HEAP_LIMITS = { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 256 };
 
-interface Thread<Unit> {
+/** Units beyond what keeps its requests in flight that a worker holds while others become durable. */
+const UNITS_BEHIND = 3;
+
+interface Thread {
   readonly worker: Worker;
-  readonly assigned: Map<number, Unit>;
+  readonly assigned: Map<number, WorkUnit>;
 }
 
-/** What a worker that asks for issuers is told where there are none. */
-const noIssuers: AskForIssuer = async () => {
-  throw new Error("this log has no issuers");
-};
+/**
+ * Starts the threads for a tree of this size: no more than it has units for, or than may have a bundle in flight.
+ * @param all where each thread's counters are added.
+ */
+export function startThreads(
+  spec: Omit<WorkerSpec, "counters" | keyof Parallelism>,
+  size: number,
+  { workers, concurrency, budgetBytes }: Parallelism,
+  all: Counters[],
+): Executor {
+  const bundlesAUnit = unitBundles(size, workers);
+  const units = Math.ceil((fullTileCount(size, 0) + 1) / bundlesAUnit);
+  const threads = Math.max(1, Math.min(workers, units, concurrency));
+  const concurrencyAThread = Math.max(1, Math.floor(concurrency / threads));
+  const share = { ...spec, concurrency: concurrencyAThread, budgetBytes: budgetBytes / threads };
+  return new ThreadExecutor(
+    Math.ceil(concurrencyAThread / bundlesAUnit) + UNITS_BEHIND,
+    Array.from({ length: threads }, () => startThread(share, all)),
+  );
+}
 
-export class WorkerPool<Unit, Result> {
-  /** Answers what the workers ask for. Set before `run`. */
-  onQuestion: AskForIssuer = noIssuers;
-  readonly #threads: Thread<Unit>[];
+function startThread(spec: Omit<WorkerSpec, "counters">, all: Counters[]): Worker {
+  const counters = new Counters();
+  all.push(counters);
+  // The published package has compiled files, a clone runs the sources.
+  const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
+  return new Worker(new URL(file, import.meta.url), {
+    workerData: { ...spec, counters: counters.share() } satisfies WorkerSpec,
+    resourceLimits: HEAP_LIMITS,
+  });
+}
+
+class ThreadExecutor implements Executor {
+  readonly #threads: Thread[];
   readonly #unitsAThread: number;
+  readonly #results: (readonly [WorkUnit, UnitResult])[] = [];
   #lastId = 0;
-  readonly #failed = Promise.withResolvers<never>();
   #failure: Error | undefined;
-  #onDone: (unit: Unit, result: Result) => void = () => {};
-  #wake: () => void = () => {};
+  /** Resolves with the next result or failure. */
+  #news = Promise.withResolvers<void>();
 
-  /**
-   * @param threads how many.
-   * @param unitsAThread units that a thread holds at once.
-   * @param spec what each is to do.
-   * @param counters where each thread's counters are added.
-   */
-  constructor(
-    threads: number,
-    unitsAThread: number,
-    spec: Omit<WorkerSpec, "counters">,
-    counters: Counters[],
-  ) {
+  /** @param unitsAThread units that a thread holds at once. */
+  constructor(unitsAThread: number, workers: readonly Worker[]) {
     this.#unitsAThread = unitsAThread;
-    this.#failed.promise.catch(() => {});
-    this.#threads = Array.from({ length: threads }, () => this.#start(spec, counters));
+    this.#threads = workers.map((worker) => {
+      const thread: Thread = { worker, assigned: new Map() };
+      worker.on("message", (message: FromWorker) => this.#receive(thread, message));
+      worker.on("error", (error: unknown) => this.#fail(threadFailure(error)));
+      worker.on("exit", () => {
+        if (thread.assigned.size > 0) this.#fail(threadFailure(new Error("it ended while it had work")));
+      });
+      return thread;
+    });
   }
 
-  /**
-   * Has every unit worked on; resolves when the last is done.
-   * @throws the first failure of a unit, at once; units under way are then left to `stop`.
-   */
-  async run(
-    units: AsyncIterable<Unit>,
-    onDone: (unit: Unit, result: Result) => void,
+  async *run(
+    units: AsyncIterable<WorkUnit>,
     signal: AbortSignal,
-  ): Promise<void> {
-    this.#onDone = onDone;
+  ): AsyncGenerator<readonly [WorkUnit, UnitResult]> {
     const onAbort = () => this.#fail(signal.reason);
     signal.addEventListener("abort", onAbort);
+    let isHandedOut = false;
+    let isDone = false;
     try {
       if (signal.aborted) onAbort();
-      await this.#handOut(units[Symbol.asyncIterator]());
-      await this.#until(() => this.#threads.every(({ assigned }) => assigned.size === 0));
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
-  }
-
-  async #handOut(units: AsyncIterator<Unit>): Promise<void> {
-    try {
-      for (;;) {
-        const thread = await this.#idleThread();
-        // The next unit may need a tile that takes long to come: a failure elsewhere does not wait for it.
-        const next = await Promise.race([units.next(), this.#failed.promise]);
-        if (next.done === true) return;
-        this.#assign(thread, next.value);
+      // On its own, so that a unit that takes long to come holds up neither results nor failures.
+      this.#handOut(units).then(
+        () => {
+          isHandedOut = true;
+          this.#wake();
+        },
+        (error) => this.#fail(error),
+      );
+      while (!isDone) {
+        for (let next = this.#results.shift(); next !== undefined; next = this.#results.shift()) yield next;
+        if (this.#failure !== undefined) throw this.#failure;
+        isDone = isHandedOut && this.#threads.every(({ assigned }) => assigned.size === 0);
+        if (!isDone) await this.#news.promise;
       }
     } finally {
-      void units.return?.().catch(() => {});
+      signal.removeEventListener("abort", onAbort);
+      // Nobody waits for results any more: no more units go out.
+      if (!isDone) this.#fail(new Error("the run was given up"));
     }
   }
 
-  /** Ends the threads: what they hold unfinished is dropped, nothing of it stays in the target. */
-  async stop(): Promise<void> {
+  async #handOut(units: AsyncIterable<WorkUnit>): Promise<void> {
+    for await (const unit of units) {
+      const thread = await this.#idleThread();
+      const id = ++this.#lastId;
+      thread.assigned.set(id, unit);
+      thread.worker.postMessage({ kind: "unit", id, unit } satisfies ToWorker);
+    }
+  }
+
+  async #idleThread(): Promise<Thread> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      const idlest = this.#threads.reduce((a, b) => (b.assigned.size < a.assigned.size ? b : a));
+      if (idlest.assigned.size < this.#unitsAThread) return idlest;
+      await this.#news.promise;
+    }
+  }
+
+  async close(): Promise<void> {
     await Promise.all(
       this.#threads.map(async ({ worker }) => {
         if (worker.threadId === -1) return;
         const ended = new Promise((resolve) => worker.once("exit", resolve));
         const force = setTimeout(() => void worker.terminate(), STOP_GRACE_MS);
-        worker.postMessage({ kind: "stop" } satisfies ToWorker<Unit>);
+        worker.postMessage({ kind: "stop" } satisfies ToWorker);
         await ended;
         clearTimeout(force);
       }),
     );
   }
 
-  #start(spec: Omit<WorkerSpec, "counters">, all: Counters[]): Thread<Unit> {
-    const counters = new Counters();
-    all.push(counters);
-    // The published package has compiled files, a clone runs the sources.
-    const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
-    const worker = new Worker(new URL(file, import.meta.url), {
-      workerData: { ...spec, counters: counters.share() } satisfies WorkerSpec,
-      resourceLimits: HEAP_LIMITS,
-    });
-    const thread: Thread<Unit> = { worker, assigned: new Map() };
-    worker.on("message", (message: FromWorker<Result>) => this.#receive(thread, message));
-    worker.on("error", (error: unknown) => this.#fail(threadFailure(error)));
-    worker.on("exit", () => {
-      if (thread.assigned.size > 0) this.#fail(threadFailure(new Error("it ended while it had work")));
-    });
-    return thread;
-  }
-
-  #receive(thread: Thread<Unit>, message: FromWorker<Result>): void {
-    if (message.kind === "question") {
-      void this.#answer(thread, message.id, message.question);
-      return;
-    }
+  #receive(thread: Thread, message: FromWorker): void {
     const unit = thread.assigned.get(message.id);
     if (unit === undefined) return;
     thread.assigned.delete(message.id);
-    if (message.kind === "failed") {
-      this.#fail(fromWire(message.failure));
-      return;
-    }
-    try {
-      this.#onDone(unit, message.result);
-    } catch (error) {
-      this.#fail(error);
-    }
+    if (message.kind === "done") this.#results.push([unit, message.result]);
+    else this.#fail(fromWire(message.failure));
     this.#wake();
-  }
-
-  async #answer({ worker }: Thread<Unit>, id: number, question: IssuerQuestion): Promise<void> {
-    try {
-      const answer = await this.onQuestion(question);
-      worker.postMessage({ kind: "answer", id, answer } satisfies ToWorker<Unit>);
-    } catch (error) {
-      // The unit that waits for it is left to `stop`.
-      this.#fail(error);
-    }
   }
 
   #fail(error: unknown): void {
     this.#failure ??= error instanceof Error ? error : new Error(String(error));
-    this.#failed.reject(this.#failure);
     this.#wake();
   }
 
-  #assign(thread: Thread<Unit>, unit: Unit): void {
-    const id = ++this.#lastId;
-    thread.assigned.set(id, unit);
-    thread.worker.postMessage({ kind: "unit", id, unit } satisfies ToWorker<Unit>);
-  }
-
-  async #idleThread(): Promise<Thread<Unit>> {
-    const idlest = () => this.#threads.reduce((a, b) => (b.assigned.size < a.assigned.size ? b : a));
-    await this.#until(() => idlest().assigned.size < this.#unitsAThread);
-    return idlest();
-  }
-
-  /** Waits for a message that makes `condition` true. One caller at a time: `run` is a single loop. */
-  async #until(condition: () => boolean): Promise<void> {
-    for (;;) {
-      if (this.#failure !== undefined) throw this.#failure;
-      if (condition()) return;
-      await new Promise<void>((wake) => {
-        this.#wake = wake;
-      });
-    }
+  #wake(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
   }
 }
 

@@ -1,168 +1,182 @@
 /**
- * The issuers of a Static CT log as a worker sees them. Each is accounted for once in the main thread, which every
- * worker asks when it first meets one; a bundle counts as done only when that has been answered for all it names.
+ * The issuers of a Static CT log as one thread sees them. Each is looked up once: in the target, then in the source,
+ * from where it is stored in the target. They are addressed by their content, so that threads that store the same
+ * one write the same bytes.
  */
 
 import { hash } from "node:crypto";
+import pLimit from "p-limit";
+import { VerificationError } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
-import { type EntryBundleCoordinate, FULL_WIDTH } from "../../tlog/layout.ts";
-import { FINGERPRINT_SIZE, forEachStaticCtEntry } from "../../tlog/static-ct/entry.ts";
-import type { IssuerFacts } from "../../tlog/x509/issuer.ts";
+import { ISSUER_DIRECTORY, issuerPath } from "../../tlog/layout.ts";
+import { type IssuerFacts, parseIssuer } from "../../tlog/x509/issuer.ts";
+import type { MissingIssuer } from "../ports/executor.ts";
+import { MAX_ISSUER_BYTES } from "../ports/source.ts";
+import type { TargetWriter } from "../ports/target.ts";
+import type { ReadContext } from "../read/context.ts";
+import { readAuthentic } from "../read/retry.ts";
 
-/** What the main thread is asked of an issuer. */
-export interface IssuerQuestion {
-  /** SHA-256 of its DER, in lower-case hexadecimal. */
+/** An issuer that was looked up. */
+export interface Issuer {
   readonly fingerprint: string;
-  /** Index in the log of an entry that names it. */
-  readonly index: number;
-  /** Whether it is to be listed if it cannot be had: what names it was read again past every cache. */
-  readonly isCertain: boolean;
+  /** Length of its DER. */
+  readonly bytes: number;
+  /** What the checks of entries need; undefined where entries are not checked, or where it is unavailable. */
+  readonly facts?: IssuerFacts;
+  /** Why it is unavailable, as a clause; undefined if it is there. */
+  readonly problem?: string;
 }
 
-/** What it answers, once the issuer is durable in the target, or was looked for in vain. */
-export interface IssuerAnswer {
-  /** Why it cannot be had, as a clause; undefined if it is there. */
-  readonly problem?: string | undefined;
-  /** Whether it is listed already as one that cannot be had. */
-  readonly isListed?: boolean;
-  /** What the checks of entries need; undefined where it is not there, or where entries are not checked. */
-  readonly facts?: IssuerFacts | undefined;
+export interface IssuerCacheOptions {
+  readonly context: ReadContext;
+  /** Where they are stored, undefined where they are only read. Called when the first is looked up. */
+  readonly writer?: (() => TargetWriter) | undefined;
+  /** Whether entries are checked against them, so that each must be a certificate. */
+  readonly deep: boolean;
 }
 
-export type AskForIssuer = (question: IssuerQuestion) => Promise<IssuerAnswer>;
+/** Bounds on what a hostile log can have remembered: the trust stores of all browsers lead to some ten thousand. */
+const MAX_ISSUERS = 100_000;
+const MAX_TOTAL_BYTES = 256_000_000;
 
-/** How a worker takes it that an issuer cannot be had. */
-export interface IssuerLicence {
-  /** Entries may name such issuers: whoever is asked takes note of them. */
-  readonly allowMissing: boolean;
-  /** A bundle that is refused is read again, past every cache: its fingerprints may have been spoilt on the way. */
-  readonly readsAgain: boolean;
-}
+/** Issuers that are looked up at once. */
+const CONCURRENCY = 8;
 
-/** What to do about an issuer that cannot be had. */
+/** What to do about an issuer that is unavailable. */
 export const MISSING_ADVICE =
   "Get it from the log's operator, or pass --allow-missing-issuers to go on without, and have the missing ones listed";
 
-/** Chains that are remembered at once: far more than honest logs have, and a bound for those of others. */
-const MAX_CHAINS = 100_000;
+export class IssuerCache {
+  readonly #options: IssuerCacheOptions;
+  readonly #limit = pLimit(CONCURRENCY);
+  /** By fingerprint; a promise while one is looked up. */
+  readonly #issuers = new Map<string, Issuer | Promise<Issuer>>();
+  /** Fingerprints of unavailable issuers that entries are known to name. */
+  readonly #certain = new Set<string>();
+  #totalBytes = 0;
 
-/** Longer chains are remembered by their hash. */
-const MAX_PLAIN_CHAIN = 8 * FINGERPRINT_SIZE;
+  /** @param missing issuers that are known to be unavailable, and that entries are known to name. */
+  constructor(options: IssuerCacheOptions, missing: readonly MissingIssuer[] = []) {
+    this.#options = options;
+    for (const { fingerprint, problem } of missing) {
+      this.#issuers.set(fingerprint, { fingerprint, bytes: 0, problem });
+      this.#certain.add(fingerprint);
+    }
+  }
 
-/** Questions about one bundle that are open at once. */
-const QUESTIONS_AT_ONCE = 64;
-
-export class IssuerBook {
-  readonly #ask: AskForIssuer;
-  readonly #licence: IssuerLicence;
-  /** Chains of which every issuer is accounted for. */
-  readonly #chains = new Set<string>();
-  /** By fingerprint, in hexadecimal; a promise while the answer is awaited. */
-  readonly #issuers = new Map<string, IssuerAnswer | Promise<IssuerAnswer>>();
-  /** Issuers that cannot be had, of which the first bundle that named them was refused. */
-  readonly #suspected = new Set<string>();
-
-  constructor(ask: AskForIssuer, licence: IssuerLicence) {
-    this.#ask = ask;
-    this.#licence = licence;
+  /** An issuer that is there, or that is certain to be named and missing; undefined of any other. */
+  known(fingerprint: string): Issuer | undefined {
+    const issuer = this.#issuers.get(fingerprint);
+    if (issuer === undefined || issuer instanceof Promise) return undefined;
+    return issuer.problem === undefined || this.#certain.has(fingerprint) ? issuer : undefined;
   }
 
   /**
-   * Accounts for the issuers that a data tile names: undefined if all were met before, else a promise of it, until
-   * which the bytes must stay.
-   * @throws FormatError, or rejects with it, if an entry names an issuer that cannot be had.
+   * Looks an issuer up. Where there is a target, it is durable there when this resolves without a problem.
+   * @param entry index of an entry that names it, for messages.
+   * @throws OperationError if source or target cannot be reached; VerificationError if there are too many.
    */
-  account(bundle: Uint8Array, { index, width }: EntryBundleCoordinate): Promise<void> | undefined {
-    let unknown: Map<string, NamedChain> | undefined;
-    forEachStaticCtEntry(bundle, width, ({ chainStart, entryEnd }, position, hasNewChain) => {
-      if (!hasNewChain) return;
-      const fingerprints = bundle.subarray(chainStart, entryEnd);
-      const key = keyOf(fingerprints);
-      if (this.#chains.has(key)) return;
-      unknown ??= new Map();
-      if (!unknown.has(key)) unknown.set(key, { fingerprints, entry: index * FULL_WIDTH + position });
-    });
-    return unknown && this.#learn(unknown);
-  }
-
-  /** What is known of an issuer, undefined if it cannot be had. Only of one that was accounted for. */
-  factsOf(fingerprint: string): IssuerFacts | undefined {
-    const answer = this.#issuers.get(fingerprint);
-    return answer instanceof Promise ? undefined : answer?.facts;
-  }
-
-  async #learn(chains: ReadonlyMap<string, NamedChain>): Promise<void> {
-    const named = issuersOf(chains.values());
-    const missing: Missing[] = [];
-    for (let at = 0; at < named.length; at += QUESTIONS_AT_ONCE) {
-      const group = named.slice(at, at + QUESTIONS_AT_ONCE);
-      const answers = await Promise.all(group.map(([name, entry]) => this.#answerFor(name, entry)));
-      answers.forEach(({ problem, isListed = false }, i) => {
-        const [fingerprint, entry] = group[i] as [string, number];
-        if (problem !== undefined) missing.push({ fingerprint, entry, problem, isListed });
-      });
-      if (missing.length > 0 && !this.#licence.allowMissing) break;
-    }
-    await this.#judge(missing);
-    if (this.#chains.size + chains.size > MAX_CHAINS) this.#chains.clear();
-    for (const key of chains.keys()) this.#chains.add(key);
-  }
-
-  /** Refuses a bundle that names issuers which cannot be had; with a licence, until it has been read again. */
-  async #judge(missing: readonly Missing[]): Promise<void> {
-    const { allowMissing, readsAgain } = this.#licence;
-    const doubtful = missing.filter(
-      ({ fingerprint, isListed }) =>
-        !(allowMissing && (isListed || !readsAgain || this.#suspected.has(fingerprint))),
-    );
-    for (const { fingerprint } of doubtful) this.#suspected.add(fingerprint);
-    const [first] = doubtful;
-    if (first !== undefined) {
-      const problem = `entry ${first.entry} names an issuer that ${first.problem}: issuer/${first.fingerprint}`;
-      throw new FormatError(problem, undefined, undefined, MISSING_ADVICE);
-    }
-    const certain = missing.map(({ fingerprint, entry }) => ({ fingerprint, index: entry, isCertain: true }));
-    await Promise.all(certain.map((question) => this.#ask(question)));
-  }
-
-  async #answerFor(fingerprint: string, index: number): Promise<IssuerAnswer> {
+  async find(fingerprint: string, entry: number): Promise<Issuer> {
     const known = this.#issuers.get(fingerprint);
     if (known !== undefined) return await known;
-    const asking = this.#ask({ fingerprint, index, isCertain: false });
-    this.#issuers.set(fingerprint, asking);
-    const answer = await asking;
-    this.#issuers.set(fingerprint, answer);
-    return answer;
+    const finding = this.#findNew(fingerprint, entry);
+    this.#issuers.set(fingerprint, finding);
+    return await finding;
   }
-}
 
-interface NamedChain {
-  readonly fingerprints: Uint8Array;
-  /** The first entry that has it. */
-  readonly entry: number;
-}
+  /** Notes that entries do name an issuer that is unavailable: it is not a fingerprint that was corrupted. */
+  confirmMissing(fingerprint: string): void {
+    this.#certain.add(fingerprint);
+  }
 
-interface Missing extends Required<Pick<IssuerAnswer, "isListed">> {
-  readonly fingerprint: string;
-  readonly entry: number;
-  readonly problem: string;
-}
-
-/** The issuers of chains, each once, with the first entry that names it. */
-function issuersOf(chains: Iterable<NamedChain>): [fingerprint: string, entry: number][] {
-  const found = new Map<string, number>();
-  for (const { fingerprints, entry } of chains) {
-    const bytes = Buffer.from(fingerprints.buffer, fingerprints.byteOffset, fingerprints.length);
-    for (let at = 0; at < bytes.length; at += FINGERPRINT_SIZE) {
-      const name = bytes.toString("hex", at, at + FINGERPRINT_SIZE);
-      if (!found.has(name)) found.set(name, entry);
+  async #findNew(fingerprint: string, entry: number): Promise<Issuer> {
+    requirePlausible(this.#issuers.size + 1, this.#totalBytes, entry);
+    try {
+      const issuer = await this.#limit(() => this.#lookUp(fingerprint));
+      this.#totalBytes += issuer.bytes;
+      requirePlausible(this.#issuers.size, this.#totalBytes, entry);
+      this.#issuers.set(fingerprint, issuer);
+      return issuer;
+    } catch (error) {
+      // A unit that is written again asks again.
+      this.#issuers.delete(fingerprint);
+      throw error;
     }
   }
-  return [...found];
+
+  async #lookUp(fingerprint: string): Promise<Issuer> {
+    try {
+      const der = (await this.#keepInPlace(fingerprint)) ?? (await this.#fetch(fingerprint));
+      return { fingerprint, bytes: der.length, ...(this.#options.deep && factsOf(der)) };
+    } catch (error) {
+      if (!(error instanceof VerificationError)) throw error;
+      return { fingerprint, bytes: 0, problem: error.facts.problem };
+    }
+  }
+
+  /** The issuer as an earlier run, or another thread, has stored it. */
+  async #keepInPlace(fingerprint: string): Promise<Uint8Array | undefined> {
+    const writer = this.#options.writer?.();
+    if (writer === undefined) return undefined;
+    const path = issuerPath(fingerprint);
+    const found = await writer.read(path, MAX_ISSUER_BYTES);
+    if (found === undefined) return undefined;
+    if (fingerprintOf(found) !== fingerprint) {
+      this.#options.context.counters.add("replacedObjects", 1);
+      return undefined;
+    }
+    const batch = writer.batch();
+    await batch.keep(path, found);
+    await batch.commit();
+    return found;
+  }
+
+  async #fetch(fingerprint: string): Promise<Uint8Array> {
+    const { context, writer } = this.#options;
+    const path = issuerPath(fingerprint);
+    const der = await readAuthentic(
+      context,
+      path,
+      (hints) => context.source.issuer(fingerprint, hints),
+      (bytes) => requireFingerprint(bytes, fingerprint),
+    );
+    if (writer !== undefined) {
+      const batch = writer().batch();
+      await batch.put(path, der);
+      await batch.commit();
+      context.counters.add("bytesStored", der.length);
+    }
+    return der;
+  }
 }
 
-/** What a chain is remembered by. */
-function keyOf(chain: Uint8Array): string {
-  if (chain.length > MAX_PLAIN_CHAIN) return hash("sha256", chain, "hex");
-  return Buffer.from(chain.buffer, chain.byteOffset, chain.length).toString("latin1");
+/** @throws VerificationError if there are more issuers, or more bytes of them, than any log has. */
+export function requirePlausible(issuers: number, bytes: number, entry: number): void {
+  if (issuers <= MAX_ISSUERS && bytes <= MAX_TOTAL_BYTES) return;
+  throw new VerificationError({
+    object: `${ISSUER_DIRECTORY}/`,
+    problem: `the entries up to ${entry} name more issuers than any log has`,
+    expected: `at most ${MAX_ISSUERS}, and ${MAX_TOTAL_BYTES} bytes of them`,
+    advice: "The fingerprints of chains, which no leaf hash covers, are not those of certificates",
+  });
+}
+
+function requireFingerprint(der: Uint8Array, fingerprint: string): Uint8Array {
+  const found = fingerprintOf(der);
+  if (found === fingerprint) return der;
+  throw new FormatError("is another certificate than its name says", fingerprint, found);
+}
+
+function fingerprintOf(der: Uint8Array): string {
+  return hash("sha256", der, "hex");
+}
+
+/** What is not a certificate has issued nothing: naming it as an issuer would switch off every check against it. */
+function factsOf(der: Uint8Array): Pick<Issuer, "facts" | "problem"> {
+  try {
+    return { facts: parseIssuer(der) };
+  } catch (error) {
+    if (error instanceof FormatError) return { problem: "is no certificate that can be read" };
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * Which issuers the entries of a Static CT log were seen to name, as a document in the target: what a resume, which
- * does not read below seals, must find in place. It is stored before each seal that it tells of.
+ * The list of issuers that entries of a Static CT log were seen to name, as a document in the target: a resume does not
+ * read below seals, and must find these in place. It is stored before each seal above such entries.
  */
 
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
@@ -52,7 +52,7 @@ function parseList(text: string): IssuerList | undefined {
     );
     return isList ? new Map(entries as [string, number][]) : undefined;
   } catch {
-    // Of another version, or spoilt: as good as none, and all is read again.
+    // Another version, or corrupted: as good as none, and all is read again.
     return undefined;
   }
 }

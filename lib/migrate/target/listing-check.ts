@@ -17,8 +17,8 @@ import {
   tilePath,
 } from "../../tlog/layout.ts";
 import { equalBytes, HASH_SIZE } from "../../tlog/merkle.ts";
+import type { Finding } from "../ports/executor.ts";
 import type { StoredObject } from "../ports/target.ts";
-import type { Finding } from "../unit/bundle-verifier.ts";
 
 /** Reads an object of the place that is listed, undefined if there is none. */
 export type ReadStored = (path: string) => Promise<Uint8Array | undefined>;

@@ -6,9 +6,9 @@
 import { ENTRIES_PER_SEAL, FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE } from "../../tlog/merkle.ts";
 import type { Counters } from "../counters.ts";
+import type { WorkUnit } from "../ports/executor.ts";
 import type { TargetBatch, TargetWriter } from "../ports/target.ts";
 import type { HashTree } from "../tree/hash-tree.ts";
-import type { WorkUnit } from "../tree/units.ts";
 
 interface OpenSeal {
   readonly hashes: Uint8Array;
@@ -72,7 +72,7 @@ export class Seals {
     const index = Math.floor(unit.firstBundle / FULL_WIDTH);
     const seal = this.#open.get(index);
     if (seal === undefined) return;
-    seal.bundlesLeft -= unit.hashes.length / HASH_SIZE;
+    seal.bundlesLeft -= unit.hashes.length;
     if (seal.bundlesLeft < 0) throw new Error(`more bundles than there are below level-1 tile ${index}`);
     if (seal.bundlesLeft > 0) return;
     this.#open.delete(index);

@@ -1,25 +1,9 @@
 /** What there is to copy, in units that are handed to workers. */
 
-import { type EntryBundleCoordinate, FULL_WIDTH, fullTileCount, partialTile } from "../../tlog/layout.ts";
-import { HASH_SIZE } from "../../tlog/merkle.ts";
+import { FULL_WIDTH, fullTileCount, partialTile } from "../../tlog/layout.ts";
+import { formatHash, HASH_SIZE, hashAt } from "../../tlog/merkle.ts";
+import type { BundleRun, WorkUnit } from "../ports/executor.ts";
 import { type HashTree, requireEdge } from "./hash-tree.ts";
-
-/** Full bundles in a row, below one level-1 tile, and the hash that each must fold to. */
-export interface BundleRun {
-  readonly kind: "run";
-  readonly firstBundle: number;
-  /** One hash of 32 bytes a bundle. */
-  readonly hashes: Uint8Array;
-}
-
-/** The partial bundle at the right edge, and the leaf hashes that it must have. */
-export interface EdgeBundle {
-  readonly kind: "edge";
-  readonly bundle: EntryBundleCoordinate;
-  readonly leafHashes: Uint8Array;
-}
-
-export type WorkUnit = BundleRun | EdgeBundle;
 
 /** Bundles in a unit, at most: enough to gather their fsyncs, few enough to keep all workers busy to the end. */
 const MAX_UNIT_BUNDLES = 32;
@@ -55,7 +39,7 @@ export async function* planUnits(
   const bundle = partialTile(tree.head.size, 0);
   if (bundle !== undefined) {
     const { index, width } = bundle;
-    yield { kind: "edge", bundle: { index, width }, leafHashes: requireEdge(tree, 0) };
+    yield { kind: "edge", bundle: { index, width }, leafHashes: formatHash(requireEdge(tree, 0)) };
   }
 }
 
@@ -87,18 +71,15 @@ async function* openTiles(
   }
 }
 
-function* runsBelow(tileIndex: number, hashes: Uint8Array, bundlesAUnit: number): Generator<BundleRun> {
-  for (let at = 0; at < hashes.length; at += bundlesAUnit * HASH_SIZE) {
-    yield {
-      kind: "run",
-      firstBundle: tileIndex * FULL_WIDTH + at / HASH_SIZE,
-      // A copy, since a view would take the whole tile along to the worker.
-      hashes: Uint8Array.from(hashes.subarray(at, at + bundlesAUnit * HASH_SIZE)),
-    };
+function* runsBelow(tileIndex: number, tile: Uint8Array, bundlesAUnit: number): Generator<BundleRun> {
+  const hashes = Array.from({ length: tile.length / HASH_SIZE }, (_, i) => formatHash(hashAt(tile, i)));
+  for (let at = 0; at < hashes.length; at += bundlesAUnit) {
+    const firstBundle = tileIndex * FULL_WIDTH + at;
+    yield { kind: "run", firstBundle, hashes: hashes.slice(at, at + bundlesAUnit) };
   }
 }
 
 /** How many entries a unit covers. */
 export function unitEntries(unit: WorkUnit): number {
-  return unit.kind === "edge" ? unit.bundle.width : (unit.hashes.length / HASH_SIZE) * FULL_WIDTH;
+  return unit.kind === "edge" ? unit.bundle.width : unit.hashes.length * FULL_WIDTH;
 }

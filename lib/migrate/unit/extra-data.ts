@@ -1,62 +1,174 @@
 /**
- * What a leaf hash of Static CT does not cover, and so no root: the chain of an entry, and the precertificate as it
- * was submitted. Bundles are held against rules of their own there before they count (promise 1).
+ * The check of extra data (RFC 6962 §4.6): what no leaf hash of Static CT covers, and so no root. A bundle counts only
+ * when every issuer that its chains name is there, or is allowed to be missing; and, with `deep`, when its entries
+ * agree with the certificates in their chains (promise 1).
  */
 
 import { FormatError } from "../../tlog/errors.ts";
-import { type EntryBundleCoordinate, FULL_WIDTH } from "../../tlog/layout.ts";
-import { forEachStaticCtEntry } from "../../tlog/static-ct/entry.ts";
+import { type EntryBundleCoordinate, FULL_WIDTH, issuerPath } from "../../tlog/layout.ts";
+import { type IssuerChain, linkIssuers } from "../../tlog/static-ct/chain.ts";
+import { FINGERPRINT_SIZE, forEachStaticCtEntry } from "../../tlog/static-ct/entry.ts";
 import { DeepCheck, type EntryVerdict } from "../../tlog/static-ct/extra-data-check.ts";
 import type { Counters } from "../counters.ts";
-import type { IssuerBook } from "../issuers/cache.ts";
+import { type Issuer, type IssuerCache, MISSING_ADVICE } from "../issuers/cache.ts";
 
-const ADVICE =
-  "No leaf hash covers this: ask the log's operator; without --deep, or with --no-deep, it is taken as it stands";
+/** Issuers that entries name, with the index of the first entry that was seen to do so. */
+export type NamedIssuers = Map<Issuer, number>;
 
-export class UncoveredParts {
-  readonly #book: IssuerBook;
-  /** Where the entries are counted that no verdict is possible on; undefined where only issuers are looked at. */
-  readonly #counters: Counters | undefined;
-  readonly #deepCheck: DeepCheck;
+export interface ExtraDataOptions {
+  readonly issuers: IssuerCache;
+  /** Entries may name issuers that are unavailable. */
+  readonly allowMissing: boolean;
+  /** A refused bundle is read again past every cache: its fingerprints may have been corrupted on the way. */
+  readonly rereads: boolean;
+  /** Where checked entries are counted; undefined where only their issuers are looked at. */
+  readonly deepCounters: Counters | undefined;
+}
 
-  /** @param counters of a check of every entry; undefined for issuers alone. */
-  constructor(book: IssuerBook, counters: Counters | undefined) {
-    this.#book = book;
-    this.#counters = counters;
-    this.#deepCheck = new DeepCheck((fingerprint) => book.factsOf(fingerprint));
+/** A chain of which every issuer is known. */
+interface KnownChain extends IssuerChain {
+  readonly named: readonly Issuer[];
+}
+
+/** Verdicts on the entries of a bundle. */
+type Verdicts = Record<Exclude<EntryVerdict["kind"], "ok">, number> & { firstWrong?: string };
+
+/** Chains that are remembered at once: far more than honest logs have, and a bound for those of others. */
+const MAX_CHAINS = 100_000;
+
+/** Longer chains, which no honest log has, are looked at each time: one may have 2,047 issuers. */
+const MAX_KNOWN_LENGTH = 8 * FINGERPRINT_SIZE;
+
+/** Issuers of one bundle that are looked up at once. */
+const LOOKED_UP_AT_ONCE = 64;
+
+const DEEP_ADVICE =
+  "No leaf hash covers this: ask the log's operator; without --deep, or with --no-deep, it is not checked";
+
+export class ExtraDataCheck {
+  readonly #options: ExtraDataOptions;
+  readonly #deepCheck = new DeepCheck();
+  readonly #chains = new Map<string, KnownChain>();
+
+  constructor(options: ExtraDataOptions) {
+    this.#options = options;
   }
 
   /**
-   * Resolves when every issuer that a data tile names is accounted for and, where that is asked for, its entries
-   * are as they must be; undefined if all that is so at once.
-   * @param bundle authentic as far as leaf hashes go.
+   * Checks the extra data of a bundle and adds the issuers that it names to `named`. Returns undefined if done
+   * synchronously, else a promise, until which the bytes must stay.
+   * @param bundle whose leaf hashes are known to be right.
+   * @param isFresh whether it was read past every cache: only then is a missing issuer certain to be named.
    * @throws FormatError, or rejects with it.
    */
-  check(bundle: Uint8Array, coordinate: EntryBundleCoordinate): Promise<void> | undefined {
-    const accounting = this.#book.account(bundle, coordinate);
-    if (this.#counters === undefined) return accounting;
-    if (accounting !== undefined) return accounting.then(() => this.#checkEntries(bundle, coordinate));
-    this.#checkEntries(bundle, coordinate);
-    return undefined;
+  check(
+    bundle: Uint8Array,
+    coordinate: EntryBundleCoordinate,
+    named: NamedIssuers,
+    isFresh: boolean,
+  ): Promise<void> | undefined {
+    const unknown = this.#checkKnown(bundle, coordinate, named);
+    if (unknown.size === 0) return undefined;
+    return this.#lookUp(unknown, isFresh).then(() => {
+      const left = this.#checkKnown(bundle, coordinate, named);
+      if (left.size > 0) throw new Error("an issuer that was just looked up is unknown");
+    });
   }
 
-  #checkEntries(bundle: Uint8Array, { index, width }: EntryBundleCoordinate): void {
-    let wrong: string | undefined;
-    const counts = { wrong: 0, "re-encoded": 0, "not-checked": 0 };
-    forEachStaticCtEntry(bundle, width, (parts, position) => {
+  /** Does the check if all issuers are known; returns the others, each with the first entry that names it. */
+  #checkKnown(
+    bundle: Uint8Array,
+    { index, width }: EntryBundleCoordinate,
+    named: NamedIssuers,
+  ): Map<string, number> {
+    const { deepCounters } = this.#options;
+    const bytes = Buffer.from(bundle.buffer, bundle.byteOffset, bundle.length);
+    const unknown = new Map<string, number>();
+    const chains = new Map<KnownChain, number>();
+    const verdicts: Verdicts = { wrong: 0, "re-encoded": 0, "not-checked": 0 };
+    let chain: KnownChain | undefined;
+    forEachStaticCtEntry(bytes, width, (parts, position, hasNewChain) => {
       const entry = index * FULL_WIDTH + position;
-      const verdict: EntryVerdict = this.#deepCheck.checkEntry(bundle, parts, entry);
+      if (hasNewChain) {
+        chain = this.#chainAt(bytes, parts.chainStart, parts.entryEnd, entry, unknown);
+        if (chain !== undefined && !chains.has(chain)) chains.set(chain, entry);
+      }
+      if (deepCounters === undefined || chain === undefined || unknown.size > 0) return;
+      const verdict = this.#deepCheck.checkEntry(bytes, parts, entry, chain);
       if (verdict.kind === "ok") return;
-      counts[verdict.kind]++;
-      if (verdict.kind === "wrong") wrong ??= `entry ${entry} ${verdict.problem}`;
+      verdicts[verdict.kind]++;
+      if (verdict.kind === "wrong") verdicts.firstWrong ??= `entry ${entry} ${verdict.problem}`;
     });
-    if (wrong !== undefined) {
-      const others = counts.wrong - 1;
-      const problem = others === 0 ? wrong : `${wrong}; ${others} more of its entries are wrong too`;
-      throw new FormatError(problem, undefined, undefined, ADVICE);
+    if (unknown.size > 0) return unknown;
+    for (const [{ named: issuers }, entry] of chains) {
+      for (const issuer of issuers) named.set(issuer, Math.min(entry, named.get(issuer) ?? entry));
     }
-    this.#counters?.add("deepEntries", width - counts["not-checked"]);
-    if (counts["re-encoded"] > 0) this.#counters?.add("reencodedEntries", counts["re-encoded"]);
-    if (counts["not-checked"] > 0) this.#counters?.add("uncheckedEntries", counts["not-checked"]);
+    if (deepCounters !== undefined) settle(verdicts, width, deepCounters);
+    return unknown;
   }
+
+  /** The chain at these bytes; undefined if some of its issuers are not known, which are added to `unknown`. */
+  #chainAt(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    entry: number,
+    unknown: Map<string, number>,
+  ): KnownChain | undefined {
+    const key = end - start > MAX_KNOWN_LENGTH ? undefined : bytes.toString("latin1", start, end);
+    const known = key === undefined ? undefined : this.#chains.get(key);
+    if (known !== undefined) return known;
+    const named: Issuer[] = [];
+    const fingerprints = fingerprintsIn(bytes, start, end);
+    for (const fingerprint of fingerprints) {
+      const issuer = this.#options.issuers.known(fingerprint);
+      if (issuer !== undefined) named.push(issuer);
+      else if (!unknown.has(fingerprint)) unknown.set(fingerprint, entry);
+    }
+    if (named.length < fingerprints.length) return undefined;
+    const facts = named.map((issuer) => issuer.facts);
+    const chain = { ...linkIssuers(fingerprints, facts), named };
+    if (this.#chains.size >= MAX_CHAINS) this.#chains.clear();
+    if (key !== undefined) this.#chains.set(key, chain);
+    return chain;
+  }
+
+  async #lookUp(unknown: ReadonlyMap<string, number>, isFresh: boolean): Promise<void> {
+    const { issuers, allowMissing, rereads } = this.#options;
+    const takesMissing = allowMissing && (isFresh || !rereads);
+    const all = [...unknown];
+    for (let at = 0; at < all.length; at += LOOKED_UP_AT_ONCE) {
+      const group = all.slice(at, at + LOOKED_UP_AT_ONCE);
+      const found = await Promise.all(group.map(([fingerprint, entry]) => issuers.find(fingerprint, entry)));
+      for (const { fingerprint, problem } of found) {
+        if (issuers.known(fingerprint) !== undefined) continue;
+        if (takesMissing) issuers.confirmMissing(fingerprint);
+        else throw missingIssuer(unknown.get(fingerprint), `${problem}: ${issuerPath(fingerprint)}`);
+      }
+    }
+  }
+}
+
+function fingerprintsIn(bytes: Buffer, start: number, end: number): string[] {
+  const fingerprints: string[] = [];
+  for (let at = start; at < end; at += FINGERPRINT_SIZE) {
+    fingerprints.push(bytes.toString("hex", at, at + FINGERPRINT_SIZE));
+  }
+  return fingerprints;
+}
+
+function missingIssuer(entry: number | undefined, problem: string): FormatError {
+  const message = `entry ${entry} names an issuer that ${problem}`;
+  return new FormatError(message, undefined, undefined, MISSING_ADVICE);
+}
+
+/** Counts the verdicts on a bundle's entries. @throws FormatError if one of them is wrong. */
+function settle({ wrong, firstWrong, ...verdicts }: Verdicts, width: number, counters: Counters): void {
+  if (firstWrong !== undefined) {
+    const more = wrong === 1 ? "" : `; ${wrong - 1} more of its entries are wrong too`;
+    throw new FormatError(firstWrong + more, undefined, undefined, DEEP_ADVICE);
+  }
+  counters.add("deepEntries", width - verdicts["not-checked"]);
+  counters.add("reencodedEntries", verdicts["re-encoded"]);
+  counters.add("uncheckedEntries", verdicts["not-checked"]);
 }

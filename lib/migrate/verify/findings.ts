@@ -1,6 +1,7 @@
 /** The faults that a verification has found: counted by object, the first of them kept. */
 
-import type { Finding } from "../unit/bundle-verifier.ts";
+import { LogError, OperationError } from "../../errors.ts";
+import type { Finding } from "../ports/executor.ts";
 
 /** Faults that are kept whole. */
 const KEPT = 100;
@@ -33,5 +34,18 @@ export class Findings {
   first(): Finding[] {
     this.#kept = this.#kept.toSorted((a, b) => (a.path < b.path ? -1 : 1));
     return [...this.#kept];
+  }
+}
+
+/** Runs a check of one object: a fault becomes a finding, a source that cannot be read remains a failure. */
+export async function findings(path: string, check: () => Promise<unknown>): Promise<Finding[]> {
+  try {
+    await check();
+    return [];
+  } catch (error) {
+    if (!(error instanceof LogError) || error instanceof OperationError) throw error;
+    const { problem, expected, found } = error.facts;
+    const comparison = expected === undefined ? "" : ` (expected ${expected}, found ${found ?? "nothing"})`;
+    return [{ path, problem: `${problem}${comparison}` }];
   }
 }

@@ -15,11 +15,11 @@ import {
   parseResourcePath,
   tilePath,
 } from "../../tlog/layout.ts";
+import type { Finding } from "../ports/executor.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { compareListing, type ListingFinding, standsBeyond } from "../target/listing-check.ts";
-import type { Finding } from "../unit/bundle-verifier.ts";
 import type { Findings } from "./findings.ts";
 import { type Authority, type StandingTree, standingTree } from "./trusted-head.ts";
 

@@ -9,11 +9,11 @@ import { LogError, OperationError, VerificationError } from "../../errors.ts";
 import { hashBundle } from "../../tlog/hasher/hasher.ts";
 import { bundlePath, FULL_WIDTH, rightEdge, type TileCoordinate, tilePath } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE, rootFromRightEdge } from "../../tlog/merkle.ts";
+import type { Finding } from "../ports/executor.ts";
 import type { ReadHints } from "../ports/source.ts";
 import type { ReadContext } from "../read/context.ts";
 import { readAuthentic } from "../read/retry.ts";
 import type { TileRecovery, TreeHead } from "../tree/hash-tree.ts";
-import type { Finding } from "../unit/bundle-verifier.ts";
 
 /** Children of a tile that are read at once. */
 const CONCURRENCY = 8;

@@ -6,13 +6,14 @@ import { UsageError, VerificationError } from "../../errors.ts";
 import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
+import type { Finding } from "../ports/executor.ts";
 import type { IntegratedTree, MigrationTarget, TargetContents } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { openTree } from "../read/open-tree.ts";
 import { readTrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { TreeHead } from "../tree/hash-tree.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
-import { type Finding, findings } from "../unit/bundle-verifier.ts";
+import { findings } from "./findings.ts";
 
 /** What a log is held against. */
 export interface Authority {

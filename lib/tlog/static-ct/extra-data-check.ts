@@ -16,10 +16,8 @@ import { type IssuerFacts, isAuthority, isSignedBy } from "../x509/issuer.ts";
 import { namesMatch } from "../x509/name.ts";
 import { Precertificate } from "../x509/precertificate.ts";
 import { type FinalIssuer, finalIssuerOf, matchLoggedTbs, type TbsMatch } from "../x509/tbs-match.ts";
-import { type IssuerChain, IssuerChains, type IssuerLookup } from "./chain.ts";
+import type { IssuerChain } from "./chain.ts";
 import { leafIndexOf, StaticCtEntry } from "./entry.ts";
-
-export type { IssuerLookup } from "./chain.ts";
 
 /** What is known of an entry. A problem is a clause that follows "entry N of tile/data/…". */
 export type EntryVerdict =
@@ -39,18 +37,12 @@ const RE_ENCODED: EntryVerdict = {
     "has a precertificate that is no strict DER and gives the logged TBSCertificate only once it is encoded again",
 };
 
-/** Checks entry after entry. Each thread has its own: it knows the chains it has seen. */
+/** Checks entry after entry. */
 export class DeepCheck {
-  readonly #chains: IssuerChains;
   /** The one at hand. */
   #entry: Readonly<StaticCtEntry> = new StaticCtEntry();
   readonly #certificate = new Certificate();
   readonly #precertificate = new Precertificate();
-
-  /** @param issuers asked once for an issuer that is there, and again and again for one that is not. */
-  constructor(issuers: IssuerLookup) {
-    this.#chains = new IssuerChains(issuers);
-  }
 
   /**
    * The verdict on an entry whose leaf hash is known to be right. Throws for no bytes whatever, and keeps no view of
@@ -58,13 +50,18 @@ export class DeepCheck {
    * for one that was encoded again, 150 µs for one that was signed on behalf of another authority.
    *
    * @param index of the entry in the log.
+   * @param chain the entry's own.
    */
-  checkEntry(bundle: Uint8Array, entry: Readonly<StaticCtEntry>, index: number): EntryVerdict {
+  checkEntry(
+    bundle: Uint8Array,
+    entry: Readonly<StaticCtEntry>,
+    index: number,
+    chain: IssuerChain,
+  ): EntryVerdict {
     const bytes = asBuffer(bundle);
     this.#entry = entry;
     try {
       requireLeafIndex(bytes, entry, index);
-      const chain = this.#chains.at(bytes, entry.chainStart, entry.entryEnd);
       return entry.isPrecertificate
         ? this.#checkPrecertificate(bytes, chain)
         : this.#checkCertificate(bytes, chain);

@@ -9,6 +9,8 @@ import type { TargetWriter } from "../../../lib/migrate/ports/target.ts";
 import { ByteBudget } from "../../../lib/migrate/read/byte-budget.ts";
 import { TiledLog } from "../../../lib/migrate/read/tiled-log.ts";
 import { BundleCopier } from "../../../lib/migrate/unit/bundle-copier.ts";
+import { expectedBundles } from "../../../lib/migrate/unit/expected-bundle.ts";
+import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith, expectTamperingFound, flippedBit } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
@@ -79,8 +81,9 @@ async function copyBundle(log: TestLog, bundle: Uint8Array): Promise<Map<string,
     tiles: "derive",
     resume: false,
   });
-  const leafHashes = log.object(`tile/0/000.p/${SIZE}`);
-  await copier.copy({ kind: "edge", bundle: { index: 0, width: SIZE }, leafHashes });
+  const leafHashes = formatHash(log.object(`tile/0/000.p/${SIZE}`));
+  const unit = { kind: "edge", bundle: { index: 0, width: SIZE }, leafHashes } as const;
+  await copier.copy(expectedBundles(unit, "static-ct"));
   return stored;
 }
 

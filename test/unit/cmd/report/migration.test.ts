@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { copySummary } from "../../../../cmd/report/migration.ts";
 import type { StepFacts } from "../../../../cmd/report/next-steps.ts";
 import { verificationSummary } from "../../../../cmd/report/verification.ts";
-import type { MigrationReport, UncoveredReport, VerificationReport } from "../../../../lib/index.ts";
+import type { ExtraDataReport, MigrationReport, VerificationReport } from "../../../../lib/index.ts";
 
 const report: MigrationReport = {
   outcome: "handed-over",
@@ -61,7 +61,7 @@ describe("the summary of a copy", () => {
   });
 
   test("tells what became of what no leaf hash covers, and lists the issuers that are missing", () => {
-    const uncovered: UncoveredReport = {
+    const uncovered: ExtraDataReport = {
       issuers: 7,
       missingIssuers: 2,
       firstMissingIssuers: [{ fingerprint: "ab".repeat(32), entry: 5, problem: "is missing" }],

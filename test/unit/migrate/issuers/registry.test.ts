@@ -1,70 +1,71 @@
-/** When the issuers of a Static CT log count as accounted for: not before they are durable. */
+/** What the results of all units say of the issuers of a log, in whatever order they come. */
 
-import { hash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { Issuers } from "../../../../lib/migrate/issuers/registry.ts";
-import type { TargetBatch } from "../../../../lib/migrate/ports/target.ts";
-import { testAuthorities } from "../../../support/logs/certificates.ts";
+import { VerificationError } from "../../../../lib/errors.ts";
+import { IssuerRegistry } from "../../../../lib/migrate/issuers/registry.ts";
+import type { UnitResult } from "../../../../lib/migrate/ports/executor.ts";
 import { MemoryWriter, memoryContext } from "../../../support/logs/in-memory-log.ts";
 
-const { root } = testAuthorities("durable");
-const PATH = `issuer/${root.fingerprint}`;
-const question = { fingerprint: root.fingerprint, index: 7, isCertain: false };
-const ofSource = new Map([[PATH, root.der]]);
+const [A, B, C] = ["aa", "bb", "cc"].map((byte) => byte.repeat(32)) as [string, string, string];
+const LIST = ".state/tlog-migrate-issuers.json";
+const gone = (fingerprint: string, entry: number) => ({ fingerprint, entry, problem: "is missing" });
+const there = (fingerprint: string, entry: number, bytes = 1000) => ({ fingerprint, entry, bytes });
 
-/** A target whose commits begin, and end only when `finish` is called. */
-class SlowWriter extends MemoryWriter {
-  readonly #finished = Promise.withResolvers<void>();
-  readonly #begun = Promise.withResolvers<void>();
-  readonly begun = this.#begun.promise;
-  readonly finish = this.#finished.resolve;
-
-  override batch() {
-    const batch = super.batch();
-    const commit = async (): Promise<void> => {
-      this.#begun.resolve();
-      await this.#finished.promise;
-      await batch.commit();
-    };
-    return { ...batch, commit } satisfies TargetBatch;
-  }
+function newRegistry(writer = new MemoryWriter()): IssuerRegistry {
+  const context = memoryContext(new Map(), "static-ct");
+  return new IssuerRegistry({ context, writer: () => writer, deep: false });
 }
 
-function issuersIn(writer: MemoryWriter): Issuers {
-  return new Issuers({ context: memoryContext(ofSource, "static-ct"), writer: () => writer, deep: true });
-}
+const RESULTS: Omit<UnitResult, "findings">[] = [
+  { issuers: [there(A, 300)], missingIssuers: [gone(B, 290), gone(C, 290)] },
+  { issuers: [], missingIssuers: [gone(B, 512)] },
+  { issuers: [there(A, 0)], missingIssuers: [gone(B, 17), gone(A, 3)] },
+];
 
-/** Everything that is ready to run has run several times over. */
-async function idle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
-}
-
-describe.each([
-  ["an issuer that is fetched", []],
-  ["an issuer that is found in place", [[PATH, root.der]]],
-] as const)("%s", (_, found) => {
-  it("counts only once it is committed", async () => {
-    const writer = new SlowWriter();
-    for (const [path, der] of found) writer.objects.set(path, der);
-    let isDone = false;
-    const answer = issuersIn(writer)
-      .account(question)
-      .finally(() => {
-        isDone = true;
-      });
-    await Promise.race([writer.begun, answer]);
-    await idle();
-    expect(isDone).toBe(false);
-    writer.finish();
-    expect((await answer).facts).toBeDefined();
-    expect(hash("sha256", writer.objects.get(PATH) ?? "")).toBe(root.fingerprint);
-    expect(writer.kept).toEqual(found.map(([path]) => path));
+describe("the issuers of all units", () => {
+  it.each([
+    [0, 1, 2],
+    [2, 1, 0],
+    [1, 2, 0],
+  ])("are the same in the order %i, %i, %i: each with the first entry of all", async (...order) => {
+    const writer = new MemoryWriter();
+    const registry = newRegistry(writer);
+    for (const position of order) registry.add(RESULTS[position] as (typeof RESULTS)[number]);
+    expect(registry.count).toBe(3);
+    // What one worker found is there, whether or not another had found it too.
+    expect(registry.missing()).toEqual([gone(B, 17), gone(C, 290)]);
+    await registry.store();
+    const list = JSON.parse(Buffer.from(writer.objects.get(LIST) ?? "").toString());
+    expect(list).toEqual({ "tlog-migrate-issuers": 1, issuers: { [A]: 0, [B]: 17, [C]: 290 } });
   });
 
-  it("does not count where that fails", async () => {
+  it("are listed in the target before a seal, each time that something about them is new", async () => {
     const writer = new MemoryWriter();
-    for (const [path, der] of found) writer.objects.set(path, der);
-    writer.failure = new Error("the disk is full");
-    await expect(issuersIn(writer).account(question)).rejects.toThrow("the disk is full");
+    const registry = newRegistry(writer);
+    const isStored = async (): Promise<boolean> => {
+      writer.objects.delete(LIST);
+      await registry.store();
+      return writer.objects.has(LIST);
+    };
+    // A list of none: what a resume must find in place is known.
+    expect(await isStored()).toBe(true);
+    for (const [result, isNews] of [
+      [{ issuers: [there(A, 300)], missingIssuers: [] }, true],
+      [{ issuers: [there(A, 301)], missingIssuers: [] }, false],
+      [{ issuers: [there(A, 299)], missingIssuers: [] }, true],
+      [{ issuers: [], missingIssuers: [gone(B, 1)] }, true],
+    ] as const) {
+      registry.add(result);
+      expect(await isStored()).toBe(isNews);
+    }
+  });
+
+  it("are refused where no log has so many, or so many bytes of them", () => {
+    const many = Array.from({ length: 100_001 }, (_, i) => gone(i.toString(16).padStart(64, "0"), i));
+    expect(() => newRegistry().add({ issuers: [], missingIssuers: many })).toThrow(VerificationError);
+    expect(() => newRegistry().add({ issuers: [], missingIssuers: many.slice(1) })).not.toThrow();
+    const large = many.slice(0, 3907).map(({ fingerprint, entry }) => there(fingerprint, entry, 65_536));
+    expect(() => newRegistry().add({ issuers: large, missingIssuers: [] })).toThrow(/256000000 bytes/);
+    expect(() => newRegistry().add({ issuers: large.slice(1), missingIssuers: [] })).not.toThrow();
   });
 });

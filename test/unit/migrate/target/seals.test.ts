@@ -2,8 +2,8 @@
 
 import { expect, test } from "vitest";
 import { Counters } from "../../../../lib/migrate/counters.ts";
+import type { WorkUnit } from "../../../../lib/migrate/ports/executor.ts";
 import { Seals } from "../../../../lib/migrate/target/seals.ts";
-import type { WorkUnit } from "../../../../lib/migrate/tree/units.ts";
 import { flippedBit } from "../../../support/http/tampering.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
 import { MemoryWriter, memoryTree } from "../../../support/logs/in-memory-log.ts";
@@ -18,7 +18,7 @@ async function newSeals(): Promise<{ seals: Seals; writer: MemoryWriter; counter
 }
 
 function unit(firstBundle: number, bundles: number): WorkUnit {
-  return { kind: "run", firstBundle, hashes: Buffer.alloc(bundles * 32) };
+  return { kind: "run", firstBundle, hashes: Array.from({ length: bundles }, () => "") };
 }
 
 test("the seal follows the last bundle below it, in whatever order they come, and not before", async () => {
@@ -39,7 +39,7 @@ test("the seal follows the last bundle below it, in whatever order they come, an
 test("bundles below a partial level-1 tile, and the right edge, bring no seal", async () => {
   const { seals, writer } = await newSeals();
   seals.finished(unit(512, 1));
-  seals.finished({ kind: "edge", bundle: { index: 513, width: 44 }, leafHashes: Buffer.alloc(44 * 32) });
+  seals.finished({ kind: "edge", bundle: { index: 513, width: 44 }, leafHashes: "" });
   await seals.settled();
   expect(writer.objects.size).toBe(0);
 });

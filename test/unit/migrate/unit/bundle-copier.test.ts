@@ -5,6 +5,8 @@ import { OperationError } from "../../../../lib/errors.ts";
 import { WriteAgainError } from "../../../../lib/migrate/ports/target.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import { BundleCopier } from "../../../../lib/migrate/unit/bundle-copier.ts";
+import { expectedBundles } from "../../../../lib/migrate/unit/expected-bundle.ts";
+import { formatHash } from "../../../../lib/tlog/merkle.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
 import { MemoryWriter, memoryContext } from "../../../support/logs/in-memory-log.ts";
 
@@ -28,7 +30,8 @@ async function copyWith(failures: Error[], writer = new MemoryWriter()): Promise
     tiles: "derive",
     resume: false,
   });
-  await copier.copy({ kind: "edge", bundle: { index: 0, width: 3 }, leafHashes: log.object(TILE) });
+  const leafHashes = formatHash(log.object(TILE));
+  await copier.copy(expectedBundles({ kind: "edge", bundle: { index: 0, width: 3 }, leafHashes }, "tiles"));
   return writer;
 }
 

@@ -1,0 +1,70 @@
+/**
+ * Who works on the units of a log: threads of this process, or machines that a job queue reaches. Units and results
+ * are plain data that survives JSON; memory that threads share is the private matter of an executor.
+ */
+
+import type { EntryBundleCoordinate } from "../../tlog/layout.ts";
+
+/** Full bundles in a row, below one level-1 tile. */
+export interface BundleRun {
+  readonly kind: "run";
+  readonly firstBundle: number;
+  /** The hash that each bundle must fold to, in base64. */
+  readonly hashes: readonly string[];
+}
+
+/** The partial bundle at the right edge. */
+export interface EdgeBundle {
+  readonly kind: "edge";
+  readonly bundle: EntryBundleCoordinate;
+  /** The leaf hashes that it must have, one after the other, in base64. */
+  readonly leafHashes: string;
+}
+
+/** A part of a log, with the hashes that authenticate it. */
+export type WorkUnit = BundleRun | EdgeBundle;
+
+/** An issuer that entries name and that is there: durable in the target, where they are copied. */
+export interface PresentIssuer {
+  /** SHA-256 of its DER, in lower-case hexadecimal: its name in `issuer/`. */
+  readonly fingerprint: string;
+  /** Index of the first entry that was seen to name it. */
+  readonly entry: number;
+  /** Length of its DER. */
+  readonly bytes: number;
+}
+
+/** An issuer that entries name and that is unavailable. */
+export interface MissingIssuer extends Omit<PresentIssuer, "bytes"> {
+  /** Why, as a clause: it is missing, or its bytes are something else. */
+  readonly problem: string;
+}
+
+/** An object that is not what the tree commits to, or that is missing. */
+export interface Finding {
+  readonly path: string;
+  readonly problem: string;
+}
+
+/**
+ * What was seen in a unit: it depends on the unit alone, not on what a worker has met before. What is counted while a
+ * worker reads and writes, requests and retries among it, is in its Counters.
+ */
+export interface UnitResult {
+  /** Static CT only: every issuer that entries of the unit name, each once. */
+  readonly issuers: readonly PresentIssuer[];
+  readonly missingIssuers: readonly MissingIssuer[];
+  /** Faults found by a verification; a copy fails at the first instead. */
+  readonly findings: readonly Finding[];
+}
+
+export interface Executor {
+  /**
+   * Works on every unit at least once, and yields each with its result, in any order. One run at a time; after a run
+   * that failed or that was not read to its end, nothing is left but `close`.
+   * @throws the first failure of a unit or of `units`, or the signal's reason; units under way are left to `close`.
+   */
+  run(units: AsyncIterable<WorkUnit>, signal: AbortSignal): AsyncIterable<readonly [WorkUnit, UnitResult]>;
+  /** Drops what is unfinished, so that nothing of it stays in the target, and resolves when no work is under way. */
+  close(): Promise<void>;
+}

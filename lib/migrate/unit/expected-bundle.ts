@@ -1,0 +1,92 @@
+/** The bundles of a unit, and what authenticates each. */
+
+import { FormatError } from "../../tlog/errors.ts";
+import { type BundleHashes, hashBundle } from "../../tlog/hasher/hasher.ts";
+import { bundlePath, type EntryBundleCoordinate, FULL_WIDTH, type LogFormat } from "../../tlog/layout.ts";
+import { equalBytes } from "../../tlog/merkle.ts";
+import type { WorkUnit } from "../ports/executor.ts";
+import type { Reservation } from "../read/byte-budget.ts";
+import type { ReadContext } from "../read/context.ts";
+import { readAuthentic } from "../read/retry.ts";
+import { requireHash } from "../tree/tiled-tree.ts";
+
+/** A bundle that has been authenticated. */
+export interface AuthenticBundle {
+  readonly bytes: Uint8Array;
+  readonly leafHashes: Uint8Array;
+}
+
+export interface ExpectedBundle {
+  readonly coordinate: EntryBundleCoordinate;
+  /** What it folds to; undefined at the right edge, where the leaf hashes themselves are known. */
+  readonly hash: Uint8Array | undefined;
+  /**
+   * Checks bytes by the tree, and what no leaf hash covers by the rules for it.
+   * @param isFresh whether they were read past every cache.
+   * @throws FormatError, or rejects with it, unless they are this bundle.
+   */
+  authenticate(bytes: Uint8Array, isFresh: boolean): AuthenticBundle | Promise<AuthenticBundle>;
+}
+
+/** The check of what no leaf hash covers. Returns undefined if done synchronously. */
+export type CheckExtraData = (
+  bytes: Uint8Array,
+  coordinate: EntryBundleCoordinate,
+  isFresh: boolean,
+) => Promise<void> | undefined;
+
+/** The bundles of a unit, from left to right. */
+export function expectedBundles(
+  unit: WorkUnit,
+  format: LogFormat,
+  checkExtraData: CheckExtraData = () => undefined,
+): ExpectedBundle[] {
+  const expected = (
+    coordinate: EntryBundleCoordinate,
+    hash: Uint8Array | undefined,
+    requireRight: (hashes: BundleHashes) => void,
+  ): ExpectedBundle => ({
+    coordinate,
+    hash,
+    authenticate(bytes, isFresh) {
+      const hashes = hashBundle(format, bytes, coordinate.width);
+      requireRight(hashes);
+      const authentic = { bytes, leafHashes: hashes.leafHashes };
+      return checkExtraData(bytes, coordinate, isFresh)?.then(() => authentic) ?? authentic;
+    },
+  });
+  if (unit.kind === "edge") {
+    const leafHashes = Buffer.from(unit.leafHashes, "base64");
+    return [expected(unit.bundle, undefined, (found) => requireLeafHashes(found.leafHashes, leafHashes))];
+  }
+  return unit.hashes.map((base64, i) => {
+    const hash = Buffer.from(base64, "base64");
+    const coordinate = { index: unit.firstBundle + i, width: FULL_WIDTH };
+    return expected(coordinate, hash, ({ root }) => requireHash(root as Uint8Array, hash));
+  });
+}
+
+/** Reads a bundle from the source until it is authentic. */
+export function readBundle(
+  context: ReadContext,
+  { coordinate, authenticate }: ExpectedBundle,
+  reservation: Reservation,
+): Promise<AuthenticBundle> {
+  const { source } = context;
+  let isFresh = false;
+  return readAuthentic(
+    context,
+    bundlePath(source.format, coordinate),
+    (hints) => {
+      isFresh = hints.fresh === true;
+      return source.entryBundle(coordinate, hints);
+    },
+    (bytes) => authenticate(bytes, isFresh),
+    reservation,
+  );
+}
+
+function requireLeafHashes(found: Uint8Array, expected: Uint8Array): void {
+  if (equalBytes(found, expected)) return;
+  throw new FormatError("does not hash to the level-0 tile that the tree commits to");
+}
