@@ -71,8 +71,9 @@ export type {
   TreeState,
 } from "./migrate/ports/target.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
-export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/read/retry-policy.ts";
+
 export type { MigrationOutcome, MigrationReport } from "./migrate/report.ts";
+export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/throttle/backoff.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
 export type { VerificationReport, VerifyOptions } from "./migrate/verify.ts";
 export { type CheckpointPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";

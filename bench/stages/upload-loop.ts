@@ -27,7 +27,13 @@ async function upload({ program, bucket, first, bundles, bundleBytes, concurrenc
   const { GcsObjects: Objects } = (await import(pathToFileURL(file).href)) as {
     GcsObjects: typeof GcsObjects;
   };
-  const patience = { attempts: 10, minDelayMs: 100, maxDelayMs: 1000, maxRetryAfterMs: 1000 };
+  const patience = {
+    attempts: 10,
+    minDelayMs: 100,
+    maxDelayMs: 1000,
+    maxRetryAfterMs: 1000,
+    contentAttempts: 0,
+  };
   const objects = new Objects(
     { bucket, prefix: "" },
     { connections: concurrency, patience, userAgentVersion: "bench" },

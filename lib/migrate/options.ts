@@ -4,7 +4,9 @@ import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import type { OptionValues, SourceAccess } from "./ports/backend.ts";
 import type { Progress } from "./progress.ts";
-import type { RetryPolicy } from "./read/retry-policy.ts";
+
+import type { RetryPolicy } from "./throttle/backoff.ts";
+
 import type { TileOrigin } from "./unit/bundle-copier.ts";
 
 /** What every work on a log needs to know: where it is, what makes it trusted, how hard to work. */

@@ -15,10 +15,12 @@ import { findPlace, openTarget, requireKnownOptions } from "./places.ts";
 import type { Backend, BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
 import type { MigrationTarget } from "./ports/target.ts";
+
 import type { ReadContext } from "./read/context.ts";
 import { openTree } from "./read/open-tree.ts";
-import { DEFAULT_RETRY, type RetryPolicy } from "./read/retry-policy.ts";
 import { MAIN_THREAD_CONCURRENCY, openSession, type Session, targetSpecOf } from "./session.ts";
+import { DEFAULT_RETRY, type RetryPolicy } from "./throttle/backoff.ts";
+
 import type { HashTree, TreeHead } from "./tree/hash-tree.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";

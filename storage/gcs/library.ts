@@ -9,6 +9,7 @@
 import type { ApiError, Bucket } from "@google-cloud/storage";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
+import type { RetryPolicy } from "../../lib/migrate/throttle/backoff.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
 import { networkError, statusError } from "../http/error-messages.ts";
 import { DEFAULT_TIMEOUTS } from "../http/source.ts";
@@ -16,7 +17,7 @@ import { AbortWatch } from "../shared/abort-watch.ts";
 import { lazily } from "../shared/once.ts";
 import { GcsAccess } from "./credentials.ts";
 import { gcsError } from "./error-messages.ts";
-import { type Patience, patiently } from "./retry.ts";
+import { patiently } from "./retry.ts";
 import { formatGcsName, type GcsPlace } from "./url.ts";
 
 /** A small object, and which of the objects of its name it is. */
@@ -45,7 +46,7 @@ const TIMEOUTS: LibraryTimeouts = { answerMs: 30_000, totalMs: 180_000 };
 
 export class GcsLibrary {
   readonly #place: GcsPlace;
-  readonly #patience: Patience;
+  readonly #patience: RetryPolicy;
   readonly #signal: AbortSignal | undefined;
   readonly #timeouts: LibraryTimeouts;
   readonly #access = new GcsAccess();
@@ -54,7 +55,7 @@ export class GcsLibrary {
   #wasReached = false;
 
   /** @param signal ends the wait for an answer; what was asked may be done all the same. */
-  constructor(place: GcsPlace, patience: Patience, signal?: AbortSignal, timeouts = TIMEOUTS) {
+  constructor(place: GcsPlace, patience: RetryPolicy, signal?: AbortSignal, timeouts = TIMEOUTS) {
     this.#place = place;
     this.#patience = patience;
     this.#signal = signal;

@@ -7,6 +7,7 @@
 
 import { randomUUID } from "node:crypto";
 import { OperationError } from "../../lib/errors.ts";
+import type { RetryPolicy } from "../../lib/migrate/throttle/backoff.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../../lib/tlog/layout.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
@@ -17,7 +18,7 @@ import { AbortWatch } from "../shared/abort-watch.ts";
 import { lazily } from "../shared/once.ts";
 import { GcsAccess } from "./credentials.ts";
 import { answerError } from "./error-messages.ts";
-import { type Patience, patiently } from "./retry.ts";
+import { patiently } from "./retry.ts";
 import { GcsSource } from "./source.ts";
 import { formatGcsName, type GcsPlace } from "./url.ts";
 
@@ -25,7 +26,7 @@ import { formatGcsName, type GcsPlace } from "./url.ts";
 export interface GcsEffort {
   /** Requests in flight. */
   readonly connections: number;
-  readonly patience: Patience;
+  readonly patience: RetryPolicy;
   readonly userAgentVersion: string;
 }
 

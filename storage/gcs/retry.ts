@@ -1,23 +1,12 @@
 /** Asking Cloud Storage until it answers, or until it had every fair chance. */
 
-import { setTimeout as sleep } from "node:timers/promises";
-import pRetry from "p-retry";
 import { OperationError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
-
-/** How often and after how long a request is sent again that failed for a reason which may pass. */
-export interface Patience {
-  readonly attempts: number;
-  /** In milliseconds; it doubles each time, with jitter, up to `maxDelayMs`. */
-  readonly minDelayMs: number;
-  readonly maxDelayMs: number;
-  /** Longest wait that a Retry-After may ask for. */
-  readonly maxRetryAfterMs: number;
-}
+import { type RetryPolicy, retryDelay, withRetries } from "../../lib/migrate/throttle/backoff.ts";
 
 /** What bounds the tries. */
 export interface PatienceLimits {
-  readonly patience: Patience;
+  readonly patience: RetryPolicy;
   readonly signal: AbortSignal | undefined;
   /** When nothing is tried again any more, in milliseconds from the first try. Default: never. */
   readonly totalMs?: number;
@@ -32,27 +21,20 @@ export interface PatienceLimits {
  */
 export async function patiently<T>(
   object: string,
-  { patience, signal, totalMs, isWorthwhile = () => true }: PatienceLimits,
+  { patience, signal, totalMs = Number.POSITIVE_INFINITY, isWorthwhile = () => true }: PatienceLimits,
   attempt: () => Promise<T>,
 ): Promise<T> {
-  const { attempts, minDelayMs, maxDelayMs, maxRetryAfterMs } = patience;
-  const canRetry = (error: unknown): error is SourceError =>
-    error instanceof SourceError && error.retryable && isWorthwhile(error);
+  const startedAt = performance.now();
+  let failures = 0;
+  const delayAfter = (error: unknown): number | undefined => {
+    failures++;
+    if (error instanceof SourceError && !isWorthwhile(error)) return undefined;
+    const leftMs = startedAt + totalMs - performance.now();
+    const delayMs = retryDelay(error, failures, patience);
+    return delayMs === undefined || leftMs <= 0 ? undefined : Math.min(delayMs, leftMs);
+  };
   try {
-    return await pRetry(attempt, {
-      retries: attempts,
-      minTimeout: minDelayMs,
-      maxTimeout: maxDelayMs,
-      randomize: true,
-      ...(totalMs !== undefined && { maxRetryTime: totalMs }),
-      ...(signal && { signal }),
-      shouldRetry: ({ error }) => canRetry(error),
-      async onFailedAttempt({ error, retriesLeft }) {
-        const asked = retriesLeft === 0 || !canRetry(error) ? 0 : (error.retryAfterMs ?? 0);
-        if (asked > 0)
-          await sleep(Math.min(asked, maxRetryAfterMs), undefined, { ...(signal && { signal }) });
-      },
-    });
+    return await withRetries(attempt, delayAfter, signal);
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof SourceError)) throw error;

@@ -2,8 +2,8 @@
 
 import { migrate } from "../../lib/index.ts";
 import type { MigrationOptions } from "../../lib/migrate/options.ts";
-import type { RetryPolicy } from "../../lib/migrate/read/retry-policy.ts";
 import type { MigrationReport } from "../../lib/migrate/report.ts";
+import type { RetryPolicy } from "../../lib/migrate/throttle/backoff.ts";
 import { parseVkey } from "../../lib/tlog/vkey.ts";
 import type { TestLog } from "./logs/generated-log.ts";
 

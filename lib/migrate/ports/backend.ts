@@ -5,7 +5,7 @@
  */
 
 import type { LogFormat } from "../../tlog/layout.ts";
-import type { RetryPolicy } from "../read/retry-policy.ts";
+import type { RetryPolicy } from "../throttle/backoff.ts";
 import type { LogSource, ObjectSource } from "./source.ts";
 import type { MigrationTarget } from "./target.ts";
 

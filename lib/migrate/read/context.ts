@@ -5,10 +5,10 @@ import type { Counters } from "../counters.ts";
 import { findPlace, openSource } from "../places.ts";
 import type { BackendModules, SourceAccess, SourceRequest } from "../ports/backend.ts";
 import type { LogSource } from "../ports/source.ts";
+import type { RetryPolicy } from "../throttle/backoff.ts";
 import { RequestWindow } from "../throttle/limiter.ts";
 import { RequestRate } from "../throttle/rate-limiter.ts";
 import { type WindowShare, WindowState } from "../throttle/shared-limit.ts";
-import type { RetryPolicy } from "./retry-policy.ts";
 
 /** What every read needs besides the object. */
 export interface ReadContext {

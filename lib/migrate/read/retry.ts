@@ -3,15 +3,13 @@
  * busy servers are waited out; bytes that do not authenticate are asked for again past every cache.
  */
 
-import { setTimeout as sleep } from "node:timers/promises";
-import pRetry from "p-retry";
 import { OperationError, VerificationError } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
 import { type ReadHints, SourceError } from "../ports/source.ts";
+import { retryDelay, withRetries } from "../throttle/backoff.ts";
 import type { Reservation } from "./byte-budget.ts";
 import type { ReadContext } from "./context.ts";
-import type { RetryPolicy } from "./retry-policy.ts";
 
 /**
  * Reads an object and authenticates it.
@@ -29,25 +27,42 @@ export async function readAuthentic<T>(
   authenticate: (bytes: Uint8Array) => T | Promise<T>,
   reservation?: Reservation,
 ): Promise<T> {
-  const { counters, retry, signal } = context;
-  const attempt = async (fresh: boolean): Promise<T> => {
+  const { counters, signal } = context;
+  let last: unknown;
+  const attempt = async (): Promise<T> => {
+    if (last !== undefined) counters.add("retries", 1);
     try {
+      const fresh = last instanceof FormatError;
       const bytes = await read({ fresh, signal, ...(reservation && { reservation }) });
       if (bytes === undefined) throw new FormatError("is missing");
       return await authenticated(context, path, bytes, authenticate);
     } catch (error) {
       reservation?.release();
+      last = error;
       throw error;
     }
   };
   try {
-    return await attempt(false);
-  } catch (first) {
+    return await withRetries(attempt, readDelays(context), signal);
+  } catch (error) {
     signal.throwIfAborted();
-    if (!canRetry(first) || (context.firstContact === true && isWrongAddress(first)))
-      throw failureOf(context, path, first);
-    return await retried(context, path, attempt, first, { counters, retry });
+    throw failureOf(context, path, error);
   }
+}
+
+/** How long to wait after each failure: faults of the source and of the content have a bound each. */
+function readDelays({ retry, firstContact }: ReadContext): (error: unknown) => number | undefined {
+  let contentFailures = 0;
+  let sourceFailures = 0;
+  return (error) => {
+    if (firstContact === true && isWrongAddress(error)) return undefined;
+    if (error instanceof FormatError) {
+      contentFailures++;
+      return contentFailures > retry.contentAttempts ? undefined : (contentFailures * retry.minDelayMs) / 2;
+    }
+    sourceFailures++;
+    return retryDelay(error, sourceFailures, retry);
+  };
 }
 
 /** Where a source can tell why its bytes do not authenticate, the error says that. */
@@ -65,66 +80,8 @@ async function authenticated<T>(
   }
 }
 
-async function retried<T>(
-  context: ReadContext,
-  path: string,
-  attempt: (fresh: boolean) => Promise<T>,
-  first: unknown,
-  { counters, retry }: Pick<ReadContext, "counters" | "retry">,
-): Promise<T> {
-  const { signal } = context;
-  let last = first;
-  let contentFailures = 0;
-  let sourceFailures = 0;
-  const goesOn = (error: Error): boolean =>
-    canRetry(error) && contentFailures <= retry.contentAttempts && sourceFailures <= retry.attempts;
-  try {
-    return await pRetry(
-      async (number) => {
-        // p-retry's first attempt stands for the one that has failed already, so that its waits follow it.
-        if (number === 1) throw first;
-        counters.add("retries", 1);
-        return await attempt(last instanceof FormatError);
-      },
-      {
-        // Two kinds of failures with a bound for each, which p-retry's one count cannot tell apart.
-        retries: Number.POSITIVE_INFINITY,
-        minTimeout: retry.minDelayMs,
-        maxTimeout: retry.maxDelayMs,
-        randomize: true,
-        signal,
-        shouldRetry: ({ error }) => goesOn(error),
-        shouldConsumeRetry: ({ error }) => !(error instanceof FormatError),
-        async onFailedAttempt({ error }) {
-          last = error;
-          if (error instanceof FormatError) contentFailures++;
-          else sourceFailures++;
-          if (goesOn(error)) await sleep(extraWait(error, contentFailures, retry), undefined, { signal });
-        },
-      },
-    );
-  } catch (error) {
-    signal.throwIfAborted();
-    throw failureOf(context, path, error);
-  }
-}
-
 function isWrongAddress(error: unknown): boolean {
   return error instanceof FormatError || (error instanceof SourceError && error.unreachable);
-}
-
-/**
- * What is waited beyond p-retry's own backoff: what a Retry-After asks for; and, for bytes that do not
- * authenticate, which p-retry is told not to count, a little more each time.
- */
-function extraWait(error: Error, contentFailures: number, retry: RetryPolicy): number {
-  if (error instanceof FormatError) return (contentFailures * retry.minDelayMs) / 2;
-  const asked = error instanceof SourceError ? error.retryAfterMs : undefined;
-  return Math.min(asked ?? 0, retry.maxRetryAfterMs);
-}
-
-function canRetry(error: unknown): boolean {
-  return error instanceof FormatError || (error instanceof SourceError && error.retryable);
 }
 
 /** The failure that a person reads, for what came of reading an object. */

@@ -15,8 +15,8 @@ import { MAX_OBJECT_BYTES, type ObjectSource } from "../ports/source.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { openTree } from "../read/open-tree.ts";
-import { DEFAULT_RETRY } from "../read/retry-policy.ts";
 import { TiledLog } from "../read/tiled-log.ts";
+import { DEFAULT_RETRY } from "../throttle/backoff.ts";
 import type { TreeHead } from "../tree/hash-tree.ts";
 import { compareListing } from "./listing-check.ts";
 

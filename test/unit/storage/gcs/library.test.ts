@@ -12,7 +12,7 @@ import { GcsLibrary } from "../../../../storage/gcs/library.ts";
 import { serve } from "../../../support/http/servers.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 
-const PATIENCE = { attempts: 3, minDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 5 };
+const PATIENCE = { attempts: 3, minDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 5, contentAttempts: 0 };
 const PLACE = { bucket: "bucket", prefix: "log/" };
 
 type Step = Readonly<{ status: number; body?: object }> | ((response: ServerResponse) => void);

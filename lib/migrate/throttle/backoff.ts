@@ -1,0 +1,63 @@
+/** Trying again what failed for a reason that may pass. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { SourceError } from "../ports/source.ts";
+
+/** How often and after how long a request is tried again. */
+export interface RetryPolicy {
+  /** Tries again after a network error or a busy answer. */
+  readonly attempts: number;
+  /** Wait before the first of them, in milliseconds; it doubles each time, with jitter, up to `maxDelayMs`. */
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+  /** Longest wait that a Retry-After may ask for. */
+  readonly maxRetryAfterMs: number;
+  /** How often bytes that do not authenticate, or that are missing, are asked for again. */
+  readonly contentAttempts: number;
+}
+
+export const DEFAULT_RETRY: RetryPolicy = {
+  attempts: 10,
+  minDelayMs: 250,
+  maxDelayMs: 30_000,
+  maxRetryAfterMs: 600_000,
+  contentAttempts: 5,
+};
+
+/**
+ * Does what may fail, again and again.
+ * @param delayAfter how long to wait after a failure, in milliseconds; undefined: it is final.
+ * @throws the final failure; the signal's reason once that has fired.
+ */
+export async function withRetries<T>(
+  attempt: () => Promise<T>,
+  delayAfter: (error: unknown) => number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      return await attempt();
+    } catch (error) {
+      signal?.throwIfAborted();
+      const delayMs = delayAfter(error);
+      if (delayMs === undefined) throw error;
+      // It rejects only when the signal has fired, whose reason is thrown above.
+      await sleep(delayMs, undefined, { ...(signal && { signal }) }).catch(() => {});
+    }
+  }
+}
+
+/**
+ * How long to wait after the given number of failures in a row of which `error` is the last, in milliseconds.
+ * Undefined if it cannot pass or the policy's attempts are used up.
+ */
+export function retryDelay(
+  error: unknown,
+  failures: number,
+  { attempts, minDelayMs, maxDelayMs, maxRetryAfterMs }: RetryPolicy,
+): number | undefined {
+  if (!(error instanceof SourceError) || !error.retryable || failures > attempts) return undefined;
+  const backoffMs = minDelayMs * 2 ** (failures - 1) * (1 + Math.random());
+  return Math.min(error.retryAfterMs ?? 0, maxRetryAfterMs) + Math.min(backoffMs, maxDelayMs);
+}
