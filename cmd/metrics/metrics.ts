@@ -25,7 +25,7 @@ export class RunMetrics {
     this.#counter("retries_total", "Reads that were tried again", "retries");
     this.#counter(
       "throttles_total",
-      "Times that the window was made smaller, by refusals (429, 503) or by latency",
+      "Times that the limit on requests in flight was made smaller, since the source refused some (429, 503)",
       "throttles",
     );
     this.#counter("replaced_objects_total", "Objects found with wrong bytes and replaced", "replacedObjects");

@@ -15,7 +15,7 @@ const NAMES = [
   "bytesReceived",
   "requests",
   "retries",
-  /** Times that fewer requests were allowed in flight: the source refused some, or they made it answer late. */
+  /** Times that the limit on requests in flight was made smaller, since the source refused some. */
   "throttles",
   "inFlight",
   /** Objects found in the target with other bytes than the log's, and replaced. */

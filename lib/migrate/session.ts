@@ -10,9 +10,9 @@ import { Progress } from "./progress.ts";
 import { openReadContext, type ReadContext, type ReadSpec } from "./read/context.ts";
 import type { SealMeaning } from "./target/seal-guarantees.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";
-import { WindowKeeper } from "./throttle/limit-controller.ts";
+import { LimitReporter } from "./throttle/limit-reporter.ts";
 import { RequestRate } from "./throttle/rate-limiter.ts";
-import { newWindow, WindowState } from "./throttle/shared-limit.ts";
+import { newSharedLimit, SharedLimit } from "./throttle/shared-limit.ts";
 
 const MAX_DEFAULT_WORKERS = 8;
 const CONCURRENCY_A_WORKER = 16;
@@ -103,7 +103,7 @@ export async function openCopySession(
   };
 }
 
-/** Opens a log to read it, and starts to look after how many requests may be in flight. */
+/** Opens a log to read it, and starts to report what its server asks for. */
 export async function openSession<Options extends Omit<LogWorkOptions, "policy">>(
   log: string,
   options: Options,
@@ -114,7 +114,7 @@ export async function openSession<Options extends Omit<LogWorkOptions, "policy">
   const readSpec = readSpecOf(log, options, modules);
   const mainSpec = { ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY };
   const context = await openReadContext(mainSpec, progress.own, signal);
-  const keeper = startKeeper(readSpec, options, progress);
+  const reporter = startReporter(readSpec, options, progress);
   return {
     options,
     parallelism: parallelismOf(options),
@@ -123,7 +123,7 @@ export async function openSession<Options extends Omit<LogWorkOptions, "policy">
     context,
     startedAt: performance.now(),
     async close() {
-      keeper.stop();
+      reporter.stop();
       await context.source.close();
     },
   };
@@ -146,6 +146,7 @@ export function readSpecOf(
   modules: BackendModules,
 ): ReadSpec {
   const { requestsPerSecond, access, format, retry = DEFAULT_RETRY } = options;
+  const { concurrency: maximum } = parallelismOf(options);
   return {
     source,
     modules,
@@ -157,20 +158,21 @@ export function readSpecOf(
       requestsPerSecond === undefined
         ? undefined
         : { perSecond: requestsPerSecond, shared: new RequestRate(requestsPerSecond).share() },
-    window: newWindow({ ...retry, maximum: parallelismOf(options).concurrency }),
+    limit: newSharedLimit({
+      ...retry,
+      maximum,
+      start: options.concurrency ?? Math.min(FIRST_REQUESTS, maximum),
+    }),
   };
 }
 
-/** Starts the controller of how many requests all threads have in flight, until it is stopped. */
-function startKeeper(
-  { window }: ReadSpec,
-  { concurrency, notice }: Omit<LogWorkOptions, "policy">,
+/** Reports what the source asks for from now on, until it is stopped. */
+function startReporter(
+  { limit }: ReadSpec,
+  { notice = () => {} }: Omit<LogWorkOptions, "policy">,
   progress: Progress,
-): WindowKeeper {
-  const state = new WindowState(window);
-  const start = concurrency ?? Math.min(FIRST_REQUESTS, state.maximum);
-  const keeper = new WindowKeeper(state, { start, counters: progress.own, notice });
-  progress.window = state;
-  keeper.start();
-  return keeper;
+): LimitReporter {
+  const shared = new SharedLimit(limit);
+  progress.window = shared;
+  return new LimitReporter(shared, notice).start();
 }

@@ -1,11 +1,13 @@
 /**
- * A source that is asked through a window of requests, in simulated time: nothing is sent and nothing waits, so that
- * what happens follows from the rules alone.
+ * A source that is asked under a limit on requests in flight, in simulated time: nothing is sent and nothing waits,
+ * so that what happens follows from the rules alone.
  */
 
-import { Counters } from "../../lib/migrate/counters.ts";
-import { WindowKeeper } from "../../lib/migrate/throttle/limit-controller.ts";
-import { newWindow, type WindowOptions, WindowState } from "../../lib/migrate/throttle/shared-limit.ts";
+import { SourceError } from "../../lib/migrate/ports/source.ts";
+import { readDelays } from "../../lib/migrate/read/retry.ts";
+import { DEFAULT_RETRY } from "../../lib/migrate/throttle/backoff.ts";
+import { LimitReporter } from "../../lib/migrate/throttle/limit-reporter.ts";
+import { type LimitOptions, newSharedLimit, SharedLimit } from "../../lib/migrate/throttle/shared-limit.ts";
 
 export interface SimulatedAnswer {
   readonly status: number;
@@ -17,15 +19,17 @@ export interface SimulatedAnswer {
 /** Answers a request, beside `others` that it is not refusing just now. */
 export type Server = (request: { readonly atMs: number; readonly others: number }) => SimulatedAnswer;
 
-export interface SimulationOptions extends Partial<WindowOptions> {
+export interface SimulationOptions extends Partial<LimitOptions> {
   readonly server: Server;
+  /** When it ends at the latest. */
   readonly seconds: number;
-  /** Requests that may be in flight at first; default: the maximum, which is 64. */
-  readonly start?: number;
-  /** Requests that the copy would have in flight by itself; default: as many as it may. */
+  /**
+   * Objects to read, each until it is there, after the delays that a read has; a read that waits keeps its place
+   * among the requests. Default: no end of them, and what is refused is not asked for again.
+   */
+  readonly objects?: number;
+  /** Requests that the copy would have in flight by itself; default: the maximum, which is 64. */
   readonly demand?: number;
-  /** Whether the threads have too much to do themselves. */
-  readonly busy?: boolean;
 }
 
 /** A request that is over. */
@@ -38,76 +42,114 @@ export interface SimulatedRequest extends SimulatedAnswer {
 
 export interface SimulationResult {
   readonly requests: readonly SimulatedRequest[];
-  /** The limit as it was at each look of the keeper. */
+  /** The limit, every 25 ms. */
   readonly limits: readonly { readonly atMs: number; readonly limit: number }[];
   readonly notices: readonly string[];
-  /** How often the window became smaller by refusals, and by latency. */
+  /** How often the limit was halved. */
   readonly backOffs: number;
+  /** How often it became smaller. */
   readonly throttles: number;
+  /** When the last object was there. */
+  readonly seconds: number;
+}
+
+/** An object that is being read. */
+interface Read {
+  readonly delayAfter: (error: unknown) => number | undefined;
 }
 
 const LOOK_EVERY_MS = 25;
 
-/** Asks a simulated server for as long as it is told. */
+/** Asks a simulated server. */
 export function simulate(options: SimulationOptions): SimulationResult {
-  const { maximum = 64, minDelayMs = 250, maxRetryAfterMs = 600_000, seconds } = options;
-  const { server, start = maximum, demand = maximum, busy = false } = options;
+  const { maximum = 64, start = maximum, minDelayMs = 250, maxRetryAfterMs = 600_000 } = options;
+  const { server, seconds, objects = Number.POSITIVE_INFINITY, demand = maximum } = options;
   let nowMs = 0;
-  const share = newWindow({ maximum, minDelayMs, maxRetryAfterMs });
-  const state = new WindowState(share, () => BigInt(Math.round(nowMs * 1e6)));
+  const share = newSharedLimit({ maximum, start, minDelayMs, maxRetryAfterMs });
+  const shared = new SharedLimit(share, () => BigInt(Math.round(nowMs * 1e6)));
   const notices: string[] = [];
-  const counters = new Counters();
-  const keeper = new WindowKeeper(state, { start, counters, notice: (line) => notices.push(line) });
+  const reporter = new LimitReporter(
+    shared,
+    (line) => notices.push(line),
+    () => nowMs,
+  );
   const requests: SimulatedRequest[] = [];
   const limits: { atMs: number; limit: number }[] = [];
   /** In the order in which they will end. */
-  const underWay: SimulatedRequest[] = [];
-  let serving = 0;
+  const underWay = new Timeline<{ request: SimulatedRequest; read: Read }>();
+  const waiting = new Timeline<Read>();
+  const ready: Read[] = [];
+  let [begun, done, serving, throttles] = [0, 0, 0, 0];
   let ticket: number | undefined;
   let nextLookMs = LOOK_EVERY_MS;
 
   const sendAll = (): void => {
-    while (underWay.length < demand) {
-      ticket ??= state.draw();
-      if (!state.isTurn(ticket)) break;
+    while (ready.length < demand - underWay.length - waiting.length && begun < objects) {
+      ready.push({ delayAfter: readDelays({ retry: DEFAULT_RETRY }) });
+      begun++;
+    }
+    while (ready.length > 0) {
+      ticket ??= shared.draw();
+      if (!shared.isTurn(ticket)) break;
       ticket = undefined;
-      const inFlight = underWay.length + 1;
       const answer = server({ atMs: nowMs, others: serving });
       if (answer.status === 200) serving++;
       const endedAtMs = nowMs + answer.milliseconds;
-      const later = underWay.findLastIndex((other) => other.endedAtMs <= endedAtMs);
-      underWay.splice(later + 1, 0, { ...answer, sentAtMs: nowMs, endedAtMs, inFlight });
+      const request = { ...answer, sentAtMs: nowMs, endedAtMs, inFlight: underWay.length + 1 };
+      underWay.add(endedAtMs, { request, read: ready.shift() as Read });
     }
   };
-  const end = (request: SimulatedRequest): void => {
+  const end = ({ request, read }: { request: SimulatedRequest; read: Read }): void => {
     const { status, milliseconds, retryAfterMs } = request;
-    nowMs = request.endedAtMs;
+    requests.push(request);
     if (status === 200) {
       serving--;
-      state.noteLatency(milliseconds);
+      done++;
+      shared.succeed();
     } else {
-      state.refuse(status, milliseconds, retryAfterMs);
-      state.countFailed();
+      if (shared.refuse(status, milliseconds, retryAfterMs)) throttles++;
+      const error = new SourceError("refused", { retryable: true, status, retryAfterMs });
+      const delayMs = options.objects === undefined ? undefined : read.delayAfter(error);
+      if (delayMs !== undefined) waiting.add(nowMs + delayMs, read);
     }
-    if (busy) state.noteBusy();
-    state.pass();
-    requests.push(request);
+    shared.pass();
   };
 
-  while (nowMs < seconds * 1000) {
+  while (nowMs < seconds * 1000 && done < objects) {
     sendAll();
-    const first = underWay[0];
-    if (first !== undefined && first.endedAtMs <= nextLookMs) {
-      underWay.shift();
-      end(first);
-    } else {
-      nowMs = nextLookMs;
+    nowMs = Math.min(underWay.nextMs, waiting.nextMs, nextLookMs);
+    if (underWay.nextMs === nowMs) end(underWay.shift());
+    else if (waiting.nextMs === nowMs) ready.push(waiting.shift());
+    else {
       nextLookMs += LOOK_EVERY_MS;
-      keeper.look();
-      limits.push({ atMs: nowMs, limit: state.limit });
+      reporter.look();
+      limits.push({ atMs: nowMs, limit: shared.limit });
     }
   }
-  return { requests, limits, notices, backOffs: state.backOffs, throttles: counters.get("throttles") };
+  return { requests, limits, notices, backOffs: shared.backOffs, throttles, seconds: nowMs / 1000 };
+}
+
+/** What will happen, in order. */
+class Timeline<Event> {
+  readonly #events: { readonly atMs: number; readonly event: Event }[] = [];
+
+  get length(): number {
+    return this.#events.length;
+  }
+
+  /** When the next one happens. */
+  get nextMs(): number {
+    return this.#events[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  add(atMs: number, event: Event): void {
+    const before = this.#events.findLastIndex((other) => other.atMs <= atMs);
+    this.#events.splice(before + 1, 0, { atMs, event });
+  }
+
+  shift(): Event {
+    return this.#events.shift()?.event as Event;
+  }
 }
 
 /** Answers `most` requests at a time, and refuses what is beyond. */
@@ -116,13 +158,34 @@ export function refusing(most: number, answer: Omit<SimulatedAnswer, "status">, 
     others < most ? { status: 200, milliseconds: answer.milliseconds } : { ...answer, status };
 }
 
-/** Works on so many requests at a time, which takes so long each; the others wait. */
-export function queueing(atATime: number, milliseconds: number): Server {
-  const freeAtMs = Array.from({ length: atATime }, () => 0);
+/** Answers so many requests a second, of which up to `burst` at once, and refuses what is beyond. */
+export function metering(perSecond: number, burst: number, answer: SimulatedAnswer): Server {
+  let [tokens, last] = [burst, 0];
   return ({ atMs }) => {
-    const next = freeAtMs.indexOf(Math.min(...freeAtMs));
-    const doneAtMs = Math.max(atMs, freeAtMs[next] ?? 0) + milliseconds;
-    freeAtMs[next] = doneAtMs;
-    return { status: 200, milliseconds: doneAtMs - atMs };
+    tokens = Math.min(burst, tokens + ((atMs - last) / 1000) * perSecond);
+    last = atMs;
+    if (tokens < 1) return answer;
+    tokens--;
+    return { status: 200, milliseconds: answer.milliseconds };
+  };
+}
+
+/** Answers a share of requests at random by 503, and all others as `server` does. */
+export function strayRefusals(share: number, server: Server, seed = 1): Server {
+  const random = randomNumbers(seed);
+  return (request) => {
+    const answer = server(request);
+    return random() < share ? { ...answer, status: 503 } : answer;
+  };
+}
+
+/** Numbers from 0 to below 1 that follow from a seed (mulberry32). */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }

@@ -6,9 +6,9 @@ import { findPlace, openSource } from "../places.ts";
 import type { BackendModules, SourceAccess, SourceRequest } from "../ports/backend.ts";
 import type { LogSource } from "../ports/source.ts";
 import type { RetryPolicy } from "../throttle/backoff.ts";
-import { RequestWindow } from "../throttle/limiter.ts";
+import { ConcurrencyLimiter } from "../throttle/limiter.ts";
 import { RequestRate } from "../throttle/rate-limiter.ts";
-import { type WindowShare, WindowState } from "../throttle/shared-limit.ts";
+import { type LimitShare, SharedLimit } from "../throttle/shared-limit.ts";
 
 /** What every read needs besides the object. */
 export interface ReadContext {
@@ -35,7 +35,7 @@ export interface ReadSpec {
   /** Requests a second over all threads, and the memory by which they share the rate. */
   readonly rate: { readonly perSecond: number; readonly shared: SharedArrayBuffer } | undefined;
   /** The bound on requests in flight that all threads share. */
-  readonly window: WindowShare;
+  readonly limit: LimitShare;
 }
 
 /** Opens what a thread reads from. */
@@ -45,20 +45,20 @@ export async function openReadContext(
   signal: AbortSignal,
 ): Promise<ReadContext> {
   const rate = spec.rate && new RequestRate(spec.rate.perSecond, spec.rate.shared);
-  const window = new RequestWindow(new WindowState(spec.window), spec.concurrency);
+  const limiter = new ConcurrencyLimiter(new SharedLimit(spec.limit), spec.concurrency, signal);
   const request: SourceRequest = {
     access: spec.access,
     connections: spec.concurrency,
     observer: {
       started: () => counters.requestStarted(),
       answered(status, milliseconds, retryAfterMs) {
-        if (window.answered(status, milliseconds, retryAfterMs)) counters.add("throttles", 1);
+        if (limiter.answered(status, milliseconds, retryAfterMs)) counters.add("throttles", 1);
       },
-      released: (status) => window.leave(status),
+      released: (status) => limiter.leave(status),
       ended: (status, milliseconds, bytes) => counters.requestEnded(status, milliseconds, bytes),
     },
-    // The window last: what has waited for its turn in the rate must not start during a pause.
-    admit: rate ? () => rate.admit(signal).then(() => window.enter(signal)) : () => window.enter(signal),
+    // The limit last: what has waited for its turn in the rate must not start during a pause.
+    admit: rate ? () => rate.admit(signal).then(() => limiter.enter()) : () => limiter.enter(),
   };
   const place = await findPlace(spec.source, "source", spec.modules);
   const source = await openSource(place, request, spec.format, spec.modules);

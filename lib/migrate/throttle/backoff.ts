@@ -56,8 +56,9 @@ export function retryDelay(
   error: unknown,
   failures: number,
   { attempts, minDelayMs, maxDelayMs, maxRetryAfterMs }: RetryPolicy,
+  factor = 2,
 ): number | undefined {
   if (!(error instanceof SourceError) || !error.retryable || failures > attempts) return undefined;
-  const backoffMs = minDelayMs * 2 ** (failures - 1) * (1 + Math.random());
+  const backoffMs = minDelayMs * factor ** (failures - 1) * (1 + Math.random());
   return Math.min(error.retryAfterMs ?? 0, maxRetryAfterMs) + Math.min(backoffMs, maxDelayMs);
 }

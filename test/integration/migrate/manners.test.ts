@@ -60,7 +60,27 @@ test("a source that refuses more than a few requests at a time is soon asked for
   expect(progress.total().get("throttles")).toBeGreaterThanOrEqual(3);
 });
 
-describe("while a source asks for a pause, no thread sends anything, whichever was told:", () => {
+test("a source that answers one request in twenty by 503 is asked for no less", async () => {
+  const log = testLog({ size: 400 * 256, entrySize: 8 });
+  const server = await startLogServer(log.objects);
+  const target = memoryDirectory();
+  let [asked, refused] = [0, 0];
+  server.intercept(everything, async (_request, response, next) => {
+    if (++asked % 20 !== 0) return await next();
+    refused++;
+    response.writeHead(503, { "content-length": 0 }).end();
+  });
+  const progress = new Progress();
+  const retry = { ...FAST_RETRY, attempts: 30 };
+  const { retries } = await migrateLog(log, server, target, { workers: 2, retry, progress });
+  expect(differences(target, log)).toEqual([]);
+  expect(refused).toBeGreaterThan(20);
+  expect(retries).toBe(refused);
+  expect(progress.total().get("throttles")).toBe(0);
+  expect(progress.window?.limit).toBe(32);
+});
+
+describe("while a source asks for a pause, no thread sends anything, whichever received the refusal:", () => {
   const seconds = 1;
   test.each([
     ["Retry-After in seconds", 429, () => ({ "retry-after": `${seconds}` }), () => performance.now() + 1000],
@@ -70,37 +90,46 @@ describe("while a source asks for a pause, no thread sends anything, whichever w
       () => ({ "retry-after": inTwoSeconds().toUTCString() }),
       () => performance.now() + inTwoSeconds().getTime() - Date.now(),
     ],
-    ["no Retry-After", 503, () => ({}), () => performance.now() + 700],
+    ["no Retry-After", 429, () => ({}), () => performance.now() + 700],
   ])("%s", async (_how, status, headers, endOfPause) => {
-    const log = testLog({ size: 40 * 256 });
+    const concurrency = 12;
+    const log = testLog({ size: 60 * 256 });
     const server = await startLogServer(log.objects);
     const progress = new Progress();
+    const isPaused = (): boolean => progress.total().get("throttles") > 0;
     const waiting: (() => void)[] = [];
     const laterMs: number[] = [];
     let pauseEndsMs = Number.POSITIVE_INFINITY;
+    let last = Promise.resolve();
     server.intercept(everything, async (_request, response, next) => {
       if (progress.phase !== "copying") return await next();
-      if (waiting.length === 4) laterMs.push(performance.now());
+      if (waiting.length === concurrency) laterMs.push(performance.now());
       else {
         // Until all connections of both threads carry a request.
         await new Promise<void>((go) => {
-          if (waiting.push(go) === 4) for (const each of waiting) each();
+          if (waiting.push(go) === concurrency) for (const each of waiting) each();
         });
-        if (pauseEndsMs === Number.POSITIVE_INFINITY) {
+        const before = last;
+        const refused = Promise.withResolvers<void>();
+        last = refused.promise;
+        await before;
+        // One after the other, until that is too much for strays. The others get what they asked for.
+        if (!isPaused()) {
           pauseEndsMs = endOfPause();
           response.writeHead(status, { ...headers(), "content-length": 0 }).end();
+          for (let look = 0; look < 100 && !isPaused(); look++) await sleep(1);
+          refused.resolve();
           return;
         }
-        // The others get what they asked for, when the one that was refused has heard of it.
-        while (progress.total().get("throttles") === 0) await sleep(1);
+        refused.resolve();
       }
       await next();
     });
     const retry = { ...FAST_RETRY, minDelayMs: 700, maxDelayMs: 700, maxRetryAfterMs: 60_000 };
     const target = memoryDirectory();
-    await migrateLog(log, server, target, { workers: 2, concurrency: 4, retry, progress });
+    await migrateLog(log, server, target, { workers: 2, concurrency, retry, progress });
     expect(differences(target, log)).toEqual([]);
-    expect(laterMs.length).toBeGreaterThan(30);
+    expect(laterMs.length).toBeGreaterThan(40);
     expect(Math.min(...laterMs)).toBeGreaterThanOrEqual(pauseEndsMs - 1);
   });
 });
@@ -110,7 +139,7 @@ function inTwoSeconds(): Date {
   return new Date(Math.floor(Date.now() / 1000) * 1000 + 2000);
 }
 
-test("a small window and a small budget do not wait for each other", async () => {
+test("a small limit and a small budget do not wait for each other", async () => {
   // So large that no bundle comes in one read: the server has to wait until there is room for the rest.
   const log = testLog({ size: 40 * 256, entrySize: 2000 });
   const server = await startLogServer(log.objects);
@@ -126,7 +155,7 @@ test("a small window and a small budget do not wait for each other", async () =>
   expect(differences(target, log)).toEqual([]);
 });
 
-test("who looks after the window stops when a run ends, however it ends", async () => {
+test("what reports the limit stops when a run ends, however it ends", async () => {
   const started = vi.spyOn(globalThis, "setInterval");
   const stopped = vi.spyOn(globalThis, "clearInterval");
   onTestFinished(() => void vi.restoreAllMocks());

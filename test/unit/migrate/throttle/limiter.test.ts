@@ -1,23 +1,27 @@
-/** How the requests of a thread pass the window that it shares with others. */
+/** How the requests of a thread start under the limit that it shares with others. */
 
 import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
 import { Worker } from "node:worker_threads";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { RequestWindow } from "../../../../lib/migrate/throttle/limiter.ts";
-import { newWindow, type WindowShare, WindowState } from "../../../../lib/migrate/throttle/shared-limit.ts";
+import { ConcurrencyLimiter } from "../../../../lib/migrate/throttle/limiter.ts";
+import {
+  type LimitShare,
+  newSharedLimit,
+  SharedLimit,
+} from "../../../../lib/migrate/throttle/shared-limit.ts";
 
 const { signal } = new AbortController();
+const DELAYS = { minDelayMs: 250, maxRetryAfterMs: 600_000 };
 
-/** A window of so many requests, and a thread's part in it for each of `mosts`. */
-function windowsOf(limit: number, mosts: readonly number[]) {
-  const share = newWindow({ maximum: 100, minDelayMs: 250, maxRetryAfterMs: 600_000 });
+/** A limit of so many requests, and a thread's part in it for each of `mosts`. */
+function limitersOf(limit: number, mosts: readonly number[], signals: readonly AbortSignal[] = []) {
+  const share = newSharedLimit({ ...DELAYS, maximum: 100, start: limit });
   const clock = { nowMs: 5_000 };
-  const state = new WindowState(share, () => BigInt(clock.nowMs * 1e6));
-  state.move(100, limit);
-  const windows = mosts.map((most) => new RequestWindow(state, most));
-  return { share, clock, state, windows: windows as [RequestWindow, RequestWindow] };
+  const shared = new SharedLimit(share, () => BigInt(clock.nowMs * 1e6));
+  const limiters = mosts.map((most, i) => new ConcurrencyLimiter(shared, most, signals[i] ?? signal));
+  return { share, clock, shared, limiters: limiters as [ConcurrencyLimiter, ConcurrencyLimiter] };
 }
 
 function isWaiting(promise: Promise<void> | undefined): boolean {
@@ -25,166 +29,151 @@ function isWaiting(promise: Promise<void> | undefined): boolean {
 }
 
 describe("a request", () => {
-  test("starts at once where there is room, and else when another is over, in order", async () => {
+  test("starts at once where the limit allows it, and else when another is over, in order", async () => {
     const {
-      windows: [window],
-    } = windowsOf(2, [9]);
-    expect([window.enter(signal), window.enter(signal)]).toEqual([undefined, undefined]);
-    const [third, fourth] = [window.enter(signal), window.enter(signal)];
+      limiters: [limiter],
+    } = limitersOf(2, [9]);
+    expect([limiter.enter(), limiter.enter()]).toEqual([undefined, undefined]);
+    const [third, fourth] = [limiter.enter(), limiter.enter()];
     expect([isWaiting(third), isWaiting(fourth)]).toEqual([true, true]);
-    window.leave(200);
+    limiter.leave(503);
     await third;
     expect(isWaiting(fourth)).toBe(true);
-    window.leave(200);
+    limiter.leave(503);
     await fourth;
   });
 
   test("does not overtake those that wait in its thread", async () => {
     const {
-      state,
-      windows: [window],
-    } = windowsOf(1, [9]);
-    void window.enter(signal);
-    const second = window.enter(signal);
-    state.move(1, 100);
-    const third = window.enter(signal);
+      shared,
+      limiters: [limiter],
+    } = limitersOf(1, [9]);
+    void limiter.enter();
+    const second = limiter.enter();
+    shared.succeed();
+    expect(shared.limit).toBe(2);
+    const third = limiter.enter();
     expect(third).toBeInstanceOf(Promise);
     await second;
+    limiter.leave(503);
     await third;
   });
 
   test("waits for a connection of its thread before it takes a place that another thread could use", async () => {
     const {
-      windows: [first, second],
-    } = windowsOf(3, [1, 9]);
-    void first.enter(signal);
-    const waits = first.enter(signal);
-    expect([second.enter(signal), second.enter(signal)]).toEqual([undefined, undefined]);
+      limiters: [first, second],
+    } = limitersOf(3, [1, 9]);
+    void first.enter();
+    const waits = first.enter();
+    expect([second.enter(), second.enter()]).toEqual([undefined, undefined]);
     expect(isWaiting(waits)).toBe(true);
     first.leave(200);
     await waits;
   });
 
-  test("waits for the end of a pause, however much room there is", async () => {
+  test("waits for the end of a pause, however few are in flight", async () => {
     const {
       clock,
-      windows: [first, second],
-    } = windowsOf(100, [9, 9]);
-    void first.enter(signal);
+      limiters: [first, second],
+    } = limitersOf(100, [9, 9]);
+    void first.enter();
     expect(first.answered(429, 10, 30_000)).toBe(true);
     first.leave(429);
     clock.nowMs += 29_999;
-    const waits = [first.enter(signal), second.enter(signal)];
+    const waits = [first.enter(), second.enter()];
     expect(waits.map(isWaiting)).toEqual([true, true]);
     clock.nowMs += 1;
     await Promise.all(waits);
-    expect(second.enter(signal)).toBe(undefined);
+    expect(second.enter()).toBe(undefined);
   });
 });
 
 describe("threads", () => {
   test("have their turns one after the other, however much each has to ask for, and wake each other", async () => {
-    const { sleep } = WindowState.prototype;
-    const sleeps = vi.spyOn(WindowState.prototype, "sleep");
+    const { sleep } = SharedLimit.prototype;
+    const sleeps = vi.spyOn(SharedLimit.prototype, "sleep");
     onTestFinished(() => sleeps.mockRestore());
-    sleeps.mockImplementation(function (this: WindowState, passed) {
+    sleeps.mockImplementation(function (this: SharedLimit, passed) {
       return sleep.call(this, passed, 600_000);
     });
     const {
-      windows: [first, second],
-    } = windowsOf(1, [99, 99]);
-    void first.enter(signal);
+      limiters: [first, second],
+    } = limitersOf(1, [99, 99]);
+    void first.enter();
     const order: string[] = [];
-    const ask = async (window: RequestWindow, name: string): Promise<void> => {
-      await window.enter(signal);
+    const ask = async (limiter: ConcurrencyLimiter, name: string): Promise<void> => {
+      await limiter.enter();
       order.push(name);
       await setImmediate();
-      window.leave(200);
+      limiter.leave(500);
     };
     const all = [
       ...Array.from({ length: 6 }, () => ask(first, "first")),
       ...Array.from({ length: 3 }, () => ask(second, "second")),
     ];
-    first.leave(200);
+    first.leave(500);
     await Promise.all(all);
     expect(order.slice(0, 6).sort()).toEqual(["first", "first", "first", "second", "second", "second"]);
   });
 
-  test("together have no more under way than the window allows, until all is done", async () => {
-    const { share, state } = windowsOf(3, []);
+  test("together have no more under way than the limit allows, until all is done", async () => {
+    const { share, shared } = limitersOf(3, []);
     const seen = new SharedArrayBuffer(12);
     await Promise.all([1, 2].map(() => threadEnd(share, seen, 400)));
     const [underWay, most, done] = new Int32Array(seen);
     expect({ underWay, most, done }).toEqual({ underWay: 0, most: 3, done: 800 });
-    expect(state.load).toBe(0);
+    expect(shared.load).toBe(0);
   });
 
-  test("are all held back by a refusal that one of them heard", async () => {
-    const share = newWindow({ maximum: 100, minDelayMs: 1, maxRetryAfterMs: 600_000 });
-    const state = new WindowState(share);
-    const heardAt = performance.now();
-    state.refuse(429, 0, 300);
+  test("are all held back by a refusal that one of them received", async () => {
+    const share = newSharedLimit({ ...DELAYS, maximum: 100, start: 100 });
+    const receivedAt = performance.now();
+    new SharedLimit(share).refuse(429, 0, 300);
     await threadEnd(share, new SharedArrayBuffer(12), 1);
-    expect(performance.now() - heardAt).toBeGreaterThanOrEqual(299);
+    expect(performance.now() - receivedAt).toBeGreaterThanOrEqual(299);
   });
 });
 
-describe("a wait that is given up", () => {
-  test("rejects with the signal's reason, and gives its turn to the next of its thread", async () => {
-    const {
-      state,
-      windows: [window],
-    } = windowsOf(1, [9]);
-    void window.enter(signal);
+describe("when the signal of a thread fires", () => {
+  test("all that wait there end with its reason, and their turn goes to other threads", async () => {
     const stop = new AbortController();
-    const [second, third] = [window.enter(stop.signal), window.enter(signal)];
-    stop.abort("enough");
-    await expect(second).rejects.toBe("enough");
-    window.leave(200);
-    await third;
-    window.leave(200);
-    expect(state.load).toBe(0);
-  });
-
-  test("and not to one of another thread that came later", async () => {
     const {
-      windows: [first, second],
-    } = windowsOf(1, [9, 9]);
-    void first.enter(signal);
-    const stop = new AbortController();
-    const given = first.enter(stop.signal);
-    const [next, other] = [first.enter(signal), second.enter(signal)];
+      shared,
+      limiters: [first, second],
+    } = limitersOf(1, [9, 9], [stop.signal]);
+    void second.enter();
+    const given = [first.enter(), first.enter()];
+    const waits = second.enter();
     stop.abort("enough");
-    await expect(given).rejects.toBe("enough");
-    first.leave(200);
-    await next;
-    expect(isWaiting(other)).toBe(true);
-  });
-
-  test("gives it to other threads where its own has no next", async () => {
-    const {
-      state,
-      windows: [first, second],
-    } = windowsOf(1, [9, 9]);
-    void first.enter(signal);
-    const stop = new AbortController();
-    const given = first.enter(stop.signal);
-    const waits = second.enter(signal);
-    stop.abort("enough");
-    await expect(given).rejects.toBe("enough");
-    first.leave(200);
+    for (const wait of given) await expect(wait).rejects.toBe("enough");
+    expect(isWaiting(waits)).toBe(true);
+    second.leave(503);
     await waits;
-    second.leave(200);
-    expect(state.load).toBe(0);
+    second.leave(503);
+    expect(shared.load).toBe(0);
   });
 
-  test("or not begun takes none", () => {
+  test("also those that wait for requests of their own thread, as soon as these end", async () => {
+    const stop = new AbortController();
     const {
-      state,
-      windows: [window],
-    } = windowsOf(1, [9]);
-    expect(() => window.enter(AbortSignal.abort("enough"))).toThrow("enough");
-    expect(state.load).toBe(0);
+      shared,
+      limiters: [limiter],
+    } = limitersOf(100, [1], [stop.signal]);
+    void limiter.enter();
+    const waits = limiter.enter();
+    stop.abort("enough");
+    limiter.leave(0);
+    await expect(waits).rejects.toBe("enough");
+    expect(shared.load).toBe(0);
+  });
+
+  test("nothing starts any more, and no turn is taken", () => {
+    const {
+      shared,
+      limiters: [limiter],
+    } = limitersOf(1, [9], [AbortSignal.abort("enough")]);
+    expect(() => limiter.enter()).toThrow("enough");
+    expect(shared.load).toBe(0);
   });
 });
 
@@ -198,60 +187,35 @@ describe("the statuses of responses", () => {
     [502, false],
   ])("%i is a refusal: %s", (status, isRefusal) => {
     const {
-      state,
-      windows: [window],
-    } = windowsOf(100, [9]);
-    void window.enter(signal);
-    expect(window.answered(status, 10, undefined)).toBe(isRefusal);
-    expect(state.paused).toBe(isRefusal);
-    expect(state.takeLatency().leastMs).toBe(isRefusal ? undefined : 10);
+      shared,
+      limiters: [limiter],
+    } = limitersOf(100, [9]);
+    // More than may be strays.
+    const halved = Array.from({ length: 5 }, () => limiter.answered(status, 10, undefined));
+    expect(halved.includes(true)).toBe(isRefusal);
+    expect(shared.isPaused).toBe(isRefusal);
   });
 
   test.each([
-    [200, 0],
-    [404, 0],
+    [200, 2],
+    [404, 2],
     [0, 1],
     [429, 1],
     [502, 1],
-  ])("%i counts as %i failures", (status, failures) => {
+  ])("%i at a limit of 1 leads to one of %i", (status, limit) => {
     const {
-      state,
-      windows: [window],
-    } = windowsOf(100, [9]);
-    void window.enter(signal);
-    window.leave(status);
-    expect([state.passed, state.failed]).toEqual([1, failures]);
-  });
-});
-
-describe("a thread whose latencies may be its own", () => {
-  test.each([
-    ["was busy most of the time", { active: 80, idle: 40 }, true],
-    ["waited most of the time", { active: 40, idle: 80 }, false],
-    ["was looked at too short a time to say", { active: 60, idle: 30 }, false],
-  ])("%s", (_how, { active, idle }, busy) => {
-    let [activeMs, idleMs] = [1_000, 9_000];
-    const usage = vi.spyOn(performance, "eventLoopUtilization");
-    onTestFinished(() => usage.mockRestore());
-    usage.mockImplementation((now, before) => ({
-      active: now === undefined ? activeMs : now.active - (before?.active ?? 0),
-      idle: now === undefined ? idleMs : now.idle - (before?.idle ?? 0),
-      utilization: 0,
-    }));
-    const {
-      state,
-      windows: [window],
-    } = windowsOf(100, [9]);
-    activeMs += active;
-    idleMs += idle;
-    for (let i = 0; i < 16; i++) window.answered(200, 10, undefined);
-    expect(state.takeLatency().busy).toBe(busy);
+      shared,
+      limiters: [limiter],
+    } = limitersOf(1, [9]);
+    void limiter.enter();
+    limiter.leave(status);
+    expect([shared.passed, shared.limit]).toEqual([1, limit]);
   });
 });
 
 /** Resolves when a thread has made so many requests. */
-async function threadEnd(share: WindowShare, seen: SharedArrayBuffer, requests: number): Promise<void> {
-  const file = new URL("../../../support/window-worker.ts", import.meta.url);
+async function threadEnd(share: LimitShare, seen: SharedArrayBuffer, requests: number): Promise<void> {
+  const file = new URL("../../../support/limiter-worker.ts", import.meta.url);
   const worker = new Worker(file, { workerData: { share, seen, requests } });
   onTestFinished(() => void worker.terminate());
   await once(worker, "exit");

@@ -1,174 +1,221 @@
-/** What all threads share of the window: whose turn it is, and how a refusal closes it for all of them. */
+/** What all threads share of the limit: whose turn it is, and how a refusal stops all of them. */
 
 import { describe, expect, test } from "vitest";
-import { newWindow, type WindowOptions, WindowState } from "../../../../lib/migrate/throttle/shared-limit.ts";
+import {
+  type LimitOptions,
+  newSharedLimit,
+  SharedLimit,
+} from "../../../../lib/migrate/throttle/shared-limit.ts";
 
-/** States of several threads that share a window, and their clock in milliseconds. */
-function windowOf(
-  options: Partial<WindowOptions> = {},
+/** The limit as several threads see it, and their clock in milliseconds. */
+function limitOf(
+  options: Partial<LimitOptions> = {},
   threads = 1,
-): { states: WindowState[]; state: WindowState; clock: { nowMs: number } } {
-  const share = newWindow({ maximum: 64, minDelayMs: 250, maxRetryAfterMs: 60_000, ...options });
+): { limits: SharedLimit[]; limit: SharedLimit; clock: { nowMs: number } } {
+  const { maximum = 64, start = maximum } = options;
+  const share = newSharedLimit({ maximum, start, minDelayMs: 250, maxRetryAfterMs: 60_000, ...options });
   const clock = { nowMs: 5_000 };
-  const states = Array.from(
+  const limits = Array.from(
     { length: threads },
-    () => new WindowState(share, () => BigInt(Math.round(clock.nowMs * 1e6))),
+    () => new SharedLimit(share, () => BigInt(Math.round(clock.nowMs * 1e6))),
   );
-  return { states, state: states[0] as WindowState, clock };
+  return { limits, limit: limits[0] as SharedLimit, clock };
 }
 
 /** How long the pause lasts from now on, in milliseconds. */
-function pauseLeft(state: WindowState, clock: { nowMs: number }): number {
+function pauseLeft(limit: SharedLimit, clock: { nowMs: number }): number {
   const start = clock.nowMs;
-  while (state.paused) clock.nowMs++;
+  while (limit.isPaused) clock.nowMs++;
   const left = clock.nowMs - start;
   clock.nowMs = start;
   return left;
 }
 
+/** So many requests start and succeed. */
+function succeed(limit: SharedLimit, times: number): void {
+  for (let i = 0; i < times; i++) {
+    limit.draw();
+    limit.succeed();
+    limit.pass();
+  }
+}
+
 describe("a turn", () => {
   test("comes in the order of the tickets, over all threads, when one before has passed", () => {
-    const { states, state } = windowOf({}, 2);
-    state.move(64, 2);
-    const tickets = Array.from({ length: 4 }, (_, i) => (states[i % 2] as WindowState).draw());
-    const turns = () => tickets.map((ticket) => state.isTurn(ticket));
+    const { limits, limit } = limitOf({ start: 2 }, 2);
+    const tickets = Array.from({ length: 4 }, (_, i) => (limits[i % 2] as SharedLimit).draw());
+    const turns = () => tickets.map((ticket) => limit.isTurn(ticket));
     expect(turns()).toEqual([true, true, false, false]);
-    states[1]?.pass();
+    limits[1]?.pass();
     expect(turns()).toEqual([true, true, true, false]);
-    state.pass();
+    limit.pass();
     expect(turns()).toEqual([true, true, true, true]);
   });
 
-  test("comes at once in a window at its maximum, which holds nothing back", () => {
-    const { state } = windowOf({ maximum: 2 });
-    expect(Array.from({ length: 9 }, () => state.isTurn(state.draw()))).not.toContain(false);
-    expect(state.limit).toBe(2);
+  test("comes at once at the maximum, which holds nothing back", () => {
+    const { limit } = limitOf({ maximum: 2 });
+    expect(Array.from({ length: 9 }, () => limit.isTurn(limit.draw()))).not.toContain(false);
+    expect(limit.limit).toBe(2);
   });
 
-  test("is right when the counters have gone round", () => {
-    const share = newWindow({ maximum: 8, minDelayMs: 1, maxRetryAfterMs: 1 });
-    // All words alike: as many tickets drawn as passed, and the limit is set again.
+  test("is right when the counters have overflowed", () => {
+    const share = newSharedLimit({ maximum: 8, start: 2, minDelayMs: 1, maxRetryAfterMs: 1 });
+    // As many tickets drawn as passed.
     new Int32Array(share.shared, 0, 32).fill(2 ** 31 - 1);
-    const state = new WindowState(share);
-    state.move(8, 2);
-    expect([state.draw(), state.draw(), state.draw()].map((ticket) => state.isTurn(ticket))).toEqual([
-      true,
-      true,
-      false,
-    ]);
-    expect(state.load).toBe(3);
+    const limit = new SharedLimit(share);
+    const turns = [limit.draw(), limit.draw(), limit.draw()].map((ticket) => limit.isTurn(ticket));
+    expect(turns).toEqual([true, true, false]);
+    expect(limit.load).toBe(3);
   });
 });
 
-describe("a refusal", () => {
-  test("halves the limit, and closes the window to every thread for as long as it asks", () => {
-    const { states, state, clock } = windowOf({}, 2);
-    expect(states[1]?.refuse(429, 80, 7_000)).toBe(true);
-    expect(state.limit).toBe(32);
-    expect(pauseLeft(state, clock)).toBe(7_000);
-    expect(state.isTurn(state.draw())).toBe(false);
+describe("a 429", () => {
+  test("halves the limit, and stops every thread for as long as it asks", () => {
+    const { limits, limit, clock } = limitOf({}, 2);
+    expect(limits[1]?.refuse(429, 80, 7_000)).toBe(true);
+    expect(limit.limit).toBe(32);
+    expect(pauseLeft(limit, clock)).toBe(7_000);
+    expect(limit.isTurn(limit.draw())).toBe(false);
     clock.nowMs += 7_000;
-    expect(state.isTurn(state.draw())).toBe(true);
-    expect(state.lastBackOff).toEqual({ status: 429, from: 64, pauseMs: 7_000 });
+    expect(limit.isTurn(limit.draw())).toBe(true);
+    expect(limit.lastBackOff).toEqual({ status: 429, pauseMs: 7_000 });
   });
 
-  test("is one with all others of requests that were under way with it, in whatever thread", () => {
-    const { states, state, clock } = windowOf({}, 4);
-    const news = Array.from({ length: 64 }, (_, i) => {
+  test("counts once with all others of requests that were under way with it, in whatever thread", () => {
+    const { limits, limit, clock } = limitOf({}, 4);
+    const halved = Array.from({ length: 64 }, (_, i) => {
       clock.nowMs += 1;
-      return (states[i % 4] as WindowState).refuse(503, 100, undefined);
+      return (limits[i % 4] as SharedLimit).refuse(429, 100, undefined);
     });
-    expect(news.filter(Boolean)).toHaveLength(1);
-    expect(state.limit).toBe(32);
-    expect(state.backOffs).toBe(1);
+    expect(halved.filter(Boolean)).toHaveLength(1);
+    expect(limit.limit).toBe(32);
+    expect(limit.backOffs).toBe(1);
     // Of the first alone.
-    expect(pauseLeft(state, clock)).toBe(250 - 63);
+    expect(pauseLeft(limit, clock)).toBe(250 - 63);
   });
 
-  test("is old news for as long as its request was sent before the last pause was over", () => {
-    const { state, clock } = windowOf();
-    state.refuse(429, 10, 1_000);
+  test("changes nothing where its request was sent before the end of the last pause", () => {
+    const { limit, clock } = limitOf();
+    limit.refuse(429, 10, 1_000);
     clock.nowMs += 1_500;
-    expect(state.refuse(429, 501, undefined)).toBe(false);
-    expect(state.paused).toBe(false);
-    expect(state.refuse(429, 500, undefined)).toBe(true);
-    expect(state.limit).toBe(16);
+    expect(limit.refuse(429, 501, undefined)).toBe(false);
+    expect(limit.isPaused).toBe(false);
+    expect(limit.refuse(429, 500, undefined)).toBe(true);
+    expect(limit.limit).toBe(16);
   });
 
-  test("that is old news makes the pause longer if it asks for that, and never shorter", () => {
-    const { state, clock } = windowOf();
-    state.refuse(429, 10, 5_000);
-    expect(state.refuse(429, 10, 2_000)).toBe(false);
-    expect(pauseLeft(state, clock)).toBe(5_000);
-    expect(state.refuse(429, 10, 9_000)).toBe(false);
-    expect(pauseLeft(state, clock)).toBe(9_000);
-    expect(state.limit).toBe(32);
+  test("during a pause makes it longer if it asks for that, and never shorter", () => {
+    const { limit, clock } = limitOf();
+    limit.refuse(429, 10, 5_000);
+    expect(limit.refuse(429, 10, 2_000)).toBe(false);
+    expect(pauseLeft(limit, clock)).toBe(5_000);
+    expect(limit.refuse(429, 10, 9_000)).toBe(false);
+    expect(pauseLeft(limit, clock)).toBe(9_000);
+    expect(limit.limit).toBe(32);
   });
 
   test("asks for a pause in vain beyond the longest that is waited", () => {
-    const { state, clock } = windowOf({ maxRetryAfterMs: 2_000 });
-    state.refuse(429, 10, 86_400_000);
-    expect(pauseLeft(state, clock)).toBe(2_000);
+    const { limit, clock } = limitOf({ maxRetryAfterMs: 2_000 });
+    limit.refuse(429, 10, 86_400_000);
+    expect(pauseLeft(limit, clock)).toBe(2_000);
   });
 
   test.each([undefined, 0, 30])("that asks for %s ms leads to the short pause", (retryAfterMs) => {
-    const { state, clock } = windowOf();
-    state.refuse(503, 10, retryAfterMs);
-    expect(pauseLeft(state, clock)).toBe(250);
+    const { limit, clock } = limitOf();
+    limit.refuse(429, 10, retryAfterMs);
+    expect(pauseLeft(limit, clock)).toBe(250);
   });
 
   test("leaves one request in flight at least; then the short pause grows, to a bound, and shrinks again", () => {
-    const { state, clock } = windowOf({ maximum: 2 });
+    const { limit, clock } = limitOf({ maximum: 2 });
     const pauses = Array.from({ length: 7 }, () => {
-      state.refuse(503, 0, undefined);
-      const pause = pauseLeft(state, clock);
+      limit.refuse(429, 0, undefined);
+      const pause = pauseLeft(limit, clock);
       clock.nowMs += pause;
       return pause;
     });
-    expect(state.limit).toBe(1);
+    expect(limit.limit).toBe(1);
     expect(pauses).toEqual([250, 250, 500, 1_000, 2_000, 2_000, 2_000]);
-    for (let i = 0; i < 9; i++) state.shortenPause();
-    state.refuse(503, 0, undefined);
-    expect(pauseLeft(state, clock)).toBe(250);
+    succeed(limit, 15);
+    limit.refuse(429, 0, undefined);
+    expect(pauseLeft(limit, clock)).toBe(2_000);
+    clock.nowMs += 2_000;
+    succeed(limit, 16);
+    limit.refuse(429, 0, undefined);
+    expect(pauseLeft(limit, clock)).toBe(250);
   });
 });
 
-test("a limit that another thread has changed meanwhile is not changed back", () => {
-  const { states, state } = windowOf({}, 2);
-  expect(states[1]?.move(64, 10)).toBe(true);
-  expect(state.move(64, 20)).toBe(false);
-  expect(state.limit).toBe(10);
-});
+describe("a 503", () => {
+  /** How many in a row change nothing, in whatever thread. */
+  function strays(limits: readonly SharedLimit[]): number {
+    let count = 0;
+    while (count < 100 && limits[count % limits.length]?.refuse(503, 0, 5_000) === false) count++;
+    return count;
+  }
 
-test("the least latency is that of all threads since it was taken last", () => {
-  const { states, state } = windowOf({}, 2);
-  expect(state.takeLatency()).toEqual({ leastMs: undefined, busy: false });
-  state.noteLatency(80.5);
-  states[1]?.noteLatency(40.25);
-  state.noteLatency(60);
-  states[1]?.noteBusy();
-  expect(state.takeLatency()).toEqual({ leastMs: 40.25, busy: true });
-  state.noteLatency(3_000_000_000);
-  expect(state.takeLatency().leastMs).toBeGreaterThan(2_000_000);
-  expect(state.takeLatency()).toEqual({ leastMs: undefined, busy: false });
+  test("is a stray where it is one in ten answers, in whatever thread, and changes nothing", () => {
+    const { limits, limit } = limitOf({}, 2);
+    for (let i = 0; i < 1_000; i++) {
+      succeed(limits[i % 2] as SharedLimit, 9);
+      expect(limits[(i + 1) % 2]?.refuse(503, 10, 5_000)).toBe(false);
+    }
+    expect([limit.limit, limit.isPaused, limit.backOffs]).toEqual([64, false, 0]);
+  });
+
+  test("is a refusal like any other after four at first, and after twelve where all went well before", () => {
+    const { limits, limit, clock } = limitOf({}, 2);
+    expect(strays(limits)).toBe(4);
+    expect([limit.limit, pauseLeft(limit, clock)]).toEqual([32, 5_000]);
+    clock.nowMs += 5_000;
+    succeed(limit, 1_000);
+    expect(strays(limits)).toBe(12);
+  });
+
+  test("is one at once where the last one was", () => {
+    const { limits, limit, clock } = limitOf();
+    strays(limits);
+    clock.nowMs += 5_000;
+    succeed(limit, 8);
+    expect(strays(limits)).toBe(0);
+    expect(limit.backOffs).toBe(2);
+  });
+
+  test("is not paid for by what was refused together with the last one", () => {
+    const { limits, limit, clock } = limitOf();
+    succeed(limit, 100);
+    limit.refuse(429, 10, 5_000);
+    clock.nowMs += 5_000;
+    succeed(limit, 9 * 3);
+    for (let i = 0; i < 64; i++) limit.refuse(503, 6_000, undefined);
+    expect(strays(limits)).toBe(3);
+  });
 });
 
 describe("a thread that waits", () => {
   test("is woken when another request is over", async () => {
-    const { states, state } = windowOf({}, 2);
-    state.startWaiting();
-    const slept = state.sleep(state.passed, 600_000);
-    states[1]?.pass();
+    const { limits, limit } = limitOf({}, 2);
+    const { passed } = limit;
+    const slept = limit.sleep(passed, 600_000);
+    limits[1]?.pass();
     await slept;
-    state.stopWaiting();
+    expect(limit.passed).toBe(passed + 1);
+  }, 10_000);
+
+  test("is woken when the limit grows", async () => {
+    const { limits, limit } = limitOf({ maximum: 64, start: 1 }, 2);
+    const slept = limit.sleep(limit.passed, 600_000);
+    limit.draw();
+    limits[1]?.succeed();
+    await slept;
+    expect(limit.limit).toBe(2);
   }, 10_000);
 
   test("does not sleep over what was over before", async () => {
-    const { states, state } = windowOf({}, 2);
-    state.startWaiting();
-    const { passed } = state;
-    states[1]?.pass();
-    await state.sleep(passed, 600_000);
-    state.stopWaiting();
+    const { limits, limit } = limitOf({}, 2);
+    const { passed } = limit;
+    limits[1]?.pass();
+    await limit.sleep(passed, 600_000);
+    expect(limit.passed).toBe(passed + 1);
   }, 10_000);
 });
