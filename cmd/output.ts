@@ -1,7 +1,7 @@
 /** Standard output and standard error. */
 
+import { getSystemErrorMessage } from "node:util";
 import { OperationError } from "../lib/index.ts";
-import { systemErrorWords } from "./system-error.ts";
 
 /** What every line on standard error begins with. */
 const PREFIX = "tlog-migrate: ";
@@ -46,4 +46,11 @@ export function writeLine(line: string): void {
 /** Resolves when standard output has taken all that it was given. */
 export async function flushed(): Promise<void> {
   await new Promise((written) => process.stdout.write("", written));
+}
+
+/** What an operating system says of a failed call: `permission denied`, `address already in use`, … */
+export function systemErrorWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { errno } = error as NodeJS.ErrnoException;
+  return (errno === undefined ? undefined : getSystemErrorMessage(errno)) ?? error.message;
 }

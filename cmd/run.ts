@@ -3,10 +3,9 @@
 import { oneLine, Progress } from "../lib/index.ts";
 import { EXIT, endOf, exitCodeOf } from "./exit.ts";
 import { Interrupt } from "./interrupt.ts";
-import type { MetricsServer } from "./metrics/server.ts";
-import { type LogOptions, optionWarnings } from "./options/log.ts";
+import type { LogOptions } from "./options/log.ts";
 import { writeLine } from "./output.ts";
-import { openDisplay } from "./progress/open-display.ts";
+import { openDisplay } from "./progress/display.ts";
 
 /** What the work is given. */
 export interface RunTools {
@@ -55,7 +54,7 @@ async function runShown<Report>(
     writeLine(`stopping, another signal ends it at once; ${afterStop}`);
   });
   try {
-    announce(options, server, notice);
+    if (server !== undefined) notice(`metrics at ${server.url}`);
     const report = await work({ progress, signal: interrupt.signal, notice });
     display.close();
     await tell(report);
@@ -80,13 +79,4 @@ async function openMetricsServer({ metrics }: LogOptions, progress: Progress) {
   if (metrics === undefined) return undefined;
   const { serveMetrics } = await import("./metrics/server.ts");
   return await serveMetrics(progress, metrics);
-}
-
-function announce(
-  options: LogOptions,
-  server: MetricsServer | undefined,
-  notice: (line: string) => void,
-): void {
-  for (const warning of optionWarnings(options)) notice(warning);
-  if (server !== undefined) notice(`metrics at ${server.url}`);
 }

@@ -5,7 +5,7 @@
 
 import { rename, rm, writeFile } from "node:fs/promises";
 import { OperationError, type Progress } from "../../lib/index.ts";
-import { systemErrorWords } from "../system-error.ts";
+import { systemErrorWords } from "../output.ts";
 import { RunMetrics } from "./metrics.ts";
 
 const WRITE_EVERY_MS = 5_000;

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { OperationError, type Progress } from "../../lib/index.ts";
 import type { Endpoint } from "../options/values.ts";
-import { systemErrorWords } from "../system-error.ts";
+import { systemErrorWords } from "../output.ts";
 import { RunMetrics } from "./metrics.ts";
 
 const PATH = "/metrics";
@@ -44,7 +44,7 @@ export async function serveMetrics(progress: Progress, { host, port }: Endpoint)
 }
 
 async function answer(response: ServerResponse, metrics: RunMetrics, ofProcess: Registry): Promise<void> {
-  const text = await metrics.textWith(ofProcess);
+  const text = await metrics.text(ofProcess);
   response.writeHead(200, { "content-type": Registry.PROMETHEUS_CONTENT_TYPE }).end(text);
 }
 

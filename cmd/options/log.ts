@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { type BackendWords, DEFAULT_RETRY, type LogWorkOptions, UsageError } from "../../lib/index.ts";
 import { VERSION } from "../version.ts";
 import { valuesOf } from "./backends.ts";
-import { contactWarning } from "./contact.ts";
+import { contactAddress } from "./contact.ts";
 import type { TrustOptions } from "./trust.ts";
 import { type Endpoint, endpoint, nonEmpty, repeated, wholeNumber } from "./values.ts";
 
@@ -57,8 +57,8 @@ export function addWorkOptions(command: Command): Command {
     )
     .option(
       "--contact <address>",
-      "your e-mail address or https URL, told to the source's operator; needed for public Static CT logs",
-      nonEmpty,
+      "your e-mail address or https URL, sent to the source's operator; needed for public Static CT logs",
+      contactAddress,
     )
     .option("--json", "print the result as one JSON document")
     .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
@@ -102,10 +102,4 @@ export function requireStaticCt(
     problem: "is for Static CT logs",
     advice: "Pass --format static-ct too, or leave it out",
   });
-}
-
-/** What is odd about the options, though it can be done; a sentence each. */
-export function optionWarnings({ contact }: LogOptions): string[] {
-  const warning = contact === undefined ? undefined : contactWarning(contact);
-  return warning === undefined ? [] : [warning];
 }

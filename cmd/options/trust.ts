@@ -10,8 +10,7 @@ import {
   UsageError,
   type Verifier,
 } from "../../lib/index.ts";
-import { listedLog } from "./listed-log.ts";
-import { listName, readLogList } from "./log-list-file.ts";
+import { listedLog, listName, readLogList } from "./log-list.ts";
 
 /** The options that decide it, as the command line gives them. */
 export interface TrustOptions {

@@ -12,13 +12,12 @@ import {
   formatPercent,
   formatTimeLeft,
 } from "../report/quantities.ts";
-import type { Display } from "./display.ts";
 import { countsEntries, type Pace, PaceMeter } from "./pace.ts";
 
 const FRAMES_PER_SECOND = 8;
 const [MIN_BAR, MAX_BAR] = [6, 40];
 
-export class BarDisplay implements Display {
+export class BarDisplay {
   readonly #bar: SingleBar;
   #closed = false;
   readonly #close = (): void => this.close();

@@ -3,7 +3,6 @@
 import type { Progress, ProgressSnapshot } from "../../lib/index.ts";
 import { writeLine } from "../output.ts";
 import { countOf, formatByteRate, formatCount, formatPercent, formatTimeLeft } from "../report/quantities.ts";
-import type { Display } from "./display.ts";
 import { countsEntries, type Pace, PaceMeter } from "./pace.ts";
 
 const POLL_MS = 250;
@@ -12,7 +11,7 @@ const LINE_EVERY_MS = 5_000;
 /** A phase that lasts this long is told, even if it began just after the last line. */
 const LASTING_MS = 1_000;
 
-export class LinesDisplay implements Display {
+export class LinesDisplay {
   readonly #progress: Progress;
   readonly #meter = new PaceMeter();
   readonly #timer: NodeJS.Timeout;

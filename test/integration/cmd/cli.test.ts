@@ -75,7 +75,7 @@ describe("tlog-migrate copy", () => {
   test("says nothing on standard error with --quiet", async () => {
     const { server, args } = await servedLog();
     server.latencyMs = 400;
-    const { code, stderr } = await runCli([...args, "--quiet", "--contact", "me@example.com"]);
+    const { code, stderr } = await runCli([...args, "--quiet", "--metrics", "127.0.0.1:0"]);
     expect([code, stderr]).toEqual([0, ""]);
   });
 

@@ -1,6 +1,5 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
-import { optionWarnings } from "../../../../cmd/options/log.ts";
 import { endpoint, nonEmpty, wholeNumber } from "../../../../cmd/options/values.ts";
 
 describe("values of options", () => {
@@ -34,14 +33,5 @@ describe("values of options", () => {
   test("an empty value is a slip", () => {
     expect(nonEmpty("x")).toBe("x");
     expect(() => nonEmpty(" ")).toThrow(InvalidArgumentError);
-  });
-
-  test("a contact that public logs do not count is told", () => {
-    const rest = { format: "tiles", budget: 128, retries: 10 } as const;
-    expect(optionWarnings({ ...rest, contact: "me@example.com" })).toEqual([
-      "--contact me@example.com is an example address: public logs count that as no contact",
-    ]);
-    expect(optionWarnings({ ...rest, contact: "ops@your.site" })).toEqual([]);
-    expect(optionWarnings(rest)).toEqual([]);
   });
 });

@@ -1,0 +1,121 @@
+/** `--log-list`: which log of a CT log list is meant. */
+
+import { closeSync, openSync, readSync } from "node:fs";
+import {
+  excerpt,
+  FormatError,
+  type ListedLog,
+  type LogList,
+  parseLogList,
+  staticCtOrigin,
+  UsageError,
+} from "../../lib/index.ts";
+import { systemErrorWords } from "../output.ts";
+
+/** What says which log is meant. */
+export interface LogWanted {
+  /** Where it is read: a URL or a path. */
+  readonly source: string;
+  /** Its origin or submission prefix; counts more than the source, since copies of a log are anywhere. */
+  readonly origin?: string | undefined;
+}
+
+/** A hundred times the largest list of today. */
+const MAX_LIST_BYTES = 20_000_000;
+
+/** The option with its value, as messages name it. */
+export function listName(path: string): string {
+  return `--log-list ${path}`;
+}
+
+/** @throws UsageError if the file cannot be read or is not a log list. */
+export function readLogList(path: string): LogList {
+  const object = listName(path);
+  const bytes = readAtMost(path, MAX_LIST_BYTES + 1);
+  if (bytes.length > MAX_LIST_BYTES) {
+    throw new UsageError({
+      object,
+      problem: "is too large for a log list",
+      expected: `≤ ${MAX_LIST_BYTES} bytes`,
+    });
+  }
+  try {
+    return parseLogList(bytes.toString("utf8"));
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const { message: problem, expected, found } = error;
+    throw new UsageError({ object, problem, expected, found }, { cause: error });
+  }
+}
+
+/** Reads to the end rather than up to the size that the system reports: it may be a pipe. */
+function readAtMost(path: string, most: number): Buffer {
+  const buffer = Buffer.allocUnsafe(most);
+  let length = 0;
+  try {
+    const file = openSync(path, "r");
+    try {
+      for (let read = -1; read !== 0 && length < most; length += read) {
+        read = readSync(file, buffer, length, most - length, null);
+      }
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    const problem = `cannot be read (${systemErrorWords(error)})`;
+    throw new UsageError({ object: listName(path), problem }, { cause: error });
+  }
+  return buffer.subarray(0, length);
+}
+
+/**
+ * The log of a list that has the origin, or that is read at the source where no origin is given. A `log.v3.json`
+ * is about one log: it is meant unless it has another origin than the one that is given.
+ * @param object the list, as messages name it.
+ * @throws UsageError if the list has no such log, or several with different keys.
+ */
+export function listedLog(list: LogList, wanted: LogWanted, object: string): ListedLog {
+  const origin = wanted.origin === undefined ? undefined : staticCtOrigin(wanted.origin);
+  if (list.kind === "log") {
+    if (origin === undefined || origin === list.log.origin) return list.log;
+    const [expected, found] = [`origin ${origin}`, excerpt(list.log.origin)];
+    throw new UsageError({ object, problem: "is about another log than --origin", expected, found });
+  }
+  const url = placeOf(wanted.source);
+  if (origin === undefined && url === undefined) {
+    const problem = `does not say which of its logs is at ${wanted.source}`;
+    throw new UsageError({ object, problem, advice: GIVE_ORIGIN });
+  }
+  const matches = list.logs.filter((log) =>
+    origin === undefined ? placeOf(log.monitoringUrl ?? "") === url : log.origin === origin,
+  );
+  // A log that has both APIs may be listed once for each.
+  const distinct = new Map(matches.map((log) => [`${log.origin} with the key ${log.publicKey}`, log]));
+  const [match, ...others] = distinct.values();
+  if (match !== undefined && others.length === 0) return match;
+  const [field, value = ""] = origin === undefined ? ["monitoring_url", url] : ["origin", origin];
+  throw new UsageError({
+    object,
+    problem: `has ${match === undefined ? "no log" : `${distinct.size} logs`} with the ${field} ${excerpt(value)}`,
+    found: match === undefined ? `${list.logs.length} other logs` : firstOf([...distinct.keys()]),
+    advice: origin === undefined ? GIVE_ORIGIN : "Pass another list, or the log's --public-key instead",
+  });
+}
+
+function firstOf(names: readonly string[]): string {
+  const more = names.length > 3 ? [`${names.length - 3} more`] : [];
+  return [...names.slice(0, 3).map(excerpt), ...more].join(", ");
+}
+
+const GIVE_ORIGIN =
+  "Pass the log's --origin, as the list's submission_url or url has it, and it is looked up by that";
+
+/**
+ * The place that an HTTP URL names, in whichever way it is written; without credentials and query, which are the
+ * reader's own. Undefined for anything else.
+ */
+function placeOf(url: string): string | undefined {
+  const parsed = /^https?:\/\//i.test(url) ? URL.parse(url) : null;
+  if (parsed === null) return undefined;
+  return `${parsed.protocol}//${parsed.host}${parsed.pathname.replace(/(?<!\/)\/+$/, "")}/`;
+}

@@ -1,0 +1,154 @@
+import { spawnSync } from "node:child_process";
+import { closeSync, ftruncateSync, openSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { type LogWanted, listedLog, readLogList } from "../../../../cmd/options/log-list.ts";
+import { type ListedLog, type LogList, UsageError } from "../../../../lib/index.ts";
+import { testLog } from "../../../support/logs/generated-log.ts";
+import { listEntry, listText } from "../../../support/logs/log-list.ts";
+import { temporaryDirectory } from "../../../support/places/temp.ts";
+
+const NAME = "--log-list list.json";
+
+function tiled(shard: string, publicKey = `key of ${shard}`): ListedLog {
+  return { origin: `log.test/${shard}`, publicKey, monitoringUrl: `https://mon.test/${shard}/` };
+}
+
+const archived: ListedLog = { origin: "ct.test/2019", publicKey: "old", monitoringUrl: undefined };
+
+const list: LogList = {
+  kind: "list",
+  logs: [tiled("2026h1"), tiled("2026h2"), tiled("2027h1"), tiled("2027h2"), archived],
+};
+
+const found = (wanted: LogWanted, from: LogList = list) => listedLog(from, wanted, NAME);
+
+describe("the log of a list that is meant", () => {
+  test.each([
+    "https://mon.test/2026h2/",
+    "https://mon.test/2026h2",
+    "https://mon.test/2026h2///",
+    "HTTPS://MON.test:443/2026h2/",
+    "https://me:secret@mon.test/2026h2?token=1",
+  ])("is the one that is read at %s", (source) => {
+    expect(found({ source })).toEqual(tiled("2026h2"));
+  });
+
+  test.each([
+    "http://mon.test/2026h2/",
+    "https://mon.test:8443/2026h2/",
+    "https://mon.test/2026H2/",
+    "https://mon.test/2026h2/x/",
+    "https://mon.test/",
+    "https://log.test/2026h2/",
+  ])("is not the one that is read elsewhere than at %s", (source) => {
+    expect(() => found({ source })).toThrow(UsageError);
+  });
+
+  test("is the one of the origin that is given, wherever the copy is", () => {
+    for (const origin of ["log.test/2027h1", "https://log.test/2027h1/"]) {
+      expect(found({ source: "/srv/copy", origin })).toEqual(tiled("2027h1"));
+      expect(found({ source: "https://mon.test/2026h1/", origin })).toEqual(tiled("2027h1"));
+    }
+    expect(found({ source: "/srv/archive", origin: "https://ct.test/2019/" })).toEqual(archived);
+  });
+
+  test("may be listed for each of its APIs", () => {
+    const both: LogList = { kind: "list", logs: [{ ...tiled("1"), monitoringUrl: undefined }, tiled("1")] };
+    expect(found({ source: "x", origin: "log.test/1" }, both)).toEqual(tiled("1"));
+  });
+
+  test("is refused where there is none, with what was looked for and how to look it up", () => {
+    expect(() => found({ source: "https://MON.test/2027h3" })).toThrow(
+      /^--log-list list\.json: has no log with the monitoring_url https:\/\/mon\.test\/2027h3\/ \(found 5 other logs\)\. Pass the log's --origin/,
+    );
+    expect(() => found({ source: "x", origin: "ct.test/2018" })).toThrow(
+      /no log with the origin ct\.test\/2018 \(found 5 other logs\)\. .*--public-key/,
+    );
+    expect(() => found({ source: "https://x/" }, { kind: "list", logs: [] })).toThrow("(found 0 other logs)");
+  });
+
+  test("is not known from a source that is not a URL", () => {
+    expect(() => found({ source: "/srv/copy" })).toThrow(/which of its logs is at \/srv\/copy\. .*--origin/);
+  });
+
+  test("never shows the credentials of a source", () => {
+    expect(() => found({ source: "https://me:secret@x.test/?token=secret" })).toThrow(/^((?!secret).)*$/);
+  });
+
+  test("is not chosen among several keys", () => {
+    const twice: LogList = { kind: "list", logs: [tiled("1", "A"), tiled("1", "B")] };
+    for (const wanted of [{ source: "https://mon.test/1/" }, { source: "x", origin: "log.test/1" }]) {
+      expect(() => found(wanted, twice)).toThrow(UsageError);
+      expect(() => found(wanted, twice)).toThrow(/2 logs .* with the key A, .* with the key B/);
+    }
+  });
+});
+
+describe("the log of a log.v3.json", () => {
+  const single: LogList = { kind: "log", log: tiled("2026h1") };
+
+  test("is meant wherever the copy is", () => {
+    expect(found({ source: "/srv/copy" }, single)).toEqual(single.log);
+    expect(found({ source: "https://mirror.test/", origin: "https://log.test/2026h1" }, single)).toEqual(
+      single.log,
+    );
+  });
+
+  test("is not another one than --origin says", () => {
+    expect(() => found({ source: "/srv/copy", origin: "log.test/2026h2" }, single)).toThrow(
+      "--log-list list.json: is about another log than --origin (expected origin log.test/2026h2, found log.test/2026h1)",
+    );
+  });
+});
+
+const MODULE = join(import.meta.dirname, "../../../../cmd/options/log-list.ts");
+
+const { publicKey = "" } = testLog({ size: 1, format: "static-ct" });
+
+function fileWith(text: string): string {
+  const path = join(temporaryDirectory(), "list.json");
+  writeFileSync(path, text);
+  return path;
+}
+
+describe("the file of a log list", () => {
+  test("is read to its end", () => {
+    const logs = Array.from({ length: 2_000 }, (_, shard) =>
+      listEntry(publicKey, { url: `https://log.test/${shard}/` }),
+    );
+    expect(readLogList(fileWith(listText({ logs })))).toHaveProperty("logs.length", 2_000);
+  });
+
+  test("may be a pipe", () => {
+    const padding = "x".repeat(300_000);
+    const list = fileWith(JSON.stringify(listEntry(publicKey, { url: "https://log.test/1/", padding })));
+    const program = `
+      import { readLogList } from ${JSON.stringify(MODULE)};
+      console.log(readLogList("/dev/stdin").log.origin);`;
+    const command = 'cat "$1" | "$0" --input-type=module --eval "$2"';
+    const { stdout } = spawnSync("sh", ["-c", command, process.execPath, list, program]);
+    expect(stdout.toString()).toBe("log.test/1\n");
+  });
+
+  test("is refused in one line if it cannot be read, is too large, or is not a list", () => {
+    const large = fileWith("");
+    const file = openSync(large, "w");
+    ftruncateSync(file, 20_000_001);
+    closeSync(file);
+    const cases: [path: string, words: string][] = [
+      ["/nowhere/list.json", "cannot be read (no such file or directory)"],
+      [temporaryDirectory(), "cannot be read (illegal operation on a directory)"],
+      [large, "is too large for a log list (expected ≤ 20000000 bytes)"],
+      [fileWith("<html>\n"), "is no log list: it is not JSON"],
+      [
+        fileWith(JSON.stringify(listEntry(publicKey, { url: "https://x/", log_id: "A\nB" }))),
+        `the log has a log_id that is not the SHA-256 of its key (expected ${listEntry(publicKey, {}).log_id}, found A B)`,
+      ],
+    ];
+    for (const [path, words] of cases) {
+      expect(() => readLogList(path)).toThrow(UsageError);
+      expect(() => readLogList(path)).toThrow(`--log-list ${path}: ${words}`);
+    }
+  });
+});
