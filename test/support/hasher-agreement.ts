@@ -6,8 +6,7 @@
 import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
 import { FormatError } from "../../lib/tlog/errors.ts";
-import type { BundleHashes } from "../../lib/tlog/hasher/bundle-hasher.ts";
-import { JAVASCRIPT_HASHER } from "../../lib/tlog/hasher/javascript.ts";
+import { type BundleHashes, JAVASCRIPT_HASHER } from "../../lib/tlog/hasher/javascript.ts";
 import { NATIVE_FORMATS, type NativeHashBundle, roomForHashes } from "../../lib/tlog/hasher/native.ts";
 import { FULL_WIDTH, type LogFormat } from "../../lib/tlog/layout.ts";
 import { HASH_SIZE } from "../../lib/tlog/merkle.ts";

@@ -3,8 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { describe } from "vitest";
-import type { BundleHasher } from "../../lib/tlog/hasher/bundle-hasher.ts";
-import { JAVASCRIPT_HASHER } from "../../lib/tlog/hasher/javascript.ts";
+import { type BundleHasher, JAVASCRIPT_HASHER } from "../../lib/tlog/hasher/javascript.ts";
 import { ADDON_PATH, loadNativeHasher } from "../../lib/tlog/hasher/native.ts";
 
 /** Whether the tests of the addon run: where it was not built they are skipped, unless the environment forbids it. */

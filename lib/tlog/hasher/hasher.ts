@@ -2,18 +2,17 @@
  * The leaf hashes of whole bundles: the hot path of a migration. One call takes a bundle and gives the level-0
  * tile that the bundle must have.
  *
- * Two implementations stand behind it, which give the same and refuse the same: `native.ts`, where the
- * addon was built, and `javascript.ts`. The one place of `lib/tlog` that looks at where it runs: at an
- * environment variable, which every thread of a process sees, and at whether there is an addon to load.
+ * There are two implementations, which return the same and refuse the same: `native.ts`, where the addon was built,
+ * and `javascript.ts`. All else in `lib/tlog` is pure; what runs here depends on an environment variable, which
+ * every thread of a process sees, and on whether there is an addon, which `native.ts` loads by `process.dlopen`.
  */
 
 import { UsageError } from "../../errors.ts";
 import type { LogFormat } from "../layout.ts";
-import type { BundleHasher, BundleHashes, HasherName } from "./bundle-hasher.ts";
-import { JAVASCRIPT_HASHER } from "./javascript.ts";
+import { type BundleHasher, type BundleHashes, type HasherName, JAVASCRIPT_HASHER } from "./javascript.ts";
 import { loadNativeHasher } from "./native.ts";
 
-export type { BundleHashes, HasherName } from "./bundle-hasher.ts";
+export type { BundleHashes, HasherName } from "./javascript.ts";
 
 /** The environment variable that chooses: `native` or `javascript`. */
 const CHOICE = "TLOG_MIGRATE_HASHER";
@@ -25,24 +24,21 @@ const CHOICE = "TLOG_MIGRATE_HASHER";
  * must not be shared with another thread.
  *
  * @throws FormatError if the bundle does not hold exactly `width` well-formed entries.
- * @throws UsageError if the environment asks for a hasher that is not there.
+ * @throws UsageError if the environment asks for a hasher that is unavailable.
  */
 export function hashBundle(format: LogFormat, bundle: Uint8Array, width: number): BundleHashes {
   return currentHasher().hashBundle(format, bundle, width);
 }
 
-/**
- * Which implementation `hashBundle` runs.
- * @throws UsageError if the environment asks for one that is not there.
- */
+/** Which implementation `hashBundle` runs. @throws UsageError if the environment asks for one that is unavailable. */
 export function hasherName(): HasherName {
   return currentHasher().name;
 }
 
 /**
- * The hasher that was asked for; the native one, where it is there, when none was.
+ * The hasher that was asked for; if none was, the native one, or else the one in JavaScript.
  * @param choice what the environment says.
- * @param loadNative gives the native hasher, or throws why there is none.
+ * @param loadNative returns the native hasher, or throws why there is none.
  * @throws UsageError
  */
 export function chooseHasher(
@@ -60,7 +56,7 @@ export function chooseHasher(
   } catch (cause) {
     if (!isAsked) return JAVASCRIPT_HASHER;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const problem = `asks for the native hasher, which cannot be used: ${reason}`;
+    const problem = `asks for the native hasher, which is unavailable: ${reason}`;
     const advice =
       "Where there is a C compiler, npm rebuild tlog-migrate builds it (in a clone, npm run install)";
     throw new UsageError({ object: CHOICE, problem, advice }, { cause });
@@ -69,7 +65,7 @@ export function chooseHasher(
 
 let chosen: BundleHasher | undefined;
 
-/** Chosen at its first use, so that a choice that cannot be had is reported like any other failure. */
+/** Chosen at its first use, so that an unavailable choice is reported like any other failure. */
 function currentHasher(): BundleHasher {
   chosen ??= chooseHasher();
   return chosen;

@@ -1,12 +1,32 @@
 /**
  * The bundle hasher that runs wherever Node does: node:crypto, a call a hash. What it refuses, and in which words,
- * is what a malformed bundle means everywhere.
+ * is what a malformed bundle means everywhere; other implementations of `BundleHasher` are compared with it.
  */
 
 import { entryFormat, forEachEntry } from "../bundle.ts";
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 import { foldTile, HASH_SIZE, writeSha256 } from "../merkle.ts";
-import type { BundleHasher, BundleHashes } from "./bundle-hasher.ts";
+
+/** What a bundle hashes to. */
+export interface BundleHashes {
+  /** The leaf hashes, 32 bytes each: byte for byte the level-0 tile over this bundle. */
+  readonly leafHashes: Uint8Array;
+  /** For a full bundle, its hash in the level-1 tile, otherwise undefined. */
+  readonly root: Uint8Array | undefined;
+}
+
+/** An addon in C; the same where it can only hash one message after another; node:crypto. */
+export type HasherName = "native" | "native-serial" | "javascript";
+
+/** Hashes whole bundles. */
+export interface BundleHasher {
+  readonly name: HasherName;
+  /**
+   * Hashes a bundle of exactly `width` entries.
+   * @throws FormatError if the bundle does not hold exactly `width` well-formed entries.
+   */
+  hashBundle(format: LogFormat, bundle: Uint8Array, width: number): BundleHashes;
+}
 
 /**
  * The hasher on node:crypto: one SHA-256 an entry, and 255 more where the bundle is full.
@@ -17,39 +37,31 @@ import type { BundleHasher, BundleHashes } from "./bundle-hasher.ts";
 export const JAVASCRIPT_HASHER: BundleHasher = { name: "javascript", hashBundle };
 
 function hashBundle(format: LogFormat, bundle: Uint8Array, width: number): BundleHashes {
-  const prefix = leafInputPrefix(format);
+  const prefix = LEAF_INPUT_PREFIXES[format];
   const leafHashes = Buffer.allocUnsafeSlow(width * HASH_SIZE);
-  forEachEntry(format, bundle, width, (span, position) => {
-    const start = span.leafStart - prefix.length;
+  forEachEntry(format, bundle, width, ({ leafStart, leafEnd }, position) => {
+    const start = leafStart - prefix.length;
     const target = position * HASH_SIZE;
     if (start < 0) {
-      writeSha256(Buffer.concat([prefix, bundle.subarray(span.leafStart, span.leafEnd)]), leafHashes, target);
+      writeSha256(Buffer.concat([prefix, bundle.subarray(leafStart, leafEnd)]), leafHashes, target);
       return;
     }
-    // The leaf hash wants a prefix before bytes that lie in the middle of the bundle. Measured: lending it
-    // the few bytes before them, which are restored at once, halves the cost against copying each leaf.
+    // The leaf hash needs a prefix before bytes in the middle of the bundle. Measured: lending it the few bytes
+    // before them, which are restored at once, halves the cost compared with copying each leaf.
     const kept = keepBytes(bundle, start, prefix);
-    writeSha256(bundle.subarray(start, span.leafEnd), leafHashes, target);
+    writeSha256(bundle.subarray(start, leafEnd), leafHashes, target);
     restoreBytes(bundle, start, prefix.length, kept);
   });
   return { leafHashes, root: width === FULL_WIDTH ? foldTile(leafHashes) : undefined };
 }
 
+/** 0x00 of the leaf hash (RFC 6962 section 2.1), then the constant start of every leaf: 1 or 3 bytes. */
 const LEAF_INPUT_PREFIXES: Record<LogFormat, Uint8Array> = {
-  tiles: leafInput("tiles"),
-  "static-ct": leafInput("static-ct"),
+  tiles: Uint8Array.of(0x00, ...entryFormat("tiles").leafPrefix),
+  "static-ct": Uint8Array.of(0x00, ...entryFormat("static-ct").leafPrefix),
 };
 
-function leafInputPrefix(format: LogFormat): Uint8Array {
-  return LEAF_INPUT_PREFIXES[format];
-}
-
-/** 0x00 of the leaf hash (RFC 6962 section 2.1), then the constant start of every leaf: 1 or 3 bytes. */
-function leafInput(format: LogFormat): Uint8Array {
-  return Uint8Array.from([0x00, ...entryFormat(format).leafPrefix]);
-}
-
-/** Writes `prefix` (at most 3 bytes) at `start` and returns what stood there, packed in one number. */
+/** Writes `prefix` (at most 3 bytes) at `start` and returns the bytes that were there, packed in one number. */
 function keepBytes(bytes: Uint8Array, start: number, prefix: Uint8Array): number {
   let kept = 0;
   for (let i = 0; i < prefix.length; i++) {

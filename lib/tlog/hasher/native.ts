@@ -1,43 +1,41 @@
 /**
  * The bundle hasher in C, `native/bundle-hasher.c`: one call a bundle. It is an addon that npm builds when the
- * package is installed, where there is a compiler for it (`native/build.js`), so it may be missing.
+ * package is installed, where there is a C compiler (`native/build.js`), so it may be missing.
  *
- * It hashes entries one after the other, or several side by side where OpenSSL and the processor allow it
- * (`native/sha256-lanes.c`). A wrong compiler, or a Node with another SHA-256 in it, must not get as far as a log:
- * each way is used only once it has given the right hashes in the process that uses it.
+ * It hashes entries one after another, or several side by side where OpenSSL and the processor allow it
+ * (`native/sha256-lanes.c`). A broken compiler, or a Node with another SHA-256 in it, must not affect a log: each
+ * way is used only after it has returned the right hashes in the process that uses it.
  */
 
 import { hash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 import { HASH_SIZE } from "../merkle.ts";
-import type { BundleHasher, BundleHashes, HasherName } from "./bundle-hasher.ts";
-import { JAVASCRIPT_HASHER } from "./javascript.ts";
-import { BORDER_SIZES, type TrialBundle, trialBundles } from "./native/trial-bundles.ts";
-import { knownAnswers } from "./self-test.ts";
+import { type BundleHasher, type BundleHashes, type HasherName, JAVASCRIPT_HASHER } from "./javascript.ts";
+import { BORDER_SIZES, knownAnswers, type TrialBundle, trialBundles } from "./self-test.ts";
 
 /**
- * A function of the addon: writes the leaf hashes of all entries to `hashes`, and behind 256 of them the hash that
+ * A function of the addon: writes the leaf hashes of all entries to `hashes`, and after 256 of them the hash that
  * they fold to.
- * @param hashes room for as many hashes as there may be entries; for a full bundle, one more.
- * @returns how many entries the bundle holds; -1 if it is malformed, or holds more than there is room for.
+ * @param hashes space for as many hashes as there may be entries; for a full bundle, one more.
+ * @returns how many entries the bundle holds; -1 if it is malformed, or holds more than there is space for.
  * @throws TypeError on arguments of other types.
  */
 export type NativeHashBundle = (format: number, bundle: Uint8Array, hashes: Uint8Array) => number;
 
 /** What the addon exports. */
 export interface NativeAddon {
-  /** Hashes one entry after the other, by functions that OpenSSL documents. */
+  /** Hashes one entry after another, by functions that OpenSSL documents. */
   readonly hashBundle: NativeHashBundle;
-  /** Gives the same, several entries side by side; missing where that cannot be done. */
+  /** Returns the same, several entries side by side; missing where that is impossible. */
   readonly hashBundleInLanes?: NativeHashBundle;
 }
 
 /** The numbers by which the addon knows the formats. */
 export const NATIVE_FORMATS: Record<LogFormat, number> = { tiles: 0, "static-ct": 1 };
 
-// The published package has compiled files one directory deeper, a clone runs the sources; the C source, and
-// what is built of it, are in the same place in both.
+// The published package has compiled files one directory deeper, a clone runs the sources; the C source and the
+// addon are in the same place in both.
 const ADDON = import.meta.url.endsWith(".ts")
   ? "./native/bundle-hasher.node"
   : "../../../../lib/tlog/hasher/native/bundle-hasher.node";
@@ -46,8 +44,8 @@ const ADDON = import.meta.url.endsWith(".ts")
 export const ADDON_PATH: string = fileURLToPath(new URL(ADDON, import.meta.url));
 
 /**
- * The hasher of an addon that has given the known answers.
- * @throws Error if there is no such addon, if it does not load, or if an answer of it is wrong.
+ * The hasher of an addon, tested with known answers.
+ * @throws Error if there is no such addon, if it does not load, or if one of its answers is wrong.
  */
 export function loadNativeHasher(path: string = ADDON_PATH): BundleHasher {
   const addon = loadAddon(path);
@@ -68,8 +66,8 @@ export function loadAddon(path: string = ADDON_PATH): NativeAddon {
 }
 
 /**
- * The faster function of an addon that is right. It takes about a millisecond to find out.
- * @throws Error if hashBundle, which the other is held to, is wrong.
+ * The fastest function of an addon whose hashes are right. The test takes about a millisecond.
+ * @throws Error if hashBundle, with which the other is compared, is wrong.
  */
 export function trustedFunction({ hashBundle, hashBundleInLanes }: NativeAddon): NativeHashBundle {
   if (!givesKnownAnswers(hashBundle)) throw new Error(WRONG_ANSWER);
@@ -78,9 +76,8 @@ export function trustedFunction({ hashBundle, hashBundleInLanes }: NativeAddon):
 }
 
 /**
- * What an addon must stand before it is installed: that all it exports is right, for entries of every size up to
- * beyond a lane.
- * @throws Error if it does not load, or if any answer of it is wrong.
+ * Install-time self-test: checks every exported function on entries of every size up to one beyond the lane limit.
+ * @throws Error if the addon does not load, or if any of its answers is wrong.
  */
 export function tryAddon(path: string): void {
   const { hashBundle, hashBundleInLanes = hashBundle } = loadAddon(path);
@@ -90,7 +87,7 @@ export function tryAddon(path: string): void {
   if (!isRight || !agree(hashBundle, hashBundleInLanes, sizes)) throw new Error(WRONG_ANSWER);
 }
 
-/** An addon's function as a hasher. */
+/** A hasher that calls an addon's function. */
 export function nativeHasher(hashNatively: NativeHashBundle, name: HasherName = "native"): BundleHasher {
   return {
     name,
@@ -99,8 +96,8 @@ export function nativeHasher(hashNatively: NativeHashBundle, name: HasherName = 
 }
 
 /**
- * Room for the hashes of a bundle of `width` entries, in one allocation: the folded hash of a full bundle stands
- * behind its leaf hashes.
+ * Space for the hashes of a bundle of `width` entries, in one allocation: the folded hash of a full bundle follows
+ * its leaf hashes.
  */
 export function roomForHashes(width: number): Buffer {
   return Buffer.allocUnsafeSlow((width === FULL_WIDTH ? FULL_WIDTH + 1 : width) * HASH_SIZE);
@@ -121,7 +118,7 @@ function givesKnownAnswers(hashNatively: NativeHashBundle): boolean {
   });
 }
 
-/** Whether two functions give the same for entries of these sizes, in both formats. */
+/** Whether two functions return the same for entries of these sizes, in both formats. */
 function agree(one: NativeHashBundle, other: NativeHashBundle, sizes: readonly number[]): boolean {
   for (const trial of trialBundles(sizes)) {
     const [hashes, others] = [hashesOf(one, trial), hashesOf(other, trial)];
@@ -130,7 +127,7 @@ function agree(one: NativeHashBundle, other: NativeHashBundle, sizes: readonly n
   return true;
 }
 
-/** All that the function writes, or undefined if it does not take the bundle. */
+/** All that the function writes, or undefined if it refuses the bundle. */
 function hashesOf(
   hashNatively: NativeHashBundle,
   { format, bundle, width }: TrialBundle,
@@ -148,7 +145,7 @@ function hashBundle(
   if (width < 1 || width > FULL_WIDTH) return JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
   const hashes = hashesOf(hashNatively, { format, bundle, width });
   if (hashes === undefined) {
-    // The addon only says no: what is wrong, and in which words, is written once, in the other hasher.
+    // The addon only refuses: what is wrong, and in which words, is written once, in the other hasher.
     JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
     throw new Error("the native hasher refuses a bundle that the JavaScript one takes");
   }

@@ -1,4 +1,4 @@
-/** Bundles whose hashes other software has told: what a hasher must give before it is trusted. */
+/** What a hasher is tested with before it is trusted: bundles whose hashes other software computed, and others. */
 
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 
@@ -9,7 +9,7 @@ export interface KnownAnswer {
   readonly width: number;
   /** SHA-256 of its level-0 tile. */
   readonly tileHash: string;
-  /** For a full bundle the hash that stands for it in its level-1 tile, otherwise undefined. */
+  /** For a full bundle, its hash in the level-1 tile, otherwise undefined. */
   readonly root: string | undefined;
 }
 
@@ -55,3 +55,62 @@ function entriesOfAllLengths(): Uint8Array {
   }
   return bundle;
 }
+
+/** A well-formed bundle of a few entries, on which two ways of hashing are compared. */
+export interface TrialBundle {
+  readonly format: LogFormat;
+  readonly bundle: Uint8Array;
+  readonly width: number;
+}
+
+/**
+ * Sizes around which a message of SHA-256 needs a block more for itself or for its padding, and around the largest
+ * that fits into a lane of `sha256-lanes.c`. The size beyond that is placed so that the bundles use every number of
+ * lanes.
+ */
+export const BORDER_SIZES: readonly number[] = [
+  ...[65, 1, 56, 119, 18, 63, 55, 64, 57],
+  ...[184, 120, 4088, 127, 1000, 121, 183, 128],
+  ...[249, 192, 185, 248, 193, 191, 247],
+  ...[311, 319, 4087, 255, 312, 256],
+  ...[376, 320, 2000, 375],
+];
+
+/** One more than there are lanes: uses some of them, or all, or all and then one. */
+const MOST_ENTRIES = 9;
+
+/**
+ * Bundles of 9, 8, and so on to 1 entries, as often as it takes to have entries of all `sizes`, in both formats.
+ * @param sizes how many bytes their leaf hashes cover, prefix included; more where the format has no entry so small.
+ */
+export function* trialBundles(sizes: readonly number[]): Generator<TrialBundle> {
+  for (const [format, entryOfSize] of Object.entries(ENTRIES) as [LogFormat, typeof tilesEntry][]) {
+    const nextEntry = () => entryOfSize(sizes[taken++ % sizes.length] as number);
+    let taken = 0;
+    while (taken < sizes.length) {
+      for (let width = MOST_ENTRIES; width > 0; width--) {
+        yield { format, bundle: Buffer.concat(Array.from({ length: width }, nextEntry)), width };
+      }
+    }
+  }
+}
+
+/** An entry whose leaf hash covers `size` bytes: the byte 0x00, and its content. */
+function tilesEntry(size: number): Buffer {
+  const content = Math.max(0, size - 1);
+  const entry = Buffer.alloc(2 + content, `${size} tiles `);
+  entry.writeUInt16BE(content, 0);
+  return entry;
+}
+
+/** The same in Static CT, a certificate without extensions: 3 bytes of prefix and 15 of fields come before it. */
+function staticCtEntry(size: number): Buffer {
+  const certificate = Math.max(0, size - 18);
+  const entry = Buffer.alloc(17 + certificate, `${size} static-ct `);
+  entry.writeUInt16BE(0, 8);
+  entry.writeUIntBE(certificate, 10, 3);
+  entry.writeUInt32BE(0, 13 + certificate);
+  return entry;
+}
+
+const ENTRIES = { tiles: tilesEntry, "static-ct": staticCtEntry } satisfies Record<LogFormat, unknown>;

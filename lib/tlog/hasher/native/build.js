@@ -1,14 +1,14 @@
 /**
  * Builds the addon of bundle-hasher.c where there is a C compiler; npm runs it when the package is installed.
- * Without the addon all works the same, but slower. So whatever goes wrong, the exit code is 0, one line tells
- * why, and no binary is left, not even one that earlier sources gave.
+ * Without the addon everything works the same, but slower. So whatever fails, the exit code is 0, one line reports
+ * why, and no binary is left, not even one of earlier sources.
  *
- * What sha256-lanes.c calls is no documented part of OpenSSL. It is compiled for the OpenSSL of the Node that runs
- * this, and tried in a process of its own; if that goes wrong, the addon is built without it.
+ * What sha256-lanes.c calls is not a documented part of OpenSSL. It is compiled for the OpenSSL of the Node that
+ * runs this, and tested in a process of its own; if that fails, the addon is built without it.
  *
  * It calls the compiler itself, since node-gyp would download headers. It is plain JavaScript: npm runs it before
- * anything is compiled, and Node strips no types below node_modules. On Windows it builds nothing: there an addon
- * is linked with an import library of node.exe, and none with OpenSSL's functions comes by npm.
+ * anything is compiled, and Node strips no types below node_modules. On Windows it builds nothing: an addon is
+ * linked there with an import library of node.exe, and none with OpenSSL's functions is available from npm.
  *
  * Usage: node build.js [where the binary goes]. The compiler is $CC, by default cc.
  */
@@ -31,10 +31,12 @@ const TEST_TIMEOUT_MS = 20_000;
 try {
   build();
 } catch (error) {
-  console.error(`tlog-migrate: built no native hasher (${error.message}), the JavaScript one does its work`);
+  console.error(
+    `tlog-migrate: built no native hasher (${error.message}), the JavaScript one is used instead`,
+  );
 }
 
-/** Puts a tested binary in place, under its name only once it is whole and right. */
+/** Puts a binary in place, under its name only once it is complete and tested. */
 function build() {
   rmSync(BINARY, { force: true });
   const unproven = `${BINARY}.${process.pid}`;
@@ -55,7 +57,7 @@ function make(output, definitions) {
   test(output);
 }
 
-/** What sha256-lanes.c is compiled with, so that it runs under this OpenSSL and no other. */
+/** The definitions that make sha256-lanes.c run under this OpenSSL and no other. */
 function forLanes(openssl = "") {
   const [major, minor] = openssl.split(".");
   return [`-DTESTED_OPENSSL_MAJOR=${major}`, `-DTESTED_OPENSSL_MINOR=${minor}`];
@@ -71,7 +73,7 @@ function compile(output, definitions) {
   run(compiler, [...flags, "-I", headers, ...SOURCES, "-o", output], COMPILE_TIMEOUT_MS);
 }
 
-/** Tries the binary in a process of its own: a wrong one may crash it, or never come back. */
+/** Tests the binary in a process of its own: a wrong one may crash it, or never return. */
 function test(binary) {
   const loaders = ["../native.ts", "../../../../dist/lib/tlog/hasher/native.js"];
   const loader = loaders.map((name) => new URL(name, import.meta.url)).find(existsSync);

@@ -1,9 +1,9 @@
 /*
- * The leaf hashes of a whole entry bundle in one call: javascript-hasher.ts over again, as an addon for Node.
+ * The leaf hashes of a whole entry bundle in one call: ../javascript.ts as an addon for Node.
  *
- * Bundles come from strangers. Every length in one is held against the bytes that are left before any of them is
- * touched, a bundle is never written to, and nothing is kept from one call to the next, so that every thread of
- * a process can call this at once.
+ * Bundles come from strangers. Every length in one is checked against the bytes that are left before any of them is
+ * read, a bundle is never written to, and nothing is kept from one call to the next, so that every thread of a
+ * process can call this at once.
  */
 
 #define NAPI_VERSION 8
@@ -18,13 +18,13 @@ enum { FULL_WIDTH = 256 };
 /* What lib/tlog/hasher/native.ts passes for a format. */
 enum { TILES = 0, STATIC_CT = 1 };
 
-/* The bytes of a bundle that have not been read: `left` of them may be touched, from `at` on. */
+/* The bytes of a bundle that are still to be read: `left` of them, from `at` on. */
 typedef struct {
   const uint8_t *at;
   size_t left;
 } reader;
 
-/* What a leaf hash covers beside its prefix. */
+/* What a leaf hash covers after its prefix. */
 typedef struct {
   const uint8_t *bytes;
   size_t length;
@@ -52,7 +52,7 @@ static bool skip_vector(reader *bundle, size_t length_size) {
   return read_uint(bundle, length_size, &length) && skip(bundle, length);
 }
 
-/* https://c2sp.org/tlog-tiles#log-entries, as in tiles-entry.ts */
+/* https://c2sp.org/tlog-tiles#log-entries, as in ../../entry.ts */
 static bool read_tiles_entry(reader *bundle, leaf *found) {
   size_t length;
   if (!read_uint(bundle, 2, &length)) return false;
@@ -60,7 +60,7 @@ static bool read_tiles_entry(reader *bundle, leaf *found) {
   return skip(bundle, length);
 }
 
-/* https://c2sp.org/static-ct-api#log-entries, as in static-ct.ts */
+/* https://c2sp.org/static-ct-api#log-entries, as in ../../static-ct/entry.ts */
 static bool read_static_ct_entry(reader *bundle, leaf *found) {
   enum { X509_ENTRY = 0, PRECERT_ENTRY = 1 };
   enum { TIMESTAMP_SIZE = 8, ISSUER_KEY_HASH_SIZE = 32, FINGERPRINT_SIZE = 32 };
@@ -77,11 +77,10 @@ static bool read_static_ct_entry(reader *bundle, leaf *found) {
 }
 
 /*
- * Folds the hashes of a full tile to the one that stands for them, by RFC 6962 section 2.1.
+ * Folds the hashes of a full tile to their Merkle tree hash (RFC 6962 section 2.1).
  *
- * Node 1 is the root, and nodes 2 i and 2 i + 1 are the children of node i, for which it holds the byte 0x01 and
- * their hashes: measured, 15 % more entries a second (100 B entries, one after the other) than to take in the byte
- * as a prefix.
+ * Node 1 is the root, and nodes 2 i and 2 i + 1 are the children of node i, which holds the byte 0x01 and their
+ * hashes: measured, 15 % more entries a second (100 B entries, one after another) than with the byte as a prefix.
  */
 static bool fold(message_hasher *hash, const uint8_t *hashes, uint8_t *folded) {
   enum { WIDEST = FULL_WIDTH / 2, NODE_SIZE = 1 + 2 * HASH_SIZE };
@@ -101,8 +100,8 @@ static bool fold(message_hasher *hash, const uint8_t *hashes, uint8_t *folded) {
 }
 
 /*
- * Writes the leaf hashes of all entries of a bundle to `hashes`, and behind those of a full bundle the hash that
- * they fold to. `capacity` is the most entries that `hashes` has room for so.
+ * Writes the leaf hashes of all entries of a bundle to `hashes`, and after those of a full bundle the hash that they
+ * fold to. `capacity` is the most entries for which `hashes` has space.
  *
  * Returns how many entries there are; -1 if one is malformed, if there are more than `capacity`, or if SHA-256
  * failed.
@@ -130,7 +129,7 @@ static size_t entry_capacity(size_t output_length) {
 }
 
 static bool byte_array(napi_env env, napi_value value, uint8_t **bytes, size_t *length) {
-  /* Any other: a Node may know kinds of arrays that its Node-API does not, and then leaves this as it was. */
+  /* Any other type: Node may have kinds of arrays that its Node-API does not know, and then leaves this unchanged. */
   napi_typedarray_type type = napi_float64_array;
   void *data = NULL;
   if (napi_get_typedarray_info(env, value, &type, length, &data, NULL, NULL) != napi_ok) return false;
@@ -138,7 +137,7 @@ static bool byte_array(napi_env env, napi_value value, uint8_t **bytes, size_t *
   return type == napi_uint8_array && (data != NULL || *length == 0);
 }
 
-/* What both functions of this addon do. */
+/* Common to both functions of this addon. */
 static napi_value hash_bundle(napi_env env, napi_callback_info info, message_hasher *hash) {
   napi_value arguments[3], count;
   size_t argument_count = 3, bundle_length, output_length;
@@ -148,7 +147,7 @@ static napi_value hash_bundle(napi_env env, napi_callback_info info, message_has
       napi_get_value_uint32(env, arguments[0], &format) != napi_ok || format > STATIC_CT ||
       !byte_array(env, arguments[1], &bundle, &bundle_length) ||
       !byte_array(env, arguments[2], &output, &output_length)) {
-    napi_throw_type_error(env, NULL, "hashBundle takes a format, a bundle and room for its hashes");
+    napi_throw_type_error(env, NULL, "hashBundle takes a format, a bundle and space for its hashes");
     return NULL;
   }
   reader unread = {bundle, bundle_length};
@@ -161,7 +160,7 @@ static napi_value hash_bundle_in_turn(napi_env env, napi_callback_info info) {
   return hash_bundle(env, info, hash_in_turn);
 }
 
-/* hashBundleInLanes, which does the same; not there where it cannot be done. */
+/* hashBundleInLanes, which does the same; exported only where it is possible. */
 static napi_value hash_bundle_in_lanes(napi_env env, napi_callback_info info) {
   return hash_bundle(env, info, hash_in_lanes);
 }

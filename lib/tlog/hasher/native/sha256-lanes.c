@@ -1,15 +1,18 @@
 /*
- * SHA-256 of up to 8 messages side by side: one after the other, a processor mostly waits for the last round.
+ * SHA-256 of up to 8 messages side by side: one after another, a processor mostly waits for the round before.
+ * Measured, against sha256.c: 1 KB entries take 1.15 µs instead of 1.31 where the processor has SHA instructions,
+ * and 1.6 instead of 4.3 where it has AVX2 alone; 100 B entries 0.26 instead of 0.37, and 0.34 instead of 1.0. Of
+ * the CPU time of a whole copy that is about 3 % with SHA instructions, and a third without.
  *
- * The compression is OpenSSL's sha256_multi_block (crypto/sha/asm/sha256-mb-x86_64.pl), which picks the
- * instructions that the processor has; here is only the padding of FIPS 180-4 section 5.1.1, and which message goes
- * into which lane. OpenSSL calls it for TLS (providers/implementations/ciphers/cipher_aes_cbc_hmac_sha256_hw.c). It
- * has been as it is since OpenSSL 1.0.2 of 2015, but it is an interface between parts of OpenSSL, which documents it
- * for nobody else. Therefore it is called only
- *  - where it is there, on x86-64;
- *  - under the OpenSSL, by its major and minor version, with which build.js has tried this addon in a process of
- *    its own: another one might crash rather than hash wrongly, and a Node may be replaced without an npm install;
- *  - if it gives the hashes of the documented functions each time the addon is loaded (native-hasher.ts).
+ * The compression function is OpenSSL's sha256_multi_block (crypto/sha/asm/sha256-mb-x86_64.pl), which picks the
+ * instructions that the processor has; here are only the padding of FIPS 180-4 section 5.1.1 and the distribution of
+ * messages to lanes. OpenSSL calls it for TLS (providers/implementations/ciphers/cipher_aes_cbc_hmac_sha256_hw.c).
+ * It has not changed since OpenSSL 1.0.2 of 2015, but it is an internal interface, which OpenSSL does not document.
+ * Therefore this is the only file that calls it, and only
+ *  - where it exists, on x86-64;
+ *  - under the OpenSSL, by its major and minor version, with which build.js has tested this addon in a process of
+ *    its own: another one might crash rather than hash wrongly, and Node may be replaced without an npm install;
+ *  - if it returns the hashes of the documented functions each time the addon is loaded (../native.ts).
  */
 
 #include "sha256.h"
@@ -19,7 +22,7 @@
 #include <cpuid.h>
 #include <string.h>
 
-/* A lane has room for nearly every certificate, and all lanes for the stack of any thread. */
+/* A lane holds nearly every certificate, and the stack of any thread holds all lanes. */
 enum { LANES = 8, BLOCK_SIZE = 64, LANE_BLOCKS = 64 };
 
 enum { HASH_WORDS = 8 };
@@ -29,15 +32,15 @@ typedef struct {
   _Alignas(32) uint32_t words[HASH_WORDS][LANES];
 } lane_hashes;
 
-/* HASH_DESC: the blocks that a lane is to take in. No other byte is read, and nothing in a lane without blocks. */
+/* HASH_DESC: the blocks that a lane is to hash. No other byte is read, and nothing in a lane without blocks. */
 typedef struct {
   const uint8_t *bytes;
   int blocks;
 } lane_input;
 
 /*
- * Takes all blocks into the hashes of the first 4 lanes, or of all 8 with `fours` 2. Lanes without blocks must come
- * last, and not be all: the code for some processors ends at them, that for AVX2 does not end if there are no others.
+ * Hashes all blocks of the first 4 lanes, or of all 8 with `fours` 2. Lanes without blocks must come last, and there
+ * must be another: the code for some processors ends at them, and that for AVX2 does not end if all are empty.
  */
 __attribute__((weak)) void sha256_multi_block(lane_hashes *hashes, const lane_input inputs[LANES], int fours);
 
@@ -49,12 +52,12 @@ bool can_hash_in_lanes(void) {
   if (sha256_multi_block == NULL || OPENSSL_version_major == NULL || OPENSSL_version_minor == NULL) return false;
   if (OPENSSL_version_major() != TESTED_OPENSSL_MAJOR) return false;
   if (OPENSSL_version_minor() != TESTED_OPENSSL_MINOR) return false;
-  /* The least that it needs. OpenSSL asks for AES instructions before it calls it, which came later. */
+  /* The minimum that it needs. OpenSSL itself checks for AES instructions, which came later. */
   unsigned int eax, ebx, ecx, edx;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_SSSE3) != 0;
 }
 
-/* Messages that are hashed together: lanes 0 to count - 1 are taken. */
+/* Messages that are hashed together, in lanes 0 to count - 1. */
 typedef struct {
   size_t count;
   lane_input inputs[LANES];
@@ -67,14 +70,14 @@ static void write_big_endian(uint8_t *bytes, uint32_t number) {
   memcpy(bytes, &reversed, sizeof reversed);
 }
 
-/* How many blocks a message fills with its prefix and the least of padding: a byte, and its length in 8 bytes. */
+/* How many blocks a message fills with its prefix and the minimal padding: a byte, and its length in 8 bytes. */
 static size_t count_blocks(const message_prefix *prefix, const message *item) {
   return (prefix->length + item->length + 1 + 8 + BLOCK_SIZE - 1) / BLOCK_SIZE;
 }
 
 /*
- * Gives the messages in the order of their blocks, those that are too long for a lane last, and returns how many
- * are not: lanes that run together run as long as the longest. Measured: a quarter more certificates a second.
+ * Sorts the messages by their number of blocks, those that are too long for a lane last, and returns how many are
+ * not: lanes that run together run as long as the longest. Measured: a quarter more certificates a second.
  */
 static size_t sort_by_blocks(const message_prefix *prefix, const message *messages, size_t count,
                              const message **sorted) {
@@ -108,7 +111,7 @@ static void fill_lane(lane_group *group, const message_prefix *prefix, const mes
   group->count++;
 }
 
-/* Hashes what is in the lanes, of which at least one is taken, and empties them. */
+/* Hashes the messages in the lanes, at least one, and empties the lanes. */
 static void hash_group(lane_group *group) {
   /* FIPS 180-4 section 5.3.3 */
   static const uint32_t start[HASH_WORDS] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,

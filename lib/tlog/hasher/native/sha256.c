@@ -4,13 +4,13 @@
 
 /*
  * SHA256_CTX of OpenSSL, whose 112 bytes are part of its binary interface, with some to spare. It may be copied:
- * measured, a copy that has taken in a prefix costs less than to take it in anew for every hash.
+ * measured, copying a state that has hashed the prefix costs less than hashing the prefix again for every message.
  */
 typedef struct {
   uint64_t words[16];
 } sha256_state;
 
-/* Weak: a Node that lacks them still loads this file, and is told so when it does. */
+/* Weak: a Node that lacks them still loads this file, which then reports it. */
 __attribute__((weak)) int SHA256_Init(sha256_state *state);
 __attribute__((weak)) int SHA256_Update(sha256_state *state, const void *data, size_t length);
 __attribute__((weak)) int SHA256_Final(uint8_t *digest, sha256_state *state);

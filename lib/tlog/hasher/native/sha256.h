@@ -1,8 +1,8 @@
 /*
- * SHA-256 of many messages in one call, in two ways that give the same: one after the other, and several side by
+ * SHA-256 of many messages in one call, in two ways that return the same: one after another, and several side by
  * side.
  *
- * There is no cryptography here. The compression of blocks is that of the OpenSSL (or BoringSSL) inside Node, which
+ * There is no cryptography here. The compression function is that of the OpenSSL (or BoringSSL) inside Node, which
  * exports its functions to addons. No header of OpenSSL is needed for it, and nothing is linked.
  *
  * Nothing is kept from one call to the next, so that every thread of a process can call this at once.
@@ -33,13 +33,13 @@ typedef struct {
 /* Writes the hashes of all messages, of which there may be MAX_MESSAGES. Returns false if SHA-256 failed. */
 typedef bool message_hasher(const message_prefix *prefix, const message *messages, size_t count);
 
-/* Whether this Node has what hash_in_turn calls. */
+/* Whether this Node has the functions that hash_in_turn calls. */
 bool can_hash(void);
 
-/* One after the other, with OpenSSL's documented functions. */
+/* One after another, with OpenSSL's documented functions. */
 message_hasher hash_in_turn;
 
-/* Whether this Node, on this processor, has what hash_in_lanes calls. Only where can_hash. */
+/* Whether this Node, on this processor, has what hash_in_lanes calls. To be called only if can_hash. */
 bool can_hash_in_lanes(void);
 
 /* Up to 8 side by side. */

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../../../lib/errors.ts";
-import type { BundleHasher } from "../../../../lib/tlog/hasher/bundle-hasher.ts";
 import { chooseHasher } from "../../../../lib/tlog/hasher/hasher.ts";
-import { JAVASCRIPT_HASHER } from "../../../../lib/tlog/hasher/javascript.ts";
+import { type BundleHasher, JAVASCRIPT_HASHER } from "../../../../lib/tlog/hasher/javascript.ts";
 
 const NATIVE: BundleHasher = { ...JAVASCRIPT_HASHER, name: "native" };
 const native = () => NATIVE;

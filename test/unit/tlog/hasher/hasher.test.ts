@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
-import type { BundleHasher, BundleHashes } from "../../../../lib/tlog/hasher/bundle-hasher.ts";
+import type { BundleHasher, BundleHashes } from "../../../../lib/tlog/hasher/javascript.ts";
 import { type KnownAnswer, knownAnswers } from "../../../../lib/tlog/hasher/self-test.ts";
 import type { LogFormat } from "../../../../lib/tlog/layout.ts";
 import { formatHash, hashAt, leafHash, rootFromRightEdge } from "../../../../lib/tlog/merkle.ts";

@@ -2,7 +2,6 @@ import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { forEachEntry } from "../../../../lib/tlog/bundle.ts";
-import { BORDER_SIZES, trialBundles } from "../../../../lib/tlog/hasher/native/trial-bundles.ts";
 import {
   ADDON_PATH,
   loadAddon,
@@ -10,6 +9,7 @@ import {
   type NativeHashBundle,
   trustedFunction,
 } from "../../../../lib/tlog/hasher/native.ts";
+import { BORDER_SIZES, trialBundles } from "../../../../lib/tlog/hasher/self-test.ts";
 import type { LogFormat } from "../../../../lib/tlog/layout.ts";
 import { agreementProperties } from "../../../support/hasher-agreement.ts";
 import { HAS_NATIVE_HASHER } from "../../../support/hashers.ts";
