@@ -19,6 +19,16 @@ export class FormatError extends Error {
   }
 }
 
+/** The result of `read`, undefined where it throws a FormatError. */
+export function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof FormatError) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Hostile bytes end up in messages: no control character of theirs may reach a terminal or start a new line, and
  * none may turn the direction of the text about it, so that it reads as something else.

@@ -5,7 +5,7 @@
  */
 
 import { FormatError } from "../errors.ts";
-import { CONSTRUCTED, DerElement, TAG } from "./der.ts";
+import { CONSTRUCTED, DerElement, startsAt, TAG } from "./der.ts";
 
 const CONTEXT = 0x80;
 const VERSION = CONTEXT | CONSTRUCTED | 0;
@@ -153,8 +153,10 @@ export class Extension {
 
   /** Whether its identifier has this content. */
   is(bytes: Uint8Array, identifier: Uint8Array): boolean {
-    if (this.identifierEnd - this.identifierStart !== identifier.length) return false;
-    return identifier.every((octet, i) => octet === bytes[this.identifierStart + i]);
+    const { identifierStart, identifierEnd } = this;
+    return (
+      identifierEnd - identifierStart === identifier.length && startsAt(bytes, identifierStart, identifier)
+    );
   }
 }
 

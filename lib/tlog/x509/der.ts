@@ -106,6 +106,39 @@ export function forEachElement(
   }
 }
 
+/** One element; all are views. */
+export interface DerPart {
+  readonly tag: number;
+  readonly content: Uint8Array;
+  /** With its tag and length. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * The elements within the element that begins `bytes`, which must have this tag.
+ * @param children takes them up to the one that cannot be read.
+ * @throws FormatError
+ */
+export function childrenOf(
+  bytes: Uint8Array,
+  tag: number,
+  name: string,
+  children: DerPart[] = [],
+): DerPart[] {
+  const parent = new DerElement();
+  parent.expect(bytes, 0, bytes.length, tag, name);
+  forEachElement(bytes, parent.contentStart, parent.end, ({ tag, start, contentStart, end }) => {
+    children.push({ tag, content: bytes.subarray(contentStart, end), bytes: bytes.subarray(start, end) });
+  });
+  return children;
+}
+
+/** Whether the bytes from `at` on begin with others. */
+export function startsAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
+  for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false;
+  return true;
+}
+
 /** One element: a tag of one octet, the length in as few octets as it takes, and what it holds. */
 export function encodeElement(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
   const length = contents.reduce((sum, content) => sum + content.length, 0);

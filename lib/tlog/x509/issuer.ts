@@ -4,10 +4,10 @@
  */
 
 import { createPublicKey, hash, X509Certificate } from "node:crypto";
-import { FormatError } from "../errors.ts";
+import { attempt } from "../errors.ts";
 import { equalBytes } from "../merkle.ts";
 import { Certificate, Extension, type TbsCertificate } from "./certificate.ts";
-import { DerElement, forEachElement, TAG } from "./der.ts";
+import { childrenOf, type DerPart, TAG } from "./der.ts";
 
 /** Contents of object identifiers. */
 export const OID = {
@@ -84,24 +84,11 @@ function isForCertificateTransparency(bytes: Uint8Array, tbs: Readonly<TbsCertif
   return elementsOfSequence(value).some(({ content }) => equalBytes(content, OID.certificateTransparency));
 }
 
-interface Part {
-  readonly tag: number;
-  readonly content: Uint8Array;
-}
-
-/** The elements of an extension's value. One that cannot be read says nothing: it is a certificate all the same. */
-function elementsOfSequence(bytes: Uint8Array): Part[] {
-  const parts: Part[] = [];
-  const sequence = new DerElement();
-  try {
-    sequence.expect(bytes, 0, bytes.length, TAG.SEQUENCE, "SEQUENCE");
-    forEachElement(bytes, sequence.contentStart, sequence.end, ({ tag, contentStart, end }) => {
-      parts.push({ tag, content: bytes.subarray(contentStart, end) });
-    });
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-  }
-  return parts;
+/** The elements of an extension's value, up to one that cannot be read: the certificate is one all the same. */
+function elementsOfSequence(value: Uint8Array): DerPart[] {
+  const elements: DerPart[] = [];
+  attempt(() => childrenOf(value, TAG.SEQUENCE, "SEQUENCE", elements));
+  return elements;
 }
 
 /**

@@ -5,10 +5,10 @@
  * millions of these. What is not so plain is for `tbs-match.ts`.
  */
 
-import { FormatError } from "../errors.ts";
+import { attempt } from "../errors.ts";
 import { equalRanges } from "../merkle.ts";
 import { Certificate } from "./certificate.ts";
-import { DerElement, TAG } from "./der.ts";
+import { DerElement, startsAt, TAG } from "./der.ts";
 import { OID } from "./issuer.ts";
 
 /** Critical, and NULL: every log asks for just these bytes. */
@@ -34,12 +34,9 @@ export class Precertificate {
   gives(bytes: Buffer, start: number, end: number): boolean {
     const { tbs, minimalLength, hasMore } = this.certificate;
     if (!minimalLength || !tbs.minimalLengths || hasMore || tbs.hasMore) return false;
-    try {
-      return this.#namesOneAlgorithm(bytes) && this.#isLoggedWithoutPoison(bytes, start, end);
-    } catch (error) {
-      if (error instanceof FormatError) return false;
-      throw error;
-    }
+    return (
+      attempt(() => this.#namesOneAlgorithm(bytes) && this.#isLoggedWithoutPoison(bytes, start, end)) === true
+    );
   }
 
   #isLoggedWithoutPoison(bytes: Buffer, start: number, end: number): boolean {
@@ -74,8 +71,8 @@ export class Precertificate {
     let poison: number | undefined;
     for (let at = extensionsStart; at < extensionsEnd; at = element.end) {
       element.read(bytes, at, extensionsEnd);
-      if (!isAt(bytes, element.contentStart + IDENTIFIER_HEADER_SIZE, OID.poison)) continue;
-      const isPlain = element.end - at === POISON.length && isAt(bytes, at, POISON);
+      if (!startsAt(bytes, element.contentStart + IDENTIFIER_HEADER_SIZE, OID.poison)) continue;
+      const isPlain = element.end - at === POISON.length && startsAt(bytes, at, POISON);
       if (!isPlain || poison !== undefined) return undefined;
       poison = at;
     }
@@ -105,9 +102,4 @@ export class Precertificate {
     if (element.tag !== tag || element.end !== end || !element.minimalLength) return undefined;
     return element.contentStart;
   }
-}
-
-function isAt(bytes: Uint8Array, at: number, expected: Uint8Array): boolean {
-  for (let i = 0; i < expected.length; i++) if (bytes[at + i] !== expected[i]) return false;
-  return true;
 }

@@ -5,7 +5,7 @@
  * through OpenSSL. This is for the few that `precertificate.ts` does not settle: clarity before speed.
  */
 
-import { FormatError } from "../errors.ts";
+import { attempt, FormatError } from "../errors.ts";
 import { equalBytes } from "../merkle.ts";
 import { Certificate, Extension, TbsCertificate } from "./certificate.ts";
 import { DerElement, encodeElement, forEachElement, TAG } from "./der.ts";
@@ -251,13 +251,4 @@ function worstOf(matches: readonly TbsMatch[]): TbsMatch {
 
 function bestOf(matches: readonly TbsMatch[]): TbsMatch {
   return FROM_BEST_TO_WORST.find((match) => matches.includes(match)) ?? "different";
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof FormatError) return undefined;
-    throw error;
-  }
 }

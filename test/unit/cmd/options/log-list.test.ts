@@ -140,7 +140,7 @@ describe("the file of a log list", () => {
       ["/nowhere/list.json", "cannot be read (no such file or directory)"],
       [temporaryDirectory(), "cannot be read (illegal operation on a directory)"],
       [large, "is too large for a log list (expected ≤ 20000000 bytes)"],
-      [fileWith("<html>\n"), "is no log list: it is not JSON"],
+      [fileWith("<html>\n"), "is not a log list: it is not JSON"],
       [
         fileWith(JSON.stringify(listEntry(publicKey, { url: "https://x/", log_id: "A\nB" }))),
         `the log has a log_id that is not the SHA-256 of its key (expected ${listEntry(publicKey, {}).log_id}, found A B)`,
