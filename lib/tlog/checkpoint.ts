@@ -24,7 +24,7 @@ export interface Checkpoint {
   readonly size: number;
   /** Root of the RFC 6962 Merkle tree over these entries, 32 bytes. */
   readonly rootHash: Uint8Array;
-  /** Further lines without their newlines: what they mean is between the log and its users. */
+  /** Further lines without their newlines; their meaning is up to the log and its users. */
   readonly extensions: readonly string[];
 }
 
@@ -43,11 +43,11 @@ export type CheckpointPolicy =
   | { readonly insecureNoSignature: true; readonly origin?: string | undefined };
 
 /**
- * Reads a signed checkpoint and holds it against a policy.
+ * Reads a signed checkpoint and checks it against a policy.
  *
  * @throws SignatureError if a key of the policy has not signed or its signature does not verify, or if none of
  *   them is the log's own.
- * @throws FormatError if the bytes are no checkpoint, or one of another origin.
+ * @throws FormatError if the bytes are not a checkpoint, or one of another origin.
  */
 export function openCheckpoint(noteBytes: Uint8Array, policy: CheckpointPolicy): OpenedCheckpoint {
   const note = parseNote(noteBytes);
@@ -55,15 +55,10 @@ export function openCheckpoint(noteBytes: Uint8Array, policy: CheckpointPolicy):
   const verifiers = "verifiers" in policy ? policy.verifiers : undefined;
   const signatures = verifiers === undefined ? [] : requireSignatures(note, verifiers);
   const checkpoint = parseCheckpointText(note.text);
-  if (verifiers !== undefined) {
-    requireOwnKey(checkpoint.origin, verifiers);
-  }
+  if (verifiers !== undefined) requireOwnKey(checkpoint.origin, verifiers);
   if (policy.origin !== undefined && policy.origin !== checkpoint.origin) {
-    throw new FormatError(
-      "is the checkpoint of another log",
-      `origin ${excerpt(policy.origin)}`,
-      excerpt(checkpoint.origin),
-    );
+    const expected = `origin ${excerpt(policy.origin)}`;
+    throw new FormatError("is the checkpoint of another log", expected, excerpt(checkpoint.origin));
   }
   return { ...checkpoint, signatures };
 }
@@ -89,14 +84,9 @@ export function parseCheckpointText(text: string): Checkpoint {
   return checkpoint;
 }
 
-/** Writes the text of a checkpoint without extension lines: the inverse of `parseCheckpointText`. */
-export function formatCheckpointText(origin: string, size: number, rootHash: Uint8Array): string {
-  return `${origin}\n${size}\n${formatHash(rootHash)}\n`;
-}
-
 /**
- * What an RFC 6962 log signs in place of the text: a TreeHeadSignature (RFC 6962 §3.5). Neither origin nor
- * extension lines are in it.
+ * What an RFC 6962 log signs in place of the text: a TreeHeadSignature (RFC 6962 §3.5). It contains neither the
+ * origin nor extension lines.
  *
  * @param timestampMs time of signing, in milliseconds since the Unix epoch.
  */
@@ -113,44 +103,38 @@ export function treeHeadBytes({ size, rootHash }: Checkpoint, timestampMs: bigin
 
 /**
  * The origin of a Static CT log: its submission prefix without scheme and trailing slashes, which is also the
- * name of its key (c2sp.org/static-ct-api, Checkpoints). An origin comes back as it is.
+ * name of its key (c2sp.org/static-ct-api, Checkpoints). An origin is returned as it is.
  */
 export function staticCtOrigin(submissionPrefix: string): string {
   const schemeless = submissionPrefix.replace(/^https?:\/\//i, "");
-  // Tried at the first slash of a run alone: lists may come from anywhere, and slashes by the million.
+  // The lookbehind keeps this linear: lists may come from anywhere, with millions of slashes.
   return schemeless.replace(/(?<!\/)\/+$/, "");
 }
 
 function requireSignatures(note: SignedNote, verifiers: readonly Verifier[]): VerifiedSignature[] {
   const signatures = verifyNote(note, verifiers);
   const missing = verifiers.filter((verifier) => signatures.every((by) => by.verifier !== verifier));
-  if (missing.length > 0) {
-    throw new SignatureError(
-      "is not signed by every key that was given",
-      keyList(missing),
-      keyList(note.signatures),
-    );
-  }
-  return signatures;
+  if (missing.length === 0) return signatures;
+  const problem = "is not signed by every key that was given";
+  throw new SignatureError(problem, keyList(missing), keyList(note.signatures));
 }
 
 /**
- * Any other log that a witness follows has its cosignature too, so a cosignature alone says nothing about which
- * log this is: a key that carries the origin's name must be among the verifiers.
+ * A witness cosigns every log that it follows, so a cosignature alone does not identify the log: a key with the
+ * origin's name must be among the verifiers.
  */
 function requireOwnKey(origin: string, verifiers: readonly Verifier[]): void {
-  if (!verifiers.some(({ name, type }) => name === origin && type !== "cosignature/v1")) {
-    throw new SignatureError(
-      "is signed by the keys that were given, but none of them is its log's own",
-      `a key with the name of the origin, ${excerpt(origin)}`,
-      keyList(verifiers),
-    );
-  }
+  if (verifiers.some(({ name, type }) => name === origin && type !== "cosignature/v1")) return;
+  throw new SignatureError(
+    "is signed by the keys that were given, but none of them is its log's own",
+    `a key with the name of the origin, ${excerpt(origin)}`,
+    keyList(verifiers),
+  );
 }
 
 function parseSize(line: string): number {
   if (!/^(0|[1-9][0-9]*)$/.test(line)) {
-    throw new FormatError("has a tree size that is no decimal number", undefined, excerpt(line));
+    throw new FormatError("has a tree size that is not a decimal number", undefined, excerpt(line));
   }
   const size = Number(line);
   if (!Number.isSafeInteger(size)) {

@@ -1,13 +1,13 @@
-/** Errors of the formats, and how hostile bytes get into messages. */
+/** Errors of the formats, and how hostile bytes are shown in messages. */
 
 /**
- * Bytes that break the format they claim to have. `lib/tlog` throws it without knowing where the bytes came
- * from; who fetched them catches it and names the object.
+ * Bytes that are not in the format they should have. `lib/tlog` throws it without knowing where the bytes came
+ * from; the caller that read them catches it and names the object.
  */
 export class FormatError extends Error {
   readonly expected: string | undefined;
   readonly found: string | undefined;
-  /** What the operator can do, where it is not what is usual with objects of this kind. */
+  /** What the operator can do, where it is not the usual advice for objects of this kind. */
   readonly advice: string | undefined;
 
   constructor(problem: string, expected?: string, found?: string, advice?: string) {
@@ -30,8 +30,8 @@ export function attempt<T>(read: () => T): T | undefined {
 }
 
 /**
- * Hostile bytes end up in messages: no control character of theirs may reach a terminal or start a new line, and
- * none may turn the direction of the text about it, so that it reads as something else.
+ * A text as one line. Hostile bytes end up in messages: none of their control characters may reach a terminal or
+ * start a new line, and none may change the direction of the text around it, so that it reads as something else.
  */
 export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, " ");

@@ -1,10 +1,8 @@
 /**
- * Where the parts of a log stand and how wide they are: the path layout that tlog-tiles and the Static CT API
- * share (https://c2sp.org/tlog-tiles#tiles, https://c2sp.org/static-ct-api#monitoring-apis). Pure arithmetic
- * on paths, widths and ranges; nothing here reads a byte.
+ * The paths of a log's parts, and how wide they are: the layout that tlog-tiles and the Static CT API share
+ * (https://c2sp.org/tlog-tiles#tiles, https://c2sp.org/static-ct-api#monitoring-apis). Pure arithmetic on paths,
+ * widths and ranges; nothing here reads a byte.
  */
-
-import { FormatError } from "./errors.ts";
 
 /** Hashes in a full tile, entries in a full entry bundle. */
 export const FULL_WIDTH = 256;
@@ -14,12 +12,6 @@ export const ENTRIES_PER_SEAL = FULL_WIDTH * FULL_WIDTH;
 
 /** Path of the signed checkpoint. */
 export const CHECKPOINT_PATH = "checkpoint";
-
-/**
- * Highest level with a hash in it for any size up to 2^53 - 1: 256^6 = 2^48 leaves fit under one hash of
- * level 6, so level 6 is the last that can hold one.
- */
-export const MAX_LEVEL = 6;
 
 /** The two layouts: entry bundles of tlog-tiles, data tiles of the Static CT API. */
 export type LogFormat = "tiles" | "static-ct";
@@ -147,13 +139,6 @@ export function parseResourcePath(path: string): LogResource | undefined {
   if (kind === "data") return { kind: "bundle", format: "static-ct", bundle: { index, width } };
   const level = Number(kind);
   return level > 63 ? undefined : { kind: "tile", tile: { level, index, width } };
-}
-
-/** Refuses a size or index that is not an exact count: beyond 2^53 - 1 arithmetic would silently round. */
-export function requireCount(value: number, what: string): void {
-  if (!Number.isSafeInteger(value) || value < 0) {
-    throw new FormatError(`${what} is not a count of entries`, "0 to 2^53 - 1", String(value));
-  }
 }
 
 function threeDigits(value: number): string {

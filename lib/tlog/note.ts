@@ -6,8 +6,8 @@
 import { FormatError, oneLine } from "./errors.ts";
 
 /**
- * The name and number by which a signature names its key. Anybody can write them, or make a key that has them:
- * they choose the verifier, and only a verification by the key that was configured says anything.
+ * The name and number by which a signature names its key. Anybody can write them, or make a key that has them: they
+ * only select the verifier, and only a verification by the configured key proves anything.
  */
 export interface KeyIdentity {
   readonly name: string;
@@ -16,12 +16,12 @@ export interface KeyIdentity {
 }
 
 export interface NoteSignature extends KeyIdentity {
-  /** What the key made, without the key id before it. */
+  /** The signature itself, without the key id before it. */
   readonly signature: Uint8Array;
 }
 
 export interface SignedNote {
-  /** What is signed: everything before the blank line. Its UTF-8 encoding gives back the very bytes that came. */
+  /** What is signed: everything before the blank line. Its UTF-8 encoding is byte for byte what was read. */
   readonly text: string;
   readonly signatures: readonly NoteSignature[];
 }
@@ -29,7 +29,7 @@ export interface SignedNote {
 /** A signature type of c2sp.org/signed-note: 0x01, 0x02, 0x04 and 0x05, in this order. */
 export type SignatureType = "Ed25519" | "ECDSA" | "cosignature/v1" | "RFC 6962 tree head";
 
-/** What a verifier found; some signature types carry the time of signing, in milliseconds since the Unix epoch. */
+/** The result of a verification; some signature types carry the time of signing, in milliseconds since the Unix epoch. */
 export type Verdict =
   | { readonly valid: true; readonly timestampMs?: number }
   | { readonly valid: false; readonly problem: string };
@@ -39,9 +39,9 @@ export interface Verifier extends KeyIdentity {
   readonly type: SignatureType;
 
   /**
-   * Tells whether this key made `signature` for a note with this text.
+   * Whether this key made `signature` for a note with this text.
    *
-   * @throws FormatError where the signature type covers only texts of a certain form, and this is none.
+   * @throws FormatError where the signature type covers only texts of a certain form, and this is not one.
    */
   verify(text: string, signature: Uint8Array): Verdict;
 }
@@ -51,15 +51,12 @@ export interface VerifiedSignature {
   readonly timestampMs?: number;
 }
 
-/** A well-formed note whose signatures are not the ones that were asked for: one is missing, or does not verify. */
+/** A well-formed note that lacks a required signature, or has one that does not verify. */
 export class SignatureError extends FormatError {
-  constructor(problem: string, expected?: string, found?: string) {
-    super(problem, expected, found);
-    this.name = "SignatureError";
-  }
+  override readonly name = "SignatureError";
 }
 
-/** A hundred signatures, the largest (post-quantum) ones included, stay well below it. */
+/** A hundred signatures, even the largest (post-quantum) ones, are well below it. */
 const MAX_NOTE_BYTES = 1_000_000;
 
 /** The specification asks for at least 16; golang.org/x/mod/sumdb/note stops here too. */
@@ -68,7 +65,7 @@ const MAX_SIGNATURES = 100;
 const KEY_ID_BYTES = 4;
 
 /**
- * Takes a note apart. Nothing is verified: the text is anybody's until `verifyNote` has passed.
+ * Parses a note. Nothing is verified: the text is not trusted until `verifyNote` has passed.
  *
  * @throws FormatError
  */
@@ -84,11 +81,11 @@ export function parseNote(bytes: Uint8Array): SignedNote {
 }
 
 /**
- * Verifies every signature of the note that one of the verifiers is named by, and returns one for each verifier
- * that signed, at least one. Signatures of other keys are ignored, as the specification demands.
+ * Verifies every signature of the note that names one of the verifiers, and returns one for each verifier that
+ * signed, at least one. Signatures of other keys are ignored, as the specification demands.
  *
  * Two verifiers with the same name and key id must both accept the signature, so that a second key made to
- * collide with a first one cannot stand in for it.
+ * collide with a first one cannot replace it.
  *
  * @throws SignatureError if a signature by a given key does not verify, or if no given key has signed.
  * @throws FormatError if the text does not have the form that a signature type needs.
@@ -101,22 +98,17 @@ export function verifyNote(note: SignedNote, verifiers: readonly Verifier[]): Ve
       verified.set(verifier, verifySignature(note.text, signature, verifier));
     }
   }
-  if (verified.size === 0) {
-    throw new SignatureError(
-      "is not signed by any key that was given",
-      keyList(verifiers),
-      keyList(note.signatures),
-    );
-  }
-  return [...verified.values()];
+  if (verified.size > 0) return [...verified.values()];
+  const problem = "is not signed by any key that was given";
+  throw new SignatureError(problem, keyList(verifiers), keyList(note.signatures));
 }
 
-/** Whether a name can stand in a signature line and in a vkey: not empty, no Unicode space, no plus. */
+/** Whether a name is allowed in a signature line and in a vkey: not empty, no Unicode space, no plus. */
 export function isKeyName(name: string): boolean {
   return name !== "" && name.isWellFormed() && !/[\p{White_Space}+]/u.test(name);
 }
 
-/** A key as people know it from the beginning of a vkey: `sum.golang.org+033de0ae`. */
+/** A key as it is written at the beginning of a vkey: `sum.golang.org+033de0ae`. */
 export function keyLabel({ name, keyId }: KeyIdentity): string {
   return `${excerpt(name)}+${keyId.toString(16).padStart(8, "0")}`;
 }
@@ -128,18 +120,18 @@ export function keyList(keys: readonly KeyIdentity[]): string {
   return keys.length === 0 ? "no key" : [...shown, ...more].join(", ");
 }
 
-/** A text from elsewhere, made fit for a message: one line, and not a long one. */
+/** A text from elsewhere as it is shown in a message: one line, and not a long one. */
 export function excerpt(text: string): string {
   return oneLine(text.length <= 120 ? text : `${text.slice(0, 120)}…`);
 }
 
 /**
  * Decodes standard base64 with padding (RFC 4648 §4). Undefined for anything but the one canonical encoding, so
- * that two texts never stand for the same bytes.
+ * that no two texts encode the same bytes.
  */
 export function decodeBase64(encoded: string): Uint8Array | undefined {
   const decoded = Buffer.from(encoded, "base64");
-  // Node's decoder skips what it does not know; encoding again shows whether it did.
+  // Node's decoder skips invalid characters; encoding again shows whether it did.
   return decoded.toString("base64") === encoded ? new Uint8Array(decoded) : undefined;
 }
 
@@ -148,7 +140,7 @@ function decodeNote(bytes: Uint8Array): string {
     throw new FormatError("is too large for a signed note", `≤ ${MAX_NOTE_BYTES} bytes`, `${bytes.length}`);
   }
   const note = decodeUtf8(bytes);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the check is for these.
   if (/[\u0000-\u0009\u000b-\u001f]/.test(note)) {
     throw new FormatError("has a control character other than newline, which no signed note has");
   }

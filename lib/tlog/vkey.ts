@@ -17,7 +17,7 @@ import {
   type Verifier,
 } from "./note.ts";
 
-/** The byte that stands for a signature type in vkeys and in what key ids are made of. */
+/** The byte of a signature type in vkeys and in the input of key ids. */
 export const TYPE_BYTE = {
   Ed25519: 0x01,
   ECDSA: 0x02,
@@ -37,7 +37,7 @@ const CURVES: ReadonlySet<string | undefined> = new Set(["prime256v1", "secp384r
 /** RFC 6962 §2.1.4. */
 const MIN_RSA_BITS = 2048;
 
-/** SignatureAndHashAlgorithm of TLS 1.2 (RFC 5246 §7.4.1.4.1), in which a DigitallySigned names what made it. */
+/** SignatureAndHashAlgorithm of TLS 1.2 (RFC 5246 §7.4.1.4.1), by which a DigitallySigned names its algorithms. */
 const TLS_SHA256 = 4;
 const TLS_SIGNATURE = { rsa: 1, ec: 3 } as const;
 
@@ -52,24 +52,19 @@ interface SpkiKey {
  * Reads `<name>+<8 hex digits of key id>+<base64(type byte ‖ key)>`. The key is DER SPKI for the types 0x02 and
  * 0x05, 32 bytes for 0x01 and 0x04.
  *
- * @throws FormatError if it is malformed, of a type that is not supported, or if the key id is not the one that
- *   follows from name, type and key.
+ * @throws FormatError if it is malformed, of a type that is not supported, or if the key id does not follow from
+ *   name, type and key.
  */
 export function parseVkey(vkey: string): Verifier {
   const { name, keyId, typeByte, key } = splitVkey(vkey);
   const verifier = newVerifier(name, typeByte, key);
-  if (keyId !== verifier.keyId) {
-    throw new FormatError(
-      "is a vkey whose key id does not belong to its name and key",
-      keyLabel(verifier),
-      keyLabel({ name, keyId }),
-    );
-  }
-  return verifier;
+  if (keyId === verifier.keyId) return verifier;
+  const problem = "is a vkey whose key id does not belong to its name and key";
+  throw new FormatError(problem, keyLabel(verifier), keyLabel({ name, keyId }));
 }
 
 /**
- * The verifier of a Static CT log, from what CT log lists say about it.
+ * The verifier of a Static CT log, from its entry in a CT log list.
  *
  * @param publicKey base64 of the DER SubjectPublicKeyInfo.
  * @param origin the log's origin, or its submission prefix.
@@ -78,9 +73,10 @@ export function parseVkey(vkey: string): Verifier {
 export function staticCtVerifier(publicKey: string, origin: string): Verifier {
   const name = staticCtOrigin(origin);
   const spki = decodeBase64(publicKey);
-  if (spki === undefined) throw new FormatError("is no public key in base64", undefined, excerpt(publicKey));
+  if (spki === undefined)
+    throw new FormatError("is not a public key in base64", undefined, excerpt(publicKey));
   if (!isKeyName(name)) {
-    throw new FormatError("is no origin of a Static CT log: it is empty, or has a space or a plus");
+    throw new FormatError("is not an origin of a Static CT log: it is empty, or has a space or a plus");
   }
   return treeHeadVerifier(name, spki);
 }
@@ -90,19 +86,14 @@ export function keyIdOf(name: string, type: SignatureType, key: Uint8Array): num
   return firstUint32(sha256(Buffer.concat([Buffer.from(`${name}\n`), Buffer.of(TYPE_BYTE[type]), key])));
 }
 
-interface VkeyParts extends KeyIdentity {
-  readonly typeByte: number;
-  readonly key: Uint8Array;
-}
-
-function splitVkey(vkey: string): VkeyParts {
+function splitVkey(vkey: string): KeyIdentity & { readonly typeByte: number; readonly key: Uint8Array } {
   // Only the base64 may hold a plus of its own.
   const [, name, keyId, encoded] = /^([^+]+)\+([0-9a-fA-F]{8})\+(.+)$/.exec(vkey) ?? [];
   const body = encoded === undefined ? undefined : decodeBase64(encoded);
   const typeByte = body?.[0];
   const complete = name !== undefined && keyId !== undefined && body !== undefined && typeByte !== undefined;
   if (!complete || !isKeyName(name)) {
-    throw new FormatError("is no vkey", "<name>+<8 hex digits>+<base64>", excerpt(vkey));
+    throw new FormatError("is not a vkey", "<name>+<8 hex digits>+<base64>", excerpt(vkey));
   }
   return { name, keyId: Number.parseInt(keyId, 16), typeByte, key: body.subarray(1) };
 }
@@ -139,10 +130,7 @@ function ed25519Verifier(name: string, publicKey: Uint8Array): Verifier {
   };
 }
 
-/**
- * Type 0x02: ECDSA over the SHA-256 of the text, whichever the curve. Its key id is the hash of the key alone, as
- * Rekor made it.
- */
+/** Type 0x02: ECDSA over the SHA-256 of the text on any curve. Its key id is a hash of the key alone, as Rekor's. */
 function ecdsaVerifier(name: string, spki: Uint8Array): Verifier {
   const { keyType, key } = readSpki(spki);
   if (keyType !== "ec") {
@@ -152,7 +140,7 @@ function ecdsaVerifier(name: string, spki: Uint8Array): Verifier {
     name,
     keyId: firstUint32(sha256(spki)),
     type: "ECDSA",
-    verify: (text, signature) => verdict(verifySha256(key, Buffer.from(text), signature)),
+    verify: (text, signature) => verdict(verify("sha256", Buffer.from(text), key, signature)),
   };
 }
 
@@ -188,8 +176,8 @@ function treeHeadVerifier(name: string, spki: Uint8Array): Verifier {
 }
 
 /**
- * The signature covers timestamp, size and root, and nothing else: what it does not cover could be written by
- * anybody, so the origin must be the key's name, and there may be no extension lines.
+ * The signature covers timestamp, size and root, and nothing else: the rest could have been written by anybody, so
+ * the origin must be the key's name, and extension lines are refused.
  */
 function verifyTreeHead(name: string, spkiKey: SpkiKey, text: string, signature: Uint8Array): Verdict {
   const checkpoint = parseCheckpointText(text);
@@ -199,14 +187,16 @@ function verifyTreeHead(name: string, spkiKey: SpkiKey, text: string, signature:
   }
   if (extensions.length > 0) return invalid("the checkpoint has extension lines, which it does not cover");
   const body = digitallySignedBody(spkiKey.keyType, signature.subarray(TIMESTAMP_BYTES));
-  if (body === undefined) return invalid("it is no tree head signature with SHA-256 by a key of this kind");
+  if (body === undefined)
+    return invalid("it is not a tree head signature with SHA-256 by a key of this kind");
   const timestamp = viewOf(signature).getBigUint64(0);
-  return verdict(verifySha256(spkiKey.key, treeHeadBytes(checkpoint, timestamp), body), timestamp);
+  // ECDSA with a DER signature, or RSA PKCS#1 v1.5, as the key is.
+  return verdict(verify("sha256", treeHeadBytes(checkpoint, timestamp), spkiKey.key, body), timestamp);
 }
 
 /**
- * The signature inside a DigitallySigned (RFC 5246 §4.7), if it says that it was made with SHA-256 and a key of
- * this type, and nothing follows it. The algorithm is the key's to choose, never the signature's.
+ * The signature inside a DigitallySigned (RFC 5246 §4.7), if it claims to be made with SHA-256 and a key of this
+ * type, and nothing follows it. The key determines the algorithm, never the signature.
  */
 function digitallySignedBody(keyType: SpkiKeyType, bytes: Uint8Array): Uint8Array | undefined {
   const HEADER_BYTES = 4;
@@ -221,11 +211,8 @@ function digitallySignedBody(keyType: SpkiKeyType, bytes: Uint8Array): Uint8Arra
 
 function ed25519Key(publicKey: Uint8Array): KeyObject {
   if (publicKey.length !== ED25519_KEY_BYTES) {
-    throw new FormatError(
-      "is a vkey with an Ed25519 key of the wrong length",
-      "32 bytes",
-      `${publicKey.length}`,
-    );
+    const problem = "is a vkey with an Ed25519 key of the wrong length";
+    throw new FormatError(problem, "32 bytes", `${publicKey.length}`);
   }
   const x = Buffer.from(publicKey).toString("base64url");
   return createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x } });
@@ -235,7 +222,7 @@ function readSpki(der: Uint8Array): SpkiKey {
   const key = importSpki(Buffer.from(der));
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
   if (type === "ec" && CURVES.has(details?.namedCurve)) return { keyType: type, key };
-  // An RSA-PSS key is a type of its own to Node: it cannot be used for PKCS#1 v1.5 by mistake.
+  // To Node an RSA-PSS key is another type: it is never used for PKCS#1 v1.5 by mistake.
   if (type === "rsa" && (details?.modulusLength ?? 0) >= MIN_RSA_BITS) return { keyType: type, key };
   throw new FormatError(
     "is a public key of an unsupported kind",
@@ -250,14 +237,9 @@ function importSpki(der: Buffer): KeyObject {
     // Node ignores what follows the key, while ids are hashes of all the bytes: one key could have many ids.
     if (key.export({ format: "der", type: "spki" }).equals(der)) return key;
   } catch {
-    // What cannot be imported is reported like what is not the one encoding of a key.
+    // Reported like a key that is not in its one encoding.
   }
-  throw new FormatError("is no public key: not the DER of a SubjectPublicKeyInfo and nothing else");
-}
-
-/** ECDSA with a DER signature, or RSA PKCS#1 v1.5, as the key is. */
-function verifySha256(key: KeyObject, data: Uint8Array, signature: Uint8Array): boolean {
-  return verify("sha256", data, key, signature);
+  throw new FormatError("is not a public key: not the DER of a SubjectPublicKeyInfo and nothing else");
 }
 
 function verdict(valid: boolean, timestampMs?: bigint): Verdict {

@@ -1,8 +1,8 @@
 /** The keys of a generated log, made from its seed, and the checkpoint that they sign. */
 
 import { createPrivateKey, hash, type KeyObject } from "node:crypto";
-import { formatCheckpointText } from "../../lib/tlog/checkpoint.ts";
 import type { LogFormat } from "../../lib/tlog/layout.ts";
+import { formatHash } from "../../lib/tlog/merkle.ts";
 import { newEd25519Signer, newRfc6962Signer, signNote } from "./sign.ts";
 
 export interface LogKeys {
@@ -23,7 +23,7 @@ export function logKeys(origin: string, seed: string, format: LogFormat): LogKey
     vkey: note.vkey,
     publicKey: treeHead?.publicKey,
     signCheckpoint(size, rootHash) {
-      const text = formatCheckpointText(origin, size, rootHash);
+      const text = `${origin}\n${size}\n${formatHash(rootHash)}\n`;
       return signNote(text, treeHead === undefined ? [note] : [treeHead, note]);
     },
   };

@@ -6,12 +6,12 @@
 import type { IssuerFacts } from "../x509/issuer.ts";
 import { namesMatch } from "../x509/name.ts";
 
-/** The issuers of an entry, the one first that is said to have issued what was submitted. */
+/** The issuers of an entry, the first being the one that should have issued what was submitted. */
 export interface IssuerChain {
   readonly issuers: readonly (IssuerFacts | undefined)[];
   /** Fingerprints of those that are undefined. */
   readonly missing: readonly string[];
-  /** What is wrong with the chain in itself, as a clause that follows "entry N of …". */
+  /** What is wrong with the chain itself, as a clause that follows "entry N of …". */
   readonly problem: string | undefined;
 }
 
@@ -32,7 +32,7 @@ export function linkIssuers(
   return { issuers, missing, problem };
 }
 
-/** Each certificate of a chain certifies the one before it (RFC 6962 §3.1). Of one that is missing, all is believed. */
+/** Each certificate of a chain certifies the one before it (RFC 6962 §3.1). A missing one is assumed to. */
 function isLinked(issuer: IssuerFacts, next: IssuerFacts | undefined): boolean {
   return next === undefined || namesMatch(issuer.issuerName, next.subject);
 }

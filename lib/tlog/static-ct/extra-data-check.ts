@@ -1,13 +1,13 @@
 /**
- * The check of what no leaf hash covers in the entries of a Static CT log (RFC 6962 §3.4 covers the
- * TimestampedEntry; https://c2sp.org/static-ct-api#log-entries adds the precertificate and the chain). A matching
- * root says nothing about these, so that whoever serves a log could change them unseen.
+ * Checks the extra data of Static CT entries: the precertificate and the chain, which no leaf hash covers (RFC 6962
+ * §3.4 covers the TimestampedEntry; https://c2sp.org/static-ct-api#log-entries adds these). A matching root says
+ * nothing about them, so anybody who serves a log could change them unnoticed.
  *
- * What only a signature could tell is left out, since verifying one costs a hundred times as much as all the rest:
- * whether the signature of a precertificate is the one that was submitted, and whether an issuer of the right name
- * has the right key. A precertificate names the key of its issuer, so that this is known of it; of the others in its
- * chain, and of the issuers of certificates, only the names are. Precertificates that were signed on behalf of
- * another authority are an exception: their signatures are verified.
+ * Signatures are not verified, since that costs a hundred times as much as all the rest. So it is not checked
+ * whether the signature of a precertificate is the one that was submitted, nor whether an issuer with the right name
+ * has the right key: the key of a precertificate's issuer is in its entry, but all other issuers of a chain are only
+ * known by name. Precertificates that were signed on behalf of another authority are an exception: their signatures
+ * are verified.
  */
 
 import { FormatError } from "../errors.ts";
@@ -19,14 +19,14 @@ import { type FinalIssuer, finalIssuerOf, matchLoggedTbs, type TbsMatch } from "
 import type { IssuerChain } from "./chain.ts";
 import { leafIndexOf, StaticCtEntry } from "./entry.ts";
 
-/** What is known of an entry. A problem is a clause that follows "entry N of tile/data/…". */
+/** The result for one entry. A problem is a clause that follows "entry N of tile/data/…". */
 export type EntryVerdict =
   | { readonly kind: "ok" }
-  /** The precertificate was no strict DER, and gives what was logged once it is: encoding again explains it. */
+  /** The precertificate was not strict DER, and gives what was logged once it is encoded again. */
   | { readonly kind: "re-encoded"; readonly problem: string }
-  /** No log makes such an entry: somebody has changed it, or the log is at fault. */
+  /** No correct log makes such an entry: it was changed, or the log is at fault. */
   | { readonly kind: "wrong"; readonly problem: string }
-  /** What could be checked is right. `missing`: fingerprints of the issuers that the rest depends on, at least one. */
+  /** Right as far as it could be checked. `missing`: fingerprints of the missing issuers, at least one. */
   | { readonly kind: "not-checked"; readonly problem: string; readonly missing: readonly string[] };
 
 const OK: EntryVerdict = { kind: "ok" };
@@ -34,7 +34,7 @@ const OK: EntryVerdict = { kind: "ok" };
 const RE_ENCODED: EntryVerdict = {
   kind: "re-encoded",
   problem:
-    "has a precertificate that is no strict DER and gives the logged TBSCertificate only once it is encoded again",
+    "has a precertificate that is not strict DER and gives the logged TBSCertificate only once it is encoded again",
 };
 
 /** Checks entry after entry. */
@@ -45,9 +45,9 @@ export class DeepCheck {
   readonly #precertificate = new Precertificate();
 
   /**
-   * The verdict on an entry whose leaf hash is known to be right. Throws for no bytes whatever, and keeps no view of
-   * them. Measured, reading the entry included: 0.6 µs for a certificate of 1 KB, 1.1 µs for a precertificate, 10 µs
-   * for one that was encoded again, 150 µs for one that was signed on behalf of another authority.
+   * The verdict on an entry whose leaf hash is known to be right. Never throws, whatever the bytes, and keeps no view
+   * of them. Measured, reading the entry included: 0.6 µs for a certificate of 1 KB, 1.1 µs for a precertificate,
+   * 10 µs for one that was encoded again, 150 µs for one that was signed on behalf of another authority.
    *
    * @param index of the entry in the log.
    * @param chain the entry's own.
@@ -71,7 +71,7 @@ export class DeepCheck {
     }
   }
 
-  /** Of an entry with a certificate, the chain alone is not covered. */
+  /** The extra data of a certificate is its chain alone. */
   #checkCertificate(bytes: Buffer, chain: IssuerChain): EntryVerdict {
     const { signedStart, signedEnd } = this.#entry;
     inPart("certificate", () => this.#certificate.read(bytes, signedStart, signedEnd));
@@ -83,8 +83,8 @@ export class DeepCheck {
 
   #checkPrecertificate(bytes: Buffer, chain: IssuerChain): EntryVerdict {
     const { precertificateStart, precertificateEnd } = this.#entry;
-    // The leaf holds the hash of an issuer's key (RFC 6962 §3.2): a log that has no issuer cannot make it. Nor is a
-    // precertificate a root, which alone may stand without a chain (§3.1).
+    // The leaf holds the hash of an issuer's key (RFC 6962 §3.2): without an issuer a log cannot make it. Only a root
+    // may have no chain (§3.1), and a precertificate is not one.
     if (chain.issuers.length === 0) throw new FormatError("has a precertificate but no issuer in its chain");
     inPart("precertificate", () => this.#precertificate.read(bytes, precertificateStart, precertificateEnd));
     const [issuer] = chain.issuers;
@@ -98,7 +98,7 @@ export class DeepCheck {
     return verdictOn(chain, match);
   }
 
-  /** The authority itself has signed the precertificate, or it is not known who has. */
+  /** The authority itself signed the precertificate, or the signer is unknown. */
   #matchIssued(bytes: Buffer, issuer: IssuerFacts | undefined): TbsMatch {
     const { signedStart, signedEnd } = this.#entry;
     if (issuer !== undefined) {
@@ -108,14 +108,13 @@ export class DeepCheck {
     if (this.#precertificate.gives(bytes, signedStart, signedEnd)) return "same";
     const match = this.#matchLogged(bytes, undefined);
     if (match !== "different" || issuer !== undefined) return match;
-    // The missing issuer may be a precertificate signing certificate: then two names differ, and nothing else.
+    // The missing issuer may be a precertificate signing certificate: then only two names differ.
     return this.#matchLogged(bytes, this.#statedFinalIssuer(bytes));
   }
 
   /**
-   * A precertificate signing certificate has signed the precertificate for the authority that issued it. The log
-   * has put other names in the place of two of its own, so that comparing says nothing about those: the signature
-   * does.
+   * A precertificate signing certificate signed the precertificate for the authority that issued it. The log replaces
+   * two of its names, so that comparing them proves nothing: the signature does.
    */
   #matchSignedOnBehalf(bytes: Buffer, signer: IssuerFacts, chain: IssuerChain): TbsMatch {
     const { precertificateStart, precertificateEnd } = this.#entry;
@@ -169,9 +168,9 @@ function requireIssuer(bytes: Buffer, { tbs }: Certificate, { subject, fingerpri
 }
 
 /**
- * A chain ends with a root (RFC 6962 §3.1), so that what has no chain must be one itself. Whom a log trusts is its
- * own affair: authorities that others have certified, too, and old roots that do not say that they are authorities.
- * But a host's certificate that names another as its issuer is none, and somebody has taken its chain away.
+ * A chain ends with a root (RFC 6962 §3.1), so a certificate without a chain must be one itself. Which roots a log
+ * trusts is its own choice: also authorities that others certified, and old roots without basic constraints. But a
+ * host's certificate that names another issuer cannot be one: its chain was removed.
  */
 function requirePossibleRoot(bytes: Buffer, { tbs }: Certificate): void {
   const { issuerStart, validityStart, subjectStart, keyInfoStart } = tbs;
@@ -191,7 +190,7 @@ function verdictOn({ problem, missing }: IssuerChain, match: TbsMatch): EntryVer
   return match === "re-encoded" ? RE_ENCODED : OK;
 }
 
-/** Reads a part of an entry, and says which one it is if that fails. */
+/** Reads a part of an entry, and names the part in the error if that fails. */
 function inPart<T>(name: string, read: () => T): T {
   try {
     return read();

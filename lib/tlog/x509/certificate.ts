@@ -1,7 +1,7 @@
 /**
- * Where the parts of an X.509 certificate stand in its DER (RFC 5280 §4.1): offsets, nothing is copied. One
- * object is used for certificate after certificate. No more is asked of a certificate than that its parts can be
- * told apart, since logs keep what authorities make, whether RFC 5280 allows it or not.
+ * Where the parts of an X.509 certificate are in its DER (RFC 5280 §4.1): offsets, nothing is copied. One object is
+ * used for certificate after certificate. A certificate is valid here if its parts can be located, since logs keep
+ * what authorities make, whether RFC 5280 allows it or not.
  */
 
 import { FormatError } from "../errors.ts";
@@ -15,7 +15,7 @@ const EXTENSIONS = CONTEXT | CONSTRUCTED | 3;
 
 /** A TBSCertificate: what an authority signs. */
 export class TbsCertificate {
-  /** Where its first field begins: the version, or the serial number where there is none. */
+  /** Start of its first field: the version, or else the serial number. */
   contentStart = 0;
   serialStart = 0;
   algorithmStart = 0;
@@ -24,15 +24,15 @@ export class TbsCertificate {
   subjectStart = 0;
   keyInfoStart = 0;
   keyInfoEnd = 0;
-  /** Where the field of the extensions begins, or would: what is before it are the other fields. */
+  /** Where the extensions field begins, or would begin: after all other fields. */
   extensionsFieldStart = 0;
-  /** The extensions, one after the other; from and to the same place where there are none. */
+  /** The extensions, one after another; start and end are equal where there are none. */
   extensionsStart = 0;
   extensionsEnd = 0;
   end = 0;
-  /** Whether the lengths are minimal that change with an extension: its own, the field's and the list's. */
+  /** Whether the lengths that change with an extension are minimal: its own, the field's and the list's. */
   minimalLengths = true;
-  /** Whether bytes follow the last field or its list: many decoders skip them. */
+  /** Whether there are bytes after the last field or its list: many decoders skip them. */
   hasMore = false;
 
   readonly #element = new DerElement();
@@ -48,16 +48,11 @@ export class TbsCertificate {
     element.read(bytes, element.contentStart, end);
     this.serialStart = element.tag === VERSION ? element.end : element.start;
     element.expect(bytes, this.serialStart, end, TAG.INTEGER, "serial number");
-    element.expect(bytes, element.end, end, TAG.SEQUENCE, "signature algorithm");
-    this.algorithmStart = element.start;
-    element.expect(bytes, element.end, end, TAG.SEQUENCE, "issuer");
-    this.issuerStart = element.start;
-    element.expect(bytes, element.end, end, TAG.SEQUENCE, "validity");
-    this.validityStart = element.start;
-    element.expect(bytes, element.end, end, TAG.SEQUENCE, "subject");
-    this.subjectStart = element.start;
-    element.expect(bytes, element.end, end, TAG.SEQUENCE, "public key");
-    this.keyInfoStart = element.start;
+    this.algorithmStart = element.expect(bytes, element.end, end, TAG.SEQUENCE, "signature algorithm");
+    this.issuerStart = element.expect(bytes, element.end, end, TAG.SEQUENCE, "issuer");
+    this.validityStart = element.expect(bytes, element.end, end, TAG.SEQUENCE, "validity");
+    this.subjectStart = element.expect(bytes, element.end, end, TAG.SEQUENCE, "subject");
+    this.keyInfoStart = element.expect(bytes, element.end, end, TAG.SEQUENCE, "public key");
     this.keyInfoEnd = element.end;
     this.#readOptionalFields(bytes, element.end);
   }
@@ -92,12 +87,12 @@ export class TbsCertificate {
 /** A Certificate: a TBSCertificate and its signature. */
 export class Certificate {
   readonly tbs: TbsCertificate = new TbsCertificate();
-  /** Which algorithm the signature is of; ends where the signature begins. */
+  /** The signature algorithm, up to the signature. */
   algorithmStart = 0;
   signatureStart = 0;
   /** Whether the certificate's own length is minimal. */
   minimalLength = true;
-  /** Whether bytes follow the signature within the certificate. */
+  /** Whether there are bytes after the signature within the certificate. */
   hasMore = false;
 
   readonly #element = new DerElement();
@@ -109,10 +104,8 @@ export class Certificate {
     if (element.end !== end) throw new FormatError("has bytes after its end");
     this.minimalLength = element.minimalLength;
     this.tbs.read(bytes, element.contentStart, end);
-    element.expect(bytes, this.tbs.end, end, TAG.SEQUENCE, "signature algorithm");
-    this.algorithmStart = element.start;
-    element.expect(bytes, element.end, end, TAG.BIT_STRING, "signature");
-    this.signatureStart = element.start;
+    this.algorithmStart = element.expect(bytes, this.tbs.end, end, TAG.SEQUENCE, "signature algorithm");
+    this.signatureStart = element.expect(bytes, element.end, end, TAG.BIT_STRING, "signature");
     this.hasMore = element.end !== end;
   }
 }
@@ -123,7 +116,7 @@ export class Extension {
   /** The content of its object identifier. */
   identifierStart = 0;
   identifierEnd = 0;
-  /** Where a BOOLEAN begins that says whether it is critical; `valueStart` where there is none. */
+  /** Where the BOOLEAN "critical" begins; `valueStart` where there is none. */
   criticalStart = 0;
   /** The OCTET STRING of its value, and the content of that. */
   valueStart = 0;
@@ -145,8 +138,7 @@ export class Extension {
     this.identifierEnd = element.end;
     this.criticalStart = element.end;
     if (nextTag(bytes, element.end, end) === TAG.BOOLEAN) element.read(bytes, element.end, end);
-    element.expect(bytes, element.end, end, TAG.OCTET_STRING, "extension's value");
-    this.valueStart = element.start;
+    this.valueStart = element.expect(bytes, element.end, end, TAG.OCTET_STRING, "extension's value");
     this.valueContentStart = element.contentStart;
     this.valueEnd = element.end;
   }

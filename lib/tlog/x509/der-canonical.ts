@@ -1,13 +1,12 @@
 /**
- * The one strict DER encoding (ITU-T X.690 §10 and §11) of what a laxer encoding says. Bytes are strict DER if
- * this gives them back. What an OCTET STRING holds is left as it is: nobody who re-encodes a certificate looks
- * into the values of its extensions.
+ * Re-encodes lax DER as strict DER (ITU-T X.690 §10 and §11). Bytes are strict DER if this returns them unchanged.
+ * The content of an OCTET STRING is kept: logs that re-encode a certificate keep the values of its extensions.
  */
 
 import { FormatError } from "../errors.ts";
 import { CONSTRUCTED, DerElement, encodeLength, forEachElement, TAG } from "./der.ts";
 
-/** Certificates are ten elements deep or so: whatever is deeper is made to exhaust the stack. */
+/** Certificates are about ten elements deep: anything deeper is made to exhaust the stack. */
 const MAX_DEPTH = 64;
 
 const MORE_ARCS = 0x80;
@@ -15,9 +14,9 @@ const MORE_ARCS = 0x80;
 /**
  * One element, encoded again: minimal lengths, TRUE as 0xff, minimal integers and object identifiers, no bits
  * set in the padding of a BIT STRING, and the elements of a SET OF in order. The SETs of certificates are all SET
- * OF. The type of an element with a tag of its own cannot be known: its content stays.
+ * OF. The type of an element with an implicit tag is unknown: its content is kept.
  *
- * @throws FormatError where the bytes are no single element, or where an element has a content that its type
+ * @throws FormatError where the bytes are not a single element, or where an element has a content that its type
  *   cannot have.
  */
 export function normalizeDer(bytes: Uint8Array): Uint8Array {
@@ -27,7 +26,7 @@ export function normalizeDer(bytes: Uint8Array): Uint8Array {
   return normalElement(bytes, element, 0);
 }
 
-/** The content of an OBJECT IDENTIFIER without the zeros that an arc can begin with. @throws FormatError */
+/** The content of an OBJECT IDENTIFIER without leading zeros in its arcs. @throws FormatError */
 export function normalObjectIdentifier(content: Uint8Array): Uint8Array {
   if (content.length === 0 || (content.at(-1) as number) >= MORE_ARCS) {
     throw new FormatError("has an object identifier that is cut off");
@@ -45,11 +44,8 @@ export function normalObjectIdentifier(content: Uint8Array): Uint8Array {
 function normalElement(bytes: Uint8Array, element: Readonly<DerElement>, depth: number): Uint8Array {
   const content = normalContent(bytes, element, depth);
   // The tag's octets are minimal, or it would have been refused.
-  return Buffer.concat([
-    bytes.subarray(element.start, element.tagEnd),
-    encodeLength(content.length),
-    content,
-  ]);
+  const tag = bytes.subarray(element.start, element.tagEnd);
+  return Buffer.concat([tag, encodeLength(content.length), content]);
 }
 
 function normalContent(bytes: Uint8Array, element: Readonly<DerElement>, depth: number): Uint8Array {
@@ -82,7 +78,7 @@ function normalElements(bytes: Uint8Array, parent: Readonly<DerElement>, depth: 
     elements.push(normalElement(bytes, element, depth));
   });
   // X.690 §11.6 orders encodings as if the shorter were padded with zeros, which for whole elements is the order
-  // of their bytes: neither can be the beginning of the other.
+  // of their bytes: neither can be a prefix of the other.
   if (parent.tag === TAG.SET) elements.sort(Buffer.compare);
   return Buffer.concat(elements);
 }
@@ -96,7 +92,7 @@ function normalInteger(content: Uint8Array): Uint8Array {
   return content.subarray(start);
 }
 
-/** Whether the first of two octets of an INTEGER says nothing but the sign that the second one says too. */
+/** Whether the first of two octets of an INTEGER only repeats the sign of the second. */
 function isSignOnly(first: number, second: number): boolean {
   return second < 0x80 ? first === 0 : first === 0xff;
 }

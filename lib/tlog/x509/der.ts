@@ -1,7 +1,7 @@
 /**
- * The elements of DER (ITU-T X.690), read where they stand: nothing is copied and no object is made for an
- * element. Lengths that take more octets than they need are told rather than refused, since certificates with
- * them exist; indefinite lengths are refused.
+ * The elements of DER (ITU-T X.690), read in place: nothing is copied and no object is allocated for an element.
+ * Lengths with more octets than necessary are flagged rather than refused, since certificates with them exist;
+ * indefinite lengths are refused.
  */
 
 import { FormatError } from "../errors.ts";
@@ -29,7 +29,7 @@ const MAX_TAG_OCTETS = 5;
 const MORE = 0x80;
 const INDEFINITE = 0x80;
 
-/** Where one element stands. One object is used for element after element. */
+/** Where one element is. One object is used for element after element. */
 export class DerElement {
   /** The first identifier octet; five low bits set where the tag's number follows in octets of its own. */
   tag = 0;
@@ -37,7 +37,7 @@ export class DerElement {
   tagEnd = 0;
   contentStart = 0;
   end = 0;
-  /** Whether the length takes as few octets as it can, as DER demands. */
+  /** Whether the length has the fewest octets, as DER requires. */
   minimalLength = true;
 
   /**
@@ -66,14 +66,15 @@ export class DerElement {
     if (this.end > limit) throw new FormatError("has an element that runs over the end of what holds it");
   }
 
-  /** The same, for an element that must have a tag. */
-  expect(bytes: Uint8Array, at: number, limit: number, tag: number, name: string): void {
+  /** The same, for an element that must have a tag. Returns its start. */
+  expect(bytes: Uint8Array, at: number, limit: number, tag: number, name: string): number {
     this.read(bytes, at, limit);
     if (this.tag !== tag) throw new FormatError(`has something else where its ${name} must be`);
+    return at;
   }
 }
 
-/** Where the tag ends whose first octet stands before `at`. */
+/** The end of the tag whose first octet is before `at`. */
 function afterLongTag(bytes: Uint8Array, at: number, limit: number): number {
   let number = 0;
   for (let next = at; next < at + MAX_TAG_OCTETS; next++) {
@@ -84,7 +85,7 @@ function afterLongTag(bytes: Uint8Array, at: number, limit: number): number {
     if (number < LONG_TAG) break;
     return next + 1;
   }
-  throw new FormatError("has a tag that is longer than it need be, or too long");
+  throw new FormatError("has a tag that is longer than necessary, or too long");
 }
 
 function octetAt(bytes: Uint8Array, at: number, limit: number): number {
@@ -92,7 +93,7 @@ function octetAt(bytes: Uint8Array, at: number, limit: number): number {
   return bytes[at] as number;
 }
 
-/** Visits the elements that stand one after the other from `start` to `end`. @throws FormatError */
+/** Visits the elements from `start` to `end`. @throws FormatError */
 export function forEachElement(
   bytes: Uint8Array,
   start: number,
@@ -139,7 +140,7 @@ export function startsAt(bytes: Uint8Array, at: number, expected: Uint8Array): b
   return true;
 }
 
-/** One element: a tag of one octet, the length in as few octets as it takes, and what it holds. */
+/** Encodes one element: a tag of one octet, the length in the fewest octets, and its content. */
 export function encodeElement(tag: number, ...contents: readonly Uint8Array[]): Uint8Array {
   const length = contents.reduce((sum, content) => sum + content.length, 0);
   return Buffer.concat([Buffer.of(tag), encodeLength(length), ...contents]);

@@ -1,7 +1,4 @@
-/**
- * What the entries of a Static CT log depend on of the certificates in their chains
- * (https://c2sp.org/static-ct-api#issuers).
- */
+/** The facts about issuers on which checks of Static CT entries depend (https://c2sp.org/static-ct-api#issuers). */
 
 import { createPublicKey, hash, X509Certificate } from "node:crypto";
 import { attempt } from "../errors.ts";
@@ -11,7 +8,7 @@ import { childrenOf, type DerPart, TAG } from "./der.ts";
 
 /** Contents of object identifiers. */
 export const OID = {
-  /** RFC 6962 §3.1: makes a precertificate of a certificate. */
+  /** RFC 6962 §3.1: marks a precertificate. */
   poison: Uint8Array.of(0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x03),
   authorityKeyId: Uint8Array.of(0x55, 0x1d, 0x23),
   basicConstraints: Uint8Array.of(0x55, 0x1d, 0x13),
@@ -20,24 +17,24 @@ export const OID = {
   certificateTransparency: Uint8Array.of(0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x04),
 } as const;
 
-/** What is to be known of an issuer. Copies, plain data: it can be kept for long, and sent to another thread. */
+/** The facts about one issuer: copies, plain data, to be kept for long and sent to other threads. */
 export interface IssuerFacts {
-  /** SHA-256 of its DER, by which chains name it. */
+  /** SHA-256 of its DER, which identifies it in chains. */
   readonly fingerprint: Uint8Array;
-  /** SubjectPublicKeyInfo, as it stands in the certificate. */
+  /** SubjectPublicKeyInfo, as it is in the certificate. */
   readonly keyInfo: Uint8Array;
-  /** SHA-256 of `keyInfo`: what entries of precertificates name as issuer_key_hash. */
+  /** SHA-256 of `keyInfo`: the issuer_key_hash of precertificate entries. */
   readonly keyHash: Uint8Array;
-  /** DER of the names it bears and of the name of its own issuer. */
+  /** DER of its subject, and of the name of its own issuer. */
   readonly subject: Uint8Array;
   readonly issuerName: Uint8Array;
-  /** What the OCTET STRING of its authority key identifier extension holds; undefined where it has none. */
+  /** Content of the OCTET STRING of its authority key identifier extension; undefined where it has none. */
   readonly authorityKeyId: Uint8Array | undefined;
-  /** It may sign precertificates and nothing else, for the authority that issued it (RFC 6962 §3.1). */
+  /** Whether it may sign precertificates, and only these, for the authority that issued it (RFC 6962 §3.1). */
   readonly isPrecertificateSigner: boolean;
 }
 
-/** @throws FormatError if it is no certificate, or not one alone. */
+/** Reads an issuer. @throws FormatError if the bytes are not exactly one certificate. */
 export function parseIssuer(der: Uint8Array): IssuerFacts {
   const certificate = new Certificate();
   certificate.read(der, 0, der.length);
@@ -55,7 +52,7 @@ export function parseIssuer(der: Uint8Array): IssuerFacts {
   };
 }
 
-/** What the first extension with this identifier holds: a view; undefined where there is none. */
+/** The content of the first extension with this identifier, as a view; undefined where there is none. */
 export function extensionValue(
   bytes: Uint8Array,
   tbs: Readonly<TbsCertificate>,
@@ -70,7 +67,7 @@ export function extensionValue(
   return undefined;
 }
 
-/** Whether its basic constraints make it an authority's (RFC 5280 §4.2.1.9). @throws FormatError */
+/** Whether its basic constraints make it an authority (RFC 5280 §4.2.1.9). @throws FormatError */
 export function isAuthority(bytes: Uint8Array, tbs: Readonly<TbsCertificate>): boolean {
   const value = extensionValue(bytes, tbs, OID.basicConstraints);
   if (value === undefined) return false;
@@ -92,8 +89,8 @@ function elementsOfSequence(value: Uint8Array): DerPart[] {
 }
 
 /**
- * Whether a certificate bears the signature of the key in `keyInfo`. False too where OpenSSL cannot read the one
- * or the other, or does not know the algorithm: then no log could have verified it.
+ * Whether a certificate is signed by the key in `keyInfo`. Also false where OpenSSL cannot read one of them, or does
+ * not know the algorithm: then no log could have verified it.
  */
 export function isSignedBy(certificate: Uint8Array, keyInfo: Uint8Array): boolean {
   try {
@@ -104,7 +101,7 @@ export function isSignedBy(certificate: Uint8Array, keyInfo: Uint8Array): boolea
   }
 }
 
-// Not what node:crypto returns: small Buffers share memory, all of which would be sent along to another thread.
+// A copy: node:crypto returns small Buffers that share memory, all of which would be sent to another thread.
 function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(hash("sha256", bytes, "buffer"));
 }

@@ -1,6 +1,6 @@
 /**
- * Whether two names in certificates are of one party. Most logs compare their bytes; some compare what they say,
- * as RFC 5280 §7.1 does, and so must whoever looks at what such a log has accepted.
+ * Compares names in certificates. Most logs compare their bytes; some compare their meaning as RFC 5280 §7.1 does,
+ * so a check of what such a log accepted must do the same.
  */
 
 import { attempt } from "../errors.ts";
@@ -13,8 +13,8 @@ const BMP_STRING = 0x1e;
 const LATIN1_STRINGS: ReadonlySet<number> = new Set([0x12, 0x13, 0x14, 0x16, 0x1a]);
 
 /**
- * Whether two DER Names are equal, or differ in nothing but the kinds of their strings, in capitals, in runs of
- * spaces and in the order of the parts of one RelativeDistinguishedName.
+ * Whether two DER Names are equal, or differ only in the kinds of their strings, in capitals, in runs of spaces and in
+ * the order of the parts of one RelativeDistinguishedName.
  */
 export function namesMatch(a: Uint8Array, b: Uint8Array): boolean {
   return equalBytes(a, b) || attempt(() => meaningOfName(a) === meaningOfName(b)) === true;
@@ -31,7 +31,7 @@ function meaningOfName(name: Uint8Array): string {
   );
 }
 
-/** What an attribute's identifier or value says: its bytes where it is not a string. */
+/** The meaning of an attribute's identifier or value: its bytes where it is not a string. */
 function meaningOfPart({ tag, content, bytes }: DerPart): string {
   if (tag === UTF8_STRING) return foldedText(Buffer.from(content).toString("utf8"));
   if (tag === BMP_STRING && content.length % 2 === 0) {

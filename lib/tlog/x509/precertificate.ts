@@ -1,8 +1,8 @@
 /**
- * The plain case of a precertificate: nobody has signed it for somebody else, and nothing was encoded again. Then
- * what its log has signed is its TBSCertificate without the poison (RFC 6962 §3.2), byte for byte but for the
- * lengths around it. Nothing is copied, and the bytes are compared where they stand: a log holds hundreds of
- * millions of these. What is not so plain is for `tbs-match.ts`.
+ * The simple case of a precertificate: not signed on behalf of another authority, and not encoded again. Then the log
+ * signed its TBSCertificate without the poison (RFC 6962 §3.2), byte for byte except for the lengths around it.
+ * Nothing is copied, and the bytes are compared in place: a log has hundreds of millions of these. All other cases
+ * are for `tbs-match.ts`.
  */
 
 import { attempt } from "../errors.ts";
@@ -11,7 +11,7 @@ import { Certificate } from "./certificate.ts";
 import { DerElement, startsAt, TAG } from "./der.ts";
 import { OID } from "./issuer.ts";
 
-/** Critical, and NULL: every log asks for just these bytes. */
+/** Critical, and NULL: every log requires exactly these bytes. */
 export const POISON: Uint8Array = Uint8Array.of(
   ...[TAG.SEQUENCE, 19, TAG.OBJECT_IDENTIFIER, OID.poison.length, ...OID.poison],
   ...[TAG.BOOLEAN, 1, 0xff, TAG.OCTET_STRING, 2, TAG.NULL, 0],
@@ -30,7 +30,7 @@ export class Precertificate {
     this.certificate.read(bytes, start, end);
   }
 
-  /** Whether it gives the TBSCertificate that stands in the same bytes from `start` to `end`, in the plain way. */
+  /** Whether it gives, in the simple way, the TBSCertificate from `start` to `end` of the same bytes. */
   gives(bytes: Buffer, start: number, end: number): boolean {
     const { tbs, minimalLength, hasMore } = this.certificate;
     if (!minimalLength || !tbs.minimalLengths || hasMore || tbs.hasMore) return false;
@@ -54,7 +54,7 @@ export class Precertificate {
     );
   }
 
-  /** Nothing signs the algorithm that stands outside: it has to be the one that stands inside (RFC 5280 §4.1.1.2). */
+  /** The outer algorithm is not signed: it has to equal the inner one (RFC 5280 §4.1.1.2). */
   #namesOneAlgorithm(bytes: Buffer): boolean {
     const { algorithmStart, signatureStart, tbs } = this.certificate;
     const length = signatureStart - algorithmStart;
@@ -64,7 +64,7 @@ export class Precertificate {
     );
   }
 
-  /** Where the poison stands; undefined unless it is there once. */
+  /** Where the poison is; undefined unless there is exactly one. */
   #poisonIn(bytes: Buffer): number | undefined {
     const { extensionsStart, extensionsEnd } = this.certificate.tbs;
     const element = this.#element;
@@ -80,8 +80,8 @@ export class Precertificate {
   }
 
   /**
-   * Where the extensions begin of a TBSCertificate that has the same fields before them; they end where it ends.
-   * Some logs leave the field out where no extension is left, and some keep an empty list.
+   * Start of the extensions of a TBSCertificate that has the same fields before them; they end where it ends. Some
+   * logs omit the field where no extension is left, and some keep an empty list.
    */
   #listOfLogged(bytes: Buffer, start: number, end: number): number | undefined {
     const { tbs } = this.certificate;
@@ -95,7 +95,7 @@ export class Precertificate {
     return list && this.#enter(bytes, list, end, TAG.SEQUENCE);
   }
 
-  /** Where the content begins of the element that fills the bytes from `start` to `end`, its length minimal. */
+  /** Start of the content of the element that fills the bytes from `start` to `end`, if its length is minimal. */
   #enter(bytes: Buffer, start: number, end: number, tag: number): number | undefined {
     const element = this.#element;
     element.read(bytes, start, end);

@@ -1,8 +1,8 @@
 /**
- * Whether a precertificate, as it was submitted, gives the TBSCertificate that its log has signed (RFC 6962 §3.2),
- * in all the ways that logs have of making one from the other. Logs decode and encode again, so that what was no
- * strict DER comes out as other bytes: certificate-transparency-go and TesseraCT through Go's encoding/asn1, others
- * through OpenSSL. This is for the few that `precertificate.ts` does not settle: clarity before speed.
+ * Whether a precertificate, as it was submitted, gives the TBSCertificate that its log signed (RFC 6962 §3.2), in all
+ * the ways in which logs make one from the other. Logs decode and encode again, which changes the bytes of what was
+ * not strict DER: certificate-transparency-go and TesseraCT with Go's encoding/asn1, others with OpenSSL. This is for
+ * the few cases that `precertificate.ts` does not decide: clarity before speed.
  */
 
 import { attempt, FormatError } from "../errors.ts";
@@ -13,17 +13,17 @@ import { normalizeDer, normalObjectIdentifier } from "./der-canonical.ts";
 import { extensionValue, type IssuerFacts, OID } from "./issuer.ts";
 import { POISON } from "./precertificate.ts";
 
-/** Whether two encodings are equal, or the one is explained by encoding the other again. */
+/** Whether two encodings are equal, or encoding the one again gives the other. */
 export type TbsMatch = "same" | "re-encoded" | "different";
 
-/** What a precertificate signing certificate says of the authority that it signs for. */
+/** The facts about the authority on whose behalf a precertificate signing certificate signs. */
 export type FinalIssuer = Pick<IssuerFacts, "issuerName" | "authorityKeyId">;
 
 /**
  * How the TBSCertificate that was logged follows from the precertificate.
  *
  * @param finalIssuer given where a precertificate signing certificate has signed the precertificate.
- * @throws FormatError where the precertificate is no certificate with one poison extension.
+ * @throws FormatError where the precertificate is not a certificate with one poison extension.
  */
 export function matchLoggedTbs(
   precertificate: Uint8Array,
@@ -59,7 +59,7 @@ export function matchLoggedTbs(
   ]);
 }
 
-/** What must be true of the final issuer, if a precertificate signing certificate was used. @throws FormatError */
+/** The facts that the final issuer must have, if a precertificate signing certificate was used. @throws FormatError */
 export function finalIssuerOf(loggedTbs: Uint8Array): FinalIssuer {
   const tbs = new TbsCertificate();
   tbs.read(loggedTbs, 0, loggedTbs.length);
@@ -69,7 +69,7 @@ export function finalIssuerOf(loggedTbs: Uint8Array): FinalIssuer {
   };
 }
 
-/** The fields of a TBSCertificate; of one that is not there, no bytes. */
+/** The fields of a TBSCertificate; no bytes for one that is missing. */
 interface TbsParts {
   readonly version: Uint8Array;
   readonly serial: Uint8Array;
@@ -100,12 +100,12 @@ function partsOf(bytes: Uint8Array, tbs: Readonly<TbsCertificate>): TbsParts {
   };
 }
 
-/** @throws FormatError where it is not what encoding a TBSCertificate gives. */
+/** @throws FormatError where it is not an encoded TBSCertificate. */
 function loggedParts(loggedTbs: Uint8Array): TbsParts {
   const tbs = new TbsCertificate();
   tbs.read(loggedTbs, 0, loggedTbs.length);
   if (tbs.end !== loggedTbs.length || tbs.hasMore || !tbs.minimalLengths) {
-    throw new FormatError("is no TBSCertificate in DER");
+    throw new FormatError("is not a TBSCertificate in DER");
   }
   return partsOf(loggedTbs, tbs);
 }
@@ -122,9 +122,9 @@ function poisonAmong(extensions: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * The lists of extensions that logs make of this one. BuildPrecertTBS of certificate-transparency-go replaces the
- * first authority key identifier by the signing certificate's, takes it out where that has none, and adds it at
- * the end where only that has one; Google's first log software does not add it.
+ * The lists of extensions that logs make from this one. BuildPrecertTBS of certificate-transparency-go replaces the
+ * first authority key identifier by the signing certificate's, removes it where that has none, and adds it at the end
+ * where only that has one; Google's first log software does not add it.
  */
 function extensionsFor(extensions: readonly Uint8Array[], finalIssuer?: FinalIssuer): Uint8Array[][] {
   if (finalIssuer === undefined) return [[...extensions]];
@@ -146,7 +146,7 @@ function newExtension(identifier: Uint8Array, value: Uint8Array): Uint8Array {
   );
 }
 
-/** An extension with another value, as critical as it was. */
+/** An extension with another value. */
 function withValue(bytes: Uint8Array, value: Uint8Array): Uint8Array {
   const extension = readExtension(bytes);
   return encodeElement(
@@ -161,7 +161,7 @@ function matchExtensions(submitted: readonly Uint8Array[], logged: readonly Uint
   return worstOf(submitted.map((part, i) => matchPart(part, logged[i] as Uint8Array, normalExtension)));
 }
 
-/** A part that differs must itself be no strict DER: encoding again leaves strict DER as it is. */
+/** A part that differs cannot be strict DER: encoding again leaves strict DER unchanged. */
 function matchPart(
   submitted: Uint8Array,
   logged: Uint8Array,
@@ -174,7 +174,7 @@ function matchPart(
   return normalLogged !== undefined && equalBytes(normal, normalLogged) ? "re-encoded" : "different";
 }
 
-/** `[0]` with version 1, which is what its absence means. */
+/** `[0]` with version 1, the default. */
 const VERSION_1 = Uint8Array.of(0xa0, 3, TAG.INTEGER, 1, 0);
 
 function normalVersion(part: Uint8Array): Uint8Array {
@@ -182,7 +182,7 @@ function normalVersion(part: Uint8Array): Uint8Array {
   return equalBytes(normal, VERSION_1) ? new Uint8Array(0) : normal;
 }
 
-/** What follows the value is skipped by Go's decoders, and lost. */
+/** Bytes after the value are skipped by Go's decoders, and lost. */
 function normalExtension(part: Uint8Array): Uint8Array {
   const { criticalStart, valueStart, valueContentStart, valueEnd } = readExtension(part);
   const critical = normalElements(part.subarray(criticalStart, valueStart));
@@ -205,7 +205,7 @@ function readExtension(part: Uint8Array): Extension {
   return extension;
 }
 
-/** Two times; what follows them is skipped by Go's decoders, and lost. */
+/** Two times; bytes after them are skipped by Go's decoders, and lost. */
 function normalValidity(part: Uint8Array): Uint8Array {
   const element = new DerElement();
   element.read(part, 0, part.length);
@@ -218,7 +218,7 @@ function normalValidity(part: Uint8Array): Uint8Array {
   return encodeElement(TAG.SEQUENCE, ...times);
 }
 
-/** A time as RFC 5280 §4.1.2.5 wants it: with seconds, and as UTCTime from 1950 to 2049. */
+/** A time as RFC 5280 §4.1.2.5 requires it: with seconds, and as UTCTime from 1950 to 2049. */
 function normalTime(tag: number, time: string): Uint8Array {
   if (tag === TAG.UTC_TIME) {
     const [, minutes, seconds = "00", zone] = /^(\d{10})(\d\d)?(Z|[+-]\d{4})$/.exec(time) ?? [];

@@ -63,7 +63,7 @@ describe("a wrong command line is told in one line, with exit code 2", () => {
     ["half a request", ["copy", "a", "b", "--rate", "0.5"], /whole number from 1/],
     ["a port alone", ["copy", "a", "b", "--metrics", "9100"], /<host>:<port>/],
     ["no key", ["copy", "http://127.0.0.1/", "x"], /Pass --vkey .*--insecure-no-signature/],
-    ["a key that is none", ["copy", "http://127.0.0.1/", "x", "--vkey", "key"], /--vkey: is no vkey/],
+    ["a key that is none", ["copy", "http://127.0.0.1/", "x", "--vkey", "key"], /--vkey: is not a vkey/],
     [
       "a key and no signature",
       ["copy", "http://127.0.0.1/", "x", ...trust, "--insecure-no-signature"],

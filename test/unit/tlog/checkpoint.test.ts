@@ -2,7 +2,6 @@ import { generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  formatCheckpointText,
   openCheckpoint,
   parseCheckpointText,
   staticCtOrigin,
@@ -19,7 +18,7 @@ const ROOT = "TszzRgjTG6xce+z2AG31kAXYKBgQVtCSCE40HmuwBb0=";
 const EMPTY_ROOT = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
 describe("checkpoint texts", () => {
-  test("origin, size and root are read, and written again byte for byte", () => {
+  test("origin, size and root are read", () => {
     const checkpoint = parseCheckpointText(SUMDB_TEXT);
     expect(checkpoint).toEqual({
       origin: "go.sum database tree",
@@ -27,7 +26,6 @@ describe("checkpoint texts", () => {
       rootHash: new Uint8Array(Buffer.from(ROOT, "base64")),
       extensions: [],
     });
-    expect(formatCheckpointText(checkpoint.origin, checkpoint.size, checkpoint.rootHash)).toBe(SUMDB_TEXT);
   });
 
   test("extension lines are kept", () => {
@@ -78,13 +76,13 @@ describe("checkpoint texts", () => {
     expect(() => parseCheckpointText(`Log\n0\n${ROOT}\n`)).toThrow(/empty tree/);
   });
 
-  test("what is formatted parses to the same", () => {
+  test("what was written is read", () => {
     const root = fc.uint8Array({ minLength: 32, maxLength: 32 });
     const origin = fc.string({ minLength: 1 }).filter((line) => !line.includes("\n"));
     fc.assert(
       fc.property(origin, fc.maxSafeNat(), root, (name, size, rootHash) => {
         fc.pre(size > 0);
-        const parsed = parseCheckpointText(formatCheckpointText(name, size, rootHash));
+        const parsed = parseCheckpointText(`${name}\n${size}\n${Buffer.from(rootHash).toString("base64")}\n`);
         expect(parsed).toEqual({ origin: name, size, rootHash: new Uint8Array(rootHash), extensions: [] });
       }),
     );

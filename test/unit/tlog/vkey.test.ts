@@ -137,7 +137,7 @@ describe("vkeys", () => {
     const key = new Uint8Array(32).fill(7);
     for (const name of ["a log", "a\u2003log", "\ud800"]) {
       const vkey = vkeyOf(name, keyIdOf(name, "Ed25519", key), TYPE_BYTE.Ed25519, key);
-      expect(() => parseVkey(vkey)).toThrow(/no vkey/);
+      expect(() => parseVkey(vkey)).toThrow(/not a vkey/);
     }
   });
 
@@ -381,10 +381,12 @@ describe("type 0x05, RFC 6962 tree heads", () => {
     const asRsa = withSignature(TREE_HEAD_EC_LINE, change(9, 1));
     const asEcdsa = withSignature(TREE_HEAD_RSA_LINE, change(9, 3));
     expect(() => verify(`${TEXT}\n${otherHash}\n`, parseVkey(TREE_HEAD_EC))).toThrow(
-      /no tree head signature/,
+      /not a tree head signature/,
     );
-    expect(() => verify(`${TEXT}\n${asRsa}\n`, parseVkey(TREE_HEAD_EC))).toThrow(/no tree head signature/);
-    expect(() => verify(`${TEXT}\n${asEcdsa}\n`, parseVkey(TREE_HEAD_RSA))).toThrow(/no tree head signature/);
+    expect(() => verify(`${TEXT}\n${asRsa}\n`, parseVkey(TREE_HEAD_EC))).toThrow(/not a tree head signature/);
+    expect(() => verify(`${TEXT}\n${asEcdsa}\n`, parseVkey(TREE_HEAD_RSA))).toThrow(
+      /not a tree head signature/,
+    );
   });
 
   test("a signature whose own length field is wrong is rejected", () => {
@@ -392,7 +394,9 @@ describe("type 0x05, RFC 6962 tree heads", () => {
       signature.writeUInt16BE(signature.readUInt16BE(10) + 1, 10);
       return signature;
     });
-    expect(() => verify(`${TEXT}\n${longer}\n`, parseVkey(TREE_HEAD_EC))).toThrow(/no tree head signature/);
+    expect(() => verify(`${TEXT}\n${longer}\n`, parseVkey(TREE_HEAD_EC))).toThrow(
+      /not a tree head signature/,
+    );
   });
 
   test("a time that cannot be counted in milliseconds is rejected, though it was signed", () => {

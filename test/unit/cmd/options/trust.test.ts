@@ -67,7 +67,7 @@ describe("trust in a checkpoint", () => {
       ],
       [{ format: "static-ct", logList, insecureNoSignature: true }, /^--insecure-no-signature: contradicts/],
       [{ format: "static-ct", logList, origin: "ct.test" }, /no log with the origin ct\.test/],
-      [{ format: "static-ct", logList: noKey }, /^--log-list \S+list\.json: is no public key/],
+      [{ format: "static-ct", logList: noKey }, /^--log-list \S+list\.json: is not a public key/],
     ];
     for (const [options, words] of cases) {
       expect(() => checkpointPolicy(options, SOURCE)).toThrow(UsageError);
@@ -96,14 +96,18 @@ describe("trust in a checkpoint", () => {
   });
 
   const refused: [what: string, options: TrustOptions, words: RegExp][] = [
-    ["no vkey", { format: "tiles", vkey: ["hello"] }, /^--vkey: is no vkey/],
-    ["an empty vkey", { format: "tiles", vkey: [""] }, /^--vkey: is no vkey/],
+    ["no vkey", { format: "tiles", vkey: ["hello"] }, /^--vkey: is not a vkey/],
+    ["an empty vkey", { format: "tiles", vkey: [""] }, /^--vkey: is not a vkey/],
     [
       "a vkey of another key id",
       { format: "tiles", vkey: [vkey.replace(/\+\w{8}\+/, "+00000000+")] },
       /key id/,
     ],
-    ["no public key", { format: "static-ct", publicKey: "AAAA", origin }, /^--public-key: is no public key/],
+    [
+      "no public key",
+      { format: "static-ct", publicKey: "AAAA", origin },
+      /^--public-key: is not a public key/,
+    ],
     ["a public key without an origin", { format: "static-ct", publicKey }, /--origin/],
     ["a public key for tiles", { format: "tiles", publicKey, origin }, /--format static-ct/],
     [

@@ -41,8 +41,8 @@ describe("an element", () => {
     [`0488${"ff".repeat(8)}aa`, "runs over the end"],
     ["30800000", "of indefinite length"],
     ["1f", "is cut off"],
-    ["1f1e00", "has a tag that is longer than it need be"],
-    ["1f801f00", "has a tag that is longer than it need be"],
+    ["1f1e00", "has a tag that is longer than necessary"],
+    ["1f801f00", "has a tag that is longer than necessary"],
     ["1fffffffffff7f00", "or too long"],
   ])("is refused if it is malformed: %s", (hex, problem) => {
     expect(() => element(hex)).toThrow(FormatError);
