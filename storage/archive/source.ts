@@ -9,7 +9,7 @@ import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { errnoCode } from "../posix/errno.ts";
 import { sourceError } from "../posix/regular-file.ts";
 import { AbortWatch } from "../shared/abort-watch.ts";
-import { lazily } from "../shared/once.ts";
+import { once } from "../shared/memoize.ts";
 import { MAX_SHARED_MEMBERS } from "./index.ts";
 import { archivePlace, ZIP_SPAN, zipName, zipNumber } from "./layout.ts";
 import { ArchiveZip, readOneMember } from "./zip.ts";
@@ -116,7 +116,7 @@ export class ArchiveSource implements ObjectSource {
    * A zip that has it, for each member that any may hold. Every zip is opened for this once, when something is not
    * where it should be: many archives were made without issuers.
    */
-  #sharedPlaces = lazily(async () => {
+  #sharedPlaces = once(async () => {
     const places = new Map<string, number>();
     for (const number of await this.#numbers()) {
       await this.#zips.use(number, async (zip) => {

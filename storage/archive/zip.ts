@@ -4,12 +4,12 @@ import { basename } from "node:path";
 import type { ReadOptions } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { RegularFile } from "../posix/regular-file.ts";
-import { lazily } from "../shared/once.ts";
+import { once } from "../shared/memoize.ts";
 import { ArchiveIndex } from "./index.ts";
 import type { ZipMember } from "./zip-directory.ts";
 
 /** What reads zips loads yauzl: for archives alone. */
-const zips = lazily(async () => ({
+const zips = once(async () => ({
   ...(await import("./zip-directory.ts")),
   ...(await import("./zip-member.ts")),
 }));

@@ -3,24 +3,20 @@
  * and again while it is at work. It is advice, not safety: two copies store the same authenticated bytes (promise 2).
  */
 
-import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { GcsDocument, GcsLibrary } from "../gcs/library.ts";
-import { currentProcess, isRunning, type ProcessIdentity } from "../shared/process-identity.ts";
+import { type LockHolder, newHolder, parseHolder } from "../shared/lock-holder.ts";
+import { currentProcess, isRunning } from "../shared/process-identity.ts";
 
 export const LOCK_OBJECT = ".state/tlog-migrate.lock";
 
 const HEARTBEAT_MS = 20_000;
 const SILENCE_MS = 90_000;
 
-interface Holder extends ProcessIdentity {
-  readonly token: string;
-}
-
 /** A lock that was found. */
 interface Held {
-  readonly holder: Holder;
+  readonly holder: LockHolder;
   /** By Cloud Storage's clock: the holder's own may be wrong by years. */
   readonly storedAt: number;
 }
@@ -42,7 +38,7 @@ export async function takeGcsLock(
   afterwards: Documents,
   location: string,
 ): Promise<{ release(): Promise<void> }> {
-  const self = { ...currentProcess(), token: randomUUID() };
+  const self = newHolder();
   const text = JSON.stringify(self);
   const found = await library.read(LOCK_OBJECT);
   const held = heldBy(found);
@@ -79,19 +75,8 @@ async function beat(library: Documents, token: string, text: string): Promise<vo
 }
 
 function heldBy(document: GcsDocument | undefined): Held | undefined {
-  if (document === undefined) return undefined;
-  try {
-    const holder: unknown = JSON.parse(document.text);
-    return isHolder(holder) ? { holder, storedAt: document.storedAt } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isHolder(value: unknown): value is Holder {
-  const { pid, host, boot, namespace, startTime, token } = Object(value) as Record<string, unknown>;
-  const texts = [host, boot, namespace, startTime, token];
-  return Number.isSafeInteger(pid) && texts.every((text) => typeof text === "string");
+  const holder = document && parseHolder(document.text);
+  return holder && { holder, storedAt: document.storedAt };
 }
 
 /**

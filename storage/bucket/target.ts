@@ -16,7 +16,7 @@ import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { GcsLibrary } from "../gcs/library.ts";
 import { type GcsEffort, GcsObjects } from "../gcs/objects.ts";
 import { formatGcsName, type GcsPlace } from "../gcs/url.ts";
-import { recently } from "../shared/once-every.ts";
+import { onceEvery } from "../shared/memoize.ts";
 import { SpannerCoordination, type SpannerPlace } from "../spanner/log-state.ts";
 import { GcsBinding } from "./binding.ts";
 import { LogCoordination } from "./bound-state.ts";
@@ -103,7 +103,7 @@ export class GcsTarget implements MigrationTarget {
   }
 
   openWriter(signal?: AbortSignal): TargetWriter {
-    const requireOurs = recently(CLAIM_TRUSTED_MS, () => this.#requireClaim());
+    const requireOurs = onceEvery(CLAIM_TRUSTED_MS, () => this.#requireClaim());
     return new GcsWriter(this.#place, this.#effort, { signal, requireOurs });
   }
 

@@ -3,7 +3,7 @@
 import type { GoogleAuth } from "google-auth-library";
 import { OperationError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
-import { lazily } from "../shared/once.ts";
+import { once } from "../shared/memoize.ts";
 
 const API_ENDPOINT = "https://storage.googleapis.com";
 
@@ -73,7 +73,7 @@ export async function requireCredentials(scope: string): Promise<void> {
 
 // Only where it is needed: it takes 50 ms to load.
 function authFor(scope: string): () => Promise<GoogleAuth> {
-  return lazily(async () => {
+  return once(async () => {
     const { GoogleAuth } = await import("google-auth-library");
     return new GoogleAuth({ scopes: [scope] });
   });

@@ -14,7 +14,8 @@ import { oneLine } from "../../lib/tlog/errors.ts";
 import { networkError, statusError } from "../http/error-messages.ts";
 import { DEFAULT_TIMEOUTS } from "../http/source.ts";
 import { AbortWatch } from "../shared/abort-watch.ts";
-import { lazily } from "../shared/once.ts";
+import { once } from "../shared/memoize.ts";
+import { withinTime } from "../shared/within-time.ts";
 import { GcsAccess } from "./credentials.ts";
 import { gcsError } from "./error-messages.ts";
 import { patiently } from "./retry.ts";
@@ -163,7 +164,7 @@ export class GcsLibrary {
     return this.#place.prefix + path;
   }
 
-  #bucket = lazily(async () => {
+  #bucket = once(async () => {
     const { Storage } = await import("@google-cloud/storage");
     return new Storage({ retryOptions: { autoRetry: false } }).bucket(this.#place.bucket);
   });
@@ -184,8 +185,9 @@ export class GcsLibrary {
     // Asked for first, since the library has no clear words for credentials that it cannot find.
     await this.#access.authorization();
     const bucket = await this.#bucket();
+    const { answerMs } = this.#timeouts;
     try {
-      const answer = await withinTime(work(bucket), this.#timeouts.answerMs);
+      const answer = await withinTime(work(bucket), answerMs, () => noAnswer(answerMs));
       this.#wasReached = true;
       return answer;
     } catch (error) {
@@ -209,16 +211,10 @@ function statusOf(error: unknown): number | undefined {
   return typeof code === "number" ? code : undefined;
 }
 
-async function withinTime<T>(work: Promise<T>, limitMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const problem = `Cloud Storage gave no answer within ${limitMs / 1000} s`;
-    const advice = "Check this machine's network, then run the same command again";
-    timer = setTimeout(() => reject(new SourceError(problem, { retryable: true, advice })), limitMs);
+function noAnswer(answerMs: number): SourceError {
+  const advice = "Check this machine's network, then run the same command again";
+  return new SourceError(`Cloud Storage gave no answer within ${answerMs / 1000} s`, {
+    retryable: true,
+    advice,
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

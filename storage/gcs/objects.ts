@@ -15,7 +15,7 @@ import { type ApiAnswer, HttpCall } from "../http/api-call.ts";
 import { HttpConnections, type HttpRequest } from "../http/pool.ts";
 import { DEFAULT_TIMEOUTS, userAgent } from "../http/source.ts";
 import { AbortWatch } from "../shared/abort-watch.ts";
-import { lazily } from "../shared/once.ts";
+import { once } from "../shared/memoize.ts";
 import { GcsAccess } from "./credentials.ts";
 import { answerError } from "./error-messages.ts";
 import { patiently } from "./retry.ts";
@@ -64,7 +64,7 @@ function kindOf(path: string): (typeof KINDS)[keyof typeof KINDS] {
 }
 
 // Only where it is needed: it is an addon, and every thread of a copy into a directory would load it.
-const crc32 = lazily(() => import("@node-rs/crc32"));
+const crc32 = once(() => import("@node-rs/crc32"));
 
 /** How often an object that others change at the same time is looked at again. */
 const MAX_LOOKS = 5;

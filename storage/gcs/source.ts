@@ -3,7 +3,7 @@
 import { type ObjectSource, type ReadOptions, SourceError } from "../../lib/migrate/ports/source.ts";
 import { HttpSource, type HttpSourceOptions } from "../http/source.ts";
 import { AbortWatch } from "../shared/abort-watch.ts";
-import { lazily } from "../shared/once.ts";
+import { once } from "../shared/memoize.ts";
 import type { GcsAccess } from "./credentials.ts";
 import { gcsError, noBucket } from "./error-messages.ts";
 import { formatGcsName, type GcsPlace } from "./url.ts";
@@ -63,7 +63,7 @@ export class GcsSource implements ObjectSource {
   }
 
   /** An object that is missing from a bucket that is missing is another matter. Asked until it was answered. */
-  #requireBucket = lazily(async () => {
+  #requireBucket = once(async () => {
     try {
       const found = await this.#buckets.read(this.#place.bucket, { maxBytes: 1 << 16 });
       if (found === undefined) throw noBucket(this.#place);

@@ -6,25 +6,21 @@
  * from here is alive if its process is; any other while it touches the file.
  */
 
-import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { TargetRefusedError } from "../../lib/errors.ts";
-import { currentProcess, isRunning, type ProcessIdentity } from "../shared/process-identity.ts";
+import { type LockHolder, newHolder, parseHolder } from "../shared/lock-holder.ts";
+import { isRunning } from "../shared/process-identity.ts";
 import type { DurableDirectory } from "./durable.ts";
 
 const HEARTBEAT_MS = 10_000;
 const SILENCE_MS = 60_000;
-
-interface Holder extends ProcessIdentity {
-  readonly token: string;
-}
 
 /** Takes the lock at `path`. @throws TargetRefusedError if another copy that is alive holds it. */
 export async function takeLock(
   directory: DurableDirectory,
   path: string,
 ): Promise<{ release(): Promise<void> }> {
-  const self: Holder = { ...currentProcess(), token: randomUUID() };
+  const self = newHolder();
   const line = Buffer.from(`${JSON.stringify(self)}\n`);
   if (!(await directory.create(path, line))) {
     const holder = readHolder(path);
@@ -50,7 +46,7 @@ export function clearStaleLock(path: string): void {
   if (holder !== undefined && isRunning(holder) === false) fs.rmSync(path, { force: true });
 }
 
-function atWork(path: string, { host, pid }: Holder): TargetRefusedError {
+function atWork(path: string, { host, pid }: LockHolder): TargetRefusedError {
   return new TargetRefusedError({
     object: path,
     problem: `another copy into this target is at work: process ${pid} on ${host}`,
@@ -59,25 +55,16 @@ function atWork(path: string, { host, pid }: Holder): TargetRefusedError {
 }
 
 /** A holder that cannot be seen from here is alive while it touches the file. */
-function isAlive(holder: Holder, path: string): boolean {
+function isAlive(holder: LockHolder, path: string): boolean {
   return isRunning(holder) ?? Date.now() - lastTouched(path) < SILENCE_MS;
 }
 
-function readHolder(path: string): Holder | undefined {
+function readHolder(path: string): LockHolder | undefined {
   try {
-    const value: unknown = JSON.parse(fs.readFileSync(path, "utf8"));
-    return isHolder(value) ? value : undefined;
+    return parseHolder(fs.readFileSync(path, "utf8"));
   } catch {
     return undefined;
   }
-}
-
-function isHolder(value: unknown): value is Holder {
-  if (typeof value !== "object" || value === null) return false;
-  const { pid, ...texts } = value as Record<string, unknown>;
-  const { host, boot, namespace, startTime, token } = texts;
-  const fields = [host, boot, namespace, startTime, token];
-  return Number.isSafeInteger(pid) && fields.every((field) => typeof field === "string");
 }
 
 function lastTouched(path: string): number {

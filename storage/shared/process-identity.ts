@@ -1,21 +1,18 @@
-/**
- * Which process holds something in a directory: named so that another process can tell whether it still runs.
- */
+/** Which process holds something in a target: named so that another process can see whether it still runs. */
 
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { hostname } from "node:os";
-import { errnoCode } from "../posix/errno.ts";
 
 /** A process, as another on the same machine can recognise it. */
 export interface ProcessIdentity {
   readonly host: string;
-  /** The boot, undefined where the system does not tell. */
+  /** The boot, empty where the system does not say. */
   readonly boot: string;
   /** The process namespace in which `pid` means something. */
   readonly namespace: string;
   readonly pid: number;
-  /** Two processes of one pid differ in it; empty where the system does not tell. */
+  /** Two processes of one pid differ in it; empty where the system does not say. */
   readonly startTime: string;
 }
 
@@ -40,7 +37,7 @@ export function isRunning(other: ProcessIdentity): boolean | undefined {
     process.kill(other.pid, 0);
     return true;
   } catch (error) {
-    return errnoCode(error) === "EPERM";
+    return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }
 

@@ -6,7 +6,8 @@ import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
 import { requireCredentials } from "../gcs/credentials.ts";
 import { AbortWatch } from "../shared/abort-watch.ts";
-import { lazily } from "../shared/once.ts";
+import { once } from "../shared/memoize.ts";
+import { withinTime } from "../shared/within-time.ts";
 
 const RESOURCE = /^projects\/([a-z0-9.:-]+)\/instances\/([a-z0-9-]+)\/databases\/([a-z0-9_-]+)$/;
 
@@ -55,7 +56,7 @@ export class SpannerDatabase {
   /** Does work with the database; what the library says of a failure is said in our words. */
   async use<T>(work: (database: Database) => Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
     try {
-      const done = withinTime(this.#open().then(work), timeoutMs);
+      const done = withinTime(this.#open().then(work), timeoutMs, () => timedOut(timeoutMs));
       return await this.#aborts.until(done, this.#signal);
     } catch (error) {
       this.#signal?.throwIfAborted();
@@ -80,7 +81,7 @@ export class SpannerDatabase {
     this.#client?.close();
   }
 
-  #open = lazily(async () => {
+  #open = once(async () => {
     // The library writes a stack trace on the standard error where it finds none.
     if ((process.env.SPANNER_EMULATOR_HOST ?? "") === "") await requireCredentials(SCOPE);
     const { Spanner } = await import("@google-cloud/spanner");
@@ -128,16 +129,6 @@ function codeOf(error: unknown): number | undefined {
   return typeof code === "number" ? code : undefined;
 }
 
-async function withinTime<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(Object.assign(new Error(`no answer within ${timeoutMs / 1000} s`), { code: TIMED_OUT }));
-    }, timeoutMs);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function timedOut(timeoutMs: number): Error {
+  return Object.assign(new Error(`no answer within ${timeoutMs / 1000} s`), { code: TIMED_OUT });
 }

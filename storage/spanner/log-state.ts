@@ -8,7 +8,7 @@ import type { Transaction } from "@google-cloud/spanner";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
-import { lazily } from "../shared/once.ts";
+import { once } from "../shared/memoize.ts";
 import { SpannerDatabase } from "./database.ts";
 import {
   type Claim,
@@ -194,7 +194,7 @@ export class SpannerCoordination {
   }
 
   #lookUpSchema(): () => Promise<string[]> {
-    return lazily(() => this.#database.schema());
+    return once(() => this.#database.schema());
   }
 
   /** @throws TargetRefusedError if one is of another make. */
