@@ -24,7 +24,8 @@ export function addBackendOptions(
 
 function declared({ flags, description, parse = nonEmpty }: BackendOption): Option {
   const option = new Option(flags, description);
-  return option.isBoolean() ? option : option.argParser((text, before) => parsed(parse, text, before));
+  const hasValue = option.required || option.optional;
+  return hasValue ? option.argParser((text, before) => parsed(parse, text, before)) : option;
 }
 
 /** A backend knows nothing of the command line, and commander nothing of a UsageError. */
