@@ -9,7 +9,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
-import type { GcsObjects } from "../../storage/gcs/objects.ts";
+import type { GcsBucket } from "../../storage/gcs/bucket.ts";
 
 interface Share {
   readonly program: string;
@@ -23,22 +23,17 @@ interface Share {
 const TILE_BYTES = 8192;
 
 async function upload({ program, bucket, first, bundles, bundleBytes, concurrency }: Share): Promise<void> {
-  const file = join(program, "../../storage/gcs/objects.js");
-  const { GcsObjects: Objects } = (await import(pathToFileURL(file).href)) as {
-    GcsObjects: typeof GcsObjects;
-  };
-  const patience = {
+  const file = join(program, "../../storage/gcs/bucket.js");
+  const { GcsBucket: Bucket } = (await import(pathToFileURL(file).href)) as { GcsBucket: typeof GcsBucket };
+  const retry = {
     attempts: 10,
     minDelayMs: 100,
     maxDelayMs: 1000,
     maxRetryAfterMs: 1000,
     contentAttempts: 0,
   };
-  const objects = new Objects(
-    { bucket, prefix: "" },
-    { connections: concurrency, patience, userAgentVersion: "bench" },
-    { requireOurs: async () => {} },
-  );
+  const options = { connections: concurrency, retry, userAgentVersion: "bench" };
+  const objects = new Bucket({ bucket, prefix: "" }, options).openObjects();
   const [bundle, tile] = [Buffer.alloc(bundleBytes, 7), Buffer.alloc(TILE_BYTES, 7)];
   let next = first;
   const lane = async () => {

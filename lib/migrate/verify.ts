@@ -12,7 +12,7 @@ import { type ExtraDataReport, extraDataReport, notCheckedOf } from "./extra-dat
 import { IssuerRegistry } from "./issuers/registry.ts";
 import type { LogWorkOptions, MigrationOptions } from "./options.ts";
 import { findPlace, openTarget, requireKnownOptions } from "./places.ts";
-import type { Backend, BackendModules } from "./ports/backend.ts";
+import type { BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
 import type { MigrationTarget } from "./ports/target.ts";
 
@@ -26,7 +26,7 @@ import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";
 import { verifyStanding } from "./verify/surplus-objects.ts";
 import { TileRecomputation } from "./verify/tile-recomputation.ts";
-import { type Authority, findAuthority, type LookedAt, standingTree } from "./verify/trusted-head.ts";
+import { findTrustedHead, readStateHead, type TrustedHead } from "./verify/trusted-head.ts";
 
 export interface VerifyOptions
   extends Omit<LogWorkOptions, "policy">,
@@ -45,7 +45,7 @@ export interface VerificationReport {
   /** Undefined where the log was checked against its tree state, which does not name it. */
   readonly origin?: string;
   /** What the log was checked against. */
-  readonly authority: Authority["kind"];
+  readonly authority: TrustedHead["kind"];
   readonly size: number;
   /** Base64, as in a checkpoint. */
   readonly rootHash: string;
@@ -82,7 +82,7 @@ export async function verifyLog(
   const work = backend.isLocal === true ? { ...options, retry: withoutRetries(options.retry) } : options;
   const session = await openSession(options.log, work, modules);
   try {
-    return await verifyOpened(session, target && { target, ...stateOf(options, backend) });
+    return await verifyOpened(session, target);
   } finally {
     await Promise.all([session.close(), target?.close()]);
   }
@@ -90,20 +90,19 @@ export async function verifyLog(
 
 async function verifyOpened(
   session: Session<VerifyOptions>,
-  place: LookedAt | undefined,
+  target: MigrationTarget | undefined,
 ): Promise<VerificationReport> {
   const { context, options, progress, startedAt } = session;
-  const target = place?.target;
-  const authority = await findAuthority(context, place, options.policy);
+  const trusted = await findTrustedHead(context, target, options.policy);
   const found = new Findings();
   const issuers = new IssuerRegistry({ context, deep: options.deep ?? true });
-  const isAuthentic = await verifyTree(session, authority.head, issuers, found);
-  const standing = target && (await standingTree(context, target, authority.head));
+  const isAuthentic = await verifyTree(session, trusted.head, issuers, found);
+  const standing = target && (await readStateHead(context, target, trusted.head));
   found.addAll(standing?.faults ?? []);
   const unlisted =
     target && standing && isAuthentic
       ? await verifyStanding(
-          { context, place: target, authority, patienceMs: options.settleMs },
+          { context, place: target, trusted, patienceMs: options.settleMs },
           standing,
           found,
         )
@@ -113,7 +112,7 @@ async function verifyOpened(
   const { format, deep = true } = options;
   const extraData = format === "static-ct" ? extraDataReport(issuers, counters, deep) : undefined;
   const seconds = (performance.now() - startedAt) / 1000;
-  const { kind, origin, head } = authority;
+  const { kind, origin, head } = trusted;
   return {
     log: context.source.location,
     ...(origin === undefined ? {} : { origin }),
@@ -130,7 +129,7 @@ async function verifyOpened(
     faults: found.count,
     findings: found.first(),
     notChecked: [
-      ...notChecked(options, authority, isAuthentic, standing?.head),
+      ...notChecked(options, trusted, isAuthentic, standing?.head),
       ...notCheckedOf(extraData),
       ...(unlisted ?? []),
     ],
@@ -141,18 +140,6 @@ async function verifyOpened(
 function openForReading(options: VerifyOptions, modules: BackendModules): Promise<MigrationTarget> {
   const further = { connections: MAIN_THREAD_CONCURRENCY, signal: options.signal, readOnly: true };
   return openTarget(targetSpecOf(options.log, options, modules), further);
-}
-
-function stateOf({ targetOptions }: VerifyOptions, { isLocal }: Backend): Omit<LookedAt, "target"> {
-  const { spanner, spannerTablePrefix: tablePrefix } = targetOptions ?? {};
-  if (spanner === undefined) return { stateIsKnown: isLocal === true };
-  return {
-    stateIsKnown: true,
-    spanner: {
-      database: String(spanner),
-      ...(tablePrefix !== undefined && { tablePrefix: String(tablePrefix) }),
-    },
-  };
 }
 
 /** A file does not change by being read again. */
@@ -213,7 +200,7 @@ async function authenticTree(
 /** @param standing the tree that stands where the log is, undefined where it cannot be listed. */
 function notChecked(
   { policy }: VerifyOptions,
-  { kind }: Authority,
+  { kind }: TrustedHead,
   isAuthentic: boolean,
   standing: TreeHead | undefined,
 ): string[] {

@@ -1,43 +1,41 @@
 /**
- * The coordination of a mirror in a bucket, which no log software will ever append to: its claim, and later its
- * record, are one object, changed only from what it was.
+ * The private state of a mirror, which no log software will ever append to: its claim, and later its record, are one
+ * object, changed only from what it was.
  */
 
 import { TargetRefusedError } from "../../lib/errors.ts";
-import type { GcsDocument, GcsLibrary } from "../gcs/library.ts";
-import { formatGcsName, type GcsPlace } from "../gcs/url.ts";
-import type { Coordinated, GcsCoordination } from "./log-state.ts";
+import type { TreeState } from "../../lib/migrate/ports/target.ts";
+import type { Bucket, ObjectVersion } from "./bucket.ts";
+import type { PrivateState, StateContents } from "./log-state.ts";
+import { readDocument, readStateObject, STATE_OBJECT, writeDocument } from "./state-object.ts";
 
-/** Where a bucket says whose it is. */
-export const CLAIM_OBJECT = ".state/tlog-migrate.json";
-
-export class MirrorCoordination implements GcsCoordination {
+export class MirrorState implements PrivateState {
   readonly treeStateName = "the tree state, which a mirror does not have";
-  readonly #place: GcsPlace;
-  readonly #library: GcsLibrary;
+  readonly #bucket: Bucket;
 
-  constructor(place: GcsPlace, library: GcsLibrary) {
-    this.#place = place;
-    this.#library = library;
+  constructor(bucket: Bucket) {
+    this.#bucket = bucket;
   }
 
-  async inspect(): Promise<Coordinated> {
-    const document = await this.#library.read(CLAIM_OBJECT);
-    if (document === undefined) return { kind: "unclaimed" };
-    const { text } = document;
-    if (text.startsWith(MARKER)) return { kind: "claimed", marker: text };
-    if (text.startsWith(RECORD)) return { kind: "handed-over", record: text };
-    return { kind: "occupied", found: `${CLAIM_OBJECT}: ${text.slice(0, 200)}` };
+  async inspect(): Promise<StateContents> {
+    const stated = await readStateObject(this.#bucket, []);
+    if (stated === undefined) return { kind: "unclaimed" };
+    const { kind, text } = stated;
+    if (kind === "marker") return { kind: "claimed", marker: text };
+    if (kind === "record") return { kind: "handed-over", record: text };
+    return { kind: "occupied", found: `${STATE_OBJECT}: ${text.slice(0, 200)}` };
   }
 
   async integratedTree(): Promise<undefined> {}
 
   async claim(marker: string): Promise<void> {
-    await this.#write(marker, undefined);
+    await this.#write(marker);
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
-    await this.#write(to, await this.#requireMarker(from));
+    const found = await readDocument(this.#bucket, STATE_OBJECT);
+    if (found?.text !== from) throw this.#refusal(found?.text);
+    await this.#write(to, found);
   }
 
   async requireClaim(marker: string | undefined): Promise<void> {
@@ -46,33 +44,23 @@ export class MirrorCoordination implements GcsCoordination {
     throw this.#refusal(state.kind);
   }
 
-  async handOver(marker: string, _state: unknown, record: string): Promise<void> {
-    await this.#write(record, await this.#requireMarker(marker));
+  handOver(marker: string, _state: TreeState, record: string): Promise<void> {
+    return this.replaceMarker(marker, record);
   }
 
   async close(): Promise<void> {}
 
-  async #requireMarker(marker: string): Promise<GcsDocument> {
-    const found = await this.#library.read(CLAIM_OBJECT);
-    if (found?.text !== marker) throw this.#refusal(found?.text ?? "nothing");
-    return found;
+  async #write(text: string, instead?: ObjectVersion): Promise<void> {
+    if (await writeDocument(this.#bucket, STATE_OBJECT, text, instead)) return;
+    throw this.#refusal((await readDocument(this.#bucket, STATE_OBJECT))?.text);
   }
 
-  async #write(text: string, instead: GcsDocument | undefined): Promise<void> {
-    if (await this.#library.write(CLAIM_OBJECT, text, instead)) return;
-    throw this.#refusal((await this.#library.read(CLAIM_OBJECT))?.text ?? "nothing");
-  }
-
-  #refusal(found: string): TargetRefusedError {
+  #refusal(found = "nothing"): TargetRefusedError {
     return new TargetRefusedError({
-      object: formatGcsName(this.#place, CLAIM_OBJECT),
+      object: this.#bucket.locate(STATE_OBJECT),
       problem: "is not this copy's claim any more",
       found: found.slice(0, 200),
       advice: "Another copy was at work here: find out which, then run the same command again",
     });
   }
 }
-
-/** How the two documents of a migration begin (lib/migrate/target/marker.ts). */
-const MARKER = '{"tlog-migrate-marker":';
-const RECORD = '{"tlog-migrate-record":';

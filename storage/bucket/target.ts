@@ -1,6 +1,6 @@
 /**
- * A bucket of Cloud Storage as MigrationTarget. Objects are laid out as Tessera's driver for Google Cloud does; the
- * private state is elsewhere, see gcs-coordination.ts.
+ * A bucket as MigrationTarget. Objects are laid out as Tessera's drivers for object stores do; the private state is
+ * elsewhere, see log-state.ts.
  */
 
 import { TargetRefusedError } from "../../lib/errors.ts";
@@ -13,85 +13,89 @@ import type {
   TreeState,
 } from "../../lib/migrate/ports/target.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
-import { GcsLibrary } from "../gcs/library.ts";
-import { type GcsEffort, GcsObjects } from "../gcs/objects.ts";
-import { formatGcsName, type GcsPlace } from "../gcs/url.ts";
 import { onceEvery } from "../shared/memoize.ts";
-import { SpannerCoordination, type SpannerPlace } from "../spanner/log-state.ts";
-import { GcsBinding } from "./binding.ts";
-import { LogCoordination } from "./bound-state.ts";
-import { takeGcsLock } from "./lock.ts";
-import type { GcsCoordination } from "./log-state.ts";
-import { MirrorCoordination } from "./mirror-state.ts";
-import { GcsWriter } from "./writer.ts";
+import { BoundState } from "./bound-state.ts";
+import type { Bucket } from "./bucket.ts";
+import { takeLock } from "./lock.ts";
+import type { LogState, PrivateState, StoreReader } from "./log-state.ts";
+import { MirrorState } from "./mirror-state.ts";
+import { StateLocation } from "./state-location.ts";
+import { BucketWriter } from "./writer.ts";
 
 /**
- * How long a writer believes that the place is still claimed. Another copy may have handed it over in that time, and
- * log software may have started there. But what is replaced is the very object that was looked at, and only where its
+ * How long a writer trusts its last look at the claim. Another copy may have handed the target over in that time, and
+ * log software may have started there. But what is replaced is the very version that was looked at, and only where its
  * bytes are not those that belong there; log software that goes on from the same tree stores the same bytes.
  */
 const CLAIM_TRUSTED_MS = 3_000;
 
-export class GcsTarget implements MigrationTarget {
+export interface BucketTargetOptions {
+  /** Where the private state of the log is; undefined for a mirror, or where nobody said where. */
+  readonly store?: LogState | undefined;
+  /** Of all kinds of state stores that a bucket may name. */
+  readonly storeReaders: readonly StoreReader[];
+  /** Ends the wait for an answer. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Opens a target: any bucket with any state store. */
+export function openBucketTarget(bucket: Bucket, options: BucketTargetOptions): MigrationTarget {
+  return new BucketTarget(bucket, options);
+}
+
+class BucketTarget implements MigrationTarget {
   readonly location: string;
   readonly treeStateName: string;
-  readonly #place: GcsPlace;
-  readonly #effort: GcsEffort;
-  readonly #library: GcsLibrary;
-  readonly #coordination: GcsCoordination;
+  readonly externalState: StateLocation;
+  /** Until the copy is stopped. */
+  readonly #bucket: Bucket;
+  /** For what is done even then. */
+  readonly #lastingBucket: Bucket;
+  readonly #state: PrivateState;
   /** Of the claim that this copy has seen or made. */
   #marker: string | undefined;
 
-  /**
-   * @param spanner where the private state goes; undefined for a mirror that nothing appends to.
-   * @param signal ends the wait for an answer.
-   */
-  constructor(place: GcsPlace, effort: GcsEffort, spanner: SpannerPlace | undefined, signal?: AbortSignal) {
-    this.location = formatGcsName(place);
-    this.#place = place;
-    this.#effort = effort;
-    this.#library = new GcsLibrary(place, effort.patience, signal);
-    this.#coordination =
-      spanner === undefined
-        ? new MirrorCoordination(place, this.#library)
-        : new LogCoordination(
-            new GcsBinding(place, this.#library, spanner),
-            new SpannerCoordination(spanner, this.location, signal),
-          );
-    this.treeStateName = this.#coordination.treeStateName;
+  constructor(bucket: Bucket, { store, storeReaders, signal }: BucketTargetOptions) {
+    this.location = bucket.location;
+    this.#bucket = signal === undefined ? bucket : bucket.until(signal);
+    this.#lastingBucket = bucket;
+    this.#state =
+      store === undefined ? new MirrorState(this.#bucket) : new BoundState(this.#bucket, store, storeReaders);
+    this.externalState = new StateLocation(this.#bucket, storeReaders, store);
+    this.treeStateName = this.#state.treeStateName;
   }
 
   locate(path: string): string {
-    return formatGcsName(this.#place, path);
+    return this.#bucket.locate(path);
   }
 
   async inspect(): Promise<TargetContents> {
-    const state = await this.#coordination.inspect();
+    const state = await this.#state.inspect();
     // What is found later may be another copy's: the first is what this one goes by.
     if (state.kind === "claimed") this.#marker ??= state.marker;
     if (state.kind !== "unclaimed") return state;
-    if (await this.#library.has(CHECKPOINT_PATH)) return { kind: "occupied", found: "a checkpoint" };
-    const example = await this.#library.firstBelow("tile");
-    return example === undefined ? { kind: "empty" } : { kind: "unclaimed-tiles", example };
+    if ((await this.#bucket.stat(CHECKPOINT_PATH)) !== undefined) {
+      return { kind: "occupied", found: "a checkpoint" };
+    }
+    for await (const { path } of this.#bucket.list("tile")) return { kind: "unclaimed-tiles", example: path };
+    return { kind: "empty" };
   }
 
   integratedTree(): Promise<IntegratedTree | undefined> {
-    return this.#coordination.integratedTree();
+    return this.#state.integratedTree();
   }
 
   lock(): Promise<{ release(): Promise<void> }> {
-    // A copy that is stopped still gives its lock back: not by what ends with it.
-    const afterwards = new GcsLibrary(this.#place, this.#effort.patience);
-    return takeGcsLock(this.#library, afterwards, this.location);
+    return takeLock(this.#bucket, this.#lastingBucket);
   }
 
   async claim(marker: string): Promise<void> {
-    await this.#coordination.claim(marker);
+    await this.#state.claim(marker);
     this.#marker = marker;
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
-    await this.#coordination.replaceMarker(from, to);
+    await this.#state.replaceMarker(from, to);
     this.#marker = to;
   }
 
@@ -103,20 +107,20 @@ export class GcsTarget implements MigrationTarget {
   }
 
   openWriter(signal?: AbortSignal): TargetWriter {
-    const requireOurs = onceEvery(CLAIM_TRUSTED_MS, () => this.#requireClaim());
-    return new GcsWriter(this.#place, this.#effort, { signal, requireOurs });
+    const requireClaim = onceEvery(CLAIM_TRUSTED_MS, () => this.#requireClaim());
+    return new BucketWriter(this.#bucket, this.#bucket.openObjects(signal), requireClaim);
   }
 
   list(directory: string): AsyncIterable<StoredObject> {
-    return this.#library.list(directory);
+    return this.#bucket.list(directory);
   }
 
   async remove(path: string): Promise<void> {
     // Looked up before the claim is: what another copy stores after it has made this claim its own stays.
-    const generation = await this.#library.generationOf(path);
-    if (generation === undefined) return;
+    const found = await this.#bucket.stat(path);
+    if (found === undefined) return;
     await this.#requireClaim();
-    if (await this.#library.remove(path, generation)) return;
+    if (await this.#bucket.remove(path, found)) return;
     throw new TargetRefusedError({
       object: this.locate(path),
       problem: "was stored anew while this copy removed it",
@@ -125,19 +129,19 @@ export class GcsTarget implements MigrationTarget {
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
-    if (await this.#library.has(CHECKPOINT_PATH)) {
+    if ((await this.#bucket.stat(CHECKPOINT_PATH)) !== undefined) {
       throw new TargetRefusedError({
         object: this.locate(CHECKPOINT_PATH),
         problem: "appeared while the copy was unfinished",
         advice: "Find out who else writes here and move it away, then run the same command again",
       });
     }
-    await this.#coordination.handOver(marker, state, record);
+    await this.#state.handOver(marker, state, record);
   }
 
-  /** A commit that was answered is durable; but the place may have become another since it was looked at. */
+  /** A commit that was answered is durable; but the target may have become another since it was looked at. */
   async confirmHandOver(): Promise<void> {
-    const { kind } = await this.#coordination.inspect();
+    const { kind } = await this.#state.inspect();
     if (kind === "handed-over") return;
     throw new TargetRefusedError({
       object: this.location,
@@ -147,20 +151,15 @@ export class GcsTarget implements MigrationTarget {
     });
   }
 
-  async publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {
-    const objects = new GcsObjects(this.#place, this.#effort, { requireOurs: async () => {} });
-    try {
-      return await objects.create(CHECKPOINT_PATH, checkpoint);
-    } finally {
-      await objects.close();
-    }
+  publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {
+    return this.#bucket.put(CHECKPOINT_PATH, checkpoint);
   }
 
-  close(): Promise<void> {
-    return this.#coordination.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#state.close(), this.#bucket.close(), this.#lastingBucket.close()]);
   }
 
   #requireClaim(): Promise<void> {
-    return this.#coordination.requireClaim(this.#marker);
+    return this.#state.requireClaim(this.#marker);
   }
 }

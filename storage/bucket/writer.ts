@@ -1,20 +1,38 @@
 /** How one thread writes and reads the objects of a log in a bucket. */
 
+import { OperationError } from "../../lib/errors.ts";
 import type { TargetBatch, TargetWriter } from "../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
-import { type GcsEffort, type GcsLimits, GcsObjects } from "../gcs/objects.ts";
-import type { GcsPlace } from "../gcs/url.ts";
+import { equalBytes } from "../../lib/tlog/merkle.ts";
+import type { Bucket, BucketObjects } from "./bucket.ts";
 
-export class GcsWriter implements TargetWriter {
-  readonly #objects: GcsObjects;
+/** How often an object that others change at the same time is looked at again. */
+const MAX_LOOKS = 5;
 
-  constructor(place: GcsPlace, effort: GcsEffort, limits: GcsLimits) {
-    this.#objects = new GcsObjects(place, effort, limits);
+/**
+ * An object is durable when its upload is acknowledged, and whole or not there at all. So a batch has nothing to do
+ * in the end; and what was uploaded is authentic, so that it may stay where a batch is abandoned: the same bytes
+ * belong there. A copy that slept through another's handover can add nothing that would not be there but the right
+ * edge of a smaller size, which is an obsolete partial.
+ */
+export class BucketWriter implements TargetWriter, TargetBatch {
+  readonly #bucket: Pick<Bucket, "locate">;
+  readonly #objects: BucketObjects;
+  readonly #requireClaim: () => Promise<void>;
+
+  /**
+   * @param requireClaim throws if the target is another's by now. Asked before an object is replaced: another copy may
+   * have handed the target over while this one slept, and what is handed over is never changed.
+   */
+  constructor(bucket: Pick<Bucket, "locate">, objects: BucketObjects, requireClaim: () => Promise<void>) {
+    this.#bucket = bucket;
+    this.#objects = objects;
+    this.#requireClaim = requireClaim;
   }
 
   async read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     try {
-      return await this.#objects.read(path, maxBytes);
+      return await this.#objects.get(path, maxBytes);
     } catch (error) {
       // Larger than it may be, or encoded: whatever it is, it is not what is looked for.
       if (error instanceof FormatError) return new Uint8Array(0);
@@ -23,29 +41,25 @@ export class GcsWriter implements TargetWriter {
   }
 
   batch(): TargetBatch {
-    return new GcsBatch(this.#objects);
+    return this;
   }
 
-  close(): Promise<void> {
-    return this.#objects.close();
-  }
-}
-
-/**
- * An object is durable when its upload is acknowledged (https://cloud.google.com/storage/docs/consistency), and whole
- * or not there at all. So there is nothing to do for a batch in the end; and what was uploaded is authentic, so that
- * it may stay where a batch is abandoned: the same bytes belong there. A copy that slept through another's hand-over
- * can add nothing that would not be there but the right edge of a smaller size, which is an obsolete partial.
- */
-class GcsBatch implements TargetBatch {
-  readonly #objects: GcsObjects;
-
-  constructor(objects: GcsObjects) {
-    this.#objects = objects;
-  }
-
-  put(path: string, bytes: Uint8Array): Promise<void> {
-    return this.#objects.put(path, bytes);
+  /** Stores an object if there is none. One that is there is kept if it has the same bytes, and replaced if not. */
+  async put(path: string, bytes: Uint8Array): Promise<void> {
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      if (await this.#objects.put(path, bytes)) return;
+      const found = await this.#objects.stat(path);
+      if (found === undefined) continue;
+      const present = await this.read(path, bytes.length);
+      if (present !== undefined && equalBytes(present, bytes)) return;
+      await this.#requireClaim();
+      if (await this.#objects.put(path, bytes, found)) return;
+    }
+    throw new OperationError({
+      object: this.#bucket.locate(path),
+      problem: "is changed by somebody else over and over",
+      advice: "Find out who else writes here, then run the same command again",
+    });
   }
 
   async keep(): Promise<void> {}
@@ -53,4 +67,8 @@ class GcsBatch implements TargetBatch {
   async commit(): Promise<void> {}
 
   async abandon(): Promise<void> {}
+
+  close(): Promise<void> {
+    return this.#objects.close();
+  }
 }

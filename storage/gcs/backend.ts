@@ -57,17 +57,19 @@ export default {
     const { userAgentVersion } = access;
     return new GcsSource(parseGcsUrl(url), new GcsAccess(), { userAgentVersion, ...request });
   },
-  async openTarget(url, { options, retry, signal, readOnly = false, ...request }) {
-    const [{ GcsTarget }, { parseGcsUrl }] = await Promise.all([
-      import("../bucket/target.ts"),
-      import("./url.ts"),
-    ]);
-    return new GcsTarget(
-      parseGcsUrl(url),
-      { ...request, patience: retry },
-      spannerOf(readOnly && options.spanner === undefined ? { ...options, treeState: false } : options),
-      signal,
-    );
+  async openTarget(url, { options, readOnly = false, signal, ...request }) {
+    const isUnnamed = readOnly && options.spanner === undefined;
+    const place = spannerOf(isUnnamed ? { ...options, treeState: false } : options);
+    const [{ openBucketTarget }, { GcsBucket }, { parseGcsUrl }, { SpannerLogState, spannerOptionsIn }] =
+      await Promise.all([
+        import("../bucket/target.ts"),
+        import("./bucket.ts"),
+        import("./url.ts"),
+        import("../spanner/log-state.ts"),
+      ]);
+    const bucket = new GcsBucket(parseGcsUrl(url), request);
+    const store = place && new SpannerLogState(place, bucket.location, signal);
+    return openBucketTarget(bucket, { store, storeReaders: [spannerOptionsIn], signal });
   },
   describeTarget(options) {
     const place = spannerOf(options);

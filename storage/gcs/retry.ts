@@ -1,12 +1,12 @@
-/** Asking Cloud Storage until it answers, or until it had every fair chance. */
+/** Requests to Cloud Storage, repeated until it answers or has had every fair chance. */
 
 import { OperationError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { type RetryPolicy, retryDelay, withRetries } from "../../lib/migrate/throttle/backoff.ts";
 
 /** What bounds the tries. */
-export interface PatienceLimits {
-  readonly patience: RetryPolicy;
+export interface RetryLimits {
+  readonly retry: RetryPolicy;
   readonly signal: AbortSignal | undefined;
   /** When nothing is tried again any more, in milliseconds from the first try. Default: never. */
   readonly totalMs?: number;
@@ -17,11 +17,11 @@ export interface PatienceLimits {
 /**
  * Does what may fail with a SourceError.
  * @param object what messages call what is asked for.
- * @throws OperationError in the place of the last SourceError; the signal's reason once that has fired.
+ * @throws OperationError in place of the last SourceError; the signal's reason once that has fired.
  */
 export async function patiently<T>(
   object: string,
-  { patience, signal, totalMs = Number.POSITIVE_INFINITY, isWorthwhile = () => true }: PatienceLimits,
+  { retry, signal, totalMs = Number.POSITIVE_INFINITY, isWorthwhile = () => true }: RetryLimits,
   attempt: () => Promise<T>,
 ): Promise<T> {
   const startedAt = performance.now();
@@ -30,7 +30,7 @@ export async function patiently<T>(
     failures++;
     if (error instanceof SourceError && !isWorthwhile(error)) return undefined;
     const leftMs = startedAt + totalMs - performance.now();
-    const delayMs = retryDelay(error, failures, patience);
+    const delayMs = retryDelay(error, failures, retry);
     return delayMs === undefined || leftMs <= 0 ? undefined : Math.min(delayMs, leftMs);
   };
   try {

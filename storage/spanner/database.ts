@@ -4,12 +4,18 @@ import type { Database, Spanner } from "@google-cloud/spanner";
 import { OperationError, UsageError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
-import { requireCredentials } from "../gcs/credentials.ts";
 import { AbortWatch } from "../shared/abort-watch.ts";
+import { authorizationHeaders, googleAuth } from "../shared/google-credentials.ts";
 import { once } from "../shared/memoize.ts";
 import { withinTime } from "../shared/within-time.ts";
+import type { Schema } from "./schema.ts";
 
 const RESOURCE = /^projects\/([a-z0-9.:-]+)\/instances\/([a-z0-9-]+)\/databases\/([a-z0-9_-]+)$/;
+
+interface ColumnRow {
+  readonly TABLE_NAME: string;
+  readonly COLUMN_NAME: string;
+}
 
 const SCOPE = "https://www.googleapis.com/auth/spanner.data";
 
@@ -20,7 +26,10 @@ const TIMEOUT_MS = 20_000;
 const SCHEMA_TIMEOUT_MS = 900_000;
 
 /** Status codes of gRPC that an operator meets. */
-const CODES = { notFound: 5, permissionDenied: 7, unavailable: 14, unauthenticated: 16 };
+const CODES = { timedOut: 4, notFound: 5, permissionDenied: 7, unavailable: 14, unauthenticated: 16 };
+
+/** Every table of the database that is not the system's; the tables of views do no harm. */
+const COLUMNS = "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ''";
 
 export class SpannerDatabase {
   /** `projects/P/instances/I/databases/D` */
@@ -34,7 +43,7 @@ export class SpannerDatabase {
 
   /**
    * @param signal ends the wait for an answer; what was asked may be done all the same.
-   * @throws UsageError if the name is none of a database.
+   * @throws UsageError if the name is not that of a database.
    */
   constructor(name: string, signal?: AbortSignal) {
     const [, project, instance, database] = RESOURCE.exec(name) ?? [];
@@ -53,7 +62,7 @@ export class SpannerDatabase {
     this.#signal = signal;
   }
 
-  /** Does work with the database; what the library says of a failure is said in our words. */
+  /** Does work with the database; a failure of the library's is reported in our words. */
   async use<T>(work: (database: Database) => Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
     try {
       const done = withinTime(this.#open().then(work), timeoutMs, () => timedOut(timeoutMs));
@@ -64,9 +73,15 @@ export class SpannerDatabase {
     }
   }
 
-  /** The statements that make its schema. */
-  async schema(): Promise<string[]> {
-    return await this.use(async (database) => (await database.getSchema({ timeout: TIMEOUT_MS }))[0]);
+  /** Its tables with their columns. */
+  async schema(): Promise<Schema> {
+    const [rows] = await this.use((database) => database.run({ sql: COLUMNS, json: true }));
+    const schema = new Map<string, Set<string>>();
+    for (const { TABLE_NAME, COLUMN_NAME } of rows as unknown as readonly ColumnRow[]) {
+      const [table, column] = [TABLE_NAME.toLowerCase(), COLUMN_NAME.toLowerCase()];
+      schema.set(table, (schema.get(table) ?? new Set()).add(column));
+    }
+    return schema;
   }
 
   /** Changes its schema. */
@@ -83,7 +98,7 @@ export class SpannerDatabase {
 
   #open = once(async () => {
     // The library writes a stack trace on the standard error where it finds none.
-    if ((process.env.SPANNER_EMULATOR_HOST ?? "") === "") await requireCredentials(SCOPE);
+    if ((process.env.SPANNER_EMULATOR_HOST ?? "") === "") await authorizationHeaders(await googleAuth(SCOPE));
     const { Spanner } = await import("@google-cloud/spanner");
     this.#client = new Spanner({ projectId: this.#project, disableBuiltInMetrics: true });
     return this.#client.instance(this.#instance).database(this.#database);
@@ -114,7 +129,7 @@ export class SpannerDatabase {
           "Run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
         );
       case CODES.unavailable:
-      case TIMED_OUT:
+      case CODES.timedOut:
         return failure("cannot be reached", "Check the network, then run the same command again");
       default:
         return failure("failed", "Run the same command again, it goes on where it stopped");
@@ -122,13 +137,11 @@ export class SpannerDatabase {
   }
 }
 
-const TIMED_OUT = 4;
-
 function codeOf(error: unknown): number | undefined {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return typeof code === "number" ? code : undefined;
 }
 
 function timedOut(timeoutMs: number): Error {
-  return Object.assign(new Error(`no answer within ${timeoutMs / 1000} s`), { code: TIMED_OUT });
+  return Object.assign(new Error(`no answer within ${timeoutMs / 1000} s`), { code: CODES.timedOut });
 }

@@ -1,19 +1,19 @@
 /**
  * The private state of a Tessera log in Spanner, which decides whether an Appender starts and where it goes on.
- * The claim is the row of the table Tessera with a version that every lifecycle refuses. A table of ours beside it names
- * the place where the log's objects are: a database is believed for that place alone.
+ * The claim is the row of the table Tessera with a version that every lifecycle refuses. A table of ours next to it
+ * names the target where the log's objects are: a database is believed for that target alone.
  */
 
 import type { Transaction } from "@google-cloud/spanner";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
+import type { LogState, StoreContents } from "../bucket/log-state.ts";
 import { once } from "../shared/memoize.ts";
 import { SpannerDatabase } from "./database.ts";
 import {
   type Claim,
   type Documents,
-  type Named,
   readClaim,
   readState,
   type State,
@@ -24,8 +24,8 @@ import {
   COMPATIBLE_VERSION,
   GUARD_VERSION,
   missingTables,
-  presentTables,
   requireTablePrefix,
+  type Schema,
   type TableName,
 } from "./schema.ts";
 
@@ -37,59 +37,67 @@ export interface SpannerPlace {
   readonly tablePrefix?: string | undefined;
 }
 
-/** What the tables say of a place. */
-export type TablesState =
-  | { readonly kind: "unclaimed" }
-  | ({ readonly kind: "claimed"; readonly marker: string } & Named)
-  | ({ readonly kind: "handed-over"; readonly record: string } & Named)
-  | { readonly kind: "occupied"; readonly found: string };
+/** The key by which a bucket's document names a database. */
+const BINDING_KEY = "tlog-migrate-database";
+
+/** The options that name the database of a bucket's document, undefined if it names none. */
+export function spannerOptionsIn(document: Readonly<Record<string, unknown>>): string | undefined {
+  const { [BINDING_KEY]: database, tablePrefix } = document;
+  if (typeof database !== "string") return undefined;
+  return optionsOf({ database, tablePrefix: typeof tablePrefix === "string" ? tablePrefix : "" });
+}
+
+function optionsOf({ database, tablePrefix = "" }: SpannerPlace): string {
+  return `--spanner ${database}${tablePrefix === "" ? "" : ` --spanner-table-prefix ${tablePrefix}`}`;
+}
 
 const ROW = { id: 0 } as const;
 
-export class SpannerCoordination {
+export class SpannerLogState implements LogState {
+  readonly name: string;
+  readonly options: string;
+  readonly binding: object;
   readonly treeStateName: string;
   readonly #database: SpannerDatabase;
   readonly #prefix: string;
-  readonly #place: string;
-  /** Asked for once, and anew when it was changed: nobody else changes it while a copy is at work. */
+  readonly #location: string;
+  /** Read once, and again when we have changed it: nobody else changes it while a copy is at work. */
   #schema = this.#lookUpSchema();
 
   /**
-   * @param place names where the log's objects are.
+   * @param location names the target where the log's objects are.
    * @param signal ends the wait for an answer.
    */
-  constructor({ database, tablePrefix = "" }: SpannerPlace, place: string, signal?: AbortSignal) {
+  constructor(place: SpannerPlace, location: string, signal?: AbortSignal) {
+    const { database, tablePrefix = "" } = place;
+    this.name = `the database ${database}`;
+    this.options = optionsOf(place);
+    const note = "The log in this bucket is, or is to be, written by log software that uses this database.";
+    this.binding = { [BINDING_KEY]: database, tablePrefix, note };
     this.#database = new SpannerDatabase(database, signal);
     this.#prefix = requireTablePrefix(tablePrefix);
-    this.#place = place;
+    this.#location = location;
     this.treeStateName = `the table ${this.#prefix}IntCoord of ${database}`;
   }
 
-  /** Of the database. */
-  get name(): string {
-    return this.#database.name;
-  }
-
-  /** @throws TargetRefusedError if a table is of another make. */
-  async inspect(): Promise<TablesState> {
+  /** @throws TargetRefusedError if a table has a different schema. */
+  async inspect(): Promise<StoreContents> {
     const state = await this.#look(readState);
-    const { version, marker, record, place } = state;
+    const { version, marker, record, place: location } = state;
     const elsewhere = this.#elsewhere(state);
     if (elsewhere !== undefined) return occupied(elsewhere);
-    if (version === GUARD_VERSION && marker !== undefined) {
-      const trace = traceOfALog(state);
-      return trace === undefined ? { kind: "claimed", marker, place } : occupied(trace);
-    }
-    if (version === COMPATIBLE_VERSION && record !== undefined) {
-      return { kind: "handed-over", record, place };
-    }
-    if (version === GUARD_VERSION) return occupied(`a claim without a marker in ${this.name}`);
-    if (version !== undefined) {
-      const { size } = state.integrated;
-      return occupied(`log software has opened it (version ${version}, size ${size}) in ${this.name}`);
-    }
     const trace = traceOfALog(state);
-    return trace === undefined ? { kind: "unclaimed" } : occupied(trace);
+    switch (version) {
+      case undefined:
+        return trace === undefined ? { kind: "unclaimed" } : occupied(trace);
+      case GUARD_VERSION:
+        if (marker === undefined) return occupied(`a claim without a marker in ${this.#database.name}`);
+        return trace === undefined ? { kind: "claimed", marker, location } : occupied(trace);
+      case COMPATIBLE_VERSION:
+        if (record !== undefined) return { kind: "handed-over", record, location };
+    }
+    const opened = `version ${version}, size ${state.integrated.size}`;
+    return occupied(`log software has opened it (${opened}) in ${this.#database.name}`);
   }
 
   async integratedTree(): Promise<IntegratedTree | undefined> {
@@ -98,14 +106,13 @@ export class SpannerCoordination {
     return state.integrated;
   }
 
-  /** Makes what is missing. @throws TargetRefusedError if a table is of another make. */
-  async makeTables(): Promise<void> {
-    const statements = missingTables(await this.#database.schema(), this.#prefix, this.name);
+  /** Makes the tables that are missing. @throws TargetRefusedError if one has a different schema. */
+  async prepare(): Promise<void> {
+    const statements = missingTables(await this.#database.schema(), this.#prefix, this.#database.name);
     if (statements.length > 0) await this.#database.changeSchema(statements);
     this.#schema = this.#lookUpSchema();
   }
 
-  /** The tables must be there. @throws TargetRefusedError if something is in them. */
   async claim(marker: string): Promise<void> {
     await this.#write((transaction, found, isRerun) => {
       if (isRerun && this.#isClaimedBy(found, marker)) return;
@@ -117,7 +124,6 @@ export class SpannerCoordination {
     });
   }
 
-  /** @throws TargetRefusedError if the marker that is there is not `from`, byte for byte. */
   async replaceMarker(from: string, to: string): Promise<void> {
     await this.#write((transaction, found, isRerun) => {
       if (isRerun && this.#isClaimedBy(found, to)) return;
@@ -127,12 +133,10 @@ export class SpannerCoordination {
     });
   }
 
-  /** @throws TargetRefusedError unless the place is claimed, by `marker` where that is known. */
   async requireClaim(marker: string | undefined): Promise<void> {
     this.#requireClaim(await this.#look(readClaim), marker);
   }
 
-  /** At one stroke. @throws TargetRefusedError if the claim is not `marker` any more, or log software was there. */
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
     await this.#write((transaction, found) => {
       if (this.#isHandedOver(found, state, record)) return;
@@ -159,25 +163,25 @@ export class SpannerCoordination {
 
   /** Where the log is whose state this is, if it is not here. */
   #elsewhere({ version, place }: Claim): string | undefined {
-    if (version === undefined || place === undefined || place === this.#place) return undefined;
-    return `the database ${this.name} belongs to ${place}`;
+    if (version === undefined || place === undefined || place === this.#location) return undefined;
+    return `${this.name} belongs to ${place}`;
   }
 
   #isClaimedBy(found: Claim, marker: string): boolean {
-    return found.version === GUARD_VERSION && found.marker === marker && found.place === this.#place;
+    return found.version === GUARD_VERSION && found.marker === marker && found.place === this.#location;
   }
 
-  /** Also where an earlier run did it and was not told. */
+  /** Also where an earlier run did it, and got no answer. */
   #isHandedOver(found: State, { size, rootHash }: TreeState, record: string): boolean {
     const { version, integrated } = found;
-    if (version !== COMPATIBLE_VERSION || found.record !== record || found.place !== this.#place)
+    if (version !== COMPATIBLE_VERSION || found.record !== record || found.place !== this.#location)
       return false;
     return integrated.size === size && equalBytes(integrated.rootHash, rootHash);
   }
 
   #requireClaim(found: Claim, marker: string | undefined): void {
     const elsewhere = this.#elsewhere(found);
-    if (elsewhere !== undefined) throw this.#refusal(`is not this place's: ${elsewhere}`);
+    if (elsewhere !== undefined) throw this.#refusal(`is not this target's: ${elsewhere}`);
     const isClaimed = found.version === GUARD_VERSION && found.marker !== undefined;
     if (!isClaimed || (marker !== undefined && found.marker !== marker)) {
       throw this.#refusal(`is not this copy's claim any more (version ${found.version ?? "missing"})`);
@@ -190,25 +194,25 @@ export class SpannerCoordination {
   }
 
   #upsertDocuments(transaction: Transaction, documents: Omit<Documents, "place">): void {
-    transaction.upsert(this.#table("TlogMigrate"), { ...ROW, ...documents, place: this.#place });
+    transaction.upsert(this.#table("TlogMigrate"), { ...ROW, ...documents, place: this.#location });
   }
 
-  #lookUpSchema(): () => Promise<string[]> {
+  #lookUpSchema(): () => Promise<Schema> {
     return once(() => this.#database.schema());
   }
 
-  /** @throws TargetRefusedError if one is of another make. */
+  /** @throws TargetRefusedError if a table has a different schema. */
   async #missingTables(): Promise<string[]> {
-    return missingTables(await this.#schema(), this.#prefix, this.name);
+    return missingTables(await this.#schema(), this.#prefix, this.#database.name);
   }
 
   async #look<T>(read: (view: TablesView) => Promise<T>): Promise<T> {
     await this.#missingTables();
-    const view = await this.#view();
+    const schema = await this.#schema();
     return await this.#database.use(async (database) => {
       const [snapshot] = await database.getSnapshot();
       try {
-        return await read({ ...view, reader: snapshot });
+        return await read({ reader: snapshot, schema, prefix: this.#prefix });
       } finally {
         snapshot.end();
       }
@@ -216,30 +220,27 @@ export class SpannerCoordination {
   }
 
   /**
-   * Reads the state and writes what follows from it, at one stroke. A transaction whose outcome got lost is run again,
-   * and is told so: it may find that it has been done.
+   * Reads the state and writes what follows from it, atomically. A transaction whose outcome got lost is run again
+   * with `isRerun`: it may find that it has been done.
    */
   async #write(work: (transaction: Transaction, state: State, isRerun: boolean) => void): Promise<void> {
     // A claim of an earlier version of ours is in a table that lacks a column.
-    if ((await this.#missingTables()).length > 0) await this.makeTables();
-    const view = await this.#view();
+    if ((await this.#missingTables()).length > 0) await this.prepare();
+    const schema = await this.#schema();
     let runs = 0;
     await this.#database.use((database) =>
       database.runTransactionAsync(async (transaction) => {
         try {
-          work(transaction, await readState({ ...view, reader: transaction }), runs++ > 0);
+          const view = { reader: transaction, schema, prefix: this.#prefix };
+          work(transaction, await readState(view), runs++ > 0);
         } catch (error) {
-          // The library leaves its locks standing otherwise, and the next transaction waits for them.
+          // The library keeps its locks otherwise, and the next transaction waits for them.
           await transaction.rollback().catch(() => {});
           throw error;
         }
         await transaction.commit();
       }),
     );
-  }
-
-  async #view(): Promise<Omit<TablesView, "reader">> {
-    return { tables: presentTables(await this.#schema(), this.#prefix), prefix: this.#prefix };
   }
 
   #table(name: TableName): string {
@@ -252,6 +253,6 @@ export class SpannerCoordination {
   }
 }
 
-function occupied(found: string): TablesState {
+function occupied(found: string): StoreContents {
   return { kind: "occupied", found };
 }

@@ -1,23 +1,20 @@
-/** What stands in the tables of a log in Spanner. */
+/** What is in the tables of a log in Spanner. */
 
 import type { Snapshot } from "@google-cloud/spanner";
 import type { IntegratedTree } from "../../lib/migrate/ports/target.ts";
 import { formatHash } from "../../lib/tlog/merkle.ts";
-import type { PresentTables, TableName } from "./schema.ts";
-
-export interface Named {
-  /** The place, undefined if the tables were claimed by a version of ours that did not name it. */
-  readonly place: string | undefined;
-}
+import { columnsOf, type Schema, type TableName } from "./schema.ts";
 
 /** Whose the tables are. */
-export interface Claim extends Named {
+export interface Claim {
   readonly version: number | undefined;
   readonly marker: string | undefined;
   readonly record: string | undefined;
+  /** Where the log is, undefined if the tables were claimed by a version of ours that did not say. */
+  readonly place: string | undefined;
 }
 
-/** What stands in the tables. */
+/** What is in the tables. */
 export interface State extends Claim {
   readonly next: number;
   readonly integrated: IntegratedTree;
@@ -33,10 +30,10 @@ export interface Documents {
   readonly place: string | null;
 }
 
-/** The tables that there are, as one transaction sees them. */
+/** The tables as one transaction sees them. */
 export interface TablesView {
   readonly reader: Snapshot;
-  readonly tables: PresentTables;
+  readonly schema: Schema;
   /** What their names begin with. */
   readonly prefix: string;
 }
@@ -85,19 +82,19 @@ export function traceOfALog({ next, integrated, published, hasEntries }: State):
 
 /** The one row of a table, of the columns that the table has. */
 async function row<Row>(
-  { reader, tables, prefix }: TablesView,
+  { reader, schema, prefix }: TablesView,
   table: TableName,
   wanted: readonly (keyof Row & string)[],
 ): Promise<Partial<Row> | undefined> {
-  const present = tables.get(table);
+  const present = columnsOf(schema, prefix, table);
   if (present === undefined) return undefined;
   const columns = wanted.filter((column) => present.has(column.toLowerCase()));
   const [rows] = await reader.read(prefix + table, { keys: ["0"], columns, json: true, limit: 1 });
   return rows[0] as Partial<Row> | undefined;
 }
 
-async function hasEntries({ reader, tables, prefix }: TablesView): Promise<boolean> {
-  if (!tables.has("Seq")) return false;
+async function hasEntries({ reader, schema, prefix }: TablesView): Promise<boolean> {
+  if (columnsOf(schema, prefix, "Seq") === undefined) return false;
   const range = { startClosed: ["0"], endClosed: ["0"] };
   const [rows] = await reader.read(`${prefix}Seq`, { ranges: [range], columns: ["seq"], limit: 1 });
   return rows.length > 0;

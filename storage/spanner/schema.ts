@@ -1,6 +1,6 @@
 /**
  * The tables in which Tessera's driver for Google Cloud keeps the private state of a log (storage/gcp/gcp.go of
- * github.com/transparency-dev/tessera, v1.0.4), and one of ours beside them.
+ * github.com/transparency-dev/tessera, v1.0.4), and one of ours next to them.
  */
 
 import { TargetRefusedError, UsageError } from "../../lib/errors.ts";
@@ -41,20 +41,25 @@ const TABLES: Record<TableName, Table> = { ...TESSERA_TABLES, ...OUR_TABLES };
 export type TableName = keyof typeof TESSERA_TABLES | keyof typeof OUR_TABLES;
 
 /**
- * Columns that tables of earlier make lack: Tessera v1.0.0 made the first without it, and later ones add it where it
- * is missing; our own first versions the second.
+ * Columns that older tables lack: Tessera v1.0.0 made the first without it, and later ones add it where it is missing;
+ * our own first versions made the second without it.
  */
 const LATER_COLUMNS: Readonly<Record<string, string>> = { PubCoord: "size", TlogMigrate: "place" };
 
-/** The tables that a schema has, with their columns in lower case. */
-export type PresentTables = ReadonlyMap<TableName, ReadonlySet<string>>;
+/** The columns of each table, by its name. All names are in lower case: Spanner does not tell case apart. */
+export type Schema = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** The columns of a table of ours or Tessera's, undefined if there is no such table. */
+export function columnsOf(schema: Schema, prefix: string, name: TableName): ReadonlySet<string> | undefined {
+  return schema.get((prefix + name).toLowerCase());
+}
 
 /** @throws UsageError if Tessera would not take it (main of 2026; v1.0.4 has no prefix at all). */
 export function requireTablePrefix(prefix: string): string {
   if (prefix === "" || /^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(prefix)) return prefix;
   throw new UsageError({
     object: "--spanner-table-prefix",
-    problem: "cannot stand before the name of a table",
+    problem: "cannot begin the name of a table",
     expected: "a letter, then letters, digits and underscores, at most 64",
     found: prefix,
   });
@@ -62,18 +67,16 @@ export function requireTablePrefix(prefix: string): string {
 
 /**
  * The statements that bring a database to what a migration needs; none if it has it all.
- * @param existing the statements of its present schema.
- * @throws TargetRefusedError if a table of one of these names is of another make.
+ * @throws TargetRefusedError if a table of one of these names has a different schema.
  */
-export function missingTables(existing: readonly string[], prefix: string, database: string): string[] {
-  const found = new Map(existing.flatMap(parseCreateTable));
+export function missingTables(schema: Schema, prefix: string, database: string): string[] {
   return Object.entries(TABLES).flatMap(([name, { columns, key }]) => {
-    const there = found.get((prefix + name).toLowerCase());
-    if (there === undefined) {
+    const found = columnsOf(schema, prefix, name as TableName);
+    if (found === undefined) {
       const list = Object.entries(columns).map(([column, type]) => `${column} ${type}`);
       return [`CREATE TABLE IF NOT EXISTS ${prefix}${name} (${list.join(", ")}) PRIMARY KEY (${key})`];
     }
-    const missing = Object.keys(columns).filter((column) => !there.has(column.toLowerCase()));
+    const missing = Object.keys(columns).filter((column) => !found.has(column.toLowerCase()));
     if (missing.length === 0) return [];
     const later = LATER_COLUMNS[name];
     if (later !== undefined && missing.join() === later) {
@@ -81,31 +84,8 @@ export function missingTables(existing: readonly string[], prefix: string, datab
     }
     throw new TargetRefusedError({
       object: `${database}: the table ${prefix}${name}`,
-      problem: `is of another make than Tessera's: it has no column ${missing[0]}`,
+      problem: `has a different schema than Tessera's: it has no column ${missing[0]}`,
       advice: "Name another database, or another --spanner-table-prefix",
     });
   });
-}
-
-/** Which of the tables a schema has. */
-export function presentTables(existing: readonly string[], prefix: string): PresentTables {
-  const found = new Map(existing.flatMap(parseCreateTable));
-  const present = new Map<TableName, ReadonlySet<string>>();
-  for (const name of Object.keys(TABLES) as TableName[]) {
-    const columns = found.get((prefix + name).toLowerCase());
-    if (columns !== undefined) present.set(name, columns);
-  }
-  return present;
-}
-
-/** The name of a table that a statement creates and its columns, in lower case: Spanner tells no case apart. */
-function parseCreateTable(statement: string): [name: string, columns: ReadonlySet<string>][] {
-  const match =
-    /^\s*CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?[`"]?(\w+)[`"]?\s*\(([\s\S]*)\)\s*PRIMARY\s+KEY/i.exec(
-      statement,
-    );
-  if (match === null) return [];
-  const [, name = "", columns = ""] = match;
-  const names = columns.matchAll(/(?:^|,)\s*[`"]?(\w+)[`"]?\s+\w/g);
-  return [[name.toLowerCase(), new Set([...names].map(([, column = ""]) => column.toLowerCase()))]];
 }

@@ -3,7 +3,7 @@
  * rows) behind these interfaces. What a marker or a record says is the engine's business: a backend keeps them as text.
  */
 
-import { OperationError } from "../../errors.ts";
+import { OperationError, type UsageError } from "../../errors.ts";
 
 /**
  * A failure after which nobody knows which of the bytes a batch wrote are durable. A backend throws it where writing
@@ -61,6 +61,8 @@ export interface MigrationTarget {
   readonly treeStateName: string;
   /** The private tree state, undefined if there is none. @throws FormatError if it cannot be read. */
   integratedTree(): Promise<IntegratedTree | undefined>;
+  /** Only where the private state is not kept next to the log. */
+  readonly externalState?: ExternalState;
   /**
    * Lets a second copy into this target see that the first is at work. Safety does not depend on it.
    * @throws TargetRefusedError if another copy holds it.
@@ -104,6 +106,20 @@ export interface MigrationTarget {
   publishCheckpoint(checkpoint: Uint8Array): Promise<boolean>;
   /** Ends what is open. Its writers are closed by themselves. */
   close(): Promise<void>;
+}
+
+/** Private state that is kept in a place of its own, which the operator names. */
+export interface ExternalState {
+  /** Whether the operator has named it. */
+  readonly isNamed: boolean;
+  /**
+   * Checks what the operator named, or did not name, against what the target says.
+   * @param found what `inspect` returned.
+   * @throws UsageError with what to pass.
+   */
+  requireNamed(found: TargetContents): Promise<void>;
+  /** The error for a log with a checkpoint that has no tree state in the place that was named. */
+  noTreeState(): UsageError;
 }
 
 /** Reads and writes objects of a target from one thread. */

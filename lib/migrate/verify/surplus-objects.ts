@@ -21,7 +21,7 @@ import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { compareListing, type ListingFinding, standsBeyond } from "../target/listing-check.ts";
 import type { Findings } from "./findings.ts";
-import { type Authority, type StandingTree, standingTree } from "./trusted-head.ts";
+import { readStateHead, type StateHead, type TrustedHead } from "./trusted-head.ts";
 
 /** Tessera gives up an integration after 10 s (storage/gcp of github.com/transparency-dev/tessera, v1.0.4). */
 const DEFAULT_PATIENCE_MS = 10_000;
@@ -36,8 +36,8 @@ const MAX_SUSPECTS = 10_000;
 export interface ListedPlace {
   readonly context: ReadContext;
   readonly place: MigrationTarget;
-  /** What the log was held against. */
-  readonly authority: Authority;
+  /** What the log was checked against. */
+  readonly trusted: TrustedHead;
   /** How long log software is given to integrate what it has stored. */
   readonly patienceMs?: number | undefined;
 }
@@ -48,7 +48,7 @@ export interface ListedPlace {
  */
 export async function verifyStanding(
   look: ListedPlace,
-  standing: StandingTree,
+  standing: StateHead,
   found: Findings,
 ): Promise<string[]> {
   await using listing = new AsyncDisposableStack();
@@ -71,7 +71,7 @@ export async function verifyStanding(
 
 class Objects {
   /** The tree that stands, as it was seen last. */
-  #standing: StandingTree;
+  #standing: StateHead;
   readonly #look: ListedPlace;
   readonly #writer: TargetWriter;
   readonly #found: Findings;
@@ -83,7 +83,7 @@ class Objects {
   #untold = 0;
   #firstUntold = "";
 
-  constructor(look: ListedPlace, writer: TargetWriter, standing: StandingTree, found: Findings) {
+  constructor(look: ListedPlace, writer: TargetWriter, standing: StateHead, found: Findings) {
     this.#standing = standing;
     this.#look = look;
     this.#writer = writer;
@@ -110,7 +110,7 @@ class Objects {
 
   /** What cannot be told, a sentence each. */
   untold(): string[] {
-    const { size } = this.#look.authority.head;
+    const { size } = this.#look.trusted.head;
     const integrated = this.#standing.head.size;
     const sentences: string[] = [];
     if (integrated > size) {
@@ -129,7 +129,7 @@ class Objects {
   }
 
   get #mayLag(): boolean {
-    return this.#look.authority.mayLag;
+    return this.#look.trusted.mayLag;
   }
 
   get #format(): LogFormat {
@@ -179,7 +179,7 @@ class Objects {
   /** Takes the tree that stands now, and drops what is the log's by now. */
   async #lookAgain(): Promise<void> {
     const { context, place } = this.#look;
-    this.#standing = await standingTree(context, place, this.#standing.head);
+    this.#standing = await readStateHead(context, place, this.#standing.head);
     this.#found.addAll(this.#standing.faults);
     this.#beyond = this.#beyond.filter(({ path }) => this.#isBeyond(path));
   }

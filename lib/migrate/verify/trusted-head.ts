@@ -1,7 +1,5 @@
-/** What `verify` holds a log against: its signed checkpoint, or the tree state of a place without one. */
+/** What `verify` checks a log against: its signed checkpoint, or the tree state of a target without one. */
 
-import { noTreeState, requireStatedHome } from "../../../storage/bucket/state-location.ts";
-import type { SpannerPlace } from "../../../storage/spanner/log-state.ts";
 import { UsageError, VerificationError } from "../../errors.ts";
 import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
@@ -15,44 +13,38 @@ import type { TreeHead } from "../tree/hash-tree.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import { findings } from "./findings.ts";
 
-/** What a log is held against. */
-export interface Authority {
+/** What a log is checked against. */
+export interface TrustedHead {
   readonly kind: "checkpoint" | "treeState";
   readonly origin?: string;
   readonly head: TreeHead;
   /**
-   * Whether more may rightly stand in the place than the head says: log software integrates entries before it signs
-   * them, and where its tree state was not looked at, nothing tells them from what stands in its way.
+   * Whether objects beyond the head may be legitimate: log software integrates entries before it signs them, and
+   * without its tree state its objects cannot be told from leftovers.
    */
   readonly mayLag: boolean;
 }
 
-/** A place that is looked at beside what is read of it. */
-export interface LookedAt {
-  readonly target: MigrationTarget;
-  /** Where the private state was said to be, if not beside the log. */
-  readonly spanner?: SpannerPlace | undefined;
-  /** False for a place that has its private state elsewhere, and nobody said where. */
-  readonly stateIsKnown: boolean;
-}
-
-/** The signed checkpoint; in a migrated place without one, the tree state. */
-export async function findAuthority(
+/**
+ * The signed checkpoint; of a migrated log without one, the tree state.
+ * @param target the log as a target, where it can be listed.
+ */
+export async function findTrustedHead(
   context: ReadContext,
-  place: LookedAt | undefined,
+  target: MigrationTarget | undefined,
   policy: CheckpointPolicy | undefined,
-): Promise<Authority> {
+): Promise<TrustedHead> {
   let mayLag = false;
-  if (place !== undefined) {
-    const { target, spanner } = place;
-    const contents = await requireFinished(place, context.signal);
+  if (target !== undefined) {
+    const { externalState } = target;
+    const contents = await requireFinished(target);
     const tree = await treeStateOf(target);
     const hasCheckpoint = (await context.source.checkpoint({ signal: context.signal })) !== undefined;
     if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree, mayLag };
     if (!hasCheckpoint) throw noLog(target, contents);
-    if (tree === undefined && spanner !== undefined) throw noTreeState(target.location, spanner);
+    if (tree === undefined && externalState?.isNamed) throw externalState.noTreeState();
     // Nothing is ever added to a mirror that is finished.
-    mayLag = !place.stateIsKnown && contents.kind !== "handed-over";
+    mayLag = externalState?.isNamed === false && contents.kind !== "handed-over";
   }
   if (policy === undefined) {
     throw new UsageError({
@@ -66,13 +58,9 @@ export async function findAuthority(
   return { kind: "checkpoint", origin, head: { size, rootHash }, mayLag };
 }
 
-async function requireFinished(
-  { target, spanner, stateIsKnown }: LookedAt,
-  signal: AbortSignal,
-): Promise<TargetContents> {
+async function requireFinished(target: MigrationTarget): Promise<TargetContents> {
   const contents = await target.inspect();
-  const mayBeElsewhere = spanner !== undefined || !stateIsKnown;
-  if (contents.kind === "occupied" && mayBeElsewhere) await requireStatedHome(target, spanner, signal);
+  await target.externalState?.requireNamed(contents);
   if (contents.kind !== "claimed") return contents;
   throw new VerificationError({
     object: target.location,
@@ -81,40 +69,40 @@ async function requireFinished(
   });
 }
 
-function noLog(place: MigrationTarget, contents: TargetContents): VerificationError {
+function noLog({ location }: MigrationTarget, contents: TargetContents): VerificationError {
   return new VerificationError({
-    object: place.location,
-    problem: "is no log: it has neither a checkpoint nor a tree state",
+    object: location,
+    problem: "is not a log: it has neither a checkpoint nor a tree state",
     ...(contents.kind === "occupied" && { found: contents.found }),
     advice: "Name the directory that holds the checkpoint, or the URL below which it is served",
   });
 }
 
-/** The tree that stands in a place, and what is wrong with its tree state. */
-export interface StandingTree {
+/** The head that a log has by its tree state, and what is wrong with that. */
+export interface StateHead {
   readonly head: TreeHead;
   readonly faults: readonly Finding[];
-  /** Whether the place has a tree state, so that log software may be at work there. */
+  /** Whether there is a tree state, so that log software may be at work. */
   readonly hasState: boolean;
 }
 
 /**
- * Holds the tree state of a place, which log software believes and will sign, against a head that is trusted.
- * A tree state that is ahead and begins with the trusted tree is what stands there; in every other case it is
- * the trusted tree. To be called after the checkpoint was read: log software at work integrates before it
- * signs, so the tree state may be ahead of an earlier checkpoint, but never behind it.
+ * Checks a tree state, which log software believes and will sign, against a head that is trusted. If it is ahead and
+ * begins with the trusted tree, it is the log's head; in every other case the trusted one is. To be called after the
+ * checkpoint was read: log software at work integrates before it signs, so the tree state may be ahead of an earlier
+ * checkpoint, but never behind it.
  */
-export async function standingTree(
+export async function readStateHead(
   context: ReadContext,
-  place: MigrationTarget,
+  target: MigrationTarget,
   head: TreeHead,
-): Promise<StandingTree> {
-  const integrated = await treeStateOf(place);
+): Promise<StateHead> {
+  const integrated = await treeStateOf(target);
   if (integrated === undefined) return { head, faults: [], hasState: false };
   const hasState = true;
   if (integrated.size > head.size) {
-    const faults = await findings(place.treeStateName, () =>
-      requireExtension(context, place.treeStateName, integrated, head),
+    const faults = await findings(target.treeStateName, () =>
+      requireExtension(context, target.treeStateName, integrated, head),
     );
     return { head: faults.length === 0 ? integrated : head, faults, hasState };
   }
@@ -123,7 +111,7 @@ export async function standingTree(
   }
   const [expected, found] = [describe(head), describe(integrated)];
   const problem = `is not the tree that was signed, and log software would go on from it (expected ${expected}, found ${found})`;
-  return { head, faults: [{ path: place.treeStateName, problem }], hasState };
+  return { head, faults: [{ path: target.treeStateName, problem }], hasState };
 }
 
 /** @throws VerificationError unless the stored tiles give both roots. */
@@ -152,11 +140,11 @@ function describe({ size, rootHash }: TreeHead): string {
   return `size ${size} and root ${formatHash(rootHash)}`;
 }
 
-export async function treeStateOf(place: MigrationTarget): Promise<IntegratedTree | undefined> {
+export async function treeStateOf(target: MigrationTarget): Promise<IntegratedTree | undefined> {
   try {
-    return await place.integratedTree();
+    return await target.integratedTree();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw new VerificationError({ object: `${place.location}: the tree state`, problem: error.message });
+    throw new VerificationError({ object: `${target.location}: the tree state`, problem: error.message });
   }
 }

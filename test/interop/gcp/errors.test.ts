@@ -65,7 +65,11 @@ describeWithGo("an operator is told of", () => {
 
   it("a database that may not be used", async () => {
     const home = await emulators().newHome();
-    await emulators().interfere({ service: "spanner", method: "GetDatabaseDdl", code: "PERMISSION_DENIED" });
+    await emulators().interfere({
+      service: "spanner",
+      method: "ExecuteStreamingSql",
+      code: "PERMISSION_DENIED",
+    });
     expect(await messageOf(home)).toMatch(/may not be used with these credentials.*roles\/spanner/);
     await emulators().interfere({
       service: "spanner",

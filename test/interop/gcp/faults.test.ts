@@ -199,7 +199,7 @@ describeWithGo("what another tool left and a copy adopts", () => {
     expect(report.replacedObjects).toBeGreaterThanOrEqual(bundles.length);
     const after = await emulators().callCounts();
     const calls = (name: string) => (after[`spanner ${name}`] ?? 0) - (before[`spanner ${name}`] ?? 0);
-    expect(calls("GetDatabaseDdl")).toBeLessThan(bundles.length / 10);
+    expect(calls("ExecuteStreamingSql")).toBeLessThan(bundles.length / 10);
     expect(calls("StreamingRead")).toBeLessThan(bundles.length);
   });
 });

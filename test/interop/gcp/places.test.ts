@@ -140,7 +140,7 @@ describeWithGo("a binding that is gone", () => {
       await emulators().deleteObject(bucket, `log/${BINDING}`);
       const found = await foundAt(target);
       expect(found).toMatch(
-        /belongs to this place, but \.state\/tlog-migrate\.json, which said so too, is gone/,
+        /belongs to this target, but \.state\/tlog-migrate\.json, which said so too, is gone/,
       );
       await expect(target.replaceMarker(MARKER, LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
       await expect(target.handOver(MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
@@ -165,7 +165,7 @@ describeWithGo("a claim of a version that did not name the place", () => {
     await tables.put("TlogMigrate", { marker: MARKER });
     const older = await open(`gs://${bucket}/older`, { database: made });
     expect(await foundAt(older)).toBe(
-      `the database ${made} belongs to another place: there is no ${BINDING} here that names it`,
+      `the database ${made} belongs to another target: there is no ${BINDING} here that names it`,
     );
     const note = "The log in this bucket is, or is to be, written by log software that uses this database.";
     const binding = JSON.stringify({ "tlog-migrate-database": made, tablePrefix: "", note });

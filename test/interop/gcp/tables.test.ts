@@ -137,7 +137,7 @@ describeWithGo("the tables of a database", () => {
     const target = await open(bucket, { database });
     await target.claim(MARKER);
     await target.replaceMarker(MARKER, LATER_MARKER);
-    const lookUps = async () => (await emulators().callCounts())["spanner GetDatabaseDdl"];
+    const lookUps = async () => (await emulators().callCounts())["spanner ExecuteStreamingSql"];
     const before = await lookUps();
     await emulators().putObject(bucket, "log/tile/1/000", "?");
     await target.remove("tile/1/000");

@@ -102,11 +102,11 @@ describeWithGo("verify of a copy in a bucket", () => {
     const known = await makeLog({ ...home, ...identity, size: 300 });
     const targetOptions = stateIn(emulators().newDatabase());
     const wrong = await endOf(verifyBucket(home, { targetOptions }, { ...known, format: "tiles" }));
-    expect(wrong.line).toMatch(/has no tree state in the database that was named.*own database/);
+    expect(wrong.line).toMatch(/has no tree state in the state store that was named.*Name the log's own/);
     expect(wrong.code).toBe(2);
 
     const nothing = await endOf(verifyBucket({ bucket: home.bucket, prefix: "nothing" }, { targetOptions }));
-    expect(nothing).toEqual({ code: 3, line: expect.stringContaining("is no log") });
+    expect(nothing).toEqual({ code: 3, line: expect.stringContaining("is not a log") });
   });
 
   it("holds a mirror against its checkpoint, and lets nothing stand beyond it", async () => {

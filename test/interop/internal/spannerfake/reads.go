@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"cloud.google.com/go/spanner/apiv1/spannerpb"
 	"google.golang.org/grpc"
@@ -35,6 +36,14 @@ func (s *Server) ExecuteStreamingSql(request *spannerpb.ExecuteSqlRequest, strea
 	d, id, err := s.session(request.Session)
 	if err != nil {
 		return err
+	}
+	if strings.Contains(request.Sql, columnsView) {
+		_ = stream.SendHeader(metadata.MD{}) // as in read
+		results, err := d.queryColumns(stream.Context(), request)
+		if err != nil {
+			return err
+		}
+		return sendAll(stream, results)
 	}
 	request.Session = id
 	return d.read(stream, id, request.Transaction, func(ctx context.Context) (resultStream, error) {
@@ -87,6 +96,10 @@ func (d *database) read(
 	if err != nil {
 		return err
 	}
+	return sendAll(answer, results)
+}
+
+func sendAll(answer grpc.ServerStreamingServer[spannerpb.PartialResultSet], results []*spannerpb.PartialResultSet) error {
 	for _, result := range results {
 		if err := answer.Send(result); err != nil {
 			return err

@@ -6,6 +6,7 @@
 //   - IF NOT EXISTS, without which Tessera starts only once on a database.
 //   - Transactions: one that reads and writes is alone from its beginning to its end, as if it had locked every row,
 //     and a commit that fails changes nothing.
+//   - INFORMATION_SCHEMA.COLUMNS, with the names of schemas, tables and columns.
 //   - UNIMPLEMENTED for the methods that spannertest lacks, which end its process.
 package spannerfake
 

@@ -3,6 +3,7 @@ package spannerfake
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -128,6 +129,31 @@ func TestIfNotExistsIsHeeded(t *testing.T) {
 	expect(t, "row of before", count(t, client, 0), 7)
 	plain := "CREATE TABLE Counters (id INT64 NOT NULL) PRIMARY KEY (id)"
 	expect(t, "without it", spanner.ErrCode(updateSchema(t, "d", plain)), codes.AlreadyExists)
+}
+
+func TestColumnsAreListed(t *testing.T) {
+	start(t)
+	client := open(t, "d")
+	columns := func(schema string) (names []string) {
+		query := spanner.NewStatement("SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = '" + schema + "'")
+		err := client.Single().Query(t.Context(), query).Do(func(row *spanner.Row) error {
+			var table, column string
+			err := row.Columns(&table, &column)
+			names = append(names, table+"."+column)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(names)
+		return names
+	}
+	expect(t, "tables", fmt.Sprint(columns("")), "[Counters.id Counters.n Counters.v]")
+	expect(t, "the system's", len(columns("INFORMATION_SCHEMA")), 3)
+	if err := updateSchema(t, "d", "ALTER TABLE Counters ADD COLUMN more INT64"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "tables that have changed", fmt.Sprint(columns("")), "[Counters.id Counters.more Counters.n Counters.v]")
 }
 
 func TestFailedCommitChangesNothing(t *testing.T) {

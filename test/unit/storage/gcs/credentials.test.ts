@@ -6,7 +6,8 @@ import { GoogleAuth } from "google-auth-library";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
-import { credentialsFailure, GcsAccess } from "../../../../storage/gcs/credentials.ts";
+import { GcsAccess } from "../../../../storage/gcs/credentials.ts";
+import { credentialsFailure } from "../../../../storage/shared/google-credentials.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { serve } from "../../../support/http/servers.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
@@ -42,7 +43,7 @@ describe("Cloud Storage", () => {
     const refusal = await Promise.resolve(new GcsAccess().authorization()).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(OperationError);
     expect((refusal as Error).message).toMatch(
-      /^Google Cloud credentials: cannot be had: .*gcloud auth application-default login/,
+      /^Google Cloud credentials: are unavailable: .*gcloud auth application-default login/,
     );
     expect((refusal as Error).message).not.toContain("\n");
   });
@@ -79,7 +80,7 @@ describe("credentials", () => {
     );
   });
 
-  it("are had from the library once in 30 s, and meanwhile without waiting", async () => {
+  it("are asked of the library once in 30 s, and meanwhile without waiting", async () => {
     const clock = stoppedClock();
     const library = libraryGiving({ authorization: "Bearer one" }, { authorization: "Bearer two" });
     const access = new GcsAccess();
@@ -130,7 +131,7 @@ describe("credentials that were not accepted", () => {
   });
 });
 
-describe("credentials that cannot be had", () => {
+describe("credentials that are unavailable", () => {
   it.each([
     "ECONNREFUSED",
     "ECONNRESET",
@@ -140,7 +141,7 @@ describe("credentials that cannot be had", () => {
     "EAI_AGAIN",
     "EHOSTUNREACH",
     "ENETUNREACH",
-  ])("for %s may be had later", (code) => {
+  ])("for %s may be there later", (code) => {
     const cause = Object.assign(new Error("a line that broke\n  at somewhere"), { code });
     const failure = credentialsFailure(cause);
     expect(failure).toBeInstanceOf(SourceError);
@@ -153,7 +154,7 @@ describe("credentials that cannot be had", () => {
     });
   });
 
-  it.each([429, 500, 503])("for an answer of %i may be had later", (status) => {
+  it.each([429, 500, 503])("for an answer of %i may be there later", (status) => {
     expect(credentialsFailure(Object.assign(new Error("busy"), { status }))).toBeInstanceOf(SourceError);
   });
 
@@ -166,10 +167,10 @@ describe("credentials that cannot be had", () => {
     ["no reason that is told", new Error("there are none")],
     ["a text", "there are none"],
     ["nothing", undefined],
-  ])("for %s will not be had by waiting", (_what, cause) => {
+  ])("for %s are unavailable for good", (_what, cause) => {
     const failure = credentialsFailure(cause);
     expect(failure).toBeInstanceOf(OperationError);
-    expect(failure.message).toMatch(/^Google Cloud credentials: cannot be had: .*gcloud auth/);
+    expect(failure.message).toMatch(/^Google Cloud credentials: are unavailable: .*gcloud auth/);
     expect(failure.cause).toBe(cause);
   });
 });

@@ -1,4 +1,4 @@
-/** How objects are stored in a bucket, and how often: by a Cloud Storage that answers as a test says. */
+/** How a writer stores objects in a bucket, and how often: by a Cloud Storage that answers as a test says. */
 
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -9,8 +9,10 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../../lib/errors.ts";
 import type { RetryPolicy } from "../../../../lib/migrate/throttle/backoff.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
+import type { BucketObjects } from "../../../../storage/bucket/bucket.ts";
+import { BucketWriter } from "../../../../storage/bucket/writer.ts";
+import { GcsBucket } from "../../../../storage/gcs/bucket.ts";
 import { GcsAccess } from "../../../../storage/gcs/credentials.ts";
-import { type GcsLimits, GcsObjects } from "../../../../storage/gcs/objects.ts";
 import { serve } from "../../../support/http/servers.ts";
 
 /** What waits between two tries. */
@@ -32,7 +34,7 @@ const NAME = "gs://bucket/log/tile/0/000";
 const TILE = "tile/0/000";
 /** The check value that catalogues of CRCs have, of CRC-32C (RFC 3720 appendix B.4 has others). */
 const [BYTES, CRC32C] = [Buffer.from("123456789"), 0xe3069283];
-const METADATA = "GET /storage/v1/b/bucket/o/log%2Ftile%2F0%2F000?fields=generation";
+const METADATA = "GET /storage/v1/b/bucket/o/log%2Ftile%2F0%2F000?fields=generation,updated";
 const OBJECT = "GET /bucket/log/tile/0/000";
 const BUCKET = "GET /storage/v1/b/bucket?fields=name";
 
@@ -65,12 +67,13 @@ interface Asked {
 }
 
 interface Options {
-  readonly patience?: Partial<RetryPolicy>;
-  readonly limits?: Partial<GcsLimits>;
+  readonly retry?: Partial<RetryPolicy>;
+  readonly signal?: AbortSignal;
+  readonly requireClaim?: () => Promise<void>;
 }
 
 /** Objects below gs://bucket/log/ in a Cloud Storage that answers one step after the other, and what it was asked. */
-async function newObjects(steps: readonly Step[], { patience, limits }: Options = {}) {
+async function newObjects(steps: readonly Step[], options: Options = {}) {
   const asked: Asked[] = [];
   const remaining = [...steps];
   const url = await serve(async (request, response) => {
@@ -88,14 +91,16 @@ async function newObjects(steps: readonly Step[], { patience, limits }: Options 
   vi.stubEnv("STORAGE_EMULATOR_HOST", url.origin);
   onTestFinished(() => void vi.unstubAllEnvs());
   sleep.mockClear();
-  const objects = new GcsObjects(
+  const retry = { ...PATIENT, ...options.retry };
+  const bucket = new GcsBucket(
     { bucket: "bucket", prefix: "log/" },
-    { connections: 2, patience: { ...PATIENT, ...patience }, userAgentVersion: "test" },
-    { requireOurs: async () => {}, ...limits },
+    { connections: 2, retry, userAgentVersion: "test" },
   );
+  const objects = bucket.openObjects(options.signal);
+  const writer = new BucketWriter(bucket, objects, options.requireClaim ?? (async () => {}));
   onTestFinished(() => objects.close());
   const lines = () => asked.map(({ line }) => line);
-  return { objects, asked, lines, host: url.host };
+  return { objects, writer, asked, lines, host: url.host };
 }
 
 async function failureOf(work: Promise<unknown>): Promise<unknown> {
@@ -107,8 +112,8 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
 
 describe("an upload", () => {
   it("says what is stored: bytes, their kind, and the checksum that they must have", async () => {
-    const { objects, asked, lines } = await newObjects([DONE]);
-    await objects.put(TILE, BYTES);
+    const { writer, asked, lines } = await newObjects([DONE]);
+    await writer.put(TILE, BYTES);
     expect(lines()).toEqual([upload(0)]);
     const { headers, body } = asked[0] as Asked;
     const boundary = /^multipart\/related; boundary=(\S+)$/.exec(String(headers["content-type"]))?.[1];
@@ -131,7 +136,7 @@ describe("an upload", () => {
 
   it("of a checkpoint is text that no cache keeps", async () => {
     const { objects, asked } = await newObjects([DONE]);
-    expect(await objects.create("checkpoint", BYTES)).toBe(true);
+    expect(await objects.put("checkpoint", BYTES)).toBe(true);
     const body = String(asked[0]?.body);
     expect(body).toContain('"contentType":"text/plain; charset=utf-8","cacheControl":"no-cache"');
     expect(body).toContain("\r\ncontent-type: text/plain; charset=utf-8\r\n\r\n");
@@ -139,17 +144,17 @@ describe("an upload", () => {
 
   it("that creates an object leaves one that is there", async () => {
     const { objects, lines } = await newObjects([EXISTS]);
-    expect(await objects.create(TILE, BYTES)).toBe(false);
+    expect(await objects.put(TILE, BYTES)).toBe(false);
     expect(lines()).toEqual([upload(0)]);
   });
 
   it("carries credentials, which are asked for each time that it is sent", async () => {
-    const { objects, asked } = await newObjects([BUSY, DONE]);
+    const { writer, asked } = await newObjects([BUSY, DONE]);
     const authorization = vi.spyOn(GcsAccess.prototype, "authorization");
     onTestFinished(() => authorization.mockRestore());
     authorization.mockReturnValueOnce("authorization: Bearer one\r\n");
     authorization.mockResolvedValueOnce("authorization: Bearer two\r\n");
-    await objects.put(TILE, BYTES);
+    await writer.put(TILE, BYTES);
     expect(asked.map(({ headers }) => headers.authorization)).toEqual(["Bearer one", "Bearer two"]);
   });
 });
@@ -160,9 +165,9 @@ describe("credentials that are refused", () => {
   it("are renewed once, for an upload and for a read", async () => {
     const discard = vi.spyOn(GcsAccess.prototype, "discard").mockReturnValue(true);
     onTestFinished(() => discard.mockRestore());
-    const { objects, lines } = await newObjects([REFUSED, DONE, REFUSED, holding(BYTES)]);
-    await objects.put(TILE, BYTES);
-    expect(await objects.read(TILE, 100)).toEqual(BYTES);
+    const { objects, writer, lines } = await newObjects([REFUSED, DONE, REFUSED, holding(BYTES)]);
+    await writer.put(TILE, BYTES);
+    expect(await objects.get(TILE, 100)).toEqual(BYTES);
     expect(lines()).toEqual([upload(0), upload(0), OBJECT, OBJECT]);
     expect(discard).toHaveBeenCalledTimes(2);
   });
@@ -170,8 +175,8 @@ describe("credentials that are refused", () => {
   it.each(["an upload", "a read"])("again fail %s, with what to do", async (what) => {
     const discard = vi.spyOn(GcsAccess.prototype, "discard").mockReturnValue(true);
     onTestFinished(() => discard.mockRestore());
-    const { objects, lines } = await newObjects([REFUSED, REFUSED]);
-    const work = what === "an upload" ? objects.put(TILE, BYTES) : objects.read(TILE, 100);
+    const { objects, writer, lines } = await newObjects([REFUSED, REFUSED]);
+    const work = what === "an upload" ? writer.put(TILE, BYTES) : objects.get(TILE, 100);
     expect(await failureOf(work)).toMatchObject({ message: expect.stringMatching(/401.*gcloud auth/) });
     expect(lines()).toHaveLength(2);
   });
@@ -181,19 +186,19 @@ describe("an object that is there", () => {
   it("is replaced where it is encoded, whatever it decodes to, and read as none", async () => {
     const body = gzipSync(BYTES);
     const gzipped: Answer = { status: 200, headers: { "content-encoding": "gzip" }, body };
-    const { objects, lines } = await newObjects([EXISTS, generation(7), gzipped, DONE, gzipped]);
-    await objects.put(TILE, BYTES);
+    const { objects, writer, lines } = await newObjects([EXISTS, generation(7), gzipped, DONE, gzipped]);
+    await writer.put(TILE, BYTES);
     expect(lines()).toEqual([upload(0), METADATA, OBJECT, upload(7)]);
-    expect(await failureOf(objects.read(TILE, 100))).toBeInstanceOf(FormatError);
+    expect(await failureOf(objects.get(TILE, 100))).toBeInstanceOf(FormatError);
   });
 
   it("stays where it is the same", async () => {
-    const requireOurs = vi.fn();
+    const requireClaim = vi.fn();
     const steps = [EXISTS, generation(5), holding(BYTES)];
-    const { objects, lines } = await newObjects(steps, { limits: { requireOurs } });
-    await objects.put(TILE, BYTES);
+    const { writer, lines } = await newObjects(steps, { requireClaim });
+    await writer.put(TILE, BYTES);
     expect(lines()).toEqual([upload(0), METADATA, OBJECT]);
-    expect(requireOurs).not.toHaveBeenCalled();
+    expect(requireClaim).not.toHaveBeenCalled();
   });
 
   it.each([
@@ -202,48 +207,48 @@ describe("an object that is there", () => {
     ["more bytes", "1234567890"],
     ["no bytes", ""],
   ])("is replaced where it has %s, and only it", async (_what, debris) => {
-    const requireOurs = vi.fn();
+    const requireClaim = vi.fn();
     const steps = [EXISTS, generation(5), holding(debris), DONE];
-    const { objects, asked, lines } = await newObjects(steps, { limits: { requireOurs } });
-    await objects.put(TILE, BYTES);
+    const { writer, asked, lines } = await newObjects(steps, { requireClaim });
+    await writer.put(TILE, BYTES);
     expect(lines()).toEqual([upload(0), METADATA, OBJECT, upload(5)]);
     expect(asked[2]?.headers["cache-control"]).toBe("no-cache");
     expect(asked[3]?.body.includes(BYTES)).toBe(true);
-    expect(requireOurs).toHaveBeenCalledOnce();
+    expect(requireClaim).toHaveBeenCalledOnce();
   });
 
   it("is not replaced in a place that is another's by now", async () => {
     const refusal = new TargetRefusedError({ object: "gs://bucket/log/", problem: "is handed over" });
-    const requireOurs = () => Promise.reject(refusal);
+    const requireClaim = () => Promise.reject(refusal);
     const steps = [EXISTS, generation(5), holding("debris")];
-    const { objects, lines } = await newObjects(steps, { limits: { requireOurs } });
-    expect(await failureOf(objects.put(TILE, BYTES))).toBe(refusal);
+    const { writer, lines } = await newObjects(steps, { requireClaim });
+    expect(await failureOf(writer.put(TILE, BYTES))).toBe(refusal);
     expect(lines()).toEqual([upload(0), METADATA, OBJECT]);
   });
 
   it("is not replaced where it cannot be read", async () => {
-    const { objects, lines } = await newObjects([EXISTS, generation(5), { status: 403 }]);
-    expect(await failureOf(objects.put(TILE, BYTES))).toBeInstanceOf(OperationError);
+    const { writer, lines } = await newObjects([EXISTS, generation(5), { status: 403 }]);
+    expect(await failureOf(writer.put(TILE, BYTES))).toBeInstanceOf(OperationError);
     expect(lines()).toEqual([upload(0), METADATA, OBJECT]);
   });
 
   it("and is gone when it is looked at is stored after all", async () => {
-    const { objects, lines } = await newObjects([EXISTS, GONE, DONE]);
-    await objects.put(TILE, BYTES);
+    const { writer, lines } = await newObjects([EXISTS, GONE, DONE]);
+    await writer.put(TILE, BYTES);
     expect(lines()).toEqual([upload(0), METADATA, upload(0)]);
   });
 
   it("and is gone when it is read is stored after all", async () => {
     const steps = [EXISTS, generation(5), GONE, holding("{}"), EXISTS, DONE];
-    const { objects, lines } = await newObjects(steps);
-    await objects.put(TILE, BYTES);
+    const { writer, lines } = await newObjects(steps);
+    await writer.put(TILE, BYTES);
     expect(lines()).toEqual([upload(0), METADATA, OBJECT, BUCKET, upload(5), upload(0)]);
   });
 
   it("and is changed over and over is somebody else's, and is said to be", async () => {
     const look = (number: number) => [EXISTS, generation(number), holding(`debris ${number}`), EXISTS];
-    const { objects, lines } = await newObjects([1, 2, 3, 4, 5, 6].flatMap(look));
-    const failure = await failureOf(objects.put(TILE, BYTES));
+    const { writer, lines } = await newObjects([1, 2, 3, 4, 5, 6].flatMap(look));
+    const failure = await failureOf(writer.put(TILE, BYTES));
     expect(failure).toBeInstanceOf(OperationError);
     expect(String(failure)).toMatch(
       /gs:\/\/bucket\/log\/tile\/0\/000: is changed by somebody else.*Find out who/,
@@ -254,30 +259,30 @@ describe("an object that is there", () => {
 
 describe("a request that fails for a while", () => {
   it.each([408, 429, 500, 502, 503, 504])("with %i is sent again", async (status) => {
-    const { objects, asked, lines } = await newObjects([{ status }, { status }, DONE]);
-    await objects.put(TILE, BYTES);
+    const { writer, asked, lines } = await newObjects([{ status }, { status }, DONE]);
+    await writer.put(TILE, BYTES);
     expect(lines()).toEqual([upload(0), upload(0), upload(0)]);
     expect(asked[2]?.body).toEqual(asked[0]?.body);
   });
 
   it("by a line that breaks is sent again, and meets itself where it had come through", async () => {
     const breakOff = (response: ServerResponse) => void response.destroy();
-    const { objects, lines } = await newObjects([breakOff, EXISTS, generation(5), holding(BYTES)]);
-    await objects.put(TILE, BYTES);
+    const { writer, lines } = await newObjects([breakOff, EXISTS, generation(5), holding(BYTES)]);
+    await writer.put(TILE, BYTES);
     expect(lines()).toEqual([upload(0), upload(0), METADATA, OBJECT]);
   });
 
   it("is sent again at every step", async () => {
     const steps = [BUSY, EXISTS, BUSY, generation(5), BUSY, holding("debris"), BUSY, DONE];
-    const { objects, lines } = await newObjects(steps);
-    await objects.put(TILE, BYTES);
+    const { writer, lines } = await newObjects(steps);
+    await writer.put(TILE, BYTES);
     const once = [upload(0), METADATA, OBJECT, upload(5)];
     expect(lines()).toEqual(once.flatMap((line) => [line, line]));
   });
 
   it("is given up after as many tries as were asked for, with what to do", async () => {
-    const { objects, lines, host } = await newObjects(Array(10).fill(BUSY));
-    const failure = await failureOf(objects.put(TILE, BYTES));
+    const { writer, lines, host } = await newObjects(Array(10).fill(BUSY));
+    const failure = await failureOf(writer.put(TILE, BYTES));
     expect(failure).toBeInstanceOf(OperationError);
     expect((failure as Error).message).toBe(
       `${NAME}: ${host} answered 503 Service Unavailable. Run the same command again, it goes on where it stopped`,
@@ -290,9 +295,9 @@ describe("a request that fails for a while", () => {
     ["as it may, and no longer", new Date(Date.now() + 7_000_000).toUTCString(), 8000],
   ])("waits as long %s", async (_how, value, waited) => {
     const busy = { status: 429, headers: { "retry-after": value } };
-    const { objects } = await newObjects([busy, BUSY, DONE], { patience: { maxRetryAfterMs: 8000 } });
+    const { writer } = await newObjects([busy, BUSY, DONE], { retry: { maxRetryAfterMs: 8000 } });
     sleep.mockResolvedValueOnce(undefined);
-    await objects.put(TILE, BYTES);
+    await writer.put(TILE, BYTES);
     const [first, second] = sleep.mock.calls.map(([milliseconds]) => milliseconds);
     expect(first).toBeGreaterThanOrEqual(waited);
     expect(first).toBeLessThanOrEqual(waited + 2);
@@ -305,8 +310,8 @@ describe("a request that fails for a while", () => {
       [503, 0],
       [403, 3],
     ] as const) {
-      const { objects } = await newObjects([{ status, headers }], { patience: { attempts } });
-      expect(await failureOf(objects.put(TILE, BYTES))).toBeInstanceOf(OperationError);
+      const { writer } = await newObjects([{ status, headers }], { retry: { attempts } });
+      expect(await failureOf(writer.put(TILE, BYTES))).toBeInstanceOf(OperationError);
       expect(sleep).not.toHaveBeenCalled();
     }
   });
@@ -316,8 +321,8 @@ describe("a request that fails for good", () => {
   it("for bytes that did not arrive as they were sent says so, and is not sent again", async () => {
     const message = 'Provided CRC32C "4waSgw==" doesn\'t match calculated CRC32C "AAAAAA==".';
     const mismatch = { status: 400, body: JSON.stringify({ error: { code: 400, message } }) };
-    const { objects, lines } = await newObjects([mismatch, DONE]);
-    const failure = await failureOf(objects.put(TILE, BYTES));
+    const { writer, lines } = await newObjects([mismatch, DONE]);
+    const failure = await failureOf(writer.put(TILE, BYTES));
     expect(failure).toBeInstanceOf(OperationError);
     expect((failure as Error).message).toContain(`${NAME}: `);
     expect((failure as Error).message).toContain(`answered 400 Bad Request (${message})`);
@@ -329,8 +334,8 @@ describe("a request that fails for good", () => {
     [403, /403.*roles\/storage.objectUser on gs:\/\/bucket/],
     [404, /404.*there is a bucket bucket/],
   ])("with %i says what to do, and is not sent again", async (status, words) => {
-    const { objects, lines } = await newObjects([{ status }, DONE]);
-    const failure = await failureOf(objects.put(TILE, BYTES));
+    const { writer, lines } = await newObjects([{ status }, DONE]);
+    const failure = await failureOf(writer.put(TILE, BYTES));
     expect(failure).toBeInstanceOf(OperationError);
     expect((failure as Error).message).toMatch(words);
     expect(lines()).toEqual([upload(0)]);
@@ -341,37 +346,37 @@ describe("reading an object", () => {
   it("gives its bytes, asked for past every cache, undefined if there is none", async () => {
     const bytes = randomBytes(70_000);
     const { objects, asked, lines } = await newObjects([BUSY, holding(bytes), GONE, holding("{}")]);
-    expect(bytes.equals((await objects.read(TILE, 70_000)) ?? Buffer.alloc(0))).toBe(true);
-    expect(await objects.read(TILE, 70_000)).toBeUndefined();
+    expect(bytes.equals((await objects.get(TILE, 70_000)) ?? Buffer.alloc(0))).toBe(true);
+    expect(await objects.get(TILE, 70_000)).toBeUndefined();
     expect(lines()).toEqual([OBJECT, OBJECT, OBJECT, BUCKET]);
     expect(asked[0]?.headers["cache-control"]).toBe("no-cache");
   });
 
   it("that is larger than it may be fails at once, for that", async () => {
     const { objects, lines } = await newObjects([holding(BYTES), holding(BYTES)]);
-    expect(await failureOf(objects.read(TILE, BYTES.length - 1))).toBeInstanceOf(FormatError);
+    expect(await failureOf(objects.get(TILE, BYTES.length - 1))).toBeInstanceOf(FormatError);
     expect(lines()).toEqual([OBJECT]);
   });
 
   it("fails where it was given up, with its name", async () => {
     const { objects } = await newObjects(Array(10).fill(BUSY));
-    const failure = await failureOf(objects.read(TILE, 10));
+    const failure = await failureOf(objects.get(TILE, 10));
     expect(failure).toBeInstanceOf(OperationError);
     expect((failure as Error).message).toContain(`${NAME}: `);
   });
 });
 
 describe("a signal", () => {
-  const put = (objects: GcsObjects) => objects.put(TILE, BYTES);
-  const read = (objects: GcsObjects) => objects.read(TILE, 10);
+  const put = (objects: BucketObjects) => objects.put(TILE, BYTES);
+  const read = (objects: BucketObjects) => objects.get(TILE, 10);
   const WORKS = [
     ["an upload", put],
     ["a read", read],
   ] as const;
 
   it.each(WORKS)("that has fired keeps %s from beginning", async (_what, work) => {
-    const limits = { signal: AbortSignal.abort("enough") };
-    const { objects, lines } = await newObjects([DONE], { limits });
+    const signal = AbortSignal.abort("enough");
+    const { objects, lines } = await newObjects([DONE], { signal });
     expect(await failureOf(work(objects))).toBe("enough");
     expect(lines()).toEqual([]);
   });
@@ -379,14 +384,14 @@ describe("a signal", () => {
   it.each(WORKS)("ends %s that waits for its answer", async (_what, work) => {
     const controller = new AbortController();
     const { objects } = await newObjects([() => controller.abort("enough")], {
-      limits: { signal: controller.signal },
+      signal: controller.signal,
     });
     expect(await failureOf(work(objects))).toBe("enough");
   });
 
   it.each(WORKS)("ends %s that waits for credentials, and nothing is asked", async (_what, work) => {
     const controller = new AbortController();
-    const { objects, lines } = await newObjects([DONE], { limits: { signal: controller.signal } });
+    const { objects, lines } = await newObjects([DONE], { signal: controller.signal });
     const authorization = vi.spyOn(GcsAccess.prototype, "authorization");
     onTestFinished(() => authorization.mockRestore());
     authorization.mockImplementation(() => {
@@ -401,7 +406,7 @@ describe("a signal", () => {
     "that fires %i turns after credentials came has nothing asked with them",
     async (turns) => {
       const controller = new AbortController();
-      const { objects, lines } = await newObjects([DONE], { limits: { signal: controller.signal } });
+      const { writer, lines } = await newObjects([DONE], { signal: controller.signal });
       const authorization = vi.spyOn(GcsAccess.prototype, "authorization");
       onTestFinished(() => authorization.mockRestore());
       authorization.mockImplementation(() => {
@@ -412,7 +417,7 @@ describe("a signal", () => {
         });
         return came;
       });
-      expect(await failureOf(objects.put(TILE, BYTES))).toBe("enough");
+      expect(await failureOf(writer.put(TILE, BYTES))).toBe("enough");
       expect(lines()).toEqual([]);
     },
   );
@@ -420,8 +425,8 @@ describe("a signal", () => {
   it.each(WORKS)("ends %s at once that waits as long as it was asked to", async (_what, work) => {
     const controller = new AbortController();
     const busy = { status: 429, headers: { "retry-after": "3600" } };
-    const patience = { maxRetryAfterMs: FOR_EVER_MS };
-    const { objects, lines } = await newObjects([busy], { patience, limits: { signal: controller.signal } });
+    const retry = { maxRetryAfterMs: FOR_EVER_MS };
+    const { objects, lines } = await newObjects([busy], { retry, signal: controller.signal });
     const { setTimeout: wait } =
       await vi.importActual<typeof import("node:timers/promises")>("node:timers/promises");
     sleep.mockImplementationOnce((...args: Parameters<typeof wait>) => {
@@ -434,8 +439,8 @@ describe("a signal", () => {
 
   it.each(WORKS)("ends %s at once that waits to be sent again", async (_what, work) => {
     const controller = new AbortController();
-    const patience = { minDelayMs: FOR_EVER_MS, maxDelayMs: FOR_EVER_MS };
-    const { objects, lines } = await newObjects([BUSY], { patience, limits: { signal: controller.signal } });
+    const retry = { minDelayMs: FOR_EVER_MS, maxDelayMs: FOR_EVER_MS };
+    const { objects, lines } = await newObjects([BUSY], { retry, signal: controller.signal });
     const failure = failureOf(work(objects));
     await vi.waitUntil(() => sleep.mock.calls.some(([milliseconds]) => milliseconds === FOR_EVER_MS));
     controller.abort("enough");
@@ -450,11 +455,11 @@ it("no connection is left when all is closed, and nothing can be stored any more
     closings.push(once(response.socket as Socket, "close"));
     response.writeHead(answer.status).end(answer.body);
   };
-  const { objects } = await newObjects([watched(DONE), watched(holding(BYTES))]);
-  await objects.put(TILE, BYTES);
-  await objects.read(TILE, BYTES.length);
+  const { objects, writer } = await newObjects([watched(DONE), watched(holding(BYTES))]);
+  await writer.put(TILE, BYTES);
+  await objects.get(TILE, BYTES.length);
   await objects.close();
   await Promise.all(closings);
   expect(closings).toHaveLength(2);
-  expect(String(await failureOf(objects.put(TILE, BYTES)))).toContain("was closed");
+  expect(String(await failureOf(writer.put(TILE, BYTES)))).toContain("was closed");
 });

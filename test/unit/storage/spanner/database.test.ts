@@ -29,7 +29,7 @@ it("without credentials there is one line that says what to do, and nothing besi
   const failure = await failureOf(new SpannerDatabase(NAME));
   expect(failure).toBeInstanceOf(OperationError);
   expect(String(failure)).toMatch(
-    /Google Cloud credentials: cannot be had: .*gcloud auth application-default login/,
+    /Google Cloud credentials: are unavailable: .*gcloud auth application-default login/,
   );
   expect(said).not.toHaveBeenCalled();
 });

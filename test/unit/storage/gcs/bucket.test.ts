@@ -5,20 +5,24 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Bucket } from "@google-cloud/storage";
+import { crc32c } from "@node-rs/crc32";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
+import { FormatError } from "../../../../lib/tlog/errors.ts";
+import { readDocument, writeDocument } from "../../../../storage/bucket/state-object.ts";
+import { GcsBucket } from "../../../../storage/gcs/bucket.ts";
 import { GcsAccess } from "../../../../storage/gcs/credentials.ts";
-import { GcsLibrary } from "../../../../storage/gcs/library.ts";
 import { serve } from "../../../support/http/servers.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 
-const PATIENCE = { attempts: 3, minDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 5, contentAttempts: 0 };
+const RETRY = { attempts: 3, minDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 5, contentAttempts: 0 };
+const OPTIONS = { connections: 1, retry: RETRY, userAgentVersion: "test" };
 const PLACE = { bucket: "bucket", prefix: "log/" };
 
 type Step = Readonly<{ status: number; body?: object }> | ((response: ServerResponse) => void);
 
-/** A library of a Cloud Storage that answers one step after the other, and what it was asked. */
-async function newLibrary(steps: readonly Step[], timeouts = { answerMs: 60_000, totalMs: 60_000 }) {
+/** A bucket of a Cloud Storage that answers one step after the other, and what it was asked. */
+async function newBucket(steps: readonly Step[], timeouts = { answerMs: 60_000, totalMs: 60_000 }) {
   const asked: string[] = [];
   const remaining = [...steps];
   const url = await serve((request: IncomingMessage, response: ServerResponse) => {
@@ -29,13 +33,13 @@ async function newLibrary(steps: readonly Step[], timeouts = { answerMs: 60_000,
     response.writeHead(step.status, { "content-type": "application/json" });
     response.end(JSON.stringify(step.body ?? {}));
   });
-  return { library: at(url.origin, timeouts), asked, host: url.host };
+  return { bucket: at(url.origin, timeouts), asked, host: url.host };
 }
 
-function at(origin: string, timeouts = { answerMs: 60_000, totalMs: 60_000 }): GcsLibrary {
+function at(origin: string, timeouts = { answerMs: 60_000, totalMs: 60_000 }): GcsBucket {
   vi.stubEnv("STORAGE_EMULATOR_HOST", origin);
   onTestFinished(() => void vi.unstubAllEnvs());
-  return new GcsLibrary(PLACE, PATIENCE, undefined, timeouts);
+  return new GcsBucket(PLACE, { ...OPTIONS, timeouts });
 }
 
 async function failureOf(work: Promise<unknown>): Promise<Error> {
@@ -64,6 +68,13 @@ function countTries(): () => number {
   return () => spy.mock.calls.length;
 }
 
+function crc32cOf(text: string): string {
+  const checksum = Buffer.alloc(4);
+  checksum.writeUInt32BE(crc32c(text));
+  return checksum.toString("base64");
+}
+
+const SEVEN = { version: "7", storedAt: 0 };
 const FOUND: Step = { status: 200, body: { generation: "7" } };
 const BUSY: Step = { status: 503, body: { error: { code: 503, message: "busy" } } };
 
@@ -72,9 +83,9 @@ describe("a bucket that is asked for the first time", () => {
     ["nobody is there", nobody, /refused the connection/],
     ["there is no such host", async () => "there-is-no-such-host.invalid", /no such host/],
   ])("and %s is not asked again", async (_what, host, said) => {
-    const library = at(`http://${await host()}`);
+    const bucket = at(`http://${await host()}`);
     const tries = countTries();
-    const failure = await failureOf(library.has("tile/0/000"));
+    const failure = await failureOf(bucket.stat("tile/0/000"));
     expect(failure.message).toMatch(said);
     expect(failure.message).toMatch(/^gs:\/\/bucket\/log\/tile\/0\/000: .*Check the address/);
     expect(tries()).toBe(1);
@@ -84,51 +95,51 @@ describe("a bucket that is asked for the first time", () => {
     vi.stubEnv("STORAGE_EMULATOR_HOST", undefined);
     vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", join(memoryDirectory(), "not-there.json"));
     onTestFinished(() => void vi.unstubAllEnvs());
-    const failure = await failureOf(new GcsLibrary(PLACE, PATIENCE).has("checkpoint"));
+    const failure = await failureOf(new GcsBucket(PLACE, OPTIONS).stat("checkpoint"));
     expect(failure.message).toMatch(
-      /^Google Cloud credentials: cannot be had: .*not-there\.json.*gcloud auth application-default login/,
+      /^Google Cloud credentials: are unavailable: .*not-there\.json.*gcloud auth application-default login/,
     );
   });
 });
 
 describe("a bucket that fails for a while", () => {
   it.each([408, 429, 500, 502, 503, 504])("with %i is asked again", async (status) => {
-    const { library, asked } = await newLibrary([{ status }, { status }, FOUND]);
-    expect(await library.generationOf("tile/1/000")).toBe("7");
+    const { bucket, asked } = await newBucket([{ status }, { status }, FOUND]);
+    expect(await bucket.stat("tile/1/000")).toMatchObject({ version: "7" });
     expect(asked).toHaveLength(3);
   });
 
   it("by a line that breaks is asked again", async () => {
-    const { library, asked } = await newLibrary([(response) => response.destroy(), FOUND]);
-    expect(await library.has("tile/1/000")).toBe(true);
+    const { bucket, asked } = await newBucket([(response) => response.destroy(), FOUND]);
+    expect(await bucket.stat("tile/1/000")).toBeDefined();
     expect(asked).toHaveLength(2);
   });
 
   it("to be there at all, and has been there, is asked again", async () => {
-    const { library, host } = await newLibrary([FOUND]);
-    await library.has("tile/1/000");
+    const { bucket, host } = await newBucket([FOUND]);
+    await bucket.stat("tile/1/000");
     const tries = countTries();
     const spy = vi.spyOn(Bucket.prototype, "file").mockImplementation(() => {
       throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
     });
     onTestFinished(() => spy.mockRestore());
-    const failure = await failureOf(library.has("tile/1/000"));
+    const failure = await failureOf(bucket.stat("tile/1/000"));
     expect(failure.message).toContain(`${host} refused the connection`);
-    expect(tries()).toBe(1 + PATIENCE.attempts);
+    expect(tries()).toBe(1 + RETRY.attempts);
   });
 
   it("is given up after as many tries as were asked for", async () => {
-    const { library, asked, host } = await newLibrary([BUSY, BUSY, BUSY, BUSY, FOUND]);
-    const failure = await failureOf(library.has("tile/1/000"));
+    const { bucket, asked, host } = await newBucket([BUSY, BUSY, BUSY, BUSY, FOUND]);
+    const failure = await failureOf(bucket.stat("tile/1/000"));
     expect(failure.message).toContain(`${host} answered 503 Service Unavailable (busy)`);
-    expect(asked).toHaveLength(1 + PATIENCE.attempts);
+    expect(asked).toHaveLength(1 + RETRY.attempts);
   });
 
   it("for good is not asked again", async () => {
-    const { library, asked } = await newLibrary([
+    const { bucket, asked } = await newBucket([
       { status: 403, body: { error: { code: 403, message: "no" } } },
     ]);
-    const failure = await failureOf(library.has("tile/1/000"));
+    const failure = await failureOf(bucket.stat("tile/1/000"));
     expect(failure.message).toMatch(/403.*roles\/storage.objectUser on gs:\/\/bucket/);
     expect(asked).toHaveLength(1);
   });
@@ -136,26 +147,26 @@ describe("a bucket that fails for a while", () => {
   it("to answer at all is asked again, and given up", async () => {
     const held: ServerResponse[] = [];
     onTestFinished(() => held.forEach((response) => void response.destroy()));
-    const arrivals = Array.from({ length: 1 + PATIENCE.attempts }, () => Promise.withResolvers<void>());
+    const arrivals = Array.from({ length: 1 + RETRY.attempts }, () => Promise.withResolvers<void>());
     const hold = (response: ServerResponse) => void arrivals[held.push(response) - 1]?.resolve();
     const limits = { answerMs: 30_000, totalMs: 3_600_000 };
-    const { library, asked } = await newLibrary([FOUND, hold, hold, hold, hold, hold], limits);
-    await library.has("tile/1/000");
+    const { bucket, asked } = await newBucket([FOUND, hold, hold, hold, hold, hold], limits);
+    await bucket.stat("tile/1/000");
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     onTestFinished(() => void vi.useRealTimers());
-    const failure = failureOf(library.has("tile/1/000"));
+    const failure = failureOf(bucket.stat("tile/1/000"));
     for (const { promise } of arrivals) {
       await promise;
       await vi.advanceTimersByTimeAsync(limits.answerMs);
-      await vi.advanceTimersByTimeAsync(PATIENCE.maxDelayMs * 2);
+      await vi.advanceTimersByTimeAsync(RETRY.maxDelayMs * 2);
     }
     expect((await failure).message).toMatch(/gave no answer within 30 s.*Check this machine's network/);
     expect(asked).toHaveLength(1 + arrivals.length);
   });
 
   it("is not asked again once its time is over", async () => {
-    const { library, asked } = await newLibrary([BUSY, FOUND], { answerMs: 60_000, totalMs: 0 });
-    await failureOf(library.has("tile/1/000"));
+    const { bucket, asked } = await newBucket([BUSY, FOUND], { answerMs: 60_000, totalMs: 0 });
+    await failureOf(bucket.stat("tile/1/000"));
     expect(asked).toHaveLength(1);
   });
 });
@@ -166,9 +177,9 @@ describe("a listing", () => {
       status: 200,
       body: { items: [{ name: `log/tile/${name}`, size: "8192" }], nextPageToken },
     });
-    const { library, asked } = await newLibrary([page("0/000", "one"), page("0/001", "two"), page("1/000")]);
+    const { bucket, asked } = await newBucket([page("0/000", "one"), page("0/001", "two"), page("1/000")]);
     const found: string[] = [];
-    for await (const { path, bytes } of library.list("tile")) found.push(`${path} ${bytes}`);
+    for await (const { path, bytes } of bucket.list("tile")) found.push(`${path} ${bytes}`);
     expect(found).toEqual(["tile/0/000 8192", "tile/0/001 8192", "tile/1/000 8192"]);
     expect(asked.map((line) => /pageToken=(\w+)/.exec(line)?.[1])).toEqual([undefined, "one", "two"]);
   });
@@ -176,8 +187,8 @@ describe("a listing", () => {
 
 describe("an object is removed", () => {
   it("if it is the one that was looked at", async () => {
-    const { library, asked } = await newLibrary([{ status: 204 }]);
-    expect(await library.remove("tile/1/000", "7")).toBe(true);
+    const { bucket, asked } = await newBucket([{ status: 204 }]);
+    expect(await bucket.remove("tile/1/000", SEVEN)).toBe(true);
     expect(asked[0]).toMatch(/^DELETE \/b\/bucket\/o\/log\/tile\/1\/000\?.*ifGenerationMatch=7/);
   });
 
@@ -185,29 +196,56 @@ describe("an object is removed", () => {
     ["another is there", 200, false],
     ["it is gone already", 404, true],
   ])("and %s", async (_what, status, isGone) => {
-    const { library } = await newLibrary([{ status: 412 }, { status, body: {} }]);
-    expect(await library.remove("tile/1/000", "7")).toBe(isGone);
+    const { bucket } = await newBucket([{ status: 412 }, { status, body: {} }]);
+    expect(await bucket.remove("tile/1/000", SEVEN)).toBe(isGone);
   });
 
   it("where it is not there", async () => {
-    const { library } = await newLibrary([{ status: 404 }]);
-    expect(await library.remove("tile/1/000", "7")).toBe(true);
+    const { bucket } = await newBucket([{ status: 404 }]);
+    expect(await bucket.remove("tile/1/000", SEVEN)).toBe(true);
   });
 });
 
 describe("a document", () => {
-  it("is read as it was when it was looked at", async () => {
-    const metadata = { generation: "7", updated: "2026-11-21T12:00:00Z" };
-    const { library, asked } = await newLibrary([{ status: 200, body: metadata }, { status: 404 }]);
-    expect(await library.read(".state/x")).toBeUndefined();
-    expect(asked[1]).toContain("generation=7");
+  const LOOKED: Step = { status: 200, body: { generation: "7", updated: "2026-11-21T12:00:00Z" } };
+  const EXISTS: Step = { status: 412 };
+  const TEXT = JSON.stringify({ one: 1 });
+  const STORED: Step = { status: 200, body: { one: 1 } };
+
+  it("is read with when it was stored, and which of its name it is", async () => {
+    const { bucket } = await newBucket([LOOKED, STORED]);
+    expect(await readDocument(bucket, ".state/x")).toEqual({
+      text: TEXT,
+      version: "7",
+      storedAt: Date.parse("2026-11-21T12:00:00Z"),
+    });
   });
 
-  it("whose answer got lost was written, if it stands there", async () => {
-    const text = JSON.stringify({ one: 1 });
-    const exists: Step = { status: 412 };
-    const { library } = await newLibrary([BUSY, exists, { status: 200, body: { one: 1 } }, exists, FOUND]);
-    expect(await library.write(".state/x", text, undefined)).toBe(true);
-    expect(await library.write(".state/x", text, undefined)).toBe(false);
+  it.each([
+    ["when it is looked at", [{ status: 404 }]],
+    ["when it is read", [LOOKED, { status: 404 }]],
+  ])("that is gone %s is none", async (_when, steps) => {
+    const { bucket } = await newBucket(steps);
+    expect(await readDocument(bucket, ".state/x")).toBeUndefined();
+  });
+
+  it("that is larger than it may be is not read", async () => {
+    const { bucket } = await newBucket([STORED]);
+    await expect(bucket.get(".state/x", TEXT.length - 1)).rejects.toBeInstanceOf(FormatError);
+  });
+
+  it("is stored in place of the one that was read, and of no other", async () => {
+    // The library compares it with what it sent.
+    const stored: Step = { status: 200, body: { generation: "8", crc32c: crc32cOf(TEXT) } };
+    const { bucket, asked } = await newBucket([stored, stored]);
+    expect(await writeDocument(bucket, ".state/x", TEXT, SEVEN)).toBe(true);
+    expect(await writeDocument(bucket, ".state/x", TEXT)).toBe(true);
+    expect(asked.map((line) => /ifGenerationMatch=(\d+)/.exec(line)?.[1])).toEqual(["7", "0"]);
+  });
+
+  it("was stored where only the answer got lost, and not where another is there", async () => {
+    const { bucket } = await newBucket([BUSY, EXISTS, LOOKED, STORED, EXISTS, LOOKED, FOUND]);
+    expect(await writeDocument(bucket, ".state/x", TEXT)).toBe(true);
+    expect(await writeDocument(bucket, ".state/x", TEXT)).toBe(false);
   });
 });
