@@ -61,6 +61,7 @@ export {
   SourceError,
 } from "./migrate/ports/source.ts";
 export type {
+  ExternalState,
   IntegratedTree,
   MigrationTarget,
   RoomNeeded,

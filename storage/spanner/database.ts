@@ -25,18 +25,35 @@ const TIMEOUT_MS = 20_000;
 /** Longest wait for a change of the schema, which takes minutes where a database is busy. */
 const SCHEMA_TIMEOUT_MS = 900_000;
 
-/** Status codes of gRPC that an operator meets. */
-const CODES = { timedOut: 4, notFound: 5, permissionDenied: 7, unavailable: 14, unauthenticated: 16 };
+/** A status code of gRPC. */
+const TIMED_OUT = 4;
 
-/** Every table of the database that is not the system's; the tables of views do no harm. */
+const UNREACHABLE = ["cannot be reached", "Check the network, then run the same command again"] as const;
+const FAILED = ["failed", "Run the same command again, it goes on where it stopped"] as const;
+
+/** What is wrong with a database, and what to do about it, by status codes of gRPC. */
+const FAILURES: Readonly<Record<number, readonly [problem: string, advice: string]>> = {
+  [TIMED_OUT]: UNREACHABLE,
+  5: ["is not there", "Check --spanner; create the instance and the database first"],
+  7: [
+    "may not be used with these credentials",
+    "Give their account the role roles/spanner.databaseUser on the database, as the log software needs it too",
+  ],
+  14: UNREACHABLE,
+  16: [
+    "does not accept these credentials",
+    "Run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
+  ],
+};
+
+/** Without the tables of the system's own schemas. */
 const COLUMNS = "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ''";
 
 export class SpannerDatabase {
   /** `projects/P/instances/I/databases/D` */
   readonly name: string;
-  readonly #project: string;
-  readonly #instance: string;
-  readonly #database: string;
+  /** Its project, its instance and itself. */
+  readonly #ids: readonly string[];
   readonly #signal: AbortSignal | undefined;
   readonly #aborts = new AbortWatch();
   #client: Spanner | undefined;
@@ -46,8 +63,8 @@ export class SpannerDatabase {
    * @throws UsageError if the name is not that of a database.
    */
   constructor(name: string, signal?: AbortSignal) {
-    const [, project, instance, database] = RESOURCE.exec(name) ?? [];
-    if (project === undefined || instance === undefined || database === undefined) {
+    const [, ...ids] = RESOURCE.exec(name) ?? [];
+    if (ids.length === 0) {
       throw new UsageError({
         object: "--spanner",
         problem: "does not name a database",
@@ -56,9 +73,7 @@ export class SpannerDatabase {
       });
     }
     this.name = name;
-    this.#project = project;
-    this.#instance = instance;
-    this.#database = database;
+    this.#ids = ids;
     this.#signal = signal;
   }
 
@@ -100,8 +115,9 @@ export class SpannerDatabase {
     // The library writes a stack trace on the standard error where it finds none.
     if ((process.env.SPANNER_EMULATOR_HOST ?? "") === "") await authorizationHeaders(await googleAuth(SCOPE));
     const { Spanner } = await import("@google-cloud/spanner");
-    this.#client = new Spanner({ projectId: this.#project, disableBuiltInMetrics: true });
-    return this.#client.instance(this.#instance).database(this.#database);
+    const [projectId = "", instance = "", database = ""] = this.#ids;
+    this.#client = new Spanner({ projectId, disableBuiltInMetrics: true });
+    return this.#client.instance(instance).database(database);
   });
 
   #failure(error: unknown): unknown {
@@ -111,29 +127,11 @@ export class SpannerDatabase {
     }
     const code = codeOf(error);
     if (code === undefined || !(error instanceof Error)) return error;
-    const said = oneLine(error.message).replace(/^\d+ [A-Z_]+: /, "");
-    const problem = (what: string) => `${what}: ${said.slice(0, 300)}`;
-    const failure = (what: string, advice: string) =>
-      new OperationError({ object: this.name, problem: problem(what), advice }, { cause: error });
-    switch (code) {
-      case CODES.notFound:
-        return failure("is not there", "Check --spanner; create the instance and the database first");
-      case CODES.permissionDenied:
-        return failure(
-          "may not be used with these credentials",
-          "Give their account the role roles/spanner.databaseUser on the database, as the log software needs it too",
-        );
-      case CODES.unauthenticated:
-        return failure(
-          "does not accept these credentials",
-          "Run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
-        );
-      case CODES.unavailable:
-      case CODES.timedOut:
-        return failure("cannot be reached", "Check the network, then run the same command again");
-      default:
-        return failure("failed", "Run the same command again, it goes on where it stopped");
-    }
+    const [what, advice] = FAILURES[code] ?? FAILED;
+    const said = oneLine(error.message)
+      .replace(/^\d+ [A-Z_]+: /, "")
+      .slice(0, 300);
+    return new OperationError({ object: this.name, problem: `${what}: ${said}`, advice }, { cause: error });
   }
 }
 
@@ -143,5 +141,5 @@ function codeOf(error: unknown): number | undefined {
 }
 
 function timedOut(timeoutMs: number): Error {
-  return Object.assign(new Error(`no answer within ${timeoutMs / 1000} s`), { code: CODES.timedOut });
+  return Object.assign(new Error(`no answer within ${timeoutMs / 1000} s`), { code: TIMED_OUT });
 }

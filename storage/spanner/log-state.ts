@@ -9,7 +9,6 @@ import { TargetRefusedError } from "../../lib/errors.ts";
 import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
 import type { LogState, StoreContents } from "../bucket/log-state.ts";
-import { once } from "../shared/memoize.ts";
 import { SpannerDatabase } from "./database.ts";
 import {
   type Claim,
@@ -62,7 +61,7 @@ export class SpannerLogState implements LogState {
   readonly #prefix: string;
   readonly #location: string;
   /** Read once, and again when we have changed it: nobody else changes it while a copy is at work. */
-  #schema = this.#lookUpSchema();
+  #schema: Schema | undefined;
 
   /**
    * @param location names the target where the log's objects are.
@@ -110,7 +109,7 @@ export class SpannerLogState implements LogState {
   async prepare(): Promise<void> {
     const statements = missingTables(await this.#database.schema(), this.#prefix, this.#database.name);
     if (statements.length > 0) await this.#database.changeSchema(statements);
-    this.#schema = this.#lookUpSchema();
+    this.#schema = undefined;
   }
 
   async claim(marker: string): Promise<void> {
@@ -197,18 +196,14 @@ export class SpannerLogState implements LogState {
     transaction.upsert(this.#table("TlogMigrate"), { ...ROW, ...documents, place: this.#location });
   }
 
-  #lookUpSchema(): () => Promise<Schema> {
-    return once(() => this.#database.schema());
-  }
-
-  /** @throws TargetRefusedError if a table has a different schema. */
-  async #missingTables(): Promise<string[]> {
-    return missingTables(await this.#schema(), this.#prefix, this.#database.name);
+  async #tables(): Promise<{ readonly schema: Schema; readonly missing: readonly string[] }> {
+    this.#schema ??= await this.#database.schema();
+    const missing = missingTables(this.#schema, this.#prefix, this.#database.name);
+    return { schema: this.#schema, missing };
   }
 
   async #look<T>(read: (view: TablesView) => Promise<T>): Promise<T> {
-    await this.#missingTables();
-    const schema = await this.#schema();
+    const { schema } = await this.#tables();
     return await this.#database.use(async (database) => {
       const [snapshot] = await database.getSnapshot();
       try {
@@ -225,8 +220,8 @@ export class SpannerLogState implements LogState {
    */
   async #write(work: (transaction: Transaction, state: State, isRerun: boolean) => void): Promise<void> {
     // A claim of an earlier version of ours is in a table that lacks a column.
-    if ((await this.#missingTables()).length > 0) await this.prepare();
-    const schema = await this.#schema();
+    if ((await this.#tables()).missing.length > 0) await this.prepare();
+    const { schema } = await this.#tables();
     let runs = 0;
     await this.#database.use((database) =>
       database.runTransactionAsync(async (transaction) => {
