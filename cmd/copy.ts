@@ -42,15 +42,15 @@ Examples:
   $ tlog-migrate copy https://mon.example.org/2026h1/ /srv/ct --format static-ct \\
       --public-key MFkw… --origin log.example.org/2026h1 --contact you@your.site
 ${ofBackends.map((example) => `  $ tlog-migrate copy ${example}\n`).join("")}
-Stopped by whatever, the same command goes on where it stopped. What is copied stays locked for log
-software until all of it is there and checked. Before the hand-over, freeze the source's writer.`;
+If a copy stops, for whatever reason, the same command continues it. The target stays locked for log
+software until everything is there and checked. Before the handover, freeze the source's writer.`;
 
 export function addCopyCommand(program: Command, backends: BackendWords): void {
   const command = program
     .command("copy")
-    .summary("copy a log to a new place and hand it over there")
+    .summary("copy a log to a target and hand it over there")
     .description(
-      "Copies a log to a new place, authenticates every byte, and hands it over to the log software there.",
+      "Copies a log to a target, authenticates every byte, and hands it over to the log software there.",
     )
     .argument("<source>", backends.sourceForms.join(", "))
     .argument("<target>", backends.targetForms.join(", "));
@@ -60,12 +60,12 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
         .choices(["derive", "fetch"])
         .default("derive"),
     )
-    .option("--snapshot", "hand over the size that was reached, even if the source goes on growing")
-    .option("--no-handover", "stop before the hand-over")
+    .option("--snapshot", "hand over the size that was reached, even if the source keeps growing")
+    .option("--no-handover", "stop before the handover")
     .option("--adopt", "take over an unfinished copy by another tool, and check all of it")
     .option("--save-checkpoint", "store the source's checkpoint too: for mirrors that never append")
-    .option("--deep", "Static CT: check what no leaf hash covers too, as verify does")
-    .option("--allow-missing-issuers", "Static CT: go on where the source lacks issuers, and list them");
+    .option("--deep", "Static CT: check the extra data too, which no leaf hash covers, as verify does")
+    .option("--allow-missing-issuers", "Static CT: continue where the source lacks issuers, and list them");
   addBackendOptions(addWorkOptions(command), backends, "copy")
     .addHelpText("after", examples(backends.examples))
     .action((source, target, options) => copy(source, target, options, backends));
@@ -84,7 +84,7 @@ async function copy(
   const targetOptions = valuesOf(backends.targetOptions, options);
   const words = await describeTarget(target, targetOptions);
   await runWithTools(options, {
-    afterStop: "the same command goes on where this one stopped",
+    afterStop: "the same command continues where this one stopped",
     work: (tools) =>
       migrate({
         ...workOptions(options, backends),
@@ -102,7 +102,7 @@ async function copy(
         deep,
         allowMissingIssuers,
       }),
-    tell: (report) => writeResult(resultText(report, options, words)),
+    print: (report) => writeResult(resultText(report, options, words)),
   });
 }
 

@@ -1,4 +1,4 @@
-/** SIGINT and SIGTERM: the first stops the work in good order, the second ends the process. */
+/** SIGINT and SIGTERM: the first stops the work in an orderly way, the second ends the process. */
 
 import { constants } from "node:os";
 
@@ -16,7 +16,7 @@ export class Interruption extends Error {
     this.signal = signal;
   }
 
-  /** 130 or 143, as a shell reports a process that the signal ended. */
+  /** 130 or 143, as shells report a process ended by the signal. */
   get exitCode(): number {
     return 128 + constants.signals[this.signal];
   }
@@ -38,7 +38,7 @@ export class Interrupt {
     return this.#controller.signal;
   }
 
-  /** Leaves signals to Node again. */
+  /** Restores Node's handling of signals. */
   dispose(): void {
     for (const signal of SIGNALS) process.off(signal, this.#listener);
   }

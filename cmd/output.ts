@@ -3,17 +3,17 @@
 import { getSystemErrorMessage } from "node:util";
 import { OperationError } from "../lib/index.ts";
 
-/** What every line on standard error begins with. */
+/** The beginning of every line on standard error. */
 const PREFIX = "tlog-migrate: ";
 
-/** A reader that goes away (`| head`) is no reason to stop a copy: its broken pipe is passed over. */
+/** A reader that exits (`| head`) must not stop a copy: the broken pipe is ignored. */
 export function surviveClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
 /**
  * Writes a result to standard output.
- * @throws OperationError if it could not be written, other than because nobody reads it any more.
+ * @throws OperationError if it could not be written, except where the reader has exited.
  */
 export async function writeResult(text: string): Promise<void> {
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((written) => {
@@ -25,14 +25,14 @@ export async function writeResult(text: string): Promise<void> {
 }
 
 /**
- * A result as one line of JSON. Strings in it may come from a hostile log: what JSON may carry as it is but acts
- * on a terminal (C1 and bidirectional controls, other invisible characters) is escaped, which alters no value.
+ * A result as one line of JSON. Strings in it may come from a hostile log: characters that JSON allows but that act
+ * on a terminal (C1 and bidirectional controls, other invisible characters) are escaped, which alters no value.
  */
 export function jsonLine(result: object): string {
   return `${JSON.stringify(result).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped)}\n`;
 }
 
-/** As JSON escapes it: beyond U+FFFF by two escapes. */
+/** As JSON escapes it: two escapes beyond U+FFFF. */
 function escaped(character: string): string {
   const units = character.split("");
   return units.map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
@@ -43,12 +43,12 @@ export function writeLine(line: string): void {
   process.stderr.write(`${PREFIX}${line}\n`);
 }
 
-/** Resolves when standard output has taken all that it was given. */
+/** Resolves when everything is written to standard output. */
 export async function flushed(): Promise<void> {
   await new Promise((written) => process.stdout.write("", written));
 }
 
-/** What an operating system says of a failed call: `permission denied`, `address already in use`, … */
+/** The operating system's message for a failed call: `permission denied`, `address already in use`, … */
 export function systemErrorWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { errno } = error as NodeJS.ErrnoException;

@@ -14,7 +14,7 @@ Examples:
   $ tlog-migrate verify /srv/log
   $ tlog-migrate help copy`;
 
-/** A program whose wrong use is a CommanderError, told as one line. */
+/** The program. Usage errors are CommanderErrors, shown as one line. */
 export async function newProgram(): Promise<Command> {
   const backends = await backendWords();
   const program = new Command("tlog-migrate")
@@ -22,19 +22,19 @@ export async function newProgram(): Promise<Command> {
       "Moves transparency logs (tlog-tiles, Static CT), and proves that nothing changed on the way.",
     )
     .option("-V, --version", "output the version, and which hasher runs")
-    .on("option:version", tellVersion)
+    .on("option:version", printVersion)
     .configureOutput({ outputError: (text) => writeLine(usageLine(text)) })
     .exitOverride()
     .addHelpText("after", `${EXAMPLES}\n${EXIT_CODES_HELP}`)
-    // A hasher that is asked for and not there is wrong use: said before any work, not by a thread in the midst.
+    // An unavailable hasher is a usage error: reported before any work, not later by a thread.
     .hook("preAction", () => void hasherName());
   addCopyCommand(program, backends);
   addVerifyCommand(program, backends);
   return program;
 }
 
-/** Asks for the hasher only when it is wanted: help comes whatever the environment says. */
-function tellVersion(): never {
+/** Loads the hasher only for --version: help works whatever the environment says. */
+function printVersion(): never {
   process.stdout.write(`${versionLine()}\n`);
   throw new CommanderError(0, "commander.version", "");
 }

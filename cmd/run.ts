@@ -1,4 +1,4 @@
-/** What surrounds the work of every command: progress, metrics, signals. */
+/** Common to the runs of all commands: progress, metrics, signals. */
 
 import { oneLine, Progress } from "../lib/index.ts";
 import { EXIT, endOf, exitCodeOf } from "./exit.ts";
@@ -7,20 +7,20 @@ import type { LogOptions } from "./options/log.ts";
 import { writeLine } from "./output.ts";
 import { openDisplay } from "./progress/display.ts";
 
-/** What the work is given. */
+/** What the work needs. */
 export interface RunTools {
   readonly progress: Progress;
   readonly signal: AbortSignal;
-  /** Tells the operator a sentence, unless it is to be quiet. */
+  /** Shows the operator a sentence, unless --quiet. */
   readonly notice: (sentence: string) => void;
 }
 
-/** The work of a command, and what it says about it. */
+/** The work of a command, and its output. */
 export interface RunParts<Report> {
   readonly work: (tools: RunTools) => Promise<Report>;
-  /** Prints the report; throws what makes it a failure. */
-  readonly tell: (report: Report) => Promise<void>;
-  /** Said at the first signal: what a second run of the command does. */
+  /** Prints the report; throws if it means failure. */
+  readonly print: (report: Report) => Promise<void>;
+  /** Shown at the first signal: what a second run of the command does. */
   readonly afterStop: string;
 }
 
@@ -41,7 +41,7 @@ export async function runWithTools<Report>(options: LogOptions, parts: RunParts<
 
 async function runShown<Report>(
   options: LogOptions,
-  { work, tell, afterStop }: RunParts<Report>,
+  { work, print, afterStop }: RunParts<Report>,
   progress: Progress,
 ): Promise<void> {
   const server = await openMetricsServer(options, progress);
@@ -57,7 +57,7 @@ async function runShown<Report>(
     if (server !== undefined) notice(`metrics at ${server.url}`);
     const report = await work({ progress, signal: interrupt.signal, notice });
     display.close();
-    await tell(report);
+    await print(report);
   } catch (error) {
     throw endOf(error, interrupt.signal);
   } finally {
@@ -67,7 +67,7 @@ async function runShown<Report>(
   }
 }
 
-// prom-client takes about as long to load as Node takes to start: only who asks for metrics waits for it.
+// prom-client takes about as long to load as Node takes to start: loaded only for metrics.
 
 async function openMetricsFile({ metricsFile }: LogOptions, progress: Progress) {
   if (metricsFile === undefined) return undefined;

@@ -5,7 +5,7 @@ import { errorText, exitCodeOf } from "./exit.ts";
 import { flushed, surviveClosedOutput, writeLine } from "./output.ts";
 import { newProgram } from "./program.ts";
 
-// The log software that takes a copy over may run as another user: directories 0755, files 0644.
+// Log software that takes over a copy may run as another user: directories 0755, files 0644.
 process.umask(0o022);
 surviveClosedOutput();
 process.on("uncaughtException", (error) => process.exit(report(error)));
@@ -14,10 +14,10 @@ const exitCode = await newProgram()
   .then((program) => program.parseAsync())
   .then(() => 0, report);
 await flushed();
-// Not left to chance: a connection that somebody forgot would keep a finished run alive.
+// A connection that was left open would keep a finished run alive.
 process.exit(exitCode);
 
-/** Tells an error, and gives the exit code that it leads to. */
+/** Writes the message of an error, and returns its exit code. */
 function report(error: unknown): number {
   const text = errorText(error, process.env.TLOG_MIGRATE_DEBUG === "1");
   if (text !== undefined) writeLine(text);

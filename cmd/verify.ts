@@ -23,16 +23,18 @@ Examples:
   $ tlog-migrate verify https://log.example.org/ --vkey 'log.example.org+1a2b3c4d+AU…'
   $ tlog-migrate verify /srv/log
 
-A place that was migrated and has no checkpoint yet is held against its tree state, without a key.`;
+A target without a checkpoint, before its log software starts, is checked against its tree state, without a key.`;
 
 export function addVerifyCommand(program: Command, backends: BackendWords): void {
   const command = program
     .command("verify")
-    .summary("read a whole log back and hold it against its checkpoint")
-    .description("Reads a whole log, recomputes every hash, and tells what is not as its checkpoint says.")
+    .summary("read a whole log back and check it against its checkpoint")
+    .description(
+      "Reads a whole log, recomputes every hash, and reports everything that does not match its checkpoint.",
+    )
     .argument("<log>", backends.sourceForms.join(", "));
   addTrustOptions(command)
-    .option("--no-deep", "Static CT: leave out what no leaf hash covers")
+    .option("--no-deep", "Static CT: do not check the extra data, which no leaf hash covers")
     .option("--allow-missing-issuers", "Static CT: list missing issuers, and do not count them as faults");
   addBackendOptions(addWorkOptions(command), backends, "verify")
     .addHelpText("after", EXAMPLES)
@@ -62,7 +64,7 @@ async function verify(log: string, options: VerifyCommandOptions, backends: Back
         deep,
         allowMissingIssuers,
       }),
-    async tell(report) {
+    async print(report) {
       const { json } = options;
       await writeResult(json ? jsonLine(report) : verificationSummary(report, outputWidth()));
       if (report.faults > 0) throw faultsFound(report);

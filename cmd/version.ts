@@ -1,4 +1,4 @@
-/** The tool's version, of which package.json is the only place, and what else --version tells. */
+/** The tool's version, read from package.json, and the output of --version. */
 
 import { readFileSync } from "node:fs";
 import { hasherName } from "../lib/index.ts";
@@ -9,8 +9,8 @@ const MANIFEST = import.meta.url.endsWith(".ts") ? "../package.json" : "../../pa
 export const VERSION = readVersion(new URL(MANIFEST, import.meta.url));
 
 /**
- * The version, then what this installation came to: scripts cut off the first word.
- * @throws UsageError if the environment asks for a hasher that is not there.
+ * The version, then the hasher of this installation: scripts cut off the first word.
+ * @throws UsageError if the environment asks for a hasher that is unavailable.
  */
 export function versionLine(): string {
   return `${VERSION} (hasher: ${hasherName()})`;

@@ -1,6 +1,6 @@
 /**
- * `--metrics-file`: the run's metrics for node_exporter's textfile collector, which outlive the run. Those of
- * the process are not among them: node_exporter has metrics of the same names for itself.
+ * `--metrics-file`: the run's metrics for node_exporter's textfile collector, which outlive the run. They do not
+ * include those of the process: node_exporter has metrics of the same names itself.
  */
 
 import { rename, rm, writeFile } from "node:fs/promises";
@@ -19,7 +19,7 @@ export class MetricsFile {
   private constructor(path: string, metrics: RunMetrics) {
     this.#path = path;
     this.#metrics = metrics;
-    // What fails now and then, on a disk that is full, is told by the last write if it lasts.
+    // A failure that lasts, such as a full disk, is reported by the last write.
     this.#timer = setInterval(() => void this.#write().catch(() => {}), WRITE_EVERY_MS);
     this.#timer.unref();
   }

@@ -1,4 +1,4 @@
-/** What a run counts, as Prometheus metrics. */
+/** The counters of a run as Prometheus metrics. */
 
 import { Counter, Gauge, Registry } from "prom-client";
 import { type Counters, LATENCY_BUCKETS, type Progress, type ProgressSnapshot } from "../../lib/index.ts";
@@ -125,7 +125,7 @@ export class RunMetrics {
   }
 }
 
-/** Written here, since prom-client's histogram takes one observation at a time, and these are counted already. */
+/** Written here, since prom-client's histogram takes single observations, and these are counted already. */
 function durationsText({ counts, sumSeconds }: ReturnType<Counters["latencies"]>): string {
   const name = `${PREFIX}request_duration_seconds`;
   let cumulated = 0;

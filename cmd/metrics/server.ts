@@ -1,4 +1,4 @@
-/** `--metrics`: the run's metrics over HTTP, for as long as it lasts. */
+/** `--metrics`: the run's metrics over HTTP, while it lasts. */
 
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
@@ -18,7 +18,7 @@ export interface MetricsServer {
 }
 
 /**
- * Serves a run's metrics, and those of the process beside them. It keeps no process alive.
+ * Serves the metrics of a run and of the process. It keeps no process alive.
  * @throws OperationError if it cannot listen there.
  */
 export async function serveMetrics(progress: Progress, { host, port }: Endpoint): Promise<MetricsServer> {

@@ -28,7 +28,7 @@ function declared({ flags, description, parse = nonEmpty }: BackendOption): Opti
   return hasValue ? option.argParser((text, before) => parsed(parse, text, before)) : option;
 }
 
-/** A backend knows nothing of the command line, and commander nothing of a UsageError. */
+/** Backends throw UsageErrors, commander expects its own. */
 function parsed(parse: (text: string, before: unknown) => unknown, text: string, before: unknown): unknown {
   try {
     return parse(text, before);
@@ -37,7 +37,7 @@ function parsed(parse: (text: string, before: unknown) => unknown, text: string,
   }
 }
 
-/** The values that were given for some of the options of a command. */
+/** The values of these options among all that were given. */
 export function valuesOf(options: readonly BackendOption[], given: object): OptionValues {
   const names = new Set(options.map(({ flags }) => optionName(flags)));
   return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));

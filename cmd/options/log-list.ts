@@ -1,9 +1,8 @@
 /** `--log-list`: which log of a CT log list is meant. */
 
-import { closeSync, openSync, readSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import {
   excerpt,
-  FormatError,
   type ListedLog,
   type LogList,
   parseLogList,
@@ -11,6 +10,7 @@ import {
   UsageError,
 } from "../../lib/index.ts";
 import { systemErrorWords } from "../output.ts";
+import { readValue } from "./values.ts";
 
 /** What says which log is meant. */
 export interface LogWanted {
@@ -20,52 +20,22 @@ export interface LogWanted {
   readonly origin?: string | undefined;
 }
 
-/** A hundred times the largest list of today. */
-const MAX_LIST_BYTES = 20_000_000;
-
 /** The option with its value, as messages name it. */
 export function listName(path: string): string {
   return `--log-list ${path}`;
 }
 
-/** @throws UsageError if the file cannot be read or is not a log list. */
+/** @throws UsageError if the file, which may be a pipe, cannot be read or is not a log list. */
 export function readLogList(path: string): LogList {
   const object = listName(path);
-  const bytes = readAtMost(path, MAX_LIST_BYTES + 1);
-  if (bytes.length > MAX_LIST_BYTES) {
-    throw new UsageError({
-      object,
-      problem: "is too large for a log list",
-      expected: `≤ ${MAX_LIST_BYTES} bytes`,
-    });
-  }
+  let json: string;
   try {
-    return parseLogList(bytes.toString("utf8"));
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    const { message: problem, expected, found } = error;
-    throw new UsageError({ object, problem, expected, found }, { cause: error });
-  }
-}
-
-/** Reads to the end rather than up to the size that the system reports: it may be a pipe. */
-function readAtMost(path: string, most: number): Buffer {
-  const buffer = Buffer.allocUnsafe(most);
-  let length = 0;
-  try {
-    const file = openSync(path, "r");
-    try {
-      for (let read = -1; read !== 0 && length < most; length += read) {
-        read = readSync(file, buffer, length, most - length, null);
-      }
-    } finally {
-      closeSync(file);
-    }
+    json = readFileSync(path, "utf8");
   } catch (error) {
     const problem = `cannot be read (${systemErrorWords(error)})`;
-    throw new UsageError({ object: listName(path), problem }, { cause: error });
+    throw new UsageError({ object, problem }, { cause: error });
   }
-  return buffer.subarray(0, length);
+  return readValue(object, () => parseLogList(json));
 }
 
 /**
@@ -81,13 +51,13 @@ export function listedLog(list: LogList, wanted: LogWanted, object: string): Lis
     const [expected, found] = [`origin ${origin}`, excerpt(list.log.origin)];
     throw new UsageError({ object, problem: "is about another log than --origin", expected, found });
   }
-  const url = placeOf(wanted.source);
+  const url = normalUrl(wanted.source);
   if (origin === undefined && url === undefined) {
     const problem = `does not say which of its logs is at ${wanted.source}`;
     throw new UsageError({ object, problem, advice: GIVE_ORIGIN });
   }
   const matches = list.logs.filter((log) =>
-    origin === undefined ? placeOf(log.monitoringUrl ?? "") === url : log.origin === origin,
+    origin === undefined ? normalUrl(log.monitoringUrl ?? "") === url : log.origin === origin,
   );
   // A log that has both APIs may be listed once for each.
   const distinct = new Map(matches.map((log) => [`${log.origin} with the key ${log.publicKey}`, log]));
@@ -111,10 +81,10 @@ const GIVE_ORIGIN =
   "Pass the log's --origin, as the list's submission_url or url has it, and it is looked up by that";
 
 /**
- * The place that an HTTP URL names, in whichever way it is written; without credentials and query, which are the
- * reader's own. Undefined for anything else.
+ * An HTTP URL in one of its spellings, without credentials and query, which are the reader's own. Undefined for
+ * anything else.
  */
-function placeOf(url: string): string | undefined {
+function normalUrl(url: string): string | undefined {
   const parsed = /^https?:\/\//i.test(url) ? URL.parse(url) : null;
   if (parsed === null) return undefined;
   return `${parsed.protocol}//${parsed.host}${parsed.pathname.replace(/(?<!\/)\/+$/, "")}/`;

@@ -1,4 +1,4 @@
-/** The options that every command which reads a whole log has. */
+/** The options of every command that reads a whole log. */
 
 import { type Command, Option } from "commander";
 import { type BackendWords, DEFAULT_RETRY, type LogWorkOptions, UsageError } from "../../lib/index.ts";
@@ -25,7 +25,7 @@ export interface LogOptions extends TrustOptions {
 
 const BYTES_PER_MEGABYTE = 1_000_000;
 
-/** Declares what kind of log it is and which key to trust. */
+/** Declares the log's format and the key to trust. */
 export function addTrustOptions(command: Command): Command {
   return command
     .addOption(
@@ -35,10 +35,10 @@ export function addTrustOptions(command: Command): Command {
     .option("--public-key <base64>", "key of a Static CT log, as in CT log lists; needs --origin", nonEmpty)
     .option("--log-list <file>", "CT log list, or log.v3.json, that has the key of a Static CT log", nonEmpty)
     .option("--origin <origin>", "origin that the checkpoint must have", nonEmpty)
-    .option("--insecure-no-signature", "believe the checkpoint without a signature");
+    .option("--insecure-no-signature", "accept the checkpoint without a signature");
 }
 
-/** Declares how hard to work and what to show. */
+/** Declares limits, and what to show. */
 export function addWorkOptions(command: Command): Command {
   return command
     .option("--workers <n>", "worker threads (default: the cores, at most 8)", wholeNumber(1, 256))
@@ -51,7 +51,7 @@ export function addWorkOptions(command: Command): Command {
     .option("--rate <n>", "requests a second over all workers (default: no limit)", wholeNumber(1, 1_000_000))
     .option(
       "--retries <n>",
-      "tries again after a network error or a busy server",
+      "retries after a network error or a busy server",
       wholeNumber(0, 1000),
       DEFAULT_RETRY.attempts,
     )
@@ -66,7 +66,7 @@ export function addWorkOptions(command: Command): Command {
     .option("--quiet", "show no progress and no notices");
 }
 
-/** What of the options is the engine's. */
+/** The options of the engine among them. */
 export function workOptions(
   options: LogOptions,
   { sourceOptions }: BackendWords,
@@ -88,8 +88,8 @@ export function workOptions(
 }
 
 /**
- * @param given by its name, whether an option is given that logs of another format have no use for.
- * @throws UsageError for the first of them, if the log is of another format.
+ * @param given by its name, whether an option for Static CT logs is given.
+ * @throws UsageError for the first of them, if the log has another format.
  */
 export function requireStaticCt(
   { format }: LogOptions,

@@ -1,8 +1,7 @@
-/** What the options say about which checkpoint is trusted. */
+/** The options that decide which checkpoint is trusted. */
 
 import {
   type CheckpointPolicy,
-  FormatError,
   type LogFormat,
   parseVkey,
   staticCtOrigin,
@@ -11,8 +10,9 @@ import {
   type Verifier,
 } from "../../lib/index.ts";
 import { listedLog, listName, readLogList } from "./log-list.ts";
+import { readValue } from "./values.ts";
 
-/** The options that decide it, as the command line gives them. */
+/** These options as commander gives them. */
 export interface TrustOptions {
   readonly format: LogFormat;
   readonly vkey?: readonly string[] | undefined;
@@ -25,9 +25,9 @@ export interface TrustOptions {
 }
 
 /**
- * The policy that the options name, undefined where they name no key and do not do without one.
+ * The policy of the options; undefined where they name no key, and do not say that none is needed.
  * @param source where the log is read, by which it is looked up in a log list.
- * @throws UsageError if a key is malformed, the options contradict each other, or a log list does not answer.
+ * @throws UsageError if a key is malformed, the options contradict each other, or a log list lacks the log.
  */
 export function checkpointPolicy(options: TrustOptions, source: string): CheckpointPolicy | undefined {
   const listed = listedVerifier(options, source);
@@ -46,7 +46,7 @@ export function checkpointPolicy(options: TrustOptions, source: string): Checkpo
   throw usage("--origin", "proves nothing without a key", "Pass the log's --vkey too");
 }
 
-/** The policy of a command that needs one. @throws UsageError that says what to pass. */
+/** The policy, for a command that needs one. @throws UsageError that says what to pass. */
 export function requiredPolicy(options: TrustOptions, source: string): CheckpointPolicy {
   const policy = checkpointPolicy(options, source);
   if (policy !== undefined) return policy;
@@ -66,7 +66,7 @@ function expectedOrigin({ format, origin }: TrustOptions): string | undefined {
 }
 
 function keysOf(options: TrustOptions): Verifier[] {
-  const verifiers = (options.vkey ?? []).map((vkey) => readKey("--vkey", () => parseVkey(vkey)));
+  const verifiers = (options.vkey ?? []).map((vkey) => readValue("--vkey", () => parseVkey(vkey)));
   const { format, publicKey, origin } = options;
   if (publicKey === undefined) return verifiers;
   if (format !== "static-ct") {
@@ -75,7 +75,7 @@ function keysOf(options: TrustOptions): Verifier[] {
   if (origin === undefined) {
     throw usage("--public-key", "does not say which log it belongs to", "Pass the log's --origin too");
   }
-  return [...verifiers, readKey("--public-key", () => staticCtVerifier(publicKey, origin))];
+  return [...verifiers, readValue("--public-key", () => staticCtVerifier(publicKey, origin))];
 }
 
 function listedVerifier(options: TrustOptions, source: string): Verifier | undefined {
@@ -89,17 +89,7 @@ function listedVerifier(options: TrustOptions, source: string): Verifier | undef
   }
   const name = listName(logList);
   const log = listedLog(readLogList(logList), { source, origin }, name);
-  return readKey(name, () => staticCtVerifier(log.publicKey, log.origin));
-}
-
-function readKey(object: string, read: () => Verifier): Verifier {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    const { message: problem, expected, found } = error;
-    throw new UsageError({ object, problem, expected, found }, { cause: error });
-  }
+  return readValue(name, () => staticCtVerifier(log.publicKey, log.origin));
 }
 
 function usage(object: string, problem: string, advice: string): UsageError {

@@ -1,6 +1,7 @@
-/** Values of options, read and refused with words that say what would do. */
+/** Values of options: parsed, or refused with a message that says what is valid. */
 
 import { InvalidArgumentError } from "commander";
+import { FormatError, UsageError } from "../../lib/index.ts";
 
 /** A parser for whole numbers within bounds. */
 export function wholeNumber(least: number, most: number): (text: string) => number {
@@ -16,7 +17,7 @@ export function repeated(value: string, before: readonly string[] = []): readonl
   return [...before, value];
 }
 
-/** A parser for values of which an empty one can only be a slip, such as a shell variable that is not set. */
+/** A parser that refuses an empty value, which can only be a mistake, such as a shell variable that is not set. */
 export function nonEmpty(text: string): string {
   if (text.trim() !== "") return text;
   throw new InvalidArgumentError("It is empty.");
@@ -29,7 +30,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Reads `host:port`; an IPv6 address stands in brackets. */
+/** Reads `host:port`; an IPv6 address is in brackets. */
 export function endpoint(text: string): Endpoint {
   const [, bracketed, plain, digits] =
     /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]/\s]+)):([0-9]{1,5})$/.exec(text) ?? [];
@@ -37,4 +38,15 @@ export function endpoint(text: string): Endpoint {
   const port = Number(digits);
   if (host !== undefined && port <= 65_535) return { host, port };
   throw new InvalidArgumentError("Give <host>:<port>, for example 127.0.0.1:9100 or [::1]:9100.");
+}
+
+/** The result of `read`; what it refuses as malformed is a usage error of the option. @throws UsageError */
+export function readValue<T>(option: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const { message: problem, expected, found } = error;
+    throw new UsageError({ object: option, problem, expected, found }, { cause: error });
+  }
 }

@@ -41,7 +41,7 @@ export class BarDisplay {
         return progressBarLine(snapshot, pace, maxWidth - 1, bar);
       },
     });
-    // Whichever way the process ends, the cursor comes back.
+    // However the process ends, the cursor is shown again.
     process.once("exit", this.#close);
     this.#bar.start(1, 0);
   }
@@ -60,10 +60,10 @@ export class BarDisplay {
   }
 }
 
-/** Draws a bar of so many columns, filled to a share from 0 to 1. */
+/** Draws a bar of `width` columns, filled to a share from 0 to 1. */
 export type DrawBar = (share: number, width: number) => string;
 
-/** One line of at most `width` columns. What does not fit is written shorter, then left out, the least needed first. */
+/** One line of at most `width` columns: what does not fit is shortened, then left out, the least important first. */
 export function progressBarLine(
   snapshot: ProgressSnapshot,
   pace: Pace,
@@ -75,16 +75,16 @@ export function progressBarLine(
   const head = `${phase} `;
   for (const facts of candidates(snapshot, pace)) {
     const tail = facts.join(", ");
-    const room = width - head.length - tail.length - 1;
-    if (room >= MIN_BAR) {
+    const left = width - head.length - tail.length - 1;
+    if (left >= MIN_BAR) {
       const share = size === 0 ? 1 : entriesDone / size;
-      return `${head}${draw(share, Math.min(room, MAX_BAR))} ${tail}`;
+      return `${head}${draw(share, Math.min(left, MAX_BAR))} ${tail}`;
     }
   }
   return `${head}${formatPercent(entriesDone, size)}`.slice(0, width);
 }
 
-/** What may stand behind the bar, the most telling first. */
+/** What may follow the bar, the most detailed first. */
 function candidates(
   { size, entriesDone, counters }: ProgressSnapshot,
   { entriesPerSecond, bytesPerSecond, secondsLeft }: Pace,
@@ -117,7 +117,7 @@ function drawBar(share: number, width: number, options: Options): string {
   return styleText("cyan", bar, { stream: process.stderr });
 }
 
-/** Blocks where the locale promises a terminal that has them. */
+/** Blocks where the locale says that the terminal has them. */
 function barCharacters(): Pick<Options, "barCompleteChar" | "barIncompleteChar"> {
   const { LC_ALL, LC_CTYPE, LANG } = process.env;
   const isUnicode = /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");

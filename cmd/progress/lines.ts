@@ -8,7 +8,7 @@ import { countsEntries, type Pace, PaceMeter } from "./pace.ts";
 const POLL_MS = 250;
 const LINE_EVERY_MS = 5_000;
 
-/** A phase that lasts this long is told, even if it began just after the last line. */
+/** A phase that lasts this long is reported, even if it began just after the last line. */
 const LASTING_MS = 1_000;
 
 export class LinesDisplay {
@@ -17,7 +17,7 @@ export class LinesDisplay {
   readonly #timer: NodeJS.Timeout;
   #phase = "";
   #phaseSince = 0;
-  #phaseTold = false;
+  #phaseReported = false;
   #lastLine = performance.now();
 
   constructor(progress: Progress) {
@@ -39,11 +39,11 @@ export class LinesDisplay {
     if (snapshot.phase !== this.#phase) {
       this.#phase = snapshot.phase;
       this.#phaseSince = now;
-      this.#phaseTold = false;
+      this.#phaseReported = false;
     }
-    const isNew = !this.#phaseTold && now - this.#phaseSince >= LASTING_MS;
+    const isNew = !this.#phaseReported && now - this.#phaseSince >= LASTING_MS;
     if (!isNew && now - this.#lastLine < LINE_EVERY_MS) return;
-    this.#phaseTold = true;
+    this.#phaseReported = true;
     this.#lastLine = now;
     writeLine(progressLine(snapshot, pace));
   }

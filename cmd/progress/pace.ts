@@ -1,11 +1,11 @@
-/** How fast a run is going, and how long it will take at that. */
+/** How fast a run is, and how long it will take at that rate. */
 
 import type { Phase, ProgressSnapshot } from "../../lib/index.ts";
 
-/** Rates are averages over this long, so that they neither flicker nor remember a slow start for ever. */
+/** Rates are averages over this time, so that they neither flicker nor include a slow start for ever. */
 const WINDOW_MS = 10_000;
 
-/** Shorter spans say nothing. */
+/** Shorter spans are too short for a rate. */
 const MIN_SPAN_MS = 500;
 
 const MIN_SAMPLE_MS = 200;
@@ -29,7 +29,7 @@ export function countsEntries(phase: Phase): boolean {
   return phase === "copying" || phase === "verifying";
 }
 
-/** Measures the pace of one run, of which it is shown a snapshot now and then. */
+/** Measures the pace of one run from snapshots. */
 export class PaceMeter {
   #phase: Phase | undefined;
   #samples: Sample[] = [];
@@ -39,7 +39,7 @@ export class PaceMeter {
     if (phase !== this.#phase) this.#samples = [];
     this.#phase = phase;
     if (!countsEntries(phase)) return {};
-    // Entries found in place are done at once: they say nothing about those that are left.
+    // Entries found in place are done at once, which says nothing about the others.
     const entries = counters.get("entries");
     const bytes = counters.get(phase === "copying" ? "bytesStored" : "bytesReceived");
     const now = { atMs: nowMs, entries, bytes };
@@ -52,7 +52,7 @@ export class PaceMeter {
     return { entriesPerSecond, bytesPerSecond, secondsLeft: (size - entriesDone) / entriesPerSecond };
   }
 
-  /** Keeps a sample, and gives the one from a window ago. */
+  /** Keeps a sample, and returns the one from a window ago. */
   #remember(now: Sample): Sample {
     const last = this.#samples.at(-1);
     if (last === undefined || now.atMs - last.atMs >= MIN_SAMPLE_MS) this.#samples.push(now);

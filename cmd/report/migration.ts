@@ -1,4 +1,4 @@
-/** What `copy` tells a person at the end. */
+/** The summary that `copy` prints. */
 
 import { type HasherName, type MigrationOutcome, type MigrationReport, oneLine } from "../../lib/index.ts";
 import { extraDataFields, missingIssuerLines } from "./extra-data.ts";
@@ -23,7 +23,7 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
       ].map(([label = "", value]) => [label, value && oneLine(value)]),
     ),
     listSection(emphasis("Not checked"), notChecked.map(oneLine), { width }),
-    listSection(emphasis("Issuers that could not be had"), missingIssuerLines(report.uncovered), { width }),
+    listSection(emphasis("Missing issuers"), missingIssuerLines(report.uncovered), { width }),
     listSection(emphasis("Look at this"), warnings.map(oneLine), { width }),
     listSection(emphasis("What to do next"), nextSteps(report, facts), { width, numbered: true }),
   ].join("");
@@ -40,9 +40,9 @@ const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
   "already-handed-over": (target) =>
     `Nothing to do: an earlier run has handed ${target} over, at the size and root that the source has now.`,
   "taken-over": (target) =>
-    `Nothing to do: an earlier run has handed ${target} over, and the log software there has gone on since.`,
+    `Nothing to do: an earlier run has handed ${target} over, and the log software there has continued the log since.`,
   "ready-for-hand-over": (target) =>
-    `All is copied and checked, and ${target} is not handed over yet, as you asked.`,
+    `Everything is copied and checked, and ${target} is not handed over yet, as you asked.`,
 };
 
 function workFields(report: MigrationReport): (readonly [string, string | undefined])[] {
@@ -67,7 +67,7 @@ function workFields(report: MigrationReport): (readonly [string, string | undefi
   ];
 }
 
-/** How long a run took, how fast that is, and by which hasher. */
+/** How long a run took, its rate, and its hasher. */
 export function timeText(seconds: number, entriesPerSecond: number, hasher: HasherName): string {
   return `${formatDuration(seconds)}, ${formatCount(entriesPerSecond)} entries/s (${hasher} hasher)`;
 }

@@ -1,11 +1,11 @@
-/** What an operator does after `copy`, a sentence each, in order. */
+/** What an operator does after `copy`, one sentence a step. */
 
 import { type LogFormat, type MigrationReport, oneLine, type TargetWords } from "../../lib/index.ts";
 import { formatCount } from "./quantities.ts";
 
-/** What the steps depend on besides the report. */
+/** What the steps depend on, in addition to the report. */
 export interface StepFacts {
-  /** The source may go on growing: what was handed over is a copy of one moment. */
+  /** The source may keep growing: what was handed over is a copy of one moment. */
   readonly snapshot: boolean;
   /** The source's checkpoint was to be stored in the target. */
   readonly savedCheckpoint: boolean;
@@ -13,15 +13,15 @@ export interface StepFacts {
 }
 
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
-  if (report.outcome === "ready-for-hand-over") return beforeHandOver(report);
+  if (report.outcome === "ready-for-hand-over") return beforeHandover(report);
   if (report.outcome === "taken-over") return [];
   const isMirror = facts.snapshot || facts.savedCheckpoint || !facts.target.canBeTakenOver;
   return isMirror ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
 }
 
-function beforeHandOver({ source, target }: MigrationReport): string[] {
+function beforeHandover({ source, target }: MigrationReport): string[] {
   return [
-    `Freeze the writer of ${oneLine(source)}: let it take no more entries, and leave it readable.`,
+    `Freeze the writer of ${oneLine(source)}: it must take no more entries, and stay readable.`,
     "Run the same command again without --no-handover: it copies what was added meanwhile, and hands over.",
     `Until then leave ${oneLine(target)} as it is; log software refuses to start on it, and says why.`,
   ];
@@ -29,10 +29,10 @@ function beforeHandOver({ source, target }: MigrationReport): string[] {
 
 function takeoverSteps({ format, size, origin, target }: MigrationReport, facts: StepFacts): string[] {
   return [
-    `Stop the old writer for good, if it still runs. From now on, only this place may sign checkpoints for ${oneLine(origin)}.`,
+    `Stop the old writer for good, if it still runs. From now on, only this target may sign checkpoints for ${oneLine(origin)}.`,
     `If you like, read all of it back first:\n${verifyCommand(format, target)}${stateOptions(facts)}`,
     START[format](oneLine(target + facts.target.state), formatCount(size)),
-    "Point readers here, and serve the log in one place alone: two places that both append are a fork, which nobody can repair.",
+    "Point readers here, and serve the log from one place alone: two that both append are a fork, which nobody can repair.",
   ];
 }
 
@@ -43,20 +43,20 @@ const START: Record<LogFormat, (target: string, size: string) => string> = {
     `Start TesseraCT on ${target} with the log's own key and origin. Its own follower first rebuilds the antispam index, and until that is within 2,048 entries of ${size} every add is pushed back: hours for a large log.`,
 };
 
-/** A copy that is read, and must not append. */
+/** For a copy that is read, and must not append. */
 function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
   const { size, origin, target } = report;
   const checkpoint = facts.savedCheckpoint
-    ? `The source's checkpoint is stored beside the tiles, so ${oneLine(target)} can be served as a mirror of size ${formatCount(size)}.`
+    ? `The source's checkpoint is stored with the tiles, so ${oneLine(target)} can be served as a mirror of size ${formatCount(size)}.`
     : "No checkpoint is stored, so readers cannot use it yet: the same command with --save-checkpoint stores the source's.";
   return [
     checkpoint,
     ...readBack(report, facts),
-    `Do not start a writer here while the one of ${oneLine(origin)} is alive: two places that both append are a fork, which nobody can repair.`,
+    `Do not start a writer here while the one of ${oneLine(origin)} is alive: two that both append are a fork, which nobody can repair.`,
   ];
 }
 
-/** None where there is nothing to hold a mirror against. */
+/** None where there is nothing to check a mirror against. */
 function readBack({ format, target }: MigrationReport, facts: StepFacts): string[] {
   if (!facts.savedCheckpoint && !facts.target.canBeTakenOver) return [];
   const key = facts.savedCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";

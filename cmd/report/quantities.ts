@@ -1,6 +1,6 @@
-/** How numbers are written for people. Units are decimal: 1 MB is 1,000,000 bytes. */
+/** Numbers in text. Units are decimal: 1 MB is 1,000,000 bytes. */
 
-// Made when the first is needed: that takes 16 ms, which the start of a copy need not wait for.
+// Created when first needed: that takes 16 ms, and the start of a copy does not wait for it.
 let whole: Intl.NumberFormat | undefined;
 let compact: Intl.NumberFormat | undefined;
 
@@ -10,7 +10,7 @@ export function formatCount(count: number): string {
   return whole.format(count);
 }
 
-/** `1.23M`, for where there is little room. */
+/** `1.23M`, where space is short. */
 export function formatCompact(count: number): string {
   compact ??= new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
   return compact.format(count);
@@ -39,7 +39,7 @@ export function formatPercent(part: number, whole: number): string {
   return `${percent.toFixed(1)} %`;
 }
 
-/** `0.84 s`, `13 s`, `2 min 5 s`, `3 h 12 min`, `2 d 4 h`: two units at the most. */
+/** `0.84 s`, `13 s`, `2 min 5 s`, `3 h 12 min`, `2 d 4 h`: at most two units. */
 export function formatDuration(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(2)} s`;
   return formatTimeLeft(seconds);

@@ -14,7 +14,7 @@ export function outputWidth(): number {
 /** A label and its value; undefined leaves the line out. */
 export type Field = readonly [label: string, value: string | undefined];
 
-/** Labels in one column, values in the next. Values are not wrapped: they are there to be copied. */
+/** Labels in one column, values in the next. Values are not wrapped, so that they can be copied. */
 export function alignFields(fields: readonly Field[]): string {
   const present = fields.filter(([, value]) => value !== undefined);
   const width = Math.max(...present.map(([label]) => label.length));
@@ -36,8 +36,8 @@ export function listSection(
 }
 
 /**
- * Breaks a text at its spaces; lines after the first are indented like the text of the first. What follows a
- * newline stands on a line of its own, whole: a command to be copied.
+ * Breaks a text at its spaces; lines after the first are indented like the text of the first. A text after
+ * a newline is on a line of its own, unbroken: a command to be copied.
  */
 export function wrap(text: string, width: number, lead: string): string {
   const [prose = "", ...verbatim] = text.split("\n");

@@ -1,4 +1,4 @@
-/** What `verify` tells a person at the end. */
+/** The summary that `verify` prints. */
 
 import { oneLine, type VerificationReport } from "../../lib/index.ts";
 import { extraDataFields, missingIssuerLines } from "./extra-data.ts";
@@ -28,7 +28,7 @@ export function verificationSummary(report: VerificationReport, width: number): 
       ],
     ]),
     listSection(bad("Bad, missing or beyond the tree"), faultLines(report), { width }),
-    listSection(emphasis("Issuers that could not be had"), missingIssuerLines(report.uncovered), { width }),
+    listSection(emphasis("Missing issuers"), missingIssuerLines(report.uncovered), { width }),
     listSection(emphasis("Not checked"), report.notChecked, { width }),
   ].join("");
 }

@@ -32,8 +32,6 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /**
  * Reads a log list or a `log.v3.json`. Fields that say nothing about keys or URLs are ignored.
- *
- * @param json the whole text; its size is for the caller to bound.
  * @throws FormatError if it is neither, if a log lacks its key or URL, or if a log id is not the SHA-256 of its key
  *   (RFC 6962 §3.2).
  */

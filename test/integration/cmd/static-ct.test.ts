@@ -113,7 +113,7 @@ test("verify counts a missing issuer as a fault, or lists it where that is allow
   expect(strict.stdout).toMatch(/^Every entry and tile is what its checkpoint commits to, but issuers/);
   const { code, stdout, stderr } = await runCli([...args, "--allow-missing-issuers"]);
   expect([code, stderr]).toEqual([0, ""]);
-  expect(stdout.replaceAll(/\s+/g, " ")).toContain(`Issuers that could not be had - ${MISSING}`);
+  expect(stdout.replaceAll(/\s+/g, " ")).toContain(`Missing issuers - ${MISSING}`);
 });
 
 test.each([
