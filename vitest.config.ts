@@ -1,13 +1,46 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+
+// A short program spends most of its time on the compilation of its modules: what the tests start, their own
+// processes, and the threads of both share them.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cache/node-compile");
+
+/** Unit tests that replace modules, which they must not share with other files. */
+const MODULE_MOCKS = [
+  "test/unit/bench/peers/gcs.test.ts",
+  "test/unit/bench/servers/cloud.test.ts",
+  "test/unit/storage/gcs/objects.test.ts",
+];
 
 export default defineConfig({
   test: {
     // Most tests wait for processes of their own: on two cores vitest alone would run one file at a time.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Failures in full, and the counts.
+    reporters: ["minimal"],
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },
-      { test: { name: "integration", include: ["test/integration/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          exclude: MODULE_MOCKS,
+          // Many files share a process and its modules: loading them took longer than most of these tests.
+          isolate: false,
+          testTimeout: 60_000,
+        },
+      },
+      { test: { name: "unit-mocks", include: MODULE_MOCKS, testTimeout: 60_000 } },
+      {
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          isolate: false,
+          testTimeout: 120_000,
+        },
+      },
+      // What compiles, packs or runs for long.
+      { test: { name: "slow", include: ["test/slow/**/*.test.ts"], testTimeout: 600_000 } },
       {
         test: {
           name: "interop",

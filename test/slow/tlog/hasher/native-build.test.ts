@@ -31,7 +31,8 @@ async function build(
   binary: string,
   { script = BUILD, CC }: { script?: string; CC?: string } = {},
 ): Promise<Built> {
-  const env = { ...process.env, CC };
+  // The modules of the clones are not for the compile cache of the tests.
+  const env = { ...process.env, CC, NODE_COMPILE_CACHE: undefined };
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [script, binary], { env });
   const beside = readdirSync(dirname(binary)).filter((name) => name.startsWith("bundle-hasher.node"));
   const isThere = existsSync(binary);

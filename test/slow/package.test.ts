@@ -9,8 +9,13 @@ import { startLogServer } from "../support/http/misbehaving-log-server.ts";
 import { testLog } from "../support/logs/generated-log.ts";
 import { temporaryDirectory } from "../support/places/temp.ts";
 
-const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Runs a program. It leaves no modules of temporary directories in the compile cache of the tests. */
+function run(file: string, args: readonly string[], options: { cwd?: string; CC?: string | undefined } = {}) {
+  const { cwd, CC } = options;
+  return promisify(execFile)(file, args, { cwd, env: { ...process.env, CC, NODE_COMPILE_CACHE: undefined } });
+}
 
 /** What `npm pack` needs of the clone, so that packing leaves nothing behind in it. */
 const PACKED = [
@@ -110,7 +115,7 @@ describe("the published package", () => {
     const program = join(user, "node_modules/tlog-migrate/dist/cmd/tlog-migrate.js");
     const hasher = async (): Promise<string> => (await run(process.execPath, [program, "--version"])).stdout;
     const runInstallScripts = (CC?: string) =>
-      run("npm", ["rebuild", "--offline", "tlog-migrate"], { cwd: user, env: { ...process.env, CC } });
+      run("npm", ["rebuild", "--offline", "tlog-migrate"], { cwd: user, CC });
 
     expect(await hasher()).toContain("(hasher: javascript)");
     await runInstallScripts();
