@@ -27,28 +27,7 @@ import {
   type Schema,
   type TableName,
 } from "./schema.ts";
-
-/** Where Tessera keeps the private state. */
-export interface SpannerPlace {
-  /** `projects/P/instances/I/databases/D` */
-  readonly database: string;
-  /** What the names of its tables begin with; default nothing. */
-  readonly tablePrefix?: string | undefined;
-}
-
-/** The key by which a bucket's document names a database. */
-const BINDING_KEY = "tlog-migrate-database";
-
-/** The options that name the database of a bucket's document, undefined if it names none. */
-export function spannerOptionsIn(document: Readonly<Record<string, unknown>>): string | undefined {
-  const { [BINDING_KEY]: database, tablePrefix } = document;
-  if (typeof database !== "string") return undefined;
-  return optionsOf({ database, tablePrefix: typeof tablePrefix === "string" ? tablePrefix : "" });
-}
-
-function optionsOf({ database, tablePrefix = "" }: SpannerPlace): string {
-  return `--spanner ${database}${tablePrefix === "" ? "" : ` --spanner-table-prefix ${tablePrefix}`}`;
-}
+import { BINDING_KEY, optionsOf, type SpannerPlace } from "./store.ts";
 
 const ROW = { id: 0 } as const;
 
@@ -70,7 +49,7 @@ export class SpannerLogState implements LogState {
   constructor(place: SpannerPlace, location: string, signal?: AbortSignal) {
     const { database, tablePrefix = "" } = place;
     this.name = `the database ${database}`;
-    this.options = optionsOf(place);
+    this.options = optionsOf(place).join(" ");
     const note = "The log in this bucket is, or is to be, written by log software that uses this database.";
     this.binding = { [BINDING_KEY]: database, tablePrefix, note };
     this.#database = new SpannerDatabase(database, signal);

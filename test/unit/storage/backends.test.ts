@@ -39,7 +39,7 @@ describe("a target in a bucket", () => {
       await expectUsageError(describeTarget("gs://bucket/log", options), message);
     }
     const both = { spanner, treeState: false };
-    await expectUsageError(openedAs("gs://bucket/log", both), /--spanner: contradicts --no-tree-state/);
+    await expectUsageError(openedAs("gs://bucket/log", both), /--no-tree-state: contradicts --spanner/);
   });
 
   test("is refused with a table prefix and no database", async () => {

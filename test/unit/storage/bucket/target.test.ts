@@ -6,7 +6,7 @@ import { TargetRefusedError, UsageError } from "../../../../lib/errors.ts";
 import type { MigrationTarget, TargetContents, TreeState } from "../../../../lib/migrate/ports/target.ts";
 import { STATE_OBJECT } from "../../../../storage/bucket/state-object.ts";
 import { openBucketTarget } from "../../../../storage/bucket/target.ts";
-import { spannerOptionsIn } from "../../../../storage/spanner/log-state.ts";
+import { spannerStores } from "../../../../storage/spanner/store.ts";
 import {
   MemoryBucket,
   MemoryLogState,
@@ -22,7 +22,7 @@ const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), c
 
 function open(bucket: MemoryBucket, tables?: MemoryTables): MigrationTarget {
   const store = tables && new MemoryLogState(tables, bucket.location);
-  return openBucketTarget(bucket, { store, storeReaders: [spannerOptionsIn, memoryOptionsIn] });
+  return openBucketTarget(bucket, { store, storeReaders: [spannerStores.optionsIn, memoryOptionsIn] });
 }
 
 async function found(target: MigrationTarget): Promise<string> {

@@ -1,0 +1,58 @@
+/** How the operator, and a bucket, name a Spanner database as the state store of a log. */
+
+import { UsageError } from "../../lib/errors.ts";
+import type { StateStoreKind } from "../bucket/state-store.ts";
+
+/** Where Tessera keeps the private state. */
+export interface SpannerPlace {
+  /** `projects/P/instances/I/databases/D` */
+  readonly database: string;
+  /** What the names of its tables begin with; default nothing. */
+  readonly tablePrefix?: string | undefined;
+}
+
+/** The key by which a bucket's document names a database. */
+export const BINDING_KEY = "tlog-migrate-database";
+
+/** The options that name a database, each a word. */
+export function optionsOf({ database, tablePrefix = "" }: SpannerPlace): string[] {
+  return ["--spanner", database, ...(tablePrefix === "" ? [] : ["--spanner-table-prefix", tablePrefix])];
+}
+
+export const spannerStores: StateStoreKind = {
+  options: [
+    {
+      flags: "--spanner <database>",
+      description:
+        "Spanner database with the tree state of a log in a bucket: projects/P/instances/I/databases/D",
+    },
+    { flags: "--spanner-table-prefix <prefix>", description: "what the names of its tables begin with" },
+  ],
+  named({ spanner, spannerTablePrefix: tablePrefix }) {
+    if (spanner === undefined && tablePrefix === undefined) return undefined;
+    if (spanner === undefined) {
+      throw new UsageError({
+        object: "--spanner-table-prefix",
+        problem: "belongs to a database, and none is named",
+        advice: "Pass --spanner too, or leave it out",
+      });
+    }
+    const place = {
+      database: `${spanner}`,
+      ...(tablePrefix !== undefined && { tablePrefix: `${tablePrefix}` }),
+    };
+    const prefix = tablePrefix === undefined ? "" : ` with the table prefix ${tablePrefix}`;
+    return {
+      words: ` and the Spanner database ${spanner}${prefix}`,
+      options: optionsOf(place),
+      async open(location, signal) {
+        const { SpannerLogState } = await import("./log-state.ts");
+        return new SpannerLogState(place, location, signal);
+      },
+    };
+  },
+  optionsIn({ [BINDING_KEY]: database, tablePrefix }) {
+    if (typeof database !== "string") return undefined;
+    return optionsOf({ database, tablePrefix: typeof tablePrefix === "string" ? tablePrefix : "" }).join(" ");
+  },
+};
