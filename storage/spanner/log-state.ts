@@ -10,6 +10,7 @@ import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.t
 import { equalBytes } from "../../lib/tlog/merkle.ts";
 import type { LogState, StoreContents } from "../bucket/log-state.ts";
 import { SpannerDatabase } from "./database.ts";
+import { BINDING_KEY, optionsOf, type SpannerPlace } from "./place.ts";
 import {
   type Claim,
   type Documents,
@@ -27,7 +28,6 @@ import {
   type Schema,
   type TableName,
 } from "./schema.ts";
-import { BINDING_KEY, optionsOf, type SpannerPlace } from "./store.ts";
 
 const ROW = { id: 0 } as const;
 

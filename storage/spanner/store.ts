@@ -2,22 +2,7 @@
 
 import { UsageError } from "../../lib/errors.ts";
 import type { StateStoreKind } from "../bucket/state-store.ts";
-
-/** Where Tessera keeps the private state. */
-export interface SpannerPlace {
-  /** `projects/P/instances/I/databases/D` */
-  readonly database: string;
-  /** What the names of its tables begin with; default nothing. */
-  readonly tablePrefix?: string | undefined;
-}
-
-/** The key by which a bucket's document names a database. */
-export const BINDING_KEY = "tlog-migrate-database";
-
-/** The options that name a database, each a word. */
-export function optionsOf({ database, tablePrefix = "" }: SpannerPlace): string[] {
-  return ["--spanner", database, ...(tablePrefix === "" ? [] : ["--spanner-table-prefix", tablePrefix])];
-}
+import { BINDING_KEY, optionsOf } from "./place.ts";
 
 export const spannerStores: StateStoreKind = {
   options: [

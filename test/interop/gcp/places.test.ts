@@ -5,7 +5,7 @@ import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import { migrate } from "../../../lib/index.ts";
 import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
-import type { SpannerPlace } from "../../../storage/spanner/store.ts";
+import type { SpannerPlace } from "../../../storage/spanner/place.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";

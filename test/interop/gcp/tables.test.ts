@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../lib/errors.ts";
 import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
-import type { SpannerPlace } from "../../../storage/spanner/store.ts";
+import type { SpannerPlace } from "../../../storage/spanner/place.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
