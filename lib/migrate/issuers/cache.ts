@@ -90,7 +90,6 @@ export class IssuerCache {
   }
 
   async #findNew(fingerprint: string, entry: number): Promise<Issuer> {
-    requirePlausible(this.#issuers.size + 1, this.#totalBytes, entry);
     try {
       const issuer = await this.#limit(() => this.#lookUp(fingerprint));
       this.#totalBytes += issuer.bytes;

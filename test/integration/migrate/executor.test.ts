@@ -146,11 +146,14 @@ describe.each(Object.entries(EXECUTORS))("an executor: %s", (_, open) => {
   });
 
   it("works on the units of one run after the other, but of none whose signal is aborted", async () => {
-    executor = open(await startLogServer(log.objects), { kind: "verify", deep: false });
+    const server = await startLogServer(log.objects);
+    executor = open(server, { kind: "verify", deep: false });
     expect(await resultsOf(unitsOfLog(5))).toHaveLength(3);
     expect(await resultsOf(unitsOfLog(3))).toHaveLength(4);
+    const asked = server.requests.length;
     const aborted = AbortSignal.abort(new Error("interrupted before"));
     await expect(resultsOf(unitsOfLog(), aborted)).rejects.toThrow("interrupted before");
+    expect(server.requests.length).toBe(asked);
   });
 
   it("fails with the first failure of a unit", async () => {

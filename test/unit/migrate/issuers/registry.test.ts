@@ -18,7 +18,7 @@ function newRegistry(writer = new MemoryWriter()): IssuerRegistry {
 
 const RESULTS: Omit<UnitResult, "findings">[] = [
   { issuers: [there(A, 300)], missingIssuers: [gone(B, 290), gone(C, 290)] },
-  { issuers: [], missingIssuers: [gone(B, 512)] },
+  { issuers: [], missingIssuers: [gone(B, 512), gone(A, 515)] },
   { issuers: [there(A, 0)], missingIssuers: [gone(B, 17), gone(A, 3)] },
 ];
 
