@@ -1,4 +1,4 @@
-/** Logs in archives of zips: sources alone. */
+/** Logs in archives of zips: only sources. */
 
 import type { Backend } from "../../lib/migrate/ports/backend.ts";
 import { directoryOf } from "../posix/file-url.ts";

@@ -1,5 +1,5 @@
 /**
- * Where the members of one zip of an archive stand. A full zip has 131,329 tiles and bundles: as objects in a map by
+ * Where the members of one zip of an archive are. A full zip has 131,329 tiles and bundles: as objects in a map by
  * name they would take 40 MB a zip and thread, as numbers in the order of the log they take 2.8 MB.
  */
 
@@ -7,18 +7,18 @@ import { FormatError } from "../../lib/tlog/errors.ts";
 import { type ArchiveSlot, archivePlace, zipName } from "./layout.ts";
 import type { ZipMember } from "./zip-directory.ts";
 
-/** What is remembered of a member. */
+/** What is kept about a member. */
 export type MemberPlace = Omit<ZipMember, "name">;
 
-/** Room for the issuers of several logs; a hostile zip could name any number of members. */
+/** Enough for the issuers of several logs; a hostile zip could name any number of members. */
 export const MAX_SHARED_MEMBERS = 1 << 16;
 
 export class ArchiveIndex {
   readonly #zip: number;
   readonly #span: number;
-  /** Full tiles and bundles, by what their paths begin with. */
+  /** Full tiles and bundles, by their directory. */
   readonly #slots = new Map<string, SlotTable>();
-  /** Everything else, by path: what every zip may hold, and the partial bundle. */
+  /** Everything else, by path: what every zip may contain, and the partial bundle. */
   readonly #others = new Map<string, MemberPlace>();
 
   /** @param span entries below one zip. */
@@ -27,20 +27,20 @@ export class ArchiveIndex {
     this.#span = span;
   }
 
-  /** @throws FormatError if it belongs into another zip, is there already, or is one too many. */
+  /** @throws FormatError if it belongs in another zip, exists already, or is one too many. */
   add(member: ZipMember): void {
     const { name } = member;
     const belongs = archivePlace(name, this.#span);
     if (belongs !== undefined && belongs.zip !== this.#zip) {
-      throw new FormatError(`has a member that belongs into ${zipName(belongs.zip)}, ${name}`);
+      throw new FormatError(`has a member that belongs in ${zipName(belongs.zip)}, ${name}`);
     }
     if (!this.#addTo(belongs?.slot, member)) throw new FormatError(`has two members named ${name}`);
     if (this.#others.size > MAX_SHARED_MEMBERS) {
-      throw new FormatError("has more members than a log has", `at most ${MAX_SHARED_MEMBERS} beside tiles`);
+      throw new FormatError("has more members than a log has", `at most ${MAX_SHARED_MEMBERS} besides tiles`);
     }
   }
 
-  /** The names of its members that are no full tiles or bundles of this zip alone. */
+  /** The names of its members other than full tiles and bundles of this zip alone. */
   get sharedNames(): Iterable<string> {
     return this.#others.keys();
   }
@@ -50,7 +50,7 @@ export class ArchiveIndex {
     return slot === undefined ? this.#others.get(path) : this.#slots.get(slot.directory)?.get(slot.slot);
   }
 
-  /** False if there is one already. */
+  /** False if the member exists already. */
   #addTo(slot: ArchiveSlot | undefined, member: ZipMember): boolean {
     if (slot === undefined) {
       if (this.#others.has(member.name)) return false;
@@ -68,7 +68,7 @@ export class ArchiveIndex {
 
 /** Members by number, 21 bytes each. */
 class SlotTable {
-  /** -1: there is none. */
+  /** -1 for an empty slot. */
   readonly #offset: Float64Array;
   readonly #compressedSize: Uint32Array;
   readonly #size: Uint32Array;
@@ -83,7 +83,7 @@ class SlotTable {
     this.#deflated = new Uint8Array(slots);
   }
 
-  /** False if the slot is taken. */
+  /** False if the slot is occupied. */
   set(slot: number, { offset, compressedSize, size, crc32, deflated }: MemberPlace): boolean {
     if (this.#offset[slot] !== -1) return false;
     this.#offset[slot] = offset;

@@ -1,7 +1,7 @@
 /**
- * How a log is laid out in an archive: a directory of zips, `000.zip`, `001.zip` and so on, each with one level-2
- * tile and everything below it, so with 16,777,216 entries. What is above, the partial hash tiles of the right
- * edge, the checkpoint and the issuers are in every zip
+ * The layout of a log in an archive: a directory of zips, `000.zip`, `001.zip` and so on, each with one level-2 tile
+ * and everything below it, so with 16,777,216 entries. Higher tiles, the partial hash tiles of the right edge, the
+ * checkpoint and the issuers are in every zip
  * (https://github.com/geomys/ct-archive/blob/main/README.md#archival-format).
  */
 
@@ -17,7 +17,7 @@ export interface ArchiveSlot {
   readonly slots: number;
 }
 
-/** Where an object belongs that one zip holds. The partial bundle of the right edge has no slot. */
+/** Where an object of one zip belongs. The partial bundle of the right edge has no slot. */
 export interface ArchivePlace {
   /** The zip's number. */
   readonly zip: number;
@@ -25,7 +25,7 @@ export interface ArchivePlace {
 }
 
 /**
- * Where the object at `path` belongs, undefined for what every zip may hold.
+ * Where the object at `path` belongs, undefined for what every zip may contain.
  * @param span entries below one zip: a power of 256, at least 256.
  */
 export function archivePlace(path: string, span: number): ArchivePlace | undefined {
@@ -50,7 +50,7 @@ export function zipName(number: number): string {
   return `${String(number).padStart(3, "0")}.zip`;
 }
 
-/** The number of a zip, undefined for a file that is none of an archive's. */
+/** The number of a zip, undefined for a file that is not part of an archive. */
 export function zipNumber(fileName: string): number | undefined {
   const match = /^(\d{3,6})\.zip$/.exec(fileName);
   const number = Number(match?.[1]);

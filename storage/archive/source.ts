@@ -26,7 +26,7 @@ export class ArchiveSource implements ObjectSource {
   readonly #span: number;
   readonly #zips: OpenZips<ArchiveZip>;
   readonly #aborts = new AbortWatch();
-  /** Zips that were looked for and were not there. */
+  /** Zips that were looked for and do not exist. */
   readonly #missing = new Set<number>();
 
   /** @param directory where the zips are, an absolute path. */
@@ -40,7 +40,7 @@ export class ArchiveSource implements ObjectSource {
   locate(path: string): string {
     const zip = archivePlace(path, this.#span)?.zip;
     if (zip === undefined) return `${join(this.#directory, "*.zip")}: ${path}`;
-    return `${this.#pathOf(zip)}${this.#missing.has(zip) ? ", which is not there" : ""}: ${path}`;
+    return `${this.#pathOf(zip)}${this.#missing.has(zip) ? ", which does not exist" : ""}: ${path}`;
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
@@ -77,8 +77,8 @@ export class ArchiveSource implements ObjectSource {
   }
 
   /**
-   * The checkpoint of the first zip that has one. An archive is of a frozen log: zips whose checkpoints say different
-   * things are of different archives, and none of them is right. Signatures may have been made anew meanwhile.
+   * The checkpoint of the first zip that has one. An archive is of a frozen log: zips whose checkpoints differ are of
+   * different archives, and none of them is right. Only signatures may differ: they may have been renewed.
    */
   async #checkpoint(options: ReadOptions): Promise<Uint8Array | undefined> {
     let first: { readonly zip: string; readonly note: Buffer } | undefined;
@@ -91,7 +91,7 @@ export class ArchiveSource implements ObjectSource {
       first ??= { zip, note };
       if (signedText(note).equals(signedText(first.note))) continue;
       throw new FormatError(
-        `is not the same in ${first.zip} and ${zip}: they are of different archives`,
+        `differs between ${first.zip} and ${zip}: they are of different archives`,
         summary(first.note),
         summary(note),
       );
@@ -99,7 +99,7 @@ export class ArchiveSource implements ObjectSource {
     return first?.note;
   }
 
-  /** Reads what any zip may hold, from one that is open if it can be. */
+  /** Reads what any zip may contain, preferably from one that is open. */
   async #readShared(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
     const open = this.#zips.numbers;
     const near = open.length > 0 ? open : (await this.#numbers()).slice(0, 1);
@@ -113,8 +113,8 @@ export class ArchiveSource implements ObjectSource {
   }
 
   /**
-   * A zip that has it, for each member that any may hold. Every zip is opened for this once, when something is not
-   * where it should be: many archives were made without issuers.
+   * For each member that any zip may contain, a zip that has it. Every zip is opened for this once, when something is
+   * not where it should be: many archives were made without issuers.
    */
   #sharedPlaces = once(async () => {
     const places = new Map<string, number>();
@@ -122,16 +122,16 @@ export class ArchiveSource implements ObjectSource {
       await this.#zips.use(number, async (zip) => {
         for (const name of zip.sharedNames) places.set(name, number);
       });
-      // Of one archive: all zips have much the same.
+      // The zips of one archive have much the same members.
       if (places.size > MAX_SHARED_MEMBERS) {
-        const expected = `at most ${MAX_SHARED_MEMBERS} beside tiles`;
+        const expected = `at most ${MAX_SHARED_MEMBERS} besides tiles`;
         throw new FormatError("cannot be found: the zips have more members than a log has", expected);
       }
     }
     return places;
   });
 
-  /** The numbers of the zips that are there, in order. */
+  /** The numbers of the existing zips, in order. */
   async #numbers(): Promise<number[]> {
     try {
       const numbers = (await fs.readdir(this.#directory)).map(zipNumber);
@@ -143,12 +143,12 @@ export class ArchiveSource implements ObjectSource {
   }
 }
 
-/** What the signatures of a note are on: everything before its last blank line. */
+/** The signed part of a note: everything before its last blank line. */
 function signedText(note: Buffer): Buffer {
   return note.subarray(0, note.lastIndexOf("\n\n") + 1);
 }
 
-/** The tree that a checkpoint speaks of, for a message. */
+/** The tree of a checkpoint, for a message. */
 function summary(note: Buffer): string {
   const [origin = "", size = "", root = ""] = note.toString("utf8", 0, 300).split("\n");
   return `${origin}, size ${size}, root ${root}`;

@@ -1,8 +1,8 @@
-/** The zips of an archive that a thread has open: those in use, and the last few that were. */
+/** The zips of an archive that a thread has open: those in use, and the last ones used. */
 
 /**
- * Zips that stay open unused. Threads go through a log in its order, all in the same zip; where it ends some are in
- * the next one already.
+ * Zips that stay open unused. Threads read a log in its order, all from the same zip; at its end some read from the
+ * next one already.
  */
 const MAX_IDLE = 2;
 
@@ -13,7 +13,7 @@ interface OpenZip<Z> {
 
 export class OpenZips<Z extends { close(): Promise<void> }> {
   readonly #openZip: (number: number) => Promise<Z | undefined>;
-  /** Last used last. */
+  /** The last used is last. */
   readonly #open = new Map<number, OpenZip<Z>>();
   #maxIdle = MAX_IDLE;
 
@@ -22,12 +22,12 @@ export class OpenZips<Z extends { close(): Promise<void> }> {
     this.#openZip = openZip;
   }
 
-  /** The numbers of those that are open, last used first. */
+  /** The numbers of the open zips, last used first. */
   get numbers(): number[] {
     return [...this.#open.keys()].reverse();
   }
 
-  /** Gives `work` zip `number`, which stays open until it is done; undefined if there is no such zip. */
+  /** Calls `work` with zip `number`, which stays open until it is done; undefined if there is no such zip. */
   async use<T>(number: number, work: (zip: Z) => Promise<T>): Promise<T | undefined> {
     const open = this.#open.get(number) ?? { zip: this.#openZip(number), users: 0 };
     this.#open.delete(number);
@@ -39,13 +39,13 @@ export class OpenZips<Z extends { close(): Promise<void> }> {
       return zip && (await work(zip));
     } finally {
       open.users--;
-      // What could not be opened is tried anew by whoever asks next.
+      // A zip that could not be opened is tried again at its next use.
       if (zip === undefined && this.#open.get(number) === open) this.#open.delete(number);
       await this.#closeIdle();
     }
   }
 
-  /** Closes them all: those that are in use when they no longer are. */
+  /** Closes all zips, those in use once they no longer are. */
   async close(): Promise<void> {
     this.#maxIdle = 0;
     await this.#closeIdle();

@@ -1,10 +1,10 @@
 /**
- * Reads the central directory of a zip (APPNOTE.TXT 4.3.12 to 4.3.16, Zip64 included), which yauzl parses. Who made
- * the zip may be hostile: what could not be an archive's member is refused by name.
+ * Reads the central directory of a zip (APPNOTE.TXT 4.3.12 to 4.3.16, Zip64 included), which yauzl parses. The zip may
+ * be hostile: a member that cannot be an archive's is refused by name.
  *
  * Large archives made with Go's archive/zip are subtly invalid: a member beyond the first 4 GiB has its sizes in the
  * Zip64 field of its directory entry, as if they needed 64 bits, but in 32 bits in the data descriptor after its bytes
- * (https://go.dev/issue/33116). Here the directory counts, and data descriptors are not read.
+ * (https://go.dev/issue/33116). Only the directory is used here, and data descriptors are not read.
  */
 
 import {
@@ -18,7 +18,7 @@ import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import type { RegularFile } from "../posix/regular-file.ts";
 
-/** What the directory says of a member. */
+/** A member, according to the directory. */
 export interface ZipMember {
   readonly name: string;
   /** Where its own header starts in the file. */
@@ -26,25 +26,25 @@ export interface ZipMember {
   readonly compressedSize: number;
   readonly size: number;
   readonly crc32: number;
-  /** False: its bytes stand there as they are. */
+  /** False: its bytes are stored uncompressed. */
   readonly deflated: boolean;
 }
 
 /** Bytes of a member's own header before its name (APPNOTE.TXT 4.3.7). */
 export const LOCAL_HEADER_BYTES = 30;
 
-/** No object of a log comes near, and counts up to here fit into 32 bits. */
+/** No object of a log comes near this, and sizes up to it fit into 32 bits. */
 const MAX_MEMBER_BYTES = 0xffff_ffff;
 
-/** Names of objects are 80 bytes long at most. */
+/** Names of objects have at most 80 bytes. */
 const MAX_NAME_BYTES = 255;
 
 const DEFLATED = 8;
 
 /**
- * Gives each member of a zip to `take`, in the directory's order, until that returns false. Costs 2 µs a member and
+ * Calls `take` with each member of a zip, in the directory's order, until it returns false. Costs 2 µs a member and
  * 256 KiB of memory.
- * @throws FormatError if it is no zip or a member is none of an archive's, SourceError if it cannot be read; what
+ * @throws FormatError if it is not a zip or a member cannot be an archive's, SourceError if it cannot be read; what
  * `take` throws.
  */
 export async function readZipDirectory(
@@ -65,23 +65,23 @@ export async function readZipDirectory(
   }
 }
 
-/** The fault of a zip, as a clause on the object that is looked for in it. */
+/** The problem of a zip, as a clause about the object that is looked for in it. */
 function directoryError(error: unknown, zip: string, last: string): unknown {
   if (error instanceof FormatError) {
     return new FormatError(`cannot be read: ${zip} ${error.message}`, error.expected, error.found);
   }
   if (!(error instanceof Error) || error instanceof SourceError) return error;
   const where = last === "" ? "" : `, after ${last}`;
-  return new FormatError(`cannot be read: ${zip} is not a whole zip`, undefined, error.message + where);
+  return new FormatError(`cannot be read: ${zip} is not a complete zip`, undefined, error.message + where);
 }
 
-/** Names are decoded, and sizes compared, where the name is known that belongs into a message. */
+/** Names are decoded, and sizes compared, here: where messages can name the member. */
 const OPTIONS = { autoClose: false, lazyEntries: true, decodeStrings: false, validateEntrySizes: false };
 
-/** yauzl's own iterator takes several promises an entry. */
+/** yauzl's own iterator needs several promises an entry. */
 function eachEntry(zip: ZipFile, take: (entry: Entry) => boolean): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Entries that are in memory arrive within readEntry: a call from within the listener would nest them all.
+    // Entries in memory are emitted within readEntry: calling it from the listener would nest all calls.
     let reading = false;
     let wanted = false;
     const readOn = (): void => {
@@ -108,17 +108,16 @@ function eachEntry(zip: ZipFile, take: (entry: Entry) => boolean): Promise<void>
   });
 }
 
-/** @throws FormatError if it cannot be one of an archive's. */
+/** @throws FormatError if it cannot be an archive's. */
 function memberOf(entry: Entry, fileSize: number): ZipMember {
   const { compressedSize, uncompressedSize: size, relativeOffsetOfLocalHeader: offset, crc32 } = entry;
   const name = entry.fileNameRaw.toString("utf8", 0, MAX_NAME_BYTES);
   const problem = entry.fileNameLength > MAX_NAME_BYTES ? `too long: ${name}` : validateFileName(name);
-  if (problem !== null)
-    throw new FormatError("has a member of a name that none can have", undefined, problem);
+  if (problem !== null) throw new FormatError("has a member with an invalid name", undefined, problem);
   if (entry.isEncrypted()) throw new FormatError(`has an encrypted member, ${name}`);
   if (!entry.canDecodeFileData()) {
     const found = `method ${entry.compressionMethod}`;
-    throw new FormatError(`has a member in a compression that is not understood, ${name}`, "Deflate", found);
+    throw new FormatError(`has a member with an unsupported compression, ${name}`, "Deflate", found);
   }
   const deflated = entry.compressionMethod === DEFLATED;
   if (size > MAX_MEMBER_BYTES || compressedSize > MAX_MEMBER_BYTES) {
@@ -129,7 +128,7 @@ function memberOf(entry: Entry, fileSize: number): ZipMember {
     );
   }
   if (!deflated && size !== compressedSize) {
-    throw new FormatError(`has a member of two sizes, ${name}`, `${size} bytes`, `${compressedSize} bytes`);
+    throw new FormatError(`has a member with two sizes, ${name}`, `${size} bytes`, `${compressedSize} bytes`);
   }
   if (offset + LOCAL_HEADER_BYTES + entry.fileNameLength + compressedSize > fileSize) {
     throw new FormatError(
@@ -141,7 +140,7 @@ function memberOf(entry: Entry, fileSize: number): ZipMember {
   return { name, offset, compressedSize, size, crc32, deflated };
 }
 
-/** The file through a window that moves forwards: yauzl reads a few bytes at a time. */
+/** A buffer over the file that moves forward: yauzl reads a few bytes at a time. */
 class Window extends RandomAccessReader {
   readonly #file: RegularFile;
   readonly #bytes = Buffer.allocUnsafeSlow(1 << 18);
@@ -168,7 +167,7 @@ class Window extends RandomAccessReader {
     } else {
       this.#moveTo(position)
         .then(() => done(null, this.#copy(target, position)))
-        // Also what a parser throws at bytes that nobody foresaw: it must not end the process.
+        // Also what the parser throws at unforeseen bytes: it must not end the process.
         .catch((error: Error) => done(error));
     }
   }

@@ -1,4 +1,4 @@
-/** Reads members of a zip, each at random, and believes nothing that the zip says of them. */
+/** Reads members of a zip at random, and trusts nothing that the zip says about them. */
 
 import { crc32, inflateRawSync } from "node:zlib";
 import type { ReadOptions } from "../../lib/migrate/ports/source.ts";
@@ -8,19 +8,19 @@ import { AbortWatch } from "../shared/abort-watch.ts";
 import { inflate, MAX_EXPANSION } from "../shared/inflate.ts";
 import { LOCAL_HEADER_BYTES, type ZipMember } from "./zip-directory.ts";
 
-/** Ends the waits for leave. */
+/** Ends waits for a reservation. */
 const aborts = new AbortWatch();
 
 const LOCAL_HEADER_SIGNATURE = 0x04034b50;
 
-/** Extra fields of a member's own header for which there is room in the first read: of most writers there are none. */
+/** Space in the first read for extra fields of a member's own header: most writers make none. */
 const USUAL_EXTRA_BYTES = 32;
 
 /**
- * The bytes of a member: one read of the file, seldom two. What is held meanwhile, compressed and inflated, is
- * reserved first.
- * @throws FormatError if it is not what the zip's directory says, or larger than `maxBytes`; SourceError if it cannot be
- * read.
+ * The bytes of a member: one read of the file, seldom two. The memory for it, compressed and inflated, is reserved
+ * first.
+ * @throws FormatError if it does not match the zip's directory, or is larger than `maxBytes`; SourceError if it cannot
+ * be read.
  */
 export async function readMember(
   file: RegularFile,
@@ -51,7 +51,7 @@ export async function readMember(
   return bytes;
 }
 
-/** A size that cannot be true would have memory reserved for nothing. */
+/** Refuses impossible sizes before memory is reserved for them. */
 function requirePossible({ size, compressedSize, deflated }: ZipMember, zip: string): void {
   if (!deflated) return;
   if (size <= compressedSize * MAX_EXPANSION && compressedSize <= mostCompressed(size)) return;
@@ -62,7 +62,7 @@ function requirePossible({ size, compressedSize, deflated }: ZipMember, zip: str
   );
 }
 
-/** Deflate gives no byte more than 15 bits; the rest is for the headers of its blocks. */
+/** Deflate needs at most 15 bits a byte; the rest is for the headers of its blocks. */
 function mostCompressed(size: number): number {
   return 2 * size + 1024;
 }
@@ -77,7 +77,7 @@ function inflated(
   return inflate(inflateRawSync, compressed, size, { refusal, lender });
 }
 
-/** The bytes of a member as they stand in the file, which begins with its own header: `buffer` has room for both. */
+/** The stored bytes of a member, after its own header in the file: `buffer` has space for both. */
 async function storedBytes(
   file: RegularFile,
   { offset, compressedSize }: ZipMember,
@@ -91,7 +91,7 @@ async function storedBytes(
     buffer.readUInt32LE(0) === LOCAL_HEADER_SIGNATURE &&
     buffer.readUInt16LE(26) === name.length &&
     buffer.subarray(LOCAL_HEADER_BYTES, nameEnd).equals(name);
-  if (!isHeader) throw new FormatError(`does not stand where ${file.name} says`, `byte ${offset}`);
+  if (!isHeader) throw new FormatError(`is not where ${file.name} says`, `byte ${offset}`);
   const start = nameEnd + buffer.readUInt16LE(28);
   if (start + compressedSize <= read) return buffer.subarray(start, start + compressedSize);
   const bytes = buffer.subarray(0, compressedSize);

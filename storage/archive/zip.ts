@@ -1,4 +1,4 @@
-/** One zip of an archive: opened to read its members at random, or looked into once. */
+/** One zip of an archive: opened to read its members at random, or to read one member once. */
 
 import { basename } from "node:path";
 import type { ReadOptions } from "../../lib/migrate/ports/source.ts";
@@ -8,7 +8,7 @@ import { once } from "../shared/memoize.ts";
 import { ArchiveIndex } from "./index.ts";
 import type { ZipMember } from "./zip-directory.ts";
 
-/** What reads zips loads yauzl: for archives alone. */
+/** Loaded for archives alone, since it loads yauzl. */
 const zips = once(async () => ({
   ...(await import("./zip-directory.ts")),
   ...(await import("./zip-member.ts")),
@@ -45,7 +45,7 @@ export class ArchiveZip {
     }
   }
 
-  /** The names of its members that are no full tiles or bundles of this zip alone. */
+  /** The names of its members other than full tiles and bundles of this zip alone. */
   get sharedNames(): Iterable<string> {
     return this.#index.sharedNames;
   }
@@ -64,8 +64,8 @@ export class ArchiveZip {
 }
 
 /**
- * The first member of that name of the zip at `path`, undefined if it has none. Reads the directory up to there:
- * in archives as they are made, the checkpoint is the second of its members.
+ * The first member of that name of the zip at `path`, undefined if there is none. Reads the directory up to it: in
+ * archives as they are made, the checkpoint is the second member.
  */
 export async function readOneMember(
   path: string,

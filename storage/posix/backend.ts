@@ -1,4 +1,4 @@
-/** Logs in directories of this machine. */
+/** Logs in directories on this machine. */
 
 import type { Backend } from "../../lib/migrate/ports/backend.ts";
 import { directoryOf } from "./file-url.ts";

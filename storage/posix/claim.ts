@@ -1,5 +1,5 @@
 /**
- * The claim on a directory: `.state/version` with words instead of the number that Tessera's lifecycles accept.
+ * The claim on a directory: `.state/version` with a text instead of the number that Tessera's lifecycles accept.
  */
 
 import fs from "node:fs";
@@ -8,7 +8,7 @@ import { TargetRefusedError } from "../../lib/errors.ts";
 import { errnoCode } from "./errno.ts";
 import { VERSION_FILE } from "./tessera-state.ts";
 
-/** The words before the marker's JSON: what an operator reads when Tessera refuses the directory. */
+/** The text before the marker's JSON: Tessera prints it when it refuses the directory. */
 const CLAIM_PREFIX = "migration-in-progress ";
 
 /** The bytes of `.state/version` for a marker. */
@@ -16,7 +16,7 @@ export function claimText(marker: string): string {
   return `${CLAIM_PREFIX}${marker}`;
 }
 
-/** The marker in a `.state/version`, undefined if it holds something else. */
+/** The marker in a `.state/version`, undefined if it contains something else. */
 export function markerIn(version: string | undefined): string | undefined {
   return version?.startsWith(CLAIM_PREFIX) ? version.slice(CLAIM_PREFIX.length) : undefined;
 }
@@ -33,7 +33,7 @@ export function stateText(root: string, path: string): string | undefined {
 
 /**
  * Requires that a directory is still claimed; given a marker, by exactly that one. Another copy may have raised
- * the aim, or handed the place over, while this one slept.
+ * the aim, or handed the target over, while this one was suspended.
  * @throws TargetRefusedError
  */
 export function requireClaim(root: string, marker?: string): void {

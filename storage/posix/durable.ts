@@ -1,12 +1,12 @@
 /**
- * Durable writes below one directory: the only module that writes files of a target. It keeps promise 2: an
- * object appears under its name whole or not at all, and when a call here resolves, a power failure can take
- * back neither the bytes nor the names that lead to them.
+ * Durable writes below one directory: the only module that writes files of a target. It keeps promise 2: an object
+ * appears under its name complete or not at all, and when a call here resolves, a power failure can undo neither the
+ * bytes nor the names that lead to them.
  *
- * The order is the same everywhere: write a temporary file, fsync it, give it its name by rename (replacing)
- * or link (only if absent), fsync the directory of the name, and, once a directory, every directory above it.
- * A failed fsync says nothing about what reached the disk, and a second one may claim success for pages that
- * the kernel has dropped: such a file is thrown away and never fsynced again.
+ * The order is the same everywhere: write a temporary file, fsync it, give it its name by rename (replacing) or link
+ * (only if absent), fsync the directory of the name, and, once for each, every directory above it. After a failed
+ * fsync it is unknown what is on the disk, and a second fsync may report success for pages that the kernel has
+ * dropped: such a file is discarded and never fsynced again.
  */
 
 import { randomBytes } from "node:crypto";
@@ -21,34 +21,34 @@ const DIRECTORY_MODE = 0o755;
 
 const fsync = promisify(fs.fsync);
 
-/** A temporary file that has its bytes, and still no name that anybody looks for. */
+/** A temporary file that has its bytes, but not yet its name. */
 interface StagedFile {
   readonly fd: number;
   readonly temporary: string;
   readonly path: string;
 }
 
-/** Writes below `root`, with temporary files in `temporaryDirectory` on the same file system. One a thread. */
+/** Writes below `root`, with temporary files in `temporaryDirectory` on the same file system. Each thread has one. */
 export class DurableDirectory {
   readonly root: string;
   /**
-   * Throws if this place is another's by now. Asked before a batch names anything: another copy may have handed
-   * the place over while this one slept, and what is handed over is never touched again.
+   * Throws if this copy may no longer write the target. Called before a batch names anything: another copy may have
+   * handed the target over while this one was suspended, and what is handed over is never touched again.
    */
   readonly requireOurs: () => void;
   readonly #temporaryDirectory: string;
   readonly #temporaryPrefix = randomBytes(9).toString("base64url");
   readonly #syncInThread: boolean;
   #temporaryCount = 0;
-  /** Directories that this thread knows to be there. */
+  /** Directories that this thread knows to exist. */
   readonly #present = new Set<string>();
   /** Directories whose name, and the names of all directories above them up to the root, are durable. */
   readonly #anchored = new Set<string>();
 
   /**
-   * @param syncInThread fsync costs next to nothing here (a file system in memory), so that handing it to
-   * another thread would cost more than the call.
-   * @param requireOurs throws if the place is not to be written any more.
+   * @param syncInThread fsync costs almost nothing (a file system in memory), so that a call in another thread
+   * would cost more.
+   * @param requireOurs throws if the target may no longer be written.
    */
   constructor(root: string, temporaryDirectory: string, syncInThread = false, requireOurs = () => {}) {
     this.root = root;
@@ -62,7 +62,7 @@ export class DurableDirectory {
     return new DurableBatch(this);
   }
 
-  /** Creates or replaces one file, durably. Unlike a batch, it leaves a file there whatever fails. */
+  /** Creates or replaces one file, durably. Unlike a batch, it never removes the file, whatever fails. */
   async replace(path: string, bytes: Uint8Array): Promise<void> {
     const staged = this.stage(path, bytes);
     try {
@@ -74,7 +74,7 @@ export class DurableDirectory {
     }
   }
 
-  /** Creates a file, durably, only if there is none; false if there is one. Uses link(2), which never replaces. */
+  /** Creates a file, durably, only if it does not exist; false if it does. Uses link(2), which never replaces. */
   async create(path: string, bytes: Uint8Array): Promise<boolean> {
     const staged = this.stage(path, bytes);
     try {
@@ -84,7 +84,7 @@ export class DurableDirectory {
       try {
         await this.syncDirectories(new Set([dirname(path)]));
       } catch (error) {
-        // A name that may not be durable must not be found and believed by the next run.
+        // The next run must not find and trust a name that may not be durable.
         fs.rmSync(path, { force: true });
         throw error;
       }
@@ -115,13 +115,13 @@ export class DurableDirectory {
     }
   }
 
-  /** Gives a staged and synced file its name, in place of what had it. */
+  /** Gives a staged and synced file its name, replacing a file of that name. */
   place(staged: StagedFile): void {
     this.makeDirectory(dirname(staged.path));
     fs.renameSync(staged.temporary, staged.path);
   }
 
-  /** Closes and removes a temporary file, whatever became of it. */
+  /** Closes and removes a temporary file, in whatever state. */
   discard(staged: StagedFile): void {
     fs.closeSync(staged.fd);
     fs.rmSync(staged.temporary, { force: true });
@@ -139,7 +139,7 @@ export class DurableDirectory {
     else await fsync(fd);
   }
 
-  /** Makes a file that was found under its name durable. */
+  /** Makes an existing file durable. */
   async syncFile(path: string): Promise<void> {
     const fd = fs.openSync(path, fs.constants.O_RDONLY);
     try {
@@ -150,8 +150,8 @@ export class DurableDirectory {
   }
 
   /**
-   * Makes the names in these directories durable, and the way to them: a directory that this process found may
-   * have been made by one that was killed, so the directories above are synced too, once a thread.
+   * Makes the names in these directories durable, and the names that lead to them: an existing directory may have been
+   * made by a process that was killed, so the directories above are synced too, once a thread.
    */
   async syncDirectories(directories: ReadonlySet<string>): Promise<void> {
     const all = new Set(directories);
@@ -167,7 +167,7 @@ export class DurableDirectory {
   }
 
   #openTemporary(temporary: string): number {
-    // O_EXCL: a name that is already there was not made by us.
+    // O_EXCL: a name that exists was not made by us.
     const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL;
     try {
       return fs.openSync(temporary, flags, FILE_MODE);
@@ -183,7 +183,7 @@ export class DurableDirectory {
 export class DurableBatch {
   readonly #directory: DurableDirectory;
   #staged: StagedFile[] = [];
-  /** Files that were found under their names. */
+  /** Files that existed already. */
   readonly #kept: string[] = [];
   readonly #parents = new Set<string>();
 
@@ -201,7 +201,7 @@ export class DurableBatch {
     this.#parents.add(dirname(path));
   }
 
-  /** Syncs a file that was found with these bytes; where that fails, the bytes are written again. */
+  /** Syncs an existing file with these bytes; where that fails, writes the bytes again. */
   async keep(path: string, bytes: Uint8Array): Promise<void> {
     try {
       await this.#directory.syncFile(path);
@@ -213,9 +213,9 @@ export class DurableBatch {
   }
 
   /**
-   * Syncs every file, then names them, then syncs the directories. On failure what has no name yet is removed,
-   * and where a directory could not be synced, everything of the batch: a name that may not be durable must not
-   * be found and believed by the next run.
+   * Syncs every file, then names them, then syncs the directories. On failure it removes what has no name yet, and
+   * where a directory could not be synced, everything of the batch: the next run must not find and trust a name that
+   * may not be durable.
    */
   async commit(): Promise<void> {
     const staged = this.#staged;
@@ -242,7 +242,7 @@ export class DurableBatch {
     }
   }
 
-  /** Removes what was written and not committed. */
+  /** Removes what was written but not committed. */
   abandon(): void {
     const staged = this.#staged;
     this.#staged = [];
@@ -250,7 +250,7 @@ export class DurableBatch {
   }
 }
 
-/** Gives a file another name, if that is free. */
+/** Gives a file another name, if that does not exist. */
 function linkIfAbsent(path: string, name: string): boolean {
   try {
     fs.linkSync(path, name);
@@ -261,7 +261,7 @@ function linkIfAbsent(path: string, name: string): boolean {
   }
 }
 
-/** Waits for all, then throws the first failure: none may still be at work on a descriptor that is closed. */
+/** Waits for all, then throws the first failure: none may still use a descriptor after it is closed. */
 async function settled(work: Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) {
     if (result.status === "rejected") throw result.reason;
@@ -269,8 +269,8 @@ async function settled(work: Promise<void>[]): Promise<void> {
 }
 
 /**
- * `mkdir -p`. Node's own never returns where a parent is there and the answer is ENOENT all the same: below a
- * link that leads nowhere, in a mount that is gone, in /proc (seen with Node 20 and 26).
+ * `mkdir -p`. Node's own never returns where a parent exists and mkdir still fails with ENOENT: below a dangling
+ * link, in a mount that is gone, in /proc (seen with Node 20 and 26).
  */
 function makePath(path: string): void {
   if (isDirectory(path)) return;

@@ -6,7 +6,7 @@ import { WriteAgainError } from "../../lib/migrate/ports/target.ts";
 const MEANINGS: Record<string, { problem: string; advice: string }> = {
   ENOSPC: {
     problem: "the disk is full (no space or no inodes left)",
-    advice: "Make room and run the same command again, it goes on where it stopped",
+    advice: "Free some space and run the same command again, it goes on where it stopped",
   },
   EDQUOT: {
     problem: "the disk quota is used up",
@@ -21,26 +21,26 @@ const MEANINGS: Record<string, { problem: string; advice: string }> = {
   ENOTDIR: { problem: "a part of the path is not a directory", advice: "Name a directory" },
   EISDIR: {
     problem: "is a directory where a file should be",
-    advice: "Look at what is there, then move it away",
+    advice: "Check what it is, then move it away",
   },
   ENOENT: {
-    problem: "no such file or directory, and it cannot be made",
-    advice: "Check the path, and that what is mounted there still is",
+    problem: "no such file or directory, and it cannot be created",
+    advice: "Check the path, and that its file system is still mounted",
   },
   EEXIST: {
-    problem: "something is in the way that is not a directory",
-    advice: "Look at what is there: it may be a link that leads nowhere, or a mount that is missing",
+    problem: "exists and is not a directory",
+    advice: "Check what it is: it may be a dangling link, or a missing mount",
   },
   EXDEV: {
     problem: "a part of the target is on another file system",
-    advice: "Choose a target that lies on one file system as a whole",
+    advice: "Choose a target that is on one file system as a whole",
   },
   ENAMETOOLONG: { problem: "the path is too long", advice: "Choose a shorter one" },
   ELOOP: { problem: "too many symbolic links", advice: "Name the directory itself" },
   EMFILE: { problem: "too many open files", advice: "Raise `ulimit -n`, or lower --concurrency" },
   EIO: {
     problem: "the disk reports an input/output error",
-    advice: "Check the disk; what was not known to be durable is written again by the next run",
+    advice: "Check the disk; the next run writes again what is not known to be durable",
   },
 };
 
@@ -50,12 +50,12 @@ export function errnoCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-/** An OperationError that says what happened to `path`; an error that is not a failed system call is rethrown. */
+/** An OperationError about `path`; an error that is not a failed system call is rethrown. */
 export function fileFailure(error: unknown, path: string): OperationError {
   const code = errnoCode(error);
   if (code === undefined || !(error instanceof Error)) throw error;
   const meaning = MEANINGS[code];
-  // After a failed fsync nobody knows what the disk has.
+  // After a failed fsync it is unknown what is on the disk.
   const Failure = code === "EIO" ? WriteAgainError : OperationError;
   return new Failure(
     { object: path, problem: meaning?.problem ?? error.message, advice: meaning?.advice },

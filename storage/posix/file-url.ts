@@ -1,17 +1,17 @@
-/** URLs that name a directory of this machine. */
+/** URLs of directories on this machine. */
 
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../lib/errors.ts";
 
-/** The absolute path that `file:///…`, or another scheme in its place, names. @throws UsageError if it names none. */
+/** The absolute path of `file:///…`, also with another scheme. @throws UsageError if it is not a file URL. */
 export function directoryOf(url: URL): string {
-  // A file URL names a path alone: what follows these would be dropped, and another directory opened.
+  // A file URL has only a path: what follows these would be dropped, and another directory opened.
   if (/[?#]/.test(url.href)) {
     throw noFileUrl(url, "has ? or #, which end the path of a URL", "Write %3F for ? and %23 for #");
   }
   const path = localPath(url);
-  if (path.includes("\0")) throw noFileUrl(url, "has %00, which no path can hold");
+  if (path.includes("\0")) throw noFileUrl(url, "has %00, which no path can contain");
   return path;
 }
 

@@ -1,4 +1,4 @@
-/** What stands in a directory that a migration is asked to write, and around it. */
+/** What is in and around a directory that a migration is to write. */
 
 import fs from "node:fs";
 import { dirname, join } from "node:path";
@@ -14,10 +14,10 @@ import {
   VERSION_FILE,
 } from "./tessera-state.ts";
 
-/** Looks, without changing anything. */
+/** The contents of a directory. Changes nothing. */
 export function inspectDirectory(root: string): TargetContents {
   const enclosing = enclosingLog(root);
-  if (enclosing !== undefined) return { kind: "occupied", found: `a place inside the log ${enclosing}` };
+  if (enclosing !== undefined) return { kind: "occupied", found: `a directory inside the log ${enclosing}` };
   const stat = fs.statSync(root, { throwIfNoEntry: false });
   if (stat === undefined) return { kind: "empty" };
   if (!stat.isDirectory()) return { kind: "occupied", found: "a file, not a directory" };
@@ -38,7 +38,7 @@ export function inspectDirectory(root: string): TargetContents {
   return example === undefined ? { kind: "empty" } : { kind: "unclaimed-tiles", example };
 }
 
-/** A directory above `root` that holds a log, or undefined: writing there would add to that log's files. */
+/** A directory above `root` that contains a log, or undefined: writing to `root` would add to that log's files. */
 function enclosingLog(root: string): string | undefined {
   const real = realPath(root);
   for (let at = dirname(real); at !== dirname(at); at = dirname(at)) {

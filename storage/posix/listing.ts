@@ -1,6 +1,6 @@
 /**
- * What stands below a directory. Symbolic links are refused: through one, a copy would write into another log,
- * or a "copied" object would vanish with the log that it was copied from.
+ * The files below a directory. Symbolic links are refused: through one, a copy would write into another log, or a
+ * "copied" object would vanish with the log that it was copied from.
  */
 
 import fs from "node:fs";
@@ -18,15 +18,15 @@ import { errnoCode } from "./errno.ts";
  */
 export async function* listObjects(root: string, directory: string): AsyncGenerator<StoredObject> {
   const waiting = [directory];
-  // One generator for all directories: measured, each level of a recursion adds a tenth to what an object costs.
+  // One generator for all directories: measured, each level of a recursion adds a tenth to the cost of an object.
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    // The calls below are synchronous, which is fastest; between directories others have their turn.
+    // The calls below are synchronous, which is fastest; other work runs between directories.
     await setImmediate();
     for (const entry of entriesOf(root, at)) {
       const path = `${at}/${entry.name}`;
       if (entry.isSymbolicLink()) throw linkRefused(join(root, path));
       if (!entry.isDirectory()) {
-        // What log software at work has removed since is not there.
+        // Log software may have removed it since.
         const bytes = fs.lstatSync(`${root}/${path}`, { throwIfNoEntry: false })?.size;
         if (bytes !== undefined) yield { path, bytes };
         continue;
@@ -48,7 +48,7 @@ export function firstFile(root: string, directory: string): string | undefined {
   return undefined;
 }
 
-/** @throws TargetRefusedError if `path` is a symbolic link, also one that leads nowhere. */
+/** @throws TargetRefusedError if `path` is a symbolic link, even a dangling one. */
 export function requireNoLink(path: string): void {
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw linkRefused(path);
 }
@@ -67,7 +67,7 @@ function entriesOf(root: string, directory: string): fs.Dirent[] {
 function linkRefused(path: string): TargetRefusedError {
   return new TargetRefusedError({
     object: path,
-    problem: "is a symbolic link: what is written through it would land in another place",
+    problem: "is a symbolic link: writes through it would end up elsewhere",
     advice: "Remove the link, or choose an empty target",
   });
 }

@@ -1,9 +1,9 @@
 /**
- * A lock file that tells a second copy into one directory that the first is at work. It is advice, not safety:
- * two copies into one target write the same authenticated bytes (promise 2), they only waste each other's work.
+ * A lock file by which a second copy into one directory sees that the first is running. It is advice, not safety: two
+ * copies into one target write the same authenticated bytes (promise 2), they only waste each other's work.
  *
- * Node has no flock(2), so the file names its holder. A holder that can be seen
- * from here is alive if its process is; any other while it touches the file.
+ * Node has no flock(2), so the file names its holder. A holder whose process is visible from here is alive if that is;
+ * any other while it touches the file.
  */
 
 import fs from "node:fs";
@@ -26,7 +26,7 @@ export async function takeLock(
     const holder = readHolder(path);
     if (holder !== undefined && isAlive(holder, path)) throw atWork(path, holder);
     await directory.replace(path, line);
-    // Two copies may both have found the old holder dead; the last to write has it.
+    // Two copies may both have found the old holder dead; the last one to write holds the lock.
     const now = readHolder(path);
     if (now !== undefined && now.token !== self.token) throw atWork(path, now);
   }
@@ -54,7 +54,7 @@ function atWork(path: string, { host, pid }: LockHolder): TargetRefusedError {
   });
 }
 
-/** A holder that cannot be seen from here is alive while it touches the file. */
+/** A holder that is not visible from here is alive while it touches the file. */
 function isAlive(holder: LockHolder, path: string): boolean {
   return isRunning(holder) ?? Date.now() - lastTouched(path) < SILENCE_MS;
 }
@@ -76,6 +76,6 @@ function touch(path: string): void {
     const now = new Date();
     fs.utimesSync(path, now, now);
   } catch {
-    // The lock is advice; a copy does not fail for it.
+    // The lock is advice; a copy does not fail because of it.
   }
 }

@@ -1,4 +1,4 @@
-/** Files that are read and that somebody else put there: nothing hangs on them, and a failure is told from content. */
+/** Reads files made by others: never hangs on them, and distinguishes failures from wrong content. */
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { errnoCode } from "./errno.ts";
 export class RegularFile {
   /** Within its directory. */
   readonly name: string;
-  /** When it was opened, in bytes. */
+  /** In bytes, when it was opened. */
   readonly size: number;
   readonly #handle: FileHandle;
 
@@ -28,7 +28,7 @@ export class RegularFile {
   static async open(path: string): Promise<RegularFile | undefined> {
     let handle: FileHandle | undefined;
     try {
-      // O_NONBLOCK: opening a FIFO that somebody put there must not hang.
+      // O_NONBLOCK: opening a FIFO must not hang.
       handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
       const stat = await handle.stat();
       if (!stat.isFile()) throw new FormatError("is not a regular file");
@@ -41,7 +41,7 @@ export class RegularFile {
   }
 
   /**
-   * Fills `buffer` with what stands at `position`; returns how many bytes there were.
+   * Fills `buffer` with the bytes at `position`; returns how many there are.
    * @throws SourceError
    */
   async read(buffer: Buffer, position: number): Promise<number> {
@@ -68,7 +68,7 @@ export class RegularFile {
   }
 }
 
-/** What a failed system call on a file of a source means to its reader; any other error as it is. */
+/** A failed system call on a file of a source as a SourceError; any other error as it is. */
 export function sourceError(error: unknown): unknown {
   const code = errnoCode(error);
   if (code === undefined || !(error instanceof Error)) return error;

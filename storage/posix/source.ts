@@ -32,10 +32,10 @@ export class PosixSource implements ObjectSource {
     }
   }
 
-  /** A directory of Sunlight's looks like any other, but that its data tiles are compressed. */
+  /** A directory of Sunlight looks like any other, except that its data tiles are compressed. */
   explain(path: string, bytes: Uint8Array): string | undefined {
     if (!path.startsWith(`${bundleDirectory("static-ct")}/`) || !beginsAsGzip(bytes)) return undefined;
-    return `is gzip, as in a directory of Sunlight's; name the log as gzip+${pathToFileURL(this.location).href}`;
+    return `is gzip, as in a directory of Sunlight; name the log as gzip+${pathToFileURL(this.location).href}`;
   }
 
   async close(): Promise<void> {}

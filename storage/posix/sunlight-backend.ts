@@ -1,4 +1,4 @@
-/** Logs in directories of Sunlight's, whose data tiles are compressed: sources alone. */
+/** Logs in directories of Sunlight, whose data tiles are compressed: only sources. */
 
 import type { Backend } from "../../lib/migrate/ports/backend.ts";
 import { directoryOf } from "./file-url.ts";

@@ -1,7 +1,7 @@
 /**
- * A log in a directory of Sunlight's, as a source. Its data tiles, full and partial, are stored gzip-compressed
- * under their plain names, as are the names tiles beside them and the entry bundles of the logs that its witness
- * mirrors; hash tiles, issuers and checkpoint are plain
+ * A log in a directory of Sunlight, as a source. Its data tiles, full and partial, are stored gzip-compressed under
+ * their plain names, as are the names tiles next to them and the entry bundles of the logs that its witness mirrors;
+ * hash tiles, issuers and checkpoint are plain
  * (https://pkg.go.dev/filippo.io/sunlight#ClientConfig, internal/ctlog and internal/witness in its source).
  */
 
@@ -16,7 +16,7 @@ const COMPRESSED = /^tile\/(?:data|entries|names)\//;
 
 export class GzipSource implements ObjectSource {
   readonly location: string;
-  /** What it would be called if its data tiles were plain. */
+  /** Its URL if its data tiles were plain. */
   readonly #plainLocation: string;
   readonly #files: PosixSource;
   readonly #aborts = new AbortWatch();

@@ -1,6 +1,6 @@
 /**
- * A directory as MigrationTarget, in the form that Tessera's POSIX driver takes over. The claim is
- * `.state/version`, which every lifecycle of Tessera reads first and refuses unless it is `1`.
+ * A directory as MigrationTarget, in the layout that Tessera's POSIX driver takes over. The claim is `.state/version`,
+ * which every lifecycle of Tessera reads first and refuses unless it is `1`.
  */
 
 import fs from "node:fs";
@@ -51,7 +51,7 @@ export class PosixTarget implements MigrationTarget {
   readonly treeStateName = TREE_STATE_FILE;
   readonly #directory: DurableDirectory;
 
-  /** @param directory the log's root, an absolute path; it need not exist. */
+  /** @param directory the log's root, an absolute path; it may not exist yet. */
   constructor(directory: string) {
     this.location = directory;
     this.#directory = new DurableDirectory(directory, temporariesOf(directory));
@@ -104,10 +104,11 @@ export class PosixTarget implements MigrationTarget {
   async requireRoom(needed: RoomNeeded): Promise<void> {
     const { bavail, bsize, files, ffree } = await onFile(this.location, () => statfs(this.location));
     const free = bavail * bsize;
-    if (free < needed.bytes) throw this.#noRoom("too little space", gigabytes(needed.bytes), gigabytes(free));
-    // Some file systems make inodes as they need them and count none.
-    if (files > 0 && ffree < needed.objects)
-      throw this.#noRoom("too few inodes", `${needed.objects}`, `${ffree}`);
+    if (free < needed.bytes)
+      throw this.#noSpace("too little free space", gigabytes(needed.bytes), gigabytes(free));
+    // Some file systems create inodes as needed and count none.
+    if (files === 0 || ffree >= needed.objects) return;
+    throw this.#noSpace("too few inodes", `${needed.objects}`, `${ffree}`);
   }
 
   async warnings(): Promise<string[]> {
@@ -181,25 +182,25 @@ export class PosixTarget implements MigrationTarget {
     await this.#directory.syncDirectories(new Set([dirname(path)]));
   }
 
-  /** A tree state that is there already must be the one that is handed over; an unreadable one is not. */
+  /** An existing tree state must be the one that is handed over; an unreadable one is not. */
   async #requireNoOtherTree(state: TreeState): Promise<void> {
     if (!fs.existsSync(this.locate(TREE_STATE_FILE))) return;
     const found = await this.integratedTree().catch(ignoreFormatError);
     if (found?.size === state.size && equalBytes(found.rootHash, state.rootHash)) return;
     const expected = `size ${state.size}, root ${formatHash(state.rootHash)}`;
-    throw this.#refusal(`${TREE_STATE_FILE} is there, and is not ${expected}`);
+    throw this.#refusal(`${TREE_STATE_FILE} exists, and is not ${expected}`);
   }
 
-  /** A checkpoint that this migration did not write: log software would publish from it, or never again. */
+  /** With a checkpoint that this migration did not write, log software would publish from it, or never again. */
   #requireNoCheckpoint(): void {
     if (fs.lstatSync(this.locate(CHECKPOINT_PATH), { throwIfNoEntry: false }) === undefined) return;
     throw this.#refusal(`${CHECKPOINT_PATH} appeared while the copy was unfinished; move it away`);
   }
 
   /**
-   * Before anything else is written: a claim that was found may live in a cache alone, and without it the
-   * tiles that follow could be mistaken for a log after a power failure. The same holds for the root's own
-   * name, and for the names above it where it was just made.
+   * Before anything else is written: a claim that was found may exist only in a cache, and without it the tiles that
+   * follow could be mistaken for a log after a power failure. The same is true of the root's own name, and of the
+   * names above it if it was just made.
    */
   async #makeClaimDurable(): Promise<void> {
     await this.#directory.syncFile(this.locate(VERSION_FILE));
@@ -208,14 +209,14 @@ export class PosixTarget implements MigrationTarget {
       try {
         await this.#directory.syncFile(dirname(at));
       } catch (error) {
-        // A directory that may be passed but not read is older than this migration: its user cannot make one.
+        // A directory that may be traversed but not read is older than this migration: its user cannot create one.
         // And some mounts above the target have directories that cannot be synced.
         if (!["EACCES", "EINVAL"].includes(errnoCode(error) ?? "")) throw error;
       }
     }
   }
 
-  /** Issuers are listed when all is copied: a link in their place would have been written through by then. */
+  /** Issuers are listed only after all is copied, when a link in place of their directory would be written through. */
   #requireOwnIssuers(): void {
     requireNoLink(this.locate(ISSUER_DIRECTORY));
   }
@@ -225,19 +226,13 @@ export class PosixTarget implements MigrationTarget {
     return new TargetRefusedError({ object: this.location, problem, advice });
   }
 
-  #noRoom(problem: string, expected: string, found: string): OperationError {
-    const advice = "Make room, or choose another target";
-    return new OperationError({
-      object: this.location,
-      problem,
-      expected,
-      found,
-      advice,
-    });
+  #noSpace(problem: string, expected: string, found: string): OperationError {
+    const advice = "Free some space, or choose another target";
+    return new OperationError({ object: this.location, problem, expected, found, advice });
   }
 }
 
-/** A state that cannot be read is not the one that is wanted. */
+/** A state that cannot be read is another one. */
 function ignoreFormatError(error: unknown): undefined {
   if (!(error instanceof FormatError)) throw error;
 }

@@ -1,6 +1,6 @@
 /**
- * Where files of a directory target stand before they have a name: one place a process, so that what a killed
- * process left can be cleared away while nobody else's is touched.
+ * Temporary files of a directory target, before they have a name: one directory a process, so that those of a killed
+ * process can be removed without touching any other's.
  */
 
 import fs from "node:fs";
@@ -11,12 +11,12 @@ import { STATE_DIRECTORY } from "./tessera-state.ts";
 
 const TEMPORARIES = `${STATE_DIRECTORY}/tlog-migrate.tmp`;
 
-/** The place of this process's temporary files below a root. */
+/** The directory of this process's temporary files below a root. */
 export function temporariesOf(root: string): string {
   return join(root, TEMPORARIES, processFileName(currentProcess()));
 }
 
-/** Removes what processes left that are gone. */
+/** Removes the temporary files of processes that are gone. */
 export function clearStaleTemporaries(root: string): void {
   for (const name of namesIn(join(root, TEMPORARIES))) {
     if (isGone(name)) fs.rmSync(join(root, TEMPORARIES, name), { recursive: true, force: true });
@@ -30,7 +30,7 @@ export function clearOwnTemporaries(root: string): void {
   fs.rmSync(join(root, TEMPORARIES), { recursive: true, force: true });
 }
 
-/** Removes everybody's: a copy that has slept through the hand-over finds nothing left to give a name to. */
+/** Removes those of all processes: a copy that was suspended during the handover has nothing left to name. */
 export function clearAllTemporaries(root: string): void {
   fs.rmSync(join(root, TEMPORARIES), { recursive: true, force: true });
 }

@@ -1,4 +1,4 @@
-/** How one thread reads and writes the objects of a log in a directory. */
+/** Reads and writes the objects of a log in a directory, for one thread. */
 
 import fs from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { requireClaim } from "./claim.ts";
 import { type DurableBatch, DurableDirectory } from "./durable.ts";
 import { errnoCode, onFile } from "./errno.ts";
 
-/** statfs(2) type of tmpfs, where fsync has nothing to do. */
+/** statfs(2) type of tmpfs, where fsync does nothing. */
 const TMPFS_MAGIC = 0x01021994;
 
 /** A FIFO must not hang the reader; a symbolic link is not followed. */
@@ -60,14 +60,14 @@ class PosixBatch implements TargetBatch {
   }
 }
 
-/** A file of at most `maxBytes`; one that is larger is returned cut to one byte more, and so is never right. */
+/** A file of at most `maxBytes`; a larger one is returned cut to one byte more, so that it is never right. */
 function readUpTo(path: string, maxBytes: number): Uint8Array | undefined {
   let fd: number;
   try {
     fd = fs.openSync(path, READ_FLAGS);
   } catch (error) {
     if (errnoCode(error) === "ENOENT") return undefined;
-    // A symbolic link is not an object, whatever it leads to.
+    // A symbolic link is not an object, wherever it leads.
     if (errnoCode(error) === "ELOOP") return new Uint8Array(0);
     throw error;
   }

@@ -182,7 +182,7 @@ describe("a target that may not or cannot be written is told in one line, and le
     [
       "below a link that leads nowhere",
       (directory: string) => join(directory, "link/log"),
-      /in the way.*link/,
+      /is not a directory.*link/,
     ],
     ["where no directory can be made", () => "/proc/no/log", /\/proc\/no.*no such file or directory/],
   ])("a place %s", async (_, place, words) => {

@@ -70,7 +70,7 @@ describe("where an object is not what it should be", () => {
     const failure = await failureOf(
       migrateLog(log, { url: `archive+file://${directory}` }, memoryDirectory()),
     );
-    expect(failure.message).toContain("001.zip has a member that belongs into 000.zip");
+    expect(failure.message).toContain("001.zip has a member that belongs in 000.zip");
   });
 
   it("a copy of a plain directory that is said to be compressed says what to write instead", async () => {

@@ -90,9 +90,9 @@ describe("a member that is not what its zip says", () => {
     [
       "a header of another name",
       lying({ ownName: "tile/data/001" }),
-      "does not stand where 000.zip says | byte 0 | -",
+      "is not where 000.zip says | byte 0 | -",
     ],
-    ["nothing where it should be", lying({ offset: 1 }), "does not stand where 000.zip says | byte 1 | -"],
+    ["nothing where it should be", lying({ offset: 1 }), "is not where 000.zip says | byte 1 | -"],
   ])("%s", async (_what, member, expected) => {
     expect((await refusal(archiveOf([member]))).line).toBe(expected);
   });
@@ -104,7 +104,7 @@ describe("a member that is not what its zip says", () => {
     const bytes = fs.readFileSync(zip);
     bytes.write("PK\x01\x02", 0, "latin1");
     fs.writeFileSync(zip, bytes);
-    expect((await refusal(open(directory))).line).toBe("does not stand where 000.zip says | byte 0 | -");
+    expect((await refusal(open(directory))).line).toBe("is not where 000.zip says | byte 0 | -");
   });
 
   it("a header whose extra fields reach beyond the end of the zip", async () => {
@@ -164,42 +164,42 @@ describe("a zip with a member that none of an archive's can be", () => {
     [
       "in another compression",
       { method: 93 },
-      `has a member in a compression that is not understood, ${PATH} | Deflate | method 93`,
+      `has a member with an unsupported compression, ${PATH} | Deflate | method 93`,
     ],
     [
       "stored in other than its size",
       { deflated: false, size: 7 },
-      `has a member of two sizes, ${PATH} | 7 bytes | ${BYTES.length} bytes`,
+      `has a member with two sizes, ${PATH} | 7 bytes | ${BYTES.length} bytes`,
     ],
     [
       "of another zip",
       { name: "tile/data/x065/536" },
-      "has a member that belongs into 001.zip, tile/data/x065/536 | - | -",
+      "has a member that belongs in 001.zip, tile/data/x065/536 | - | -",
     ],
     [
       "above the archive",
       { name: "../000" },
-      "has a member of a name that none can have | - | invalid relative path: ../000",
+      "has a member with an invalid name | - | invalid relative path: ../000",
     ],
     [
       "above it from below",
       { name: "tile/../../000" },
-      "has a member of a name that none can have | - | invalid relative path: tile/../../000",
+      "has a member with an invalid name | - | invalid relative path: tile/../../000",
     ],
     [
       "with a backslash",
       { name: "tile\\data\\000" },
-      "has a member of a name that none can have | - | invalid characters in fileName: tile\\data\\000",
+      "has a member with an invalid name | - | invalid characters in fileName: tile\\data\\000",
     ],
     [
       "at the root",
       { name: "/tile/data/000" },
-      "has a member of a name that none can have | - | absolute path: /tile/data/000",
+      "has a member with an invalid name | - | absolute path: /tile/data/000",
     ],
     [
       "with a name of a kilobyte",
       { name: "x".repeat(1000) },
-      `has a member of a name that none can have | - | too long: ${"x".repeat(255)}`,
+      `has a member with an invalid name | - | too long: ${"x".repeat(255)}`,
     ],
   ])("%s", async (_what, lies, expected) => {
     const honest = { name: "README.txt", bytes: BYTES };
@@ -255,19 +255,19 @@ describe("what is no zip", () => {
     ["text", () => BYTES],
   ])("%s", async (_what, spoil) => {
     const { line } = await refusal(archiveWith(spoil(whole())));
-    expect(line).toMatch(/^cannot be read: 000.zip is not a whole zip \| - \| /);
+    expect(line).toMatch(/^cannot be read: 000.zip is not a complete zip \| - \| /);
   });
 
   it("a zip that claims more members than it has says after which one it breaks off", async () => {
     const source = archiveOf([lying({ name: "tile/data/001" }), lying()], { count: 60_000 });
     const { line } = await refusal(source);
-    expect(line).toMatch(/^cannot be read: 000.zip is not a whole zip \| - \| .*, after tile\/data\/000$/);
+    expect(line).toMatch(/^cannot be read: 000.zip is not a complete zip \| - \| .*, after tile\/data\/000$/);
     expect(line.includes("\n")).toBe(false);
   });
 
   it("a zip that claims members without number, where the numbers are in 64 bits", async () => {
     const source = archiveOf([lying()], { count: 2 ** 60 });
-    expect((await refusal(source)).line).toMatch(/^cannot be read: 000.zip is not a whole zip/);
+    expect((await refusal(source)).line).toMatch(/^cannot be read: 000.zip is not a complete zip/);
   });
 });
 
@@ -279,7 +279,7 @@ describe("members without end, whatever their names", () => {
   it("in one zip", async () => {
     const { line } = await refusal(archiveOf(members(0, (1 << 16) + 1)), "issuer/none");
     expect(line).toBe(
-      "cannot be read: 000.zip has more members than a log has | at most 65536 beside tiles | -",
+      "cannot be read: 000.zip has more members than a log has | at most 65536 besides tiles | -",
     );
   });
 
@@ -288,7 +288,7 @@ describe("members without end, whatever their names", () => {
     for (let zip = 0; zip < 3; zip++) writeMembers(directory, zip, members(zip * 30_000, 30_000));
     const { line } = await refusal(open(directory), "issuer/none");
     expect(line).toBe(
-      "cannot be found: the zips have more members than a log has | at most 65536 beside tiles | -",
+      "cannot be found: the zips have more members than a log has | at most 65536 besides tiles | -",
     );
   });
 });

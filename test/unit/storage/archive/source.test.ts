@@ -157,7 +157,7 @@ test("below a zip that is missing everything is missing, and its location says w
   const { source, directory } = archiveOf([[checkpoint(1)], undefined, [checkpoint(1)]]);
   expect(await source.read("tile/data/256", ALL)).toBeUndefined();
   expect(source.locate("tile/data/256")).toBe(
-    `${join(directory, "001.zip")}, which is not there: tile/data/256`,
+    `${join(directory, "001.zip")}, which does not exist: tile/data/256`,
   );
   writeMembers(directory, 1, [member("tile/data/256", "late")]);
   expect(await text(source, "tile/data/256")).toBe("late");
@@ -188,7 +188,7 @@ test("zips whose checkpoints say different things are refused", async () => {
   const { source } = archiveOf([[checkpoint(10)], [], [checkpoint(10)], [checkpoint(9)]]);
   await expect(source.read("checkpoint", ALL)).rejects.toThrow(
     new FormatError(
-      "is not the same in 000.zip and 003.zip: they are of different archives",
+      "differs between 000.zip and 003.zip: they are of different archives",
       "log.example, size 10, root root",
       "log.example, size 9, root root",
     ),

@@ -5,7 +5,11 @@ import { memoryDirectory } from "../../../support/places/directory.ts";
 
 describe("a directory is held against the room that a copy needs", () => {
   test.each([
-    ["space", { bytes: 2 ** 52, objects: 1 }, /too little space \(expected .* GB, found .* GB\)\. Make room/],
+    [
+      "space",
+      { bytes: 2 ** 52, objects: 1 },
+      /too little free space \(expected .* GB, found .* GB\)\. Free some space/,
+    ],
     ["inodes", { bytes: 1, objects: 2 ** 52 }, /too few inodes \(expected 4503599627370496, found \d+\)/],
   ])("it has too little: %s", async (_name, needed, message) => {
     const refused = new PosixTarget(memoryDirectory()).requireRoom(needed);
