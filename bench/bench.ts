@@ -76,6 +76,7 @@ async function runInScratch(options: BenchOptions, signal: AbortSignal): Promise
       scratch,
       disk,
       program: options.program,
+      before: options.beside,
       signal,
       say,
     });

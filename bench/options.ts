@@ -8,7 +8,7 @@ import type { LogFormat } from "../lib/tlog/layout.ts";
 import { prepareResults } from "./report/results-directory.ts";
 import { defaultDisk, defaultScratch } from "./run/places.ts";
 import { requireWritableDirectory, requireWritableFile } from "./run/writable.ts";
-import { SUITES, SUITES_INTO } from "./suites/all.ts";
+import { SUITES } from "./suites/all.ts";
 
 export interface BenchOptions {
   readonly quick: boolean;
@@ -21,14 +21,14 @@ export interface BenchOptions {
   readonly scratch: string;
   readonly disk: string;
   readonly program: string;
+  readonly beside?: string;
   readonly json?: string;
   readonly out?: string;
 }
 
 /** As commander gives them. */
 type GivenOptions = Omit<BenchOptions, "suites"> & {
-  readonly suites?: readonly string[];
-  readonly target: keyof typeof SUITES_INTO;
+  readonly suite?: readonly string[];
 };
 
 const MAX_ENTRY_SIZE = 65_535;
@@ -54,12 +54,7 @@ export function readOptions(args: readonly string[], tell: (line: string) => voi
   const command = new Command("npm run bench --")
     .description("Measures tlog-migrate beside other programs that copy, on this machine.")
     .option("--quick", "small logs, one round: a look in two minutes", false)
-    .addOption(
-      new Option("--target <kind>", "what is copied into: selects the suites")
-        .choices(Object.keys(SUITES_INTO))
-        .default("directory"),
-    )
-    .option("--suites <names>", "which to run, separated by commas (default: all of the target)", suiteNames)
+    .option("--suite <names>", "which to run, separated by commas (default: all)", suiteNames)
     .option("--rounds <n>", "runs of each contender (default: 3; 1 with --quick)", wholeNumber(1, 100))
     .option("--entries <n>", "entries of the logs (default: each suite's own)", wholeNumber(1, 1e9))
     .option("--entry-size <bytes>", "bytes of an entry: a number, or <min>-<max>", entrySize)
@@ -67,6 +62,7 @@ export function readOptions(args: readonly string[], tell: (line: string) => voi
     .option("--scratch <dir>", "logs, and copies into memory (default: a tmpfs)", directory, defaultScratch())
     .option("--disk <dir>", "copies onto a disk (default: for temporary files)", directory, defaultDisk())
     .option("--program <file>", "compiled program to measure (default: of this checkout)", file, COMPILED)
+    .option("--beside <file>", "compiled program of an earlier commit, to measure in the same rounds", file)
     .option("--json <file>", "write all figures as JSON, after each suite")
     .addOption(
       new Option(
@@ -78,14 +74,14 @@ export function readOptions(args: readonly string[], tell: (line: string) => voi
     .exitOverride()
     .configureOutput({ outputError: (text) => tell(text.trim().replace(/^error: /, "")) });
   command.parse(args, { from: "user" });
-  const { target, ...given } = command.opts<GivenOptions>();
-  const isAsked = given.suites !== undefined;
-  const options = { ...given, suites: given.suites ?? SUITES_INTO[target] };
+  const { suite, ...given } = command.opts<GivenOptions>();
+  const isAsked = suite !== undefined;
+  const options = { ...given, suites: suite ?? SUITE_NAMES };
   if (options.format === "static-ct" && options.entrySize !== undefined) {
     command.error("--entry-size: Static CT entries have the size of certificates");
   }
   if (options.format === "static-ct" && isAsked && options.suites.includes(NO_STATIC_CT)) {
-    command.error(`--suites: the ${NO_STATIC_CT} suite has no Static CT logs`);
+    command.error(`--suite: the ${NO_STATIC_CT} suite has no Static CT logs`);
   }
   if (!existsSync(options.program)) command.error("the program is not built: run npm run build first");
   const refusal = unwritable(options);

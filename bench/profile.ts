@@ -14,6 +14,8 @@ export interface Profile {
   readonly rounds: number;
   /** Logs that are copied into memory, beside the peers. */
   readonly peers: readonly LogShape[];
+  /** The log that is served with TLS, and copied into memory. */
+  readonly tls: LogShape;
   readonly disk: LogShape;
   readonly distance: {
     readonly log: LogShape;
@@ -60,6 +62,7 @@ const FULL: Profile = {
   extent: { kind: "full" },
   rounds: 3,
   peers: [tiles(5_000_000, LARGE), tiles(10_000_000, SMALL), staticCt(2_000_000)],
+  tls: tiles(5_000_000, LARGE),
   disk: tiles(2_000_000, LARGE),
   distance: {
     log: tiles(2_000_000, LARGE),
@@ -85,6 +88,7 @@ const QUICK: Profile = {
   extent: { kind: "quick", options: "--quick" },
   rounds: 1,
   peers: [tiles(300_000, LARGE), tiles(500_000, SMALL), staticCt(60_000)],
+  tls: tiles(300_000, LARGE),
   disk: tiles(100_000, LARGE),
   distance: { log: tiles(100_000, LARGE), roundTripsMs: ROUND_TRIPS_MS, concurrencies: [128] },
   scale: { entries: [100_000, 500_000], endless: [500_000, 2_000_000], entrySize: SMALL },
@@ -104,6 +108,7 @@ export function profileFor(choice: ProfileChoice): Profile {
     extent: extentOf(choice),
     rounds,
     peers: base.peers.slice(0, oneKind ? 1 : undefined).map(chosen),
+    tls: chosen(base.tls),
     disk: chosen(base.disk),
     distance: { ...base.distance, log: chosen(base.distance.log) },
     scale: {

@@ -17,12 +17,18 @@ const LEAVES: Leavings = { paths: "none", decompressed: false };
 export function oursToGcs(
   program: string,
   cloud: BenchCloud,
-  { id = GCS_OURS_ID, label, concurrency }: { id?: string; label: string; concurrency: number },
+  {
+    id = GCS_OURS_ID,
+    label,
+    concurrency,
+    isOurs = true,
+  }: { id?: string; label: string; concurrency: number; isOurs?: boolean },
 ): Contender {
   return {
     id,
     label,
-    isOurs: true,
+    isOurs,
+    names: new Map(isOurs ? [] : [[program, "$BEFORE"]]),
     leaves: LEAVES,
     place: cloud,
     command: ({ sourceUrl, log }) => {

@@ -9,6 +9,8 @@ export interface OursVariant {
   readonly label: string;
   readonly options?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** False for a build whose memory is not judged; default true. */
+  readonly isOurs?: boolean;
   /** The copy is thrown away: nothing is left but what shows that it was made. */
   readonly discard?: boolean;
 }
@@ -17,6 +19,9 @@ export interface OursVariant {
 export const OURS_ID = "ours";
 
 export const OURS: OursVariant = { id: OURS_ID, label: "tlog-migrate" };
+
+/** An earlier build of the program, measured in the same rounds. */
+export const BEFORE: OursVariant = { id: "before", label: "before: an earlier build", isOurs: false };
 
 /** Level-0 tiles fetched too and compared, as for an audit of the source. */
 export const OURS_FETCHING_TILES: OursVariant = {
@@ -35,16 +40,27 @@ export const OURS_IN_JAVASCRIPT: OursVariant = {
   env: { TLOG_MIGRATE_HASHER: "javascript" },
 };
 
+/** The program, and, where there is one to compare it with, the earlier build of it. */
+export function oursAndBefore({
+  program,
+  before,
+}: {
+  program: string;
+  before: string | undefined;
+}): Contender[] {
+  return [ours(program, OURS), ...(before === undefined ? [] : [ours(before, BEFORE)])];
+}
+
 /** @param program the compiled program. */
 export function ours(program: string, variant: OursVariant): Contender {
-  const { id, label, options = [], env = {}, discard = false } = variant;
+  const { id, label, options = [], env = {}, isOurs = true, discard = false } = variant;
   const preload = discardPreload(program);
   return {
     id,
     label,
-    isOurs: true,
+    isOurs,
     leaves: { paths: discard ? "none" : "tiles", decompressed: true },
-    names: new Map([[preload, "$PRELOAD"]]),
+    names: new Map([[preload, "$PRELOAD"], ...(isOurs ? [] : [[program, "$BEFORE"] as const])]),
     command: ({ sourceUrl, target, log, caFile }) => ({
       file: process.execPath,
       args: [

@@ -44,11 +44,12 @@ export function rclone(transfers: number): Candidate {
     id: RCLONE_ID,
     label,
     leaves: { paths: "all", decompressed: true },
-    command: ({ sourceUrl, log, target }) => ({
+    command: ({ sourceUrl, log, target, caFile }) => ({
       file: "rclone",
       args: ["copy", ":http:", target, "--http-url", sourceUrl, "--files-from-raw", log.pathList].concat(
         FLAGS,
         atATime,
+        caFile === undefined ? [] : ["--ca-cert", caFile],
       ),
     }),
   };

@@ -1,5 +1,6 @@
 /** The suites of the benchmark, in the order in which they run. */
 
+import { besideGoals } from "../report/beside-goals.ts";
 import { type Goal, goalWithin } from "../report/goals.ts";
 import { memoryGoals } from "../report/memory-goal.ts";
 import type { SuiteReport } from "../report/report.ts";
@@ -11,21 +12,18 @@ import { scale } from "./scale.ts";
 import { stages } from "./stages.ts";
 import { startUp } from "./start-up.ts";
 import type { Suite } from "./suite.ts";
+import { tls } from "./tls.ts";
 
-export const SUITES: readonly Suite[] = [peers, stages, startUp, disk, distance, scale, gcs];
-
-/** The suites that copy into one kind of place. */
-export const SUITES_INTO: Readonly<Record<"directory" | "gcs", readonly string[]>> = {
-  directory: SUITES.filter((suite) => suite !== gcs).map(({ name }) => name),
-  gcs: [gcs.name],
-};
+export const SUITES: readonly Suite[] = [peers, tls, stages, startUp, disk, distance, scale, gcs];
 
 /** The goals that these reports say something about, in the order of the suites; then what all copies needed. */
 export function goalsOf(reports: readonly SuiteReport[]): Goal[] {
   const bySuite = SUITES.flatMap((suite) => {
     const report = reports.find(({ name }) => name === suite.name);
     if (report === undefined) return [];
-    return suite.goals(report.tables).map((goal) => goalWithin(report.extent, goal));
+    return [...suite.goals(report.tables), ...besideGoals(report.tables)].map((goal) =>
+      goalWithin(report.extent, goal),
+    );
   });
   return [...bySuite, ...memoryGoals(reports)];
 }

@@ -2,7 +2,7 @@
 
 import { describeShape, shapeId } from "../logs/shapes.ts";
 import { CP_ID, durableCp } from "../peers/cp.ts";
-import { OURS, OURS_FETCHING_TILES, OURS_ID, ours } from "../peers/ours.ts";
+import { OURS_FETCHING_TILES, OURS_ID, ours, oursAndBefore } from "../peers/ours.ts";
 import { speedCharts } from "../report/chart.ts";
 import { type Copies, copiesTable } from "../report/copies-table.ts";
 import { copyTable, ratio, rowFigures } from "../report/figures.ts";
@@ -41,7 +41,7 @@ async function diskTable(bench: Bench): Promise<CopyTable> {
     reference: OURS_ID,
     notes: () => NOTES,
   };
-  const variants = [OURS, OURS_FETCHING_TILES].map((variant) => ours(bench.program, variant));
+  const variants = [...oursAndBefore(bench), ours(bench.program, OURS_FETCHING_TILES)];
   return await copiesTable(bench, copies, async ({ source }) =>
     [...variants, durableCp()].map((candidate) => lineOf(candidate, source)),
   );

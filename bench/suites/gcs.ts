@@ -10,6 +10,7 @@ import {
   tesseraToGcs,
   uploadsToGcs,
 } from "../peers/gcs.ts";
+import { BEFORE } from "../peers/ours.ts";
 import { speedCharts } from "../report/chart.ts";
 import { type Copies, copiesTable } from "../report/copies-table.ts";
 import { copyTable, ratio, rowFigures } from "../report/figures.ts";
@@ -79,19 +80,28 @@ async function nearTable(bench: Bench): Promise<CopyTable> {
     ],
   };
   return await copiesTable(bench, copies, async ({ source, setting }) => {
-    const mine = await fastest(
-      setting,
-      concurrencies.map((concurrency) => {
-        const label = `tlog-migrate, ${concurrency} bundles in flight`;
-        return lineOf(oursToGcs(bench.program, clouds.ours, { label, concurrency }), source);
-      }),
-    );
+    const best = (program: string, cloud: BenchCloud, { words, ...row }: GcsRow) =>
+      fastest(
+        setting,
+        concurrencies.map((concurrency) => {
+          const label = `${words}, ${concurrency} bundles in flight`;
+          return lineOf(oursToGcs(program, cloud, { ...row, label, concurrency }), source);
+        }),
+      );
+    const earlier = { id: BEFORE.id, words: BEFORE.label, isOurs: false };
     return [
-      mine,
+      await best(bench.program, clouds.ours, { id: GCS_OURS_ID, words: "tlog-migrate", isOurs: true }),
+      ...(bench.before === undefined ? [] : [await best(bench.before, new BenchCloud(), earlier)]),
       lineOf(await tesseraToGcs(clouds.tessera), source),
       lineOf(uploadsToGcs(bench.program, clouds.uploads, UPLOADS_IN_FLIGHT), source),
     ];
   });
+}
+
+interface GcsRow {
+  readonly id: string;
+  readonly words: string;
+  readonly isOurs: boolean;
 }
 
 const UPLOADS_IN_FLIGHT = 32;

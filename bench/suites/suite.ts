@@ -11,7 +11,7 @@ import { startLogServer } from "../servers/log-server.ts";
 import type { TlsFiles } from "../servers/tls.ts";
 
 export interface Suite {
-  /** As in `--suites`. */
+  /** As in `--suite`. */
   readonly name: string;
   /** What it answers, in a sentence. */
   readonly about: string;
@@ -30,6 +30,8 @@ export interface Bench {
   readonly disk: Place;
   /** The compiled program that is measured. */
   readonly program: string;
+  /** An earlier build that is measured in the same rounds. */
+  readonly before: string | undefined;
   readonly signal: AbortSignal;
   /** Tells of progress. */
   say(line: string): void;

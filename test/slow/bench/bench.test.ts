@@ -85,7 +85,7 @@ describe("npm run bench", () => {
     expect(code).toBe(0);
 
     const report = readReport(json);
-    const names = ["peers", "stages", "start-up", "disk", "distance", "scale"];
+    const names = ["peers", "tls", "stages", "start-up", "disk", "distance", "scale", "gcs"];
     expect(report.suites.map(({ name }) => name)).toEqual(names);
     const tables = copyTables(report);
     const rows = tables.flatMap((table) => table.rows);
@@ -95,7 +95,9 @@ describe("npm run bench", () => {
     const missing = rows
       .filter((row) => row.state !== "measured")
       .map(({ id, reason }) => `${id}: ${reason}`);
-    expect(missing).toEqual(["tessera: Go is not installed", "rclone: rclone is not installed"]);
+    const [noGo, noRclone] = ["Go is not installed", "rclone is not installed"];
+    const peers = [`tessera: ${noGo}`, `rclone: ${noRclone}`];
+    expect(missing).toEqual([...peers, `rclone: ${noRclone}`, `all: ${noGo}`, `all: ${noGo}`]);
 
     for (const { title } of tables) expect(stdout).toContain(title);
     expect(stdout).toMatch(/Peak memory of every copy .*: at most 350 MB .* MB .* not judged/);
@@ -110,7 +112,7 @@ describe("npm run bench", () => {
 
   it("copies Static CT logs that are served with gzip", async () => {
     const json = join(temporaryDirectory(), "figures.json");
-    const args = ["--entries", "600", "--format", "static-ct", "--rounds", "1", "--suites", "peers"];
+    const args = ["--entries", "600", "--format", "static-ct", "--rounds", "1", "--suite", "peers"];
     const { code, stderr } = await runBench([...args, "--json", json]);
     expect(stderr).not.toContain("FAILED");
     expect(code).toBe(0);
@@ -123,7 +125,7 @@ describe("npm run bench", () => {
 
   it("writes a page with charts where it is asked to, and keeps the other suites that are there", async () => {
     const out = temporaryDirectory();
-    const args = ["--entries", "300", "--rounds", "1", "--out", out, "--suites"];
+    const args = ["--entries", "300", "--rounds", "1", "--out", out, "--suite"];
     await runBench([...args, "stages"]);
     const { code, scratch } = await runBench([...args, "disk"]);
     expect(code).toBe(0);
@@ -144,7 +146,7 @@ describe("npm run bench", () => {
     "ends what it started and removes what it made when it is interrupted: %s",
     async (signal, exitCode) => {
       const entries = signal === "closed pipe" ? "2000" : "200000";
-      const args = ["--entries", entries, "--suites", "stages,disk", "--rounds", "2"];
+      const args = ["--entries", entries, "--suite", "stages,disk", "--rounds", "2"];
       const { code, scratch } = await runBench(args, { interruptAt: /round 1 of/, signal });
       expect(code).toBe(exitCode);
       expect(readdirSync(scratch)).toEqual([]);
@@ -153,7 +155,7 @@ describe("npm run bench", () => {
 
   it("leaves out a row whose program is not installed", async () => {
     const json = join(temporaryDirectory(), "figures.json");
-    const args = ["--entries", "600", "--rounds", "1", "--suites", "disk", "--json", json];
+    const args = ["--entries", "600", "--rounds", "1", "--suite", "disk", "--json", json];
     const { code } = await runBench(args, { without: "cp" });
     expect(code).toBe(0);
     const [table] = copyTables(readReport(json));
@@ -162,11 +164,11 @@ describe("npm run bench", () => {
 
   it("removes what a run left that was killed", async () => {
     const scratch = temporaryDirectory();
-    const args = ["--entries", "200000", "--suites", "stages", "--scratch", scratch, "--disk", scratch];
+    const args = ["--entries", "200000", "--suite", "stages", "--scratch", scratch, "--disk", scratch];
     await runBench(args, { interruptAt: /round 1 of/, signal: "SIGKILL" });
     const left = readdirSync(scratch);
     expect(left).toHaveLength(2);
-    const { stderr } = await runBench(["--quick", "--suites", "start-up", ...args.slice(4)]);
+    const { stderr } = await runBench(["--quick", "--suite", "start-up", ...args.slice(4)]);
     for (const name of left) expect(stderr).toMatch(new RegExp(`removed .*${name}: process`));
     expect(readdirSync(scratch)).toEqual([]);
   });

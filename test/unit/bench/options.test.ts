@@ -15,12 +15,13 @@ describe("the options of the benchmark", () => {
   it("are all suites in full unless told", () => {
     const options = readOptions(PROGRAM, () => {});
     expect(options).toMatchObject({ quick: false, program: import.meta.filename });
-    expect(options.suites).toEqual(["peers", "stages", "start-up", "disk", "distance", "scale"]);
+    const all = ["peers", "tls", "stages", "start-up", "disk", "distance", "scale", "gcs"];
+    expect(options.suites).toEqual(all);
     expect(options.out).toBeUndefined();
   });
 
   it("are read", () => {
-    const args = ["--suites", "disk,peers", "--rounds", "5", "--entries", "1000", "--entry-size", "100-2000"];
+    const args = ["--suite", "disk,peers", "--rounds", "5", "--entries", "1000", "--entry-size", "100-2000"];
     expect(readOptions([...args, ...PROGRAM], () => {})).toMatchObject({
       suites: ["disk", "peers"],
       rounds: 5,
@@ -31,7 +32,7 @@ describe("the options of the benchmark", () => {
 
   it("leave out the suite that has no Static CT logs where those are asked for", () => {
     const { suites } = readOptions(["--format", "static-ct", ...PROGRAM], () => {});
-    expect(suites).toEqual(["peers", "stages", "start-up", "disk", "distance"]);
+    expect(suites).toEqual(["peers", "tls", "stages", "start-up", "disk", "distance", "gcs"]);
   });
 
   it.each([
@@ -39,12 +40,12 @@ describe("the options of the benchmark", () => {
     [["--entries", "many"], /--entries.*whole number/],
     [["--entry-size", "2000-100"], /--entry-size.*range such as/],
     [["--entry-size", "70000"], /--entry-size/],
-    [["--suites", "peers,disc"], /Suites are peers, .*disk/],
+    [["--suite", "peers,disc"], /Suites are peers, .*disk/],
     [["--format", "ct"], /tiles, static-ct/],
     [["--format", "static-ct", "--entry-size", "100"], /size of certificates/],
     [["--scratch", "/no/such/directory"], /no such directory/],
     [["--quick", "--out", "bench"], /cannot be used with/],
-    [["--format", "static-ct", "--suites", "peers,scale"], /scale suite has no Static CT logs/],
+    [["--format", "static-ct", "--suite", "peers,scale"], /scale suite has no Static CT logs/],
     [["--json", "/no/such/directory/figures.json"], /--json: nothing can be written.*ENOENT/],
     [["--json", import.meta.dirname], /--json: .* is a directory/],
     [["--out", import.meta.filename], /--out: .* is not a directory/],

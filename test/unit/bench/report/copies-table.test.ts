@@ -32,6 +32,7 @@ function newBench(changes: Partial<Bench> = {}): { bench: Bench; rooms: (number 
     scratch: { ...place, fileSystem: "scratch" },
     disk: { ...place, fileSystem: "disk" },
     program: "tlog-migrate",
+    before: undefined,
     signal: new AbortController().signal,
     say() {},
     noteVersion() {},
