@@ -1,110 +1,88 @@
 /**
- * `npm run bench`: measures the compiled program beside others that copy. `npm run bench -- --help` tells the
- * rest. Exit codes: 0 done, 1 a run failed, 2 wrong use, 129, 130, 141 and 143 interrupted.
+ * `npm run bench`: measures the compiled program next to others that copy. `npm run bench -- --help` says more. Exit
+ * codes: 0 done, 1 a run failed, 2 usage error, 129, 130, 141 and 143 interrupted.
  */
 
-import { writeFileSync } from "node:fs";
+import { constants, loadavg } from "node:os";
 import { CommanderError } from "commander";
 import { LogStore } from "./logs/logs.ts";
 import { type BenchOptions, readOptions } from "./options.ts";
-import { peerVersions } from "./peers/versions.ts";
 import { profileFor } from "./profile.ts";
-import type { Report, SuiteReport } from "./report/report.ts";
-import { writeResults } from "./report/results-directory.ts";
-import { goalsText, tableText, titledTable } from "./report/table.ts";
-import { Interrupt, Interruption } from "./run/interrupt.ts";
-import { thisMachine } from "./run/machine.ts";
-import { isInMemory, type Place } from "./run/places.ts";
-import { newPlace, removeLeftovers, removePlace } from "./run/scratch.ts";
-import { oursVersion } from "./run/versions.ts";
+import { copyTables, measuredRows, type SuiteReport, type Table } from "./report/report.ts";
+import { writeResults } from "./report/results.ts";
+import { goalsText, tableText } from "./report/tables.ts";
+import { thisMachine, versionOf } from "./run/machine.ts";
+import { isInMemory, newPlaces, type Place, SkipError } from "./run/places.ts";
 import { goalsOf, SUITES } from "./suites/all.ts";
 import type { Bench, Suite } from "./suites/suite.ts";
 
 const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
-/** What the suites of one run have in common; each takes note of versions for itself. */
-type Run = Omit<Bench, "noteVersion">;
+/** What the suites of one run have in common. */
+type Run = Omit<Bench, "versions">;
 
-/** Runs the suites that were asked for, telling and keeping the figures of each as soon as it has ended. */
-async function runSuites(options: BenchOptions, run: Run): Promise<SuiteReport[]> {
-  const { scratch, disk, profile } = run;
-  const machine = thisMachine({ scratch: scratch.fileSystem, disk: disk.fileSystem });
-  const ours = oursVersion(run.program);
-  say(`tlog-migrate ${ours}; scratch on ${scratch.fileSystem}, disk on ${disk.fileSystem}`);
-  if (profile.extent.kind !== "full") say(`run with ${profile.extent.options}: no goal is judged by that`);
+/** Runs the suites that were asked for, showing and writing the figures of each as soon as it has ended. */
+async function runSuites({ suite: names, out }: BenchOptions, run: Run): Promise<SuiteReport[]> {
+  const { program, scratch, disk, profile } = run;
+  say(`tlog-migrate ${versionOf(program)}; scratch on ${scratch.fileSystem}, disk on ${disk.fileSystem}`);
+  if (profile.reducedBy !== "") say(`run with ${profile.reducedBy}: goals are not judged by that`);
   if (!isInMemory(scratch)) say("there is no tmpfs: copies «into memory» go to a disk");
   if (isInMemory(disk)) say("there is no disk: copies «onto a disk» go into memory");
   const done: SuiteReport[] = [];
-  for (const suite of SUITES.filter(({ name }) => options.suites.includes(name))) {
-    const report = await runSuite(suite, run, ours);
-    run.signal.throwIfAborted();
-    process.stdout.write(report.tables.map(tableText).join(""));
+  for (const suite of SUITES.filter(({ name }) => names.includes(name))) {
+    const report = await runSuite(suite, run);
+    process.stdout.write(report.tables.map((table) => `\n${tableText(table)}`).join(""));
+    say(`${suite.name} took ${Math.round(report.seconds)} s`);
     done.push(report);
-    await keep({ machine, suites: done }, options);
+    for (const name of out === undefined ? [] : writeResults(out, done)) {
+      say(`${out}: earlier figures of ${name} are dropped, they are of another machine`);
+    }
   }
   return done;
 }
 
-async function runSuite(suite: Suite, run: Run, ours: string): Promise<SuiteReport> {
-  const noted = new Map([["Node.js", process.version.slice(1)]]);
-  const found = await suite.run({ ...run, noteVersion: (name, version) => void noted.set(name, version) });
-  const { extent } = run.profile;
-  const versions = { ...Object.fromEntries(noted), ...peerVersions(found) };
-  const tables = found.map((table) => titledTable(table, extent));
-  return { name: suite.name, measuredAt: new Date().toISOString(), ours, versions, extent, tables };
+async function runSuite(suite: Suite, run: Run): Promise<SuiteReport> {
+  const startedAt = performance.now();
+  const loadBefore = loadavg()[0] ?? 0;
+  const versions = new Set([`Node.js ${process.version}`]);
+  const tables = await suite.run({ ...run, versions }).catch((error) => [skippedTable(suite, error)]);
+  for (const { version } of measuredRows(tables)) if (version !== undefined) versions.add(version);
+  return {
+    name: suite.name,
+    measuredAt: new Date().toISOString(),
+    seconds: (performance.now() - startedAt) / 1000,
+    machine: thisMachine(run),
+    loadBefore,
+    ours: versionOf(run.program),
+    versions: [...versions],
+    reducedBy: run.profile.reducedBy,
+    tables,
+  };
 }
 
-/** Writes what was found so far to where it was asked for. */
-async function keep(report: Report, { json, out }: BenchOptions): Promise<void> {
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
-  if (out === undefined) return;
-  for (const { name, reason } of await writeResults(out, report)) {
-    say(`${out}: earlier figures of ${name} are dropped, they were measured when ${reason}`);
-  }
-}
-
-/** Runs all in directories of its own, which are gone when it ends. */
-async function runInScratch(options: BenchOptions, signal: AbortSignal): Promise<SuiteReport[]> {
-  const parents = [options.scratch, options.disk];
-  removeLeftovers(parents, say);
-  const places = parents.map(newPlace);
-  const [scratch, disk] = places as [Place, Place];
-  try {
-    return await runSuites(options, {
-      profile: profileFor(options),
-      logs: new LogStore(scratch, signal),
-      scratch,
-      disk,
-      program: options.program,
-      before: options.beside,
-      signal,
-      say,
-    });
-  } catch (error) {
-    // What a signal ends beside this process fails in ways of its own.
-    signal.throwIfAborted();
-    throw error;
-  } finally {
-    for (const place of places) removePlace(place);
-  }
+/** A table of which nothing could be measured. @throws the error if that is not why. */
+function skippedTable({ name, about }: Suite, error: unknown): Table {
+  if (!(error instanceof SkipError)) throw error;
+  const row = { state: "skipped", id: name, label: name, reason: error.message } as const;
+  return { kind: "copies", id: name, title: about, notes: [], rows: [row] };
 }
 
 /** @returns the exit code. */
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2), say);
-  const interrupt = new Interrupt(() => say("stopping, and removing what was made; once more to leave it"));
-  const suites = await runInScratch(options, interrupt.signal);
-  process.stdout.write(goalsText(goalsOf(suites), profileFor(options).extent));
-  const rows = suites
-    .flatMap(({ tables }) => tables)
-    .flatMap((table) => (table.kind === "copies" ? table.rows : []));
+  const { program, beside: before } = options;
+  await using made = newPlaces([options.scratch, options.disk]);
+  const [scratch, disk] = made.places as [Place, Place];
+  const [profile, logs] = [profileFor(options), new LogStore(scratch)];
+  const reports = await runSuites(options, { profile, logs, scratch, disk, program, before, say });
+  process.stdout.write(`\n${goalsText(goalsOf(reports))}`);
+  const rows = reports.flatMap(({ tables }) => copyTables(tables)).flatMap((table) => table.rows);
   return rows.some(({ state }) => state === "failed") ? EXIT.failed : EXIT.done;
 }
 
-/** Tells an error. @returns the exit code that it leads to. */
+/** Reports an error. @returns the exit code that it leads to. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof Interruption) return error.exitCode;
   say(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return EXIT.failed;
 }
@@ -113,4 +91,12 @@ function say(line: string): void {
   process.stderr.write(`bench: ${line}\n`);
 }
 
+/** Ends at once: what was started and made is ended and removed by shells that see it. */
+function endBy(signal: "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGPIPE"): void {
+  process.exit(128 + constants.signals[signal]);
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => endBy(signal));
+// Nobody reads any more: a pipe was closed, or a terminal has gone.
+for (const output of [process.stdout, process.stderr]) output.on("error", () => endBy("SIGPIPE"));
 process.exitCode = await main().catch(report);

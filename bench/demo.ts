@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { writeLog } from "../test/logs/generate.ts";
-import { startServer } from "./servers/static.ts";
+import { startNodeServer } from "./servers/node-server.ts";
 
 const ENTRIES = 200_000;
 const PROGRAM = fileURLToPath(new URL("../cmd/tlog-migrate.ts", import.meta.url));
@@ -33,7 +33,7 @@ try {
   const target = join(directory, "target");
   say(`Generating a signed log of ${ENTRIES.toLocaleString("en")} entries of 1 KB in ${source}`);
   const log = writeLog(source, { size: ENTRIES, entrySize: 1000, seed: "demo", origin: "log.example/demo" });
-  const server = await startServer(source);
+  const server = await startNodeServer(source);
   try {
     say(`Serving it at ${server.url}`);
     await run("copy", server.url, target, "--vkey", log.vkey);

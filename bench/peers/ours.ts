@@ -1,7 +1,8 @@
 /** tlog-migrate, compiled as it is published. */
 
-import { DISCARD_SCHEME, discardPreload } from "../discard/discard.ts";
+import { discardLocation, discardPreload } from "../discard/discard.ts";
 import type { Contender, Task } from "../run/contender.ts";
+import type { BenchCloud } from "../servers/cloud.ts";
 
 /** What differs from how a user runs it without options. */
 export interface OursVariant {
@@ -9,19 +10,16 @@ export interface OursVariant {
   readonly label: string;
   readonly options?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** False for a build whose memory is not judged; default true. */
-  readonly isOurs?: boolean;
   /** The copy is thrown away: nothing is left but what shows that it was made. */
   readonly discard?: boolean;
 }
 
 /** The row that all others are compared with. */
 export const OURS_ID = "ours";
+/** The row of an earlier build, measured in the same rounds. */
+export const BEFORE_ID = "before";
 
 export const OURS: OursVariant = { id: OURS_ID, label: "tlog-migrate" };
-
-/** An earlier build of the program, measured in the same rounds. */
-export const BEFORE: OursVariant = { id: "before", label: "before: an earlier build", isOurs: false };
 
 /** Level-0 tiles fetched too and compared, as for an audit of the source. */
 export const OURS_FETCHING_TILES: OursVariant = {
@@ -30,7 +28,7 @@ export const OURS_FETCHING_TILES: OursVariant = {
   options: ["--tiles", "fetch"],
 };
 
-/** Of Static CT: what no leaf hash covers is checked too. */
+/** Of Static CT: what the leaf hash does not cover is checked too. */
 export const OURS_DEEP: OursVariant = { id: "ours-deep", label: "tlog-migrate --deep", options: ["--deep"] };
 
 /** Without native code, as on a machine that it was not built for. */
@@ -40,46 +38,72 @@ export const OURS_IN_JAVASCRIPT: OursVariant = {
   env: { TLOG_MIGRATE_HASHER: "javascript" },
 };
 
-/** The program, and, where there is one to compare it with, the earlier build of it. */
-export function oursAndBefore({
-  program,
-  before,
-}: {
-  program: string;
-  before: string | undefined;
+/** Fetched and hashed, and nothing written but the upper tiles. */
+export const OURS_DISCARDING: OursVariant = {
+  id: "ours-discard",
+  label: "tlog-migrate, copy discarded",
+  discard: true,
+};
+
+/** The compiled program, and, where there is one to compare it with, the earlier build of it. */
+export function oursAndBefore(builds: {
+  readonly program: string;
+  readonly before: string | undefined;
 }): Contender[] {
-  return [ours(program, OURS), ...(before === undefined ? [] : [ours(before, BEFORE)])];
+  const { program, before } = builds;
+  const earlier = { id: BEFORE_ID, label: "before: an earlier build" };
+  return [ours(program, OURS), ...(before === undefined ? [] : [ours(before, earlier)])];
 }
 
-/** @param program the compiled program. */
+/** A copy into a directory. @param program the compiled program. */
 export function ours(program: string, variant: OursVariant): Contender {
-  const { id, label, options = [], env = {}, isOurs = true, discard = false } = variant;
-  const preload = discardPreload(program);
+  const { options = [], env = {}, discard = false } = variant;
   return {
-    id,
-    label,
-    isOurs,
-    leaves: { paths: discard ? "none" : "tiles", decompressed: true },
-    names: new Map([[preload, "$PRELOAD"], ...(isOurs ? [] : [[program, "$BEFORE"] as const])]),
-    command: ({ sourceUrl, target, log, caFile }) => ({
-      file: process.execPath,
-      args: [
-        ...(discard ? ["--import", preload] : []),
-        program,
-        "copy",
-        sourceUrl,
-        discard ? `${DISCARD_SCHEME}://${target}` : target,
-        ...["--format", log.format, "--vkey", log.vkey, "--json", "--quiet"],
-        ...options,
-      ],
-      env: caFile === undefined ? env : { ...env, NODE_EXTRA_CA_CERTS: caFile },
-    }),
-    checkOutput: requireWholeCopy,
+    ...oursRow(program, variant),
+    ...(discard ? { names: new Map([[discardPreload(program), "$DISCARD"]]) } : { leaves: "tiles" }),
+    decompresses: true,
+    command({ sourceUrl, target, log, caFile }) {
+      const preload = discard ? ["--import", discardPreload(program)] : [];
+      const place = discard ? discardLocation(target, log.size) : target;
+      const given = ["--format", log.format, "--vkey", log.vkey, "--json", "--quiet", ...options];
+      return {
+        file: process.execPath,
+        args: [...preload, program, "copy", sourceUrl, place, ...given],
+        env: caFile === undefined ? env : { ...env, NODE_EXTRA_CA_CERTS: caFile },
+      };
+    },
   };
 }
 
+/** A copy into Google's cloud. @param program the compiled program. */
+export function oursToGcs(
+  program: string,
+  cloud: BenchCloud,
+  row: Pick<Contender, "id" | "label">,
+): (concurrency: number) => Contender {
+  return (concurrency) => ({
+    ...oursRow(program, row),
+    place: cloud,
+    command({ sourceUrl, log }) {
+      const { bucket, database, env } = cloud.home;
+      const target = [sourceUrl, `gs://${bucket}`, "--spanner", database];
+      const options = ["--vkey", log.vkey, "--concurrency", String(concurrency), "--json", "--quiet"];
+      return { file: process.execPath, args: [program, "copy", ...target, ...options], env };
+    },
+  });
+}
+
+function oursRow(
+  program: string,
+  { id, label }: Pick<Contender, "id" | "label">,
+): Omit<Contender, "command"> {
+  const isOurs = id !== BEFORE_ID;
+  const names = new Map(isOurs ? [] : [[program, "$BEFORE"]]);
+  return { id, label, isOurs, names, checkOutput: requireWholeCopy };
+}
+
 /** @throws Error unless the report is of a copy of the whole log. */
-export function requireWholeCopy(stdout: string, { log }: Pick<Task, "log">): void {
+function requireWholeCopy(stdout: string, { log }: Pick<Task, "log">): void {
   const { entries, size } = JSON.parse(stdout) as { entries: number; size: number };
   if (entries === log.size && size === log.size) return;
   throw new Error(`it copied ${entries} of ${log.size} entries, into a log of ${size}`);

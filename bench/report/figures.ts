@@ -1,56 +1,73 @@
-/** What the runs of a row come to: the figures that tables, charts and goals are about. */
+/** What the runs of a row come to: the figures that tables and goals are about. */
 
-import type { CopyTable, MeasuredRow, Run, Table } from "./report.ts";
-import { median, type Spread, spread } from "./statistics.ts";
+import { type CopyTable, type MeasuredRow, measuredRow, type Run } from "./report.ts";
 
 /** Medians over the runs of a row. */
 export interface Figures {
   readonly wallSeconds: number;
   readonly entriesPerSecond: number;
   /** Entries a second of the slowest and of the fastest run. */
-  readonly entriesPerSecondSpread: Spread;
+  readonly slowest: number;
+  readonly fastest: number;
   readonly bytesPerSecond: number;
   readonly userSeconds: number;
   readonly systemSeconds: number;
   readonly cpuMicrosecondsPerEntry: number;
   readonly serverCpuSeconds: number | undefined;
-  /** The largest of all runs, not the median: it is held against a bound. */
+  /** The largest of all runs, not the median: it is compared with a bound. */
   readonly peakRssBytes: number | undefined;
 }
 
-const MICROSECONDS = 1e6;
-
 export function figuresOf({ runs, entries, bytes }: MeasuredRow): Figures {
-  const wallSeconds = median(runs.map((run) => run.wallSeconds));
+  const walls = runs.map((run) => run.wallSeconds);
+  const wallSeconds = median(walls);
   const cpuSeconds = median(runs.map((run) => run.userSeconds + run.systemSeconds));
   return {
     wallSeconds,
     entriesPerSecond: entries / wallSeconds,
-    entriesPerSecondSpread: spread(runs.map((run) => entries / run.wallSeconds)),
+    slowest: entries / Math.max(...walls),
+    fastest: entries / Math.min(...walls),
     bytesPerSecond: bytes / wallSeconds,
     userSeconds: median(runs.map((run) => run.userSeconds)),
     systemSeconds: median(runs.map((run) => run.systemSeconds)),
-    cpuMicrosecondsPerEntry: (cpuSeconds / entries) * MICROSECONDS,
+    cpuMicrosecondsPerEntry: (cpuSeconds / entries) * 1e6,
     serverCpuSeconds: knownOf(runs, "serverCpuSeconds", median),
     peakRssBytes: knownOf(runs, "peakRssBytes", (peaks) => Math.max(...peaks)),
   };
 }
 
-/** The table of copies with this id. */
-export function copyTable(tables: readonly Table[], id: string): CopyTable | undefined {
-  const table = tables.find((candidate) => candidate.id === id);
-  return table?.kind === "copies" ? table : undefined;
-}
-
 /** The figures of a row; undefined if the table has none with this id, or it was not measured. */
 export function rowFigures(table: CopyTable | undefined, id: string): Figures | undefined {
-  const row = table?.rows.find((candidate) => candidate.id === id);
-  return row?.state === "measured" ? figuresOf(row) : undefined;
+  const row = measuredRow(table, id);
+  return row === undefined ? undefined : figuresOf(row);
 }
 
-/** One quotient of two figures, if both are known; undefined if the divisor is 0, the time of a run too short to tell. */
+/** A quotient of two figures, if both are known; undefined if the divisor is 0, the time of a run too short to measure. */
 export function ratio(dividend: number | undefined, divisor: number | undefined): number | undefined {
   return dividend === undefined || divisor === undefined || divisor === 0 ? undefined : dividend / divisor;
+}
+
+/**
+ * The quotient of two rows' wall times: the median of the rounds' quotients, since what disturbs a machine for
+ * longer than a round disturbs both.
+ */
+export function wallRatioByRound(
+  row: MeasuredRow | undefined,
+  other: MeasuredRow | undefined,
+): number | undefined {
+  const quotients = (row?.runs ?? [])
+    .map(({ wallSeconds }, round) => ratio(wallSeconds, other?.runs[round]?.wallSeconds))
+    .filter((quotient) => quotient !== undefined);
+  return quotients.length === 0 ? undefined : median(quotients);
+}
+
+/** The middle value; of an even number of values the mean of the two in the middle. */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError("nothing has no median");
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] as number;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] as number) + upper) / 2;
 }
 
 function knownOf(

@@ -1,16 +1,23 @@
-/** What the project set out to reach, held against what was measured. */
+/** What the project set out to reach, compared with what was measured. */
 
-import type { Extent } from "../profile.ts";
+import { BEFORE_ID } from "../peers/ours.ts";
+import { figuresOf, ratio, rowFigures, wallRatioByRound } from "./figures.ts";
+import { copyTables, measuredRow, measuredRows, type SuiteReport, type Table } from "./report.ts";
 
 export interface Goal {
   readonly text: string;
   /** The measured figure in words; undefined if it was not measured. */
   readonly measured: string | undefined;
-  /** Undefined if it was not measured, or in no way that it could be judged by. */
+  /** Undefined if it was not measured, or not in full. */
   readonly met: boolean | undefined;
 }
 
 export type Bound = { readonly atMost: number } | { readonly atLeast: number };
+
+/** Wall time and peak memory next to an earlier build's. */
+const MOST_OF_BEFORE = 1.1;
+/** Bytes that any copy may take. */
+const MOST_MEMORY = 350e6;
 
 /** A goal that a measured value must be within a bound; both are shown by `format`. */
 export function goal(
@@ -27,10 +34,46 @@ export function goal(
   };
 }
 
-/** A goal as far as a run of this extent tells: of a quick look the figure is shown, and never a verdict. */
-export function goalWithin(extent: Extent, { text, measured, met }: Goal): Goal {
-  if (extent.kind === "full") return { text, measured, met };
-  return { text, measured: extent.kind === "quick" ? measured : undefined, met: undefined };
+/** A goal as far as a suite can judge it: only one that was run in full gives a verdict. */
+export function judgedBy({ reducedBy }: SuiteReport, { text, measured, met }: Goal): Goal {
+  return { text, measured, met: reducedBy === "" ? met : undefined };
+}
+
+/** Of every table in which an earlier build took part: neither slower nor larger. */
+export function besideGoals(tables: readonly Table[]): Goal[] {
+  const withBefore = copyTables(tables).filter(({ rows }) => rows.some(({ id }) => id === BEFORE_ID));
+  return withBefore.flatMap((table) => {
+    const { title, reference = "" } = table;
+    const wall = wallRatioByRound(measuredRow(table, reference), measuredRow(table, BEFORE_ID));
+    const [now, before] = [reference, BEFORE_ID].map((id) => rowFigures(table, id)?.peakRssBytes);
+    const bound = { atMost: MOST_OF_BEFORE };
+    return [
+      goal(`${title}: wall time next to the earlier build's`, wall, bound, times),
+      goal(`${title}: peak memory next to the earlier build's`, ratio(now, before), bound, times),
+    ];
+  });
+}
+
+/** The goal for memory: of every copy that was measured, whichever suite it is in. */
+export function memoryGoals(reports: readonly SuiteReport[]): Goal[] {
+  const copying = reports.filter(({ tables }) => measuredRows(tables).some(({ isOurs }) => isOurs));
+  const full = copying.filter(({ reducedBy }) => reducedBy === "");
+  const suites = full.length > 0 ? full : copying;
+  const [first] = suites;
+  if (first === undefined) return [];
+  const peaks = suites
+    .flatMap(({ tables }) => measuredRows(tables))
+    .flatMap((row) => (row.isOurs ? [figuresOf(row).peakRssBytes] : []))
+    .filter((peak) => peak !== undefined);
+  const text = `Peak memory of every copy (${suites.map(({ name }) => name).join(", ")})`;
+  const largest = peaks.length === 0 ? undefined : Math.max(...peaks);
+  return [judgedBy(first, goal(text, largest, { atMost: MOST_MEMORY }, megabytes))];
+}
+
+/** The verdict on a goal, in a word or two. */
+export function verdictOf({ measured, met }: Goal): string {
+  if (met === undefined) return measured === undefined ? "not measured" : "not judged";
+  return met ? "met" : "MISSED";
 }
 
 function isWithin(value: number, bound: Bound): boolean {

@@ -1,26 +1,24 @@
-/** What a benchmark run found: the one document that tables, page and charts are made from. */
+/** What a benchmark run found: the one document that tables and the page are made from. */
 
-import type { Extent } from "../profile.ts";
-import { type Machine, machineFacts } from "../run/machine.ts";
+import type { Machine } from "../run/machine.ts";
 import type { Usage } from "../run/measure.ts";
-
-export interface Report {
-  readonly machine: Machine;
-  readonly suites: readonly SuiteReport[];
-}
-
-export type Versions = Readonly<Record<string, string>>;
 
 /** The tables of one suite. */
 export interface SuiteReport {
   readonly name: string;
   /** When it ended: ISO 8601. */
   readonly measuredAt: string;
+  /** How long the whole suite took. */
+  readonly seconds: number;
+  readonly machine: Machine;
+  /** Of the machine in the last minute before: what else was at work. */
+  readonly loadBefore: number;
   /** Version, commit and hasher of what was measured. */
   readonly ours: string;
-  /** Version of each other program that took part, by name. */
-  readonly versions: Versions;
-  readonly extent: Extent;
+  /** Names and versions of the other programs that took part. */
+  readonly versions: readonly string[];
+  /** Options because of which this is no ground for claims, such as `--quick`; empty for a full run. */
+  readonly reducedBy: string;
   readonly tables: readonly Table[];
 }
 
@@ -44,11 +42,7 @@ export interface CopyTable extends TableHead {
 /** How long something took, again and again. */
 export interface TimeTable extends TableHead {
   readonly kind: "times";
-  readonly rows: readonly {
-    readonly id: string;
-    readonly label: string;
-    readonly milliseconds: readonly number[];
-  }[];
+  readonly milliseconds: readonly number[];
 }
 
 export type Row = MeasuredRow | MissingRow;
@@ -59,10 +53,12 @@ export interface MeasuredRow {
   readonly label: string;
   /** Whether it is a run of the program that this is the benchmark of. */
   readonly isOurs: boolean;
-  /** What made the log, and what was run, in a shell's words; `$NAMES` stand for what differs. */
+  /** Name and version of another program. */
+  readonly version: string | undefined;
+  /** What made the log, and what was run, in a shell's words; with `$NAMES` for what differs. */
   readonly made: string;
   readonly command: string;
-  /** Entries that each run copied; 0 where a run copies none. */
+  /** Entries that each run copied. */
   readonly entries: number;
   /** Bytes of these as the source stores them. */
   readonly bytes: number;
@@ -71,7 +67,7 @@ export interface MeasuredRow {
   readonly tries: readonly Try[];
 }
 
-/** Something that took no part, or did and failed. */
+/** A program that took no part, or did and failed. */
 export interface MissingRow {
   readonly state: "skipped" | "failed";
   readonly id: string;
@@ -80,7 +76,7 @@ export interface MissingRow {
 }
 
 export interface Run extends Usage {
-  /** CPU seconds of the source's server meanwhile; undefined where there is none or the system does not tell. */
+  /** CPU seconds of the servers meanwhile; undefined if there are none, or on systems without /proc. */
   readonly serverCpuSeconds: number | undefined;
 }
 
@@ -89,40 +85,22 @@ export interface Try {
   readonly wallSeconds: number;
 }
 
-/** The versions of all programs that took part in any suite. */
-export function versionsOf({ suites }: Pick<Report, "suites">): Versions {
-  return Object.assign({}, ...suites.map(({ versions }) => versions));
+/** The table of copies with this id. */
+export function copyTable(tables: readonly Table[], id: string): CopyTable | undefined {
+  return copyTables(tables).find((table) => table.id === id);
 }
 
-/** A suite that was measured earlier, and why it cannot stand beside what was measured now. */
-export interface DroppedSuite {
-  readonly name: string;
-  readonly reason: string;
+export function copyTables(tables: readonly Table[]): CopyTable[] {
+  return tables.filter((table) => table.kind === "copies");
 }
 
-/**
- * A report in which the suites of `fresh` stand in the place of those of the same name. All others are kept that
- * were measured on this machine as it is now, and with the same versions of programs that are in both.
- */
-export function mergeReports(
-  before: Report,
-  fresh: Report,
-): { readonly report: Report; readonly dropped: readonly DroppedSuite[] } {
-  const measured = new Set(fresh.suites.map(({ name }) => name));
-  const facts = [before, fresh].map(({ machine }) => machineFacts(machine));
-  const versions = versionsOf(fresh);
-  const kept: SuiteReport[] = [];
-  const dropped: DroppedSuite[] = [];
-  for (const suite of before.suites.filter(({ name }) => !measured.has(name))) {
-    const reason = difference(facts[0], facts[1]) ?? difference(suite.versions, versions);
-    if (reason === undefined) kept.push(suite);
-    else dropped.push({ name: suite.name, reason });
-  }
-  return { report: { ...fresh, suites: [...kept, ...fresh.suites] }, dropped };
+/** The row with this id, if it was measured. */
+export function measuredRow(table: CopyTable | undefined, id: string): MeasuredRow | undefined {
+  const row = table?.rows.find((candidate) => candidate.id === id);
+  return row?.state === "measured" ? row : undefined;
 }
 
-/** The first fact that is told twice and not the same; undefined if there is none. */
-function difference(before: Versions = {}, now: Versions = {}): string | undefined {
-  const name = Object.keys(before).find((key) => now[key] !== undefined && now[key] !== before[key]);
-  return name === undefined ? undefined : `${name} was ${before[name]} and is ${now[name]}`;
+/** All rows that were measured. */
+export function measuredRows(tables: readonly Table[]): MeasuredRow[] {
+  return copyTables(tables).flatMap(({ rows }) => rows.filter((row) => row.state === "measured"));
 }

@@ -1,70 +1,80 @@
 /** What takes part in a comparison: a command that copies a log, and what it must leave behind. */
 
-import { basename } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { BenchLog } from "../logs/logs.ts";
-import type { Command } from "./measure.ts";
+import type { MissingRow, Try } from "../report/report.ts";
+import { type Command, shellWords } from "../shell.ts";
 
 /** From where to where. */
 export interface Task {
   /** Without a slash at its end. */
   readonly sourceUrl: string;
   readonly log: Pick<BenchLog, "directory" | "pathList" | "vkey" | "size" | "format" | "bytes">;
-  /** A directory that is not there yet; its parent is. */
+  /** A directory that does not exist yet; its parent does. */
   readonly target: string;
-  /** The authority that the source's certificate comes from, in PEM; undefined without TLS. */
+  /** The certificate that the source is to be trusted by, in PEM; undefined without TLS. */
   readonly caFile: string | undefined;
 }
 
 export interface Contender {
-  /** The same in every table. */
+  /** Of its row: the same in every table. */
   readonly id: string;
   readonly label: string;
   /** Whether it is the program that this is the benchmark of. */
   readonly isOurs?: boolean;
-  /** How many of the rounds it takes part in; all unless told. */
+  /** Name and version, of other programs. */
+  readonly version?: string;
+  /** How many of the rounds it takes part in; default: all. */
   readonly rounds?: number;
   command(task: Task): Command;
   /** Words of the command that are shown by a name, as `$NAME`. */
   readonly names?: ReadonlyMap<string, string>;
-  readonly leaves: Leavings;
-  /** What it copies into, where that is no directory. */
+  /** The files that must be in the target afterwards, as they are in the log; default: none. */
+  readonly leaves?: "all" | "tiles";
+  /** Compressed objects of the source are stored as what they decompress to; default: false. */
+  readonly decompresses?: boolean;
+  /** What it copies into, if that is not a directory. */
   readonly place?: RunPlace;
-  /** Judges what it printed. @throws Error if that says that something is wrong. */
+  /** Checks what it printed. @throws Error if that says that something is wrong. */
   checkOutput?(stdout: string, task: Task): void;
 }
 
-/** Made anew for each run, and gone after it. */
+/** Recreated for each run, and removed after it. */
 export interface RunPlace {
   open(): Promise<void>;
   close(): Promise<void>;
-  /** Processes whose CPU time is told beside that of the copy, while it is open. */
+  /** Processes whose CPU time is reported with that of the source's server, while it is open. */
   readonly pids: readonly number[];
 }
 
-/** The files that must be in the target afterwards, as they are in the log. */
-export interface Leavings {
-  readonly paths: "all" | "tiles" | "none";
-  /** Compressed objects of the source are stored as what they decompress to. */
-  readonly decompressed: boolean;
+/** A program that takes part, or cannot. */
+export type Candidate = Contender | MissingRow;
+
+/** A log and where it is served. */
+export interface Source {
+  readonly log: BenchLog;
+  readonly url: string;
+  /** Processes that serve it, whose CPU time is reported. */
+  readonly servers: readonly number[];
+  /** The certificate that it is to be trusted by, if it is served with TLS. */
+  readonly caFile?: string;
 }
 
-/** A program that cannot take part. */
-export interface Absent {
-  readonly id: string;
-  readonly label: string;
-  readonly reason: string;
+/** A row of a table before it is measured: who copies from where. */
+export interface Entrant extends Contender {
+  readonly source: Source;
+  /** How its setting was found. */
+  readonly tries?: readonly Try[];
 }
 
-export type Candidate = Contender | Absent;
-
-export function isAbsent(candidate: Candidate): candidate is Absent {
-  return "reason" in candidate;
+export function entrantOf(candidate: Candidate, source: Source): Entrant | MissingRow {
+  return "state" in candidate ? candidate : { ...candidate, source };
 }
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+export function skipped({ id, label }: Pick<Contender, "id" | "label">, reason: string): MissingRow {
+  return { state: "skipped", id, label, reason };
+}
 
-/** The command of a contender in a shell's words, with `$SOURCE`, `$TARGET` and the like for what differs. */
+/** The command of an entrant in a shell's words, with `$SOURCE`, `$TARGET` and the like for what differs. */
 export function symbolicCommand(contender: Contender, { log, caFile }: Pick<Task, "log" | "caFile">): string {
   const command = contender.command({
     sourceUrl: "$SOURCE",
@@ -73,22 +83,4 @@ export function symbolicCommand(contender: Contender, { log, caFile }: Pick<Task
     caFile: caFile === undefined ? undefined : "$CA",
   });
   return shellWords(command, contender.names);
-}
-
-/**
- * A command in a shell's words, programs and files of this checkout without their directories.
- * @param names what is shown in the place of a word.
- */
-export function shellWords(
-  { file, args, env = {} }: Command,
-  names: ReadonlyMap<string, string> = new Map(),
-): string {
-  const program = file === process.execPath ? "node" : basename(file);
-  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-  const words = [...variables, program, ...args];
-  return words.map((word) => quoted(names.get(word) ?? word.replaceAll(ROOT, ""))).join(" ");
-}
-
-function quoted(word: string): string {
-  return /^[\w$.,:/=+@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

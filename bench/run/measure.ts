@@ -10,87 +10,74 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { text } from "node:stream/consumers";
-import { peakRssBytes } from "./process-tree.ts";
-
-/** A program and its arguments, as given to execve(2). */
-export interface Command {
-  readonly file: string;
-  readonly args: readonly string[];
-  /** Set beside the variables of this process. */
-  readonly env?: Readonly<Record<string, string>>;
-}
+import type { Command } from "../shell.ts";
 
 /** What one process took. */
 export interface Usage {
   readonly wallSeconds: number;
   readonly userSeconds: number;
   readonly systemSeconds: number;
-  /** Undefined where the system does not tell. */
+  /** Undefined on systems without /proc. */
   readonly peakRssBytes: number | undefined;
 }
 
-export interface Measured {
-  readonly usage: Usage;
-  readonly stdout: string;
+/** The measured process failed. The message has the end of its output. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
 }
 
-/** The measured process did not end well. The message has what it said last. */
-export class CommandFailed extends Error {
-  override readonly name = "CommandFailed";
-}
-
-const SHELL = "/bin/sh";
 /** `times` prints two lines: of the shell itself, and of its children. The process inherits no descriptor. */
 const SCRIPT = '"$@" 3>&-; code=$?; times >&3; exit $code';
 const POLL_MS = 20;
-const MAX_SAID = 2000;
+const MAX_OUTPUT = 2000;
 const DEFAULT_TIMEOUT_MS = 20 * 60_000;
-
-export interface MeasureOptions {
-  /** Kills the process, and makes the promise reject with its reason. */
-  readonly signal: AbortSignal;
-  /** Default: 20 minutes. */
-  readonly timeoutMs?: number;
-}
+/** Linux counts CPU time for users of /proc in hundredths of a second, whatever the kernel's own clock. */
+const TICKS_PER_SECOND = 100;
 
 /**
- * Runs a command to its end.
- * @throws CommandFailed if it could not be started, failed, or took too long.
+ * Runs a command to its end, or kills it when this process ends.
+ * @throws CommandError if it could not be started, failed, or took too long.
  */
-export async function measure(command: Command, options: MeasureOptions): Promise<Measured> {
-  const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  signal.throwIfAborted();
+export async function measure(
+  command: Command,
+  timeoutMs = DEFAULT_TIMEOUT_MS,
+): Promise<{ readonly usage: Usage; readonly stdout: string }> {
+  const name = basename(command.file);
   const timeout = AbortSignal.timeout(timeoutMs);
   const startedAt = performance.now();
-  const child = spawn(SHELL, ["-c", SCRIPT, "sh", command.file, ...command.args], {
+  const child = spawn("/bin/sh", ["-c", SCRIPT, "sh", command.file, ...command.args], {
     // A group of its own, so that the shell and what runs in it are ended together.
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     env: { ...process.env, ...command.env },
   });
   const end = () => endGroup(child);
-  const either = AbortSignal.any([signal, timeout]);
-  either.addEventListener("abort", end);
+  timeout.addEventListener("abort", end);
   process.once("exit", end);
-  const peak = pollPeak(child.pid);
+  let peak: number | undefined;
+  const poll = setInterval(() => {
+    const seen = peakRssBytes(child.pid as number);
+    if (seen !== undefined) peak = Math.max(peak ?? 0, seen);
+  }, POLL_MS);
   try {
-    const [endedAt, stdout, stderr, times] = await Promise.all([
+    const [endedAt, stdout = "", stderr, times = ""] = await Promise.all([
       once(child, "exit").then(() => performance.now()),
       ...[1, 2, 3].map((descriptor) => text(child.stdio[descriptor] as NodeJS.ReadableStream)),
     ] as const);
-    signal.throwIfAborted();
-    if (timeout.aborted)
-      throw new CommandFailed(`${basename(command.file)} took longer than ${timeoutMs / 1000} s`);
-    if (child.exitCode !== 0) throw failure(command, child, `${stderr}${stdout}`);
+    if (timeout.aborted) throw new CommandError(`${name} took longer than ${timeoutMs / 1000} s`);
+    if (child.exitCode !== 0) {
+      const how = child.signalCode ?? `exit code ${child.exitCode}`;
+      throw new CommandError(`${name} ended with ${how}: ${`${stderr}${stdout}`.trim().slice(-MAX_OUTPUT)}`);
+    }
     const wallSeconds = (endedAt - startedAt) / 1000;
-    const usage = { wallSeconds, ...parseTimes(times ?? ""), peakRssBytes: peak.bytes() };
-    return { usage, stdout: stdout ?? "" };
+    return { usage: { wallSeconds, ...parseTimes(times), peakRssBytes: peak }, stdout };
   } finally {
-    either.removeEventListener("abort", end);
+    timeout.removeEventListener("abort", end);
     process.off("exit", end);
-    peak.stop();
+    clearInterval(poll);
   }
 }
 
@@ -98,40 +85,45 @@ export async function measure(command: Command, options: MeasureOptions): Promis
  * User and system seconds of the children, from what `times` printed.
  * @throws Error if it is something else.
  */
-export function parseTimes(printed: string): {
-  readonly userSeconds: number;
-  readonly systemSeconds: number;
-} {
+export function parseTimes(printed: string): Pick<Usage, "userSeconds" | "systemSeconds"> {
   const children = printed.trim().split("\n")[1] ?? "";
   // Some shells write the decimal point of the locale.
-  const [, ...parts] = /^(\d+)m(\d+(?:[.,]\d+)?)s (\d+)m(\d+(?:[.,]\d+)?)s$/.exec(children) ?? [];
-  const [userMinutes, userRest, systemMinutes, systemRest] = parts.map((part) =>
-    Number(part.replace(",", ".")),
-  );
-  if (
-    userMinutes === undefined ||
-    userRest === undefined ||
-    systemMinutes === undefined ||
-    systemRest === undefined
-  ) {
-    throw new Error(`the shell's times gave ${JSON.stringify(printed)}`);
+  const fields = /^(\d+)m(\d+(?:[.,]\d+)?)s (\d+)m(\d+(?:[.,]\d+)?)s$/.exec(children);
+  if (fields === null) throw new Error(`the shell's times gave ${JSON.stringify(printed)}`);
+  const [userMinutes, user, systemMinutes, system] = fields
+    .slice(1)
+    .map((field) => Number(field.replace(",", "."))) as [number, number, number, number];
+  return { userSeconds: userMinutes * 60 + user, systemSeconds: systemMinutes * 60 + system };
+}
+
+/** User and system seconds that a process has had so far; undefined on systems without /proc. */
+export function cpuSeconds(pid: number): number | undefined {
+  // proc_pid_stat(5): utime and stime are the fields 14 and 15; field 2 may hold spaces.
+  const stat = readProc(`${pid}/stat`);
+  if (stat === undefined) return undefined;
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13);
+  return (Number(user) + Number(system)) / TICKS_PER_SECOND;
+}
+
+/** The largest peak of resident memory that a process, or one that it has started, has had so far. */
+function peakRssBytes(pid: number): number | undefined {
+  const kibibytes = /^VmHWM:\s*(\d+) kB$/m.exec(readProc(`${pid}/status`) ?? "")?.[1];
+  const children = (readProc(`${pid}/task/${pid}/children`) ?? "").split(" ").filter(Boolean);
+  const peaks = children.map((child) => peakRssBytes(Number(child))).filter((peak) => peak !== undefined);
+  if (kibibytes !== undefined) peaks.push(Number(kibibytes) * 1024);
+  return peaks.length === 0 ? undefined : Math.max(...peaks);
+}
+
+function readProc(path: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${path}`, "latin1");
+  } catch {
+    // It has ended, or this is not Linux.
+    return undefined;
   }
-  return { userSeconds: userMinutes * 60 + userRest, systemSeconds: systemMinutes * 60 + systemRest };
-}
-
-interface PeakPoll {
-  /** The largest peak seen so far. */
-  bytes(): number | undefined;
-  stop(): void;
-}
-
-function pollPeak(pid: number | undefined): PeakPoll {
-  let largest: number | undefined;
-  const timer = setInterval(() => {
-    const seen = pid === undefined ? undefined : peakRssBytes(pid);
-    if (seen !== undefined) largest = Math.max(largest ?? 0, seen);
-  }, POLL_MS);
-  return { bytes: () => largest, stop: () => clearInterval(timer) };
 }
 
 function endGroup({ pid, exitCode, signalCode }: ChildProcess): void {
@@ -141,9 +133,4 @@ function endGroup({ pid, exitCode, signalCode }: ChildProcess): void {
   } catch {
     // It has just ended.
   }
-}
-
-function failure(command: Command, child: ChildProcess, said: string): CommandFailed {
-  const how = child.signalCode ?? `exit code ${child.exitCode}`;
-  return new CommandFailed(`${basename(command.file)} ended with ${how}: ${said.trim().slice(-MAX_SAID)}`);
 }

@@ -1,95 +1,100 @@
-/** Where the benchmark puts its files: what kind of file system it is and what room it has. */
+/** The directories of a run: what kind of file system they are on, and what free space it has. */
 
-import { readFileSync, statfsSync } from "node:fs";
-import { freemem, tmpdir } from "node:os";
-import { resolve } from "node:path";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-/** A directory that logs or copies are put into, and whether copies there outlive a power failure. */
+/** A directory that logs or copies are put into. */
 export interface Place {
   readonly directory: string;
+  /** Type of its file system, such as ext4. */
   readonly fileSystem: string;
 }
 
 const SHARED_MEMORY = "/dev/shm";
-/** Left to the programs that run. */
+/** statfs(2). */
+const FILE_SYSTEMS = new Map([
+  [0x01021994, "tmpfs"],
+  [0xef53, "ext4"],
+  [0x58465342, "xfs"],
+  [0x9123683e, "btrfs"],
+  [0x794c7630, "overlay"],
+]);
+/** Bytes that are left to the programs that run. */
 const MEMORY_RESERVE = 2e9;
-/** Left on a disk, which others use too. */
+/** Bytes that are left on a disk, which others use too. */
 const DISK_RESERVE = 1e9;
-const MEMORY_FILE_SYSTEMS = new Set(["tmpfs", "ramfs"]);
 
-/** Where the logs and copies of the in-memory suites go unless told: memory where there is a tmpfs. */
+/** Where logs and copies go by default: into memory if there is a tmpfs. */
 export function defaultScratch(): string {
-  return isInMemory({ directory: SHARED_MEMORY, fileSystem: fileSystemOf(SHARED_MEMORY) })
-    ? SHARED_MEMORY
-    : tmpdir();
+  return existsSync(SHARED_MEMORY) && isInMemory(placeAt(SHARED_MEMORY)) ? SHARED_MEMORY : tmpdir();
 }
 
-/** Where the copies of the disk suites go unless told: the first of the usual places that is on a disk. */
+/** Where the copies of the disk suites go by default: the first of the usual directories that is on a disk. */
 export function defaultDisk(): string {
-  const usual = [tmpdir(), "/var/tmp", process.cwd()];
-  return (
-    usual.find((directory) => !isInMemory({ directory, fileSystem: fileSystemOf(directory) })) ?? tmpdir()
-  );
+  const usual = [tmpdir(), "/var/tmp", process.cwd()].filter((directory) => existsSync(directory));
+  return usual.find((directory) => !isInMemory(placeAt(directory))) ?? tmpdir();
 }
 
 export function isInMemory({ fileSystem }: Place): boolean {
-  return MEMORY_FILE_SYSTEMS.has(fileSystem);
+  return fileSystem === "tmpfs";
 }
 
-/** Bytes that may be put into a place: what its file system has left, and of that in memory what memory has. */
-export function roomIn(place: Place): number {
+/**
+ * A new directory in each of these, removed when they are disposed of, or when this process ends in any other way: a
+ * shell waits for that.
+ */
+export function newPlaces(parents: readonly string[]): AsyncDisposable & { readonly places: Place[] } {
+  const places = parents.map((parent) => placeAt(mkdtempSync(join(parent, "tlog-migrate-bench-"))));
+  const directories = places.map(({ directory }) => directory);
+  const shell = spawn("sh", ["-c", 'cat; rm -rf "$@"', "sh", ...directories], {
+    // In a group of its own, it is not reached by a terminal's signals.
+    detached: true,
+    stdio: ["pipe", "ignore", "inherit"],
+  });
+  const removed = once(shell, "exit");
+  return {
+    places,
+    async [Symbol.asyncDispose]() {
+      shell.stdin.end();
+      await removed;
+    },
+  };
+}
+
+/** Bytes that may be put into a place: the free space of its file system, and of one in memory what memory has. */
+export function freeSpaceIn(place: Place): number {
   const { bavail, bsize } = statfsSync(place.directory);
   const free = bavail * bsize;
   if (!isInMemory(place)) return free - DISK_RESERVE;
-  return Math.min(free, availableMemory()) - MEMORY_RESERVE;
+  return Math.min(free, process.availableMemory()) - MEMORY_RESERVE;
 }
 
-/** There is no room for what a suite needs. The message says how much is missing where. */
-export class NoRoom extends Error {
-  override readonly name = "NoRoom";
+/** A suite cannot be run on this machine. The message says why. */
+export class SkipError extends Error {
+  override readonly name = "SkipError";
 }
 
 /**
  * @param option of the command line that names the place.
- * @throws NoRoom
+ * @throws SkipError
  */
-export function requireRoom(place: Place, bytes: number, option: string): void {
-  const room = roomIn(place);
-  if (room >= bytes) return;
-  throw new NoRoom(
-    `this needs ${gigabytes(bytes)} in the directory of ${option} (${place.fileSystem}), which has room for ` +
-      `${gigabytes(Math.max(0, room))}: name another with ${option}, or ask for fewer --entries`,
+export function requireSpace(place: Place, bytes: number, option: string): void {
+  const free = freeSpaceIn(place);
+  if (free >= bytes) return;
+  throw new SkipError(
+    `this needs ${gigabytes(bytes)} in the directory of ${option} (${place.fileSystem}), which has ` +
+      `${gigabytes(Math.max(0, free))}: name another with ${option}, or ask for fewer --entries`,
   );
+}
+
+function placeAt(directory: string): Place {
+  const { type } = statfsSync(directory);
+  return { directory, fileSystem: FILE_SYSTEMS.get(type) ?? `file system 0x${type.toString(16)}` };
 }
 
 function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`;
-}
-
-/** Type of the file system that a directory is on, such as ext4; "unknown" where the system does not tell. */
-export function fileSystemOf(directory: string): string {
-  const path = `${resolve(directory)}/`;
-  const mounts = linesOf("/proc/mounts")
-    .map((line) => line.split(" "))
-    .filter((fields) => fields.length > 2);
-  let [longest, found] = ["", "unknown"];
-  for (const [, point = "", type = ""] of mounts) {
-    const prefix = point.endsWith("/") ? point : `${point}/`;
-    // Of two mounts on one point the later hides the earlier.
-    if (path.startsWith(prefix) && prefix.length >= longest.length) [longest, found] = [prefix, type];
-  }
-  return found;
-}
-
-function availableMemory(): number {
-  const line = linesOf("/proc/meminfo").find((candidate) => candidate.startsWith("MemAvailable:"));
-  return line === undefined ? freemem() : Number(/\d+/.exec(line)?.[0]) * 1024;
-}
-
-function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, "utf8").split("\n");
-  } catch {
-    return [];
-  }
 }

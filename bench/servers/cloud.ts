@@ -1,6 +1,6 @@
 /**
- * Google's cloud, emulated, for one run after another: the emulators of the interop tests, started anew each time,
- * since they keep in memory all that they are given.
+ * Google's cloud, emulated, for one run after another: the emulators of the interop tests, restarted each time, since
+ * they keep in memory all that they are given.
  */
 
 import { type CallCounts, GcpEmulators } from "../../test/support/go/gcp-emulators.ts";
@@ -8,11 +8,22 @@ import type { Bucket } from "../../test/support/go/tessera.ts";
 import type { RunPlace } from "../run/contender.ts";
 import { startDelayProxy } from "./delay-proxy.ts";
 
+interface OpenCloud {
+  readonly home: Bucket;
+  readonly pids: readonly number[];
+  close(): Promise<CallCounts>;
+}
+
+/** What is shown in the place of a bucket that does not exist yet. */
+const NAMES: Bucket = {
+  bucket: "$BUCKET",
+  database: "$DATABASE",
+  env: { STORAGE_EMULATOR_HOST: "$STORAGE", SPANNER_EMULATOR_HOST: "$SPANNER" },
+};
+
 export class BenchCloud implements RunPlace {
   readonly #roundTripMs: number | undefined;
-  #open:
-    | { readonly home: Bucket; readonly pids: readonly number[]; close(): Promise<CallCounts> }
-    | undefined;
+  #open: OpenCloud | undefined;
   /** Of the last run that has ended. */
   lastCounts: CallCounts = {};
 
@@ -25,7 +36,7 @@ export class BenchCloud implements RunPlace {
     return this.#open?.pids ?? [];
   }
 
-  /** A new bucket and a new database; names that stand for them where there are none yet. */
+  /** A new bucket and a new database; names for them while there are none. */
   get home(): Bucket {
     return this.#open?.home ?? NAMES;
   }
@@ -34,23 +45,20 @@ export class BenchCloud implements RunPlace {
     await using started = new AsyncDisposableStack();
     const emulators = started.use(await GcpEmulators.start());
     const home = await emulators.newHome();
-    if (this.#roundTripMs === undefined) {
-      this.#open = { home, pids: [emulators.pid], close: () => emulators.stop() };
-    } else {
+    let open: OpenCloud = { home, pids: [emulators.pid], close: () => emulators.stop() };
+    if (this.#roundTripMs !== undefined) {
       const upstreamPort = Number(new URL(emulators.storageUrl).port);
       const proxy = await startDelayProxy({ upstreamPort, roundTripMs: this.#roundTripMs });
       const env = { ...home.env, STORAGE_EMULATOR_HOST: `http://127.0.0.1:${proxy.port}` };
-      this.#open = {
-        home: { ...home, env },
-        pids: [emulators.pid, proxy.pid],
-        async close() {
-          await proxy.close();
-          return await emulators.stop();
-        },
+      const close = async () => {
+        await proxy.close();
+        return await emulators.stop();
       };
+      open = { home: { ...home, env }, pids: [emulators.pid, proxy.pid], close };
     }
     // From here on they live until `close`.
     started.move();
+    this.#open = open;
   }
 
   async close(): Promise<void> {
@@ -59,9 +67,3 @@ export class BenchCloud implements RunPlace {
     if (open !== undefined) this.lastCounts = await open.close();
   }
 }
-
-const NAMES: Bucket = {
-  bucket: "$BUCKET",
-  database: "$DATABASE",
-  env: { STORAGE_EMULATOR_HOST: "$STORAGE", SPANNER_EMULATOR_HOST: "$SPANNER" },
-};

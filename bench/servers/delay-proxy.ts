@@ -4,15 +4,13 @@
  * itself had needed a round trip. Bandwidth is not limited, nothing is lost, and TCP does not start slowly, as
  * it would over a real network. A run without a delay takes the same way, so that only the delay differs.
  *
- *     node bench/delay-proxy.ts --upstream-port PORT --round-trip-ms MS
+ *     node bench/servers/delay-proxy.ts --upstream-port PORT --round-trip-ms MS
  */
 
 import { once } from "node:events";
-import { realpathSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { parseArgs } from "node:util";
-import { DelayLine } from "./delay-line.ts";
-import { announce, type OwnProcess, startOwnProcess } from "./own-process.ts";
+import { announce, type OwnProcess, startModule } from "./own-process.ts";
 
 export interface DelayProxyOptions {
   /** Port on 127.0.0.1 of the server that is to be far away. */
@@ -27,10 +25,8 @@ export interface RunningDelayProxy extends OwnProcess {
 /** Starts a proxy in a process of its own, which ends with this one at the latest. */
 export async function startDelayProxy(options: DelayProxyOptions): Promise<RunningDelayProxy> {
   const { upstreamPort, roundTripMs } = options;
-  return await startOwnProcess<{ port: number; pid: number }>(import.meta.filename, [
-    `--upstream-port=${upstreamPort}`,
-    `--round-trip-ms=${roundTripMs}`,
-  ]);
+  const args = [`--upstream-port=${upstreamPort}`, `--round-trip-ms=${roundTripMs}`];
+  return await startModule<RunningDelayProxy>(import.meta.filename, args);
 }
 
 /** Bytes a second that one direction of one connection can carry, whatever the delay. */
@@ -38,61 +34,77 @@ const BANDWIDTH = 2e9;
 /** Held in each direction of a connection even without a delay. */
 const LEAST_HELD = 4 << 20;
 
-/** What is read at once from the server, which sends most. */
-const READ_BYTES = 1 << 18;
-/** Fewer bytes than this are copied out of the buffer that they were read into, which is free again at once. */
-const COPIED_BYTES = 1 << 14;
-/** Buffers that are kept for later. */
-const MAX_FREE_BUFFERS = 256;
-
-/** Buffers that are read into again and again: a new one costs the kernel a page fault for every 4 KiB. */
-const freeBuffers: Buffer[] = [];
-
-function takeBuffer(): Buffer {
-  return freeBuffers.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
-}
-
-function giveBuffer(buffer: Buffer): void {
-  if (freeBuffers.length < MAX_FREE_BUFFERS) freeBuffers.push(buffer);
-}
-
 function proxy(client: Socket, { upstreamPort, roundTripMs }: DelayProxyOptions): void {
-  const acceptedAt = performance.now();
   const delayMs = roundTripMs / 2;
   const maxHeld = LEAST_HELD + (BANDWIDTH * delayMs) / 1000;
-  const upstream = connect({
-    host: "127.0.0.1",
-    port: upstreamPort,
-    noDelay: true,
-    allowHalfOpen: true,
-    onread: {
-      buffer: takeBuffer,
-      callback(length, buffer) {
-        read(length, buffer as Buffer);
-        return true;
-      },
-    },
-  });
+  const upstream = connect({ host: "127.0.0.1", port: upstreamPort, noDelay: true, allowHalfOpen: true });
   // A real client would have waited for a round trip before its first byte; and the server would have seen the
   // connection half a round trip after that.
-  const notBefore = acceptedAt + roundTripMs;
-  const up = new DelayLine({ from: client, to: upstream, delayMs, notBefore, maxHeld });
-  const down = new DelayLine({
-    from: upstream,
-    to: client,
-    delayMs,
-    notBefore: notBefore + delayMs,
-    maxHeld,
-  });
-  client.on("data", (bytes: Buffer) => up.push(bytes));
-  const read = (length: number, buffer: Buffer): void => {
-    if (length < COPIED_BYTES) {
-      down.push(Buffer.from(buffer.subarray(0, length)));
-      giveBuffer(buffer);
-    } else {
-      down.push(buffer.subarray(0, length), () => giveBuffer(buffer));
-    }
+  const notBefore = performance.now() + roundTripMs;
+  delay({ from: client, to: upstream, delayMs, notBefore, maxHeld });
+  delay({ from: upstream, to: client, delayMs, notBefore: notBefore + delayMs, maxHeld });
+}
+
+interface Direction {
+  readonly from: Socket;
+  readonly to: Socket;
+  readonly delayMs: number;
+  /** What comes in before counts as coming in at this time, on the clock of performance.now(). */
+  readonly notBefore: number;
+  /** Bytes held beyond which nothing more is read. */
+  readonly maxHeld: number;
+}
+
+/**
+ * Sends what comes in at one end out at the other so much later, in order: bytes, the end of the stream, or its
+ * abortion. One timer a direction, set for the first of them; all that is due when it fires leaves in one write.
+ */
+function delay({ from, to, delayMs, notBefore, maxHeld }: Direction): void {
+  const queue: { readonly due: number; readonly what: Uint8Array | "end" | "reset" }[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  /** Bytes that came in and have not been taken by the kernel at the other end. */
+  let held = 0;
+
+  const add = (what: Uint8Array | "end" | "reset"): void => {
+    if (to.destroyed) return;
+    queue.push({ due: Math.max(performance.now(), notBefore) + delayMs, what });
+    if (timer === undefined) deliver();
   };
+
+  const deliver = (): void => {
+    timer = undefined;
+    const now = performance.now();
+    to.cork();
+    for (let next = queue[0]; next !== undefined && next.due <= now; next = queue[0]) {
+      queue.shift();
+      send(next.what);
+    }
+    to.uncork();
+    // Timers count whole milliseconds: rounded up, none fires too early.
+    if (queue[0] !== undefined) timer = setTimeout(deliver, Math.ceil(queue[0].due - now));
+  };
+
+  const send = (what: Uint8Array | "end" | "reset"): void => {
+    if (what === "end") to.end();
+    else if (what === "reset") to.resetAndDestroy();
+    else
+      to.write(what, () => {
+        held -= what.length;
+        if (held <= maxHeld / 2) from.resume();
+      });
+  };
+
+  from.on("data", (bytes: Buffer) => {
+    held += bytes.length;
+    if (held > maxHeld) from.pause();
+    add(bytes);
+  });
+  from.on("end", () => add("end"));
+  from.on("error", () => add("reset"));
+  to.on("close", () => {
+    clearTimeout(timer);
+    queue.length = 0;
+  });
 }
 
 async function main(): Promise<void> {
@@ -100,7 +112,7 @@ async function main(): Promise<void> {
     options: { "upstream-port": { type: "string" }, "round-trip-ms": { type: "string" } },
   });
   const [upstreamPort, roundTripMs] = [Number(values["upstream-port"]), Number(values["round-trip-ms"])];
-  if (!(upstreamPort > 0) || !(roundTripMs >= 0)) throw new Error("say --upstream-port and --round-trip-ms");
+  if (!(upstreamPort > 0) || !(roundTripMs >= 0)) throw new Error("pass --upstream-port and --round-trip-ms");
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) =>
     proxy(client, { upstreamPort, roundTripMs }),
   );
@@ -109,4 +121,4 @@ async function main(): Promise<void> {
   announce({ port: (server.address() as AddressInfo).port });
 }
 
-if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.meta.filename) await main();
+if (import.meta.main) await main();

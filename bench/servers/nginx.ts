@@ -1,72 +1,53 @@
-/**
- * nginx as the server of a log directory: what logs are served with in earnest, and it costs the machine least.
- * Run directly, this file guards one nginx, which ends with it:
- *
- *     node bench/servers/nginx.ts DIR [--gzip] [--tls-cert FILE --tls-key FILE]
- */
+/** nginx as the server of a log directory: what logs are really served with, and it costs the machine least. */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
-import { announce, END_SIGNALS, startOwnProcess } from "./own-process.ts";
-import type { RunningServer } from "./static.ts";
-import type { TlsFiles } from "./tls.ts";
-
-export interface NginxOptions {
-  /**
-   * Bundles and data tiles are stored gzip-compressed (`generateLog` with `gzip`), and go out as they are with
-   * Content-Encoding: gzip. Nothing is compressed here.
-   */
-  readonly gzip?: boolean;
-  /** Serve https with this certificate. */
-  readonly tls?: Pick<TlsFiles, "certFile" | "keyFile"> | undefined;
-}
-
-export interface RunningNginx extends RunningServer {
-  /** "1.22.1". */
-  readonly version: string;
-}
+import { type LogServerOptions, type RunningServer, startGuarded } from "./own-process.ts";
 
 /** Tries to find a port that nobody takes before nginx does. */
 const MAX_TRIES = 5;
 /** nginx listens within milliseconds, or not at all. */
 const START_MS = 10_000;
 
-/**
- * Serves a directory with nginx, which ends with this process at the latest. `pid` is nginx's own: it runs as
- * one process.
- * @returns undefined where there is no nginx.
- */
+/** Serves a directory. @returns undefined if nginx is not installed. */
 export async function startNginx(
   directory: string,
-  { gzip = false, tls }: NginxOptions = {},
-): Promise<RunningNginx | undefined> {
-  if (findNginx() === undefined) return undefined;
-  const args = [resolve(directory)];
-  if (gzip) args.push("--gzip");
-  if (tls !== undefined)
-    args.push(`--tls-cert=${resolve(tls.certFile)}`, `--tls-key=${resolve(tls.keyFile)}`);
-  return await startOwnProcess<{ url: string; pid: number; version: string }>(import.meta.filename, args);
+  { gzip = false, tls }: LogServerOptions = {},
+): Promise<RunningServer | undefined> {
+  const nginx = findNginx();
+  if (nginx === undefined) return undefined;
+  for (let tries = 1; ; tries++) {
+    const port = await freePort();
+    const prefix = fs.mkdtempSync(join(tmpdir(), "tlog-migrate-nginx-"));
+    // Names of files in a configuration would have to be quoted; links to them need not.
+    const links = { log: directory, "cert.pem": tls?.certFile, "key.pem": tls?.keyFile };
+    for (const [name, file] of Object.entries(links)) {
+      if (file !== undefined) fs.symlinkSync(fs.realpathSync(file), join(prefix, name));
+    }
+    fs.writeFileSync(join(prefix, "nginx.conf"), configuration(port, gzip, tls !== undefined));
+    const { shell, close } = startGuarded([nginx, "-p", prefix, "-c", "nginx.conf", "-e", "stderr"], prefix);
+    const pid = await pidWhenListening(shell, join(prefix, "nginx.pid"));
+    const url = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+    if (pid !== undefined) return { url, pid, kind: `nginx ${versionOf(nginx)}`, close };
+    await close();
+    if (tries === MAX_TRIES) throw new Error("nginx did not start");
+  }
 }
 
 /** The program, undefined if there is none. Users other than root often lack its directory in their PATH. */
 function findNginx(): string | undefined {
   const directories = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"];
-  return directories.map((directory) => join(directory, "nginx")).find(isExecutable);
+  return directories.map((directory) => join(directory, "nginx")).find((file) => fs.existsSync(file));
 }
 
-function isExecutable(file: string): boolean {
-  try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return fs.statSync(file).isFile();
-  } catch {
-    return false;
-  }
+function versionOf(nginx: string): string {
+  const { stderr } = spawnSync(nginx, ["-v"], { encoding: "utf8" });
+  return /nginx\/([\d.]+)/.exec(stderr)?.[1] ?? "unknown";
 }
 
 /**
@@ -113,36 +94,14 @@ function configuration(port: number, gzip: boolean, tls: boolean): string {
     }`;
 }
 
-/** Starts nginx on a free port. @returns once it listens. */
-async function launch(
-  nginx: string,
-  prefix: string,
-  configure: (port: number) => string,
-): Promise<Listening> {
-  for (let tries = 1; ; tries++) {
-    const port = await freePort();
-    fs.writeFileSync(join(prefix, "nginx.conf"), configure(port));
-    const child = spawn(nginx, ["-p", prefix, "-c", "nginx.conf", "-e", "stderr"], {
-      stdio: ["ignore", "ignore", "inherit"],
-    });
-    process.on("exit", () => void child.kill("SIGKILL"));
-    if (await isListening(child, join(prefix, "nginx.pid"))) return { child, port };
-    if (tries === MAX_TRIES) throw new Error("nginx did not start");
-  }
-}
-
-interface Listening {
-  readonly child: ChildProcess;
-  readonly port: number;
-}
-
-/** Waits for the file that nginx writes once it listens; false if it ends before. */
-async function isListening(child: ChildProcess, pidFile: string): Promise<boolean> {
+/** The pid from the file that nginx writes once it listens; undefined if it ends before. */
+async function pidWhenListening(shell: ChildProcess, pidFile: string): Promise<number | undefined> {
   for (const deadline = Date.now() + START_MS; Date.now() < deadline; await sleep(5)) {
-    if (child.exitCode !== null || child.signalCode !== null) return false;
-    if (fs.statSync(pidFile, { throwIfNoEntry: false })?.size) return true;
+    if (shell.exitCode !== null) return undefined;
+    const pid = fs.existsSync(pidFile) ? Number(fs.readFileSync(pidFile, "utf8")) : 0;
+    if (pid > 0) return pid;
   }
-  return false;
+  return undefined;
 }
 
 async function freePort(): Promise<number> {
@@ -153,46 +112,3 @@ async function freePort(): Promise<number> {
   await once(server, "close");
   return port;
 }
-
-function versionOf(nginx: string): string {
-  const { stderr } = spawnSync(nginx, ["-v"], { encoding: "utf8" });
-  return /nginx\/([\d.]+)/.exec(stderr)?.[1] ?? "unknown";
-}
-
-/** Names of files in a configuration would have to be quoted; links to them need not. */
-function newPrefix(links: Readonly<Record<string, string | undefined>>): string {
-  const prefix = fs.mkdtempSync(join(tmpdir(), "tlog-migrate-nginx-"));
-  process.on("exit", () => fs.rmSync(prefix, { recursive: true, force: true }));
-  for (const [name, file] of Object.entries(links)) {
-    if (file !== undefined) fs.symlinkSync(fs.realpathSync(file), join(prefix, name));
-  }
-  return prefix;
-}
-
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      gzip: { type: "boolean", default: false },
-      "tls-cert": { type: "string" },
-      "tls-key": { type: "string" },
-    },
-  });
-  const [directory] = positionals;
-  if (directory === undefined) throw new Error("say which directory to serve");
-  const nginx = findNginx();
-  if (nginx === undefined) throw new Error("there is no nginx");
-  const { "tls-cert": certFile, "tls-key": keyFile } = values;
-  const tls = certFile !== undefined && keyFile !== undefined;
-  // Until it runs: a process that ends without a word leaves nginx behind, and the links to the log.
-  const endEarly = () => process.exit();
-  for (const signal of END_SIGNALS) process.on(signal, endEarly);
-  const prefix = newPrefix({ log: directory, "cert.pem": certFile, "key.pem": keyFile });
-  const { child, port } = await launch(nginx, prefix, (at) => configuration(at, values.gzip, tls));
-  child.once("exit", () => process.exit());
-  const url = `${tls ? "https" : "http"}://127.0.0.1:${port}`;
-  announce({ url, version: versionOf(nginx), pid: child.pid }, () => void child.kill("SIGKILL"));
-  for (const signal of END_SIGNALS) process.off(signal, endEarly);
-}
-
-if (process.argv[1] !== undefined && fs.realpathSync(process.argv[1]) === import.meta.filename) await main();

@@ -1,69 +1,89 @@
-/**
- * Servers of the benchmark that run in processes of their own. One says as a line of JSON on its standard output
- * what is to be known of it once it is ready, and ends on a signal, when the pipe on its standard input closes
- * (its parent died), or when nobody has asked it for anything for a while.
- */
+/** Servers of the benchmark that run in processes of their own, whose CPU time can be told from that of this one. */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fstatSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-/** A process that was started, as its parent sees it. */
+/** A process that was started, as its parent sees it. It ends with its parent at the latest. */
 export interface OwnProcess {
   readonly pid: number;
   /** Ends it; resolves when it has ended. */
   close(): Promise<void>;
 }
 
+/** A server of logs. */
+export interface RunningServer extends OwnProcess {
+  readonly url: string;
+  /** What serves: "nginx 1.22.1", "bench/servers/node-server.ts". */
+  readonly kind: string;
+}
+
+/** How a log's directory is served. */
+export interface LogServerOptions {
+  /**
+   * Bundles and data tiles are stored gzip-compressed (`generateLog` with `gzip`), and are sent as they are with
+   * Content-Encoding: gzip. Nothing is compressed by the server.
+   */
+  readonly gzip?: boolean;
+  /** Serve https with this certificate. */
+  readonly tls?: TlsFiles | undefined;
+}
+
+/** Names of files in PEM: a certificate that is signed by itself, which clients are to trust, and its key. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 /**
- * Starts a module of this folder as a process and waits until it is ready.
- * @returns what it has announced, and the way to end it.
- * @throws Error if it ends before it is ready.
+ * Runs a command under a shell that kills it when the shell's standard input ends, which it does however this
+ * process ends; then removes $REMOVE.
  */
-export async function startOwnProcess<Announced extends { readonly pid: number }>(
-  file: string,
-  args: readonly string[],
-): Promise<Announced & OwnProcess> {
-  const child = spawn(process.execPath, [file, ...args], {
+const GUARD = `
+exec 3<&0
+"$@" 3<&- &
+server=$!
+{ cat; kill -KILL $server; } <&3 >/dev/null 2>&1 &
+guard=$!
+wait $server 2>/dev/null
+kill $guard 2>/dev/null
+rm -rf "$REMOVE"`;
+
+/** A command under the guard. @param remove a directory that is removed when it has ended. */
+export function startGuarded(
+  command: readonly string[],
+  remove = "",
+): { readonly shell: ChildProcess; close(): Promise<void> } {
+  const shell = spawn("sh", ["-c", GUARD, "sh", ...command], {
     // No signal of a terminal reaches it: it serves until its parent, which gets them too, has stopped in order.
     detached: true,
     stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, REMOVE: remove },
   });
-  const exited = once(child, "exit");
-  const lines = createInterface(child.stdout);
-  const [line] = await Promise.race([
-    once(lines, "line") as Promise<[string]>,
-    exited.then(() => Promise.reject(new Error(`${file} ${args.join(" ")} did not start`))),
-  ]);
+  const exited = once(shell, "exit");
   return {
-    ...(JSON.parse(line) as Announced),
+    shell,
     async close() {
-      child.kill("SIGTERM");
+      shell.stdin?.end();
       await exited;
     },
   };
 }
 
-/** The signals that end such a process. */
-export const END_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
-
-/**
- * Says that this process is ready, and what is to be known of it.
- * @param end ends it: called on a signal, and when its parent has died.
- */
-export function announce(facts: Readonly<Record<string, unknown>>, end = (): void => process.exit()): void {
-  // Before it is said: whoever hears it may want this process to end at once.
-  for (const signal of END_SIGNALS) process.on(signal, end);
-  // The parent holds the other end of the pipe; a terminal or a file on standard input means nothing.
-  const input = fstatSync(0);
-  if (input.isFIFO() || input.isSocket()) process.stdin.on("end", end).resume();
-  process.stdout.write(`${JSON.stringify({ pid: process.pid, ...facts })}\n`);
+/** Starts a module and waits for what it announces. @throws Error if it ends before. */
+export async function startModule<Announced extends OwnProcess>(
+  file: string,
+  args: readonly string[],
+): Promise<Announced> {
+  const { shell, close } = startGuarded([process.execPath, file, ...args]);
+  const [line] = await Promise.race([
+    once(createInterface(shell.stdout as NodeJS.ReadableStream), "line") as Promise<[string]>,
+    once(shell, "exit").then(() => Promise.reject(new Error(`${file} ${args.join(" ")} did not start`))),
+  ]);
+  return { ...(JSON.parse(line) as Announced), close };
 }
 
-/** Ends this process when it was asked for nothing for so long. */
-export function exitWhenIdle(idleSeconds: number, lastRequest: () => number): void {
-  setInterval(() => {
-    if (Date.now() - lastRequest() > idleSeconds * 1000) process.exit();
-  }, 1000);
+/** Says that this process is ready, and what is to be known of it. */
+export function announce(facts: Readonly<Record<string, unknown>>): void {
+  process.stdout.write(`${JSON.stringify({ pid: process.pid, ...facts })}\n`);
 }

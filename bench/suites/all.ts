@@ -1,29 +1,25 @@
 /** The suites of the benchmark, in the order in which they run. */
 
-import { besideGoals } from "../report/beside-goals.ts";
-import { type Goal, goalWithin } from "../report/goals.ts";
-import { memoryGoals } from "../report/memory-goal.ts";
+import { besideGoals, type Goal, judgedBy, memoryGoals } from "../report/goals.ts";
 import type { SuiteReport } from "../report/report.ts";
 import { disk } from "./disk.ts";
 import { distance } from "./distance.ts";
 import { gcs } from "./gcs.ts";
 import { peers } from "./peers.ts";
 import { scale } from "./scale.ts";
-import { stages } from "./stages.ts";
 import { startUp } from "./start-up.ts";
 import type { Suite } from "./suite.ts";
 import { tls } from "./tls.ts";
 
-export const SUITES: readonly Suite[] = [peers, tls, stages, startUp, disk, distance, scale, gcs];
+export const SUITES: readonly Suite[] = [peers, tls, startUp, disk, distance, scale, gcs];
 
 /** The goals that these reports say something about, in the order of the suites; then what all copies needed. */
 export function goalsOf(reports: readonly SuiteReport[]): Goal[] {
   const bySuite = SUITES.flatMap((suite) => {
     const report = reports.find(({ name }) => name === suite.name);
     if (report === undefined) return [];
-    return [...suite.goals(report.tables), ...besideGoals(report.tables)].map((goal) =>
-      goalWithin(report.extent, goal),
-    );
+    const goals = [...suite.goals(report.tables), ...besideGoals(report.tables)];
+    return goals.map((goal) => judgedBy(report, goal));
   });
   return [...bySuite, ...memoryGoals(reports)];
 }

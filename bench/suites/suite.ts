@@ -1,14 +1,19 @@
-/** A part of the benchmark: one question, asked of one machine. */
+/** A part of the benchmark: one question, put to one machine. */
 
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { LOCALHOST } from "../../test/support/http/test-certificates.ts";
 import type { BenchLog, LogStore } from "../logs/logs.ts";
+import { type LogShape, targetBytes } from "../logs/shapes.ts";
 import type { Profile } from "../profile.ts";
-import type { ChartSpec } from "../report/chart.ts";
 import type { Goal } from "../report/goals.ts";
-import type { CopyTable, Table } from "../report/report.ts";
-import type { Setting, Source } from "../run/compare.ts";
-import { NoRoom, type Place } from "../run/places.ts";
-import { startLogServer } from "../servers/log-server.ts";
-import type { TlsFiles } from "../servers/tls.ts";
+import type { CopyTable, MissingRow, Table } from "../report/report.ts";
+import { compare, fastest, type Setting } from "../run/compare.ts";
+import type { Contender, Entrant, Source } from "../run/contender.ts";
+import { type Place, requireSpace } from "../run/places.ts";
+import { startNginx } from "../servers/nginx.ts";
+import { startNodeServer } from "../servers/node-server.ts";
+import type { LogServerOptions, TlsFiles } from "../servers/own-process.ts";
 
 export interface Suite {
   /** As in `--suite`. */
@@ -18,7 +23,6 @@ export interface Suite {
   run(bench: Bench): Promise<Table[]>;
   /** What its tables say about the project's goals. */
   goals(tables: readonly Table[]): Goal[];
-  charts(tables: readonly Table[]): ChartSpec[];
 }
 
 /** What a suite works with. */
@@ -32,42 +36,93 @@ export interface Bench {
   readonly program: string;
   /** An earlier build that is measured in the same rounds. */
   readonly before: string | undefined;
-  readonly signal: AbortSignal;
-  /** Tells of progress. */
+  /** Reports progress. */
   say(line: string): void;
-  /** Takes note of a program that takes part, and is no row of a table. */
-  noteVersion(name: string, version: string): void;
+  /** Names and versions of the other programs that take part. */
+  readonly versions: Set<string>;
+}
+
+/** What is copied, and into what. */
+export interface Copies {
+  /** Of the table. */
+  readonly id: string;
+  readonly title: string;
+  /** Of the log. */
+  readonly shape: LogShape;
+  /** Memory and the disk must have space for a copy. */
+  readonly into: "memory" | "disk" | "cloud";
+  /** Whether the log is served with TLS; default false. */
+  readonly secure?: boolean;
+  /** The row whose speed is 1.00. */
+  readonly reference: string;
+  /** What a reader must know to judge the figures; asked for when they are measured. */
+  notes?(): readonly string[];
+}
+
+/** What the contenders of a table have in common. */
+export interface CopySetting {
+  readonly source: Source;
+  readonly setting: Setting;
+  /** Ended after the last run. */
+  readonly servers: AsyncDisposableStack;
+}
+
+/** The table of all who take part. @throws SkipError if there is too little space. */
+export async function copiesTable(
+  bench: Bench,
+  copies: Copies,
+  lines: (copySetting: CopySetting) => Promise<readonly (Entrant | MissingRow)[]>,
+): Promise<CopyTable> {
+  const { id, title, shape, into, secure = false, reference } = copies;
+  const [log] = await bench.logs.get([shape], into === "memory" ? targetBytes(shape) : 0);
+  if (into === "disk") requireSpace(bench.disk, targetBytes(shape), "--disk");
+  const setting = settingOf(bench, title, into === "disk" ? bench.disk : bench.scratch);
+  await using servers = new AsyncDisposableStack();
+  const tls = secure ? writeTlsFiles(bench.scratch.directory) : undefined;
+  const source = await serveLog(bench, log as BenchLog, servers, tls);
+  const rows = await compare(setting, await lines({ source, setting, servers }));
+  return { kind: "copies", id, title, notes: copies.notes?.() ?? [], reference, rows };
 }
 
 /** A comparison of as many rounds as the profile has. @param name of it, for the progress. */
 export function settingOf(bench: Bench, name: string, into: Place): Setting {
-  return { ...bench, name, into, rounds: bench.profile.rounds };
+  return { name, into, rounds: bench.profile.rounds, say: bench.say };
 }
 
-/** Serves a log until the stack is disposed of. */
+/** Serves a log, by the server that costs this machine least, until the stack is disposed of. */
 export async function serveLog(
   bench: Bench,
   log: BenchLog,
   servers: AsyncDisposableStack,
   tls?: TlsFiles,
 ): Promise<Source> {
-  const server = await startLogServer(log.directory, { gzip: log.format === "static-ct", tls });
+  const options: LogServerOptions = { gzip: log.format === "static-ct", tls };
+  const nginx = await startNginx(log.directory, options);
+  const server = nginx ?? (await startNodeServer(log.directory, options));
   servers.defer(server.close);
-  bench.noteVersion("Server", server.kind);
+  bench.versions.add(server.kind);
   const source = { log, url: server.url, servers: [server.pid] };
-  return tls === undefined ? source : { ...source, caFile: tls.caFile };
+  return tls === undefined ? source : { ...source, caFile: tls.certFile };
 }
 
-/** The table that `make` gives, or one that says what there is no room for. */
-export async function orNoRoom(
-  head: Pick<CopyTable, "id" | "title">,
-  make: () => Promise<CopyTable>,
-): Promise<CopyTable> {
-  try {
-    return await make();
-  } catch (error) {
-    if (!(error instanceof NoRoom)) throw error;
-    const row = { state: "skipped", id: "all", label: "all of it", reason: error.message } as const;
-    return { kind: "copies", ...head, notes: [], rows: [row] };
-  }
+/** A contender from a source with the best of these numbers of bundles in flight. */
+export async function bestConcurrency(
+  setting: Setting,
+  source: Source,
+  concurrencies: readonly number[],
+  contender: (concurrency: number) => Contender,
+): Promise<Entrant | MissingRow> {
+  const entrants = concurrencies.map((concurrency): Entrant => {
+    const one = contender(concurrency);
+    return { ...one, label: `${one.label}, ${concurrency} bundles in flight`, source };
+  });
+  return await fastest(setting, entrants);
+}
+
+/** Writes the certificate of the tests, for localhost and 127.0.0.1, whose key is public. */
+export function writeTlsFiles(directory: string): TlsFiles {
+  const files = { certFile: join(directory, "cert.pem"), keyFile: join(directory, "key.pem") };
+  writeFileSync(files.certFile, LOCALHOST.cert);
+  writeFileSync(files.keyFile, LOCALHOST.key);
+  return files;
 }

@@ -1,15 +1,6 @@
 /** Figures that nobody measured, for tests of what is made of them. */
 
-import type { Extent } from "../../bench/profile.ts";
-import type {
-  CopyTable,
-  MeasuredRow,
-  MissingRow,
-  Report,
-  Run,
-  SuiteReport,
-} from "../../bench/report/report.ts";
-import type { Machine } from "../../bench/run/machine.ts";
+import type { CopyTable, MeasuredRow, MissingRow, Run, SuiteReport } from "../../bench/report/report.ts";
 
 export function runOf(wallSeconds: number, changes: Partial<Run> = {}): Run {
   const usual = { userSeconds: wallSeconds, systemSeconds: 0.5, serverCpuSeconds: 1, peakRssBytes: 200e6 };
@@ -23,6 +14,7 @@ export function rowOf(id: string, walls: readonly number[], changes: Partial<Mea
     id,
     label: `label of ${id}`,
     isOurs: id.startsWith("ours"),
+    version: undefined,
     made: "node test/logs/generate.ts --out $LOG",
     command: `copy-with-${id} $SOURCE $TARGET`,
     entries: 1_000_000,
@@ -42,29 +34,21 @@ export function tableOf(id: string, rows: CopyTable["rows"], reference?: string)
   return reference === undefined ? head : { ...head, reference };
 }
 
-export const FULL: Extent = { kind: "full" };
-export const QUICK: Extent = { kind: "quick", options: "--quick" };
-export const REDUCED: Extent = { kind: "reduced", options: "--entries 3000 --rounds 1" };
-
 export function suiteOf(
   name: string,
   tables: SuiteReport["tables"],
   changes: Partial<SuiteReport> = {},
 ): SuiteReport {
-  const head = { name, measuredAt: "2026-01-02T03:04:05.000Z", ours: "0.1.0, commit 123" };
-  return { ...head, versions: { rclone: "1.60" }, extent: FULL, tables, ...changes };
-}
-
-export const MACHINE: Machine = {
-  cpu: "Imaginary 9000",
-  cores: 2,
-  memoryBytes: 24 * 2 ** 30,
-  kernel: "Linux 6.1",
-  system: "Debian",
-  fileSystems: { scratch: "tmpfs", disk: "ext4" },
-  loadBefore: 0.1,
-};
-
-export function reportOf(suites: readonly SuiteReport[], machine: Machine = MACHINE): Report {
-  return { machine, suites };
+  return {
+    name,
+    measuredAt: "2026-01-02T03:04:05.000Z",
+    seconds: 130,
+    machine: { CPU: "Imaginary 9000, 2 cores", Memory: "24.0 GiB" },
+    loadBefore: 0.1,
+    ours: "0.1.0, commit 123",
+    versions: ["rclone v1.60"],
+    reducedBy: "",
+    tables,
+    ...changes,
+  };
 }

@@ -43,7 +43,7 @@ beforeEach(() => {
 });
 
 describe("a cloud", () => {
-  it("has names in the place of everything before it is opened, and after it is closed", async () => {
+  it("has names for everything before it is opened, and after it is closed", async () => {
     const cloud = new BenchCloud();
     const names = cloud.home;
     expect(names).toMatchObject({ bucket: "$BUCKET", database: "$DATABASE" });

@@ -1,19 +1,23 @@
 /**
- * A log of any size that takes no room: every entry has the same bytes, so all full tiles of a level are alike,
+ * A log of any size that takes no space: every entry has the same bytes, so all full tiles of a level are alike,
  * and so are all full bundles. The tree is as real as any other.
  */
 
+import { minBundleSize } from "../../lib/tlog/bundle.ts";
 import {
+  bundlePath,
   CHECKPOINT_PATH,
   FULL_WIDTH,
   levelCount,
   parseResourcePath,
   rightEdge,
+  tileCount,
+  tilePath,
   tileWidth,
 } from "../../lib/tlog/layout.ts";
-import { foldTile, leafHash, rootFromRightEdge } from "../../lib/tlog/merkle.ts";
-import { tilesEntries } from "../../test/logs/entries.ts";
-import { logKeys } from "../../test/logs/log-keys.ts";
+import { foldTile, HASH_SIZE, leafHash, rootFromRightEdge } from "../../lib/tlog/merkle.ts";
+import { tilesEntries } from "./entries.ts";
+import { logKeys } from "./log-keys.ts";
 
 export interface EndlessLogOptions {
   /** Entries in the log. */
@@ -70,14 +74,14 @@ export class EndlessLog {
   }
 }
 
-/** Entry 0 as it stands in a bundle, which is every entry. */
+/** Entry 0 as a bundle has it, which is every entry. */
 function firstEntry(entrySize: number): Buffer {
   const entries = tilesEntries(SEED, entrySize);
   const bytes = Buffer.alloc(entries.maxEntrySize);
   return bytes.subarray(0, entries.writeEntry(0, bytes, 0));
 }
 
-/** The one hash that stands in every tile of a level, lowest level first. */
+/** The one hash that every tile of a level has, lowest level first. */
 function levelHashes(leaf: Uint8Array, levels: number): Uint8Array[] {
   const hashes: Uint8Array[] = [];
   for (let hash = leaf; hashes.length < levels; hash = foldTile(repeated(hash, FULL_WIDTH)))
@@ -87,4 +91,21 @@ function levelHashes(leaf: Uint8Array, levels: number): Uint8Array[] {
 
 function repeated(bytes: Uint8Array, times: number): Buffer {
   return Buffer.concat(Array.from({ length: times }, () => bytes));
+}
+
+const BULK = /^tile\/(?:entries\/|0\/(?!.*\.p\/))/;
+
+/** Whether an object is an entry bundle or a full level-0 tile: nearly all of a log, and nothing that is read back. */
+export function isBulk(path: string): boolean {
+  return BULK.test(path);
+}
+
+/** The bundles and full level-0 tiles of a log of this size; of bundles, which differ, with the least bytes. */
+export function* listBulk(size: number): Generator<{ readonly path: string; readonly bytes: number }> {
+  for (let index = 0; index < tileCount(size, 0); index++) {
+    const width = tileWidth(size, 0, index);
+    yield { path: bundlePath("tiles", { index, width }), bytes: minBundleSize("tiles", width) };
+    if (width < FULL_WIDTH) return;
+    yield { path: tilePath({ level: 0, index, width }), bytes: width * HASH_SIZE };
+  }
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { EndlessLog } from "../../../../bench/logs/endless-log.ts";
-import { formatHash } from "../../../../lib/tlog/merkle.ts";
-import { generateLog } from "../../../logs/generate.ts";
-import { AppendedTree, naiveLeafHash, naiveNodeHash, naiveRoot } from "../../../support/merkle-oracle.ts";
+import { formatHash } from "../../../lib/tlog/merkle.ts";
+import { EndlessLog, isBulk, listBulk } from "../../logs/endless.ts";
+import { generateLog } from "../../logs/generate.ts";
+import { AppendedTree, naiveLeafHash, naiveNodeHash, naiveRoot } from "../../support/merkle-oracle.ts";
 
 const ENTRY_SIZE = 20;
 
@@ -84,4 +84,16 @@ describe("it has the objects that a real log of its size has", () => {
     expect(log.object("checkpoint")).toBeDefined();
     expect(log.object("tile/0/000")).toBeUndefined();
   });
+});
+
+test.each([0, 1, 256, 300, 66_000])("%i entries: the bulk is all bundles and full level-0 tiles", (size) => {
+  const listed = [...listBulk(size)];
+  const objects = [...pathsOf(size)].filter(({ path }) => isBulk(path));
+  expect(listed.map(({ path }) => path)).toEqual(objects.map(({ path }) => path));
+  for (const [index, { path, bytes }] of objects.entries()) {
+    const least = listed[index]?.bytes ?? 0;
+    if (path.startsWith("tile/0/")) expect(least).toBe(bytes.length);
+    else expect(least).toBeLessThanOrEqual(bytes.length);
+  }
+  expect(objects.some(({ path }) => path.startsWith("tile/1/") || path === "checkpoint")).toBe(false);
 });

@@ -1,0 +1,84 @@
+/** The commands of the programs that are measured; none is run. */
+
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { BEFORE_ID, ours, oursAndBefore, oursToGcs } from "../../../../bench/peers/ours.ts";
+import { tesseraMigrate, tesseraToGcs } from "../../../../bench/peers/tessera.ts";
+import { uploadsAlone } from "../../../../bench/peers/uploads-alone.ts";
+import { type Candidate, symbolicCommand, type Task } from "../../../../bench/run/contender.ts";
+import { BenchCloud } from "../../../../bench/servers/cloud.ts";
+
+const { build, goAvailable } = vi.hoisted(() => ({ build: vi.fn(), goAvailable: vi.fn() }));
+vi.mock(import("../../../support/go/programs.ts"), () => ({ build, goAvailable }) as never);
+
+const LOG = { directory: "", pathList: "", vkey: "", format: "tiles", size: 1000, bytes: 4_032_768 } as const;
+const PROGRAM = "/dist/cmd/tlog-migrate.js";
+const VARIABLES = "STORAGE_EMULATOR_HOST=$STORAGE SPANNER_EMULATOR_HOST=$SPANNER";
+
+function commandOf(candidate: Candidate | undefined, caFile?: string): string {
+  if (candidate === undefined || "state" in candidate) throw new Error(candidate?.reason);
+  return symbolicCommand(candidate, { log: LOG, caFile });
+}
+
+beforeEach(() => {
+  goAvailable.mockReset().mockReturnValue(true);
+  build.mockReset().mockImplementation(async (program: string) => `/somewhere/${program}`);
+});
+
+describe("ours", () => {
+  const copy = "copy $SOURCE $TARGET --format tiles --vkey $VKEY --json --quiet";
+
+  it("is the compiled program, and trusts the server's certificate over TLS", () => {
+    const [mine] = oursAndBefore({ program: PROGRAM, before: undefined });
+    expect(commandOf(mine)).toBe(`node ${PROGRAM} ${copy}`);
+    expect(commandOf(mine, "/ca.pem")).toBe(`NODE_EXTRA_CA_CERTS=$CA node ${PROGRAM} ${copy}`);
+  });
+
+  it("runs next to an earlier build by the same command, whose directory is not shown", () => {
+    const [mine, earlier] = oursAndBefore({ program: PROGRAM, before: "/old/dist/program.js" });
+    expect(commandOf(earlier)).toBe(`node $BEFORE ${copy}`);
+    expect([mine?.isOurs, earlier?.isOurs]).toEqual([true, false]);
+    const far = oursToGcs("/old/dist/program.js", new BenchCloud(), { id: BEFORE_ID, label: "before" })(16);
+    expect(commandOf(far)).toContain(" node $BEFORE copy ");
+  });
+
+  it("must have copied all of the log", () => {
+    const contender = ours(PROGRAM, { id: "ours", label: "ours" });
+    const task = { log: LOG } as unknown as Task;
+    expect(() => contender.checkOutput?.('{"entries":1000,"size":1000}', task)).not.toThrow();
+    expect(() => contender.checkOutput?.('{"entries":999,"size":1000}', task)).toThrow(/999 of 1000/);
+  });
+
+  it("copies into the cloud's bucket and database", () => {
+    const contender = oursToGcs(PROGRAM, new BenchCloud(), { id: "ours", label: "ours" })(64);
+    expect(commandOf(contender)).toBe(
+      `${VARIABLES} node ${PROGRAM} copy $SOURCE gs://$BUCKET --spanner $DATABASE ` +
+        "--vkey $VKEY --concurrency 64 --json --quiet",
+    );
+  });
+});
+
+describe("Tessera's", () => {
+  it("copies into a directory, or into the cloud's bucket and database", async () => {
+    expect(commandOf(await tesseraMigrate({ format: "tiles", entries: 10, entrySize: 10 }))).toBe(
+      "tessera-migrate-posix --source_url $SOURCE/ --storage_dir $TARGET",
+    );
+    expect(commandOf(await tesseraToGcs(new BenchCloud()))).toBe(
+      `${VARIABLES} tessera-migrate-gcp --source_url $SOURCE/ --bucket $BUCKET --spanner $DATABASE`,
+    );
+  });
+
+  it("is left out where there is no Go, or where it cannot be built, and says so in a line", async () => {
+    build.mockRejectedValue(new Error("go build failed\nwith a lot of text"));
+    const reason = "it could not be built: go build failed";
+    expect(await tesseraToGcs(new BenchCloud())).toMatchObject({ state: "skipped", reason });
+    goAvailable.mockReturnValue(false);
+    expect(await tesseraToGcs(new BenchCloud())).toMatchObject({ reason: "Go is not installed" });
+  });
+});
+
+it("uploads alone are as many as a copy makes, and as large: the log's bundles, and a tile for each", () => {
+  // Four bundles, of which each has a quarter of the log's bytes but for its tile's.
+  expect(commandOf(uploadsAlone(new BenchCloud()))).toBe(
+    `${VARIABLES} node bench/peers/uploads-alone.ts $BUCKET 4 1000000`,
+  );
+});
