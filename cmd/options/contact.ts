@@ -18,7 +18,7 @@ export function contactAddress(text: string): string {
 
 /**
  * Public Static CT logs slow down or block clients whose User-Agent names nobody: a copy would crawl, or stop
- * half-way, so it is not started. A log on this machine or in Cloud Storage is read without asking anybody.
+ * half-way, so it is not started. Only logs over HTTP are read from somebody who could be asked.
  * @throws UsageError if a Static CT log is read over the network and there is no contact.
  */
 export function requireContact(options: { format: LogFormat; contact?: string }, source: string): void {
