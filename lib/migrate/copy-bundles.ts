@@ -15,11 +15,9 @@ import { planUnits, unitBundles } from "./tree/units.ts";
  */
 export function startCopyWorkers(session: CopySession, size: number, resume: boolean): Executor {
   const { options, parallelism, readSpec, progress, targetSpec: target, meaning, issuers } = session;
-  const { tiles = "derive" } = options;
   const { deep, allowMissingIssuers } = meaning;
-  const missingIssuers = issuers?.missing() ?? [];
-  const task = { kind: "copy", tiles, resume, deep, allowMissingIssuers, missingIssuers } as const;
-  const spec = { ...readSpec, task, target };
+  const extraData = { deep, allowMissingIssuers, missingIssuers: issuers?.missing() ?? [] };
+  const spec = { ...readSpec, ...extraData, target, copy: { tiles: options.tiles ?? "derive", resume } };
   return startThreads(spec, size, parallelism, progress.threads);
 }
 

@@ -165,8 +165,9 @@ async function verifyTree(
     async () => false,
     () => {},
   );
-  const task = { kind: "verify", deep: options.deep ?? true } as const;
-  const workers = startThreads({ ...readSpec, task }, head.size, parallelism, progress.threads);
+  // Every issuer that is missing is reported, below.
+  const spec = { ...readSpec, deep: options.deep ?? true, allowMissingIssuers: true };
+  const workers = startThreads(spec, head.size, parallelism, progress.threads);
   try {
     for await (const [, result] of workers.run(units, context.signal)) {
       issuers.add(result);

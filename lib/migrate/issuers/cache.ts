@@ -11,7 +11,7 @@ import { FormatError } from "../../tlog/errors.ts";
 import { ISSUER_DIRECTORY, issuerPath } from "../../tlog/layout.ts";
 import { type IssuerFacts, parseIssuer } from "../../tlog/x509/issuer.ts";
 import type { MissingIssuer } from "../ports/executor.ts";
-import { MAX_ISSUER_BYTES } from "../ports/source.ts";
+import { MAX_ISSUER_BYTES, type ReadHints } from "../ports/source.ts";
 import type { TargetWriter } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { readAuthentic } from "../read/retry.ts";
@@ -105,7 +105,7 @@ export class IssuerCache {
 
   async #lookUp(fingerprint: string): Promise<Issuer> {
     try {
-      const der = (await this.#keepInPlace(fingerprint)) ?? (await this.#fetch(fingerprint));
+      const der = await this.#keepOrFetch(fingerprint, issuerPath(fingerprint));
       return { fingerprint, bytes: der.length, ...(this.#options.deep && factsOf(der)) };
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error;
@@ -113,39 +113,30 @@ export class IssuerCache {
     }
   }
 
-  /** The issuer as an earlier run, or another thread, has stored it. */
-  async #keepInPlace(fingerprint: string): Promise<Uint8Array | undefined> {
+  /** The issuer as an earlier run, or another thread, has stored it; else as the source has it, and stored. */
+  async #keepOrFetch(fingerprint: string, path: string): Promise<Uint8Array> {
+    const { context } = this.#options;
     const writer = this.#options.writer?.();
-    if (writer === undefined) return undefined;
-    const path = issuerPath(fingerprint);
-    const found = await writer.read(path, MAX_ISSUER_BYTES);
-    if (found === undefined) return undefined;
-    if (fingerprintOf(found) !== fingerprint) {
-      this.#options.context.counters.add("replacedObjects", 1);
-      return undefined;
-    }
+    const found = await writer?.read(path, MAX_ISSUER_BYTES);
+    const isRight = found !== undefined && fingerprintOf(found) === fingerprint;
+    if (found !== undefined && !isRight) context.counters.add("replacedObjects", 1);
+    const der = isRight ? found : await this.#fetch(fingerprint, path);
+    if (writer === undefined) return der;
     const batch = writer.batch();
-    await batch.keep(path, found);
+    await (isRight ? batch.keep(path, der) : batch.put(path, der));
     await batch.commit();
-    return found;
+    if (!isRight) context.counters.add("bytesStored", der.length);
+    return der;
   }
 
-  async #fetch(fingerprint: string): Promise<Uint8Array> {
-    const { context, writer } = this.#options;
-    const path = issuerPath(fingerprint);
-    const der = await readAuthentic(
-      context,
-      path,
-      (hints) => context.source.issuer(fingerprint, hints),
-      (bytes) => requireFingerprint(bytes, fingerprint),
-    );
-    if (writer !== undefined) {
-      const batch = writer().batch();
-      await batch.put(path, der);
-      await batch.commit();
-      context.counters.add("bytesStored", der.length);
-    }
-    return der;
+  #fetch(fingerprint: string, path: string): Promise<Uint8Array> {
+    const { context } = this.#options;
+    const read = (hints: ReadHints) => context.source.issuer(fingerprint, hints);
+    return readAuthentic(context, path, read, (der) => {
+      const found = fingerprintOf(der);
+      if (found === fingerprint) return der;
+      throw new FormatError("is another certificate than its name says", fingerprint, found);
+    });
   }
 }
 
@@ -160,12 +151,6 @@ export function requirePlausible(issuers: number, bytes: number, entry: number):
   });
 }
 
-function requireFingerprint(der: Uint8Array, fingerprint: string): Uint8Array {
-  const found = fingerprintOf(der);
-  if (found === fingerprint) return der;
-  throw new FormatError("is another certificate than its name says", fingerprint, found);
-}
-
 function fingerprintOf(der: Uint8Array): string {
   return hash("sha256", der, "hex");
 }
@@ -175,7 +160,7 @@ function factsOf(der: Uint8Array): Pick<Issuer, "facts" | "problem"> {
   try {
     return { facts: parseIssuer(der) };
   } catch (error) {
-    if (error instanceof FormatError) return { problem: "is no certificate that can be read" };
+    if (error instanceof FormatError) return { problem: "is not a certificate that can be read" };
     throw error;
   }
 }

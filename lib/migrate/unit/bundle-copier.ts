@@ -18,15 +18,19 @@ import { type AuthenticBundle, type ExpectedBundle, readBundle } from "./expecte
 /** Where level-0 tiles come from: derived from the bundles, or fetched as well and compared. */
 export type TileOrigin = "derive" | "fetch";
 
-export interface CopierOptions {
+/** How bundles are copied; plain data. */
+export interface CopyTask {
+  readonly tiles: TileOrigin;
+  /** Look in the target before asking the source: an earlier run may have left objects there. */
+  readonly resume: boolean;
+}
+
+export interface CopierOptions extends CopyTask {
   readonly context: ReadContext;
   readonly writer: TargetWriter;
   readonly budget: ByteBudget;
   /** Bundles in flight in this thread. */
   readonly concurrency: number;
-  readonly tiles: TileOrigin;
-  /** Look in the target before asking the source: an earlier run was here. */
-  readonly resume: boolean;
 }
 
 export class BundleCopier {

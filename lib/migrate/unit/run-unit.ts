@@ -8,30 +8,21 @@ import type { MissingIssuer, PresentIssuer, UnitResult, WorkUnit } from "../port
 import type { TargetWriter } from "../ports/target.ts";
 import { ByteBudget } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
-import { BundleCopier, type TileOrigin } from "./bundle-copier.ts";
+import { BundleCopier, type CopyTask } from "./bundle-copier.ts";
 import { BundleVerifier } from "./bundle-verifier.ts";
 import { type ExpectedBundle, expectedBundles } from "./expected-bundle.ts";
 import { ExtraDataCheck, type NamedIssuers } from "./extra-data.ts";
 
-/** What is done with the bundles of a unit: they are copied into a target, or verified where they are. */
-export type UnitTask =
-  | {
-      readonly kind: "copy";
-      readonly tiles: TileOrigin;
-      /** An earlier run may have left objects in the target. */
-      readonly resume: boolean;
-      /** Static CT only: check the extra data of entries. */
-      readonly deep: boolean;
-      /** Static CT only: entries may name issuers that are unavailable. */
-      readonly allowMissingIssuers: boolean;
-      /** Those that earlier units were seen to name. */
-      readonly missingIssuers: readonly MissingIssuer[];
-    }
-  | { readonly kind: "verify"; readonly deep: boolean };
-
 /** What all units of a run have in common; plain data. */
 export interface UnitSpec {
-  readonly task: UnitTask;
+  /** How bundles are copied into a target; undefined where they are verified in place. */
+  readonly copy?: CopyTask | undefined;
+  /** Static CT only: check the extra data of entries. */
+  readonly deep: boolean;
+  /** Static CT only: entries may name issuers that are unavailable. */
+  readonly allowMissingIssuers: boolean;
+  /** Those that earlier units were seen to name. */
+  readonly missingIssuers?: readonly MissingIssuer[];
   /** Bundles in flight. */
   readonly concurrency: number;
   /** Bytes in flight. */
@@ -55,12 +46,12 @@ export interface UnitRunner {
 }
 
 export function openUnitRunner(spec: UnitSpec, environment: UnitEnvironment): UnitRunner {
-  const { context, writer } = environment;
+  const { source } = environment.context;
   const work = workOf(spec, environment);
-  const extraData = extraDataCheck(spec.task, context, writer);
+  const extraData = source.format === "static-ct" ? extraDataCheck(spec, environment) : undefined;
   const runUnit = async (unit: WorkUnit): Promise<UnitResult> => {
     const named: NamedIssuers = new Map();
-    const bundles = expectedBundles(unit, context.source.format, (bytes, coordinate, isFresh) =>
+    const bundles = expectedBundles(unit, source.format, (bytes, coordinate, isFresh) =>
       extraData?.check(bytes, coordinate, named, isFresh),
     );
     const findings = await work(bundles);
@@ -80,36 +71,28 @@ export function openUnitRunner(spec: UnitSpec, environment: UnitEnvironment): Un
   };
 }
 
-type Work = (bundles: ExpectedBundle[]) => Promise<UnitResult["findings"]>;
-
-function workOf(spec: UnitSpec, { context, writer }: UnitEnvironment): Work {
-  const { task, concurrency, budgetBytes } = spec;
+function workOf(
+  { copy, concurrency, budgetBytes }: UnitSpec,
+  { context, writer }: UnitEnvironment,
+): (bundles: ExpectedBundle[]) => Promise<UnitResult["findings"]> {
   const common = { context, budget: new ByteBudget(budgetBytes), concurrency };
-  if (task.kind === "verify") {
+  if (copy === undefined) {
     const verifier = new BundleVerifier(common);
     return (bundles) => verifier.verify(bundles);
   }
   if (writer === undefined) throw new Error("a copy needs a writer");
-  const copier = new BundleCopier({ ...task, ...common, writer });
+  const copier = new BundleCopier({ ...copy, ...common, writer });
   return async (bundles) => {
     await copier.copy(bundles);
     return [];
   };
 }
 
-function extraDataCheck(
-  task: UnitTask,
-  context: ReadContext,
-  writer: TargetWriter | undefined,
-): ExtraDataCheck | undefined {
-  if (context.source.format !== "static-ct") return undefined;
-  const { deep } = task;
-  // A verification reports every issuer that is missing, and goes on.
-  const [allowMissing, missing] =
-    task.kind === "verify" ? [true, []] : [task.allowMissingIssuers, task.missingIssuers];
+function extraDataCheck(spec: UnitSpec, { context, writer }: UnitEnvironment): ExtraDataCheck {
+  const { deep, allowMissingIssuers, missingIssuers } = spec;
   return new ExtraDataCheck({
-    issuers: new IssuerCache({ context, deep, writer: writer && (() => writer) }, missing),
-    allowMissing,
+    issuers: new IssuerCache({ context, deep, writer: writer && (() => writer) }, missingIssuers),
+    allowMissing: allowMissingIssuers,
     rereads: context.retry.contentAttempts > 0,
     deepCounters: deep ? context.counters : undefined,
   });

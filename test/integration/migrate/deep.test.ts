@@ -119,7 +119,7 @@ it("an issuer that is no certificate switches no check off", async () => {
   const log = entryLog([staticCtEntry({ ...parts, chain: [named] })], [text]);
   const server = await startLogServer(log.objects);
   const failure = await failureOf(migrateLog(log, server, memoryDirectory(), { deep: true }));
-  expect(failure.message).toMatch(/names an issuer that is no certificate that can be read: issuer\//);
+  expect(failure.message).toMatch(/names an issuer that is not a certificate that can be read: issuer\//);
   const { findings } = await verify(log, storedLog(log));
   expect(findings.map(({ path }) => path)).toContain(`issuer/${named.fingerprint}`);
   expect((await migrateLog(log, server, memoryDirectory())).outcome).toBe("handed-over");

@@ -12,7 +12,7 @@ import type { Executor, UnitResult, WorkUnit } from "../../../lib/migrate/ports/
 import { openReadContext } from "../../../lib/migrate/read/context.ts";
 import { readSpecOf, targetSpecOf } from "../../../lib/migrate/session.ts";
 import { planUnits } from "../../../lib/migrate/tree/units.ts";
-import { openUnitRunner, type UnitTask } from "../../../lib/migrate/unit/run-unit.ts";
+import { openUnitRunner, type UnitSpec } from "../../../lib/migrate/unit/run-unit.ts";
 import { backendModules } from "../../../storage/backends.ts";
 import { PosixTarget } from "../../../storage/posix/target.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
@@ -26,24 +26,20 @@ const log = testLog({ size: 9 * 256 + 7, format: "static-ct" });
 const OBJECTS = [...log.objects].filter(([path]) => /^(tile\/(0|data)|issuer)\//.test(path));
 const ISSUERS = OBJECTS.filter(([path]) => path.startsWith("issuer/")).length;
 const PARALLELISM = { workers: 2, concurrency: 8, budgetBytes: 1 << 24 };
-const COPY: UnitTask = {
-  kind: "copy",
-  tiles: "derive",
-  resume: false,
-  deep: true,
-  allowMissingIssuers: true,
-  missingIssuers: [],
-};
+const COPY: Task = { copy: { tiles: "derive", resume: false }, deep: true, allowMissingIssuers: true };
+const VERIFY: Task = { deep: true, allowMissingIssuers: true };
+
+type Task = Omit<UnitSpec, "concurrency" | "budgetBytes">;
 
 /** An executor that works on the log of a server. */
-type Open = (server: LogServer, task: UnitTask, target?: string) => Executor;
+type Open = (server: LogServer, task: Task, target?: string) => Executor;
 
 const options = { format: "static-ct", access: { userAgentVersion: "test" }, retry: FAST_RETRY } as const;
 
 const EXECUTORS: Record<string, Open> = {
   threads(server, task, location) {
     const target = location && targetSpecOf(location, options, backendModules());
-    const spec = { ...readSpecOf(server.url, options, backendModules()), task, ...(target && { target }) };
+    const spec = { ...readSpecOf(server.url, options, backendModules()), ...task, ...(target && { target }) };
     return startThreads(spec, log.size, PARALLELISM, []);
   },
   "this thread"(server, task, location) {
@@ -55,7 +51,7 @@ const EXECUTORS: Record<string, Open> = {
       );
       const writer = location && new PosixTarget(location).openWriter();
       const close = () => context.source.close();
-      return openUnitRunner({ ...PARALLELISM, task }, { context, ...(writer && { writer }), close });
+      return openUnitRunner({ ...PARALLELISM, ...task }, { context, ...(writer && { writer }), close });
     });
   },
 };
@@ -139,7 +135,7 @@ describe.each(Object.entries(EXECUTORS))("an executor: %s", (_, open) => {
     const bad = "tile/data/003";
     const server = await startLogServer(log.objects);
     server.intercept(bad, answerWith(flippedBit(log.object(bad), 20)));
-    executor = open(server, { kind: "verify", deep: true });
+    executor = open(server, VERIFY);
     const results = await resultsOf();
     expect(results.flatMap(([, { findings }]) => findings.map(({ path }) => path))).toEqual([bad]);
     expect(results).toHaveLength(6);
@@ -147,7 +143,7 @@ describe.each(Object.entries(EXECUTORS))("an executor: %s", (_, open) => {
 
   it("works on the units of one run after the other, but of none whose signal is aborted", async () => {
     const server = await startLogServer(log.objects);
-    executor = open(server, { kind: "verify", deep: false });
+    executor = open(server, VERIFY);
     expect(await resultsOf(unitsOfLog(5))).toHaveLength(3);
     expect(await resultsOf(unitsOfLog(3))).toHaveLength(4);
     const asked = server.requests.length;
@@ -167,7 +163,7 @@ describe.each(Object.entries(EXECUTORS))("an executor: %s", (_, open) => {
   });
 
   it("fails as its units fail", async () => {
-    executor = open(await startLogServer(log.objects), { kind: "verify", deep: false });
+    executor = open(await startLogServer(log.objects), VERIFY);
     const units = async function* () {
       yield* unitsOfLog(5);
       throw new Error("no more tiles");
@@ -187,7 +183,7 @@ describe.each(Object.entries(EXECUTORS))("an executor: %s", (_, open) => {
   });
 
   it("hands out no more units once nobody asks for results any more", async () => {
-    executor = open(await startLogServer(log.objects), { kind: "verify", deep: false });
+    executor = open(await startLogServer(log.objects), VERIFY);
     let planned = 0;
     const units = async function* () {
       for (;;) {

@@ -30,9 +30,9 @@ class SlowWriter extends MemoryWriter {
   }
 }
 
-function cacheWith(writer: MemoryWriter): IssuerCache {
+function cacheWith(writer: MemoryWriter, source = ofSource): IssuerCache {
   return new IssuerCache({
-    context: memoryContext(ofSource, "static-ct"),
+    context: memoryContext(source, "static-ct"),
     writer: () => writer,
     deep: true,
   });
@@ -100,6 +100,14 @@ describe("an issuer", () => {
     expect(cache.known(other)).toBeUndefined();
     cache.confirmMissing(other);
     expect(cache.known(other)).toMatchObject({ fingerprint: other, problem: "is missing" });
+  });
+
+  it("of which the source has other bytes is unavailable, and nothing is stored", async () => {
+    const writer = new MemoryWriter();
+    const cache = cacheWith(writer, new Map([[PATH, Buffer.from("another certificate")]]));
+    const issuer = await cache.find(fingerprint, 1);
+    expect(issuer).toMatchObject({ problem: "is another certificate than its name says" });
+    expect(writer.objects.size).toBe(0);
   });
 
   it("of which a target has other bytes is fetched and stored, and those are counted", async () => {
