@@ -64,7 +64,7 @@ export type {
   ExternalState,
   IntegratedTree,
   MigrationTarget,
-  RoomNeeded,
+  SpaceNeeded,
   StoredObject,
   TargetBatch,
   TargetContents,

@@ -46,7 +46,7 @@ async function discardBackend(program: string): Promise<Backend> {
       this.#size = size;
     }
 
-    override async requireRoom(): Promise<void> {}
+    override async requireFreeSpace(): Promise<void> {}
 
     override openWriter(): TargetWriter {
       const writer = super.openWriter();

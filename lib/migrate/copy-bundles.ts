@@ -3,7 +3,7 @@
 import { startThreads } from "./execute/threads.ts";
 import type { Executor } from "./ports/executor.ts";
 import type { CopySession } from "./session.ts";
-import { requireMeaning } from "./target/seal-guarantees.ts";
+import { requireSameGuarantees } from "./target/seal-guarantees.ts";
 import { Seals } from "./target/seals.ts";
 import type { HashTree } from "./tree/hash-tree.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
@@ -14,8 +14,8 @@ import { planUnits, unitBundles } from "./tree/units.ts";
  * @param resume whether objects may be in place already.
  */
 export function startCopyWorkers(session: CopySession, size: number, resume: boolean): Executor {
-  const { options, parallelism, readSpec, progress, targetSpec: target, meaning, issuers } = session;
-  const { deep, allowMissingIssuers } = meaning;
+  const { options, parallelism, readSpec, progress, targetSpec: target, guarantees, issuers } = session;
+  const { deep, allowMissingIssuers } = guarantees;
   const extraData = { deep, allowMissingIssuers, missingIssuers: issuers?.missing() ?? [] };
   const spec = { ...readSpec, ...extraData, target, copy: { tiles: options.tiles ?? "derive", resume } };
   return startThreads(spec, size, parallelism, progress.threads);
@@ -40,8 +40,8 @@ export async function copyBundles(session: CopySession, tree: HashTree, workers:
 }
 
 /** What must be so before a seal is written, besides what is below it. */
-async function prepareSeal({ target, meaning, issuers }: CopySession): Promise<void> {
+async function prepareSeal({ target, guarantees, issuers }: CopySession): Promise<void> {
   if (issuers === undefined) return;
   await issuers.store();
-  await requireMeaning(target, meaning);
+  await requireSameGuarantees(target, guarantees);
 }

@@ -1,6 +1,6 @@
 /**
- * What a migration counts while it works. Each thread writes counters of its own in shared memory, so that
- * the main thread reads totals at any time without a message.
+ * The counters of a running migration. Each thread writes its own in shared memory, so that the main thread reads
+ * totals at any time without a message.
  */
 
 /** The plain counters; the order is their place in memory. */
@@ -20,7 +20,7 @@ const NAMES = [
   "inFlight",
   /** Objects found in the target with other bytes than the log's, and replaced. */
   "replacedObjects",
-  /** Static CT entries that were held against the rules for what their leaf hash does not cover. */
+  /** Static CT entries whose extra data was checked. */
   "deepEntries",
   /** Static CT entries whose precertificate differs from what was logged as re-encoding explains. */
   "reencodedEntries",
@@ -30,7 +30,7 @@ const NAMES = [
 
 export type CounterName = (typeof NAMES)[number];
 
-/** Upper bounds of the latency histogram's buckets, in seconds; one more bucket holds what is slower. */
+/** Upper bounds of the latency histogram's buckets, in seconds; one more bucket is for slower requests. */
 export const LATENCY_BUCKETS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ] as const;
@@ -78,7 +78,7 @@ export class Counters {
     return this.#word(NAMES.indexOf(name));
   }
 
-  /** Requests ended, by HTTP status; 0 stands for no response. Statuses that never came are left out. */
+  /** Requests ended, by HTTP status; 0 without a response. Only statuses that occurred. */
   requestsByStatus(): Map<number, number> {
     const counts = new Map<number, number>();
     for (let status = 0; status < MAX_STATUS; status++) {

@@ -16,10 +16,9 @@ import { readTrustedCheckpoint, type TrustedCheckpoint } from "./read/trusted-ch
 import { type MigrationOutcome, type MigrationReport, reportOf } from "./report.ts";
 import { type CopySession, openCopySession } from "./session.ts";
 import { type AlreadyDone, type Claim, claimTarget, requireNoRegress } from "./target/claim.ts";
-import { type HeldMarker, replaceMarker } from "./target/held-marker.ts";
-import { formatRecord } from "./target/marker.ts";
+import { formatRecord, replaceMarker, type StoredMarker } from "./target/marker.ts";
 import { checkTarget } from "./target/root-check.ts";
-import { estimateRoom } from "./target/space-estimate.ts";
+import { estimateSpace } from "./target/space-estimate.ts";
 import { writeUpperTiles } from "./target/upper-tiles.ts";
 import type { HashTree } from "./tree/hash-tree.ts";
 
@@ -46,7 +45,7 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
       checkpoint,
       source: session.context.source.location,
       adopt: options.adopt ?? false,
-      ...session.meaning,
+      ...session.guarantees,
     });
     if (claim.kind === "handed-over") {
       const { missingIssuers } = claim.record;
@@ -101,7 +100,7 @@ async function copyTree(session: CopySession, aim: TrustedCheckpoint, resume: bo
   const { progress, context, target, options } = session;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size);
-  if (resume) await session.issuers?.recall(target, session.meaning.allowMissingIssuers);
+  if (resume) await session.issuers?.recall(target, session.guarantees.allowMissingIssuers);
   const workers = startCopyWorkers(session, aim.size, resume);
   const tree = await authenticateAndCopy(session, aim, resume, workers).finally(() => workers.close());
   progress.phase = "writing the upper tiles";
@@ -119,11 +118,11 @@ async function authenticateAndCopy(
 ): Promise<HashTree> {
   const { context, target, progress } = session;
   // Both at once: over a distance each takes several round trips. Only a first copy may run out of space.
-  const space = resume ? undefined : estimateRoom(context, aim.size);
+  const space = resume ? undefined : estimateSpace(context, aim.size);
   // A fault of the tree is reported first; nothing may await this promise then.
   space?.catch(() => {});
   const tree = await openTree(context, aim);
-  if (space !== undefined) await target.requireRoom(await space);
+  if (space !== undefined) await target.requireFreeSpace(await space);
   progress.phase = "copying";
   await copyBundles(session, tree, workers);
   return tree;
@@ -162,16 +161,16 @@ async function requireGrownFrom(
     problem: `the log forked: its tree of size ${now.size} does not begin with the one of size ${old.size}`,
     expected: formatHash(old.rootHash),
     found: formatHash(derived),
-    advice: "Do not go on before the log's operator has explained it; the target was left as it is",
+    advice: "Do not continue before the log's operator has explained it; the target was not changed",
   });
 }
 
 /** Pins the new aim in the marker, so that a resume finishes this one. */
 async function aimHigher(
   session: CopySession,
-  marker: HeldMarker,
+  marker: StoredMarker,
   aim: TrustedCheckpoint,
-): Promise<HeldMarker> {
+): Promise<StoredMarker> {
   session.options.notice?.(`The source has grown to ${aim.size} entries: copying the new ones`);
   return await replaceMarker(session.target, marker, { checkpoint: Buffer.from(aim.note).toString("utf8") });
 }
@@ -188,7 +187,7 @@ function stillGrowing(session: CopySession, aim: TrustedCheckpoint, now: Trusted
 }
 
 /** The last act: from here on the target belongs to the log software. */
-async function handOver(session: CopySession, aim: TrustedCheckpoint, marker: HeldMarker): Promise<void> {
+async function handOver(session: CopySession, aim: TrustedCheckpoint, marker: StoredMarker): Promise<void> {
   const { options, progress, target } = session;
   progress.phase = "handing over";
   const collectFrom = Math.floor(marker.smallestSize / FULL_WIDTH) * FULL_WIDTH;

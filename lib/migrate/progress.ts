@@ -1,4 +1,4 @@
-/** How far a migration or a verification is; read at any time by whoever shows it. */
+/** The progress of a migration or a verification, to be read at any time. */
 
 import { Counters } from "./counters.ts";
 
@@ -31,12 +31,12 @@ export class Progress {
   readonly own = new Counters();
   /** Counters of every thread, this one's first. */
   readonly threads: Counters[] = [this.own];
-  /** What bounds the requests in flight, once there is a source. */
+  /** The limit on requests in flight, once there is a source. */
   window: { readonly limit: number } | undefined;
   #size = 0;
   #doneBefore = 0;
 
-  /** A round starts: what was done in the ones before does not count towards it. */
+  /** Starts a round: entries done in earlier rounds do not count towards it. */
   startRound(size: number): void {
     this.#size = size;
     this.#doneBefore = entriesIn(this.total());

@@ -1,4 +1,4 @@
-/** What a finished run tells. */
+/** The result of a finished run. */
 
 import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import type { LogFormat } from "../tlog/layout.ts";
@@ -14,7 +14,7 @@ export interface MigrationReport {
   readonly source: string;
   readonly target: string;
   readonly format: LogFormat;
-  /** Entries of the log as it now stands in the target. */
+  /** Entries of the log in the target now. */
   readonly size: number;
   /** Base64, as in a checkpoint. */
   readonly rootHash: string;
@@ -31,9 +31,9 @@ export interface MigrationReport {
   readonly retries: number;
   /** Objects found in the target with other bytes, and replaced. */
   readonly replacedObjects: number;
-  /** Static CT only: what became of what no leaf hash covers. */
+  /** Static CT only: the extra data. */
   readonly uncovered?: ExtraDataReport;
-  /** What hashed the entries: the addon, or JavaScript. */
+  /** The implementation that hashed the entries. */
   readonly hasher: HasherName;
   readonly outcome: MigrationOutcome;
   /** What this run took on trust, a sentence each. */
@@ -47,12 +47,12 @@ export type MigrationOutcome =
   | "handed-over"
   /** An earlier run had done all of it. */
   | "already-handed-over"
-  /** An earlier run had done all of it, and the log software there has gone on since. */
+  /** An earlier run had done all of it, and the log software there has continued the log since. */
   | "taken-over"
-  /** All is in place but for the hand-over, as asked. */
+  /** Everything but the handover is done, as requested. */
   | "ready-for-hand-over";
 
-/** The report of a run that has ended well. */
+/** The report of a successful run. */
 export function reportOf(
   { options, context, target, progress, issuers, startedAt }: CopySession,
   aim: TrustedCheckpoint,
@@ -94,7 +94,7 @@ function notChecked({ tiles, policy }: MigrationOptions, resumedEntries: number)
   const unchecked: string[] = [];
   if (!("verifiers" in policy)) {
     unchecked.push(
-      "The checkpoint's signature: whoever serves the source chose the root that all was held against",
+      "The checkpoint's signature: whoever serves the source chose the root that everything was checked against",
     );
   }
   if (tiles !== "fetch") {

@@ -8,7 +8,7 @@ import type { BackendModules } from "./ports/backend.ts";
 import type { MigrationTarget, TargetWriter } from "./ports/target.ts";
 import { Progress } from "./progress.ts";
 import { openReadContext, type ReadContext, type ReadSpec } from "./read/context.ts";
-import type { SealMeaning } from "./target/seal-guarantees.ts";
+import type { SealGuarantees } from "./target/seal-guarantees.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";
 import { LimitReporter } from "./throttle/limit-reporter.ts";
 import { RequestRate } from "./throttle/rate-limiter.ts";
@@ -54,7 +54,7 @@ export interface CopySession extends Session<MigrationOptions> {
   /** The main thread's writer; the target must be claimed first. */
   readonly writer: () => TargetWriter;
   /** What its seals guarantee. */
-  readonly meaning: SealMeaning;
+  readonly guarantees: SealGuarantees;
   /** Of a Static CT log; undefined for others. */
   readonly issuers: IssuerRegistry | undefined;
 }
@@ -80,7 +80,7 @@ export async function openCopySession(
   const { context } = session;
   const { format, allowMissingIssuers = false, deep = false } = options;
   const isStaticCt = format === "static-ct";
-  const meaning: SealMeaning = {
+  const guarantees: SealGuarantees = {
     format,
     allowMissingIssuers: isStaticCt && allowMissingIssuers,
     deep: isStaticCt && deep,
@@ -95,8 +95,10 @@ export async function openCopySession(
     target,
     targetSpec,
     writer: openWriter,
-    meaning,
-    issuers: isStaticCt ? new IssuerRegistry({ context, writer: openWriter, deep: meaning.deep }) : undefined,
+    guarantees,
+    issuers: isStaticCt
+      ? new IssuerRegistry({ context, writer: openWriter, deep: guarantees.deep })
+      : undefined,
     async close() {
       await Promise.all([session.close(), writer?.close(), target.close()]);
     },

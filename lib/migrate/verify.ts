@@ -24,7 +24,7 @@ import { DEFAULT_RETRY, type RetryPolicy } from "./throttle/backoff.ts";
 import type { HashTree, TreeHead } from "./tree/hash-tree.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";
-import { verifyStanding } from "./verify/surplus-objects.ts";
+import { verifyListing } from "./verify/surplus-objects.ts";
 import { TileRecomputation } from "./verify/tile-recomputation.ts";
 import { findTrustedHead, readStateHead, type TrustedHead } from "./verify/trusted-head.ts";
 
@@ -97,13 +97,13 @@ async function verifyOpened(
   const found = new Findings();
   const issuers = new IssuerRegistry({ context, deep: options.deep ?? true });
   const isAuthentic = await verifyTree(session, trusted.head, issuers, found);
-  const standing = target && (await readStateHead(context, target, trusted.head));
-  found.addAll(standing?.faults ?? []);
+  const state = target && (await readStateHead(context, target, trusted.head));
+  found.addAll(state?.faults ?? []);
   const unlisted =
-    target && standing && isAuthentic
-      ? await verifyStanding(
-          { context, place: target, trusted, patienceMs: options.settleMs },
-          standing,
+    target && state && isAuthentic
+      ? await verifyListing(
+          { context, place: target, trusted, integrationMs: options.settleMs },
+          state,
           found,
         )
       : undefined;
@@ -129,7 +129,7 @@ async function verifyOpened(
     faults: found.count,
     findings: found.first(),
     notChecked: [
-      ...notChecked(options, trusted, isAuthentic, standing?.head),
+      ...notChecked(options, trusted, isAuthentic, state?.head),
       ...notCheckedOf(extraData),
       ...(unlisted ?? []),
     ],
@@ -198,12 +198,12 @@ async function authenticTree(
   }
 }
 
-/** @param standing the tree that stands where the log is, undefined where it cannot be listed. */
+/** @param integrated the tree of the log's own state, undefined where the log cannot be listed. */
 function notChecked(
   { policy }: VerifyOptions,
   { kind }: TrustedHead,
   isAuthentic: boolean,
-  standing: TreeHead | undefined,
+  integrated: TreeHead | undefined,
 ): string[] {
   const unchecked: string[] = [];
   if (kind === "treeState") {
@@ -214,7 +214,7 @@ function notChecked(
   if (!isAuthentic) {
     unchecked.push("Every entry, and every tile below the right edge: nothing authenticates them");
   }
-  if (standing === undefined) {
+  if (integrated === undefined) {
     unchecked.push("What exists beyond the tree: a log over HTTP, compressed, or in zips is not listed");
   }
   return unchecked;

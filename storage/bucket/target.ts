@@ -100,7 +100,7 @@ class BucketTarget implements MigrationTarget {
   }
 
   /** A bucket is never full. */
-  async requireRoom(): Promise<void> {}
+  async requireFreeSpace(): Promise<void> {}
 
   async warnings(): Promise<string[]> {
     return [];

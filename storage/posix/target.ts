@@ -10,7 +10,7 @@ import { OperationError, TargetRefusedError } from "../../lib/errors.ts";
 import type {
   IntegratedTree,
   MigrationTarget,
-  RoomNeeded,
+  SpaceNeeded,
   StoredObject,
   TargetContents,
   TargetWriter,
@@ -101,7 +101,7 @@ export class PosixTarget implements MigrationTarget {
     });
   }
 
-  async requireRoom(needed: RoomNeeded): Promise<void> {
+  async requireFreeSpace(needed: SpaceNeeded): Promise<void> {
     const { bavail, bsize, files, ffree } = await onFile(this.location, () => statfs(this.location));
     const free = bavail * bsize;
     if (free < needed.bytes)

@@ -17,7 +17,7 @@ export type TargetContents =
   | { readonly kind: "empty" }
   /** An unfinished migration of ours: the JSON of its marker. */
   | { readonly kind: "claimed"; readonly marker: string }
-  /** A log that we handed over: the JSON of the record beside its tree state. */
+  /** A log that we handed over: the JSON of the record next to its tree state. */
   | { readonly kind: "handed-over"; readonly record: string }
   /** Tiles or bundles without a state or a checkpoint: half a copy by another tool. */
   | { readonly kind: "unclaimed-tiles"; readonly example: string }
@@ -31,7 +31,7 @@ export interface StoredObject {
 }
 
 /** What a copy will still have to store. */
-export interface RoomNeeded {
+export interface SpaceNeeded {
   readonly bytes: number;
   readonly objects: number;
 }
@@ -79,7 +79,7 @@ export interface MigrationTarget {
    */
   replaceMarker(from: string, to: string): Promise<void>;
   /** @throws OperationError if the target has too little free space, where that can be seen. */
-  requireRoom(needed: RoomNeeded): Promise<void>;
+  requireFreeSpace(needed: SpaceNeeded): Promise<void>;
   /** What an operator should know about the target before the log software takes it over, a line each. */
   warnings(): Promise<string[]>;
 
@@ -118,7 +118,7 @@ export interface ExternalState {
    * @throws UsageError with what to pass.
    */
   requireNamed(found: TargetContents): Promise<void>;
-  /** The error for a log with a checkpoint that has no tree state in the place that was named. */
+  /** The error for a log with a checkpoint that has no tree state where the operator named it. */
   noTreeState(): UsageError;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Promise 4: an unfinished target cannot be mistaken for a log. The claim is the first thing written, and says
- * what is aimed at, so that the next run goes on with the same.
+ * Promise 4: an unfinished target cannot be mistaken for a log. The claim is the first thing written, and contains the
+ * checkpoint aimed at, so that the next run continues with the same.
  */
 
 import { type ErrorFacts, TargetRefusedError, VerificationError } from "../../errors.ts";
@@ -12,18 +12,24 @@ import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { IntegratedTree, MigrationTarget } from "../ports/target.ts";
 import { openTrusted, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { TreeHead } from "../tree/hash-tree.ts";
-import { type HeldMarker, held } from "./held-marker.ts";
-import { type Marker, type MigrationRecord, parseMarker, parseRecord } from "./marker.ts";
-import { removeDistrustedSeals, type SealMeaning, trustedSeals } from "./seal-guarantees.ts";
+import {
+  type Marker,
+  type MigrationRecord,
+  parseMarker,
+  parseRecord,
+  type StoredMarker,
+  withText,
+} from "./marker.ts";
+import { removeDistrustedSeals, type SealGuarantees, trustedSeals } from "./seal-guarantees.ts";
 
-/** What the claim is made for. */
-export interface ClaimRequest extends SealMeaning {
+/** What a claim needs to know about its run. */
+export interface ClaimRequest extends SealGuarantees {
   readonly checkpoint: TrustedCheckpoint;
   readonly policy: CheckpointPolicy;
-  /** Breaks off the wait for the target. */
+  /** Ends waits for the target. */
   readonly signal?: AbortSignal | undefined;
   readonly source: string;
-  /** Take over tiles that another tool left. */
+  /** Whether to take over tiles that another tool left. */
   readonly adopt: boolean;
   readonly tool: string;
 }
@@ -33,26 +39,26 @@ export interface Claim {
   readonly kind: "claimed";
   /** The checkpoint that this run finishes first: the marker's, where an earlier run left one. */
   readonly aim: TrustedCheckpoint;
-  readonly marker: HeldMarker;
+  readonly marker: StoredMarker;
   /** Whether objects may be in place already. */
   readonly resume: boolean;
-  /** Whether a hand-over of `aim` has begun: the tree state is there, and only that size can be finished. */
+  /** Whether a handover of `aim` has begun: the tree state exists, and only that size can be finished. */
   readonly handingOver: boolean;
   release(): Promise<void>;
 }
 
-/** A target that an earlier run handed over, of the size and root that the source has now. */
+/** A target that an earlier run handed over, with the size and root that the source has now. */
 export interface AlreadyDone {
   readonly kind: "handed-over";
   readonly record: MigrationRecord;
-  /** Whether the log software there has gone on since. */
+  /** Whether the log software there has continued the log since. */
   readonly grown: boolean;
 }
 
 /**
  * Claims the target, or recognises our own claim.
- * @throws TargetRefusedError if it holds anything else, VerificationError if the source is not the log any more
- * that the claim was made for.
+ * @throws TargetRefusedError if it contains anything else, VerificationError if the source is no longer the log of the
+ * claim.
  */
 export async function claimTarget(
   target: MigrationTarget,
@@ -74,7 +80,7 @@ export async function claimTarget(
 }
 
 async function freshClaim(target: MigrationTarget, request: ClaimRequest): Promise<Claim> {
-  const marker = held(newMarker(request, false));
+  const marker = withText(newMarker(request, false));
   await target.claim(marker.text);
   const lock = await target.lock();
   return { kind: "claimed", aim: request.checkpoint, marker, resume: false, handingOver: false, ...lock };
@@ -82,14 +88,11 @@ async function freshClaim(target: MigrationTarget, request: ClaimRequest): Promi
 
 async function adoption(target: MigrationTarget, request: ClaimRequest, example: string): Promise<Claim> {
   if (!request.adopt) {
-    throw new TargetRefusedError({
-      object: target.location,
-      ...(await unclaimed(target, example)),
-    });
+    throw new TargetRefusedError({ object: target.location, ...(await unclaimed(target, example)) });
   }
-  // A listing refuses symbolic links: through one, what is removed or written below would be another log's.
+  // A listing refuses symbolic links: through one, another log's objects would be removed or written below.
   for await (const _ of target.list("tile"));
-  const marker = held(newMarker(request, true));
+  const marker = withText(newMarker(request, true));
   await target.claim(marker.text);
   const lock = await target.lock();
   return await releasedOnFailure(lock, async () => {
@@ -105,20 +108,20 @@ async function adoption(target: MigrationTarget, request: ClaimRequest, example:
   });
 }
 
-/** @param example something that stands where the tiles of a log would be. */
+/** @param example something where the tiles of a log would be. */
 async function unclaimed(
   target: MigrationTarget,
   example: string,
 ): Promise<Pick<ErrorFacts, "problem" | "advice">> {
   const tile = parseResourcePath(example) === undefined ? await firstResource(target) : example;
   if (tile === undefined) {
-    const problem = `holds what no migration of ours wrote, and is no part of a log, for example ${example}`;
-    return { problem, advice: "Choose an empty place" };
+    const problem = `contains what no migration of ours wrote and is not part of a log, for example ${example}`;
+    return { problem, advice: "Choose an empty target" };
   }
   return {
-    problem: `holds tiles that no migration of ours wrote, for example ${tile}`,
+    problem: `contains tiles that no migration of ours wrote, for example ${tile}`,
     advice:
-      "Choose an empty place; or, if it is an unfinished copy of this very log by another tool, pass --adopt",
+      "Choose an empty target; or, if it is an unfinished copy of this very log by another tool, pass --adopt",
   };
 }
 
@@ -130,13 +133,12 @@ async function firstResource(target: MigrationTarget): Promise<string | undefine
 async function ownClaim(target: MigrationTarget, request: ClaimRequest, text: string): Promise<Claim> {
   const { checkpoint, policy, format } = request;
   const marker = { ...parseMarker(text, target.location), text };
-  const place = `the marker in ${target.location}`;
   requireSame(target, "origin", checkpoint.origin, marker.origin);
   requireSame(target, "format", format, marker.format);
-  const aim = openTrusted(Buffer.from(marker.checkpoint), policy, place);
+  const aim = openTrusted(Buffer.from(marker.checkpoint), policy, `the marker in ${target.location}`);
   requireNoRegress(checkpoint, aim, request.source);
   await requireNoCheckpoint(target, request.signal);
-  const handingOver = await hasBegunHandOver(target, aim);
+  const handingOver = await hasBegunHandover(target, aim);
   const lock = await target.lock();
   return await releasedOnFailure(lock, async () => {
     const trusted = await trustedSeals(target, marker, request, request.signal);
@@ -144,7 +146,7 @@ async function ownClaim(target: MigrationTarget, request: ClaimRequest, text: st
   });
 }
 
-/** No hand-over would follow: better told now than when all is copied. */
+/** With a checkpoint the handover would be refused: better reported now than when all is copied. */
 async function requireNoCheckpoint(target: MigrationTarget, signal: AbortSignal | undefined): Promise<void> {
   const writer = target.openWriter(signal);
   try {
@@ -169,14 +171,14 @@ async function releasedOnFailure<T>(lock: { release(): Promise<void> }, work: ()
   }
 }
 
-/** A crash may have come between the tree state and the lifting of the guard; any other tree state is not ours. */
-async function hasBegunHandOver(target: MigrationTarget, aim: TrustedCheckpoint): Promise<boolean> {
+/** A crash may have happened between writing the tree state and lifting the guard; another tree state is not ours. */
+async function hasBegunHandover(target: MigrationTarget, aim: TrustedCheckpoint): Promise<boolean> {
   const tree = await integratedTree(target);
   if (tree === undefined) return false;
   if (tree.size === aim.size && equalBytes(tree.rootHash, aim.rootHash)) return true;
   throw new TargetRefusedError({
     object: target.location,
-    problem: "holds a tree state that this migration did not write",
+    problem: "contains a tree state that this migration did not write",
     expected: `size ${aim.size}, root ${formatHash(aim.rootHash)}`,
     found: `size ${tree.size}, root ${formatHash(tree.rootHash)}`,
     advice: "Find out what wrote it; nothing was changed",
@@ -188,11 +190,10 @@ async function integratedTree(target: MigrationTarget): Promise<IntegratedTree |
     return await target.integratedTree();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    const advice = "Find out what wrote it; nothing was changed";
     throw new TargetRefusedError({
       object: `${target.location}: the tree state`,
       problem: error.message,
-      advice,
+      advice: "Find out what wrote it; nothing was changed",
     });
   }
 }
@@ -209,14 +210,14 @@ async function alreadyDone(
     const rootHash = Buffer.from(record.rootHash, "base64");
     requireNoRegress(checkpoint, { size: record.size, rootHash }, request.source);
     await target.confirmHandOver();
-    // A mirror has no tree state: nothing ever goes on from there.
+    // A mirror has no tree state: no log software continues it.
     const tree = await integratedTree(target);
     return { kind: "handed-over", record, grown: tree !== undefined && tree.size !== record.size };
   }
   throw otherSize(target, record, checkpoint.size, (await integratedTree(target)) !== undefined);
 }
 
-/** @param hasState whether log software could go on there: what has none is a mirror. */
+/** @param hasState whether log software could continue it: without a state it is a mirror. */
 function otherSize(
   target: MigrationTarget,
   { size, finishedAt }: MigrationRecord,
@@ -227,28 +228,22 @@ function otherSize(
     object: target.location,
     problem: hasState
       ? `was handed over at size ${size} on ${finishedAt} and belongs to the log software there`
-      : `is a mirror that was finished at size ${size} on ${finishedAt}, and is not changed any more`,
+      : `is a mirror that was finished at size ${size} on ${finishedAt}, and is never changed`,
     expected: `a source of that size`,
     found: `size ${found}`,
     advice: hasState
-      ? "If the source went on after the hand-over, its writer was not frozen: migrate into an empty place"
-      : "Copy into an empty place, and point readers there",
+      ? "If the source continued after the handover, its writer was not frozen: migrate into an empty target"
+      : "Copy into an empty target, and point readers there",
   });
 }
 
 /** A source may grow while a migration is unfinished, never shrink, and never have another root at one size. */
 export function requireNoRegress(now: TreeHead, aim: TreeHead, source: string): void {
   const object = `${source}: the checkpoint`;
-  const advice = "Do not go on before the log's operator has explained it; the target was left as it is";
+  const advice = "Do not continue before the log's operator has explained it; the target was not changed";
   if (now.size < aim.size) {
     const [expected, found] = [`size ${aim.size} or more`, `size ${now.size}`];
-    throw new VerificationError({
-      object,
-      problem: "the log shrank",
-      expected,
-      found,
-      advice,
-    });
+    throw new VerificationError({ object, problem: "the log shrank", expected, found, advice });
   }
   if (now.size === aim.size && !equalBytes(now.rootHash, aim.rootHash)) {
     const [expected, found] = [formatHash(aim.rootHash), formatHash(now.rootHash)];
@@ -261,7 +256,7 @@ function requireSame(target: MigrationTarget, what: string, here: string, there:
   if (here === there) return;
   throw new TargetRefusedError({
     object: target.location,
-    problem: `holds another log: its ${what} differs`,
+    problem: `contains another log: its ${what} differs`,
     expected: here,
     found: there,
     advice: "Choose another target",
@@ -273,7 +268,7 @@ function occupied(target: MigrationTarget, found: string): TargetRefusedError {
     object: target.location,
     problem: "is somebody's log, or could be one; nothing was changed",
     found,
-    advice: "Choose an empty place",
+    advice: "Choose an empty target",
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * What stands in a target (or any place that can be listed), held against what a log of a size must have:
- * every object there and of the right size, and nothing beyond the tree (promise 3).
+ * Checks a listing of a target (or of a source that can be listed) against a log of a given size: every object exists
+ * and has the right size, and nothing exists beyond the tree (promise 3).
  */
 
 import { cutBundle, minBundleSize } from "../../tlog/bundle.ts";
@@ -20,12 +20,12 @@ import { equalBytes, HASH_SIZE } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
 import type { StoredObject } from "../ports/target.ts";
 
-/** Reads an object of the place that is listed, undefined if there is none. */
+/** Reads a listed object, undefined if there is none. */
 export type ReadStored = (path: string) => Promise<Uint8Array | undefined>;
 
 /** A finding of a listing. */
 export interface ListingFinding extends Finding {
-  /** What the tree does not have, what the place does not have, or bytes that are not the tree's. */
+  /** An object that the tree does not have, one that is missing, or one whose bytes are not the tree's. */
   readonly kind: "beyond" | "missing" | "wrong";
 }
 
@@ -40,9 +40,9 @@ interface Row {
 }
 
 /**
- * Compares a listing with a log of `size` entries. Yields what is missing, too short or too long, and what
- * stands beyond the tree; among obsolete partials (below the right edge, harmless to log software) those that
- * are not the beginning of the fuller object. Memory: one byte a bundle and level-0 tile.
+ * Compares a listing with a log of `size` entries. Yields objects that are missing, too short or too long, or beyond
+ * the tree, and obsolete partials (below the right edge, harmless to log software) that are not a prefix of the fuller
+ * object. Memory: one byte a bundle and level-0 tile.
  */
 export async function* compareListing(
   listing: AsyncIterable<StoredObject>,
@@ -60,7 +60,7 @@ export async function* compareListing(
       yield {
         kind: "beyond",
         path,
-        problem: `stands beyond size ${size}: log software that goes on from there would stumble over it`,
+        problem: `is beyond size ${size}: log software that continues from there would fail on it`,
       };
       continue;
     }
@@ -73,8 +73,8 @@ export async function* compareListing(
   for (const row of rows.values()) yield* missing(row);
 }
 
-/** Whether an object stands beyond the tree of a log of `size` entries. */
-export function standsBeyond(resource: LogResource, format: LogFormat, size: number): boolean {
+/** Whether an object is beyond the tree of a log of `size` entries. */
+export function isBeyondSize(resource: LogResource, format: LogFormat, size: number): boolean {
   if (resource.kind === "bundle" && resource.format !== format) return true;
   const { index, width } = resource.kind === "tile" ? resource.tile : resource.bundle;
   const level = resource.kind === "tile" ? resource.tile.level : 0;
@@ -100,13 +100,8 @@ function rowName(resource: LogResource): string {
   return resource.kind === "tile" ? `${resource.tile.level}` : resource.format;
 }
 
-function isBeyond(
-  { full, partialWidth }: Pick<Row, "full" | "partialWidth">,
-  index: number,
-  width: number,
-): boolean {
-  if (index < full) return false;
-  return index > full || width > partialWidth;
+function isBeyond(row: Pick<Row, "full" | "partialWidth">, index: number, width: number): boolean {
+  return index > row.full || (index === row.full && width > row.partialWidth);
 }
 
 function sizeProblem(resource: LogResource, bytes: number): string | undefined {
@@ -115,7 +110,7 @@ function sizeProblem(resource: LogResource, bytes: number): string | undefined {
     return bytes === expected ? undefined : `has ${bytes} bytes, not the ${expected} of a tile of its width`;
   }
   const least = minBundleSize(resource.format, resource.bundle.width);
-  return bytes >= least ? undefined : `has ${bytes} bytes, fewer than its entries need at the least`;
+  return bytes >= least ? undefined : `has ${bytes} bytes, fewer than its entries need`;
 }
 
 async function* obsoletePartial(
@@ -128,7 +123,7 @@ async function* obsoletePartial(
   const { index, width } = resource.kind === "tile" ? resource.tile : resource.bundle;
   const fuller = await read(row.pathOf(index, index < row.full ? FULL_WIDTH : row.partialWidth));
   const partial = await read(path);
-  // What is missing is found by its own name.
+  // A missing object is reported by its own name.
   if (fuller === undefined || partial === undefined) return;
   try {
     const begin =
@@ -140,7 +135,7 @@ async function* obsoletePartial(
   yield {
     kind: "wrong",
     path,
-    problem: "is an obsolete partial object, and not the beginning of the fuller one",
+    problem: "is an obsolete partial object, and not a prefix of the fuller one",
   };
 }
 

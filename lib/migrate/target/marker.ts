@@ -1,40 +1,41 @@
 /**
- * The two documents that a migration leaves in its target: the marker while it is unfinished, and the record
- * once the log is handed over. Each is one line of JSON with a format version; a version that this tool does
- * not know is refused, an older one is read for ever.
+ * The two documents that a migration stores in its target: the marker while it is unfinished, and the record once the
+ * log is handed over. Each is one line of JSON with a format version; a version that this tool does not know is
+ * refused, older ones are always read.
  */
 
 import { TargetRefusedError } from "../../errors.ts";
 import type { LogFormat } from "../../tlog/layout.ts";
+import type { MigrationTarget } from "../ports/target.ts";
 
-/** Version 2 says what its seals tell of issuers; those of a Static CT log of version 1 tell nothing of them. */
+/** Version 2 adds what its seals guarantee about issuers; the seals of a Static CT log of version 1 guarantee nothing. */
 const MARKER_VERSION = 2;
-/** Version 2 says how many issuers are missing. */
+/** Version 2 adds the number of missing issuers. */
 const RECORD_VERSION = 2;
 
-/** What an unfinished migration says of itself, where log software looks first. */
+/** The state of an unfinished migration, stored where log software looks first. */
 export interface Marker {
   readonly origin: string;
   readonly source: string;
   readonly format: LogFormat;
-  /** The signed checkpoint aimed at, whole: a resume finishes this one. */
+  /** The complete signed checkpoint aimed at: a resumed copy finishes this one. */
   readonly checkpoint: string;
-  /** The smallest size that any round aimed at: right-edge tiles of that size may still be there. */
+  /** The smallest size that any round aimed at: right-edge tiles of that size may still exist. */
   readonly smallestSize: number;
   /**
-   * The seals are another tool's, or do not tell what they must, and are still to be removed: none may be trusted.
-   * The next marker says false.
+   * The seals are another tool's, or guarantee too little, and are still to be removed: none may be trusted. False in
+   * the next marker.
    */
   readonly distrustSeals: boolean;
-  /** Of Static CT: below the seals there may be entries whose issuers are missing, as the operator allowed. */
+  /** Static CT only: below the seals there may be entries whose issuers are missing, as the operator allowed. */
   readonly allowMissingIssuers: boolean;
-  /** Of Static CT: what is below the seals was held against the rules for what no leaf hash covers. */
+  /** Static CT only: the extra data of the entries below the seals was checked. */
   readonly deep: boolean;
   /** The tool that wrote it. */
   readonly tool: string;
 }
 
-/** What a finished migration leaves beside the tree state. */
+/** The record of a finished migration, stored next to the tree state. */
 export interface MigrationRecord {
   readonly origin: string;
   readonly source: string;
@@ -44,37 +45,58 @@ export interface MigrationRecord {
   readonly rootHash: string;
   /** ISO 8601. */
   readonly finishedAt: string;
-  /** Of Static CT: issuers that entries name and that could not be had, as the operator allowed. */
+  /** Static CT only: issuers that entries name and that are missing, as the operator allowed. */
   readonly missingIssuers: number;
   readonly tool: string;
 }
 
 /** The marker as one line. */
 export function formatMarker(marker: Marker): string {
-  const note = "A migration into this place is unfinished. Do not delete this file: run tlog-migrate again.";
+  const note = "A migration into this target is unfinished. Do not delete this file: run tlog-migrate again.";
   return `${JSON.stringify({ "tlog-migrate-marker": MARKER_VERSION, note, ...marker })}\n`;
 }
 
 /**
  * Reads a marker.
- * @param place where it was found, for messages.
+ * @param location of its target, for messages.
  * @throws TargetRefusedError if it is damaged or newer than this tool.
  */
-export function parseMarker(text: string, place: string): Marker {
-  const fields = parseVersioned(text, "tlog-migrate-marker", MARKER_VERSION, `${place}: the marker`);
+export function parseMarker(text: string, location: string): Marker {
+  const fields = parseVersioned(text, "tlog-migrate-marker", MARKER_VERSION, `${location}: the marker`);
   const format = fields.format("format");
-  const tellsOfIssuers = fields.version > 1;
+  const hasGuarantees = fields.version > 1;
   return {
     origin: fields.string("origin"),
     source: fields.string("source"),
     format,
     checkpoint: fields.string("checkpoint"),
     smallestSize: fields.count("smallestSize"),
-    distrustSeals: fields.boolean("distrustSeals") || (format === "static-ct" && !tellsOfIssuers),
-    allowMissingIssuers: tellsOfIssuers && fields.boolean("allowMissingIssuers"),
-    deep: tellsOfIssuers && fields.boolean("deep"),
+    distrustSeals: fields.boolean("distrustSeals") || (format === "static-ct" && !hasGuarantees),
+    allowMissingIssuers: hasGuarantees && fields.boolean("allowMissingIssuers"),
+    deep: hasGuarantees && fields.boolean("deep"),
     tool: fields.string("tool"),
   };
+}
+
+/** A marker, with its text byte for byte as it is in the target. */
+export interface StoredMarker extends Marker {
+  readonly text: string;
+}
+
+/** A marker with the text that is to be stored. */
+export function withText(marker: Marker): StoredMarker {
+  return { ...marker, text: formatMarker(marker) };
+}
+
+/** Changes the marker in the target. @throws TargetRefusedError if another copy has changed it meanwhile. */
+export async function replaceMarker(
+  target: MigrationTarget,
+  { text, ...marker }: StoredMarker,
+  changes: Partial<Marker>,
+): Promise<StoredMarker> {
+  const changed = withText({ ...marker, ...changes });
+  await target.replaceMarker(text, changed.text);
+  return changed;
 }
 
 /** The record as one line. */
@@ -83,13 +105,9 @@ export function formatRecord(record: MigrationRecord): string {
 }
 
 /** Reads a record. @throws TargetRefusedError if it is damaged or newer than this tool. */
-export function parseRecord(text: string, place: string): MigrationRecord {
-  const fields = parseVersioned(
-    text,
-    "tlog-migrate-record",
-    RECORD_VERSION,
-    `${place}: the migration record`,
-  );
+export function parseRecord(text: string, location: string): MigrationRecord {
+  const object = `${location}: the migration record`;
+  const fields = parseVersioned(text, "tlog-migrate-record", RECORD_VERSION, object);
   return {
     origin: fields.string("origin"),
     source: fields.string("source"),
@@ -171,6 +189,6 @@ function damaged(object: string, problem: string): TargetRefusedError {
     object,
     problem: `cannot be read: ${problem}`,
     advice:
-      "Find out what changed it; if this place holds nothing but an unfinished copy, empty it and start over",
+      "Find out what changed it; if the target contains only an unfinished copy, empty it and start over",
   });
 }

@@ -1,4 +1,4 @@
-/** Promise 3, before the hand-over: the target itself is looked at, whatever was believed on the way. */
+/** Promise 3, before the handover: checks the target itself, independently of what was checked before. */
 
 import { setImmediate } from "node:timers/promises";
 import { VerificationError } from "../../errors.ts";
@@ -21,9 +21,9 @@ import type { TreeHead } from "../tree/hash-tree.ts";
 import { compareListing } from "./listing-check.ts";
 
 /**
- * Holds the target against a tree: every object is there and of the right size, none stands beyond it, and its
- * own tiles of level 1 and up give the root.
- * @throws VerificationError for the first object that is not as it must be.
+ * Checks the target against a tree: every object exists and has the right size, none is beyond the tree, and its own
+ * tiles of level 1 and up give the root.
+ * @throws VerificationError for the first object that is wrong.
  */
 export async function checkTarget(
   target: MigrationTarget,
@@ -44,7 +44,7 @@ export async function checkTarget(
   await recomputeRoot(target, writer, format, head, signal);
 }
 
-/** What mends an object: what is beyond the tree is removed; what a seal hides is copied again without the seal. */
+/** How to repair an object: one beyond the tree is removed; one below a seal is copied again without the seal. */
 function adviceFor(target: MigrationTarget, path: string, head: TreeHead): string {
   const resource = parseResourcePath(path);
   const index = resource?.kind === "bundle" ? resource.bundle.index : resource?.tile.index;
@@ -56,7 +56,7 @@ function adviceFor(target: MigrationTarget, path: string, head: TreeHead): strin
   const sealPath = target.locate(tilePath({ level: 1, index: seal, width: FULL_WIDTH }));
   return (
     `Something changed what was sealed. Remove the seal ${sealPath} and run the same command again: ` +
-    "all below it is read, and what is missing or wrong is copied anew"
+    "everything below it is read, and what is missing or wrong is copied again"
   );
 }
 
@@ -79,13 +79,13 @@ async function recomputeRoot(
   }
 }
 
-/** The target as something to read. */
+/** The target as a source. */
 function storedObjects(target: MigrationTarget, writer: TargetWriter): ObjectSource {
   return {
     location: target.location,
     locate: (path) => target.locate(path),
     async read(path, { maxBytes }) {
-      // A writer may read synchronously: between two tiles others have their turn, signals among them.
+      // A writer may read synchronously: other work, such as signals, runs between two tiles.
       await setImmediate();
       return await writer.read(path, maxBytes);
     },

@@ -1,65 +1,63 @@
 /**
- * What a seal in a target tells beyond leaf hashes: runs may ask for more or less of a Static CT log, and a seal must
- * never pass for one that tells more than the run that wrote it had asked for.
+ * What a seal guarantees besides leaf hashes. Runs of a Static CT copy may be stricter or laxer; a seal must never be
+ * taken for a stricter one than its run enforced.
  */
 
 import { TargetRefusedError } from "../../errors.ts";
 import type { LogFormat } from "../../tlog/layout.ts";
 import { readIssuerList } from "../issuers/manifest.ts";
 import type { MigrationTarget } from "../ports/target.ts";
-import { type HeldMarker, replaceMarker } from "./held-marker.ts";
-import { parseMarker } from "./marker.ts";
+import { parseMarker, replaceMarker, type StoredMarker } from "./marker.ts";
 
-/** What is asked for below the seals of a run. */
-export interface SealMeaning {
+/** What a run enforces below its seals. */
+export interface SealGuarantees {
   readonly format: LogFormat;
-  /** Of Static CT: entries may name issuers that cannot be had. */
+  /** Static CT only: entries may name issuers that are missing. */
   readonly allowMissingIssuers: boolean;
-  /** Of Static CT: every entry was held against the rules for what no leaf hash covers. */
+  /** Static CT only: the extra data of every entry was checked. */
   readonly deep: boolean;
 }
 
-/** Leaves no seal in a target that tells less than this run promises, and has the marker say what they tell. */
+/** Removes the seals of a target if they guarantee less than this run enforces, and updates the marker. */
 export async function trustedSeals(
   target: MigrationTarget,
-  marker: HeldMarker,
-  meaning: SealMeaning,
+  marker: StoredMarker,
+  guarantees: SealGuarantees,
   signal: AbortSignal | undefined,
-): Promise<HeldMarker> {
-  const { allowMissingIssuers, deep, format } = meaning;
-  const tellTooLittle =
+): Promise<StoredMarker> {
+  const { allowMissingIssuers, deep, format } = guarantees;
+  const guaranteeTooLittle =
     marker.distrustSeals ||
     (marker.allowMissingIssuers && !allowMissingIssuers) ||
     (deep && !marker.deep) ||
-    // Without the list nobody knows which issuers must be there.
+    // Without the list it is unknown which issuers the target must have.
     (format === "static-ct" && (await readIssuerList(target, signal)) === undefined);
-  if (tellTooLittle) return await removeDistrustedSeals(target, marker, meaning);
+  if (guaranteeTooLittle) return await removeDistrustedSeals(target, marker, guarantees);
   if (marker.allowMissingIssuers === allowMissingIssuers && marker.deep === deep) return marker;
   return await replaceMarker(target, marker, { allowMissingIssuers, deep });
 }
 
 /**
- * A full level-1 tile says that everything below it is durable and right, but another tool wrote these, or a run
- * that asked for less. They are removed, and only then does the marker stop to distrust them: a crash in between
- * removes them again.
+ * Removes seals that another tool wrote, or a laxer run. A full level-1 tile says that everything below it is durable
+ * and right. The marker distrusts seals until all are removed: after a crash in between they are removed again.
  */
 export async function removeDistrustedSeals(
   target: MigrationTarget,
-  marker: HeldMarker,
-  { allowMissingIssuers, deep }: SealMeaning,
-): Promise<HeldMarker> {
+  marker: StoredMarker,
+  { allowMissingIssuers, deep }: SealGuarantees,
+): Promise<StoredMarker> {
   for await (const { path } of target.list("tile/1")) await target.remove(path);
   return await replaceMarker(target, marker, { distrustSeals: false, allowMissingIssuers, deep });
 }
 
 /**
- * Before a seal is written: the marker must still say what this run's seals tell. A copy that slept while another one
- * asked for more would write seals that tell less than that one's.
+ * Called before a seal is written: the marker must still have this run's guarantees. A copy that was suspended while
+ * a stricter one started would write laxer seals than that one's.
  * @throws TargetRefusedError
  */
-export async function requireMeaning(
+export async function requireSameGuarantees(
   target: MigrationTarget,
-  { allowMissingIssuers, deep }: SealMeaning,
+  { allowMissingIssuers, deep }: SealGuarantees,
 ): Promise<void> {
   const contents = await target.inspect();
   if (contents.kind === "claimed") {
@@ -68,7 +66,7 @@ export async function requireMeaning(
   }
   throw new TargetRefusedError({
     object: target.location,
-    problem: "is being filled by another copy, with other options",
+    problem: "is being filled by another copy with other options",
     advice: "Wait until that one ends, then run this command again",
   });
 }

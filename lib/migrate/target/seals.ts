@@ -1,6 +1,6 @@
 /**
- * Promise 2: the target is its own journal. A full level-1 tile seals the 256 bundles and the 256 level-0
- * tiles below it, and is written only when they are durable.
+ * Promise 2: the target is its own journal. A full level-1 tile seals the 256 bundles and the 256 level-0 tiles below
+ * it, and is written only when they are durable.
  */
 
 import { ENTRIES_PER_SEAL, FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
@@ -15,7 +15,7 @@ interface OpenSeal {
   bundlesLeft: number;
 }
 
-/** Which seals are there, and which are due. */
+/** Finds the seals of a target, and writes those that are due. */
 export class Seals {
   readonly #tree: HashTree;
   readonly #writer: TargetWriter;
@@ -26,7 +26,7 @@ export class Seals {
   readonly #writing = new Set<Promise<void>>();
   #failure: unknown;
 
-  /** @param prepare does what must be done before a seal is written; it is not written if that fails. */
+  /** @param prepare called before a seal is written; if it fails the seal is not written. */
   constructor(
     tree: HashTree,
     writer: TargetWriter,
@@ -40,8 +40,8 @@ export class Seals {
   }
 
   /**
-   * Whether the target holds a seal with the hash that it must have. One that it holds is made durable, and
-   * its entries count as copied before. Anything else under that name seals nothing, and will be replaced.
+   * Whether the target has a seal with the expected hash. If so it is made durable, and its entries count as copied
+   * before. Anything else under that name seals nothing, and will be replaced.
    */
   async isSealed(index: number): Promise<boolean> {
     const path = sealPath(index);
@@ -73,14 +73,14 @@ export class Seals {
     const seal = this.#open.get(index);
     if (seal === undefined) return;
     seal.bundlesLeft -= unit.hashes.length;
-    if (seal.bundlesLeft < 0) throw new Error(`more bundles than there are below level-1 tile ${index}`);
+    if (seal.bundlesLeft < 0) throw new Error(`more than 256 bundles below level-1 tile ${index}`);
     if (seal.bundlesLeft > 0) return;
     this.#open.delete(index);
     const writing = this.#write(index, seal.hashes).finally(() => this.#writing.delete(writing));
     this.#writing.add(writing);
   }
 
-  /** Resolves when every seal that is due is durable. @throws the first failure of one. */
+  /** Resolves when every due seal is durable. @throws the first failure. */
   async settled(): Promise<void> {
     await Promise.all(this.#writing);
     if (this.#failure !== undefined) throw this.#failure;

@@ -1,23 +1,23 @@
-/** An estimate of what a copy will store, so that a target that is too small is refused before the copy. */
+/** Estimates the space that a copy needs, so that a target that is too small is refused before the copy. */
 
 import { FormatError } from "../../tlog/errors.ts";
 import { bundlePath, FULL_WIDTH, fullTileCount } from "../../tlog/layout.ts";
 import { HASH_SIZE } from "../../tlog/merkle.ts";
-import type { RoomNeeded } from "../ports/target.ts";
+import type { SpaceNeeded } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { readAuthentic } from "../read/retry.ts";
 
-/** Bundles whose sizes are looked at, evenly spread over the log. */
+/** Bundles whose sizes are read, evenly spread over the log. */
 const SAMPLES = 5;
 
-/** What every bundle costs beside its own bytes: its level-0 tile. */
+/** The level-0 tile of every bundle. */
 const TILE_BYTES = FULL_WIDTH * HASH_SIZE;
 
 /**
- * Bytes and objects that the bundles of a log will take with their tiles. Entries differ in size, so this is an
- * estimate from a few bundles; it is not authenticated, and nothing but a look at the free space depends on it.
+ * The bytes and objects of all bundles of a log with their tiles. Entries differ in size, so this is an estimate from a
+ * few bundles; it is not authenticated, and only the check of free space depends on it.
  */
-export async function estimateRoom(context: ReadContext, size: number): Promise<RoomNeeded> {
+export async function estimateSpace(context: ReadContext, size: number): Promise<SpaceNeeded> {
   const bundles = fullTileCount(size, 0);
   const samples = Math.min(SAMPLES, bundles);
   if (samples === 0) return { bytes: 0, objects: 0 };

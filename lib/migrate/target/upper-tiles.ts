@@ -1,4 +1,4 @@
-/** The tiles above the seals, and the right edge: what is left when every bundle is in the target. */
+/** Writes the tiles above the seals and the right edge, after every bundle is in the target. */
 
 import { FULL_WIDTH, fullTileCount, levelCount, partialTile, tilePath } from "../../tlog/layout.ts";
 import type { TargetWriter } from "../ports/target.ts";

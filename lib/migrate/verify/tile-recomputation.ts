@@ -1,7 +1,7 @@
 /**
- * How `verify` goes on where a tile is bad or missing: it notes that, and recomputes the tile from the level
- * below, so that one fault is told as one fault and what is below it is still verified. It looks no deeper than
- * that level: where whole levels are gone there is nothing to recompute from, however long one reads.
+ * How `verify` continues where a tile is bad or missing: it reports that, and recomputes the tile from the level below,
+ * so that one fault is reported once and everything below it is still verified. It reads no deeper than that level:
+ * where whole levels are missing there is nothing to recompute from, however much is read.
  */
 
 import pLimit from "p-limit";
@@ -32,9 +32,9 @@ export class TileRecomputation implements TileRecovery {
   readonly #context: ReadContext;
   readonly #note: (finding: Finding) => void;
 
-  /** @param note is told every tile that is bad or missing. */
+  /** @param note called with every tile that is bad or missing. */
   constructor(context: ReadContext, note: (finding: Finding) => void) {
-    // A tile that lacks one child usually lacks many: what is not there at the first try is done without.
+    // A tile that lacks one child usually lacks many: one that is missing at the first try is skipped.
     this.#context = { ...context, retry: { ...context.retry, contentAttempts: 0 } };
     this.#note = note;
   }

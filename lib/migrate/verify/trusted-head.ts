@@ -20,7 +20,7 @@ export interface TrustedHead {
   readonly head: TreeHead;
   /**
    * Whether objects beyond the head may be legitimate: log software integrates entries before it signs them, and
-   * without its tree state its objects cannot be told from leftovers.
+   * without its tree state its objects cannot be distinguished from leftovers.
    */
   readonly mayLag: boolean;
 }

@@ -168,7 +168,7 @@ describe("a target that may not or cannot be written is told in one line, and le
     const other = testLog({ size: 20, seed: "other" });
     const server = await startLogServer(other.objects);
     expect((await runCli(["copy", server.url, target, "--vkey", other.vkey])).code).toBe(0);
-    expectOneLine(await copyWith(checkpoint, undefined, target), 4, /holds another log/);
+    expectOneLine(await copyWith(checkpoint, undefined, target), 4, /contains another log/);
   });
 
   test("a directory with a checkpoint of somebody's", async () => {

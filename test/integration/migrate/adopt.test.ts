@@ -116,7 +116,7 @@ test("foreign objects beyond the log, and foreign partials that are not its begi
   const server = await startLogServer(log.objects);
   const target = memoryDirectory();
   for (const [path, bytes, problem] of [
-    ["tile/entries/600", Buffer.from("beyond"), /tile\/entries\/600: stands beyond size 131372/],
+    ["tile/entries/600", Buffer.from("beyond"), /tile\/entries\/600: is beyond size 131372/],
     ["tile/entries/100.p/3", Buffer.alloc(6), /tile\/entries\/100\.p\/3: is an obsolete partial object/],
     ["tile/0/100.p/3", Buffer.alloc(96), /tile\/0\/100\.p\/3: is an obsolete partial object/],
   ] as const) {

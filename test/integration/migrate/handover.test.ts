@@ -268,7 +268,7 @@ describe("the target is looked at before the hand-over:", () => {
       writeFiles(target, [[path, Buffer.alloc(8_192)]]);
       const failure = await failureOf(migrateLog(log, server, target));
       expect(failure, path).toBeInstanceOf(VerificationError);
-      expect(failure.message).toContain(`${join(target, path)}: stands beyond size 900`);
+      expect(failure.message).toContain(`${join(target, path)}: is beyond size 900`);
       expect(existsSync(join(target, ".state/treeState"))).toBe(false);
       rmSync(join(target, path));
     }

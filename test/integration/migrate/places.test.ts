@@ -90,7 +90,9 @@ test("--adopt is offered where a part of a log stands, and only there", async ()
   writeFileSync(join(target, "tile/0/README"), "not a tile");
   const stranger = await failureOf(migrateLog(log, server, target));
   expect(stranger).toBeInstanceOf(TargetRefusedError);
-  expect(stranger.message).toMatch(/no part of a log, for example tile\/0\/README\. Choose an empty place$/);
+  expect(stranger.message).toMatch(
+    /not part of a log, for example tile\/0\/README\. Choose an empty target$/,
+  );
   writeFileSync(join(target, "tile/0/zzz"), "not a tile either");
   writeFileSync(join(target, "tile/0/000"), log.object("tile/0/000"));
   const half = await failureOf(migrateLog(log, server, target));
@@ -119,7 +121,7 @@ test("a directory where log software will write an object is found before the ha
   await migrateLog(log, server, target, { handOver: false });
   mkdirSync(join(target, "tile/entries/300"));
   const failure = await failureOf(migrateLog(log, server, target));
-  expect(failure.message).toContain("tile/entries/300: stands beyond size 70000");
+  expect(failure.message).toContain("tile/entries/300: is beyond size 70000");
 });
 
 test("a hand-over that was cut off is ended at its own size, though the source has grown", async () => {

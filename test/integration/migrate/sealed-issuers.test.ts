@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { TargetRefusedError, VerificationError } from "../../../lib/errors.ts";
 import type { MigrationOptions, MigrationReport } from "../../../lib/index.ts";
-import { requireMeaning } from "../../../lib/migrate/target/seal-guarantees.ts";
+import { requireSameGuarantees } from "../../../lib/migrate/target/seal-guarantees.ts";
 import { ENTRIES_PER_SEAL } from "../../../lib/tlog/layout.ts";
 import { PosixTarget } from "../../../storage/posix/target.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
@@ -133,7 +133,7 @@ it("a copy under whose feet another asks for more writes no seal, and has listed
   });
   const failure = await failureOf(copy());
   expect(failure).toBeInstanceOf(TargetRefusedError);
-  expect(failure.message).toContain("by another copy, with other options");
+  expect(failure.message).toContain("by another copy with other options");
   expect(existsSync(join(target, SEAL))).toBe(false);
   expect(existsSync(join(target, LIST))).toBe(true);
 });
@@ -141,12 +141,12 @@ it("a copy under whose feet another asks for more writes no seal, and has listed
 it("a copy that slept while another asked for more writes no seal", async () => {
   await copy({ allowMissingIssuers: true, handOver: false });
   const place = new PosixTarget(target);
-  const meaning = { format: "static-ct", allowMissingIssuers: true, deep: false } as const;
-  await expect(requireMeaning(place, meaning)).resolves.toBeUndefined();
+  const guarantees = { format: "static-ct", allowMissingIssuers: true, deep: false } as const;
+  await expect(requireSameGuarantees(place, guarantees)).resolves.toBeUndefined();
   await copy({ handOver: false });
-  await expect(requireMeaning(place, meaning)).rejects.toBeInstanceOf(TargetRefusedError);
+  await expect(requireSameGuarantees(place, guarantees)).rejects.toBeInstanceOf(TargetRefusedError);
   await copy();
-  await expect(requireMeaning(place, { ...meaning, allowMissingIssuers: false })).rejects.toBeInstanceOf(
-    TargetRefusedError,
-  );
+  await expect(
+    requireSameGuarantees(place, { ...guarantees, allowMissingIssuers: false }),
+  ).rejects.toBeInstanceOf(TargetRefusedError);
 });

@@ -84,7 +84,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
 
     const grown = await run("copy", logDirectory(log.atSize(900)), target, ...key, ...mirror);
     expect(grown).toMatchObject({ code: 4, stdout: "" });
-    expect(grown.stderr).toMatch(/is a mirror that was finished at size 700 .*Copy into an empty place/);
+    expect(grown.stderr).toMatch(/is a mirror that was finished at size 700 .*Copy into an empty target/);
     expect(grown.stderr).not.toMatch(/log software|frozen/);
   });
 

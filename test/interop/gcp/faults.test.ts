@@ -235,7 +235,7 @@ describeWithGo("refused is", () => {
     const [from, home] = [source(), await emulators().newHome()];
     await copy(from, home, { handOver: false });
     await emulators().putObject(home.bucket, "tile/entries/999", "?");
-    expect((await failureOf(copy(from, home))).message).toMatch(/tile\/entries\/999: stands beyond size/);
+    expect((await failureOf(copy(from, home))).message).toMatch(/tile\/entries\/999: is beyond size/);
     expect(await opens(home)).toBe(false);
     await emulators().deleteObject(home.bucket, "tile/entries/999");
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over" });

@@ -95,7 +95,7 @@ function targetIn(place: ScratchPlace): MigrationTarget {
       requireMarker(from);
       place.put(MARKER, to);
     },
-    requireRoom: async () => {},
+    requireFreeSpace: async () => {},
     warnings: async () => [],
     openWriter: () => ({ read: async (path) => place.get(path), batch, close: async () => {} }),
     async *list(below) {

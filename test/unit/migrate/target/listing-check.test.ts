@@ -60,7 +60,7 @@ test("tiles of a wrong size and bundles too short for their entries are found", 
     ["tile/entries/258.p/188", 376],
   ] as const) {
     const found = await findings(log, withObjects(log, { [path]: Buffer.alloc(least - 1) }));
-    expect(found).toEqual([`${path} has ${least - 1} bytes, fewer than its entries need at the least`]);
+    expect(found).toEqual([`${path} has ${least - 1} bytes, fewer than its entries need`]);
   }
 });
 
@@ -82,7 +82,7 @@ test("whatever stands beyond the log is found, whatever is in it", async () => {
     "tile/data/000",
   ]) {
     const found = await findings(log, withObjects(log, { [path]: Buffer.alloc(8_192) }));
-    expect(found).toEqual([expect.stringMatching(`${path} stands beyond size ${log.size}`)]);
+    expect(found).toEqual([expect.stringMatching(`${path} is beyond size ${log.size}`)]);
   }
 });
 
@@ -99,7 +99,7 @@ test("obsolete partials may stay where they are the beginning of the fuller obje
     const wrong = Buffer.from(bytes);
     wrong[wrong.length - 1] = (wrong.at(-1) as number) ^ 1;
     expect(await findings(log, withObjects(log, { [path]: wrong }))).toEqual([
-      `${path} is an obsolete partial object, and not the beginning of the fuller one`,
+      `${path} is an obsolete partial object, and not a prefix of the fuller one`,
     ]);
   }
 });

@@ -44,11 +44,11 @@ test("bundles below a partial level-1 tile, and the right edge, bring no seal", 
   expect(writer.objects.size).toBe(0);
 });
 
-test("more bundles than there are below a seal are a fault of our own, told at once", async () => {
+test("more bundles than a seal covers are a fault of our own, reported at once", async () => {
   const { seals } = await newSeals();
   seals.open(1, SEAL);
   seals.finished(unit(256, 200));
-  expect(() => seals.finished(unit(456, 57))).toThrow(/more bundles than there are/);
+  expect(() => seals.finished(unit(456, 57))).toThrow(/more than 256 bundles/);
 });
 
 test("a seal that cannot be written fails the copy, at the next unit or at the end", async () => {

@@ -12,12 +12,12 @@ describe("a directory is held against the room that a copy needs", () => {
     ],
     ["inodes", { bytes: 1, objects: 2 ** 52 }, /too few inodes \(expected 4503599627370496, found \d+\)/],
   ])("it has too little: %s", async (_name, needed, message) => {
-    const refused = new PosixTarget(memoryDirectory()).requireRoom(needed);
+    const refused = new PosixTarget(memoryDirectory()).requireFreeSpace(needed);
     await expect(refused).rejects.toThrow(OperationError);
     await expect(refused).rejects.toThrow(message);
   });
 
   test("it has enough", async () => {
-    await new PosixTarget(memoryDirectory()).requireRoom({ bytes: 1, objects: 1 });
+    await new PosixTarget(memoryDirectory()).requireFreeSpace({ bytes: 1, objects: 1 });
   });
 });
