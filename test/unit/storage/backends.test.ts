@@ -115,8 +115,8 @@ describe("a URL of a directory", () => {
     for (const scheme of ["file", "gzip+file", "archive+file"]) {
       if (opening !== openObjects && scheme !== "file") continue;
       const refusal = (rest: string) => opening(`${scheme}:///srv/${rest}`);
-      await expectUsageError(refusal("%00"), /has %00, which no path can hold/);
-      await expectUsageError(refusal("a%00b"), /has %00, which no path can hold/);
+      await expectUsageError(refusal("%00"), /has %00, which no path can contain/);
+      await expectUsageError(refusal("a%00b"), /has %00, which no path can contain/);
       for (const rest of ["x?y#z", "x?y", "x#z", "x?", "x#"]) {
         await expectUsageError(refusal(rest), /Write %3F for \? and %23 for #$/);
       }
