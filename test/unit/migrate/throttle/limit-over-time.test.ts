@@ -80,10 +80,11 @@ describe("a source that refuses more than 8 requests at a time", () => {
   });
 
   test("that asks for long pauses is rarely tried beyond what it takes", () => {
-    const slow = refusing(8, { milliseconds: 50, retryAfterMs: 60_000 });
+    const slow = refusing(8, { milliseconds: 200, retryAfterMs: 60_000 });
     const result = simulate({ server: slow, seconds: 4000 });
     expect(sentFrom(result, 600).filter(refused).length).toBeLessThanOrEqual(4);
-    expect(speed(result, 600, 4000)).toBeGreaterThan(144);
+    // It could give 40.
+    expect(speed(result, 600, 4000)).toBeGreaterThan(36);
   });
 
   test("and now takes more is given more, up to the maximum", () => {
@@ -231,6 +232,14 @@ describe("a source that answers all by 503 beyond", () => {
     expect(result.limits.slice(400).every(({ limit }) => limit <= most + 1)).toBe(true);
     expect(result.requests.filter(refused).length).toBeLessThan(150);
     expect(result.backOffs).toBeGreaterThan(0);
+  });
+
+  test("20 at a time is asked for one more at most, while each of these is refused as slowly as others answered", () => {
+    const result = simulate({ server: refusing(20, { milliseconds: 50 }, 503), seconds: 60, start: 16 });
+    expect(most(result.limits.slice(400).map(({ limit }) => limit))).toBe(21);
+    const settled = sentFrom(result, 10);
+    expect(settled.filter(refused).length / settled.length).toBeLessThan(0.05);
+    expect(speed(result, 10, 60)).toBeGreaterThan(0.95 * 400);
   });
 
   test.each([1, 64])("nothing is asked for less and less, from %i at a time", (start) => {

@@ -19,7 +19,7 @@ describe("the operator", () => {
   });
 
   test("reads it again when the limit has come down to the half, and else now and then", () => {
-    const server = refusing(8, { milliseconds: 50, retryAfterMs: 1000 });
+    const server = refusing(8, { milliseconds: 200, retryAfterMs: 1000 });
     const { notices, backOffs } = simulate({ server, seconds: 1300 });
     expect(backOffs).toBeGreaterThan(50);
     expect(notices.slice(0, 2)).toEqual([
