@@ -11,7 +11,7 @@ import { openReadContext, type ReadContext, type ReadSpec } from "./read/context
 import type { SealGuarantees } from "./target/seal-guarantees.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";
 import { LimitReporter } from "./throttle/limit-reporter.ts";
-import { RequestRate } from "./throttle/rate-limiter.ts";
+import { RateLimiter } from "./throttle/rate-limiter.ts";
 import { newSharedLimit, SharedLimit } from "./throttle/shared-limit.ts";
 
 const MAX_DEFAULT_WORKERS = 8;
@@ -159,7 +159,7 @@ export function readSpecOf(
     rate:
       requestsPerSecond === undefined
         ? undefined
-        : { perSecond: requestsPerSecond, shared: new RequestRate(requestsPerSecond).share() },
+        : { perSecond: requestsPerSecond, shared: new RateLimiter(requestsPerSecond).share() },
     limit: newSharedLimit({
       ...retry,
       maximum,

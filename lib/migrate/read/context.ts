@@ -7,7 +7,7 @@ import type { BackendModules, SourceAccess, SourceRequest } from "../ports/backe
 import type { LogSource } from "../ports/source.ts";
 import type { RetryPolicy } from "../throttle/backoff.ts";
 import { ConcurrencyLimiter } from "../throttle/limiter.ts";
-import { RequestRate } from "../throttle/rate-limiter.ts";
+import { RateLimiter } from "../throttle/rate-limiter.ts";
 import { type LimitShare, SharedLimit } from "../throttle/shared-limit.ts";
 
 /** What every read needs besides the object. */
@@ -44,7 +44,7 @@ export async function openReadContext(
   counters: Counters,
   signal: AbortSignal,
 ): Promise<ReadContext> {
-  const rate = spec.rate && new RequestRate(spec.rate.perSecond, spec.rate.shared);
+  const rate = spec.rate && new RateLimiter(spec.rate.perSecond, spec.rate.shared);
   const limiter = new ConcurrencyLimiter(new SharedLimit(spec.limit), spec.concurrency, signal);
   const request: SourceRequest = {
     access: spec.access,

@@ -1,7 +1,7 @@
 /**
- * A limit on requests a second that all threads of a migration share: a generic cell rate algorithm whose one
- * word of state, the time of the next free slot, lies in shared memory. The rate limiters on npm know one
- * thread; a share of the rate for each would leave some idle while others wait.
+ * A limit on requests a second that all threads of a run share: a generic cell rate algorithm whose state, the time of
+ * the next free slot, is one word of shared memory. A share of the rate for each thread would leave some idle while
+ * others wait.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,14 +9,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** Requests that may start at once after a pause: a tenth of a second's worth. */
 const BURST_SECONDS = 0.1;
 
-export class RequestRate {
+export class RateLimiter {
   readonly #nextSlot: BigInt64Array<SharedArrayBuffer>;
   readonly #interval: bigint;
   readonly #burst: bigint;
 
   /**
    * @param perSecond requests a second, above 0.
-   * @param shared what `share()` of the first instance gave.
+   * @param shared what `share()` of the first instance returned.
    */
   constructor(perSecond: number, shared = new SharedArrayBuffer(8)) {
     this.#nextSlot = new BigInt64Array(shared);
@@ -32,8 +32,7 @@ export class RequestRate {
   /** Takes the next free slot and waits for it. */
   async admit(signal?: AbortSignal): Promise<void> {
     const wait = this.#takeSlot() - process.hrtime.bigint();
-    if (wait > 0n)
-      await sleep(Number(wait / 1_000_000n) + 1, undefined, signal === undefined ? {} : { signal });
+    if (wait > 0n) await sleep(Number(wait / 1_000_000n) + 1, undefined, { ...(signal && { signal }) });
   }
 
   #takeSlot(): bigint {

@@ -3,20 +3,20 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
-import { RequestRate } from "../../../../lib/migrate/throttle/rate-limiter.ts";
+import { RateLimiter } from "../../../../lib/migrate/throttle/rate-limiter.ts";
 
 /** What may start at once: a tenth of a second's worth, and the one that starts the clock. */
 const burst = (perSecond: number): number => perSecond / 10 + 1;
 
 test("after a burst, leave is given at the rate", async () => {
-  const rate = new RequestRate(200);
+  const rate = new RateLimiter(200);
   const start = performance.now();
   for (let i = 0; i < 60; i++) await rate.admit();
   expect(performance.now() - start).toBeGreaterThanOrEqual(((60 - burst(200)) / 200) * 1000 - 2);
 });
 
 test("all that ask at once in one thread are spread over time", async () => {
-  const rate = new RequestRate(200);
+  const rate = new RateLimiter(200);
   const start = performance.now();
   await Promise.all(Array.from({ length: 60 }, () => rate.admit()));
   expect(performance.now() - start).toBeGreaterThanOrEqual(((60 - burst(200)) / 200) * 1000 - 2);
@@ -24,7 +24,7 @@ test("all that ask at once in one thread are spread over time", async () => {
 
 test("two threads share one rate: neither has a burst of its own", async () => {
   const [perSecond, times] = [100, 30];
-  const shared = new RequestRate(perSecond).share();
+  const shared = new RateLimiter(perSecond).share();
   const file = new URL("../../../support/rate-worker.ts", import.meta.url);
   const start = performance.now();
   const threads = [1, 2].map(() => new Worker(file, { workerData: { perSecond, shared, times } }));
@@ -35,7 +35,7 @@ test("two threads share one rate: neither has a burst of its own", async () => {
 });
 
 test("a wait ends with the reason of its signal", async () => {
-  const rate = new RequestRate(0.01);
+  const rate = new RateLimiter(0.01);
   await rate.admit();
   const stop = new AbortController();
   const waiting = rate.admit(stop.signal);
