@@ -11,7 +11,7 @@ export interface Profile {
   readonly peers: readonly LogShape[];
   readonly tls: LogShape;
   readonly disk: LogShape;
-  readonly distance: Distance;
+  readonly distance: BestConcurrency;
   readonly scale: {
     /** Logs that are stored, the smallest first. */
     readonly stored: readonly LogShape[];
@@ -19,12 +19,11 @@ export interface Profile {
     readonly endless: readonly LogShape[];
   };
   readonly startUps: number;
-  readonly gcs: Distance;
+  readonly gcs: BestConcurrency;
 }
 
-export interface Distance {
+export interface BestConcurrency {
   readonly log: LogShape;
-  readonly roundTripsMs: readonly number[];
   /** Bundles in flight of which the best is taken. */
   readonly concurrencies: readonly number[];
 }
@@ -36,6 +35,8 @@ export interface ProfileChoice {
   readonly entries?: number | undefined;
 }
 
+/** Round trips of the suites that copy over a distance. */
+export const ROUND_TRIPS_MS = [0, 20, 50];
 /** The log that Tessera's announcement of its migration tools is about. */
 export const ANNOUNCED_SIZE = 13_712_258;
 
@@ -43,7 +44,6 @@ const FULL_ROUNDS = 3;
 /** A quick look copies logs that are so much smaller: no ground for claims. */
 const QUICK_DIVISOR = 20;
 const [LARGE, SMALL] = [1000, 100];
-const ROUND_TRIPS_MS = [0, 20, 50];
 
 /**
  * The profile of a choice. In full, every copy of ours takes five seconds or more on two cores, and all of it less than
@@ -71,14 +71,12 @@ export function profileFor({ quick, rounds, entries }: ProfileChoice): Profile {
     disk: sized(tiles(2_000_000, LARGE)),
     distance: {
       log: sized(tiles(2_000_000, LARGE)),
-      roundTripsMs: ROUND_TRIPS_MS,
       concurrencies: quick ? [128] : [32, 64, 128, 256],
     },
     scale: { stored: stored ?? [], endless: endless ?? [] },
     startUps: quick ? 5 : 15,
     gcs: {
       log: sized(tiles(600_000, LARGE)),
-      roundTripsMs: ROUND_TRIPS_MS,
       concurrencies: quick ? [64] : [16, 32, 64, 128, 256],
     },
   };

@@ -44,7 +44,9 @@ export class LogStore {
   async get(shapes: readonly LogShape[], space = 0): Promise<BenchLog[]> {
     const missing = shapes.filter((shape) => !this.#logs.has(nameOf(shape)));
     const needed = missing.reduce((sum, shape) => sum + sourceBytes(shape), space);
-    this.#makeSpace(needed, new Set(shapes.map(nameOf)));
+    const others = [...this.#logs.keys()].filter((name) => !shapes.some((shape) => nameOf(shape) === name));
+    for (const name of others) if (freeSpaceIn(this.#place) < needed) this.#remove(name);
+    requireSpace(this.#place, needed, "--scratch");
     const logs: BenchLog[] = [];
     for (const shape of shapes) {
       const name = nameOf(shape);
@@ -55,14 +57,9 @@ export class LogStore {
     return logs;
   }
 
-  #makeSpace(needed: number, wanted: ReadonlySet<string>): void {
-    for (const [name, { directory }] of this.#logs) {
-      if (freeSpaceIn(this.#place) >= needed) return;
-      if (wanted.has(name)) continue;
-      rmSync(directory, { recursive: true });
-      this.#logs.delete(name);
-    }
-    requireSpace(this.#place, needed, "--scratch");
+  #remove(name: string): void {
+    rmSync(this.#logs.get(name)?.directory ?? "", { recursive: true });
+    this.#logs.delete(name);
   }
 
   async #generate(name: string, shape: LogShape): Promise<BenchLog> {

@@ -47,10 +47,8 @@ async function main([bucket = "", bundles = "", bundleBytes = ""]: readonly stri
   const upload = async (name: string, body: Buffer): Promise<void> => {
     const query = new URLSearchParams({ uploadType: "multipart", name, ifGenerationMatch: "0" });
     const url = `${process.env.STORAGE_EMULATOR_HOST}/upload/storage/v1/b/${bucket}/o?${query}`;
-    const [response] = (await once(
-      request(url, { agent, method: "POST", headers }).end(body),
-      "response",
-    )) as [IncomingMessage];
+    const sent = request(url, { agent, method: "POST", headers }).end(body);
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
     if (response.statusCode !== 200) throw new Error(`${url} was answered by ${response.statusCode}`);
     await once(response.resume(), "end");
   };

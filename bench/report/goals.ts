@@ -12,6 +12,7 @@ export interface Goal {
   readonly met: boolean | undefined;
 }
 
+export type Unit = "entries/s" | "×" | "%" | "MB" | "ms";
 export type Bound = { readonly atMost: number } | { readonly atLeast: number };
 
 /** Wall time and peak memory next to an earlier build's. */
@@ -19,17 +20,12 @@ const MOST_OF_BEFORE = 1.1;
 /** Bytes that any copy may take. */
 const MOST_MEMORY = 350e6;
 
-/** A goal that a measured value must be within a bound; both are shown by `format`. */
-export function goal(
-  text: string,
-  value: number | undefined,
-  bound: Bound,
-  format: (value: number) => string,
-): Goal {
-  const words = "atMost" in bound ? `at most ${format(bound.atMost)}` : `at least ${format(bound.atLeast)}`;
+/** A goal that a measured value must be within a bound; both are shown in a unit. */
+export function goal(text: string, value: number | undefined, bound: Bound, unit: Unit): Goal {
+  const [words, limit] = "atMost" in bound ? ["at most", bound.atMost] : ["at least", bound.atLeast];
   return {
-    text: `${text}: ${words}`,
-    measured: value === undefined ? undefined : format(value),
+    text: `${text}: ${words} ${inUnit(limit, unit)}`,
+    measured: value === undefined ? undefined : inUnit(value, unit),
     met: value === undefined ? undefined : isWithin(value, bound),
   };
 }
@@ -48,8 +44,8 @@ export function besideGoals(tables: readonly Table[]): Goal[] {
     const [now, before] = [reference, BEFORE_ID].map((id) => rowFigures(table, id)?.peakRssBytes);
     const bound = { atMost: MOST_OF_BEFORE };
     return [
-      goal(`${title}: wall time next to the earlier build's`, wall, bound, times),
-      goal(`${title}: peak memory next to the earlier build's`, ratio(now, before), bound, times),
+      goal(`${title}: wall time next to the earlier build's`, wall, bound, "×"),
+      goal(`${title}: peak memory next to the earlier build's`, ratio(now, before), bound, "×"),
     ];
   });
 }
@@ -67,7 +63,7 @@ export function memoryGoals(reports: readonly SuiteReport[]): Goal[] {
     .filter((peak) => peak !== undefined);
   const text = `Peak memory of every copy (${suites.map(({ name }) => name).join(", ")})`;
   const largest = peaks.length === 0 ? undefined : Math.max(...peaks);
-  return [judgedBy(first, goal(text, largest, { atMost: MOST_MEMORY }, megabytes))];
+  return [judgedBy(first, goal(text, largest, { atMost: MOST_MEMORY }, "MB"))];
 }
 
 /** The verdict on a goal, in a word or two. */
@@ -80,23 +76,9 @@ function isWithin(value: number, bound: Bound): boolean {
   return "atMost" in bound ? value <= bound.atMost : value >= bound.atLeast;
 }
 
-/** A quotient, as 1.15 ×. */
-export function times(value: number): string {
-  return `${value.toFixed(2)} ×`;
-}
-
-export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
-}
-
-export function perSecond(value: number): string {
-  return `${Math.round(value).toLocaleString("en")} entries/s`;
-}
-
-export function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1e6)} MB`;
-}
-
-export function milliseconds(value: number): string {
-  return `${Math.round(value)} ms`;
+/** A figure in its unit: entries a second, a quotient, a share, bytes or milliseconds. */
+export function inUnit(value: number, unit: Unit): string {
+  if (unit === "×") return `${value.toFixed(2)} ×`;
+  const shown = value * (unit === "%" ? 100 : unit === "MB" ? 1e-6 : 1);
+  return `${Math.round(shown).toLocaleString("en")} ${unit}`;
 }

@@ -19,7 +19,7 @@ small differences between rows mean nothing. *speed* is entries/s divided by tho
 the largest of all rounds, read every 20 ms. CPU time is exact to 0.01 s; that of the source's server is in a
 column of its own. \`bench/run/measure.ts\` says how processes are measured.
 
-In the commands \`$LOG\` is the directory of the log, which is served at \`$SOURCE\` as \`bench/servers/log-server.ts\` does;
+In the commands \`$LOG\` is the directory of the log, which is served at \`$SOURCE\` as \`bench/servers/nginx.ts\` does;
 \`$VKEY\` is the log's key, \`$PATHS\` a file with the paths of its objects, a line each, \`$CA\` the server's
 certificate, and \`$BEFORE\` the program of an earlier build. \`tessera-migrate-posix\` is Tessera's
 \`cmd/experimental/migrate/posix\`, built from the module in \`test/interop\`. \`$DISCARD\` is what \`discardPreload\` of

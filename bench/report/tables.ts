@@ -1,7 +1,7 @@
 /** Tables in Markdown: on the terminal, and on the page of results. */
 
 import { type Figures, figuresOf, median, rowFigures } from "./figures.ts";
-import { type Goal, milliseconds, verdictOf } from "./goals.ts";
+import { type Goal, inUnit, verdictOf } from "./goals.ts";
 import type { CopyTable, MeasuredRow, Row, Table } from "./report.ts";
 
 interface Column {
@@ -114,7 +114,7 @@ function remarksOn({ rows }: CopyTable, row: Row): string[] {
 function timesText(values: readonly number[]): string {
   const [least, most] = [Math.min(...values), Math.max(...values)].map((time) => time.toFixed(0));
   const each = values.map((time) => time.toFixed(0)).join(", ");
-  return `**${milliseconds(median(values))}** (${least}–${most}). Every run: ${each} ms.\n`;
+  return `**${inUnit(median(values), "ms")}** (${least}–${most}). Every run: ${each} ms.\n`;
 }
 
 function escaped(cell: string): string {

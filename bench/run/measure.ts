@@ -24,11 +24,6 @@ export interface Usage {
   readonly peakRssBytes: number | undefined;
 }
 
-/** The measured process failed. The message has the end of its output. */
-export class CommandError extends Error {
-  override readonly name = "CommandError";
-}
-
 /** `times` prints two lines: of the shell itself, and of its children. The process inherits no descriptor. */
 const SCRIPT = '"$@" 3>&-; code=$?; times >&3; exit $code';
 const POLL_MS = 20;
@@ -39,7 +34,7 @@ const TICKS_PER_SECOND = 100;
 
 /**
  * Runs a command to its end, or kills it when this process ends.
- * @throws CommandError if it could not be started, failed, or took too long.
+ * @throws Error, with the end of its output, if it could not be started, failed, or took too long.
  */
 export async function measure(
   command: Command,
@@ -67,10 +62,10 @@ export async function measure(
       once(child, "exit").then(() => performance.now()),
       ...[1, 2, 3].map((descriptor) => text(child.stdio[descriptor] as NodeJS.ReadableStream)),
     ] as const);
-    if (timeout.aborted) throw new CommandError(`${name} took longer than ${timeoutMs / 1000} s`);
+    if (timeout.aborted) throw new Error(`${name} took longer than ${timeoutMs / 1000} s`);
     if (child.exitCode !== 0) {
       const how = child.signalCode ?? `exit code ${child.exitCode}`;
-      throw new CommandError(`${name} ended with ${how}: ${`${stderr}${stdout}`.trim().slice(-MAX_OUTPUT)}`);
+      throw new Error(`${name} ended with ${how}: ${`${stderr}${stdout}`.trim().slice(-MAX_OUTPUT)}`);
     }
     const wallSeconds = (endedAt - startedAt) / 1000;
     return { usage: { wallSeconds, ...parseTimes(times), peakRssBytes: peak }, stdout };

@@ -4,12 +4,11 @@
  * itself had needed a round trip. Bandwidth is not limited, nothing is lost, and TCP does not start slowly, as
  * it would over a real network. A run without a delay takes the same way, so that only the delay differs.
  *
- *     node bench/servers/delay-proxy.ts --upstream-port PORT --round-trip-ms MS
+ *     node bench/servers/delay-proxy.ts UPSTREAM_PORT ROUND_TRIP_MS
  */
 
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { parseArgs } from "node:util";
 import { announce, type OwnProcess, startModule } from "./own-process.ts";
 
 export interface DelayProxyOptions {
@@ -24,8 +23,7 @@ export interface RunningDelayProxy extends OwnProcess {
 
 /** Starts a proxy in a process of its own, which ends with this one at the latest. */
 export async function startDelayProxy(options: DelayProxyOptions): Promise<RunningDelayProxy> {
-  const { upstreamPort, roundTripMs } = options;
-  const args = [`--upstream-port=${upstreamPort}`, `--round-trip-ms=${roundTripMs}`];
+  const args = [options.upstreamPort, options.roundTripMs].map(String);
   return await startModule<RunningDelayProxy>(import.meta.filename, args);
 }
 
@@ -107,12 +105,7 @@ function delay({ from, to, delayMs, notBefore, maxHeld }: Direction): void {
   });
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { "upstream-port": { type: "string" }, "round-trip-ms": { type: "string" } },
-  });
-  const [upstreamPort, roundTripMs] = [Number(values["upstream-port"]), Number(values["round-trip-ms"])];
-  if (!(upstreamPort > 0) || !(roundTripMs >= 0)) throw new Error("pass --upstream-port and --round-trip-ms");
+async function main([upstreamPort = 0, roundTripMs = 0]: readonly number[]): Promise<void> {
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) =>
     proxy(client, { upstreamPort, roundTripMs }),
   );
@@ -121,4 +114,4 @@ async function main(): Promise<void> {
   announce({ port: (server.address() as AddressInfo).port });
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await main(process.argv.slice(2).map(Number));

@@ -1,4 +1,4 @@
-/** Servers of the benchmark that run in processes of their own, whose CPU time can be told from that of this one. */
+/** Servers of the benchmark that run in processes of their own, whose CPU time is measured apart from that of this one. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

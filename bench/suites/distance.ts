@@ -2,8 +2,9 @@
 
 import { describeShape } from "../logs/shapes.ts";
 import { ours } from "../peers/ours.ts";
+import { ROUND_TRIPS_MS } from "../profile.ts";
 import { ratio, rowFigures } from "../report/figures.ts";
-import { goal, percent } from "../report/goals.ts";
+import { goal } from "../report/goals.ts";
 import { copyTable } from "../report/report.ts";
 import type { Entrant, Source } from "../run/contender.ts";
 import { startDelayProxy } from "../servers/delay-proxy.ts";
@@ -22,7 +23,7 @@ export const distance: Suite = {
   name: "distance",
   about: "From far away: TLS and 0, 20 and 50 ms of round trip, onto a disk",
   async run(bench) {
-    const { log: shape, roundTripsMs, concurrencies } = bench.profile.distance;
+    const { log: shape, concurrencies } = bench.profile.distance;
     const title = `${describeShape(shape)}, TLS and a delay, onto a disk, durable`;
     const copies = {
       id: TABLE_ID,
@@ -39,7 +40,7 @@ export const distance: Suite = {
           ours(bench.program, { ...row, options: ["--concurrency", String(concurrency)] }),
         );
       const lines = [await best(near, { id: "direct", label: "0 ms, without the delay line" })];
-      for (const roundTripMs of roundTripsMs) {
+      for (const roundTripMs of ROUND_TRIPS_MS) {
         const upstreamPort = Number(new URL(near.url).port);
         const proxy = await startDelayProxy({ upstreamPort, roundTripMs });
         servers.defer(proxy.close);
@@ -57,7 +58,7 @@ export const distance: Suite = {
     return [20, 50].map((roundTripMs) => {
       const far = rowFigures(table, rowId(roundTripMs))?.entriesPerSecond;
       const text = `Speed at ${roundTripMs} ms of round trip compared with 0 ms, with TLS`;
-      return goal(text, ratio(far, near), { atLeast: LEAST_OF_NEAR }, percent);
+      return goal(text, ratio(far, near), { atLeast: LEAST_OF_NEAR }, "%");
     });
   },
 };

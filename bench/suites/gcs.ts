@@ -5,8 +5,9 @@ import { describeShape } from "../logs/shapes.ts";
 import { BEFORE_ID, OURS_ID, oursToGcs } from "../peers/ours.ts";
 import { TESSERA_ID, tesseraToGcs } from "../peers/tessera.ts";
 import { UPLOADS_ID, uploadsAlone } from "../peers/uploads-alone.ts";
+import { ROUND_TRIPS_MS } from "../profile.ts";
 import { ratio, rowFigures } from "../report/figures.ts";
-import { goal, percent, perSecond, times } from "../report/goals.ts";
+import { goal } from "../report/goals.ts";
 import { type CopyTable, copyTable, type MissingRow } from "../report/report.ts";
 import { type Entrant, entrantOf } from "../run/contender.ts";
 import { SkipError } from "../run/places.ts";
@@ -40,10 +41,10 @@ export const gcs: Suite = {
     const [at0, at20] = [0, 20].map((roundTripMs) => rowFigures(far, rowId(roundTripMs))?.entriesPerSecond);
     const speed = "Speed into Google's cloud, emulated here";
     return [
-      goal(speed, mine, { atLeast: LEAST_SPEED }, perSecond),
-      goal(`${speed}, next to uploads alone`, ratio(mine, uploads), { atLeast: LEAST_OF_UPLOADS }, percent),
-      goal(`${speed}, next to Tessera's`, ratio(mine, tessera), { atLeast: LEAST_OF_TESSERA }, times),
-      goal(`${speed}, at 20 ms compared with 0 ms`, ratio(at20, at0), { atLeast: LEAST_OF_NEAR }, percent),
+      goal(speed, mine, { atLeast: LEAST_SPEED }, "entries/s"),
+      goal(`${speed}, next to uploads alone`, ratio(mine, uploads), { atLeast: LEAST_OF_UPLOADS }, "%"),
+      goal(`${speed}, next to Tessera's`, ratio(mine, tessera), { atLeast: LEAST_OF_TESSERA }, "×"),
+      goal(`${speed}, at 20 ms compared with 0 ms`, ratio(at20, at0), { atLeast: LEAST_OF_NEAR }, "%"),
     ];
   },
 };
@@ -71,13 +72,13 @@ async function nearTable(bench: Bench): Promise<CopyTable> {
 }
 
 async function farTable(bench: Bench): Promise<CopyTable> {
-  const { log: shape, roundTripsMs, concurrencies } = bench.profile.gcs;
+  const { log: shape, concurrencies } = bench.profile.gcs;
   const title = `${describeShape(shape)}, into Google's cloud, far away`;
   const notes = () => [EMULATED, DELAYED];
   const copies = { id: FAR_TABLE, title, shape, into: "cloud", reference: rowId(0), notes } as const;
   return await copiesTable(bench, copies, async ({ setting, source }) => {
     const lines: (Entrant | MissingRow)[] = [];
-    for (const roundTripMs of roundTripsMs) {
+    for (const roundTripMs of ROUND_TRIPS_MS) {
       const row = { id: rowId(roundTripMs), label: `${roundTripMs} ms` };
       const far = oursToGcs(bench.program, new BenchCloud(roundTripMs), row);
       lines.push(await bestConcurrency(setting, source, concurrencies, far));

@@ -15,7 +15,7 @@ import { fastestRclone, RCLONE_ID } from "../peers/rclone.ts";
 import { SERVER_ALONE } from "../peers/server-alone.ts";
 import { TESSERA_ID, tesseraMigrate } from "../peers/tessera.ts";
 import { ratio, rowFigures } from "../report/figures.ts";
-import { type Goal, goal, perSecond, times } from "../report/goals.ts";
+import { type Goal, goal } from "../report/goals.ts";
 import { type CopyTable, copyTable, type Table } from "../report/report.ts";
 import { type Candidate, entrantOf } from "../run/contender.ts";
 import { type Bench, copiesTable, type Suite } from "./suite.ts";
@@ -85,16 +85,16 @@ function goalsFor(tables: readonly Table[], { shape, words, leastSpeed, mostOfRc
   const table = copyTable(tables, tableId(shape));
   const [mine, rclone, tessera] = [OURS_ID, RCLONE_ID, TESSERA_ID].map((id) => rowFigures(table, id));
   const speed = mine?.entriesPerSecond;
-  const goals = [goal(`Speed into memory, ${words}`, speed, { atLeast: leastSpeed }, perSecond)];
+  const goals = [goal(`Speed into memory, ${words}`, speed, { atLeast: leastSpeed }, "entries/s")];
   if (mostOfRclone === undefined) return goals;
   const wall = ratio(mine?.wallSeconds, rclone?.wallSeconds);
   const faster = ratio(speed, tessera?.entriesPerSecond);
   const cpu = ratio(mine?.cpuMicrosecondsPerEntry, tessera?.cpuMicrosecondsPerEntry);
   return [
     ...goals,
-    goal(`Wall time next to rclone's, ${words}`, wall, { atMost: mostOfRclone }, times),
-    goal(`Speed next to Tessera's, ${words}`, faster, { atLeast: 1 }, times),
-    goal(`CPU time an entry next to Tessera's, ${words}`, cpu, { atMost: 1 }, times),
+    goal(`Wall time next to rclone's, ${words}`, wall, { atMost: mostOfRclone }, "×"),
+    goal(`Speed next to Tessera's, ${words}`, faster, { atLeast: 1 }, "×"),
+    goal(`CPU time an entry next to Tessera's, ${words}`, cpu, { atMost: 1 }, "×"),
   ];
 }
 

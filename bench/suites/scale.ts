@@ -4,7 +4,7 @@ import { objectBytes, targetBytes } from "../logs/shapes.ts";
 import { OURS, OURS_DISCARDING, type OursVariant, ours } from "../peers/ours.ts";
 import { ANNOUNCED_SIZE } from "../profile.ts";
 import { ratio, rowFigures } from "../report/figures.ts";
-import { goal, percent, times } from "../report/goals.ts";
+import { goal } from "../report/goals.ts";
 import { type CopyTable, copyTable } from "../report/report.ts";
 import { compare } from "../run/compare.ts";
 import type { Entrant, Source } from "../run/contender.ts";
@@ -35,8 +35,8 @@ export const scale: Suite = {
       "Speed at 13,712,258 entries compared with 4,000,000",
     ];
     return [
-      goal(memoryText, growth, { atMost: MOST_GROWTH }, times),
-      goal(speedText, faster, { atLeast: LEAST_OF_SMALLER }, percent),
+      goal(memoryText, growth, { atMost: MOST_GROWTH }, "×"),
+      goal(speedText, faster, { atLeast: LEAST_OF_SMALLER }, "%"),
     ];
   },
 };

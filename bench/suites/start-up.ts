@@ -11,7 +11,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { EndlessLog } from "../../test/logs/endless.ts";
 import { median } from "../report/figures.ts";
-import { goal, milliseconds } from "../report/goals.ts";
+import { goal } from "../report/goals.ts";
 import { answerFrom } from "../servers/node-server.ts";
 import type { Suite } from "./suite.ts";
 
@@ -37,7 +37,7 @@ export const startUp: Suite = {
     const [table] = tables.filter(({ kind }) => kind === "times");
     const time = table?.kind === "times" ? median(table.milliseconds) : undefined;
     const text = "Start to the first request for a bundle";
-    return [goal(text, time, { atMost: MOST_MILLISECONDS }, milliseconds)];
+    return [goal(text, time, { atMost: MOST_MILLISECONDS }, "ms")];
   },
 };
 

@@ -85,8 +85,8 @@ export async function copiesTable(
 }
 
 /** A comparison of as many rounds as the profile has. @param name of it, for the progress. */
-export function settingOf(bench: Bench, name: string, into: Place): Setting {
-  return { name, into, rounds: bench.profile.rounds, say: bench.say };
+export function settingOf({ profile: { rounds }, say }: Bench, name: string, into: Place): Setting {
+  return { name, into, rounds, say };
 }
 
 /** Serves a log, by the server that costs this machine least, until the stack is disposed of. */

@@ -5,7 +5,7 @@
 
 import { createCipheriv, hash } from "node:crypto";
 
-/** Writes the entries of one log, as they stand in a bundle. */
+/** Writes the entries of one log, as a bundle has them. */
 export interface EntryWriter {
   /** Bytes that an entry takes at the most. */
   readonly maxEntrySize: number;

@@ -35,7 +35,7 @@ export function newEd25519Signer(name: string, seed: Uint8Array): NoteSigner {
  * to the next.
  *
  * @param privateKey an ECDSA or RSA key.
- * @param clock tells the time of signing, in milliseconds since the Unix epoch.
+ * @param clock gives the time of signing, in milliseconds since the Unix epoch.
  */
 export function newRfc6962Signer(
   origin: string,

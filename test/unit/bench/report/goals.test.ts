@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { goal, megabytes, percent, perSecond, times } from "../../../../bench/report/goals.ts";
+import { goal, inUnit } from "../../../../bench/report/goals.ts";
 import type { Table } from "../../../../bench/report/report.ts";
 import { goalsOf } from "../../../../bench/suites/all.ts";
 import { missingRow, rowOf, runOf, suiteOf, tableOf } from "../../../support/bench-report.ts";
@@ -19,11 +19,11 @@ describe("a goal", () => {
     [0.8, { atLeast: 0.8 }, true],
     [0.79, { atLeast: 0.8 }, false],
   ])("%d within %j is met: %s", (value, bound, met) => {
-    expect(goal("text", value, bound, times).met).toBe(met);
+    expect(goal("text", value, bound, "×").met).toBe(met);
   });
 
   it("that was not measured is neither met nor missed", () => {
-    expect(goal("Speed", undefined, { atLeast: 5e5 }, perSecond)).toEqual({
+    expect(goal("Speed", undefined, { atLeast: 5e5 }, "entries/s")).toEqual({
       text: "Speed: at least 500,000 entries/s",
       measured: undefined,
       met: undefined,
@@ -31,7 +31,11 @@ describe("a goal", () => {
   });
 
   it("shows its figures in their unit", () => {
-    expect([times(1.149), percent(0.8), megabytes(349.6e6)]).toEqual(["1.15 ×", "80 %", "350 MB"]);
+    expect([inUnit(1.149, "×"), inUnit(0.8, "%"), inUnit(349.6e6, "MB")]).toEqual([
+      "1.15 ×",
+      "80 %",
+      "350 MB",
+    ]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { goal, times } from "../../../../bench/report/goals.ts";
+import { goal } from "../../../../bench/report/goals.ts";
 import { goalsText, markdownTable, tableText } from "../../../../bench/report/tables.ts";
 import { missingRow, rowOf, tableOf } from "../../../support/bench-report.ts";
 
@@ -60,9 +60,9 @@ it("a table of times gives the median, the spread and every run", () => {
 it("goals are met, missed, not measured or not judged", () => {
   const bound = { atMost: 1.15 };
   const lines = goalsText([
-    goal("Kept", 1, bound, times),
-    goal("Lost", 2, bound, times),
-    goal("Open", undefined, bound, times),
+    goal("Kept", 1, bound, "×"),
+    goal("Lost", 2, bound, "×"),
+    goal("Open", undefined, bound, "×"),
     { text: "Seen", measured: "2.00 ×", met: undefined },
   ]).split("\n");
   const verdict = (text: string) => lines.find((line) => line.includes(text));
