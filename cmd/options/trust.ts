@@ -57,7 +57,7 @@ export function requiredPolicy(options: TrustOptions, source: string): Checkpoin
   throw usage(
     "the source's checkpoint",
     "no key says which one to trust",
-    `Pass ${keys}; or --insecure-no-signature to believe whoever serves it`,
+    `Pass ${keys}; or --insecure-no-signature to trust whoever serves it`,
   );
 }
 

@@ -81,8 +81,8 @@ export const STATIC_CT_ENTRIES: EntryFormat<StaticCtEntry> = {
 
 /**
  * Calls `visit` with every entry of a data tile of exactly `width` entries, in order.
- * @param visit `hasNewChain` is false where the chain equals that of the entry before: most entries have one of a
- *   few, so whoever looks at chains has seen it.
+ * @param visit `hasNewChain` is false where the chain equals that of the entry before, as it mostly does: a log has
+ *   few chains.
  * @throws FormatError
  */
 export function forEachStaticCtEntry(
