@@ -54,20 +54,43 @@ export class RunMetrics {
   constructor(progress: Progress) {
     this.#progress = progress;
     for (const [name, help, counted] of COUNTERS) {
-      this.#counter(name, help, [], (counter) => counter.inc(progress.total().get(counted)));
+      new Counter({
+        ...this.#described(name, help),
+        collect() {
+          this.reset();
+          this.inc(progress.total().get(counted));
+        },
+      });
     }
     for (const [name, help, value] of GAUGES) {
-      this.#gauge(name, help, [], (gauge) => gauge.set(value(progress.snapshot())));
+      new Gauge({
+        ...this.#described(name, help),
+        collect() {
+          this.set(value(progress.snapshot()));
+        },
+      });
     }
-    const requests = "Requests that ended, by HTTP status; none where there was no response";
-    this.#counter("requests_total", requests, ["status"], (counter) => {
-      for (const [status, count] of progress.total().requestsByStatus()) {
-        counter.inc({ status: status === 0 ? "none" : `${status}` }, count);
-      }
+    new Counter({
+      ...this.#described(
+        "requests_total",
+        "Requests that ended, by HTTP status; none where there was no response",
+      ),
+      labelNames: ["status"],
+      collect() {
+        this.reset();
+        for (const [status, count] of progress.total().requestsByStatus()) {
+          this.inc({ status: status === 0 ? "none" : `${status}` }, count);
+        }
+      },
     });
-    this.#gauge("phase", "What the run is doing: 1 for the phase it is in", ["phase"], (gauge) =>
-      gauge.set({ phase: progress.phase }, 1),
-    );
+    new Gauge({
+      ...this.#described("phase", "What the run is doing: 1 for the phase it is in"),
+      labelNames: ["phase"],
+      collect() {
+        this.reset();
+        this.set({ phase: progress.phase }, 1);
+      },
+    });
   }
 
   /** The metrics as they are now, in the Prometheus text format; with those of other registries after them. */
@@ -78,50 +101,13 @@ export class RunMetrics {
 
   /** Adds how the run ended. */
   ended(exitCode: number): void {
-    const seconds = Date.now() / 1000;
-    this.#gauge("exit_code", "Exit code of the run that ended", [], (gauge) => gauge.set(exitCode));
-    this.#gauge(
-      "finish_timestamp_seconds",
-      "When the run ended, in seconds since the Unix epoch",
-      [],
-      (gauge) => gauge.set(seconds),
-    );
+    const finished = "When the run ended, in seconds since the Unix epoch";
+    new Gauge(this.#described("exit_code", "Exit code of the run that ended")).set(exitCode);
+    new Gauge(this.#described("finish_timestamp_seconds", finished)).set(Date.now() / 1000);
   }
 
-  #counter<Label extends string>(
-    name: string,
-    help: string,
-    labelNames: Label[],
-    count: (counter: Counter<Label>) => void,
-  ): void {
-    new Counter({
-      name: PREFIX + name,
-      help,
-      labelNames,
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        count(this);
-      },
-    });
-  }
-
-  #gauge<Label extends string>(
-    name: string,
-    help: string,
-    labelNames: Label[],
-    set: (gauge: Gauge<Label>) => void,
-  ): void {
-    new Gauge({
-      name: PREFIX + name,
-      help,
-      labelNames,
-      registers: [this.#registry],
-      collect() {
-        this.reset();
-        set(this);
-      },
-    });
+  #described(name: string, help: string) {
+    return { name: PREFIX + name, help, registers: [this.#registry] };
   }
 }
 

@@ -56,15 +56,10 @@ export function wrap(text: string, width: number, lead: string): string {
     .join("");
 }
 
-/** Bold where standard output is a terminal that shows it. */
-export function emphasis(text: string): string {
-  return styleText("bold", text, { stream: process.stdout });
-}
+/** Styles a text where standard output is a terminal that shows it. */
+const styled = (format: Parameters<typeof styleText>[0]) => (text: string) =>
+  styleText(format, text, { stream: process.stdout });
 
-export function good(text: string): string {
-  return styleText(["bold", "green"], text, { stream: process.stdout });
-}
-
-export function bad(text: string): string {
-  return styleText(["bold", "red"], text, { stream: process.stdout });
-}
+export const emphasis: (text: string) => string = styled("bold");
+export const good: (text: string) => string = styled(["bold", "green"]);
+export const bad: (text: string) => string = styled(["bold", "red"]);
