@@ -90,59 +90,45 @@ export class GcsBucket implements Bucket {
     } while (pageToken !== undefined);
   }
 
-  async stat(path: string): Promise<ObjectVersion | undefined> {
-    return await this.#doWith(path, async (file) => {
-      try {
-        const [{ generation = 0, updated = "" }] = await file.getMetadata();
-        return { version: String(generation), storedAt: Date.parse(updated) };
-      } catch (error) {
-        if (statusOf(error) === 404) return undefined;
-        throw error;
-      }
-    });
+  stat(path: string): Promise<ObjectVersion | undefined> {
+    const stat = async (file: File) => {
+      const [{ generation = 0, updated = "" }] = await file.getMetadata();
+      return { version: String(generation), storedAt: Date.parse(updated) };
+    };
+    return this.#doWith(path, (file) => stat(file).catch(where(404, undefined)));
   }
 
-  async get(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
-    return await this.#doWith(path, async (file) => {
-      try {
-        const [bytes] = await file.download({ validation: "crc32c", decompress: false });
-        if (bytes.length > maxBytes) throw tooLarge(maxBytes, `${bytes.length} bytes`);
-        return bytes;
-      } catch (error) {
-        if (statusOf(error) === 404) return undefined;
-        throw error;
-      }
-    });
+  get(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    const get = async (file: File) => {
+      const [bytes] = await file.download({ validation: "crc32c", decompress: false });
+      if (bytes.length > maxBytes) throw tooLarge(maxBytes, `${bytes.length} bytes`);
+      return bytes;
+    };
+    return this.#doWith(path, (file) => get(file).catch(where(404, undefined)));
   }
 
-  async put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean> {
-    return await this.#doWith(path, async (file) => {
-      try {
-        await file.save(Buffer.from(bytes), {
-          resumable: false,
-          validation: "crc32c",
-          preconditionOpts: { ifGenerationMatch: instead?.version ?? 0 },
-          metadata: { ...storedHeaders(path) },
-        });
-        return true;
-      } catch (error) {
-        if (statusOf(error) === 412) return false;
-        throw error;
-      }
-    });
+  put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean> {
+    const options = {
+      resumable: false,
+      validation: "crc32c",
+      preconditionOpts: { ifGenerationMatch: instead?.version ?? 0 },
+      metadata: { ...storedHeaders(path) },
+    } as const;
+    const put = async (file: File) => {
+      await file.save(Buffer.from(bytes), options);
+      return true;
+    };
+    return this.#doWith(path, (file) => put(file).catch(where(412, false)));
   }
 
   async remove(path: string, { version }: ObjectVersion): Promise<boolean> {
-    return await this.#doWith(path, async (file) => {
-      try {
-        await file.delete({ ignoreNotFound: true, ifGenerationMatch: version });
-        return true;
-      } catch (error) {
-        if (statusOf(error) !== 412) throw error;
-        // It may be gone too: a request whose answer got lost was sent again.
-        return !(await file.exists())[0];
-      }
-    });
+    const remove = async (file: File) => {
+      await file.delete({ ignoreNotFound: true, ifGenerationMatch: version });
+      return true;
+    };
+    // Another version may be there, or none: a request whose answer got lost was sent again.
+    const isRemoved = await this.#doWith(path, (file) => remove(file).catch(where(412, false)));
+    return isRemoved || (await this.stat(path)) === undefined;
   }
 
   async close(): Promise<void> {}
@@ -196,6 +182,14 @@ export class GcsBucket implements Bucket {
 function statusOf(error: unknown): number | undefined {
   const code = error instanceof Error && "code" in error ? (error as ApiError).code : undefined;
   return typeof code === "number" ? code : undefined;
+}
+
+/** Makes a result of failures with this status. */
+function where<T>(status: number, result: T): (error: unknown) => T {
+  return (error) => {
+    if (statusOf(error) === status) return result;
+    throw error;
+  };
 }
 
 function noAnswer(answerMs: number): SourceError {

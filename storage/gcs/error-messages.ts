@@ -1,4 +1,4 @@
-/** What Cloud Storage says when it does not do what it is asked, in our words. */
+/** Failures of Cloud Storage in our words, with what to do about them. */
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
@@ -7,7 +7,7 @@ import { statusError } from "../http/error-messages.ts";
 import { retryAfterMs } from "../http/headers.ts";
 import type { GcsPlace } from "./url.ts";
 
-/** An answer that is a failure. What the API says of it beside the status is for the operator. */
+/** An answer that is a failure. It shows the operator what the API says besides the status. */
 export function answerError(answer: ApiAnswer, host: string, place: GcsPlace): SourceError {
   const error = statusError(answer.status, host, retryAfterMs(answer.headers));
   return gcsError(error, place, apiMessage(answer.body));
