@@ -123,7 +123,7 @@ class BucketTarget implements MigrationTarget {
     if (await this.#bucket.remove(path, found)) return;
     throw new TargetRefusedError({
       object: this.locate(path),
-      problem: "was stored anew while this copy removed it",
+      problem: "was stored again while this copy removed it",
       advice: "Another copy is at work here: wait for it to end, then run this command again",
     });
   }

@@ -12,7 +12,7 @@ interface MemoryObject extends ObjectVersion {
 
 export class MemoryBucket implements Bucket {
   readonly location: string;
-  readonly objects = new Map<string, MemoryObject>();
+  objects = new Map<string, MemoryObject>();
   #stored = 0;
 
   constructor(location = "mem://bucket/log/") {
@@ -61,7 +61,7 @@ export class MemoryBucket implements Bucket {
     return !this.objects.has(path);
   }
 
-  until(): this {
+  until(_signal: AbortSignal): MemoryBucket {
     return this;
   }
 

@@ -1,9 +1,10 @@
 /** A bucket as a target, whichever object store it is in and wherever the private state is. */
 
 import { createHash } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { TargetRefusedError, UsageError } from "../../../../lib/errors.ts";
 import type { MigrationTarget, TargetContents, TreeState } from "../../../../lib/migrate/ports/target.ts";
+import { LOCK_OBJECT } from "../../../../storage/bucket/lock.ts";
 import { STATE_OBJECT } from "../../../../storage/bucket/state-object.ts";
 import { openBucketTarget } from "../../../../storage/bucket/target.ts";
 import { spannerStores } from "../../../../storage/spanner/store.ts";
@@ -16,6 +17,7 @@ import {
 import { testTarget } from "../../../support/places/target-conformance.ts";
 
 const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
+const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
 const RECORD = `{"tlog-migrate-record":1}\n`;
 const DATABASE = "projects/p/instances/i/databases/d";
 const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
@@ -45,6 +47,60 @@ for (const [name, hasTreeState] of [
     });
   });
 }
+
+describe("a copy that is overtaken by another", () => {
+  it("leaves a mirror's claim that was changed while it was read", async () => {
+    const bucket = new MemoryBucket();
+    const target = open(bucket);
+    await target.claim(MARKER);
+    const get = bucket.get.bind(bucket);
+    vi.spyOn(bucket, "get").mockImplementationOnce(async (...args) => {
+      const found = await get(...args);
+      bucket.store(STATE_OBJECT, RECORD);
+      return found;
+    });
+    await expect(target.replaceMarker(MARKER, LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(bucket.text(STATE_OBJECT)).toBe(RECORD);
+  });
+
+  it("removes nothing, also after it has looked at the changed claim", async () => {
+    const bucket = new MemoryBucket();
+    const target = open(bucket);
+    await target.claim(MARKER);
+    bucket.store("tile/1/000", "a seal");
+    await open(bucket).replaceMarker(MARKER, LATER_MARKER);
+    await target.inspect();
+    await expect(target.remove("tile/1/000")).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(bucket.text("tile/1/000")).toBe("a seal");
+  });
+
+  it("does not confirm a handover that is there no more", async () => {
+    const bucket = new MemoryBucket();
+    const target = open(bucket);
+    await target.claim(MARKER);
+    await target.handOver(MARKER, state, RECORD);
+    bucket.store(STATE_OBJECT, MARKER);
+    await expect(target.confirmHandOver()).rejects.toThrow(/was handed over, and is not any more/);
+  });
+});
+
+it("a copy that is stopped waits for nothing in its bucket, and still gives its lock back", async () => {
+  const [lasting, until] = [new MemoryBucket(), new MemoryBucket()];
+  until.objects = lasting.objects;
+  const { signal } = new AbortController();
+  const ended = vi.spyOn(lasting, "until").mockReturnValue(until);
+  const target = openBucketTarget(lasting, { storeReaders: [], signal });
+  expect(ended).toHaveBeenCalledWith(signal);
+  await target.claim(MARKER);
+  const lock = await target.lock();
+  expect(lasting.text(LOCK_OBJECT)).toBeDefined();
+  for (const method of ["stat", "get", "remove"] as const) {
+    vi.spyOn(until, method).mockRejectedValue(new Error("the copy was stopped"));
+  }
+  await expect(target.inspect()).rejects.toThrow("the copy was stopped");
+  await lock.release();
+  expect(lasting.text(LOCK_OBJECT)).toBeUndefined();
+});
 
 describe("what a bucket says of its private state", () => {
   const BINDING = (name: string) => JSON.stringify({ "memory-store": name });

@@ -171,6 +171,26 @@ describe("a bucket that fails for a while", () => {
   });
 });
 
+describe("a signal", () => {
+  it("that has fired keeps a bucket from being asked", async () => {
+    const { bucket, asked } = await newBucket([FOUND]);
+    await expect(bucket.until(AbortSignal.abort("enough")).stat("tile/1/000")).rejects.toBe("enough");
+    expect(asked).toEqual([]);
+  });
+
+  it("ends the wait for an answer in the bucket that it was given to, and in no other", async () => {
+    const controller = new AbortController();
+    const held = Promise.withResolvers<ServerResponse>();
+    const { bucket } = await newBucket([held.resolve, FOUND]);
+    const ended = bucket.until(controller.signal).stat("tile/1/000");
+    const response = await held.promise;
+    controller.abort("enough");
+    await expect(ended).rejects.toBe("enough");
+    expect(await bucket.stat("tile/1/000")).toBeDefined();
+    response.destroy();
+  });
+});
+
 describe("a listing", () => {
   it("has every page", async () => {
     const page = (name: string, nextPageToken?: string): Step => ({
