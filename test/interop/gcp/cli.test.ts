@@ -120,7 +120,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
       [["copy", source, target, ...key], /no log software could take this log over/],
       [
         ["copy", source, target, ...key, ...spanner, "--no-tree-state"],
-        /--spanner: contradicts --no-tree-state/,
+        /--no-tree-state: contradicts --spanner/,
       ],
       [["copy", source, target, ...key, "--spanner-table-prefix", "a_"], /Pass --spanner too/],
       [["copy", source, directory, ...key, "--spanner-table-prefix", "a_"], NO_MEANING],
