@@ -3,11 +3,11 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { gzipSync } from "node:zlib";
 import { describe } from "vitest";
 import type { LogFormat } from "../../../lib/tlog/layout.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { writeMembers } from "../../support/places/archive.ts";
+import { deflate, gzip } from "../../support/places/compression.ts";
 import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
 import { testGzipSource } from "../../support/places/gzip-source-conformance.ts";
 import { testLogSource } from "../../support/places/log-source-conformance.ts";
@@ -48,7 +48,7 @@ function sunlightPlace(format: LogFormat, name: string): GzipSourceKind {
   const put = (path: string, bytes: Uint8Array) => writeFiles(directory, [[path, bytes]]);
   return {
     format,
-    put: (path, bytes) => put(path, /^tile\/(data|entries)\//.test(path) ? gzipSync(bytes) : bytes),
+    put: (path, bytes) => put(path, /^tile\/(data|entries)\//.test(path) ? gzip(bytes) : bytes),
     putGzipped: put,
     open: () => openObjects(`gzip+${pathToFileURL(directory).href}`),
   };
@@ -65,7 +65,9 @@ describe.each([
       const members: ZipMemberSpec[] = [];
       return {
         format,
-        put: (name, bytes) => void members.push({ name, bytes, deflated }),
+        put(name, bytes) {
+          members.push({ name, bytes, deflated, ...(deflated && { stored: deflate(bytes) }) });
+        },
         open() {
           // A log of fewer than 16,777,216 entries is in one zip.
           fs.mkdirSync(directory, { recursive: true });
@@ -121,7 +123,7 @@ async function servedPlace(
     void objects.set(`${name}/${path}`, { bytes, isGzip });
   return {
     format,
-    put: (path, bytes) => putAs(compresses)(path, compresses ? gzipSync(bytes) : bytes),
+    put: (path, bytes) => putAs(compresses)(path, compresses ? gzip(bytes) : bytes),
     putGzipped: putAs(true),
     open: () => openObjects(url),
   };

@@ -62,7 +62,7 @@ export class Lender implements ByteReservation {
   get misuse(): string | undefined {
     if (!this.#released) return "not released yet";
     if (this.#lentLate > 0) return "taken after it was over";
-    const written = this.lent.filter((buffer) => buffer.some((byte) => byte !== CANARY));
+    const written = this.lent.filter((buffer) => !buffer.equals(Buffer.alloc(buffer.length, CANARY)));
     return written.length > 0 ? "written into after it was given back" : undefined;
   }
 }

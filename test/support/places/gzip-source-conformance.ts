@@ -1,8 +1,8 @@
 /** What every source that undoes gzip does, whatever stands behind it. */
 
-import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { Lender } from "../http/lender.ts";
+import { gzip } from "./compression.ts";
 import {
   ANY,
   anyBytes,
@@ -24,7 +24,7 @@ const [DECODED_BYTES, ENCODED_BYTES] = [70_000, 10_000];
 /** Declares the tests. */
 export function testGzipSource(newPlace: NewPlace<GzipSourceKind>): void {
   it.each([0, 1, 8192, 300_001, LARGE_BYTES])("undoes gzip of %i bytes", async (size) => {
-    const { source, bundle } = await openedGzip(newPlace, gzipSync(anyBytes(size)));
+    const { source, bundle } = await openedGzip(newPlace, gzip(anyBytes(size)));
     expectBytes(await source.read(bundle, ANY), anyBytes(size));
     expectBytes(await source.read(bundle, { maxBytes: size }), anyBytes(size));
   });
@@ -33,7 +33,7 @@ export function testGzipSource(newPlace: NewPlace<GzipSourceKind>): void {
     "refuses gzip of %i bytes where there may be one less, and holds little",
     async (size) => {
       for (const bytes of [anyBytes(size), Buffer.alloc(size)]) {
-        const { source, bundle } = await openedGzip(newPlace, gzipSync(bytes));
+        const { source, bundle } = await openedGzip(newPlace, gzip(bytes));
         await expectRefused(source.read(bundle, { maxBytes: size - 1 }));
         const lender = new Lender();
         await expectRefused(source.read(bundle, { maxBytes: 0, reservation: lender }));
@@ -43,7 +43,7 @@ export function testGzipSource(newPlace: NewPlace<GzipSourceKind>): void {
   );
 
   it("refuses what is not gzip though it says so, whole and nothing else", async () => {
-    const gzipped = gzipSync(anyBytes(10_000));
+    const gzipped = gzip(anyBytes(10_000));
     const spoilt = Buffer.from(gzipped);
     spoilt.writeUInt32LE(1, spoilt.length - 8);
     for (const encoded of [
@@ -60,13 +60,13 @@ export function testGzipSource(newPlace: NewPlace<GzipSourceKind>): void {
 
   it("undoes gzip of several members", async () => {
     const parts = [anyBytes(100_000), anyBytes(10), anyBytes(0), anyBytes(5000)];
-    const encoded = Buffer.concat(parts.map((part) => gzipSync(part)));
+    const encoded = Buffer.concat(parts.map((part) => gzip(part)));
     const { source, bundle } = await openedGzip(newPlace, encoded);
     expectBytes(await source.read(bundle, ANY), Buffer.concat(parts));
   });
 
   it("asks for leave to hold the decoded bytes beside the others, and waits for it", async () => {
-    const { source, bundle } = await openedGzip(newPlace, gzipSync(Buffer.alloc(DECODED_BYTES)));
+    const { source, bundle } = await openedGzip(newPlace, gzip(Buffer.alloc(DECODED_BYTES)));
     const lender = new Lender({ held: true, atOnce: ENCODED_BYTES });
     const [read, settled] = watched(source.read(bundle, { ...ANY, reservation: lender }));
     await lender.asked;
@@ -79,7 +79,7 @@ export function testGzipSource(newPlace: NewPlace<GzipSourceKind>): void {
   });
 
   it("takes no memory for them by leave that comes after the read was ended", async () => {
-    const { source, bundle } = await openedGzip(newPlace, gzipSync(Buffer.alloc(DECODED_BYTES)));
+    const { source, bundle } = await openedGzip(newPlace, gzip(Buffer.alloc(DECODED_BYTES)));
     const controller = new AbortController();
     const lender = new Lender({ held: true, atOnce: ENCODED_BYTES });
     const read = source.read(bundle, { ...ANY, reservation: lender, signal: controller.signal });

@@ -20,7 +20,14 @@ import { isSealed, sealsIn } from "./seals.ts";
 
 /** Why nothing can be traced here, undefined if it can. */
 export function whyNotTraced(): string | undefined {
-  const { error, status, stderr } = spawnSync("strace", ["-f", "-qq", "-e", "trace=fsync", "true"]);
+  const { error, status, stderr } = spawnSync("strace", [
+    "-f",
+    "--seccomp-bpf",
+    "-qq",
+    "-e",
+    "trace=fsync",
+    "true",
+  ]);
   if (error !== undefined) return `strace cannot be run (${error.message})`;
   return status === 0 ? undefined : `strace may not trace here (${stderr.toString().trim()})`;
 }
@@ -56,7 +63,7 @@ export async function traceMigration(migration: TracedMigration): Promise<TraceR
   );
   const rules = promisedRules(log, target);
   const trace = join(base, "trace");
-  const wrapper = ["strace", "-f", "-y", "-qq", "-s", "0", "-e", "signal=none", "-o", trace];
+  const wrapper = ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "0", "-e", "signal=none", "-o", trace];
   wrapper.push("-e", `trace=${TRACED_CALLS.map((call) => `?${call}`).join(",")}`);
   const result = await runMigration(log, server, target, { overrides, wrapper });
   if (result.kind !== "done") throw new Error(`the migration ended otherwise: ${JSON.stringify(result)}`);
