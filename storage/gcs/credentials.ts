@@ -24,8 +24,8 @@ export class GcsAccess {
   readonly endpoint: string;
   readonly host: string;
   readonly #anonymous: boolean;
-  #header: { readonly line: string; readonly until: number } | undefined;
-  #pending: Promise<string> | undefined;
+  #kept: { readonly headers: readonly string[]; readonly until: number } | undefined;
+  #pending: Promise<readonly string[]> | undefined;
   #auth = newAuth();
 
   constructor() {
@@ -36,12 +36,12 @@ export class GcsAccess {
   }
 
   /**
-   * The header line that authorizes a request, ended by CR LF; a promise only where the library must be asked.
+   * The headers that authorize a request, names and values in turn; a promise only where the library must be asked.
    * @throws OperationError if there are no credentials; SourceError if they could not be renewed just now.
    */
-  authorization(): string | Promise<string> {
-    if (this.#anonymous) return "";
-    if (this.#header !== undefined && performance.now() < this.#header.until) return this.#header.line;
+  authorization(): readonly string[] | Promise<readonly string[]> {
+    if (this.#anonymous) return [];
+    if (this.#kept !== undefined && performance.now() < this.#kept.until) return this.#kept.headers;
     this.#pending ??= this.#renew().finally(() => {
       this.#pending = undefined;
     });
@@ -56,17 +56,16 @@ export class GcsAccess {
   /** Drops credentials that were not accepted: whether there may be others. */
   discard(): boolean {
     if (this.#anonymous) return false;
-    this.#header = undefined;
+    this.#kept = undefined;
     // The library keeps its tokens for as long as they should be good.
     this.#auth = newAuth();
     return true;
   }
 
-  async #renew(): Promise<string> {
-    const headers = await authorizationHeaders(await this.#auth());
-    const line = [...headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
-    this.#header = { line, until: performance.now() + HEADER_LIFETIME_MS };
-    return line;
+  async #renew(): Promise<readonly string[]> {
+    const headers = [...(await authorizationHeaders(await this.#auth()))].flat();
+    this.#kept = { headers, until: performance.now() + HEADER_LIFETIME_MS };
+    return headers;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
-import type { ApiAnswer } from "../http/api-call.ts";
+import type { ApiAnswer } from "../http/client.ts";
 import { statusError } from "../http/error-messages.ts";
 import { retryAfterMs } from "../http/headers.ts";
 import type { GcsPlace } from "./url.ts";

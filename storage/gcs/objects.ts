@@ -8,10 +8,9 @@
 import { randomUUID } from "node:crypto";
 import type { RetryPolicy } from "../../lib/migrate/throttle/backoff.ts";
 import { type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket/bucket.ts";
-import { type ApiAnswer, HttpCall } from "../http/api-call.ts";
-import { HttpConnections, type HttpRequest } from "../http/pool.ts";
-import { DEFAULT_TIMEOUTS, userAgent } from "../http/source.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
+import { type ApiAnswer, HttpClient } from "../http/client.ts";
+import type { HttpRequest } from "../http/exchange.ts";
+import { userAgent } from "../http/source.ts";
 import { once } from "../shared/memoize.ts";
 import type { GcsAccess } from "./credentials.ts";
 import { answerError } from "./error-messages.ts";
@@ -28,7 +27,9 @@ export interface GcsObjectOptions {
 }
 
 /** An upload over a slow line takes its time before any header can come. */
-const TIMEOUTS = { ...DEFAULT_TIMEOUTS, headersMs: 300_000 };
+const TIMEOUTS = { headersMs: 300_000 };
+
+type ApiRequest = Omit<HttpRequest, "origin">;
 
 const BOUNDARY = randomUUID();
 const TAIL = Buffer.from(`\r\n--${BOUNDARY}--\r\n`);
@@ -41,10 +42,9 @@ export class GcsObjects implements BucketObjects {
   readonly #access: GcsAccess;
   readonly #retry: RetryPolicy;
   readonly #signal: AbortSignal | undefined;
-  readonly #connections: HttpConnections;
+  readonly #client: HttpClient;
   readonly #reader: GcsSource;
-  readonly #aborts = new AbortWatch();
-  readonly #headers: string;
+  readonly #headers: readonly string[];
 
   /** @param signal breaks off requests that are under way, and waits between two of them. */
   constructor(place: GcsPlace, access: GcsAccess, options: GcsObjectOptions, signal?: AbortSignal) {
@@ -53,10 +53,11 @@ export class GcsObjects implements BucketObjects {
     this.#access = access;
     this.#retry = retry;
     this.#signal = signal;
-    this.#connections = new HttpConnections(connections, TIMEOUTS, {});
+    this.#client = new HttpClient({ connections });
     // What is encoded is not what belongs there, whatever it decodes to: its size in a listing is another.
-    this.#reader = new GcsSource(place, access, { connections, userAgentVersion, refusesGzip: true });
-    this.#headers = `user-agent: ${userAgent(options)}\r\n`;
+    const reading = { client: this.#client, connections, userAgentVersion, refusesGzip: true };
+    this.#reader = new GcsSource(place, access, reading);
+    this.#headers = ["user-agent", userAgent(options)];
   }
 
   /** Reads past every cache. */
@@ -66,8 +67,8 @@ export class GcsObjects implements BucketObjects {
   }
 
   async stat(path: string): Promise<ObjectVersion | undefined> {
-    const target = `/storage/v1/b/${this.#place.bucket}/o/${this.#encoded(path)}?fields=generation,updated`;
-    const answer = await this.#call(path, { method: "GET", target, headers: "" }, [200, 404]);
+    const url = `/storage/v1/b/${this.#place.bucket}/o/${this.#encoded(path)}?fields=generation,updated`;
+    const answer = await this.#call(path, { method: "GET", path: url, headers: [] }, [200, 404]);
     if (answer.status === 404) return undefined;
     const { generation, updated } = JSON.parse(answer.body.toString("utf8")) as Record<string, unknown>;
     return { version: String(generation), storedAt: Date.parse(String(updated)) };
@@ -76,15 +77,15 @@ export class GcsObjects implements BucketObjects {
   async put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean> {
     const condition = `ifGenerationMatch=${instead?.version ?? 0}`;
     const query = `uploadType=multipart&name=${this.#encoded(path)}&${condition}&fields=generation`;
-    const target = `/upload/storage/v1/b/${this.#place.bucket}/o?${query}`;
+    const url = `/upload/storage/v1/b/${this.#place.bucket}/o?${query}`;
     const body = [Buffer.from(await metadata(path, bytes)), bytes, TAIL];
-    const headers = `content-type: multipart/related; boundary=${BOUNDARY}\r\n`;
-    const answer = await this.#call(path, { method: "POST", target, headers, body }, [200, 412]);
+    const headers = ["content-type", `multipart/related; boundary=${BOUNDARY}`];
+    const answer = await this.#call(path, { method: "POST", path: url, headers, body }, [200, 412]);
     return answer.status === 200;
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#connections.close(), this.#reader.close()]);
+    await this.#client.close();
   }
 
   #encoded(path: string): string {
@@ -92,7 +93,7 @@ export class GcsObjects implements BucketObjects {
   }
 
   /** An answer of one of these statuses. */
-  #call(path: string, request: HttpRequest, expected: readonly number[]): Promise<ApiAnswer> {
+  #call(path: string, request: ApiRequest, expected: readonly number[]): Promise<ApiAnswer> {
     return this.#patiently(path, async () => {
       let answer = await this.#send(request);
       if (answer.status === 401 && this.#access.discard()) answer = await this.#send(request);
@@ -101,16 +102,14 @@ export class GcsObjects implements BucketObjects {
     });
   }
 
-  async #send(request: HttpRequest): Promise<ApiAnswer> {
+  async #send(request: ApiRequest): Promise<ApiAnswer> {
     const signal = this.#signal;
-    const authorization = await this.#aborts.until(Promise.resolve(this.#access.authorization()), signal);
+    const { aborts } = this.#client;
+    const authorization = await aborts.until(Promise.resolve(this.#access.authorization()), signal);
     signal?.throwIfAborted();
-    const headers = request.headers + this.#headers + authorization;
-    const peer = { host: this.#access.host, timeouts: TIMEOUTS };
-    return await new Promise<ApiAnswer>((resolve, reject) => {
-      const call = new HttpCall({ peer, aborts: this.#aborts }, signal, { resolve, reject });
-      this.#connections.send(this.#access.endpoint, { ...request, headers }, call);
-    });
+    const headers = [...request.headers, ...this.#headers, ...authorization];
+    const origin = this.#access.endpoint;
+    return await this.#client.send({ ...request, origin, headers }, { signal, timeouts: TIMEOUTS });
   }
 
   #patiently<T>(path: string, attempt: () => Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 /** A log in a bucket of Cloud Storage, as a source: for buckets that are not public, and for what was just written. */
 
 import { type ObjectSource, type ReadOptions, SourceError } from "../../lib/migrate/ports/source.ts";
+import { HttpClient } from "../http/client.ts";
 import { HttpSource, type HttpSourceOptions } from "../http/source.ts";
 import { AbortWatch } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
@@ -15,16 +16,19 @@ export class GcsSource implements ObjectSource {
   readonly location: string;
   readonly #place: GcsPlace;
   readonly #access: GcsAccess;
+  readonly #ownClient: HttpClient | undefined;
   readonly #objects: HttpSource;
   readonly #buckets: HttpSource;
   readonly #aborts = new AbortWatch();
 
   constructor(place: GcsPlace, access: GcsAccess, options: GcsSourceOptions) {
-    const withCredentials = { ...options, authorization: () => access.authorization() };
+    const client = options.client ?? new HttpClient(options);
+    const withCredentials = { ...options, client, authorization: () => access.authorization() };
     const path = place.prefix.split("/").map(encodeURIComponent).join("/");
     this.location = formatGcsName(place);
     this.#place = place;
     this.#access = access;
+    this.#ownClient = options.client === undefined ? client : undefined;
     // The XML API, whose answer to a request is the object and nothing else.
     this.#objects = new HttpSource(new URL(`${access.endpoint}/${place.bucket}/${path}`), withCredentials);
     this.#buckets = new HttpSource(new URL(`${access.endpoint}/storage/v1/b/?fields=name`), withCredentials);
@@ -41,7 +45,7 @@ export class GcsSource implements ObjectSource {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#objects.close(), this.#buckets.close()]);
+    await this.#ownClient?.close();
   }
 
   async #readObject(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {

@@ -1,15 +1,24 @@
 /** Logs over HTTP: sources alone. */
 
 import type { Backend, SourceAccess } from "../../lib/migrate/ports/backend.ts";
+import { HTTP_OPTIONS, httpOptions } from "./options.ts";
 import type { HttpSourceOptions } from "./source.ts";
 
-/** The options of a source over HTTP, as plain data. */
-export type HttpAccess = SourceAccess & Pick<HttpSourceOptions, "contact" | "timeouts" | "connect">;
+/** The options of a source over HTTP, as plain data; beside these, those of `HTTP_OPTIONS`. */
+export type HttpAccess = SourceAccess & Pick<HttpSourceOptions, "contact" | "timeouts">;
 
 export default {
   form: "https://… or http://…",
+  sourceOptions: HTTP_OPTIONS,
   async openObjects(url, { access, ...request }) {
     const { HttpSource } = await import("./source.ts");
-    return new HttpSource(url, { ...(access as HttpAccess), ...request });
+    const { userAgentVersion, contact, timeouts } = access as HttpAccess;
+    return new HttpSource(url, {
+      userAgentVersion,
+      ...(contact !== undefined && { contact }),
+      ...(timeouts !== undefined && { timeouts }),
+      ...httpOptions(access),
+      ...request,
+    });
   },
 } satisfies Backend;

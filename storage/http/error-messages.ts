@@ -40,30 +40,34 @@ export function statusError(status: number, host: string, retryAfterMs: number |
 }
 
 /**
- * What became of a request that got no whole answer. `sent` says whether it got as far as a connection: a TLS
- * error before that is a matter of configuration, one after it is a broken line.
+ * Why a request got no whole response. `isSent` says whether it got as far as a connection: a TLS error before that is
+ * a matter of configuration, one after it is a broken line.
  */
-export function networkError(error: Error, peer: Peer, sent: boolean): SourceError {
+export function networkError(error: Error, peer: Peer, isSent: boolean): SourceError {
+  if (error instanceof SourceError) return error;
   const code = codeOf(error);
-  const fault = (sent ? undefined : contactFault(code, error, peer)) ?? transferFault(code, error, peer);
+  const fault = (isSent ? undefined : contactFault(code, error, peer)) ?? transferFault(code, error, peer);
   const { problem, ...details } = fault;
   return new SourceError(problem, details, { cause: error });
 }
 
-/** A response that keeps coming for longer than any object may take. */
-export function trickleError({ host, timeouts }: Peer): SourceError {
-  return new SourceError(`${host} took longer than ${seconds(timeouts.objectMs)} for one object`, {
-    retryable: true,
-  });
+/** A server that took longer than it may. */
+export function timeoutError(
+  { host, timeouts }: Peer,
+  limit: Exclude<keyof HttpTimeouts, "connectMs">,
+): SourceError {
+  const time = seconds(timeouts[limit]);
+  const problems = {
+    headersMs: `did not answer within ${time}`,
+    bodyMs: `sent nothing for ${time}`,
+    objectMs: `took longer than ${time} for one object`,
+  };
+  return new SourceError(`${host} ${problems[limit]}`, { retryable: true });
 }
 
 /** A body that is not as long as its headers announced. */
-export function lengthError(peer: Peer): SourceError {
-  return new SourceError(lengthProblem(peer.host), { retryable: true });
-}
-
-function lengthProblem(host: string): string {
-  return `${host} sent less or more than it announced`;
+export function lengthError({ host }: Peer): SourceError {
+  return new SourceError(`${host} sent less or more than it announced`, { retryable: true });
 }
 
 interface Fault {
@@ -106,7 +110,7 @@ function contactFault(code: string, error: Error, { host, timeouts }: Peer): Fau
         unreachable: true,
         advice: "Check the address and this machine's network",
       };
-    case "CONNECT_TIMEOUT":
+    case "UND_ERR_CONNECT_TIMEOUT":
     case "ETIMEDOUT":
       return {
         problem: `${host} did not accept a connection within ${seconds(timeouts.connectMs)}`,
@@ -145,25 +149,22 @@ function tlsFault(code: string, error: Error, host: string): Fault | undefined {
 }
 
 /** Failures of a request under way, and whatever has no better name: all worth another try. */
-function transferFault(code: string, error: Error, { host, timeouts }: Peer): Fault {
+function transferFault(code: string, error: Error, { host }: Peer): Fault {
   switch (code) {
-    case "HEADERS_TIMEOUT":
-      return { problem: `${host} did not answer within ${seconds(timeouts.headersMs)}`, retryable: true };
-    case "BODY_TIMEOUT":
-      return { problem: `${host} sent nothing for ${seconds(timeouts.bodyMs)}`, retryable: true };
-    case "LENGTH_MISMATCH":
-      return { problem: lengthProblem(host), retryable: true };
-    case "BROKEN_OFF":
+    case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":
+      return { problem: `${host} sent less or more than it announced`, retryable: true };
+    case "UND_ERR_SOCKET":
     case "ECONNRESET":
     case "EPIPE":
       return { problem: `${host} broke the connection off`, retryable: true };
-    case "SOURCE_CLOSED":
+    case "UND_ERR_DESTROYED":
+    case "UND_ERR_CLOSED":
       return { problem: "the source was closed", retryable: false };
-    case "BAD_PATH":
+    case "UND_ERR_INVALID_ARG":
       return { problem: `no request can be made of it: ${firstLine(error.message)}`, retryable: false };
-    case "HEADERS_TOO_LARGE":
+    case "UND_ERR_HEADERS_OVERFLOW":
       return { problem: `${host} sent headers beyond all measure`, retryable: true };
-    case "NOT_HTTP":
+    case "HTTPParserError":
       return {
         problem: `${host} sent something that is not HTTP: ${firstLine(error.message)}`,
         retryable: true,
@@ -186,10 +187,13 @@ function statusAdvice(status: number): string | undefined {
   }
 }
 
-/** Node joins the failures of several addresses of one host in an AggregateError, which has no code of its own in some versions. */
-function codeOf(error: Error): string {
+/**
+ * Node joins the failures of several addresses of one host in an AggregateError, which has no code of its own in some
+ * versions, and neither have errors of undici's parser.
+ */
+export function codeOf(error: Error): string {
   if ("code" in error && typeof error.code === "string") return error.code;
-  if (!(error instanceof AggregateError)) return "";
+  if (!(error instanceof AggregateError)) return error.name;
   const first: unknown = error.errors[0];
   return first instanceof Error ? codeOf(first) : "";
 }

@@ -1,156 +1,198 @@
 /**
- * One HTTP request and what comes back. This is the hot path of a migration: body bytes are read straight to
- * their place.
+ * One HTTP request and its response: a handler of undici's. This is the hot path of a migration. The body's bytes are
+ * copied from where they were read to where they belong, and nowhere once the exchange is over: its memory may hold
+ * another object by then, one that was authenticated.
  */
 
-import { type ReadOptions, tooLarge } from "../../lib/migrate/ports/source.ts";
-import { FormatError, oneLine } from "../../lib/tlog/errors.ts";
+import type { Dispatcher } from "undici";
+import type { RequestObserver } from "../../lib/migrate/ports/backend.ts";
+import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
 import type { Abortable, AbortWatch } from "../shared/abort-watch.ts";
-import { GZIP_SLACK_BYTES } from "../shared/gzip.ts";
 import { type BodyOwner, HttpBody } from "./body.ts";
-import type { Exchange, ExchangeCarrier } from "./connection.ts";
-import { Deadline } from "./deadline.ts";
-import { lengthError, networkError, type Peer, statusError, trickleError } from "./error-messages.ts";
 import {
-  announcedLength,
-  contentCodings,
-  type ResponseHeaders,
-  redirectLocation,
-  retryAfterMs,
-} from "./headers.ts";
-import { isRedirect } from "./redirect.ts";
+  codeOf,
+  type HttpTimeouts,
+  lengthError,
+  networkError,
+  type Peer,
+  timeoutError,
+} from "./error-messages.ts";
+import { announcedLength, type ResponseHeaders, retryAfterMs } from "./headers.ts";
 
-/** Told of every HTTP request that is sent, redirects included. A status is 0 if there was no response. */
-export interface RequestObserver {
-  started(): void;
-  /** The head of the response came, so many milliseconds after the request was sent; with what Retry-After asks for. */
-  answered?(status: number, milliseconds: number, retryAfterMs: number | undefined): void;
-  /**
-   * The server has nothing more to do for it: it ended, or we hold it up since the reader has no room. Comes once,
-   * and before `ended`.
-   */
-  released?(status: number): void;
-  /** `bytesOnWire` counts the body as it came, before gunzip. */
-  ended(status: number, milliseconds: number, bytesOnWire: number): void;
+/** What is asked of a server. It may be sent again if the connection is found to have ended. */
+export interface HttpRequest {
+  readonly origin: string;
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Path and query. */
+  readonly path: string;
+  /** Names and values in turn. */
+  readonly headers: string[];
+  /** In pieces, which stay as they are until the exchange ends. */
+  readonly body?: readonly Uint8Array[];
 }
 
-/** What a server may say to a GET other than that it cannot serve it. */
-export type Answer =
-  | { readonly kind: "object"; readonly bytes: Buffer; readonly gzipped: boolean }
-  | { readonly kind: "absent" }
-  | { readonly kind: "redirect"; readonly location: string | undefined };
+/** How a response is taken. */
+export interface ResponseRules {
+  readonly timeouts: HttpTimeouts;
+  readonly signal?: AbortSignal | undefined;
+  readonly observer?: RequestObserver | undefined;
+  /** Where the memory for the body comes from. */
+  readonly reservation?: ByteReservation | undefined;
+  /**
+   * The most bytes that the body may have on the wire, undefined if it is not wanted.
+   * @throws what the exchange is to fail with.
+   */
+  maxBodyBytes(status: number, headers: ResponseHeaders): number | undefined;
+  /** What the exchange fails with if the body has more. */
+  tooLarge(found: string): Error;
+}
 
-/** Bodies that nobody wants are let pass up to this size and for so long; then a new connection is cheaper. */
+/** A response: if its body is not wanted as soon as its head came, and else as a whole. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: ResponseHeaders;
+  readonly body: Buffer | undefined;
+}
+
+/** What carries exchanges. */
+export interface Carrier {
+  readonly aborts: AbortWatch;
+  dispatch(request: HttpRequest, exchange: Exchange): void;
+}
+
+/** The connection of an exchange. */
+export interface ExchangeConnection {
+  /** What it carries. */
+  exchange: Exchange | undefined;
+  /** Whether its socket has carried an exchange: then the server may end it at any moment. */
+  isKept: boolean;
+  /**
+   * Ends the connection if a server has answered before all of the request's body was sent: its memory may be
+   * another's now.
+   */
+  endUnlessWritten(): void;
+}
+
+type Outcome = Pick<PromiseWithResolvers<HttpResponse>, "resolve" | "reject">;
+
+/** Bodies that nobody wants are received up to this size and for so long; then a new connection is cheaper. */
 const DUMP_BYTES = 1 << 16;
 const DUMP_MS = 1000;
 
-/** What an exchange needs beside the options of the read that it is for. */
-export interface ExchangeContext {
-  readonly peer: Peer;
-  readonly aborts: AbortWatch;
-  readonly observer: RequestObserver | undefined;
-}
+/** As much of a body is received before its server is held up: small ones leave their connection to others so. */
+const MAX_WAITING_BYTES = 1 << 15;
 
-/** How the promise of an answer is settled. */
-type Outcome = Pick<PromiseWithResolvers<Answer>, "resolve" | "reject">;
+const NOT_WANTED = new Error("nobody wants this any more");
 
-/** Hand it to connections, once: it then settles its outcome, whatever happens. */
-export class HttpExchange implements Exchange, BodyOwner, Abortable {
-  readonly #context: ExchangeContext;
-  readonly #options: ReadOptions;
-  readonly #startedAt: number;
-  #sentAt = 0;
-  /** For the whole of the response. Looked at when something arrives: the connection sees to it when nothing does. */
-  readonly #deadline = new Deadline();
+/** Settles its outcome, once, whatever happens. */
+export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortable {
+  /** The connection that carries it, or is being made for it. */
+  connection: ExchangeConnection | undefined;
+  readonly #carrier: Carrier;
+  readonly #request: HttpRequest;
+  readonly #rules: ResponseRules;
+  readonly #startedAt = performance.now();
   /** Undefined once settled: what still points here must not keep the object alive. */
   #outcome: Outcome | undefined;
-  /** Of an object whose answer is awaited. */
-  #body: HttpBody | undefined;
-  #carrier: ExchangeCarrier | undefined;
+  /** While the request is on a connection. */
+  #controller: Dispatcher.DispatchController | undefined;
+  #sentAt = 0;
+  #lastArrivalAt = 0;
+  /** Since when, and how long in all before, its server is held up: that time is not its own. */
+  #heldAt: number | undefined;
+  #heldMs = 0;
+  #isAnswered = false;
   #status = 0;
+  #headers: ResponseHeaders = {};
+  /** Of a response whose body is awaited. */
+  #body: HttpBody | undefined;
+  #maxBytes = 0;
+  #announced: number | undefined;
   #received = 0;
-  /** The most that the body may have on the wire. */
-  #wireLimit = 0;
-  #gzipped = false;
-  #complete = false;
-  #released = false;
-  #over = false;
-  #dumpTimer: NodeJS.Timeout | undefined;
+  #isComplete = false;
+  #isReleased = false;
+  #isOver = false;
 
-  constructor(context: ExchangeContext, options: ReadOptions, outcome: Outcome) {
-    this.#context = context;
-    this.#options = options;
-    this.#outcome = outcome;
-    this.#startedAt = performance.now();
-    if (options.signal !== undefined) context.aborts.add(options.signal, this);
-    context.observer?.started();
-  }
-
-  onRequestStart(carrier: ExchangeCarrier): boolean {
-    // Given up while it was waiting for a connection, which remains for others.
-    if (this.#outcome === undefined) {
-      this.#end();
-      return false;
-    }
+  constructor(carrier: Carrier, request: HttpRequest, rules: ResponseRules, outcome: Outcome) {
     this.#carrier = carrier;
+    this.#request = request;
+    this.#rules = rules;
+    this.#outcome = outcome;
+    if (rules.signal !== undefined) carrier.aborts.add(rules.signal, this);
+    rules.observer?.started();
+  }
+
+  /** Whether anything of a response has come. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
+  /** Whether the head of the response has come, and its end has not. */
+  get inBody(): boolean {
+    return this.#status !== 0 && !this.#isOver;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.connection !== undefined) this.connection.exchange = this;
+    // An error here, and none later, leaves the connection to others.
+    if (this.#outcome === undefined) throw NOT_WANTED;
+    this.#controller = controller;
     this.#sentAt = performance.now();
-    this.#deadline.start(this.#context.peer.timeouts.objectMs);
-    return true;
   }
 
-  onRequestLost(): void {
-    this.#carrier = undefined;
+  onResponseStarted(): void {
+    this.#isAnswered = true;
   }
 
-  onArrival(): void {
-    // Whatever came: interim responses, the lines of chunks and trailers can be trickled too.
-    if (this.#deadline.passed) this.abort(trickleError(this.#context.peer));
-  }
-
-  onResponseStart(status: number, headers: ResponseHeaders): void {
+  onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {
+    if (status < 200 || this.#isOver) return;
     try {
-      if (status >= 200) this.#respond(status, headers);
+      this.#respond(status, headers);
     } catch (error) {
       this.abort(error);
     }
   }
 
-  onResponseData(bytes: Buffer): void {
-    this.#received += bytes.length;
+  onResponseData(_controller: unknown, chunk: Uint8Array): void {
+    this.#received += chunk.length;
+    this.#lastArrivalAt = performance.now();
     try {
-      if (this.#body !== undefined) this.#receive(this.#body, bytes);
-      else if (this.#received > DUMP_BYTES) this.#carrier?.abort();
+      if (this.#body !== undefined) this.#receive(this.#body, chunk);
+      else if (this.#received > DUMP_BYTES) this.#controller?.abort(NOT_WANTED);
     } catch (error) {
       this.abort(error);
     }
-  }
-
-  bodySpace(): Buffer | undefined {
-    return this.#body?.space();
-  }
-
-  onBodyFilled(count: number): void {
-    this.#received += count;
-    this.#body?.filled(count);
   }
 
   onResponseEnd(): void {
-    this.#complete = true;
+    this.#isComplete = true;
     if (this.#body?.waiting === false) this.#deliver(this.#body);
+    if (this.#request.body !== undefined) this.connection?.endUnlessWritten();
     this.#end();
   }
 
-  onResponseError(error: Error): void {
-    const sent = this.#carrier !== undefined;
-    this.#settle()?.reject(networkError(error, this.#context.peer, sent));
+  onResponseError(_controller: unknown, error: Error): void {
+    const isSent = this.#controller !== undefined;
+    this.#controller = undefined;
+    const code = codeOf(error);
+    if (this.#isUnread(code)) {
+      queueMicrotask(() => this.#carrier.dispatch(this.#request, this));
+      return;
+    }
+    const isCutOff = this.#announced !== undefined && code === "UND_ERR_SOCKET";
+    this.#settle()?.reject(isCutOff ? lengthError(this.#peer) : networkError(error, this.#peer, isSent));
     this.#end();
   }
 
   granted(): void {
+    if (this.#heldAt !== undefined) {
+      this.#lastArrivalAt = performance.now();
+      this.#heldMs += this.#lastArrivalAt - this.#heldAt;
+      this.#heldAt = undefined;
+    }
     if (this.#body === undefined) return;
-    this.#deadline.release();
-    if (this.#complete) this.#deliver(this.#body);
-    else this.#carrier?.resume();
+    if (this.#isComplete) this.#deliver(this.#body);
+    else this.#controller?.resume();
   }
 
   refused(reason: unknown): void {
@@ -162,92 +204,107 @@ export class HttpExchange implements Exchange, BodyOwner, Abortable {
     const outcome = this.#settle();
     if (outcome === undefined) return;
     outcome.reject(reason);
-    this.#carrier?.abort();
+    this.#controller?.abort(NOT_WANTED);
+  }
+
+  /** Rejects with `reason`: the request was not even handed on. */
+  fail(reason: unknown): void {
+    this.#settle()?.reject(reason);
+    this.#end();
+  }
+
+  /** Ends it if its server has had its time; asked again and again while it is on a connection. */
+  checkTime(now: number): void {
+    if (this.#heldAt !== undefined) return;
+    const { headersMs, bodyMs, objectMs } = this.#rules.timeouts;
+    if (this.#outcome === undefined) {
+      if (now - this.#lastArrivalAt > DUMP_MS) this.#controller?.abort(NOT_WANTED);
+    } else if (now - this.#sentAt - this.#heldMs > objectMs) this.abort(timeoutError(this.#peer, "objectMs"));
+    else if (this.#status === 0) {
+      if (now - this.#sentAt > headersMs) this.abort(timeoutError(this.#peer, "headersMs"));
+    } else if (now - this.#lastArrivalAt > bodyMs) this.abort(timeoutError(this.#peer, "bodyMs"));
+  }
+
+  /** For messages. */
+  get #peer(): Peer {
+    return { host: new URL(this.#request.origin).host, timeouts: this.#rules.timeouts };
+  }
+
+  /**
+   * Whether the server had ended the connection before it read the request: it may do so at any moment with one that
+   * was kept (RFC 9112 section 9.3.1), and that says nothing about the server.
+   */
+  #isUnread(code: string): boolean {
+    const isEnded = code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";
+    return isEnded && !this.#isAnswered && this.#outcome !== undefined && this.connection?.isKept === true;
   }
 
   #respond(status: number, headers: ResponseHeaders): void {
     this.#status = status;
+    this.#headers = headers;
+    this.#lastArrivalAt = performance.now();
     const retryAfter = status === 200 ? undefined : retryAfterMs(headers);
-    this.#context.observer?.answered?.(status, performance.now() - this.#sentAt, retryAfter);
-    if (status === 200) {
-      this.#expectObject(announcedLength(headers), contentCodings(headers));
+    this.#rules.observer?.answered?.(status, this.#lastArrivalAt - this.#sentAt, retryAfter);
+    const maxBytes = this.#rules.maxBodyBytes(status, headers);
+    if (maxBytes === undefined) {
+      this.#settle()?.resolve({ status, headers, body: undefined });
       return;
     }
-    this.#dumpTimer = setTimeout(() => this.#carrier?.abort(), DUMP_MS);
-    // What is made of headers may fail, and is made before the outcome is taken: nobody could be told after.
-    if (status === 404 || status === 410) {
-      this.#settle()?.resolve({ kind: "absent" });
-    } else if (isRedirect(status)) {
-      const location = redirectLocation(headers);
-      this.#settle()?.resolve({ kind: "redirect", location });
-    } else {
-      this.#settle()?.reject(statusError(status, this.#context.peer.host, retryAfter));
+    this.#maxBytes = maxBytes;
+    this.#announced = announcedLength(headers);
+    if (this.#announced !== undefined && this.#announced > maxBytes) {
+      throw this.#rules.tooLarge(`${this.#announced} bytes`);
     }
+    this.#body = new HttpBody(this.#announced, this.#rules.reservation, this);
   }
 
-  #expectObject(announced: number | undefined, codings: string[]): void {
-    const { maxBytes, reservation } = this.#options;
-    const [coding] = codings;
-    this.#gzipped = coding === "gzip" || coding === "x-gzip";
-    this.#wireLimit = maxBytes + (this.#gzipped ? GZIP_SLACK_BYTES : 0);
-    if (codings.length > (this.#gzipped ? 1 : 0)) {
-      const found = oneLine(codings.join(", "));
-      this.abort(new FormatError("has an encoding that is not understood", "gzip or none", found));
-    } else if (announced !== undefined && announced > this.#wireLimit) {
-      this.abort(tooLarge(maxBytes, `${announced} bytes`));
-    } else {
-      this.#body = new HttpBody(announced, reservation, this);
-    }
-  }
-
-  #receive(body: HttpBody, bytes: Buffer): void {
-    if (this.#received > this.#wireLimit) {
-      this.abort(tooLarge(this.#options.maxBytes, `more than ${this.#wireLimit} bytes`));
-      return;
-    }
-    body.add(bytes);
-    // Not before there are bytes to hold back: leave is nearly always given before the next ones arrive.
-    if (!body.waiting) return;
-    this.#carrier?.pause();
-    this.#deadline.hold();
+  #receive(body: HttpBody, chunk: Uint8Array): void {
+    if (this.#received > this.#maxBytes) throw this.#rules.tooLarge(`more than ${this.#maxBytes} bytes`);
+    body.add(chunk);
+    if (!body.waiting || this.#received <= MAX_WAITING_BYTES || this.#heldAt !== undefined) return;
+    this.#controller?.pause();
+    this.#heldAt = this.#lastArrivalAt;
     this.#release();
   }
 
   #deliver(body: HttpBody): void {
     try {
       const bytes = body.take();
-      if (bytes === undefined) this.#settle()?.reject(lengthError(this.#context.peer));
-      else this.#settle()?.resolve({ kind: "object", bytes, gzipped: this.#gzipped });
+      if (bytes === undefined) this.#settle()?.reject(lengthError(this.#peer));
+      else this.#settle()?.resolve({ status: this.#status, headers: this.#headers, body: bytes });
     } catch (error) {
       // No memory to join the pieces in.
       this.#settle()?.reject(error);
     }
   }
 
-  /** The outcome, for who comes first to settle it. */
+  /** The outcome, for whoever comes first to settle it. */
   #settle(): Outcome | undefined {
     const outcome = this.#outcome;
     if (outcome === undefined) return undefined;
     this.#outcome = undefined;
     this.#body?.end();
     this.#body = undefined;
-    if (this.#options.signal !== undefined) this.#context.aborts.remove(this.#options.signal, this);
+    if (this.#rules.signal !== undefined) this.#carrier.aborts.remove(this.#rules.signal, this);
     return outcome;
   }
 
   #release(): void {
-    if (this.#released) return;
-    this.#released = true;
-    this.#context.observer?.released?.(this.#status);
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#rules.observer?.released?.(this.#status);
   }
 
   /** The connection is done with this request. */
   #end(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#carrier = undefined;
-    clearTimeout(this.#dumpTimer);
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#controller = undefined;
+    if (this.connection?.exchange === this) {
+      this.connection.exchange = undefined;
+      this.connection.isKept = true;
+    }
     this.#release();
-    this.#context.observer?.ended(this.#status, performance.now() - this.#startedAt, this.#received);
+    this.#rules.observer?.ended(this.#status, performance.now() - this.#startedAt, this.#received);
   }
 }

@@ -1,67 +1,60 @@
 /**
- * Logs served over HTTP: what tlog-tiles and the Static CT API call monitoring, over HTTP/1.1 with kept-alive
- * connections. Retrying is for the caller; a SourceError says whether and when it makes sense.
+ * Logs served over HTTP: what tlog-tiles and the Static CT API call monitoring. Retrying is for the caller; a
+ * SourceError says whether and when it makes sense.
  */
 
 import { UsageError } from "../../lib/errors.ts";
-import { type ObjectSource, type ReadOptions, SourceError } from "../../lib/migrate/ports/source.ts";
-import { FormatError } from "../../lib/tlog/errors.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
-import { gunzipReserved } from "../shared/gzip.ts";
-import type { HttpTimeouts } from "./error-messages.ts";
-import { type Answer, HttpExchange, type RequestObserver } from "./exchange.ts";
-import { HttpConnections, type TlsOptions } from "./pool.ts";
-import { printable, redirectTarget } from "./redirect.ts";
+import type { Admission, RequestObserver } from "../../lib/migrate/ports/backend.ts";
+import {
+  type ByteReservation,
+  type ObjectSource,
+  type ReadOptions,
+  SourceError,
+  tooLarge,
+} from "../../lib/migrate/ports/source.ts";
+import { FormatError, oneLine } from "../../lib/tlog/errors.ts";
+import { GZIP_SLACK_BYTES, gunzipReserved } from "../shared/gzip.ts";
+import { HttpClient, type HttpClientOptions } from "./client.ts";
+import { type HttpTimeouts, statusError } from "./error-messages.ts";
+import type { HttpResponse, ResponseRules } from "./exchange.ts";
+import { contentCodings, type ResponseHeaders, redirectLocation, retryAfterMs } from "./headers.ts";
+import { isRedirect, printable, redirectTarget } from "./redirect.ts";
 
-/** Lets a request pass, at once or later. */
-export type Admission = (signal: AbortSignal | undefined) => Promise<void> | undefined;
+/** A name and a value. */
+export type Header = readonly [name: string, value: string];
 
-export interface HttpSourceOptions {
-  /** The most connections, and so requests in flight, to the origin of the source, and to each that it redirects to. */
-  readonly connections: number;
+export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> {
   /** The version in the User-Agent. */
   readonly userAgentVersion: string;
   /** An e-mail address or URL for the User-Agent: public logs slow down clients that name no contact. */
   readonly contact?: string;
-  /** Default: 10 s to connect, 30 s to the headers, 30 s between two arrivals of body bytes, 10 minutes for all of an object. */
-  readonly timeouts?: Partial<HttpTimeouts>;
+  /** Sent with every request to the source's own origin, and shown nowhere. */
+  readonly headers?: readonly Header[];
   readonly observer?: RequestObserver;
   /**
    * Asked before each request. Where it returns a promise, the request is sent when that resolves; it rejects when
-   * the signal of the read fires. The observer hears of every request that was admitted, whatever becomes of it.
+   * the signal of the read fires. The observer is notified of every request that was admitted, whatever becomes of it.
    */
   readonly admit?: Admission;
-  readonly connect?: TlsOptions;
   /** True: an object that is stored or sent gzip-encoded is refused with FormatError. Default: it is decoded. */
   readonly refusesGzip?: boolean;
-  /** A header line with credentials for a request to the source's own origin, ended by CR LF. */
-  readonly authorization?: () => string | Promise<string>;
+  /** More headers for a request to the source's own origin: names and values in turn. */
+  readonly authorization?: () => readonly string[] | Promise<readonly string[]>;
+  /** Sends the requests, and is not closed with the source. Default: a client of the source's own. */
+  readonly client?: HttpClient;
 }
-
-export const DEFAULT_TIMEOUTS: HttpTimeouts = {
-  connectMs: 10_000,
-  headersMs: 30_000,
-  bodyMs: 30_000,
-  objectMs: 600_000,
-};
 
 const MAX_REDIRECTS = 5;
 
 export class HttpSource implements ObjectSource {
   readonly location: string;
   readonly #origin: string;
-  readonly #host: string;
-  /** What stands before and after an object's path. */
+  /** Before and after an object's path. */
   readonly #prefix: string;
   readonly #query: string;
-  readonly #connections: HttpConnections;
-  readonly #timeouts: HttpTimeouts;
-  readonly #observer: RequestObserver | undefined;
-  readonly #admit: Admission | undefined;
+  readonly #options: HttpSourceOptions;
+  readonly #client: HttpClient;
   readonly #headers: RequestHeaders;
-  readonly #refusesGzip: boolean;
-  readonly #authorization: (() => string | Promise<string>) | undefined;
-  readonly #aborts = new AbortWatch();
 
   /**
    * Reads below `baseUrl`. Credentials in it are sent as basic authorization, and a query with every request;
@@ -69,17 +62,12 @@ export class HttpSource implements ObjectSource {
    */
   constructor(baseUrl: URL, options: HttpSourceOptions) {
     this.#origin = baseUrl.origin;
-    this.#host = baseUrl.host;
     this.#query = baseUrl.search;
     this.#prefix = baseUrl.pathname.endsWith("/") ? baseUrl.pathname : `${baseUrl.pathname}/`;
     this.location = printable(baseUrl);
-    this.#timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-    this.#observer = options.observer;
-    this.#admit = options.admit;
-    this.#headers = requestHeaders(baseUrl, userAgent(options));
-    this.#refusesGzip = options.refusesGzip ?? false;
-    this.#authorization = options.authorization;
-    this.#connections = new HttpConnections(options.connections, this.#timeouts, options.connect ?? {});
+    this.#options = options;
+    this.#headers = requestHeaders(baseUrl, options);
+    this.#client = options.client ?? new HttpClient({ ...options, ownOrigin: baseUrl.origin });
   }
 
   locate(path: string): string {
@@ -87,61 +75,48 @@ export class HttpSource implements ObjectSource {
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+    const { aborts } = this.#client;
     const usual = options.fresh ? this.#headers.fresh : this.#headers.usual;
-    const line = this.#authorization?.() ?? "";
-    const headers =
-      usual + (typeof line === "string" ? line : await this.#aborts.until(line, options.signal));
+    const authorization = this.#options.authorization?.() ?? [];
+    const more =
+      authorization instanceof Promise ? await aborts.until(authorization, options.signal) : authorization;
+    const headers = more.length === 0 ? usual : [...usual, ...more];
     const target = `${this.#prefix}${path}${this.#query}`;
-    let answer = await this.#get(this.#origin, this.#host, target, headers, options);
-    if (answer.kind === "redirect") answer = await this.#follow(answer.location, target, options);
-    if (answer.kind === "absent") return undefined;
-    if (!answer.gzipped) return answer.bytes;
-    if (this.#refusesGzip) throw new FormatError("has an encoding", "none", "gzip");
-    return gunzipReserved(answer.bytes, options, (leave) => this.#aborts.until(leave, options.signal));
+    let response = await this.#get(this.#origin, target, headers, options);
+    if (isRedirect(response.status)) response = await this.#follow(response, target, options);
+    const { body } = response;
+    if (body === undefined || contentCodings(response.headers).length === 0) return body;
+    if (this.#options.refusesGzip) throw new FormatError("has an encoding", "none", "gzip");
+    return gunzipReserved(body, options, (permission) => aborts.until(permission, options.signal));
   }
 
-  close(): Promise<void> {
-    return this.#connections.close();
+  async close(): Promise<void> {
+    if (this.#options.client === undefined) await this.#client.close();
   }
 
-  async #get(
-    origin: string,
-    host: string,
-    target: string,
-    headers: string,
-    options: ReadOptions,
-  ): Promise<Answer> {
+  /** An object, or the answer that there is none, or a redirect. */
+  async #get(origin: string, path: string, headers: string[], options: ReadOptions): Promise<HttpResponse> {
     const { signal } = options;
+    const { admit, observer } = this.#options;
     signal?.throwIfAborted();
-    const admitted = this.#admit?.(signal);
+    const admitted = admit?.(signal);
     if (admitted !== undefined) await admitted;
-    const context = {
-      peer: { host, timeouts: this.#timeouts },
-      aborts: this.#aborts,
-      observer: this.#observer,
-    };
-    return new Promise((resolve, reject) => {
-      const exchange = new HttpExchange(context, options, { resolve, reject });
-      // Given up while the leave was on its way: the exchange ends unsent, and whoever admitted it hears of that.
-      if (signal?.aborted === true) exchange.abort(signal.reason);
-      this.#connections.get(origin, target, headers, exchange);
-    });
+    const rules = new ObjectRules(options, this.#client.timeouts, observer);
+    const response = await this.#client.request({ origin, method: "GET", path, headers }, rules);
+    const { status } = response;
+    if (status === 200 || status === 404 || status === 410 || isRedirect(status)) return response;
+    throw statusError(status, new URL(origin).host, retryAfterMs(response.headers));
   }
 
-  async #follow(
-    firstLocation: string | undefined,
-    target: string,
-    options: ReadOptions,
-  ): Promise<Exclude<Answer, { kind: "redirect" }>> {
-    let location = firstLocation;
+  async #follow(redirect: HttpResponse, target: string, options: ReadOptions): Promise<HttpResponse> {
+    let response = redirect;
     let at = new URL(this.#origin + target);
     for (let redirects = 1; redirects <= MAX_REDIRECTS; redirects++) {
-      at = redirectTarget(at, location);
+      at = redirectTarget(at, redirectLocation(response.headers));
       const known = at.origin === this.#origin ? this.#headers : this.#headers.elsewhere;
       const headers = options.fresh ? known.fresh : known.usual;
-      const answer = await this.#get(at.origin, at.host, at.pathname + at.search, headers, options);
-      if (answer.kind !== "redirect") return answer;
-      location = answer.location;
+      response = await this.#get(at.origin, at.pathname + at.search, headers, options);
+      if (!isRedirect(response.status)) return response;
     }
     throw new SourceError(`is redirected more than ${MAX_REDIRECTS} times, last by ${at.host}`, {
       retryable: false,
@@ -150,29 +125,61 @@ export class HttpSource implements ObjectSource {
   }
 }
 
-interface HeaderChoice {
-  readonly usual: string;
-  /** To pass every cache on the way. */
-  readonly fresh: string;
+/** How the response to a request for an object is taken. */
+class ObjectRules implements ResponseRules {
+  readonly timeouts: HttpTimeouts;
+  readonly observer: RequestObserver | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly reservation: ByteReservation | undefined;
+  readonly #maxBytes: number;
+
+  constructor(options: ReadOptions, timeouts: HttpTimeouts, observer: RequestObserver | undefined) {
+    this.timeouts = timeouts;
+    this.observer = observer;
+    this.signal = options.signal;
+    this.reservation = options.reservation;
+    this.#maxBytes = options.maxBytes;
+  }
+
+  maxBodyBytes(status: number, headers: ResponseHeaders): number | undefined {
+    if (status !== 200) return undefined;
+    const codings = contentCodings(headers);
+    if (codings.length === 0) return this.#maxBytes;
+    if (codings.length === 1 && /^(x-)?gzip$/.test(codings[0] ?? ""))
+      return this.#maxBytes + GZIP_SLACK_BYTES;
+    const found = oneLine(codings.join(", "));
+    throw new FormatError("has an encoding that is not understood", "gzip or none", found);
+  }
+
+  tooLarge(found: string): FormatError {
+    return tooLarge(this.#maxBytes, found);
+  }
 }
 
-/** Built once, for all requests: header lines. */
+interface HeaderChoice {
+  readonly usual: string[];
+  /** To pass every cache on the way. */
+  readonly fresh: string[];
+}
+
+/** Built once, for all requests: names and values in turn. */
 interface RequestHeaders extends HeaderChoice {
   /** For origins that a redirect leads to: they get no credentials. */
   readonly elsewhere: HeaderChoice;
 }
 
-function requestHeaders(base: URL, agent: string): RequestHeaders {
-  const common = `user-agent: ${agent}\r\naccept-encoding: gzip\r\n`;
-  const withFresh = (usual: string): HeaderChoice => ({
+function requestHeaders(base: URL, options: HttpSourceOptions): RequestHeaders {
+  const common = ["user-agent", userAgent(options), "accept-encoding", "gzip"];
+  const withFresh = (usual: string[]): HeaderChoice => ({
     usual,
-    fresh: `${usual}cache-control: no-cache\r\npragma: no-cache\r\n`,
+    fresh: [...usual, "cache-control", "no-cache", "pragma", "no-cache"],
   });
-  const elsewhere = withFresh(common);
-  if (base.username === "" && base.password === "") return { ...elsewhere, elsewhere };
-  const credentials = `${percentDecoded(base.username)}:${percentDecoded(base.password)}`;
-  const authorization = `Basic ${Buffer.from(credentials).toString("base64")}`;
-  return { ...withFresh(`${common}authorization: ${authorization}\r\n`), elsewhere };
+  const own = [...common, ...(options.headers ?? []).flat()];
+  if (base.username !== "" || base.password !== "") {
+    const credentials = `${percentDecoded(base.username)}:${percentDecoded(base.password)}`;
+    own.push("authorization", `Basic ${Buffer.from(credentials).toString("base64")}`);
+  }
+  return { ...withFresh(own), elsewhere: withFresh(common) };
 }
 
 function percentDecoded(credential: string): string {
@@ -195,7 +202,7 @@ export function userAgent({
   if (!/^[\x21-\x7e]+$/.test(contact) || /[()\\]/.test(contact)) {
     throw new UsageError({
       object: "contact",
-      problem: "cannot stand in a User-Agent",
+      problem: "cannot be part of a User-Agent",
       expected: "an e-mail address or URL without spaces or parentheses",
       found: contact,
     });

@@ -47,6 +47,7 @@ export class ScriptedConnection {
     this.socket = socket;
     this.#tcp = tcp;
     this.closed = new Promise((resolve) => socket.on("close", () => resolve()));
+    socket.setNoDelay(true);
     socket.on("data", (bytes: Buffer) => {
       const heads = (this.#begun + bytes.toString("latin1")).split("\r\n\r\n");
       this.#begun = heads.pop() ?? "";
@@ -104,7 +105,7 @@ export class ScriptedServer {
 
   /** A source that reads from here, over one connection at a time unless `options` say otherwise. */
   source(options: Partial<HttpSourceOptions> = {}): HttpSource {
-    return sourceAt(this.url, { connections: 1, connect: { ca: LOCALHOST.cert }, ...options });
+    return sourceAt(this.url, { connections: 1, tls: { ca: LOCALHOST.cert }, ...options });
   }
 
   /** Resolves when every connection that there was is closed. */

@@ -56,7 +56,8 @@ export function sourceAt(url: URL, options: Partial<HttpSourceOptions> = {}): Ht
   return source;
 }
 
-async function listening(server: Server | NetServer, scheme: string): Promise<URL> {
+/** Starts a server that ends with the test. */
+export async function listening(server: Server | NetServer, scheme: string): Promise<URL> {
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { answerError, gcsError, noBucket } from "../../../../storage/gcs/error-messages.ts";
-import type { ApiAnswer } from "../../../../storage/http/api-call.ts";
+import type { ApiAnswer } from "../../../../storage/http/client.ts";
 
 const PLACE = { bucket: "bucket", prefix: "log/" };
 const HOST = "storage.googleapis.com";

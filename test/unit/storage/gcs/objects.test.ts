@@ -152,8 +152,8 @@ describe("an upload", () => {
     const { writer, asked } = await newObjects([BUSY, DONE]);
     const authorization = vi.spyOn(GcsAccess.prototype, "authorization");
     onTestFinished(() => authorization.mockRestore());
-    authorization.mockReturnValueOnce("authorization: Bearer one\r\n");
-    authorization.mockResolvedValueOnce("authorization: Bearer two\r\n");
+    authorization.mockReturnValueOnce(["authorization", "Bearer one"]);
+    authorization.mockResolvedValueOnce(["authorization", "Bearer two"]);
     await writer.put(TILE, BYTES);
     expect(asked.map(({ headers }) => headers.authorization)).toEqual(["Bearer one", "Bearer two"]);
   });
@@ -410,7 +410,7 @@ describe("a signal", () => {
       const authorization = vi.spyOn(GcsAccess.prototype, "authorization");
       onTestFinished(() => authorization.mockRestore());
       authorization.mockImplementation(() => {
-        const came = Promise.resolve("authorization: Bearer one\r\n");
+        const came = Promise.resolve(["authorization", "Bearer one"]);
         came.then(async () => {
           for (let turn = 0; turn < turns; turn++) await undefined;
           controller.abort("enough");

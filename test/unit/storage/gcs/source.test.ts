@@ -60,8 +60,8 @@ describe("an object in a bucket", () => {
       response.end("x");
     });
     vi.spyOn(access, "authorization")
-      .mockReturnValueOnce("authorization: Bearer one\r\n")
-      .mockResolvedValueOnce("authorization: Bearer two\r\n");
+      .mockReturnValueOnce(["authorization", "Bearer one"])
+      .mockResolvedValueOnce(["authorization", "Bearer two"]);
     await source.read("checkpoint", ANY);
     await source.read("checkpoint", ANY);
     expect(seen).toEqual(["Bearer one", "Bearer two"]);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
-import { Deadline } from "../../../../storage/http/deadline.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { serve, serveRaw, sourceAt } from "../../../support/http/servers.ts";
 
@@ -48,7 +47,8 @@ describe("the time for an object", () => {
           socket.write(start);
           const more = (): void => {
             clock.goOn(10);
-            if (!socket.destroyed) socket.write(piece, () => setImmediate(more));
+            // Slowly enough for trailers to stay within the limit of a head until the time is looked at.
+            if (!socket.destroyed) socket.write(piece, () => setTimeout(more, 1));
           };
           more();
         });
@@ -97,24 +97,5 @@ describe("the time for an object", () => {
     for (const bytes of await Promise.all(reads)) {
       expect(Buffer.from(bytes ?? []).toString()).toBe("first, rest");
     }
-  });
-
-  it("is what was given, without the time that it was held", () => {
-    const clock = stoppedClock();
-    const deadline = new Deadline();
-    clock.goOn(5000);
-    expect(deadline.passed).toBe(false);
-    deadline.start(1000);
-    clock.goOn(600);
-    deadline.hold();
-    clock.goOn(5000);
-    deadline.hold();
-    expect(deadline.passed).toBe(false);
-    deadline.release();
-    deadline.release();
-    clock.goOn(400);
-    expect(deadline.passed).toBe(false);
-    clock.goOn(1);
-    expect(deadline.passed).toBe(true);
   });
 });

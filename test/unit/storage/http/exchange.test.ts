@@ -1,61 +1,9 @@
+/** What is called while a response comes may fail, or close everything. */
+
 import { describe, expect, it } from "vitest";
-import type { ExchangeCarrier } from "../../../../storage/http/connection.ts";
-import { type Answer, HttpExchange } from "../../../../storage/http/exchange.ts";
+import type { ByteReservation } from "../../../../lib/migrate/ports/source.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
-import { AbortWatch } from "../../../../storage/shared/abort-watch.ts";
-import { okay, scriptedServer } from "../../../support/http/scripted-server.ts";
-
-const TIMEOUTS = { connectMs: 1000, headersMs: 1000, bodyMs: 1000, objectMs: 1000 };
-
-/** A connection that only knows whether it was told to break off. */
-class FakeConnection implements ExchangeCarrier {
-  broken = false;
-  pause(): void {}
-  resume(): void {}
-  abort(): void {
-    this.broken = true;
-  }
-}
-
-/** An exchange under way, and its answer. */
-function startedExchange(): { exchange: HttpExchange; connection: FakeConnection; answer: Promise<Answer> } {
-  const { promise: answer, resolve, reject } = Promise.withResolvers<Answer>();
-  const context = { peer: { host: "h", timeouts: TIMEOUTS }, aborts: new AbortWatch(), observer: undefined };
-  const exchange = new HttpExchange(context, { maxBytes: 100 }, { resolve, reject });
-  const connection = new FakeConnection();
-  exchange.onRequestStart(connection);
-  return { exchange, connection, answer };
-}
-
-it.each([200, 302, 503])(
-  "a defect in what is made of a %i rejects the read, with its cause",
-  async (status) => {
-    const defect = new Error("a defect");
-    const headers = new Proxy(
-      {},
-      {
-        get: () => {
-          throw defect;
-        },
-      },
-    );
-    const { exchange, connection, answer } = startedExchange();
-    exchange.onResponseStart(status, headers);
-    await expect(answer).rejects.toBe(defect);
-    expect(connection.broken).toBe(true);
-    exchange.onResponseError(defect);
-  },
-  5000,
-);
-
-it("a body that ends before it is as long as announced is no object, whatever a connection says", async () => {
-  const { exchange, answer } = startedExchange();
-  exchange.onResponseStart(200, { "content-length": "10" });
-  exchange.bodySpace()?.fill("x", 0, 9);
-  exchange.onBodyFilled(9);
-  exchange.onResponseEnd();
-  await expect(answer).rejects.toMatchObject({ message: "h sent less or more than it announced" });
-});
+import { okay, scriptedServer, TRANSPORTS } from "../../../support/http/scripted-server.ts";
 
 describe("an observer", () => {
   it("that closes the source when it hears of an end hears of one end for each request", async () => {
@@ -98,5 +46,89 @@ describe("an observer", () => {
     const source = server.source({ observer });
     expect(await source.read("first", { maxBytes: 100 })).toEqual(Buffer.from("/first"));
     expect(await source.read("second", { maxBytes: 100 })).toEqual(Buffer.from("/second"));
+  });
+});
+
+const BODY = Buffer.alloc(120_000, "body");
+
+/** Calls that a read of the path `probe` makes. */
+const CALLS = ["started", "answered", "atLeast", "allocate", "released", "ended"] as const;
+
+describe.each(TRANSPORTS.flatMap((transport) => CALLS.map((call) => ({ transport, call }))))(
+  "over $transport, in $call",
+  ({ transport, call }) => {
+    /** Two reads over one connection, of which the first does something in that call. */
+    async function readBoth(act: (source: HttpSource) => void) {
+      const server = await scriptedServer(transport, (connection) => connection.send(okay(BODY)));
+      let isFirst = true;
+      const reach = (reached: (typeof CALLS)[number]): void => {
+        if (reached !== call || !isFirst) return;
+        isFirst = false;
+        act(source);
+      };
+      const reservation: ByteReservation = {
+        atLeast: () => void reach("atLeast"),
+        allocate(bytes) {
+          reach("allocate");
+          return Buffer.alloc(bytes);
+        },
+      };
+      let ends = 0;
+      const source = server.source({
+        observer: {
+          started: () => reach("started"),
+          answered: () => reach("answered"),
+          released: () => reach("released"),
+          ended() {
+            ends++;
+            reach("ended");
+          },
+        },
+      });
+      const options = { maxBytes: 1 << 20, reservation };
+      const reads = ["probe", "next"].map((path) =>
+        source.read(path, options).catch((error: unknown) => error),
+      );
+      const [probe, next] = await Promise.all(reads);
+      return { source, server, probe, next, ends: () => ends };
+    }
+
+    it("the source may be closed: every read and every request ends once, and no connection remains", async () => {
+      const { server, probe, next, ends } = await readBoth((source) => source.close());
+      const closed = expect.objectContaining({ message: "the source was closed" });
+      // All of it has come by then.
+      expect(probe).toEqual(call === "released" || call === "ended" ? BODY : closed);
+      expect(next).toEqual(closed);
+      await server.allClosed();
+      expect(ends()).toBe(2);
+    });
+
+    it("another read may begin", async () => {
+      let another: Promise<unknown> | undefined;
+      const { probe, next, server } = await readBoth((source) => {
+        another = source.read("another", { maxBytes: 1 << 20 });
+      });
+      expect([probe, next, await another]).toEqual([BODY, BODY, BODY]);
+      expect(server.connections).toHaveLength(1);
+    });
+
+    it("an error is that read's own, and the next comes to its end", async () => {
+      const defect = new Error("a defect");
+      const { probe, next } = await readBoth(() => {
+        throw defect;
+      });
+      expect(probe).toEqual(call === "released" || call === "ended" ? BODY : defect);
+      expect(next).toEqual(BODY);
+    });
+  },
+);
+
+it("memory that a response did not fill is never handed out", async () => {
+  const server = await scriptedServer("plain", ({ socket }) => {
+    socket.end("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nnine byte");
+  });
+  const read = server.source().read("object", { maxBytes: 100 });
+  await expect(read).rejects.toMatchObject({
+    message: `${server.url.host} sent less or more than it announced`,
   });
 });

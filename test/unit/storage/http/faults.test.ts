@@ -38,7 +38,7 @@ describe("a server that cannot be reached", () => {
     ["EAI_NONAME", "no such host: h:1", { retryable: false, unreachable: true }],
     ["EAI_AGAIN", "the name h:1 could not be looked up", { retryable: true, unreachable: false }],
     ["EHOSTUNREACH", "there is no route to h:1", { retryable: true, unreachable: true }],
-    ["CONNECT_TIMEOUT", "h:1 did not accept a connection within 10 s", { retryable: true }],
+    ["UND_ERR_CONNECT_TIMEOUT", "h:1 did not accept a connection within 10 s", { retryable: true }],
     ["CERT_HAS_EXPIRED", "the certificate has expired", { retryable: false, unreachable: true }],
     ["CERT_REVOKED", "no TLS connection to h:1: in one line", { retryable: false, unreachable: true }],
   ])("is described from the code %s", (code, words, flags) => {
@@ -75,7 +75,7 @@ describe("a server that is not who it should be", () => {
     ],
   ])("is one %s", async (_what, certificate, ca, reason) => {
     const url = await serveTls(certificate, (_request, response) => response.end("x"));
-    const source = sourceAt(url, ca === undefined ? {} : { connect: { ca } });
+    const source = sourceAt(url, ca === undefined ? {} : { tls: { ca } });
     await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
       message: `no TLS connection to ${url.host}: ${reason}`,
       retryable: false,

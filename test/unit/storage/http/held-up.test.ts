@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
-import { stoppedSocketLimits } from "../../../support/http/clock.ts";
+import { stoppedClock } from "../../../support/http/clock.ts";
 import { Lender } from "../../../support/http/lender.ts";
 import { head, okay, scriptedServer, TRANSPORTS, WIRES } from "../../../support/http/scripted-server.ts";
 
@@ -152,24 +152,26 @@ describe.each(TRANSPORTS)("while its server is held up over %s", (transport) => 
     });
   }, 15_000);
 
-  it("its time does not run, and runs again when there is leave", async () => {
-    const limits = stoppedSocketLimits();
+  it("its time does not run, and runs again when there is permission", async () => {
+    const clock = stoppedClock();
     const server = await scriptedServer(transport);
     const lender = new Lender({ held: true });
     const read = server
-      .source({ timeouts: { bodyMs: 7000 } })
+      .source({ timeouts: { bodyMs: 400 } })
       .read("first", { ...ANY, reservation: lender })
       .catch((error: unknown) => error);
     const connection = await server.connection();
-    connection.send(head("content-length: 20001\r\n"), SMALL);
+    connection.send(head(`content-length: ${LARGE.length + 1}\r\n`), LARGE);
     await lender.asked;
-    while (limits.set.at(-1) !== 0) await nextTurn();
-    expect(limits.set.at(-2)).toBe(7000);
+    await nextTurn();
+    clock.goOn(3_600_000);
+    await new Promise((resume) => setTimeout(resume, 300));
+    expect(inspect(read)).toContain("<pending>");
     lender.grant();
-    while (limits.set.at(-1) === 0) await nextTurn();
-    expect(limits.set.at(-1)).toBe(7000);
-    limits.pass();
-    expect(await read).toMatchObject({ message: expect.stringContaining("sent nothing for 7 s") });
+    await new Promise((resume) => setTimeout(resume, 300));
+    expect(inspect(read)).toContain("<pending>");
+    clock.goOn(401);
+    expect(await read).toMatchObject({ message: expect.stringContaining("sent nothing for 0.4 s") });
     await connection.closed;
   }, 15_000);
 });

@@ -103,6 +103,8 @@ describe.each(CASES)(
       connection.send(HEAD, BODY.subarray(0, half));
       await arrival(lender, half);
       clock.goOn(1001);
+      // Until the time is checked.
+      await new Promise((resume) => setTimeout(resume, 300));
       await sendOn(connection, BODY.subarray(half), pieceBytes);
       expect(await read).toMatchObject({ message: expect.stringContaining("for one object") });
       expect(lender.misuse).toBeUndefined();

@@ -1,8 +1,8 @@
 /** What an observer hears of a request between its start and its end: enough to know what the server has to do. */
 
 import { expect, it } from "vitest";
+import type { RequestObserver } from "../../../../lib/migrate/ports/backend.ts";
 import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
-import type { RequestObserver } from "../../../../storage/http/exchange.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { Lender } from "../../../support/http/lender.ts";
 import { head, okay, scriptedServer } from "../../../support/http/scripted-server.ts";
@@ -92,12 +92,13 @@ it("that a server is held up, since it has nothing more to do then; and no secon
   const lender = new Lender({ held: true });
   const read = server.source({ observer }).read("first", { ...ANY, reservation: lender });
   const connection = await server.connection();
-  connection.send(head("content-length: 6\r\n"), "abc");
+  const halves = [Buffer.alloc(50_000, "a"), Buffer.alloc(50_000, "b")] as const;
+  connection.send(head("content-length: 100000\r\n"), halves[0]);
   await observer.until("released 200");
   expect(observer.heard).not.toContain("ended 200");
-  connection.send("def");
+  connection.send(halves[1]);
   lender.grant();
-  expect(await read).toEqual(Buffer.from("abcdef"));
+  expect(await read).toEqual(Buffer.concat(halves));
   expect(observer.heard.slice(2)).toEqual(["released 200", "ended 200"]);
 });
 

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
-import { stoppedSocketLimits } from "../../../support/http/clock.ts";
 import {
   head,
   okay,
@@ -39,7 +38,6 @@ async function redirectingOrigin(count: number): Promise<{ own: ScriptedServer; 
 
 describe("a source that is redirected to many origins", () => {
   it("remembers the last few, and its own", async () => {
-    stoppedSocketLimits();
     const { own, others } = await redirectingOrigin(12);
     const source = own.source();
     for (const i of others.keys()) expect(await textOf(source.read(`${i}`, ANY))).toBe(`/${i}`);
@@ -53,7 +51,6 @@ describe("a source that is redirected to many origins", () => {
   });
 
   it("forgets none from which something is under way", async () => {
-    stoppedSocketLimits();
     const { own, others } = await redirectingOrigin(12);
     const source = own.source({ connections: 12 });
     const held = others.map((_server, i) => source.read(`${i}-held`, ANY));

@@ -87,7 +87,7 @@ describe("reading an object", () => {
 
   it("reads over TLS from a server whose certificate is trusted", async () => {
     const url = await serveTls(LOCALHOST, (_request, response) => response.end("secure"));
-    const source = sourceAt(url, { connect: { ca: LOCALHOST.cert } });
+    const source = sourceAt(url, { tls: { ca: LOCALHOST.cert } });
     expect(Buffer.from((await source.read("checkpoint", ANY)) ?? []).toString()).toBe("secure");
   });
 

@@ -7,7 +7,8 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
-import { stoppedSocketLimits } from "../../../support/http/clock.ts";
+import { clientSockets } from "../../../support/http/client-sockets.ts";
+import { stoppedClock } from "../../../support/http/clock.ts";
 import {
   head,
   okay,
@@ -38,7 +39,7 @@ async function keptConnection(
   transport: (typeof TRANSPORTS)[number],
   next: (connection: ScriptedConnection, path: string, isNew: boolean) => void,
 ) {
-  const limits = stoppedSocketLimits();
+  const sockets = clientSockets();
   const ended: number[] = [];
   const server = await scriptedServer(transport, (connection, path) => {
     if (path === "/first") connection.send(okay("first"));
@@ -47,7 +48,7 @@ async function keptConnection(
   const observer = { started() {}, ended: (status: number) => void ended.push(status) };
   const source = server.source({ observer });
   await source.read("first", ANY);
-  return { server, source, ended, limits };
+  return { server, source, ended, sockets };
 }
 
 describe.each(CASES)("over $transport, by $how", ({ transport, end }) => {
@@ -105,7 +106,6 @@ describe.each(CASES)("over $transport, by $how", ({ transport, end }) => {
   });
 
   it("all of them at once: every request is sent again, over no more connections than before", async () => {
-    stoppedSocketLimits();
     let stale = true;
     const server = await scriptedServer(transport, (connection, path) => {
       if (path.startsWith("/first")) connection.send(okay("first"));
@@ -135,9 +135,9 @@ describe.each(TRANSPORTS)("a kept connection over %s of which the system says", 
     ["ETIMEDOUT", 1],
     ["ENETDOWN", 1],
   ])("%s carries a request that is sent %i times in all", async (code, times) => {
-    const { server, source, limits } = await keptConnection(transport, (connection, _path, isNew) => {
+    const { server, source, sockets } = await keptConnection(transport, (connection, _path, isNew) => {
       if (isNew) connection.send(okay("next"));
-      else limits.sockets[0]?.destroy(/^E/.test(code) ? Object.assign(new Error(code), { code }) : undefined);
+      else sockets[0]?.destroy(/^E/.test(code) ? Object.assign(new Error(code), { code }) : undefined);
     });
     const outcome = await source.read("next", ANY).catch((error: unknown) => error);
     expect(outcome).toEqual(times === 2 ? Buffer.from("next") : expect.objectContaining(LATER));
@@ -156,7 +156,7 @@ it("a server that is gone for good refuses the request that is sent again", asyn
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const source = sourceAt(new URL(`http://127.0.0.1:${port}/`));
+  const source = sourceAt(new URL(`http://127.0.0.1:${port}/`), { connections: 1 });
   await source.read("first", ANY);
   await expect(source.read("next", ANY)).rejects.toMatchObject({
     message: `127.0.0.1:${port} refused the connection`,
@@ -184,7 +184,8 @@ describe.each(TRANSPORTS)("a request on a kept connection over %s is not sent ag
   });
 
   it("when its answer does not come in time", async () => {
-    const { server, source, limits } = await keptConnection(transport, () => limits.pass());
+    const clock = stoppedClock();
+    const { server, source } = await keptConnection(transport, () => clock.goOn(30_001));
     await expect(source.read("next", ANY)).rejects.toMatchObject({
       ...LATER,
       message: expect.stringContaining("did not answer"),
@@ -193,7 +194,9 @@ describe.each(TRANSPORTS)("a request on a kept connection over %s is not sent ag
   });
 
   it("when its answer makes no sense", async () => {
-    const { server, source } = await keptConnection(transport, (connection) => connection.send("HTTP/3"));
+    const { server, source } = await keptConnection(transport, (connection) =>
+      connection.send("SSH-2.0-x\r\n"),
+    );
     await expect(source.read("next", ANY)).rejects.toMatchObject(LATER);
     expect(server.requests).toEqual(["/first", "/next"]);
   });

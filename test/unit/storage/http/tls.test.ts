@@ -69,7 +69,7 @@ describe("a source tells its server", () => {
 
   it("nothing, where it is another", async () => {
     const { server } = await serverOfOne(OTHER_HOST);
-    await expect(server.source({ connect: { ca: OTHER_HOST.cert } }).read("x", ANY)).rejects.toMatchObject({
+    await expect(server.source({ tls: { ca: OTHER_HOST.cert } }).read("x", ANY)).rejects.toMatchObject({
       message: expect.stringContaining("the certificate is for another host name"),
     });
     expect(server.requests).toEqual([]);

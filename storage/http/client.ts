@@ -1,0 +1,242 @@
+/**
+ * An HTTP/1.1 client for sources and uploads: undici's pools, with kept connections, one request at a time on each.
+ *
+ * Many connections, and not HTTP/2: one session would carry all requests over a single TCP window.
+ */
+
+import type { buildConnector, Dispatcher, Client as UndiciClient } from "undici";
+import { UsageError } from "../../lib/errors.ts";
+import { SourceError } from "../../lib/migrate/ports/source.ts";
+import { AbortWatch } from "../shared/abort-watch.ts";
+import { Connection, type ConnectionOptions, onread } from "./connection.ts";
+import type { HttpTimeouts } from "./error-messages.ts";
+import {
+  type Carrier,
+  Exchange,
+  type HttpRequest,
+  type HttpResponse,
+  type ResponseRules,
+} from "./exchange.ts";
+import { loadEnvHttpProxyAgent, Pool } from "./undici.ts";
+
+/** Whom to trust, and as whom to appear, over TLS. In PEM, so that it can be sent to a worker thread. */
+export interface TlsOptions {
+  /** Certificate authorities to trust in place of the usual ones. */
+  readonly ca?: string;
+  /** A client certificate and its key, for the client's own origin. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+export interface HttpClientOptions {
+  /** The most connections, and so requests in flight, to each origin. */
+  readonly connections: number;
+  /** Default: see DEFAULT_TIMEOUTS. */
+  readonly timeouts?: Partial<HttpTimeouts> | undefined;
+  readonly tls?: TlsOptions | undefined;
+  /** The only one that is shown the client certificate. */
+  readonly ownOrigin?: string;
+}
+
+export const DEFAULT_TIMEOUTS: HttpTimeouts = {
+  connectMs: 10_000,
+  headersMs: 30_000,
+  bodyMs: 30_000,
+  objectMs: 600_000,
+};
+
+/** An API's answer to a request, whatever its status. */
+export interface ApiAnswer extends HttpResponse {
+  readonly body: Buffer;
+}
+
+const MAX_ANSWER_BYTES = 1 << 20;
+
+/** A hostile source may redirect every object to another origin: no more are remembered than this. */
+const MAX_ORIGINS = 8;
+
+/** Servers end connections that carry nothing, some after 5 s: sooner is better than a request lost by it. */
+const MAX_IDLE_MS = 4_000;
+/** A server that announces when it will do so does it no sooner than this after we have. */
+const IDLE_MARGIN_MS = 500;
+
+/** Of one address of a host, before the next is tried beside it: distant hosts need more than Node's 250 ms. */
+const ADDRESS_ATTEMPT_MS = 1_500;
+
+/** A larger body of a request is not copied into one piece. */
+const MAX_JOINED_BYTES = 1 << 16;
+
+const MAX_HEAD_BYTES = 1 << 14;
+
+/** How often the time of exchanges is checked, at least. */
+const MAX_CHECK_MS = 500;
+
+export class HttpClient implements Carrier {
+  readonly aborts = new AbortWatch();
+  readonly timeouts: HttpTimeouts;
+  readonly #options: HttpClientOptions;
+  readonly #dispatchers = new Map<string, Dispatcher>();
+  /** No longer used, but not done with what they carry. */
+  readonly #leaving = new Set<Dispatcher>();
+  readonly #connections = new Set<Connection>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: HttpClientOptions) {
+    this.#options = options;
+    this.timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+  }
+
+  /** @throws SourceError if there is no whole response; what the rules or the signal say. */
+  request(request: HttpRequest, rules: ResponseRules): Promise<HttpResponse> {
+    return new Promise((resolve, reject) => {
+      const exchange = new Exchange(this, request, rules, { resolve, reject });
+      if (rules.signal?.aborted === true) exchange.fail(rules.signal.reason);
+      else this.dispatch(request, exchange);
+    });
+  }
+
+  /** Asks an API: any answer with a body of up to 1 MiB is one. @throws as `request` does. */
+  async send(
+    request: HttpRequest,
+    { signal, timeouts }: { signal?: AbortSignal | undefined; timeouts?: Partial<HttpTimeouts> } = {},
+  ): Promise<ApiAnswer> {
+    const { host } = new URL(request.origin);
+    const {
+      status,
+      headers,
+      body = Buffer.of(),
+    } = await this.request(request, {
+      signal,
+      timeouts: { ...this.timeouts, ...timeouts },
+      maxBodyBytes: () => MAX_ANSWER_BYTES,
+      tooLarge: () =>
+        new SourceError(`${host} answered with more than ${MAX_ANSWER_BYTES} bytes`, { retryable: false }),
+    });
+    return { status, headers, body };
+  }
+
+  dispatch(request: HttpRequest, exchange: Exchange): void {
+    const { origin, method, path, headers, body } = request;
+    try {
+      const dispatcher = this.#dispatcherOf(origin);
+      if (body === undefined) dispatcher.dispatch({ origin, method, path, headers }, exchange);
+      else dispatcher.dispatch({ origin, method, path, ...framed(headers, body) }, exchange);
+    } catch (error) {
+      exchange.fail(error);
+    }
+  }
+
+  /** Ends what is under way and closes every connection. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    const dispatchers = [...this.#dispatchers.values(), ...this.#leaving];
+    this.#dispatchers.clear();
+    const destroyed = dispatchers.map((dispatcher) => dispatcher.destroy());
+    // undici leaves those that are being made to themselves.
+    for (const { socket } of this.#connections) socket?.destroy();
+    await Promise.all(destroyed);
+  }
+
+  #dispatcherOf(origin: string): Dispatcher {
+    if (this.#closed) throw new SourceError("the source was closed", { retryable: false });
+    let dispatcher = this.#dispatchers.get(origin);
+    if (dispatcher === undefined) {
+      if (this.#dispatchers.size >= MAX_ORIGINS) this.#forgetOldest();
+      dispatcher = this.#open(origin);
+      this.#dispatchers.set(origin, dispatcher);
+    }
+    return dispatcher;
+  }
+
+  /** Makes way for another origin. The first is the source's own, and stays. */
+  #forgetOldest(): void {
+    const [, oldest] = this.#dispatchers;
+    if (oldest === undefined) return;
+    const [origin, dispatcher] = oldest;
+    this.#dispatchers.delete(origin);
+    this.#leaving.add(dispatcher);
+    dispatcher.close().finally(() => this.#leaving.delete(dispatcher));
+  }
+
+  #open(origin: string): Dispatcher {
+    const { connectMs } = this.timeouts;
+    const { ca, cert, key } = this.#options.tls ?? {};
+    const reading = {
+      onread,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,
+    } as buildConnector.BuildOptions;
+    const own = origin === this.#options.ownOrigin ? { cert, key } : {};
+    const connect = { ...reading, timeout: connectMs, ca, ...own };
+    this.#timer ??= setInterval(() => this.#checkTime(), this.#checkTimeMs).unref();
+    if (!hasProxy()) return this.#pool(origin, { connect });
+    try {
+      const EnvHttpProxyAgent = loadEnvHttpProxyAgent();
+      return new EnvHttpProxyAgent({
+        connect,
+        requestTls: connect,
+        proxyTls: reading,
+        connectTimeout: connectMs,
+        allowH2: false,
+        factory: (target, options) => this.#pool(target, options),
+        // For the request that opens a tunnel, which is a part of connecting.
+        clientFactory: (target, options) => new Pool(target, { ...options, headersTimeout: connectMs }),
+      });
+    } catch {
+      // Not shown: it may have a password.
+      throw new UsageError({ object: "HTTPS_PROXY or HTTP_PROXY", problem: "is not the address of a proxy" });
+    }
+  }
+
+  /** @param options.connect how to connect, in one of the forms that undici takes. */
+  #pool(origin: string | URL, { connect }: Pick<UndiciClient.Options, "connect">): Dispatcher {
+    return new Pool(origin, {
+      ...(connect === undefined ? {} : { connect }),
+      connections: this.#options.connections,
+      allowH2: false,
+      pipelining: 1,
+      maxHeaderSize: MAX_HEAD_BYTES,
+      keepAliveTimeout: MAX_IDLE_MS,
+      keepAliveMaxTimeout: MAX_IDLE_MS,
+      keepAliveTimeoutThreshold: IDLE_MARGIN_MS,
+      // Exchanges check their time: undici's limit for a head begins anew with each interim response.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      factory: (target, options) => {
+        const connection = new Connection(target, options as ConnectionOptions);
+        this.#connections.add(connection);
+        return connection;
+      },
+    });
+  }
+
+  get #checkTimeMs(): number {
+    const { headersMs, bodyMs, objectMs } = this.timeouts;
+    return Math.min(MAX_CHECK_MS, headersMs / 4, bodyMs / 4, objectMs / 4);
+  }
+
+  #checkTime(): void {
+    const now = performance.now();
+    for (const connection of this.#connections) {
+      if (connection.destroyed) this.#connections.delete(connection);
+      else connection.exchange?.checkTime(now);
+    }
+  }
+}
+
+/** A large body goes out in its pieces: to join them was measured to double the CPU time of an upload of 256 KiB. */
+function framed(
+  headers: string[],
+  body: readonly Uint8Array[],
+): Pick<Dispatcher.DispatchOptions, "headers" | "body"> {
+  const bytes = body.reduce((sum, { length }) => sum + length, 0);
+  if (bytes <= MAX_JOINED_BYTES) return { headers, body: Buffer.concat(body) };
+  // undici takes any iterable, which its types do not say.
+  return { headers: [...headers, "content-length", String(bytes)], body: body as unknown as Uint8Array };
+}
+
+function hasProxy(): boolean {
+  return ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"].some((name) => process.env[name]);
+}

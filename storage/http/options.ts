@@ -1,0 +1,85 @@
+/** The options of sources over HTTP: whom to trust, and how to appear to the server. */
+
+import { readFileSync } from "node:fs";
+import { UsageError } from "../../lib/errors.ts";
+import type { BackendOption, OptionValues } from "../../lib/migrate/ports/backend.ts";
+import type { Header, HttpSourceOptions } from "./source.ts";
+
+export const HTTP_OPTIONS: readonly BackendOption[] = [
+  {
+    flags: "--ca <file>",
+    description: "https: certificates (PEM) of the authorities to trust in place of the usual ones",
+    parse: fileText,
+  },
+  { flags: "--cert <file>", description: "https: client certificate (PEM) for the source", parse: fileText },
+  { flags: "--key <file>", description: "https: key (PEM) of the client certificate", parse: fileText },
+  {
+    flags: "--header <header>",
+    description: "'Name: value' to send to the source, and to no other host; repeatable",
+    // Checked later: what is wrong with an argument is reported together with the argument, which may be a secret.
+    parse: (text, before) => [...((before as string[] | undefined) ?? []), text],
+  },
+];
+
+/** @throws UsageError if the values make no sense; it shows none of them. */
+export function httpOptions({
+  ca,
+  cert,
+  key,
+  header = [],
+}: OptionValues): Pick<HttpSourceOptions, "tls" | "headers"> {
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new UsageError({
+      object: cert === undefined ? "--key" : "--cert",
+      problem: "makes a client certificate only together with the other",
+      advice: "Pass --cert and --key",
+    });
+  }
+  const tls = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, pem]) => pem !== undefined));
+  try {
+    // Not imported: the command line loads this file for every command.
+    process.getBuiltinModule("node:tls").createSecureContext(tls);
+    // TLS passes over authorities that it cannot read.
+    if (ca !== undefined) requireCertificates(String(ca));
+  } catch (error) {
+    const problem = `cannot be used: ${error instanceof Error ? error.message : error}`;
+    throw new UsageError({
+      object: "--ca, --cert or --key",
+      problem,
+      advice: "Pass files in PEM that belong together",
+    });
+  }
+  return { tls, headers: (header as string[]).map(parseHeader) };
+}
+
+/** @throws Error unless a file has certificates, and nothing else between their lines. */
+function requireCertificates(pem: string): void {
+  const { X509Certificate } = process.getBuiltinModule("node:crypto");
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  if (certificates.length === 0) throw new Error("no certificate of an authority is there");
+  for (const certificate of certificates) new X509Certificate(certificate);
+}
+
+/** Headers that follow from the request itself, or that other options set. */
+const OWN =
+  /^(accept-encoding|connection|content-length|expect|host|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|user-agent)$/i;
+
+function parseHeader(text: string): Header {
+  const [, name = "", value = ""] =
+    /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/.exec(text) ?? [];
+  if (name === "") {
+    throw new UsageError({ object: "--header", problem: "is not of the form 'Name: value'" });
+  }
+  if (OWN.test(name))
+    throw new UsageError({ object: `--header ${name}`, problem: "is a header that cannot be chosen" });
+  return [name.toLowerCase(), value.trim()];
+}
+
+function fileText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const problem = `cannot be read: ${error instanceof Error ? error.message : error}`;
+    throw new UsageError({ object: path, problem });
+  }
+}

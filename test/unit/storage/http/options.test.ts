@@ -1,0 +1,129 @@
+/** --ca, --cert, --key and --header: what they do, and what is said where they make no sense. */
+
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
+import { describe, expect, it } from "vitest";
+import { UsageError } from "../../../../lib/errors.ts";
+import backend from "../../../../storage/http/backend.ts";
+import { HTTP_OPTIONS, httpOptions } from "../../../../storage/http/options.ts";
+import { listening, serve, sourceAt } from "../../../support/http/servers.ts";
+import { LOCALHOST, OTHER_HOST } from "../../../support/http/test-certificates.ts";
+import { memoryDirectory } from "../../../support/places/directory.ts";
+
+const ANY = { maxBytes: 1 << 20 };
+
+/** The value that an option makes of what was given for it. */
+function parsed(name: string, ...given: readonly string[]): unknown {
+  const option = HTTP_OPTIONS.find(({ flags }) => flags.startsWith(`${name} `));
+  let value: unknown;
+  for (const text of given) value = option?.parse?.(text, value);
+  return value;
+}
+
+function fileOf(text: string): string {
+  const path = join(memoryDirectory(), "file.pem");
+  writeFileSync(path, text);
+  return path;
+}
+
+describe("--header", () => {
+  it("is sent to the source's own origin, and not where it redirects to", async () => {
+    const seen: Record<string, string | string[] | undefined>[] = [];
+    const other = await serve(({ headers }, response) => {
+      seen.push({ at: "other", token: headers["x-token"] });
+      response.end("there");
+    });
+    const own = await serve(({ headers, url }, response) => {
+      seen.push({ at: url, token: headers["x-token"], id: headers["x-id"] });
+      if (url === "/away") response.writeHead(302, { location: other.href }).end();
+      else if (url === "/near") response.writeHead(302, { location: "/here" }).end();
+      else response.end("here");
+    });
+    const header = parsed("--header", "X-Token: secret", "x-id:  7 ");
+    const source = sourceAt(own, httpOptions({ header }));
+    for (const path of ["near", "away"]) await source.read(path, ANY);
+    const shown = { token: "secret", id: "7" };
+    expect(seen).toEqual([
+      { at: "/near", ...shown },
+      { at: "/here", ...shown },
+      { at: "/away", ...shown },
+      { at: "other", token: undefined },
+    ]);
+    expect(JSON.stringify([source.location, source.locate("tile/0/000")])).not.toContain("secret");
+  });
+
+  it.each(["secret", ": secret", "a name: secret", "name\n: secret", "name: secret\r\nhost: x"])(
+    "is refused without being shown where it is %j",
+    (text) => {
+      const refused = () => httpOptions({ header: parsed("--header", text) });
+      expect(refused).toThrow(UsageError);
+      expect(refused).toThrow("--header: is not of the form 'Name: value'");
+      expect(refused).not.toThrow("secret");
+    },
+  );
+
+  it.each([
+    "Host",
+    "content-length",
+    "Transfer-Encoding",
+    "Accept-Encoding",
+    "User-Agent",
+    "Proxy-Authorization",
+  ])("cannot be %s, which the request itself decides", (name) => {
+    expect(() => httpOptions({ header: [`${name}: x`] })).toThrow(
+      `--header ${name}: is a header that cannot`,
+    );
+  });
+});
+
+describe("--ca, --cert and --key", () => {
+  it("make a source trusted by an authority of one's own, and the client known to that source alone", async () => {
+    const seen: [string, boolean][] = [];
+    const tlsServer = (name: string, respond: (url: string | undefined) => string | undefined) => {
+      const options = { ...LOCALHOST, requestCert: true, rejectUnauthorized: false };
+      const server = createServer(options, ({ socket, url }, response) => {
+        seen.push([name, Object.keys((socket as TLSSocket).getPeerCertificate()).length > 0]);
+        const location = respond(url);
+        if (location !== undefined) response.writeHead(302, { location });
+        response.end("here");
+      });
+      return listening(server, "https");
+    };
+    const other = await tlsServer("other", () => undefined);
+    const own = await tlsServer("own", () => other.href);
+    const files = { ca: LOCALHOST.cert, cert: OTHER_HOST.cert, key: OTHER_HOST.key };
+    const values = Object.fromEntries(
+      Object.entries(files).map(([name, pem]) => [name, parsed(`--${name}`, fileOf(pem))]),
+    );
+    const access = { userAgentVersion: "1", ...values };
+    const source = await backend.openObjects(own, { access, connections: 1 });
+    expect(String(await source.read("checkpoint", ANY))).toBe("here");
+    await source.close();
+    expect(seen).toEqual([
+      ["own", true],
+      ["other", false],
+    ]);
+  });
+
+  it.each<[what: string, values: Record<string, string>, message: RegExp]>([
+    ["a certificate without its key", { cert: LOCALHOST.cert }, /^--cert: .*Pass --cert and --key$/],
+    ["a key without its certificate", { key: LOCALHOST.key }, /^--key: .*Pass --cert and --key$/],
+    [
+      "a key of another certificate",
+      { cert: LOCALHOST.cert, key: OTHER_HOST.key },
+      /cannot be used: .*mismatch/,
+    ],
+    ["no PEM", { ca: "secret" }, /cannot be used: no certificate of an authority is there/],
+    ["a key for an authority", { ca: LOCALHOST.key }, /cannot be used: no certificate of an authority/],
+  ])("are refused with a clear word where they are %s", (_, values, message) => {
+    expect(() => httpOptions(values)).toThrow(UsageError);
+    expect(() => httpOptions(values)).toThrow(message);
+    expect(() => httpOptions(values)).not.toThrow(/secret|PRIVATE KEY/);
+  });
+
+  it("are refused where there is no such file", () => {
+    expect(() => parsed("--ca", "/no/such/file")).toThrow(/^\/no\/such\/file: cannot be read: ENOENT/);
+  });
+});
