@@ -2,14 +2,14 @@
 
 import type { GoogleAuth } from "google-auth-library";
 import { authorizationHeaders, googleAuth } from "../shared/google-credentials.ts";
-import { once } from "../shared/memoize.ts";
+import { once, onceEvery } from "../shared/memoize.ts";
 
 const API_ENDPOINT = "https://storage.googleapis.com";
 
 const SCOPE = "https://www.googleapis.com/auth/devstorage.read_write";
 
-/** How long a header is used before the library is asked again, which renews a token in time. */
-const HEADER_LIFETIME_MS = 30_000;
+/** How long headers are used before the library is asked again, which renews a token in time. */
+const HEADERS_LIFETIME_MS = 30_000;
 
 /** As Google's client library for Node takes it: an emulator is asked without credentials. */
 function emulatorEndpoint(): string | undefined {
@@ -24,9 +24,7 @@ export class GcsAccess {
   readonly endpoint: string;
   readonly host: string;
   readonly #anonymous: boolean;
-  #kept: { readonly headers: readonly string[]; readonly until: number } | undefined;
-  #pending: Promise<readonly string[]> | undefined;
-  #auth = newAuth();
+  #credentials = newCredentials();
 
   constructor() {
     const emulator = emulatorEndpoint();
@@ -36,39 +34,33 @@ export class GcsAccess {
   }
 
   /**
-   * The headers that authorize a request, names and values in turn; a promise only where the library must be asked.
+   * The headers that authorize a request, names and values in turn.
    * @throws OperationError if there are no credentials; SourceError if they could not be renewed just now.
    */
-  authorization(): readonly string[] | Promise<readonly string[]> {
-    if (this.#anonymous) return [];
-    if (this.#kept !== undefined && performance.now() < this.#kept.until) return this.#kept.headers;
-    this.#pending ??= this.#renew().finally(() => {
-      this.#pending = undefined;
-    });
-    return this.#pending;
+  authorization(): Promise<readonly string[]> {
+    return this.#anonymous ? ANONYMOUS : this.#credentials.headers();
   }
 
-  /** The credentials as Google's libraries take them, undefined where there are none. */
+  /** The credentials as Google's libraries take them, undefined where none are needed. */
   async auth(): Promise<GoogleAuth | undefined> {
-    return this.#anonymous ? undefined : await this.#auth();
+    return this.#anonymous ? undefined : await this.#credentials.auth();
   }
 
   /** Drops credentials that were not accepted: whether there may be others. */
   discard(): boolean {
     if (this.#anonymous) return false;
-    this.#kept = undefined;
     // The library keeps its tokens for as long as they should be good.
-    this.#auth = newAuth();
+    this.#credentials = newCredentials();
     return true;
-  }
-
-  async #renew(): Promise<readonly string[]> {
-    const headers = [...(await authorizationHeaders(await this.#auth()))].flat();
-    this.#kept = { headers, until: performance.now() + HEADER_LIFETIME_MS };
-    return headers;
   }
 }
 
-function newAuth(): () => Promise<GoogleAuth> {
-  return once(() => googleAuth(SCOPE));
+const ANONYMOUS = Promise.resolve([]);
+
+function newCredentials() {
+  const auth = once(() => googleAuth(SCOPE));
+  const headers = onceEvery(HEADERS_LIFETIME_MS, async () =>
+    [...(await authorizationHeaders(await auth()))].flat(),
+  );
+  return { auth, headers };
 }

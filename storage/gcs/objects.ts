@@ -67,8 +67,8 @@ export class GcsObjects implements BucketObjects {
   }
 
   async stat(path: string): Promise<ObjectVersion | undefined> {
-    const url = `/storage/v1/b/${this.#place.bucket}/o/${this.#encoded(path)}?fields=generation,updated`;
-    const answer = await this.#call(path, { method: "GET", path: url, headers: [] }, [200, 404]);
+    const target = `/storage/v1/b/${this.#place.bucket}/o/${this.#encoded(path)}?fields=generation,updated`;
+    const answer = await this.#call(path, { method: "GET", path: target, headers: [] }, [200, 404]);
     if (answer.status === 404) return undefined;
     const { generation, updated } = JSON.parse(answer.body.toString("utf8")) as Record<string, unknown>;
     return { version: String(generation), storedAt: Date.parse(String(updated)) };
@@ -77,15 +77,15 @@ export class GcsObjects implements BucketObjects {
   async put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean> {
     const condition = `ifGenerationMatch=${instead?.version ?? 0}`;
     const query = `uploadType=multipart&name=${this.#encoded(path)}&${condition}&fields=generation`;
-    const url = `/upload/storage/v1/b/${this.#place.bucket}/o?${query}`;
+    const target = `/upload/storage/v1/b/${this.#place.bucket}/o?${query}`;
     const body = [Buffer.from(await metadata(path, bytes)), bytes, TAIL];
     const headers = ["content-type", `multipart/related; boundary=${BOUNDARY}`];
-    const answer = await this.#call(path, { method: "POST", path: url, headers, body }, [200, 412]);
+    const answer = await this.#call(path, { method: "POST", path: target, headers, body }, [200, 412]);
     return answer.status === 200;
   }
 
-  async close(): Promise<void> {
-    await this.#client.close();
+  close(): Promise<void> {
+    return this.#client.close();
   }
 
   #encoded(path: string): string {
@@ -104,9 +104,7 @@ export class GcsObjects implements BucketObjects {
 
   async #send(request: ApiRequest): Promise<ApiAnswer> {
     const signal = this.#signal;
-    const { aborts } = this.#client;
-    const authorization = await aborts.until(Promise.resolve(this.#access.authorization()), signal);
-    signal?.throwIfAborted();
+    const authorization = await this.#client.aborts.until(this.#access.authorization(), signal);
     const headers = [...request.headers, ...this.#headers, ...authorization];
     const origin = this.#access.endpoint;
     return await this.#client.send({ ...request, origin, headers }, { signal, timeouts: TIMEOUTS });

@@ -3,7 +3,6 @@
 import { type ObjectSource, type ReadOptions, SourceError } from "../../lib/migrate/ports/source.ts";
 import { HttpClient } from "../http/client.ts";
 import { HttpSource, type HttpSourceOptions } from "../http/source.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import type { GcsAccess } from "./credentials.ts";
 import { gcsError, noBucket } from "./error-messages.ts";
@@ -16,11 +15,11 @@ export class GcsSource implements ObjectSource {
   readonly location: string;
   readonly #place: GcsPlace;
   readonly #access: GcsAccess;
-  readonly #ownClient: HttpClient | undefined;
+  readonly #client: HttpClient;
   readonly #objects: HttpSource;
   readonly #buckets: HttpSource;
-  readonly #aborts = new AbortWatch();
 
+  /** @param options.client is closed with the source too. */
   constructor(place: GcsPlace, access: GcsAccess, options: GcsSourceOptions) {
     const client = options.client ?? new HttpClient(options);
     const withCredentials = { ...options, client, authorization: () => access.authorization() };
@@ -28,7 +27,7 @@ export class GcsSource implements ObjectSource {
     this.location = formatGcsName(place);
     this.#place = place;
     this.#access = access;
-    this.#ownClient = options.client === undefined ? client : undefined;
+    this.#client = client;
     // The XML API, whose answer to a request is the object and nothing else.
     this.#objects = new HttpSource(new URL(`${access.endpoint}/${place.bucket}/${path}`), withCredentials);
     this.#buckets = new HttpSource(new URL(`${access.endpoint}/storage/v1/b/?fields=name`), withCredentials);
@@ -39,30 +38,27 @@ export class GcsSource implements ObjectSource {
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
-    const found = await this.#withAdvice(this.#readObject(path, options));
-    if (found === undefined) await this.#aborts.until(this.#requireBucket(), options.signal);
+    const found = await this.#readObject(path, options, true);
+    if (found === undefined) await this.#client.aborts.until(this.#requireBucket(), options.signal);
     return found;
   }
 
-  async close(): Promise<void> {
-    await this.#ownClient?.close();
+  close(): Promise<void> {
+    return this.#client.close();
   }
 
-  async #readObject(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+  async #readObject(
+    path: string,
+    options: ReadOptions,
+    mayDiscard: boolean,
+  ): Promise<Uint8Array | undefined> {
     try {
       return await this.#objects.read(path, options);
     } catch (error) {
-      const isRefused = error instanceof SourceError && error.status === 401;
-      if (isRefused && this.#access.discard()) return await this.#objects.read(path, options);
-      throw error;
-    }
-  }
-
-  async #withAdvice<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      throw error instanceof SourceError ? gcsError(error, this.#place) : error;
+      if (!(error instanceof SourceError)) throw error;
+      const isRefused = error.status === 401 && mayDiscard && this.#access.discard();
+      if (isRefused) return await this.#readObject(path, options, false);
+      throw gcsError(error, this.#place);
     }
   }
 
@@ -72,7 +68,7 @@ export class GcsSource implements ObjectSource {
       const found = await this.#buckets.read(this.#place.bucket, { maxBytes: 1 << 16 });
       if (found === undefined) throw noBucket(this.#place);
     } catch (error) {
-      // Who may read objects need not be allowed to look at their bucket.
+      // Credentials that may read objects need not allow to look at their bucket.
       if (!(error instanceof SourceError && error.status === 403)) throw error;
     }
   });

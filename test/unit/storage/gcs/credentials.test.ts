@@ -8,7 +8,6 @@ import { OperationError } from "../../../../lib/errors.ts";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { GcsAccess } from "../../../../storage/gcs/credentials.ts";
 import { credentialsFailure } from "../../../../storage/shared/google-credentials.ts";
-import { stoppedClock } from "../../../support/http/clock.ts";
 import { serve } from "../../../support/http/servers.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 
@@ -34,13 +33,14 @@ describe("Cloud Storage", () => {
     expect(new GcsAccess().endpoint).toBe(endpoint);
   });
 
-  it("is asked without credentials where it is an emulator", () => {
+  it("is asked without credentials where it is an emulator", async () => {
     vi.stubEnv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:4443");
-    expect(new GcsAccess().authorization()).toEqual([]);
+    expect(await new GcsAccess().authorization()).toEqual([]);
+    expect(await new GcsAccess().auth()).toBeUndefined();
   });
 
   it("cannot be asked where there are none, in one line that says what to do", async () => {
-    const refusal = await Promise.resolve(new GcsAccess().authorization()).catch((error: unknown) => error);
+    const refusal = await new GcsAccess().authorization().catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(OperationError);
     expect((refusal as Error).message).toMatch(
       /^Google Cloud credentials: are unavailable: .*gcloud auth application-default login/,
@@ -72,8 +72,17 @@ function libraryGiving(...answers: readonly (Record<string, string> | Error)[]):
   };
 }
 
+const bearer = (token: string) => ["authorization", `Bearer ${token}`];
+
+/** Stops the clock of the day; what moves it on. */
+function stoppedDay(): (milliseconds: number) => void {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  return (milliseconds) => void vi.setSystemTime(Date.now() + milliseconds);
+}
+
 describe("credentials", () => {
-  it("are header lines, each ended by CR LF", async () => {
+  it("are headers, names and values in turn", async () => {
     libraryGiving({ authorization: "Bearer token", "x-goog-user-project": "project" });
     expect(await new GcsAccess().authorization()).toEqual([
       "authorization",
@@ -83,36 +92,44 @@ describe("credentials", () => {
     ]);
   });
 
-  it("are asked of the library once in 30 s, and meanwhile without waiting", async () => {
-    const clock = stoppedClock();
+  it("are asked of the library once in 30 s", async () => {
+    const goOn = stoppedDay();
     const library = libraryGiving({ authorization: "Bearer one" }, { authorization: "Bearer two" });
     const access = new GcsAccess();
-    const one = await access.authorization();
-    clock.goOn(29_999);
-    expect(access.authorization()).toBe(one);
+    expect(await access.authorization()).toEqual(bearer("one"));
+    goOn(29_999);
+    expect(await access.authorization()).toEqual(bearer("one"));
     expect(library.asked).toBe(1);
-    clock.goOn(1);
-    expect(await access.authorization()).toEqual(["authorization", "Bearer two"]);
+    goOn(1);
+    expect(await access.authorization()).toEqual(bearer("two"));
     expect(library.asked).toBe(2);
   });
 
   it("are asked for once where many wait for them", async () => {
     const library = libraryGiving({ authorization: "Bearer one" });
     const access = new GcsAccess();
-    const lines = await Promise.all(Array.from({ length: 5 }, () => access.authorization()));
-    expect(new Set(lines)).toEqual(new Set([["authorization", "Bearer one"]]));
+    const headers = await Promise.all(Array.from({ length: 5 }, () => access.authorization()));
+    expect(headers).toEqual(Array(5).fill(bearer("one")));
     expect(library.asked).toBe(1);
   });
 
   it("that could not be renewed are asked for again, and what is too old is not used meanwhile", async () => {
-    const clock = stoppedClock();
+    const goOn = stoppedDay();
     const broken = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
     libraryGiving({ authorization: "Bearer one" }, broken, { authorization: "Bearer two" });
     const access = new GcsAccess();
     await access.authorization();
-    clock.goOn(30_000);
+    goOn(30_000);
     await expect(access.authorization()).rejects.toMatchObject({ name: "SourceError", retryable: true });
-    expect(await access.authorization()).toEqual(["authorization", "Bearer two"]);
+    expect(await access.authorization()).toEqual(bearer("two"));
+  });
+
+  it("are shared with Google's libraries", async () => {
+    libraryGiving({ authorization: "Bearer one" });
+    const auths = vi.mocked(GoogleAuth.prototype.getRequestHeaders).mock.contexts;
+    const access = new GcsAccess();
+    await access.authorization();
+    expect(await access.auth()).toBe(auths[0]);
   });
 });
 
@@ -123,7 +140,7 @@ describe("credentials that were not accepted", () => {
     const access = new GcsAccess();
     await access.authorization();
     expect(access.discard()).toBe(true);
-    expect(await access.authorization()).toEqual(["authorization", "Bearer two"]);
+    expect(await access.authorization()).toEqual(bearer("two"));
     expect(library.asked).toBe(2);
     expect(auths[1]).not.toBe(auths[0]);
   });
@@ -209,7 +226,7 @@ describe("Google's library", () => {
   it("gives the token that it is given", async () => {
     const token = { access_token: "a-token", token_type: "Bearer", expires_in: 3600 };
     const access = await federated({ status: 200, body: token });
-    expect(await access.authorization()).toEqual(["authorization", "Bearer a-token"]);
+    expect(await access.authorization()).toEqual(expect.arrayContaining(bearer("a-token")));
   });
 
   it.each([
@@ -217,7 +234,7 @@ describe("Google's library", () => {
     [400, OperationError],
   ])("fails for an answer of %i in a way that is understood", async (status, kind) => {
     const access = await federated({ status, body: { error: "no", error_description: "not\nnow" } });
-    const failure = await Promise.resolve(access.authorization()).catch((error: unknown) => error);
+    const failure = await access.authorization().catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(kind);
     expect((failure as Error).message).not.toContain("\n");
   });

@@ -29,6 +29,7 @@ const PATIENT: RetryPolicy = {
   maxRetryAfterMs: 5,
   contentAttempts: 0,
 };
+const CONNECTIONS = 2;
 const FOR_EVER_MS = 3_600_000;
 const NAME = "gs://bucket/log/tile/0/000";
 const TILE = "tile/0/000";
@@ -94,7 +95,7 @@ async function newObjects(steps: readonly Step[], options: Options = {}) {
   const retry = { ...PATIENT, ...options.retry };
   const bucket = new GcsBucket(
     { bucket: "bucket", prefix: "log/" },
-    { connections: 2, retry, userAgentVersion: "test" },
+    { connections: CONNECTIONS, retry, userAgentVersion: "test" },
   );
   const objects = bucket.openObjects(options.signal);
   const writer = new BucketWriter(bucket, objects, options.requireClaim ?? (async () => {}));
@@ -152,7 +153,7 @@ describe("an upload", () => {
     const { writer, asked } = await newObjects([BUSY, DONE]);
     const authorization = vi.spyOn(GcsAccess.prototype, "authorization");
     onTestFinished(() => authorization.mockRestore());
-    authorization.mockReturnValueOnce(["authorization", "Bearer one"]);
+    authorization.mockResolvedValueOnce(["authorization", "Bearer one"]);
     authorization.mockResolvedValueOnce(["authorization", "Bearer two"]);
     await writer.put(TILE, BYTES);
     expect(asked.map(({ headers }) => headers.authorization)).toEqual(["Bearer one", "Bearer two"]);
@@ -449,17 +450,21 @@ describe("a signal", () => {
   });
 });
 
-it("no connection is left when all is closed, and nothing can be stored any more", async () => {
-  const closings: Promise<unknown>[] = [];
-  const watched = (answer: Answer) => (response: ServerResponse) => {
-    closings.push(once(response.socket as Socket, "close"));
-    response.writeHead(answer.status).end(answer.body);
-  };
-  const { objects, writer } = await newObjects([watched(DONE), watched(holding(BYTES))]);
-  await writer.put(TILE, BYTES);
-  await objects.get(TILE, BYTES.length);
+it("uploads and reads share the connections that a thread may have, and none is left when all is closed", async () => {
+  const closings = new Map<Socket, Promise<unknown>>();
+  const { objects, writer } = await newObjects(
+    Array.from({ length: 16 }, (_, i) => (response: ServerResponse) => {
+      const socket = response.socket as Socket;
+      if (!closings.has(socket)) closings.set(socket, once(socket, "close"));
+      response.writeHead(200).end(i % 2 === 0 ? DONE.body : BYTES);
+    }),
+  );
+  const works = Array.from({ length: 16 }, (_, i) =>
+    i % 2 === 0 ? writer.put(TILE, BYTES) : objects.get(TILE, 100),
+  );
+  await Promise.all(works);
+  expect(closings.size).toBeLessThanOrEqual(CONNECTIONS);
   await objects.close();
-  await Promise.all(closings);
-  expect(closings).toHaveLength(2);
+  await Promise.all(closings.values());
   expect(String(await failureOf(writer.put(TILE, BYTES)))).toContain("was closed");
 });

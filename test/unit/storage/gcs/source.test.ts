@@ -60,7 +60,7 @@ describe("an object in a bucket", () => {
       response.end("x");
     });
     vi.spyOn(access, "authorization")
-      .mockReturnValueOnce(["authorization", "Bearer one"])
+      .mockResolvedValueOnce(["authorization", "Bearer one"])
       .mockResolvedValueOnce(["authorization", "Bearer two"]);
     await source.read("checkpoint", ANY);
     await source.read("checkpoint", ANY);
