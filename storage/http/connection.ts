@@ -28,22 +28,18 @@ export const onread: OnReadOpts = {
   buffer: () => shared,
   callback(this: Socket, count: number): boolean {
     const bytes = shared.subarray(0, count);
+    const connection = connections.get(this);
     // Of a socket that is paused several records of TLS may come all the same.
-    const isLent = this.readableLength === 0 && connections.get(this)?.canLend(bytes) === true;
-    this.push(isLent ? bytes : Buffer.from(bytes));
-    // undici would hear of it in a later tick, when the buffer may hold other bytes.
+    if (this.readableLength === 0 && connection?.canLend(bytes) === true) {
+      connection.lend(bytes);
+      return true;
+    }
+    this.push(Buffer.from(bytes));
+    // undici would hear of it in a later tick, and of what is lent meanwhile before.
     this.emit("readable");
-    if (isLent) keepUnread(this);
     return this.readableLength === 0;
   },
 };
-
-/** Replaces what a paused parser left in the queue of its socket by a copy. */
-function keepUnread(socket: Socket): void {
-  if (socket.readableLength === 0) return;
-  const unread: unknown = socket.read();
-  if (unread instanceof Uint8Array) socket.unshift(Buffer.from(unread));
-}
 
 /** As a pool hands them to its connections. */
 export type ConnectionOptions = UndiciClient.Options & { readonly connect: buildConnector.connector };
@@ -52,6 +48,8 @@ export class Connection extends Client implements ExchangeConnection {
   exchange: Exchange | undefined;
   socket: Socket | undefined;
   isKept = false;
+  /** What undici may read at this moment, past the queue of the socket: that costs more than parsing it. */
+  #lent: Buffer | undefined;
   /** The last TLS session; undici's cache, by which later connections resume it, holds it weakly. */
   session: Buffer | undefined;
 
@@ -84,6 +82,16 @@ export class Connection extends Client implements ExchangeConnection {
     return !exchange.isAnswered && isFinal && bytes.includes(HEAD_END);
   }
 
+  /** Has undici parse bytes of the shared buffer. */
+  lend(bytes: Buffer): void {
+    const { socket } = this;
+    if (socket === undefined) return;
+    this.#lent = bytes;
+    socket.emit("readable");
+    // A parser that is paused leaves all of it, or puts back the rest.
+    if (this.#lent !== undefined || socket.readableLength > 0) socket.unshift(Buffer.from(socket.read()));
+  }
+
   // TLS has read all of the body by then.
   endUnlessWritten(): void {
     const { socket } = this;
@@ -94,6 +102,12 @@ export class Connection extends Client implements ExchangeConnection {
     if (this.socket === socket) return;
     this.socket = socket;
     connections.set(socket, this);
+    const readQueue = socket.read.bind(socket);
+    socket.read = (size) => {
+      const lent = this.#lent;
+      this.#lent = undefined;
+      return lent ?? readQueue(size);
+    };
     socket.on("session", (session: Buffer) => {
       this.session = session;
     });
