@@ -8,7 +8,7 @@ import type { MeasuredRow, MissingRow, Row, Run } from "../report/report.ts";
 import { checkCopy } from "./check-copy.ts";
 import { type Entrant, symbolicCommand, type Task } from "./contender.ts";
 import { cpuSeconds, measure } from "./measure.ts";
-import { isInMemory, type Place } from "./places.ts";
+import { isInMemory, type Place, touchMemory } from "./places.ts";
 
 /** What all runs of a comparison have in common. */
 export interface Setting {
@@ -104,7 +104,8 @@ async function runOnce({ into }: Setting, entrant: Entrant, everyByte: boolean):
   const { source, place } = entrant;
   const { log, url: sourceUrl, caFile } = source;
   const task: Task = { sourceUrl, log, target: targetIn(into), caFile };
-  if (!isInMemory(into)) await settle(into);
+  if (isInMemory(into)) touchMemory(into, log.bytes);
+  else await settle(into);
   await place?.open();
   try {
     const servers = [...source.servers, ...(place?.pids ?? [])];

@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, statfsSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -36,6 +36,22 @@ export function defaultScratch(): string {
 export function defaultDisk(): string {
   const usual = [tmpdir(), "/var/tmp", process.cwd()].filter((directory) => existsSync(directory));
   return usual.find((directory) => !isInMemory(placeAt(directory))) ?? tmpdir();
+}
+
+/**
+ * Uses as much memory as a copy will take. Some hosts take back what a machine has not used for seconds, and are slow
+ * to give it again: who comes after a contender that needed none would pay for it.
+ */
+export function touchMemory({ directory }: Place, bytes: number): void {
+  const block = Buffer.alloc(1 << 22);
+  const path = join(directory, "touched");
+  const file = openSync(path, "w");
+  try {
+    for (let at = 0; at < bytes; at += block.length) writeSync(file, block);
+  } finally {
+    closeSync(file);
+    rmSync(path);
+  }
 }
 
 export function isInMemory({ fileSystem }: Place): boolean {

@@ -35,8 +35,6 @@ export const onread: OnReadOpts = {
       return true;
     }
     this.push(Buffer.from(bytes));
-    // undici would hear of it in a later tick, and of what is lent meanwhile before.
-    this.emit("readable");
     return this.readableLength === 0;
   },
 };
