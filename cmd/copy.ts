@@ -10,7 +10,6 @@ import {
   type TileOrigin,
 } from "../lib/index.ts";
 import { addBackendOptions, valuesOf } from "./options/backends.ts";
-import { requireContact } from "./options/contact.ts";
 import {
   addTrustOptions,
   addWorkOptions,
@@ -80,7 +79,6 @@ async function copy(
   const { tiles, snapshot, handover, adopt, saveCheckpoint, deep, allowMissingIssuers } = options;
   requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = requiredPolicy(options, source);
-  requireContact(options, source);
   const targetOptions = valuesOf(backends.targetOptions, options);
   const words = await describeTarget(target, targetOptions);
   await runWithTools(options, {

@@ -3,7 +3,6 @@
 import type { Command } from "commander";
 import { type BackendWords, VerificationError, type VerificationReport, verifyLog } from "../lib/index.ts";
 import { addBackendOptions, valuesOf } from "./options/backends.ts";
-import { requireContact } from "./options/contact.ts";
 import {
   addTrustOptions,
   addWorkOptions,
@@ -51,7 +50,6 @@ async function verify(log: string, options: VerifyCommandOptions, backends: Back
   const { deep, allowMissingIssuers } = options;
   requireStaticCt(options, { "--no-deep": !deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = checkpointPolicy(options, log);
-  requireContact(options, log);
   await runWithTools(options, {
     afterStop: "nothing was changed, and the same command starts over",
     work: (tools) =>

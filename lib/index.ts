@@ -60,19 +60,19 @@ export {
   type ReadOptions,
   SourceError,
 } from "./migrate/ports/source.ts";
-export type {
-  ExternalState,
-  IntegratedTree,
-  MigrationTarget,
-  SpaceNeeded,
-  StoredObject,
-  TargetBatch,
-  TargetContents,
-  TargetWriter,
-  TreeState,
+export {
+  type ExternalState,
+  type IntegratedTree,
+  type MigrationTarget,
+  type SpaceNeeded,
+  type StoredObject,
+  type TargetBatch,
+  type TargetContents,
+  type TargetWriter,
+  type TreeState,
+  WriteAgainError,
 } from "./migrate/ports/target.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
-
 export type { MigrationOutcome, MigrationReport } from "./migrate/report.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/throttle/backoff.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";

@@ -4,7 +4,6 @@ import { type Command, Option } from "commander";
 import { type BackendWords, DEFAULT_RETRY, type LogWorkOptions, UsageError } from "../../lib/index.ts";
 import { VERSION } from "../version.ts";
 import { valuesOf } from "./backends.ts";
-import { contactAddress } from "./contact.ts";
 import type { TrustOptions } from "./trust.ts";
 import { type Endpoint, endpoint, nonEmpty, repeated, wholeNumber } from "./values.ts";
 
@@ -16,7 +15,6 @@ export interface LogOptions extends TrustOptions {
   readonly budget: number;
   readonly rate?: number;
   readonly retries: number;
-  readonly contact?: string;
   readonly json?: boolean;
   readonly metrics?: Endpoint;
   readonly metricsFile?: string;
@@ -55,11 +53,6 @@ export function addWorkOptions(command: Command): Command {
       wholeNumber(0, 1000),
       DEFAULT_RETRY.attempts,
     )
-    .option(
-      "--contact <address>",
-      "your e-mail address or https URL, sent to the source's operator; needed for public Static CT logs",
-      contactAddress,
-    )
     .option("--json", "print the result as one JSON document")
     .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
     .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
@@ -71,14 +64,10 @@ export function workOptions(
   options: LogOptions,
   { sourceOptions }: BackendWords,
 ): Omit<LogWorkOptions, "policy" | "progress" | "signal"> {
-  const { format, workers, concurrency, budget, rate, retries, contact } = options;
+  const { format, workers, concurrency, budget, rate, retries } = options;
   return {
     format,
-    access: {
-      userAgentVersion: VERSION,
-      ...(contact === undefined ? {} : { contact }),
-      ...valuesOf(sourceOptions, options),
-    },
+    access: { userAgentVersion: VERSION, ...valuesOf(sourceOptions, options) },
     workers,
     concurrency,
     budgetBytes: budget * BYTES_PER_MEGABYTE,

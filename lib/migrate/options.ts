@@ -4,9 +4,7 @@ import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import type { OptionValues, SourceAccess } from "./ports/backend.ts";
 import type { Progress } from "./progress.ts";
-
 import type { RetryPolicy } from "./throttle/backoff.ts";
-
 import type { TileOrigin } from "./unit/bundle-copier.ts";
 
 /** What every work on a log needs to know: where it is, what makes it trusted, how hard to work. */
@@ -29,7 +27,7 @@ export interface LogWorkOptions {
   /** Requests a second over all workers; default: no limit. */
   readonly requestsPerSecond?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
-  /** Static CT only: check what the leaf hash of an entry does not cover by rules of its own. */
+  /** Static CT only: check what the leaf hash of an entry does not cover by rules of its own. Default: false, true for `verifyLog`. */
   readonly deep?: boolean | undefined;
   /** Where progress is reported. */
   readonly progress?: Progress | undefined;

@@ -39,13 +39,14 @@ export async function findPlace(location: string, role: Role, modules: BackendMo
   return { location, url, backend: await load(module) };
 }
 
-/** Opens a source. @throws UsageError if the location is none. */
+/** Opens a source. @throws UsageError if the location is none, or the options are not enough to read there. */
 export async function openSource(
   { location, url, backend }: Place,
   request: SourceRequest,
   format: LogFormat,
   modules: BackendModules,
 ): Promise<LogSource> {
+  backend.checkSource?.(url, request.access, format);
   if (backend.openSource !== undefined) return await backend.openSource(url, request, format);
   if (backend.openObjects !== undefined) return new TiledLog(await backend.openObjects(url, request), format);
   throw await unsupported(location, url.protocol.slice(0, -1), "source", modules);

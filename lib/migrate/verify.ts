@@ -15,12 +15,10 @@ import { findPlace, openTarget, requireKnownOptions } from "./places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
 import type { MigrationTarget } from "./ports/target.ts";
-
 import type { ReadContext } from "./read/context.ts";
 import { openTree } from "./read/open-tree.ts";
 import { MAIN_THREAD_CONCURRENCY, openSession, type Session, targetSpecOf } from "./session.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "./throttle/backoff.ts";
-
 import type { HashTree, TreeHead } from "./tree/hash-tree.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";
@@ -79,7 +77,8 @@ export async function verifyLog(
   const { backend } = await findPlace(options.log, "log", modules);
   await requireKnownOptions(options.log, backend, options.targetOptions ?? {}, modules);
   const target = backend.openTarget && (await openForReading(options, modules));
-  const work = backend.isLocal === true ? { ...options, retry: withoutRetries(options.retry) } : options;
+  const { deep = true, retry } = options;
+  const work = { ...options, deep, retry: backend.isLocal === true ? withoutRetries(retry) : retry };
   const session = await openSession(options.log, work, modules);
   try {
     return await verifyOpened(session, target);
@@ -88,14 +87,16 @@ export async function verifyLog(
   }
 }
 
+type VerifySession = Session<VerifyOptions & { readonly deep: boolean }>;
+
 async function verifyOpened(
-  session: Session<VerifyOptions>,
+  session: VerifySession,
   target: MigrationTarget | undefined,
 ): Promise<VerificationReport> {
   const { context, options, progress, startedAt } = session;
   const trusted = await findTrustedHead(context, target, options.policy);
   const found = new Findings();
-  const issuers = new IssuerRegistry({ context, deep: options.deep ?? true });
+  const issuers = new IssuerRegistry({ context, deep: options.deep });
   const isAuthentic = await verifyTree(session, trusted.head, issuers, found);
   const state = target && (await readStateHead(context, target, trusted.head));
   found.addAll(state?.faults ?? []);
@@ -109,7 +110,7 @@ async function verifyOpened(
       : undefined;
   progress.phase = "done";
   const counters = progress.total();
-  const { format, deep = true } = options;
+  const { format, deep } = options;
   const extraData = format === "static-ct" ? extraDataReport(issuers, counters, deep) : undefined;
   const seconds = (performance.now() - startedAt) / 1000;
   const { kind, origin, head } = trusted;
@@ -149,7 +150,7 @@ function withoutRetries(retry: RetryPolicy = DEFAULT_RETRY): RetryPolicy {
 
 /** Verifies what the root commits to; false where the right edge does not give it, and nothing below was read. */
 async function verifyTree(
-  { context, options, parallelism, readSpec, progress }: Session<VerifyOptions>,
+  { context, options, parallelism, readSpec, progress }: VerifySession,
   head: TreeHead,
   issuers: IssuerRegistry,
   found: Findings,
@@ -166,7 +167,7 @@ async function verifyTree(
     () => {},
   );
   // Every issuer that is missing is reported, below.
-  const spec = { ...readSpec, deep: options.deep ?? true, allowMissingIssuers: true };
+  const spec = { ...readSpec, deep: options.deep, allowMissingIssuers: true };
   const workers = startThreads(spec, head.size, parallelism, progress.threads);
   try {
     for await (const [, result] of workers.run(units, context.signal)) {

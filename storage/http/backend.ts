@@ -1,6 +1,7 @@
 /** Logs over HTTP: sources alone. */
 
 import type { Backend, SourceAccess } from "../../lib/migrate/ports/backend.ts";
+import { requireContact } from "./contact.ts";
 import { HTTP_OPTIONS, httpOptions } from "./options.ts";
 import type { HttpSourceOptions } from "./source.ts";
 
@@ -10,6 +11,7 @@ export type HttpAccess = SourceAccess & Pick<HttpSourceOptions, "contact" | "tim
 export default {
   form: "https://… or http://…",
   sourceOptions: HTTP_OPTIONS,
+  checkSource: (url, { contact }, format) => requireContact(contact, url, format),
   async openObjects(url, { access, ...request }) {
     const { HttpSource } = await import("./source.ts");
     const { userAgentVersion, contact, timeouts } = access as HttpAccess;

@@ -3,9 +3,16 @@
 import { readFileSync } from "node:fs";
 import { UsageError } from "../../lib/errors.ts";
 import type { BackendOption, OptionValues } from "../../lib/migrate/ports/backend.ts";
+import { contactAddress } from "./contact.ts";
 import type { Header, HttpSourceOptions } from "./source.ts";
 
 export const HTTP_OPTIONS: readonly BackendOption[] = [
+  {
+    flags: "--contact <address>",
+    description:
+      "your e-mail address or https URL, sent to the source's operator; needed for public Static CT logs",
+    parse: contactAddress,
+  },
   {
     flags: "--ca <file>",
     description: "https: certificates (PEM) of the authorities to trust in place of the usual ones",
