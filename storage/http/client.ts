@@ -9,7 +9,7 @@ import { UsageError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { AbortWatch } from "../shared/abort-watch.ts";
 import { Connection, type ConnectionOptions, onread } from "./connection.ts";
-import type { HttpTimeouts } from "./error-messages.ts";
+import { type HttpTimeouts, hasProxy } from "./error-messages.ts";
 import {
   type Carrier,
   Exchange,
@@ -235,8 +235,4 @@ function framed(
   if (bytes <= MAX_JOINED_BYTES) return { headers, body: Buffer.concat(body) };
   // undici takes any iterable, which its types do not say.
   return { headers: [...headers, "content-length", String(bytes)], body: body as unknown as Uint8Array };
-}
-
-function hasProxy(): boolean {
-  return ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"].some((name) => process.env[name]);
 }

@@ -47,8 +47,15 @@ export function networkError(error: Error, peer: Peer, isSent: boolean): SourceE
   if (error instanceof SourceError) return error;
   const code = codeOf(error);
   const fault = (isSent ? undefined : contactFault(code, error, peer)) ?? transferFault(code, error, peer);
-  const { problem, ...details } = fault;
-  return new SourceError(problem, details, { cause: error });
+  const { problem, advice, ...details } = fault;
+  const ofProxy = isSent || !hasProxy() ? [] : ["HTTPS_PROXY or HTTP_PROXY is set: check that proxy too"];
+  const whole = [...(advice === undefined ? [] : [advice]), ...ofProxy].join(". ");
+  return new SourceError(problem, { ...details, advice: whole || undefined }, { cause: error });
+}
+
+/** Whether the environment names a proxy, which HTTP requests then go through unless NO_PROXY has their host. */
+export function hasProxy(): boolean {
+  return ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"].some((name) => process.env[name]);
 }
 
 /** A server that took longer than it may. */

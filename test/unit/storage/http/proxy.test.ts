@@ -115,7 +115,18 @@ describe("a source", () => {
       .read("checkpoint", ANY)
       .catch((error: Error) => error);
     expect(failure).toBeInstanceOf(SourceError);
+    expect((failure as SourceError).message).toContain("407");
+    expect((failure as SourceError).advice).toContain("check that proxy too");
     expect((failure as Error).message).not.toContain("secret");
+  });
+
+  it("tells of the proxy where there is no connection: it may be the proxy that cannot be reached", async () => {
+    vi.stubEnv("HTTP_PROXY", "http://127.0.0.1:1");
+    const server = await serve((_request, response) => response.end());
+    await expect(sourceAt(server).read("checkpoint", ANY)).rejects.toMatchObject({
+      message: `${server.host} refused the connection`,
+      advice: expect.stringMatching(/ is up\. HTTPS_PROXY or HTTP_PROXY is set: check that proxy too$/),
+    });
   });
 
   it("does not start with an address that no proxy can have, which it does not show", async () => {
