@@ -78,8 +78,3 @@ function* runsBelow(tileIndex: number, tile: Uint8Array, bundlesAUnit: number): 
     yield { kind: "run", firstBundle, hashes: hashes.slice(at, at + bundlesAUnit) };
   }
 }
-
-/** How many entries a unit covers. */
-export function unitEntries(unit: WorkUnit): number {
-  return unit.kind === "edge" ? unit.bundle.width : unit.hashes.length * FULL_WIDTH;
-}

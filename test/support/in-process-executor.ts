@@ -1,7 +1,7 @@
 /** The executor that works on units one after the other, in the thread that asks for it. */
 
-import type { Executor, UnitResult, WorkUnit } from "../ports/executor.ts";
-import type { UnitRunner } from "../unit/run-unit.ts";
+import type { Executor, UnitResult, WorkUnit } from "../../lib/migrate/ports/executor.ts";
+import type { UnitRunner } from "../../lib/migrate/unit/run-unit.ts";
 
 export class InProcessExecutor implements Executor {
   readonly #stop = new AbortController();
