@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { UsageError } from "../../lib/errors.ts";
 import type { BackendOption, OptionValues } from "../../lib/migrate/ports/backend.ts";
+import type { TlsOptions } from "./client.ts";
 import { contactAddress } from "./contact.ts";
 import type { Header, HttpSourceOptions } from "./source.ts";
 
@@ -42,12 +43,20 @@ export function httpOptions({
       advice: "Pass --cert and --key",
     });
   }
-  const tls = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, pem]) => pem !== undefined));
+  const tls: TlsOptions = Object.fromEntries(
+    Object.entries({ ca, cert, key }).filter(([, pem]) => pem !== undefined),
+  );
+  if (Object.keys(tls).length > 0) requireUsable(tls);
+  return { tls, headers: (header as string[]).map(parseHeader) };
+}
+
+/** @throws UsageError unless these can be used for connections. */
+function requireUsable(tls: TlsOptions): void {
   try {
     // Not imported: the command line loads this file for every command.
     process.getBuiltinModule("node:tls").createSecureContext(tls);
     // TLS passes over authorities that it cannot read.
-    if (ca !== undefined) requireCertificates(String(ca));
+    if (tls.ca !== undefined) requireCertificates(tls.ca);
   } catch (error) {
     const problem = `cannot be used: ${error instanceof Error ? error.message : error}`;
     throw new UsageError({
@@ -56,7 +65,6 @@ export function httpOptions({
       advice: "Pass files in PEM that belong together",
     });
   }
-  return { tls, headers: (header as string[]).map(parseHeader) };
 }
 
 /** @throws Error unless a file has certificates, and nothing else between their lines. */
