@@ -75,7 +75,7 @@ export class Connection extends Client implements ExchangeConnection {
     const { exchange } = this;
     if (exchange === undefined) return false;
     if (exchange.inBody) return true;
-    // A head that begins and ends here, and is no interim one (1xx), behind which another could begin.
+    // A head that begins and ends here, and is not an interim one (1xx), behind which another could begin.
     const isFinal = bytes[0] === 0x48 && bytes[9] !== 0x31;
     return !exchange.isAnswered && isFinal && bytes.includes(HEAD_END);
   }
