@@ -31,7 +31,7 @@ export const onread: OnReadOpts = {
     const connection = connections.get(this);
     // Of a socket that is paused several records of TLS may come all the same.
     if (this.readableLength === 0 && connection?.canLend(bytes) === true) {
-      connection.lend(bytes);
+      connection.lend(this, bytes);
       return true;
     }
     this.push(Buffer.from(bytes));
@@ -81,9 +81,7 @@ export class Connection extends Client implements ExchangeConnection {
   }
 
   /** Has undici parse bytes of the shared buffer. */
-  lend(bytes: Buffer): void {
-    const { socket } = this;
-    if (socket === undefined) return;
+  lend(socket: Socket, bytes: Buffer): void {
     this.#lent = bytes;
     socket.emit("readable");
     // A parser that is paused leaves all of it, or puts back the rest.
@@ -98,6 +96,8 @@ export class Connection extends Client implements ExchangeConnection {
 
   #adopt(socket: Socket): void {
     if (this.socket === socket) return;
+    // What an earlier one may still bring has nothing to do with the exchange of this one.
+    if (this.socket !== undefined) connections.delete(this.socket);
     this.socket = socket;
     connections.set(socket, this);
     const readQueue = socket.read.bind(socket);

@@ -48,7 +48,10 @@ export function networkError(error: Error, peer: Peer, isSent: boolean): SourceE
   const code = codeOf(error);
   const fault = (isSent ? undefined : contactFault(code, error, peer)) ?? transferFault(code, error, peer);
   const { problem, advice, ...details } = fault;
-  const ofProxy = isSent || !hasProxy() ? [] : ["HTTPS_PROXY or HTTP_PROXY is set: check that proxy too"];
+  // What is neither of these is not about a connection, such as a source that was closed.
+  const isOfConnection = !isSent && (fault.retryable || fault.unreachable === true);
+  const ofProxy =
+    !isOfConnection || !hasProxy() ? [] : ["HTTPS_PROXY or HTTP_PROXY is set: check that proxy too"];
   const whole = [...(advice === undefined ? [] : [advice]), ...ofProxy].join(". ");
   return new SourceError(problem, { ...details, advice: whole || undefined }, { cause: error });
 }

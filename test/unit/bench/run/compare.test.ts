@@ -78,6 +78,14 @@ describe("copies are checked", () => {
   });
 });
 
+it("a log that is larger than the memory is measured where its copy is discarded", async () => {
+  const { setting } = newSetting();
+  const { leaves: _, ...discards } = copier("discards", "true");
+  const log = { ...discards.source.log, bytes: 1e15 };
+  const rows = await compare(setting, [{ ...discards, source: { ...discards.source, log } }]);
+  expect(rows.map(({ state }) => state)).toEqual(["measured"]);
+});
+
 describe("rounds", () => {
   it("are interleaved, and everyone comes first once", async () => {
     const { setting, progress } = newSetting(3);

@@ -120,7 +120,14 @@ describe("a source", () => {
     expect((failure as Error).message).not.toContain("secret");
   });
 
-  it("tells of the proxy where there is no connection: it may be the proxy that cannot be reached", async () => {
+  it("that was closed fails without a word about the proxy", async () => {
+    vi.stubEnv("HTTP_PROXY", "http://127.0.0.1:1");
+    const source = sourceAt(await serve((_request, response) => response.end()));
+    await source.close();
+    await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({ advice: undefined });
+  });
+
+  it("fails with a word about the proxy where there is no connection: it may be the proxy that cannot be reached", async () => {
     vi.stubEnv("HTTP_PROXY", "http://127.0.0.1:1");
     const server = await serve((_request, response) => response.end());
     await expect(sourceAt(server).read("checkpoint", ANY)).rejects.toMatchObject({
