@@ -1,14 +1,23 @@
 /** The bundles of a unit, and what authenticates each. */
 
+import type { LimitFunction } from "p-limit";
 import { FormatError } from "../../tlog/errors.ts";
 import { type BundleHashes, hashBundle } from "../../tlog/hasher/hasher.ts";
 import { bundlePath, type EntryBundleCoordinate, FULL_WIDTH, type LogFormat } from "../../tlog/layout.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
 import type { WorkUnit } from "../ports/executor.ts";
-import type { Reservation } from "../read/byte-budget.ts";
+import type { ByteBudget, Reservation } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
 import { readAuthentic } from "../read/retry.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
+
+/** What a thread works on bundles with. */
+export interface BundleWork {
+  readonly context: ReadContext;
+  readonly budget: ByteBudget;
+  /** Of bundles in flight in this thread. */
+  readonly limit: LimitFunction;
+}
 
 /** A bundle that has been authenticated. */
 export interface AuthenticBundle {
@@ -28,18 +37,18 @@ export interface ExpectedBundle {
   authenticate(bytes: Uint8Array, isFresh: boolean): AuthenticBundle | Promise<AuthenticBundle>;
 }
 
-/** The check of what no leaf hash covers. Returns undefined if done synchronously. */
-export type CheckExtraData = (
-  bytes: Uint8Array,
-  coordinate: EntryBundleCoordinate,
-  isFresh: boolean,
-) => Promise<void> | undefined;
-
-/** The bundles of a unit, from left to right. */
+/**
+ * The bundles of a unit, from left to right.
+ * @param checkExtraData checks what no leaf hash covers. Returns undefined if done synchronously.
+ */
 export function expectedBundles(
   unit: WorkUnit,
   format: LogFormat,
-  checkExtraData: CheckExtraData = () => undefined,
+  checkExtraData: (
+    bytes: Uint8Array,
+    coordinate: EntryBundleCoordinate,
+    isFresh: boolean,
+  ) => Promise<void> | undefined = () => undefined,
 ): ExpectedBundle[] {
   const expected = (
     coordinate: EntryBundleCoordinate,
@@ -56,8 +65,12 @@ export function expectedBundles(
     },
   });
   if (unit.kind === "edge") {
-    const leafHashes = Buffer.from(unit.leafHashes, "base64");
-    return [expected(unit.bundle, undefined, (found) => requireLeafHashes(found.leafHashes, leafHashes))];
+    const known = Buffer.from(unit.leafHashes, "base64");
+    const edge = expected(unit.bundle, undefined, ({ leafHashes }) => {
+      if (equalBytes(leafHashes, known)) return;
+      throw new FormatError("does not hash to the level-0 tile that the tree commits to");
+    });
+    return [edge];
   }
   return unit.hashes.map((base64, i) => {
     const hash = Buffer.from(base64, "base64");
@@ -84,9 +97,4 @@ export function readBundle(
     (bytes) => authenticate(bytes, isFresh),
     reservation,
   );
-}
-
-function requireLeafHashes(found: Uint8Array, expected: Uint8Array): void {
-  if (equalBytes(found, expected)) return;
-  throw new FormatError("does not hash to the level-0 tile that the tree commits to");
 }

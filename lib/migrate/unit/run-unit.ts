@@ -3,13 +3,14 @@
  * in how they open what they read and write.
  */
 
+import pLimit from "p-limit";
 import { IssuerCache } from "../issuers/cache.ts";
 import type { MissingIssuer, PresentIssuer, UnitResult, WorkUnit } from "../ports/executor.ts";
 import type { TargetWriter } from "../ports/target.ts";
 import { ByteBudget } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
-import { BundleCopier, type CopyTask } from "./bundle-copier.ts";
-import { BundleVerifier } from "./bundle-verifier.ts";
+import { type CopyTask, copyBundles } from "./bundle-copier.ts";
+import { verifyBundles } from "./bundle-verifier.ts";
 import { type ExpectedBundle, expectedBundles } from "./expected-bundle.ts";
 import { ExtraDataCheck, type NamedIssuers } from "./extra-data.ts";
 
@@ -75,17 +76,10 @@ function workOf(
   { copy, concurrency, budgetBytes }: UnitSpec,
   { context, writer }: UnitEnvironment,
 ): (bundles: ExpectedBundle[]) => Promise<UnitResult["findings"]> {
-  const common = { context, budget: new ByteBudget(budgetBytes), concurrency };
-  if (copy === undefined) {
-    const verifier = new BundleVerifier(common);
-    return (bundles) => verifier.verify(bundles);
-  }
+  const work = { context, budget: new ByteBudget(budgetBytes), limit: pLimit(concurrency) };
+  if (copy === undefined) return (bundles) => verifyBundles(work, bundles);
   if (writer === undefined) throw new Error("a copy needs a writer");
-  const copier = new BundleCopier({ ...copy, ...common, writer });
-  return async (bundles) => {
-    await copier.copy(bundles);
-    return [];
-  };
+  return (bundles) => copyBundles({ ...copy, ...work, writer }, bundles).then(() => []);
 }
 
 function extraDataCheck(spec: UnitSpec, { context, writer }: UnitEnvironment): ExtraDataCheck {
