@@ -41,7 +41,6 @@ export function describeTarget(location: string, options: OptionValues): Promise
 export { registerBackend } from "../storage/backends.ts";
 export { LogError, OperationError, TargetRefusedError, UsageError, VerificationError } from "./errors.ts";
 export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
-export type { ExtraDataReport } from "./migrate/extra-data-report.ts";
 export type { LogWorkOptions, MigrationOptions } from "./migrate/options.ts";
 export { type BackendWords, optionName } from "./migrate/places.ts";
 export type {
@@ -73,7 +72,7 @@ export {
   WriteAgainError,
 } from "./migrate/ports/target.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
-export type { MigrationOutcome, MigrationReport } from "./migrate/report.ts";
+export type { ExtraDataReport, MigrationOutcome, MigrationReport } from "./migrate/report.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/throttle/backoff.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
 export type { VerificationReport, VerifyOptions } from "./migrate/verify.ts";

@@ -27,7 +27,7 @@ export interface LogWorkOptions {
   /** Requests a second over all workers; default: no limit. */
   readonly requestsPerSecond?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
-  /** Static CT only: check what the leaf hash of an entry does not cover by rules of its own. Default: false, true for `verifyLog`. */
+  /** Static CT only: check extra data, which no leaf hash covers. Default: false, true for `verifyLog`. */
   readonly deep?: boolean | undefined;
   /** Where progress is reported. */
   readonly progress?: Progress | undefined;
@@ -36,6 +36,9 @@ export interface LogWorkOptions {
   /** Notified of what an operator should know while it happens, a sentence each. */
   readonly notice?: ((line: string) => void) | undefined;
 }
+
+/** Of these, what is needed whatever is done with a log. */
+export type WorkOptions = Omit<LogWorkOptions, "policy">;
 
 export interface MigrationOptions extends LogWorkOptions {
   /** A URL that has a backend, or a path. */

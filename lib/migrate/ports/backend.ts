@@ -1,7 +1,7 @@
 /**
  * What a kind of place must offer so that logs can be copied from it, into it, or verified there. A backend is a
- * module whose default export is a Backend; it is loaded by URL scheme, in each thread that needs it. Modules
- * import what is heavy only when something is opened: the command line loads all of them for their options.
+ * module whose default export is a Backend, loaded by URL scheme in each thread that needs it. It imports what is heavy
+ * only when something is opened: the command line loads all of them for their options.
  */
 
 import type { LogFormat } from "../../tlog/layout.ts";
@@ -15,7 +15,7 @@ export type BackendModules = Readonly<Record<string, string>>;
 /** Values of options by their names in camel case, for instance `contact`; plain data. */
 export type OptionValues = Readonly<Record<string, unknown>>;
 
-/** How sources are reached; plain data. Beside the version: the options that the source's backend declares. */
+/** How sources are reached; plain data, with the options that the source's backend declares. */
 export interface SourceAccess extends OptionValues {
   /** For the User-Agent. */
   readonly userAgentVersion: string;
@@ -24,7 +24,7 @@ export interface SourceAccess extends OptionValues {
 /** Is notified of every request that is sent, redirects included. A status is 0 if there was no response. */
 export interface RequestObserver {
   started(): void;
-  /** The head of the response came, so many milliseconds after the request was sent; with its Retry-After. */
+  /** The head of the response came, so many milliseconds after the request; with its Retry-After. */
   answered?(status: number, milliseconds: number, retryAfterMs: number | undefined): void;
   /** The request no longer loads the server: it ended, or we paused it. Called once, before `ended`. */
   released?(status: number): void;

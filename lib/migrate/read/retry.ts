@@ -6,9 +6,14 @@
 import { OperationError, VerificationError } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
-import { type ReadHints, SourceError } from "../ports/source.ts";
-import { retryDelay, withRetries } from "../throttle/backoff.ts";
-import { isRefusal } from "../throttle/limiter.ts";
+import {
+  type HashTree,
+  type ReadHints,
+  SourceError,
+  type TileRecovery,
+  type TreeHead,
+} from "../ports/source.ts";
+import { isRefusal, retryDelay, withRetries } from "../throttle/backoff.ts";
 import type { Reservation } from "./byte-budget.ts";
 import type { ReadContext } from "./context.ts";
 
@@ -37,27 +42,42 @@ export async function readAuthentic<T>(
   authenticate: (bytes: Uint8Array) => T | Promise<T>,
   reservation?: Reservation,
 ): Promise<T> {
-  const { counters, signal } = context;
+  const { source, counters, signal } = context;
   let last: unknown;
   const attempt = async (): Promise<T> => {
     if (last !== undefined) counters.add("retries", 1);
+    let bytes: Uint8Array | undefined;
     try {
       const fresh = last instanceof FormatError;
-      const bytes = await read({ fresh, signal, ...(reservation && { reservation }) });
+      bytes = await read({ fresh, signal, ...(reservation && { reservation }) });
       if (bytes === undefined) throw new FormatError("is missing");
-      return await authenticated(context, path, bytes, authenticate);
+      return await authenticate(bytes);
     } catch (error) {
+      // Where a source can tell why its bytes do not authenticate, the error says that.
+      const reason = bytes && error instanceof FormatError ? source.explain(path, bytes) : undefined;
       reservation?.release();
-      last = error;
-      throw error;
+      last = reason === undefined ? error : new FormatError(reason);
+      throw last;
     }
   };
   try {
     return await withRetries(attempt, readDelays(context), signal);
   } catch (error) {
     signal.throwIfAborted();
-    throw failureOf(context, path, error);
+    throw readableFailure(context, path, error);
   }
+}
+
+/**
+ * The tree of a source.
+ * @throws VerificationError if the source does not give the root, and `recovery` does not find it either.
+ */
+export function openTree(context: ReadContext, head: TreeHead, recovery?: TileRecovery): Promise<HashTree> {
+  return context.source.openTree(
+    head,
+    (path, read, authenticate) => readAuthentic(context, path, read, authenticate),
+    recovery,
+  );
 }
 
 /** How long to wait after each failure: faults of the source and of the content have a bound each. */
@@ -68,8 +88,10 @@ export function readDelays({
   let contentFailures = 0;
   let sourceFailures = 0;
   return (error) => {
-    if (firstContact === true && isWrongAddress(error)) return undefined;
-    if (error instanceof FormatError) {
+    const isContent = error instanceof FormatError;
+    const isUnreachable = error instanceof SourceError && error.unreachable;
+    if (firstContact === true && (isContent || isUnreachable)) return undefined;
+    if (isContent) {
       contentFailures++;
       return contentFailures > retry.contentAttempts ? undefined : (contentFailures * retry.minDelayMs) / 2;
     }
@@ -81,27 +103,8 @@ export function readDelays({
   };
 }
 
-/** Where a source can tell why its bytes do not authenticate, the error says that. */
-async function authenticated<T>(
-  { source }: ReadContext,
-  path: string,
-  bytes: Uint8Array,
-  authenticate: (bytes: Uint8Array) => T | Promise<T>,
-): Promise<T> {
-  try {
-    return await authenticate(bytes);
-  } catch (error) {
-    const reason = error instanceof FormatError ? source.explain(path, bytes) : undefined;
-    throw reason === undefined ? error : new FormatError(reason);
-  }
-}
-
-function isWrongAddress(error: unknown): boolean {
-  return error instanceof FormatError || (error instanceof SourceError && error.unreachable);
-}
-
 /** The failure that a person reads, for what came of reading an object. */
-export function failureOf({ source }: Pick<ReadContext, "source">, path: string, error: unknown): unknown {
+function readableFailure({ source }: ReadContext, path: string, error: unknown): unknown {
   const object = source.locate(path);
   if (error instanceof FormatError) {
     const { message: problem, expected, found } = error;

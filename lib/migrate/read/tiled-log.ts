@@ -15,13 +15,15 @@ import {
 import { HASH_SIZE } from "../../tlog/merkle.ts";
 import {
   type AuthenticRead,
+  type HashTree,
   type LogSource,
   MAX_ISSUER_BYTES,
   MAX_OBJECT_BYTES,
   type ObjectSource,
   type ReadHints,
+  type TileRecovery,
+  type TreeHead,
 } from "../ports/source.ts";
-import type { HashTree, TileRecovery, TreeHead } from "../tree/hash-tree.ts";
 import { TiledTree } from "../tree/tiled-tree.ts";
 
 /** Largest checkpoint that is read: far more than the 16 signatures that clients must accept. */
@@ -45,40 +47,30 @@ export class TiledLog implements LogSource {
     return this.#objects.locate(path);
   }
 
-  /** Why bytes that were read from here do not authenticate, as a clause, where the source can tell. */
   explain(path: string, bytes: Uint8Array): string | undefined {
     return this.#objects.explain?.(path, bytes);
   }
 
-  /** The signed checkpoint past every cache. Undefined if there is none. */
   checkpoint(hints: ReadHints = {}): Promise<Uint8Array | undefined> {
     return this.#objects.read(CHECKPOINT_PATH, { ...hints, fresh: true, maxBytes: MAX_CHECKPOINT_BYTES });
   }
 
-  /**
-   * The hashes of a tile, exactly `width` of them. Undefined if the source has it neither so wide nor full.
-   * @throws FormatError if it has another size than its width asks for.
-   */
+  /** Where a partial tile is gone, the full one cut to its width (https://c2sp.org/tlog-tiles#partial-tiles). */
   async tile(tile: TileCoordinate, hints: ReadHints = {}): Promise<Uint8Array | undefined> {
-    const full = { ...tile, width: FULL_WIDTH };
     const exact = await this.#readTile(tile, hints);
     if (exact !== undefined || tile.width === FULL_WIDTH) return exact;
-    return (await this.#readTile(full, hints))?.subarray(0, tile.width * HASH_SIZE);
+    const full = await this.#readTile({ ...tile, width: FULL_WIDTH }, hints);
+    return full?.subarray(0, tile.width * HASH_SIZE);
   }
 
-  /**
-   * The bytes of an entry bundle of the log's format. Where a partial bundle is gone, the full one cut to its
-   * first `width` entries (https://c2sp.org/tlog-tiles#partial-tiles). Undefined if there is neither. That the
-   * bundle holds `width` entries is for the caller to find when it hashes them.
-   */
+  /** Where a partial bundle is gone, the full one cut to its width. */
   async entryBundle(bundle: EntryBundleCoordinate, hints: ReadHints = {}): Promise<Uint8Array | undefined> {
     const exact = await this.#readBundle(bundle, hints);
     if (exact !== undefined || bundle.width === FULL_WIDTH) return exact;
     const full = await this.#readBundle({ ...bundle, width: FULL_WIDTH }, hints);
-    return full === undefined ? undefined : cutBundle(this.format, full, bundle.width);
+    return full && cutBundle(this.format, full, bundle.width);
   }
 
-  /** DER of the certificate with this fingerprint, undefined if the source has none. */
   issuer(fingerprint: string, hints: ReadHints = {}): Promise<Uint8Array | undefined> {
     return this.#objects.read(issuerPath(fingerprint), { ...hints, maxBytes: MAX_ISSUER_BYTES });
   }
@@ -94,14 +86,9 @@ export class TiledLog implements LogSource {
   async #readTile(tile: TileCoordinate, hints: ReadHints): Promise<Uint8Array | undefined> {
     const size = tile.width * HASH_SIZE;
     const hashes = await this.#objects.read(tilePath(tile), { ...hints, maxBytes: size });
-    if (hashes !== undefined && hashes.length !== size) {
-      throw new FormatError(
-        "is not as long as a tile of its width",
-        `${size} bytes`,
-        `${hashes.length} bytes`,
-      );
-    }
-    return hashes;
+    if (hashes === undefined || hashes.length === size) return hashes;
+    const problem = "is not as long as a tile of its width";
+    throw new FormatError(problem, `${size} bytes`, `${hashes.length} bytes`);
   }
 
   #readBundle(bundle: EntryBundleCoordinate, hints: ReadHints): Promise<Uint8Array | undefined> {

@@ -7,13 +7,8 @@ import { ENTRIES_PER_SEAL, FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE } from "../../tlog/merkle.ts";
 import type { Counters } from "../counters.ts";
 import type { WorkUnit } from "../ports/executor.ts";
+import type { HashTree } from "../ports/source.ts";
 import type { TargetBatch, TargetWriter } from "../ports/target.ts";
-import type { HashTree } from "../tree/hash-tree.ts";
-
-interface OpenSeal {
-  readonly hashes: Uint8Array;
-  bundlesLeft: number;
-}
 
 /** Finds the seals of a target, and writes those that are due. */
 export class Seals {
@@ -22,7 +17,7 @@ export class Seals {
   readonly #counters: Counters;
   readonly #prepare: () => Promise<void>;
   /** Level-1 tiles whose bundles are being copied. */
-  readonly #open = new Map<number, OpenSeal>();
+  readonly #open = new Map<number, { readonly hashes: Uint8Array; bundlesLeft: number }>();
   readonly #writing = new Set<Promise<void>>();
   #failure: unknown;
 

@@ -3,6 +3,7 @@
 import { FormatError } from "../../tlog/errors.ts";
 import { bundlePath, FULL_WIDTH, fullTileCount } from "../../tlog/layout.ts";
 import { HASH_SIZE } from "../../tlog/merkle.ts";
+import type { ReadHints } from "../ports/source.ts";
 import type { SpaceNeeded } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { readAuthentic } from "../read/retry.ts";
@@ -21,25 +22,19 @@ export async function estimateSpace(context: ReadContext, size: number): Promise
   const bundles = fullTileCount(size, 0);
   const samples = Math.min(SAMPLES, bundles);
   if (samples === 0) return { bytes: 0, objects: 0 };
+  const step = (bundles - 1) / Math.max(1, samples - 1);
   const sizes = await Promise.all(
-    Array.from({ length: samples }, (_, i) =>
-      bundleBytes(context, Math.floor((i * (bundles - 1)) / Math.max(1, samples - 1))),
-    ),
+    Array.from({ length: samples }, (_, i) => bundleBytes(context, Math.floor(i * step))),
   );
   const mean = sizes.reduce((sum, bytes) => sum + bytes, 0) / samples;
   return { bytes: Math.round(bundles * (mean + TILE_BYTES)), objects: 2 * bundles };
 }
 
-async function bundleBytes(context: ReadContext, index: number): Promise<number> {
+function bundleBytes(context: ReadContext, index: number): Promise<number> {
   const bundle = { index, width: FULL_WIDTH };
-  const path = bundlePath(context.source.format, bundle);
-  return await readAuthentic(
-    context,
-    path,
-    (hints) => context.source.entryBundle(bundle, hints),
-    (bytes) => {
-      if (bytes.length === 0) throw new FormatError("is empty");
-      return bytes.length;
-    },
-  );
+  const read = (hints: ReadHints) => context.source.entryBundle(bundle, hints);
+  return readAuthentic(context, bundlePath(context.source.format, bundle), read, (bytes) => {
+    if (bytes.length === 0) throw new FormatError("is empty");
+    return bytes.length;
+  });
 }

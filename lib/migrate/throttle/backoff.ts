@@ -24,6 +24,11 @@ export const DEFAULT_RETRY: RetryPolicy = {
   contentAttempts: 5,
 };
 
+/** Whether a status says that the server has too much to do, rather than that something is wrong. */
+export function isRefusal(status: number | undefined): boolean {
+  return status === 429 || status === 503;
+}
+
 /**
  * Does what may fail, again and again.
  * @param delayAfter how long to wait after a failure, in milliseconds; undefined: it is final.

@@ -2,8 +2,6 @@
 
 import type { SharedLimit } from "./shared-limit.ts";
 
-const LOOK_EVERY_MS = 100;
-
 /** A pause that is worth reporting. */
 const LONG_PAUSE_MS = 5_000;
 
@@ -11,43 +9,27 @@ const LONG_PAUSE_MS = 5_000;
 const REPORT_HALF_MS = 10_000;
 const REPORT_AGAIN_MS = 600_000;
 
-export class LimitReporter {
-  readonly #shared: SharedLimit;
-  readonly #notice: (sentence: string) => void;
-  readonly #now: () => number;
-  #timer: NodeJS.Timeout | undefined;
-  #backOffs = 0;
-  #reported = Number.POSITIVE_INFINITY;
-  #reportedAt = Number.NEGATIVE_INFINITY;
-
-  constructor(shared: SharedLimit, notice: (sentence: string) => void, now = () => performance.now()) {
-    this.#shared = shared;
-    this.#notice = notice;
-    this.#now = now;
-  }
-
-  /** Looks at the limit from now on; until `stop`, it keeps the process alive, whose threads may all wait. */
-  start(): this {
-    this.#timer = setInterval(() => this.look(), LOOK_EVERY_MS);
-    return this;
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  look(): void {
-    const { backOffs, lastBackOff, limit, maximum } = this.#shared;
-    if (backOffs === this.#backOffs) return;
-    this.#backOffs = backOffs;
-    const now = this.#now();
-    const quietMs = 2 * limit <= this.#reported ? REPORT_HALF_MS : REPORT_AGAIN_MS;
-    if (now < this.#reportedAt + quietMs) return;
-    this.#reported = limit;
-    this.#reportedAt = now;
+/** What is to be called several times a second, and notices when the limit was halved. */
+export function limitReporter(
+  shared: SharedLimit,
+  notice: (sentence: string) => void,
+  clock = () => performance.now(),
+): () => void {
+  let seen = 0;
+  let reported = Number.POSITIVE_INFINITY;
+  let reportedAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    const { backOffs, lastBackOff, limit, maximum } = shared;
+    if (backOffs === seen) return;
+    seen = backOffs;
+    const now = clock();
+    const quietMs = 2 * limit <= reported ? REPORT_HALF_MS : REPORT_AGAIN_MS;
+    if (now < reportedAt + quietMs) return;
+    reported = limit;
+    reportedAt = now;
     const { status, pauseMs } = lastBackOff;
     const before = limit < maximum ? ` instead of ${maximum}` : "";
     const pause = pauseMs >= LONG_PAUSE_MS ? `, after a pause of ${Math.round(pauseMs / 1000)} s` : "";
-    this.#notice(`The source asks for fewer requests (${status}): ${limit} in flight${before}${pause}`);
-  }
+    notice(`The source asks for fewer requests (${status}): ${limit} in flight${before}${pause}`);
+  };
 }

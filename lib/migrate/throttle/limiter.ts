@@ -8,6 +8,7 @@
  * done here, and 0.5 us where two threads do nothing else; a request takes 43 us and more.
  */
 
+import { isRefusal } from "./backoff.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 
 /** How long a thread that waits relies on being woken, in milliseconds. */
@@ -100,9 +101,4 @@ export class ConcurrencyLimiter {
     }
     this.#watching = false;
   }
-}
-
-/** Whether a status says that the server has too much to do, rather than that something is wrong. */
-export function isRefusal(status: number | undefined): boolean {
-  return status === 429 || status === 503;
 }

@@ -7,16 +7,21 @@ import { FormatError } from "../../tlog/errors.ts";
 import {
   FULL_WIDTH,
   fullTileCount,
-  levelCount,
-  partialTile,
   partialTileWidth,
   rightEdge,
   type TileCoordinate,
   tilePath,
 } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, formatHash, HASH_SIZE, hashAt, rootFromRightEdge } from "../../tlog/merkle.ts";
-import type { AuthenticRead, LogSource } from "../ports/source.ts";
-import type { HashTree, TileRecovery, TreeHead } from "./hash-tree.ts";
+import type {
+  AuthenticRead,
+  HashTree,
+  LogSource,
+  ReadHints,
+  RightEdge,
+  TileRecovery,
+  TreeHead,
+} from "../ports/source.ts";
 
 /** What tiles are read from. */
 type TileSource = Pick<LogSource, "tile">;
@@ -28,25 +33,23 @@ export class TiledTree implements HashTree {
   readonly head: TreeHead;
   readonly #source: TileSource;
   readonly #read: AuthenticRead;
-  /** Hashes of the right-edge partial tiles, by level. */
-  readonly #edge: readonly (Uint8Array | undefined)[];
+  readonly #recovery: TileRecovery | undefined;
+  readonly #edge: RightEdge;
   /** Full tiles from LOWEST_KEPT_LEVEL up, by path; promises, so that nothing is fetched twice at once. */
   readonly #kept = new Map<string, Promise<Uint8Array>>();
 
-  readonly #recovery: TileRecovery | undefined;
-
   private constructor(
     source: TileSource,
-    read: AuthenticRead,
     head: TreeHead,
-    edge: readonly (Uint8Array | undefined)[],
+    read: AuthenticRead,
     recovery: TileRecovery | undefined,
+    edge: RightEdge,
   ) {
+    this.head = head;
     this.#source = source;
     this.#read = read;
-    this.head = head;
-    this.#edge = edge;
     this.#recovery = recovery;
+    this.#edge = edge;
   }
 
   /**
@@ -59,14 +62,13 @@ export class TiledTree implements HashTree {
     read: AuthenticRead,
     recovery?: TileRecovery,
   ): Promise<TiledTree> {
-    const reading = readAuthenticEdge(source, read, head);
-    const edge = await (recovery === undefined
-      ? reading
-      : reading.catch((failure) => recovery.edge(failure, head)));
-    return new TiledTree(source, read, head, edge, recovery);
+    const edge = await readAuthenticEdge(source, read, head).catch((failure) => {
+      if (recovery === undefined) throw failure;
+      return recovery.edge(failure, head);
+    });
+    return new TiledTree(source, head, read, recovery, edge);
   }
 
-  /** The hashes of the partial tile of a level, undefined where the tree has none there. */
   edge(level: number): Uint8Array | undefined {
     return this.#edge[level];
   }
@@ -99,13 +101,10 @@ export class TiledTree implements HashTree {
     return await tile;
   }
 
-  /**
-   * Root of the first `size` entries, derived from this tree's authenticated tiles: what an earlier checkpoint
-   * of the same log must have had (RFC 6962 section 2.1.2, by tiles instead of by a proof).
-   */
+  /** As RFC 6962 section 2.1.2, by authenticated tiles instead of by a proof. */
   async rootOfPrefix(size: number): Promise<Uint8Array> {
     if (size > this.head.size) throw new Error(`size ${size} is not a prefix of size ${this.head.size}`);
-    const edge: (Uint8Array | undefined)[] = [];
+    const edge: Uint8Array[] = [];
     for (const { level, index, width } of rightEdge(size)) {
       edge[level] = (await this.#hashes(level, index)).subarray(0, width * HASH_SIZE);
     }
@@ -115,17 +114,15 @@ export class TiledTree implements HashTree {
   async #fetchFullTile(level: number, index: number): Promise<Uint8Array> {
     const expected = await this.hashOf(level, index);
     const tile: TileCoordinate = { level, index, width: FULL_WIDTH };
-    const reading = this.#read(
-      tilePath(tile),
-      (hints) => this.#source.tile(tile, hints),
-      (hashes) => {
-        requireHash(foldTile(hashes), expected);
-        return hashes;
-      },
-    );
-    const recovery = this.#recovery;
-    if (recovery === undefined) return await reading;
-    return await reading.catch((failure) => recovery.fullTile(failure, level, index, expected));
+    const read = (hints: ReadHints) => this.#source.tile(tile, hints);
+    const authenticate = (hashes: Uint8Array): Uint8Array => {
+      requireHash(foldTile(hashes), expected);
+      return hashes;
+    };
+    return await this.#read(tilePath(tile), read, authenticate).catch((failure) => {
+      if (this.#recovery === undefined) throw failure;
+      return this.#recovery.fullTile(failure, level, index, expected);
+    });
   }
 }
 
@@ -135,41 +132,45 @@ export function requireHash(found: Uint8Array, expected: Uint8Array): void {
   throw new FormatError("does not hash to what the tree commits to", formatHash(expected), formatHash(found));
 }
 
+/** The hashes of the partial tile of a level, which the tree must have. */
+export function requireEdge(tree: HashTree, level: number): Uint8Array {
+  const hashes = tree.edge(level);
+  if (hashes?.length !== partialTileWidth(tree.head.size, level) * HASH_SIZE) {
+    throw new Error(`the right edge of level ${level} has another width than the size asks for`);
+  }
+  return hashes;
+}
+
 /** The partial tiles authenticate only together, so they are read, retried and named as one. */
 async function readAuthenticEdge(
   source: TileSource,
   read: AuthenticRead,
   { size, rootHash }: TreeHead,
-): Promise<(Uint8Array | undefined)[]> {
-  const coordinates = rightEdge(size);
-  const name = coordinates.length === 0 ? "the empty tree" : coordinates.map(tilePath).join(" + ");
+): Promise<RightEdge> {
+  const tiles = rightEdge(size);
   const readTile = (tile: TileCoordinate, fresh = false): Promise<Uint8Array> =>
     read(
       tilePath(tile),
       (hints) => source.tile(tile, { ...hints, fresh: fresh || hints.fresh === true }),
       (bytes) => bytes,
     );
-  const readAll = async ({ fresh }: { fresh?: boolean }): Promise<Uint8Array> =>
-    Buffer.concat(await Promise.all(coordinates.map((tile) => readTile(tile, fresh))));
-  return await read(name, readAll, (bytes) => {
-    const edge = splitEdge(size, bytes);
-    const found = rootFromRightEdge(size, edge);
-    if (!equalBytes(found, rootHash)) {
-      const problem = "the partial tiles of the right edge do not give the checkpoint's root";
-      throw new FormatError(problem, formatHash(rootHash), formatHash(found));
+  const readAll = async ({ fresh }: ReadHints): Promise<Uint8Array> =>
+    Buffer.concat(await Promise.all(tiles.map((tile) => readTile(tile, fresh))));
+  return await read(edgeName(size), readAll, (bytes) => {
+    const edge: Uint8Array[] = [];
+    let at = 0;
+    for (const { level, width } of tiles) {
+      edge[level] = bytes.subarray(at, at + width * HASH_SIZE);
+      at += width * HASH_SIZE;
     }
-    return edge;
+    const found = rootFromRightEdge(size, edge);
+    if (equalBytes(found, rootHash)) return edge;
+    const problem = "the partial tiles of the right edge do not give the checkpoint's root";
+    throw new FormatError(problem, formatHash(rootHash), formatHash(found));
   });
 }
 
-function splitEdge(size: number, bytes: Uint8Array): (Uint8Array | undefined)[] {
-  const edge: (Uint8Array | undefined)[] = [];
-  let at = 0;
-  for (let level = 0; level < levelCount(size); level++) {
-    const width = partialTile(size, level) === undefined ? 0 : partialTileWidth(size, level);
-    if (width === 0) continue;
-    edge[level] = bytes.subarray(at, at + width * HASH_SIZE);
-    at += width * HASH_SIZE;
-  }
-  return edge;
+/** What messages call the right edge of a tree. */
+export function edgeName(size: number): string {
+  return rightEdge(size).map(tilePath).join(" + ") || "the empty tree";
 }

@@ -3,13 +3,13 @@
 import { UsageError, VerificationError } from "../../errors.ts";
 import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
-import { equalBytes, formatHash } from "../../tlog/merkle.ts";
+import { formatHash } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
-import type { IntegratedTree, MigrationTarget, TargetContents } from "../ports/target.ts";
+import type { TreeHead } from "../ports/source.ts";
+import type { MigrationTarget, TargetContents } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
-import { openTree } from "../read/open-tree.ts";
+import { openTree } from "../read/retry.ts";
 import { readTrustedCheckpoint } from "../read/trusted-checkpoint.ts";
-import type { TreeHead } from "../tree/hash-tree.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import { findings } from "./findings.ts";
 
@@ -36,12 +36,19 @@ export async function findTrustedHead(
 ): Promise<TrustedHead> {
   let mayLag = false;
   if (target !== undefined) {
-    const { externalState } = target;
+    const { externalState, location } = target;
     const contents = await requireFinished(target);
     const tree = await treeStateOf(target);
     const hasCheckpoint = (await context.source.checkpoint({ signal: context.signal })) !== undefined;
     if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree, mayLag };
-    if (!hasCheckpoint) throw noLog(target, contents);
+    if (!hasCheckpoint) {
+      throw new VerificationError({
+        object: location,
+        problem: "is not a log: it has neither a checkpoint nor a tree state",
+        ...(contents.kind === "occupied" && { found: contents.found }),
+        advice: "Name the directory that holds the checkpoint, or the URL below which it is served",
+      });
+    }
     if (tree === undefined && externalState?.isNamed) throw externalState.noTreeState();
     // Nothing is ever added to a mirror that is finished.
     mayLag = externalState?.isNamed === false && contents.kind !== "handed-over";
@@ -69,15 +76,6 @@ async function requireFinished(target: MigrationTarget): Promise<TargetContents>
   });
 }
 
-function noLog({ location }: MigrationTarget, contents: TargetContents): VerificationError {
-  return new VerificationError({
-    object: location,
-    problem: "is not a log: it has neither a checkpoint nor a tree state",
-    ...(contents.kind === "occupied" && { found: contents.found }),
-    advice: "Name the directory that holds the checkpoint, or the URL below which it is served",
-  });
-}
-
 /** The head that a log has by its tree state, and what is wrong with that. */
 export interface StateHead {
   readonly head: TreeHead;
@@ -89,8 +87,7 @@ export interface StateHead {
 /**
  * Checks a tree state, which log software believes and will sign, against a head that is trusted. If it is ahead and
  * begins with the trusted tree, it is the log's head; in every other case the trusted one is. To be called after the
- * checkpoint was read: log software at work integrates before it signs, so the tree state may be ahead of an earlier
- * checkpoint, but never behind it.
+ * checkpoint was read: log software integrates before it signs, so its tree state is never behind an earlier checkpoint.
  */
 export async function readStateHead(
   context: ReadContext,
@@ -99,26 +96,22 @@ export async function readStateHead(
 ): Promise<StateHead> {
   const integrated = await treeStateOf(target);
   if (integrated === undefined) return { head, faults: [], hasState: false };
-  const hasState = true;
+  const path = target.treeStateName;
   if (integrated.size > head.size) {
-    const faults = await findings(target.treeStateName, () =>
-      requireExtension(context, target.treeStateName, integrated, head),
-    );
-    return { head: faults.length === 0 ? integrated : head, faults, hasState };
-  }
-  if (integrated.size === head.size && equalBytes(integrated.rootHash, head.rootHash)) {
-    return { head, faults: [], hasState };
+    const faults = await findings(path, () => requireExtension(context, path, integrated, head));
+    return { head: faults.length === 0 ? integrated : head, faults, hasState: true };
   }
   const [expected, found] = [describe(head), describe(integrated)];
+  if (expected === found) return { head, faults: [], hasState: true };
   const problem = `is not the tree that was signed, and log software would go on from it (expected ${expected}, found ${found})`;
-  return { head, faults: [{ path: target.treeStateName, problem }], hasState };
+  return { head, faults: [{ path, problem }], hasState: true };
 }
 
 /** @throws VerificationError unless the stored tiles give both roots. */
 async function requireExtension(
   context: ReadContext,
   object: string,
-  integrated: IntegratedTree,
+  integrated: TreeHead,
   head: TreeHead,
 ): Promise<void> {
   try {
@@ -140,7 +133,7 @@ function describe({ size, rootHash }: TreeHead): string {
   return `size ${size} and root ${formatHash(rootHash)}`;
 }
 
-export async function treeStateOf(target: MigrationTarget): Promise<IntegratedTree | undefined> {
+async function treeStateOf(target: MigrationTarget): Promise<TreeHead | undefined> {
   try {
     return await target.integratedTree();
   } catch (error) {

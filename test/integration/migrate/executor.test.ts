@@ -59,13 +59,7 @@ const EXECUTORS: Record<string, Open> = {
 /** The units of the log, as JSON brought them. */
 async function* unitsOfLog(bundlesAUnit = 2): AsyncGenerator<WorkUnit> {
   const tree = await memoryTree(log);
-  const plan = planUnits(
-    tree,
-    bundlesAUnit,
-    async () => false,
-    () => {},
-  );
-  for await (const unit of plan) yield JSON.parse(JSON.stringify(unit));
+  for await (const unit of planUnits(tree, bundlesAUnit)) yield JSON.parse(JSON.stringify(unit));
 }
 
 async function claimed(): Promise<string> {

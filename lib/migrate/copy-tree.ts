@@ -1,0 +1,103 @@
+/** Brings a target to the tree of one checkpoint: bundles and their tiles, seals, upper tiles; then checks it. */
+
+import { FULL_WIDTH, fullTileCount, levelCount, partialTile, tilePath } from "../tlog/layout.ts";
+import { startThreads } from "./execute/threads.ts";
+import type { Executor } from "./ports/executor.ts";
+import type { HashTree, TreeHead } from "./ports/source.ts";
+import { openTree } from "./read/retry.ts";
+import type { CopySession } from "./session.ts";
+import { checkTarget } from "./target/root-check.ts";
+import { requireSameGuarantees } from "./target/seal-guarantees.ts";
+import { Seals } from "./target/seals.ts";
+import { estimateSpace } from "./target/space-estimate.ts";
+import { requireEdge } from "./tree/tiled-tree.ts";
+import { planUnits, unitBundles } from "./tree/units.ts";
+
+/** Upper tiles that are made durable together. */
+const TILES_A_BATCH = 64;
+
+/** @param resume whether objects may be in place already. */
+export async function copyTree(session: CopySession, aim: TreeHead, resume: boolean): Promise<void> {
+  const { progress, target, issuers } = session;
+  progress.phase = "authenticating the tree";
+  progress.startRound(aim.size);
+  if (resume) await issuers?.recall(session.guarantees.allowMissingIssuers);
+  // They take as long to start as it takes to authenticate the tree.
+  const workers = startCopyWorkers(session, aim.size, resume);
+  const tree = await authenticateAndCopy(session, aim, resume, workers).finally(() => workers.close());
+  progress.phase = "writing the upper tiles";
+  await writeUpperTiles(session, tree);
+  progress.phase = "checking the target";
+  await checkTarget(session, aim);
+  await issuers?.requireInPlace(target);
+}
+
+function startCopyWorkers(session: CopySession, size: number, resume: boolean): Executor {
+  const { options, parallelism, readSpec, progress, targetSpec: target, guarantees, issuers } = session;
+  const { deep, allowMissingIssuers } = guarantees;
+  const extraData = { deep, allowMissingIssuers, missingIssuers: issuers?.missing() ?? [] };
+  const spec = { ...readSpec, ...extraData, target, copy: { tiles: options.tiles ?? "derive", resume } };
+  return startThreads(spec, size, parallelism, progress.threads);
+}
+
+async function authenticateAndCopy(
+  session: CopySession,
+  aim: TreeHead,
+  resume: boolean,
+  workers: Executor,
+): Promise<HashTree> {
+  const { context, target, progress } = session;
+  // Both at once: over a distance each takes several round trips. Only a first copy may run out of space.
+  const space = resume ? undefined : estimateSpace(context, aim.size);
+  // A fault of the tree is reported first; nothing may await this promise then.
+  space?.catch(() => {});
+  const tree = await openTree(context, aim);
+  if (space !== undefined) await target.requireFreeSpace(await space);
+  progress.phase = "copying";
+  await copyBundles(session, tree, workers);
+  return tree;
+}
+
+/** Copies every bundle that no seal covers, and writes the seals. */
+async function copyBundles(session: CopySession, tree: HashTree, workers: Executor): Promise<void> {
+  const { parallelism, progress, context, issuers, target, guarantees } = session;
+  const seals = new Seals(tree, session.writer(), progress.own, async () => {
+    if (issuers === undefined) return;
+    await issuers.store();
+    await requireSameGuarantees(target, guarantees);
+  });
+  const units = planUnits(tree, unitBundles(tree.head.size, parallelism.workers), seals);
+  for await (const [unit, result] of workers.run(units, context.signal)) {
+    issuers?.add(result);
+    seals.finished(unit);
+  }
+  await seals.settled();
+  await issuers?.store();
+}
+
+/** Writes the tiles above the seals and the right edge; all durable at the end. */
+async function writeUpperTiles(session: CopySession, tree: HashTree): Promise<void> {
+  const writer = session.writer();
+  let batch = writer.batch();
+  let staged = 0;
+  for await (const [path, hashes] of upperTiles(tree)) {
+    await batch.put(path, hashes);
+    if (++staged % TILES_A_BATCH === 0) {
+      await batch.commit();
+      batch = writer.batch();
+    }
+  }
+  await batch.commit();
+}
+
+/** The full tiles of level 2 and up, and the partial tiles of level 1 and up. */
+async function* upperTiles(tree: HashTree): AsyncGenerator<[path: string, hashes: Uint8Array]> {
+  for (let level = 1; level < levelCount(tree.head.size); level++) {
+    const full = level === 1 ? 0 : fullTileCount(tree.head.size, level);
+    for (let index = 0; index < full; index++) {
+      yield [tilePath({ level, index, width: FULL_WIDTH }), await tree.fullTile(level, index)];
+    }
+    const partial = partialTile(tree.head.size, level);
+    if (partial !== undefined) yield [tilePath(partial), requireEdge(tree, level)];
+  }
+}
