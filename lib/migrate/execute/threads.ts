@@ -42,61 +42,50 @@ export function startThreads(
   const threads = Math.max(1, Math.min(workers, units, concurrency));
   const concurrencyAThread = Math.max(1, Math.floor(concurrency / threads));
   const share = { ...spec, concurrency: concurrencyAThread, budgetBytes: budgetBytes / threads };
-  return new ThreadExecutor(
-    Math.ceil(concurrencyAThread / bundlesAUnit) + UNITS_BEHIND,
-    Array.from({ length: threads }, () => {
-      const counters = new Counters();
-      all.push(counters);
-      return new Thread({ ...share, counters: counters.share() });
-    }),
-  );
+  const pool = Array.from({ length: threads }, () => {
+    const counters = new Counters();
+    all.push(counters);
+    return new Thread({ ...share, counters: counters.share() });
+  });
+  const unitsAThread = Math.ceil(concurrencyAThread / bundlesAUnit) + UNITS_BEHIND;
+  return {
+    run: (work, signal) => run(pool, unitsAThread, work, signal),
+    close: async () => void (await Promise.all(pool.map((thread) => thread.close()))),
+  };
 }
 
-class ThreadExecutor implements Executor {
-  readonly #unitsAThread: number;
-  readonly #threads: readonly Thread[];
-
-  /** @param unitsAThread units that a thread holds at once. */
-  constructor(unitsAThread: number, threads: readonly Thread[]) {
-    this.#unitsAThread = unitsAThread;
-    this.#threads = threads;
-  }
-
-  async *run(
-    units: AsyncIterable<WorkUnit>,
-    signal: AbortSignal,
-  ): AsyncGenerator<readonly [WorkUnit, UnitResult]> {
-    signal.throwIfAborted();
-    const iterator = units[Symbol.asyncIterator]();
-    const events = new EventEmitter<{ result: [WorkUnit, UnitResult]; end: []; error: [unknown] }>();
-    const results = on(events, "result", { close: ["end"] });
-    // Only the first failure has a listener.
-    events.on("error", () => {});
-    const onAbort = () => events.emit("error", signal.reason);
-    signal.addEventListener("abort", onAbort);
-    let isOver = false;
-    const workOn = async (thread: Thread): Promise<void> => {
-      for (let next = await iterator.next(); !next.done && !isOver; next = await iterator.next()) {
-        events.emit("result", next.value, await thread.run(next.value));
-      }
-    };
-    // A thread's turn comes again when all others had theirs.
-    const working = Array.from({ length: this.#unitsAThread }, () => this.#threads.map(workOn)).flat();
-    Promise.all(working).then(
-      () => events.emit("end"),
-      (error) => events.emit("error", error),
-    );
-    try {
-      yield* results as AsyncIterable<[WorkUnit, UnitResult]>;
-    } finally {
-      isOver = true;
-      signal.removeEventListener("abort", onAbort);
-      iterator.return?.().catch(() => {});
+/** @param unitsAThread units that a thread holds at once. */
+async function* run(
+  threads: readonly Thread[],
+  unitsAThread: number,
+  units: AsyncIterable<WorkUnit>,
+  signal: AbortSignal,
+): AsyncGenerator<readonly [WorkUnit, UnitResult]> {
+  signal.throwIfAborted();
+  const iterator = units[Symbol.asyncIterator]();
+  const events = new EventEmitter<{ result: [WorkUnit, UnitResult]; end: []; error: [unknown] }>();
+  const results = on(events, "result", { close: ["end"] });
+  // Only the first failure has a listener.
+  events.on("error", () => {});
+  const onAbort = () => events.emit("error", signal.reason);
+  signal.addEventListener("abort", onAbort);
+  let isOver = false;
+  const workOn = async (thread: Thread): Promise<void> => {
+    for (let next = await iterator.next(); !next.done && !isOver; next = await iterator.next()) {
+      events.emit("result", next.value, await thread.run(next.value));
     }
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.close()));
+  };
+  // Each thread is given its second unit after all have their first.
+  Promise.all(Array.from({ length: unitsAThread }, () => threads.map(workOn)).flat()).then(
+    () => events.emit("end"),
+    (error) => events.emit("error", error),
+  );
+  try {
+    yield* results as AsyncIterable<[WorkUnit, UnitResult]>;
+  } finally {
+    isOver = true;
+    signal.removeEventListener("abort", onAbort);
+    iterator.return?.().catch(() => {});
   }
 }
 

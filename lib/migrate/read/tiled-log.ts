@@ -24,7 +24,7 @@ import {
   type TileRecovery,
   type TreeHead,
 } from "../ports/source.ts";
-import { TiledTree } from "../tree/tiled-tree.ts";
+import { openTiledTree } from "../tree/tiled-tree.ts";
 
 /** Largest checkpoint that is read: far more than the 16 signatures that clients must accept. */
 const MAX_CHECKPOINT_BYTES = 1 << 20;
@@ -76,7 +76,7 @@ export class TiledLog implements LogSource {
   }
 
   openTree(head: TreeHead, read: AuthenticRead, recovery?: TileRecovery): Promise<HashTree> {
-    return TiledTree.authenticate(this, head, read, recovery);
+    return openTiledTree(this, head, read, recovery);
   }
 
   close(): Promise<void> {

@@ -7,7 +7,7 @@ import { SourceError } from "../ports/source.ts";
 export interface RetryPolicy {
   /** Tries again after a network error or a busy answer. */
   readonly attempts: number;
-  /** Wait before the first of them, in milliseconds; it doubles each time, with jitter, up to `maxDelayMs`. */
+  /** Wait before the first of them; it doubles each time, with jitter, up to `maxDelayMs`. */
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
   /** Longest wait that a Retry-After may ask for. */
@@ -54,8 +54,8 @@ export async function withRetries<T>(
 }
 
 /**
- * How long to wait after the given number of failures in a row of which `error` is the last, in milliseconds.
- * Undefined if it cannot pass or the policy's attempts are used up.
+ * How long to wait after so many failures in a row of which `error` is the last, in milliseconds. Undefined if it
+ * cannot pass or the policy's attempts are used up.
  */
 export function retryDelay(
   error: unknown,

@@ -13,15 +13,13 @@
  * 400,000 answers: with 5 % of random 503 none is taken for a refusal.
  */
 
-export interface LimitOptions {
+import type { RetryPolicy } from "./backoff.ts";
+
+export interface LimitOptions extends Pick<RetryPolicy, "minDelayMs" | "maxRetryAfterMs"> {
   /** Requests in flight over all threads. At the maximum nothing is held back: connections bound them too. */
   readonly maximum: number;
   /** Requests in flight to begin with. */
   readonly start: number;
-  /** The pause after a refusal that asks for none, or for less, in milliseconds. */
-  readonly minDelayMs: number;
-  /** The longest pause that a Retry-After may ask for. */
-  readonly maxRetryAfterMs: number;
 }
 
 /** Plain data by which threads share a limit. */
@@ -35,11 +33,9 @@ const PASSED = 16;
 const LIMIT = 32;
 /** The size that was refused last. */
 const CEILING = 33;
-/** The pause after a refusal without a Retry-After. */
+/** The pause after a refusal that asks for none, or for less. */
 const SHORT_PAUSE_MS = 34;
-const BACK_OFFS = 35;
-const LAST_STATUS = 36;
-const LAST_PAUSE_MS = 37;
+const [BACK_OFFS, LAST_STATUS, LAST_PAUSE_MS] = [35, 36, 37];
 /** Successes since the limit was halved. */
 const SUCCESSES = 48;
 const STRAY_BUDGET = 49;
@@ -70,14 +66,14 @@ const MAX_PAUSE_GROWTH = 8;
 /** Successes after which the short pause is the shortest again. */
 const PAUSE_RESET_SUCCESSES = 16;
 
-export function newSharedLimit({ maximum, start, minDelayMs, maxRetryAfterMs }: LimitOptions): LimitShare {
+export function newSharedLimit(options: LimitOptions): LimitShare {
   const shared = new SharedArrayBuffer(TIMES_BYTE + 2 * BigInt64Array.BYTES_PER_ELEMENT);
   const words = new Int32Array(shared);
-  words[LIMIT] = start;
+  words[LIMIT] = options.start;
   words[CEILING] = SLOW_START;
-  words[SHORT_PAUSE_MS] = minDelayMs;
+  words[SHORT_PAUSE_MS] = options.minDelayMs;
   words[STRAY_BUDGET] = FIRST_STRAY_BUDGET;
-  return { maximum, start, minDelayMs, maxRetryAfterMs, shared };
+  return { ...options, shared };
 }
 
 export class SharedLimit {

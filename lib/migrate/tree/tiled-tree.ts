@@ -26,104 +26,76 @@ import type {
 /** What tiles are read from. */
 type TileSource = Pick<LogSource, "tile">;
 
-/** The lowest level whose full tiles are kept in memory: 60 tiles of 8 KiB for a billion entries. */
+/**
+ * The lowest level whose full tiles are kept in memory: 60 tiles of 8 KiB for a billion entries. Those below are
+ * fetched again each time.
+ */
 const LOWEST_KEPT_LEVEL = 2;
 
-export class TiledTree implements HashTree {
-  readonly head: TreeHead;
-  readonly #source: TileSource;
-  readonly #read: AuthenticRead;
-  readonly #recovery: TileRecovery | undefined;
-  readonly #edge: RightEdge;
+/**
+ * Reads the right edge and checks it against the root: one tile a level, at most 7.
+ * @throws VerificationError if the source's right edge does not give the root.
+ */
+export async function openTiledTree(
+  source: TileSource,
+  head: TreeHead,
+  read: AuthenticRead,
+  recovery?: TileRecovery,
+): Promise<HashTree> {
+  const edge = await readAuthenticEdge(source, read, head).catch((failure) => {
+    if (recovery === undefined) throw failure;
+    return recovery.edge(failure, head);
+  });
   /** Full tiles from LOWEST_KEPT_LEVEL up, by path; promises, so that nothing is fetched twice at once. */
-  readonly #kept = new Map<string, Promise<Uint8Array>>();
+  const kept = new Map<string, Promise<Uint8Array>>();
 
-  private constructor(
-    source: TileSource,
-    head: TreeHead,
-    read: AuthenticRead,
-    recovery: TileRecovery | undefined,
-    edge: RightEdge,
-  ) {
-    this.head = head;
-    this.#source = source;
-    this.#read = read;
-    this.#recovery = recovery;
-    this.#edge = edge;
-  }
-
-  /**
-   * Reads the right edge and checks it against the root: one tile a level, at most 7.
-   * @throws VerificationError if the source's right edge does not give the root.
-   */
-  static async authenticate(
-    source: TileSource,
-    head: TreeHead,
-    read: AuthenticRead,
-    recovery?: TileRecovery,
-  ): Promise<TiledTree> {
-    const edge = await readAuthenticEdge(source, read, head).catch((failure) => {
-      if (recovery === undefined) throw failure;
-      return recovery.edge(failure, head);
-    });
-    return new TiledTree(source, head, read, recovery, edge);
-  }
-
-  edge(level: number): Uint8Array | undefined {
-    return this.#edge[level];
-  }
-
-  /** The hashes of tile `index` of a level, full or partial, as wide as the tree has it. */
-  async #hashes(level: number, index: number): Promise<Uint8Array> {
-    if (index < fullTileCount(this.head.size, level)) return await this.fullTile(level, index);
-    const edge = this.#edge[level];
-    if (edge === undefined || index !== fullTileCount(this.head.size, level)) {
-      throw new Error(`the tree of size ${this.head.size} has no tile ${index} at level ${level}`);
-    }
-    return edge;
-  }
-
-  /** The hash of a full tile in its parent. Cost: at most one tile a level above 1 is fetched. */
-  async hashOf(level: number, index: number): Promise<Uint8Array> {
-    const parent = await this.#hashes(level + 1, Math.floor(index / FULL_WIDTH));
-    return hashAt(parent, index % FULL_WIDTH);
-  }
-
-  /** A full tile that folds to the hash above it. Tiles of levels 1 and 0 are fetched again at every call. */
-  async fullTile(level: number, index: number): Promise<Uint8Array> {
-    if (level < LOWEST_KEPT_LEVEL) return await this.#fetchFullTile(level, index);
-    const path = tilePath({ level, index, width: FULL_WIDTH });
-    let tile = this.#kept.get(path);
-    if (tile === undefined) {
-      tile = this.#fetchFullTile(level, index);
-      this.#kept.set(path, tile);
-    }
-    return await tile;
-  }
-
-  /** As RFC 6962 section 2.1.2, by authenticated tiles instead of by a proof. */
-  async rootOfPrefix(size: number): Promise<Uint8Array> {
-    if (size > this.head.size) throw new Error(`size ${size} is not a prefix of size ${this.head.size}`);
-    const edge: Uint8Array[] = [];
-    for (const { level, index, width } of rightEdge(size)) {
-      edge[level] = (await this.#hashes(level, index)).subarray(0, width * HASH_SIZE);
-    }
-    return rootFromRightEdge(size, edge);
-  }
-
-  async #fetchFullTile(level: number, index: number): Promise<Uint8Array> {
-    const expected = await this.hashOf(level, index);
+  const fetchFullTile = async (level: number, index: number): Promise<Uint8Array> => {
+    const expected = await hashOf(level, index);
     const tile: TileCoordinate = { level, index, width: FULL_WIDTH };
-    const read = (hints: ReadHints) => this.#source.tile(tile, hints);
+    const readTile = (hints: ReadHints) => source.tile(tile, hints);
     const authenticate = (hashes: Uint8Array): Uint8Array => {
       requireHash(foldTile(hashes), expected);
       return hashes;
     };
-    return await this.#read(tilePath(tile), read, authenticate).catch((failure) => {
-      if (this.#recovery === undefined) throw failure;
-      return this.#recovery.fullTile(failure, level, index, expected);
+    return await read(tilePath(tile), readTile, authenticate).catch((failure) => {
+      if (recovery === undefined) throw failure;
+      return recovery.fullTile(failure, level, index, expected);
     });
-  }
+  };
+
+  const fullTile = async (level: number, index: number): Promise<Uint8Array> => {
+    if (level < LOWEST_KEPT_LEVEL) return await fetchFullTile(level, index);
+    const path = tilePath({ level, index, width: FULL_WIDTH });
+    const tile = kept.get(path) ?? fetchFullTile(level, index);
+    kept.set(path, tile);
+    return await tile;
+  };
+
+  /** The hashes of a tile, full or partial, as wide as the tree has it. */
+  const hashesOf = async (level: number, index: number): Promise<Uint8Array> => {
+    const full = fullTileCount(head.size, level);
+    if (index < full) return await fullTile(level, index);
+    const hashes = edge[level];
+    if (hashes !== undefined && index === full) return hashes;
+    throw new Error(`the tree of size ${head.size} has no tile ${index} at level ${level}`);
+  };
+
+  const hashOf = async (level: number, index: number): Promise<Uint8Array> => {
+    const parent = await hashesOf(level + 1, Math.floor(index / FULL_WIDTH));
+    return hashAt(parent, index % FULL_WIDTH);
+  };
+
+  /** As RFC 6962 section 2.1.2, by authenticated tiles instead of by a proof. */
+  const rootOfPrefix = async (size: number): Promise<Uint8Array> => {
+    if (size > head.size) throw new Error(`size ${size} is not a prefix of size ${head.size}`);
+    const prefixEdge: Uint8Array[] = [];
+    for (const { level, index, width } of rightEdge(size)) {
+      prefixEdge[level] = (await hashesOf(level, index)).subarray(0, width * HASH_SIZE);
+    }
+    return rootFromRightEdge(size, prefixEdge);
+  };
+
+  return { head, edge: (level) => edge[level], fullTile, hashOf, rootOfPrefix };
 }
 
 /** @throws FormatError unless bytes that came from elsewhere hash to what the tree says. */
