@@ -68,7 +68,7 @@ async function copyBundles(session: CopySession, tree: HashTree, workers: Execut
   });
   const units = planUnits(tree, unitBundles(tree.head.size, parallelism.workers), seals);
   for await (const [unit, result] of workers.run(units, context.signal)) {
-    issuers?.add(result);
+    issuers?.add(result.issuers);
     seals.finished(unit);
   }
   await seals.settled();

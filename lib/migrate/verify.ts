@@ -124,7 +124,7 @@ async function verifyTree(
   const workers = startThreads(spec, head.size, parallelism, progress.threads);
   try {
     for await (const [, result] of workers.run(units, context.signal)) {
-      issuers.add(result);
+      issuers.add(result.issuers);
       found.addAll(result.findings);
     }
   } finally {

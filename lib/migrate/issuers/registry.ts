@@ -6,7 +6,7 @@
 
 import { VerificationError } from "../../errors.ts";
 import { ISSUER_DIRECTORY, issuerPath } from "../../tlog/layout.ts";
-import type { MissingIssuer, PresentIssuer, UnitResult } from "../ports/executor.ts";
+import type { MissingIssuer, NamedIssuer } from "../ports/executor.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
 import { IssuerCache, type IssuerCacheOptions, MISSING_ADVICE, requirePlausible } from "./cache.ts";
 
@@ -21,7 +21,7 @@ const VERSION = 1;
 export class IssuerRegistry {
   readonly #options: IssuerCacheOptions;
   readonly #cache: IssuerCache;
-  readonly #seen = new Map<string, PresentIssuer | MissingIssuer>();
+  readonly #seen = new Map<string, NamedIssuer>();
   #totalBytes = 0;
   #isStored = false;
   #storing = Promise.resolve();
@@ -45,8 +45,8 @@ export class IssuerRegistry {
   }
 
   /** Adds what was seen in a unit. @throws VerificationError if there are more issuers than any log has. */
-  add({ issuers, missingIssuers }: Pick<UnitResult, "issuers" | "missingIssuers">): void {
-    for (const issuer of [...issuers, ...missingIssuers]) {
+  add(issuers: readonly NamedIssuer[]): void {
+    for (const issuer of issuers) {
       const known = this.#seen.get(issuer.fingerprint);
       const isPresent = "bytes" in issuer;
       const isNews = known === undefined || "bytes" in known !== isPresent;
@@ -68,8 +68,7 @@ export class IssuerRegistry {
     const list = (writer && (await readIssuerList(writer))) ?? [];
     const recalled = [...list].map(async ([fingerprint, entry]) => {
       const { bytes, problem } = await this.#cache.find(fingerprint, entry);
-      if (problem === undefined) this.add({ issuers: [{ fingerprint, entry, bytes }], missingIssuers: [] });
-      else this.add({ issuers: [], missingIssuers: [{ fingerprint, entry, problem }] });
+      this.add([problem === undefined ? { fingerprint, entry, bytes } : { fingerprint, entry, problem }]);
     });
     await Promise.all(recalled);
     const [first] = this.missing();

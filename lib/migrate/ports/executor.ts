@@ -40,6 +40,8 @@ export interface MissingIssuer extends Omit<PresentIssuer, "bytes"> {
   readonly problem: string;
 }
 
+export type NamedIssuer = PresentIssuer | MissingIssuer;
+
 /** An object that is not what the tree commits to, or that is missing. */
 export interface Finding {
   readonly path: string;
@@ -49,8 +51,7 @@ export interface Finding {
 /** What was seen in a unit: it depends on the unit alone, not on what a worker has met before. */
 export interface UnitResult {
   /** Static CT only: every issuer that entries of the unit name, each once. */
-  readonly issuers: readonly PresentIssuer[];
-  readonly missingIssuers: readonly MissingIssuer[];
+  readonly issuers: readonly NamedIssuer[];
   /** Faults found by a verification; a copy fails at the first instead. */
   readonly findings: readonly Finding[];
 }

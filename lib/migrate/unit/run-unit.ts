@@ -5,7 +5,7 @@
 
 import pLimit from "p-limit";
 import { IssuerCache } from "../issuers/cache.ts";
-import type { MissingIssuer, PresentIssuer, UnitResult, WorkUnit } from "../ports/executor.ts";
+import type { MissingIssuer, NamedIssuer, UnitResult, WorkUnit } from "../ports/executor.ts";
 import type { TargetWriter } from "../ports/target.ts";
 import { ByteBudget } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
@@ -56,7 +56,7 @@ export function openUnitRunner(spec: UnitSpec, environment: UnitEnvironment): Un
       extraData?.check(bytes, coordinate, named, isFresh),
     );
     const findings = await work(bundles);
-    return { ...seenIssuers(named), findings };
+    return { issuers: seenIssuers(named), findings };
   };
   const underWay = new Set<Promise<UnitResult>>();
   return {
@@ -92,12 +92,8 @@ function extraDataCheck(spec: UnitSpec, { context, writer }: UnitEnvironment): E
   });
 }
 
-function seenIssuers(named: NamedIssuers): Pick<UnitResult, "issuers" | "missingIssuers"> {
-  const issuers: PresentIssuer[] = [];
-  const missingIssuers: MissingIssuer[] = [];
-  for (const [{ fingerprint, bytes, problem }, entry] of named) {
-    if (problem === undefined) issuers.push({ fingerprint, entry, bytes });
-    else missingIssuers.push({ fingerprint, entry, problem });
-  }
-  return { issuers, missingIssuers };
+function seenIssuers(named: NamedIssuers): NamedIssuer[] {
+  return [...named].map(([{ fingerprint, bytes, problem }, entry]) =>
+    problem === undefined ? { fingerprint, entry, bytes } : { fingerprint, entry, problem },
+  );
 }
