@@ -1,20 +1,25 @@
 /** Brings a target to the tree of one checkpoint: bundles and their tiles, seals, upper tiles; then checks it. */
 
-import { FULL_WIDTH, fullTileCount, levelCount, partialTile, tilePath } from "../tlog/layout.ts";
+import { FormatError } from "../tlog/errors.ts";
+import { bundlePath, FULL_WIDTH, fullTileCount, levelCount, partialTile, tilePath } from "../tlog/layout.ts";
+import { HASH_SIZE } from "../tlog/merkle.ts";
 import { startThreads } from "./execute/threads.ts";
 import type { Executor } from "./ports/executor.ts";
-import type { HashTree, TreeHead } from "./ports/source.ts";
-import { openTree } from "./read/retry.ts";
+import type { HashTree, ReadHints, TreeHead } from "./ports/source.ts";
+import type { SpaceNeeded } from "./ports/target.ts";
+import type { ReadContext } from "./read/context.ts";
+import { openTree, readAuthentic } from "./read/retry.ts";
 import type { CopySession } from "./session.ts";
 import { checkTarget } from "./target/root-check.ts";
-import { requireSameGuarantees } from "./target/seal-guarantees.ts";
-import { Seals } from "./target/seals.ts";
-import { estimateSpace } from "./target/space-estimate.ts";
+import { requireSameGuarantees, Seals } from "./target/seals.ts";
 import { requireEdge } from "./tree/tiled-tree.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
 
 /** Upper tiles that are made durable together. */
 const TILES_A_BATCH = 64;
+
+/** Bundles whose sizes are read for an estimate, evenly spread over the log. */
+const SAMPLES = 5;
 
 /** @param resume whether objects may be in place already. */
 export async function copyTree(session: CopySession, aim: TreeHead, resume: boolean): Promise<void> {
@@ -100,4 +105,29 @@ async function* upperTiles(tree: HashTree): AsyncGenerator<[path: string, hashes
     const partial = partialTile(tree.head.size, level);
     if (partial !== undefined) yield [tilePath(partial), requireEdge(tree, level)];
   }
+}
+
+/**
+ * The bytes and objects of all bundles of a log with their tiles. Entries differ in size, so this is an estimate from a
+ * few bundles; it is not authenticated, and only the check of free space depends on it.
+ */
+export async function estimateSpace(context: ReadContext, size: number): Promise<SpaceNeeded> {
+  const bundles = fullTileCount(size, 0);
+  const samples = Math.min(SAMPLES, bundles);
+  if (samples === 0) return { bytes: 0, objects: 0 };
+  const step = (bundles - 1) / Math.max(1, samples - 1);
+  const sizes = await Promise.all(
+    Array.from({ length: samples }, (_, i) => bundleBytes(context, Math.floor(i * step))),
+  );
+  const mean = sizes.reduce((sum, bytes) => sum + bytes, 0) / samples;
+  return { bytes: Math.round(bundles * (mean + FULL_WIDTH * HASH_SIZE)), objects: 2 * bundles };
+}
+
+function bundleBytes(context: ReadContext, index: number): Promise<number> {
+  const bundle = { index, width: FULL_WIDTH };
+  const read = (hints: ReadHints) => context.source.entryBundle(bundle, hints);
+  return readAuthentic(context, bundlePath(context.source.format, bundle), read, (bytes) => {
+    if (bytes.length === 0) throw new FormatError("is empty");
+    return bytes.length;
+  });
 }

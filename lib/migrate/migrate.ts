@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { OperationError, VerificationError } from "../errors.ts";
+import { OperationError } from "../errors.ts";
 import { FULL_WIDTH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { copyTree } from "./copy-tree.ts";
@@ -14,7 +14,7 @@ import { openTree } from "./read/retry.ts";
 import { readTrustedCheckpoint, type TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
 import { type MigrationOutcome, type MigrationReport, migrationReport } from "./report.ts";
 import { type CopySession, openCopySession } from "./session.ts";
-import { type Claim, claimTarget, requireNoRegress } from "./target/claim.ts";
+import { type Claim, claimTarget, otherLog, requireNoRegress } from "./target/claim.ts";
 import { formatRecord, replaceMarker, type StoredMarker } from "./target/marker.ts";
 
 /** How long a source that was seen to grow must stay unchanged before the handover. */
@@ -121,13 +121,8 @@ async function requireGrownFrom(
   const tree = await openTree(session.context, now);
   const derived = await tree.rootOfPrefix(old.size);
   if (equalBytes(derived, old.rootHash)) return;
-  throw new VerificationError({
-    object: `${session.context.source.location}: the checkpoint`,
-    problem: `the log forked: its tree of size ${now.size} does not begin with the one of size ${old.size}`,
-    expected: formatHash(old.rootHash),
-    found: formatHash(derived),
-    advice: "Do not continue before the log's operator has explained it; the target was not changed",
-  });
+  const problem = `the log forked: its tree of size ${now.size} does not begin with the one of size ${old.size}`;
+  throw otherLog(session.context.source.location, problem, formatHash(old.rootHash), formatHash(derived));
 }
 
 /** The last act: from here on the target belongs to the log software. */

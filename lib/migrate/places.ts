@@ -15,7 +15,7 @@ import type {
 } from "./ports/backend.ts";
 import type { LogSource } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
-import { TiledLog } from "./read/tiled-log.ts";
+import { tiledLog } from "./read/tiled-log.ts";
 
 /** What a place can be asked to be. */
 type Role = "source" | "target" | "log";
@@ -64,7 +64,7 @@ export async function openSource(
   const { url, backend } = await findPlace(location, "source", modules);
   backend.checkSource?.(url, request.access, format);
   if (backend.openSource !== undefined) return await backend.openSource(url, request, format);
-  if (backend.openObjects !== undefined) return new TiledLog(await backend.openObjects(url, request), format);
+  if (backend.openObjects !== undefined) return tiledLog(await backend.openObjects(url, request), format);
   throw await unsupported(location, url, "source", modules);
 }
 

@@ -10,7 +10,7 @@ import { Progress } from "./progress.ts";
 import { openReadContext, type ReadContext, type ReadSpec } from "./read/context.ts";
 import type { SealGuarantees } from "./target/marker.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";
-import { limitReporter } from "./throttle/limit-reporter.ts";
+import { limitReporter } from "./throttle/limiter.ts";
 import { RateLimiter } from "./throttle/rate-limiter.ts";
 import { newSharedLimit, SharedLimit } from "./throttle/shared-limit.ts";
 

@@ -6,7 +6,8 @@
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { readDelays } from "../../lib/migrate/read/retry.ts";
 import { DEFAULT_RETRY } from "../../lib/migrate/throttle/backoff.ts";
-import { limitReporter } from "../../lib/migrate/throttle/limit-reporter.ts";
+
+import { limitReporter } from "../../lib/migrate/throttle/limiter.ts";
 import { type LimitOptions, newSharedLimit, SharedLimit } from "../../lib/migrate/throttle/shared-limit.ts";
 
 export interface SimulatedAnswer {

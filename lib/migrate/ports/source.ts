@@ -22,7 +22,7 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Objects below a log's root, addressed by path: what most backends implement, see `TiledLog`. Used by one thread. */
+/** Objects below a log's root, addressed by path: what most backends implement, see `tiledLog`. Used by one thread. */
 export interface ObjectSource {
   /** What the operator calls it: a URL or a directory. */
   readonly location: string;

@@ -12,7 +12,7 @@ import type { MigrationTarget } from "../ports/target.ts";
 import { openTrusted, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { CopySession } from "../session.ts";
 import { type MigrationRecord, parseMarker, parseRecord, type StoredMarker, withText } from "./marker.ts";
-import { trustedSeals } from "./seal-guarantees.ts";
+import { trustedSeals } from "./seals.ts";
 
 /** A target that is ours to write. */
 export interface Claim {
@@ -199,17 +199,25 @@ async function alreadyDone(
 
 /** A source may grow while a migration is unfinished, never shrink, and never have another root at one size. */
 export function requireNoRegress(now: TreeHead, aim: TreeHead, source: string): void {
-  const object = `${source}: the checkpoint`;
-  const advice = "Do not continue before the log's operator has explained it; the target was not changed";
   if (now.size < aim.size) {
-    const [expected, found] = [`size ${aim.size} or more`, `size ${now.size}`];
-    throw new VerificationError({ object, problem: "the log shrank", expected, found, advice });
+    throw otherLog(source, "the log shrank", `size ${aim.size} or more`, `size ${now.size}`);
   }
   if (now.size === aim.size && !equalBytes(now.rootHash, aim.rootHash)) {
-    const [expected, found] = [formatHash(aim.rootHash), formatHash(now.rootHash)];
     const problem = `the log forked: at size ${now.size} it had another root before`;
-    throw new VerificationError({ object, problem, expected, found, advice });
+    throw otherLog(source, problem, formatHash(aim.rootHash), formatHash(now.rootHash));
   }
+}
+
+/** The source's checkpoint is not of the log that was there before. */
+export function otherLog(
+  source: string,
+  problem: string,
+  expected: string,
+  found: string,
+): VerificationError {
+  const object = `${source}: the checkpoint`;
+  const advice = "Do not continue before the log's operator has explained it; the target was not changed";
+  return new VerificationError({ object, problem, expected, found, advice });
 }
 
 /** @param stored what the target says of its log. */

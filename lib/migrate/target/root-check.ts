@@ -7,7 +7,7 @@ import { Counters } from "../counters.ts";
 import { MAX_OBJECT_BYTES, type ObjectSource, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTree } from "../read/retry.ts";
-import { TiledLog } from "../read/tiled-log.ts";
+import { tiledLog } from "../read/tiled-log.ts";
 import type { CopySession } from "../session.ts";
 import { DEFAULT_RETRY } from "../throttle/backoff.ts";
 import { compareListing, coordinateOf } from "./listing-check.ts";
@@ -37,7 +37,7 @@ export async function checkTarget(session: CopySession, head: TreeHead): Promise
     },
     async close() {},
   };
-  const source = new TiledLog(stored, options.format);
+  const source = tiledLog(stored, options.format);
   const retry = { ...DEFAULT_RETRY, attempts: 0, contentAttempts: 0 };
   const tree = await openTree({ source, counters: new Counters(), retry, signal }, head);
   for (let level = levelCount(head.size) - 1; level >= 1; level--) {

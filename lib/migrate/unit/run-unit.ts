@@ -4,14 +4,18 @@
  */
 
 import pLimit from "p-limit";
+import { bundlePath, tilePath } from "../../tlog/layout.ts";
+import { foldTile } from "../../tlog/merkle.ts";
 import { IssuerCache } from "../issuers/cache.ts";
-import type { MissingIssuer, NamedIssuer, UnitResult, WorkUnit } from "../ports/executor.ts";
+import type { Finding, MissingIssuer, NamedIssuer, UnitResult, WorkUnit } from "../ports/executor.ts";
 import type { TargetWriter } from "../ports/target.ts";
 import { ByteBudget } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
+import { readAuthentic } from "../read/retry.ts";
+import { requireHash } from "../tree/tiled-tree.ts";
+import { findings } from "../verify/findings.ts";
 import { type CopyTask, copyBundles } from "./bundle-copier.ts";
-import { verifyBundles } from "./bundle-verifier.ts";
-import { type ExpectedBundle, expectedBundles } from "./expected-bundle.ts";
+import { type BundleWork, type ExpectedBundle, expectedBundles, readBundle } from "./expected-bundle.ts";
 import { ExtraDataCheck, type NamedIssuers } from "./extra-data.ts";
 
 /** What all units of a run have in common; plain data. */
@@ -55,8 +59,7 @@ export function openUnitRunner(spec: UnitSpec, environment: UnitEnvironment): Un
     const bundles = expectedBundles(unit, source.format, (bytes, coordinate, isFresh) =>
       extraData?.check(bytes, coordinate, named, isFresh),
     );
-    const findings = await work(bundles);
-    return { issuers: seenIssuers(named), findings };
+    return { findings: await work(bundles), issuers: seenIssuers(named) };
   };
   const underWay = new Set<Promise<UnitResult>>();
   return {
@@ -80,6 +83,37 @@ function workOf(
   if (copy === undefined) return (bundles) => verifyBundles(work, bundles);
   if (writer === undefined) throw new Error("a copy needs a writer");
   return (bundles) => copyBundles({ ...copy, ...work, writer }, bundles).then(() => []);
+}
+
+/** The faults of bundles and their tiles, in order: nothing stops at the first. */
+async function verifyBundles(work: BundleWork, bundles: readonly ExpectedBundle[]): Promise<Finding[]> {
+  const verified = bundles.map((bundle) =>
+    work.limit(() => Promise.all([verifyBundle(work, bundle), verifyTile(work, bundle)])),
+  );
+  return (await Promise.all(verified)).flat(2);
+}
+
+async function verifyBundle({ context, budget }: BundleWork, bundle: ExpectedBundle): Promise<Finding[]> {
+  const reservation = budget.reserve();
+  try {
+    return await findings(bundlePath(context.source.format, bundle.coordinate), async () => {
+      await readBundle(context, bundle, reservation);
+      context.counters.add("entries", bundle.coordinate.width);
+    });
+  } finally {
+    reservation.release();
+  }
+}
+
+async function verifyTile({ context }: BundleWork, { coordinate, hash }: ExpectedBundle): Promise<Finding[]> {
+  // The level-0 tile of the right edge gave the root: it needs no second look.
+  if (hash === undefined) return [];
+  const tile = { level: 0, ...coordinate };
+  const path = tilePath(tile);
+  const read = context.source.tile.bind(context.source, tile);
+  return await findings(path, () =>
+    readAuthentic(context, path, read, (hashes) => requireHash(foldTile(hashes), hash)),
+  );
 }
 
 function extraDataCheck(spec: UnitSpec, { context, writer }: UnitEnvironment): ExtraDataCheck {

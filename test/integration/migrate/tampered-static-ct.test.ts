@@ -8,7 +8,7 @@ import { VerificationError } from "../../../lib/errors.ts";
 import { Counters } from "../../../lib/migrate/counters.ts";
 import type { TargetWriter } from "../../../lib/migrate/ports/target.ts";
 import { ByteBudget } from "../../../lib/migrate/read/byte-budget.ts";
-import { TiledLog } from "../../../lib/migrate/read/tiled-log.ts";
+import { tiledLog } from "../../../lib/migrate/read/tiled-log.ts";
 import { copyBundles } from "../../../lib/migrate/unit/bundle-copier.ts";
 import { expectedBundles } from "../../../lib/migrate/unit/expected-bundle.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
@@ -62,7 +62,7 @@ async function copyBundle(log: TestLog, bundle: Uint8Array): Promise<Map<string,
     }),
     close: async () => {},
   };
-  const source = new TiledLog(
+  const source = tiledLog(
     {
       location: "memory",
       locate: (path) => path,

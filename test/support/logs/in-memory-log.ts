@@ -5,7 +5,7 @@ import type { HashTree } from "../../../lib/migrate/ports/source.ts";
 import type { TargetWriter } from "../../../lib/migrate/ports/target.ts";
 import type { ReadContext } from "../../../lib/migrate/read/context.ts";
 import { openTree } from "../../../lib/migrate/read/retry.ts";
-import { TiledLog } from "../../../lib/migrate/read/tiled-log.ts";
+import { tiledLog } from "../../../lib/migrate/read/tiled-log.ts";
 import type { LogFormat } from "../../../lib/tlog/layout.ts";
 import { FAST_RETRY } from "../migration.ts";
 import type { TestLog } from "./generated-log.ts";
@@ -16,7 +16,7 @@ export function memoryContext(
   format: LogFormat = "tiles",
   overrides: Partial<ReadContext> = {},
 ): ReadContext {
-  const source = new TiledLog(
+  const source = tiledLog(
     {
       location: "memory",
       locate: (path) => `memory/${path}`,

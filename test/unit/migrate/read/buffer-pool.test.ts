@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BufferPool } from "../../../../lib/migrate/read/buffer-pool.ts";
+import { BufferPool } from "../../../../lib/migrate/read/byte-budget.ts";
 
 const KIB = 1024;
 
