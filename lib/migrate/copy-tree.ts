@@ -23,26 +23,22 @@ const SAMPLES = 5;
 
 /** @param resume whether objects may be in place already. */
 export async function copyTree(session: CopySession, aim: TreeHead, resume: boolean): Promise<void> {
-  const { progress, target, issuers } = session;
+  const { progress, target, issuers, options, parallelism, readSpec, targetSpec, guarantees } = session;
+  const { deep, allowMissingIssuers } = guarantees;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size);
-  if (resume) await issuers?.recall(session.guarantees.allowMissingIssuers);
+  if (resume) await issuers?.recall(allowMissingIssuers);
+  const extraData = { deep, allowMissingIssuers, missingIssuers: issuers?.missing() ?? [] };
+  const copy = { tiles: options.tiles ?? "derive", resume };
+  const spec = { ...readSpec, ...extraData, target: targetSpec, copy };
   // They take as long to start as it takes to authenticate the tree.
-  const workers = startCopyWorkers(session, aim.size, resume);
+  const workers = startThreads(spec, aim.size, parallelism, progress.threads);
   const tree = await authenticateAndCopy(session, aim, resume, workers).finally(() => workers.close());
   progress.phase = "writing the upper tiles";
   await writeUpperTiles(session, tree);
   progress.phase = "checking the target";
   await checkTarget(session, aim);
   await issuers?.requireInPlace(target);
-}
-
-function startCopyWorkers(session: CopySession, size: number, resume: boolean): Executor {
-  const { options, parallelism, readSpec, progress, targetSpec: target, guarantees, issuers } = session;
-  const { deep, allowMissingIssuers } = guarantees;
-  const extraData = { deep, allowMissingIssuers, missingIssuers: issuers?.missing() ?? [] };
-  const spec = { ...readSpec, ...extraData, target, copy: { tiles: options.tiles ?? "derive", resume } };
-  return startThreads(spec, size, parallelism, progress.threads);
 }
 
 async function authenticateAndCopy(

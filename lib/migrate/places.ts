@@ -20,13 +20,6 @@ import { tiledLog } from "./read/tiled-log.ts";
 /** What a place can be asked to be. */
 type Role = "source" | "target" | "log";
 
-/** A location, and the backend that its scheme names. */
-export interface Place {
-  readonly location: string;
-  readonly url: URL;
-  readonly backend: Backend;
-}
-
 /**
  * Finds the backend of a location: a URL, or the path of a directory.
  * @param options for it as a target. One that nothing would look at is a mistake about where a log's state is.
@@ -37,13 +30,15 @@ export async function findPlace(
   role: Role,
   modules: BackendModules,
   options: OptionValues = {},
-): Promise<Place> {
+): Promise<{ readonly url: URL; readonly backend: Backend }> {
   const url = urlOf(location, role);
   const module = modules[schemeOf(url)];
   if (module === undefined) throw await unsupported(location, url, role, modules);
   const backend = await load(module);
-  const unknown = Object.keys(options).find((name) => isGiven(options[name]) && !hasOption(backend, name));
-  if (unknown === undefined) return { location, url, backend };
+  // `true` is what commander gives for a `--no-…` option that is not there.
+  const given = Object.keys(options).filter((name) => options[name] !== undefined && options[name] !== true);
+  const unknown = given.find((name) => !hasOption(backend, name));
+  if (unknown === undefined) return { url, backend };
   const others = (await loadAll(modules)).filter((other) => hasOption(other, unknown));
   const flag = unknown.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw new UsageError({
@@ -88,11 +83,6 @@ function hasOption({ targetOptions = [] }: Backend, name: string): boolean {
   return targetOptions.some(({ flags }) => optionName(flags) === name);
 }
 
-/** `true` is what commander gives for a `--no-…` option that is not there. */
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== true;
-}
-
 /** What is said about a log in a target to the operator. */
 export async function describeTarget(
   location: string,
@@ -103,7 +93,7 @@ export async function describeTarget(
   return backend.describeTarget?.(options) ?? { state: "", verifyOptions: [], canBeTakenOver: true };
 }
 
-/** The name under which the value of an option is passed: `spannerTablePrefix` for `--spanner-table-prefix <p>`. */
+/** The name of an option's value: `spannerTablePrefix` for `--spanner-table-prefix <p>`. */
 export function optionName(flags: string): string {
   const [, name = ""] = /--(?:no-)?([a-z0-9-]+)/.exec(flags) ?? [];
   return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -58,12 +58,9 @@ export type MigrationOutcome =
   /** Everything but the handover is done, as requested. */
   | "ready-for-hand-over";
 
-/**
- * What became of the extra data of Static CT entries, which no leaf hash covers, in the bundles that this run read;
- * entries of bundles that it read more than once, since the log grew, are counted each time.
- */
+/** The extra data of Static CT entries in the bundles that this run read; it counts those read twice each time. */
 export interface ExtraDataReport {
-  /** Issuers that the entries name: each is there and hashes to its name, but for the missing ones. */
+  /** Issuers that the entries name, the missing ones among them. */
   readonly issuers: number;
   readonly missingIssuers: number;
   /** At most 100 of the missing ones, each with an entry that names it. */

@@ -13,7 +13,6 @@ import type { BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
 import type { HashTree, TreeHead } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
-import type { ReadContext } from "./read/context.ts";
 import { openTree } from "./read/retry.ts";
 import { type RunReport, runReport } from "./report.ts";
 import { MAIN_THREAD_CONCURRENCY, openSession, type Session, targetSpecOf } from "./session.ts";
@@ -115,8 +114,14 @@ async function verifyTree(
 ): Promise<boolean> {
   progress.phase = "authenticating the tree";
   progress.startRound(head.size);
-  const tree = await authenticTree(context, head, found);
-  if (tree === undefined) return false;
+  let tree: HashTree;
+  try {
+    tree = await openTree(context, head, new TileRecomputation(context, (fault) => found.add(fault)));
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error;
+    found.add({ path: error.facts.object, problem: error.facts.problem });
+    return false;
+  }
   progress.phase = "verifying";
   const units = planUnits(tree, unitBundles(head.size, parallelism.workers));
   // Every issuer that is missing is reported, below.
@@ -135,21 +140,6 @@ async function verifyTree(
     found.add({ path: issuerPath(fingerprint), problem: `${problem}, and entry ${entry} names it` });
   }
   return true;
-}
-
-async function authenticTree(
-  context: ReadContext,
-  head: TreeHead,
-  found: Findings,
-): Promise<HashTree | undefined> {
-  const recomputation = new TileRecomputation(context, (finding) => found.add(finding));
-  try {
-    return await openTree(context, head, recomputation);
-  } catch (error) {
-    if (!(error instanceof VerificationError)) throw error;
-    found.add({ path: error.facts.object, problem: error.facts.problem });
-    return undefined;
-  }
 }
 
 function notChecked(

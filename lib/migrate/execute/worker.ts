@@ -17,14 +17,10 @@ export interface WorkerSpec extends ReadSpec, UnitSpec {
 
 async function openEnvironment(spec: WorkerSpec, signal: AbortSignal): Promise<UnitEnvironment> {
   const context = await openReadContext(spec, new Counters(spec.counters), signal);
-  if (spec.target === undefined) return { context, close: () => context.source.close() };
-  const target = await openTarget(spec.target, { connections: spec.concurrency, signal });
-  const writer = target.openWriter(signal);
-  return {
-    context,
-    writer,
-    close: () => Promise.all([context.source.close(), writer.close(), target.close()]),
-  };
+  const target = spec.target && (await openTarget(spec.target, { connections: spec.concurrency, signal }));
+  const writer = target?.openWriter(signal);
+  const close = () => Promise.all([context.source.close(), writer?.close(), target?.close()]);
+  return { context, writer, close };
 }
 
 if (parentPort !== null) {

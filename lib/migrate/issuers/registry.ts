@@ -8,7 +8,7 @@ import { VerificationError } from "../../errors.ts";
 import { ISSUER_DIRECTORY, issuerPath } from "../../tlog/layout.ts";
 import type { MissingIssuer, NamedIssuer } from "../ports/executor.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
-import { IssuerCache, type IssuerCacheOptions, MISSING_ADVICE, requirePlausible } from "./cache.ts";
+import { IssuerCache, type IssuerCacheOptions, MISSING_ADVICE, namedBy, requirePlausible } from "./cache.ts";
 
 const LIST_PATH = ".state/tlog-migrate-issuers.json";
 
@@ -67,8 +67,7 @@ export class IssuerRegistry {
     const writer = this.#options.writer?.();
     const list = (writer && (await readIssuerList(writer))) ?? [];
     const recalled = [...list].map(async ([fingerprint, entry]) => {
-      const { bytes, problem } = await this.#cache.find(fingerprint, entry);
-      this.add([problem === undefined ? { fingerprint, entry, bytes } : { fingerprint, entry, problem }]);
+      this.add([namedBy(await this.#cache.find(fingerprint, entry), entry)]);
     });
     await Promise.all(recalled);
     const [first] = this.missing();

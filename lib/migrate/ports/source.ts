@@ -80,11 +80,7 @@ export const MAX_ISSUER_BYTES = 1 << 16;
 /** What may vary from one read to the next. */
 export type ReadHints = Omit<ReadOptions, "maxBytes">;
 
-/**
- * Reads an object until its bytes authenticate, or until the source had every fair chance.
- * @param path the object's path, for messages.
- * @param authenticate throws FormatError unless the bytes are right.
- */
+/** Reads an object until its bytes authenticate, for which `authenticate` throws no FormatError, or gives up. */
 export type AuthenticRead = <T>(
   path: string,
   read: (hints: ReadHints) => Promise<Uint8Array | undefined>,

@@ -1,7 +1,4 @@
-/**
- * A bound on the memory that objects in flight take, since one bundle may be 16 MB. A reservation starts at
- * nothing and grows as the size of its object becomes known; one that finds no room waits.
- */
+/** A bound on the memory that objects in flight take, since one bundle may be 16 MB. */
 
 import type { ByteReservation } from "../ports/source.ts";
 
@@ -15,9 +12,10 @@ const MAX_KEPT_BYTES = 1 << 20;
 const MAX_EXCESS = 2;
 
 /**
- * Bytes that may be in flight in one thread. Room goes to the oldest reservation first. When every holder
- * waits for more, nobody would ever give anything back: then the oldest gets what it asks for beyond the
- * limit, always the same one, so that the limit is passed by one object and not by all of them.
+ * Bytes that may be in flight in one thread. A reservation grows as the size of its object becomes known; one that
+ * finds no room waits, and the oldest is served first. When every holder waits for more, nobody would ever give
+ * anything back: then the oldest gets what it asks for beyond the limit, always the same one, so that the limit is
+ * passed by one object and not by all of them.
  */
 export class ByteBudget {
   readonly #limit: number;
@@ -39,7 +37,7 @@ export class ByteBudget {
     return this.#taken;
   }
 
-  /** A reservation of nothing yet. Whoever makes it releases it, whatever becomes of the object. */
+  /** A reservation of nothing yet; its caller has to release it. */
   reserve(): Reservation {
     const holder: Holder = { age: ++this.#lastAge, held: 0, wait: undefined, buffers: [] };
     return {
@@ -64,7 +62,6 @@ export class ByteBudget {
     this.#withdraw(holder);
     const more = bytes - holder.held;
     if (more <= 0) return undefined;
-    // Nobody waits and there is room: then nobody has to be woken either.
     if (this.#waiting.length === 0 && this.#taken + more <= this.#limit) {
       if (holder.held === 0) this.#working++;
       holder.held = bytes;
@@ -81,7 +78,7 @@ export class ByteBudget {
     return granted;
   }
 
-  /** Ends a wait that nobody is interested in any more: the read that asked for it broke off meanwhile. */
+  /** Ends a wait whose read broke off meanwhile. */
   #withdraw(holder: Holder): void {
     if (holder.wait === undefined) return;
     holder.wait = undefined;
@@ -105,16 +102,11 @@ export class ByteBudget {
 }
 
 /** A part of a budget. */
-export interface Reservation extends ByteReservation {
-  allocate(bytes: number): Buffer;
-  /**
-   * Gives everything back; the bytes that were allocated under it belong to somebody else from here on. It may be
-   * used again, from nothing.
-   */
+export interface Reservation extends Required<ByteReservation> {
+  /** Gives everything back, allocated buffers too; it may be used again, from nothing. */
   release(): void;
 }
 
-/** A reservation, as the budget sees it. */
 interface Holder {
   readonly age: number;
   held: number;

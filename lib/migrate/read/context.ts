@@ -16,10 +16,7 @@ export interface ReadContext {
   readonly counters: Counters;
   readonly retry: RetryPolicy;
   readonly signal: AbortSignal;
-  /**
-   * Nothing was read from this source before: what cannot be reached or is missing then is a wrong address
-   * rather than bad luck, and fails at once.
-   */
+  /** Nothing was read from this source before: what is unreachable or missing is a wrong address, and fails at once. */
   readonly firstContact?: boolean;
 }
 

@@ -3,7 +3,7 @@
  * checkpoint aimed at, so that the next run continues with the same.
  */
 
-import { type ErrorFacts, TargetRefusedError, VerificationError } from "../../errors.ts";
+import { type ErrorFacts, type LogError, TargetRefusedError, VerificationError } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
@@ -27,7 +27,7 @@ export interface Claim {
   release(): Promise<void>;
 }
 
-/** A target that an earlier run handed over, with the size and root that the source has now. */
+/** A target that an earlier run handed over. */
 export interface AlreadyDone {
   readonly kind: "handed-over";
   readonly record: MigrationRecord;
@@ -146,7 +146,7 @@ async function requireNoCheckpoint({ target, writer }: CopySession): Promise<voi
 
 /** A crash may have happened between writing the tree state and lifting the guard; another tree state is not ours. */
 async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise<boolean> {
-  const tree = await integratedTree(target);
+  const tree = await treeStateOf(target, TargetRefusedError, FIND_WRITER);
   if (tree === undefined) return false;
   if (tree.size === aim.size && equalBytes(tree.rootHash, aim.rootHash)) return true;
   throw refused(target, {
@@ -157,13 +157,17 @@ async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise
   });
 }
 
-async function integratedTree(target: MigrationTarget): Promise<TreeHead | undefined> {
+/** The private tree state of a target. @throws Refusal if it cannot be read. */
+export async function treeStateOf(
+  target: MigrationTarget,
+  Refusal: new (facts: ErrorFacts) => LogError,
+  advice?: string,
+): Promise<TreeHead | undefined> {
   try {
     return await target.integratedTree();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    const object = `${target.location}: the tree state`;
-    throw new TargetRefusedError({ object, problem: error.message, advice: FIND_WRITER });
+    throw new Refusal({ object: `${target.location}: the tree state`, problem: error.message, advice });
   }
 }
 
@@ -180,7 +184,7 @@ async function alreadyDone(
     requireNoRegress(checkpoint, { size, rootHash }, context.source.location);
     await target.confirmHandOver();
   }
-  const tree = await integratedTree(target);
+  const tree = await treeStateOf(target, TargetRefusedError, FIND_WRITER);
   // A mirror has no tree state: no log software continues it.
   const isMirror = tree === undefined;
   if (checkpoint.size === size)

@@ -53,11 +53,7 @@ export function formatMarker(marker: Marker): string {
   return `${JSON.stringify({ "tlog-migrate-marker": MARKER_VERSION, note, ...marker })}\n`;
 }
 
-/**
- * Reads a marker.
- * @param location of its target, for messages.
- * @throws TargetRefusedError if it is damaged or newer than this tool.
- */
+/** Reads the marker of a target. @throws TargetRefusedError if it is damaged or newer than this tool. */
 export function parseMarker(text: string, location: string): Marker {
   const object = `${location}: the marker`;
   const [version, read] = parseVersioned(text, "tlog-migrate-marker", MARKER_VERSION, object);
@@ -118,7 +114,7 @@ export function parseRecord(text: string, location: string): MigrationRecord {
   };
 }
 
-/** A type of fields: what it is called, and whether a value is of it. */
+/** A type of fields: its name in messages, and whether a value is of it. */
 type FieldType<T> = readonly [name: string, is: (value: unknown) => value is T];
 
 const STRING: FieldType<string> = ["a string", (value) => typeof value === "string"];

@@ -38,10 +38,7 @@ export class Seals {
     this.#prepare = prepare;
   }
 
-  /**
-   * Whether the target has a seal with the expected hash. If so it is made durable, and its entries count as copied
-   * before. Anything else under that name seals nothing, and will be replaced.
-   */
+  /** Whether the target has this seal: then it is made durable. Anything else under its name will be replaced. */
   async isSealed(index: number): Promise<boolean> {
     const path = sealPath(index);
     const found = await this.#writer.read(path, FULL_WIDTH * HASH_SIZE);
@@ -61,10 +58,7 @@ export class Seals {
     this.#open.set(index, { hashes, bundlesLeft: FULL_WIDTH });
   }
 
-  /**
-   * Counts a unit that is durable, and writes the seal above it when it was the last.
-   * @throws the failure of an earlier seal, if one could not be written.
-   */
+  /** Counts a unit that is durable, and writes the seal if it was the last below it. @throws an earlier failure. */
   finished(unit: WorkUnit): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (unit.kind === "edge") return;
@@ -128,9 +122,8 @@ export async function trustedSeals(
 }
 
 /**
- * Called before a seal is written: the marker must still have this run's guarantees. A copy that was suspended while
- * a stricter one started would write laxer seals than that one's.
- * @throws TargetRefusedError
+ * Called before a seal is written: a copy that was suspended while a stricter one started would write laxer seals.
+ * @throws TargetRefusedError unless the marker still has this run's guarantees.
  */
 export async function requireSameGuarantees(
   target: MigrationTarget,

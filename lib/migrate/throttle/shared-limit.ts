@@ -49,14 +49,14 @@ const CALM_UNTIL = 1;
 
 /** The ceiling before the first refusal: the limit doubles. */
 const SLOW_START = 2 ** 31 - 1;
-/** The ceiling of a source that has only refused: nothing is known of the size. */
+/** The ceiling of a source that has only refused. */
 const UNKNOWN = SLOW_START - 1;
 
 const STRAY_PRICE = 9;
 const FIRST_STRAY_BUDGET = 4 * STRAY_PRICE;
 const MAX_STRAY_BUDGET = 12 * STRAY_PRICE;
 
-/** How many times longer than its pause a refusal keeps the limit below the size that was refused. */
+/** For how many pauses a refusal keeps the limit below the size that was refused. */
 const CALM_PAUSES = 20;
 /** The same for a stray at a size that was refused before. */
 const CALM_AFTER_STRAY_MS = 1_000;
@@ -140,7 +140,7 @@ export class SharedLimit {
     return (this.#word(TICKETS) - this.passed) | 0;
   }
 
-  /** Resolves when `passed` is another number than this, when the limit grows, or after a time. */
+  /** Resolves when `passed` is another number than this, the limit grows, or the time is over. */
   async sleep(passed: number, milliseconds: number): Promise<void> {
     const { async, value } = Atomics.waitAsync(this.#words, PASSED, passed, milliseconds);
     if (async) await value;
@@ -156,9 +156,7 @@ export class SharedLimit {
   }
 
   /**
-   * A request was answered by 429 or 503.
-   * @param milliseconds since it was sent.
-   * @param retryAfterMs what its Retry-After asks for.
+   * A request was answered by 429 or 503, so many milliseconds after it was sent.
    * @returns whether the limit has become smaller by it.
    */
   refuse(status: number, milliseconds: number, retryAfterMs = 0): boolean {

@@ -6,6 +6,7 @@ import { type BundleHashes, hashBundle } from "../../tlog/hasher/hasher.ts";
 import { bundlePath, type EntryBundleCoordinate, FULL_WIDTH, type LogFormat } from "../../tlog/layout.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
 import type { WorkUnit } from "../ports/executor.ts";
+import type { ReadHints } from "../ports/source.ts";
 import type { ByteBudget, Reservation } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
 import { readAuthentic } from "../read/retry.ts";
@@ -86,15 +87,6 @@ export function readBundle(
   reservation: Reservation,
 ): Promise<AuthenticBundle> {
   const { source } = context;
-  let isFresh = false;
-  return readAuthentic(
-    context,
-    bundlePath(source.format, coordinate),
-    (hints) => {
-      isFresh = hints.fresh === true;
-      return source.entryBundle(coordinate, hints);
-    },
-    (bytes) => authenticate(bytes, isFresh),
-    reservation,
-  );
+  const read = (hints: ReadHints) => source.entryBundle(coordinate, hints);
+  return readAuthentic(context, bundlePath(source.format, coordinate), read, authenticate, reservation);
 }

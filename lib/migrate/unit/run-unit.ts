@@ -6,8 +6,8 @@
 import pLimit from "p-limit";
 import { bundlePath, tilePath } from "../../tlog/layout.ts";
 import { foldTile } from "../../tlog/merkle.ts";
-import { IssuerCache } from "../issuers/cache.ts";
-import type { Finding, MissingIssuer, NamedIssuer, UnitResult, WorkUnit } from "../ports/executor.ts";
+import { IssuerCache, namedBy } from "../issuers/cache.ts";
+import type { Finding, MissingIssuer, UnitResult, WorkUnit } from "../ports/executor.ts";
 import type { TargetWriter } from "../ports/target.ts";
 import { ByteBudget } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
@@ -38,7 +38,7 @@ export interface UnitSpec {
 export interface UnitEnvironment {
   readonly context: ReadContext;
   /** Of the target that is copied to. */
-  readonly writer?: TargetWriter;
+  readonly writer?: TargetWriter | undefined;
   /** Closes all of it. */
   close(): Promise<unknown>;
 }
@@ -59,7 +59,8 @@ export function openUnitRunner(spec: UnitSpec, environment: UnitEnvironment): Un
     const bundles = expectedBundles(unit, source.format, (bytes, coordinate, isFresh) =>
       extraData?.check(bytes, coordinate, named, isFresh),
     );
-    return { findings: await work(bundles), issuers: seenIssuers(named) };
+    const findings = await work(bundles);
+    return { findings, issuers: [...named].map(([issuer, entry]) => namedBy(issuer, entry)) };
   };
   const underWay = new Set<Promise<UnitResult>>();
   return {
@@ -124,10 +125,4 @@ function extraDataCheck(spec: UnitSpec, { context, writer }: UnitEnvironment): E
     rereads: context.retry.contentAttempts > 0,
     deepCounters: deep ? context.counters : undefined,
   });
-}
-
-function seenIssuers(named: NamedIssuers): NamedIssuer[] {
-  return [...named].map(([{ fingerprint, bytes, problem }, entry]) =>
-    problem === undefined ? { fingerprint, entry, bytes } : { fingerprint, entry, problem },
-  );
 }

@@ -6,7 +6,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { TargetRefusedError } from "../../errors.ts";
-import { FULL_WIDTH, type LogFormat } from "../../tlog/layout.ts";
+import { FULL_WIDTH, type LogResource } from "../../tlog/layout.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
@@ -60,7 +60,6 @@ export async function verifyListing(log: ListedLog): Promise<string[]> {
 class Listing {
   readonly #log: ListedLog;
   readonly #writer: TargetWriter;
-  readonly #format: LogFormat;
   /** The tree state that was read last. */
   #state: StateHead;
   /** Objects that were beyond the tree when listed: integrated since, or surplus. */
@@ -74,7 +73,6 @@ class Listing {
   constructor(log: ListedLog, writer: TargetWriter) {
     this.#log = log;
     this.#writer = writer;
-    this.#format = log.context.source.format;
     this.#state = log.state;
   }
 
@@ -109,27 +107,21 @@ class Listing {
   }
 
   async #list(): Promise<void> {
-    const { target, trusted, found } = this.#log;
-    const listing = compareListing(target.list("tile"), this.#format, this.#state.head.size, (path) =>
-      this.#writer.read(path, MAX_OBJECT_BYTES),
-    );
-    for await (const finding of listing) {
+    const { context, target, trusted, found } = this.#log;
+    const { format } = context.source;
+    const read = (path: string) => this.#writer.read(path, MAX_OBJECT_BYTES);
+    for await (const finding of compareListing(target.list("tile"), format, this.#state.head.size, read)) {
       const { kind, path, resource } = finding;
       if (kind === "beyond" && trusted.mayLag) {
         if (this.#undecided++ === 0 || path < this.#firstUndecided) this.#firstUndecided = path;
       } else if (kind === "beyond") this.#beyond.push(finding);
       else if (kind === "missing" && coordinateOf(resource).width < FULL_WIDTH) this.#gone.push(finding);
       else found.add(finding);
-      if (this.#beyond.length >= MAX_SUSPECTS) await this.#thinOut();
+      if (this.#beyond.length < MAX_SUSPECTS) continue;
+      await this.#readStateAgain();
+      // If so many are still beyond the tree, they are not from an integration under way.
+      if (this.#beyond.length >= MAX_SUSPECTS / 2) found.addAll(this.#beyond.splice(0));
     }
-  }
-
-  /** If so many are still beyond the tree, they are not from an integration under way. */
-  async #thinOut(): Promise<void> {
-    await this.#readStateAgain();
-    if (this.#beyond.length < MAX_SUSPECTS / 2) return;
-    this.#log.found.addAll(this.#beyond);
-    this.#beyond = [];
   }
 
   /** Separates faults from objects that log software was writing. */
@@ -162,15 +154,17 @@ class Listing {
     const { context, target, found } = this.#log;
     this.#state = await readStateHead(context, target, this.#state.head);
     found.addAll(this.#state.faults);
-    const { size } = this.#state.head;
-    this.#beyond = this.#beyond.filter(({ resource }) => isBeyondSize(resource, this.#format, size));
+    this.#beyond = this.#beyond.filter(({ resource }) => this.#isBeyond(resource));
+  }
+
+  #isBeyond(resource: LogResource): boolean {
+    return isBeyondSize(resource, this.#log.context.source.format, this.#state.head.size);
   }
 
   /** Whether the full object exists where a partial one is missing, and is in the tree. */
   async #isReplaced({ resource }: ListingFinding): Promise<boolean> {
     const full = at(resource, coordinateOf(resource).index, FULL_WIDTH);
-    const mayBeBeyond = this.#log.trusted.mayLag;
-    if (!mayBeBeyond && isBeyondSize(full, this.#format, this.#state.head.size)) return false;
+    if (!this.#log.trusted.mayLag && this.#isBeyond(full)) return false;
     return (await this.#writer.read(pathOf(full), MAX_OBJECT_BYTES)) !== undefined;
   }
 }

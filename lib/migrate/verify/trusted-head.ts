@@ -6,10 +6,11 @@ import { FormatError } from "../../tlog/errors.ts";
 import { formatHash } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
 import type { TreeHead } from "../ports/source.ts";
-import type { MigrationTarget, TargetContents } from "../ports/target.ts";
+import type { MigrationTarget } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { openTree } from "../read/retry.ts";
 import { readTrustedCheckpoint } from "../read/trusted-checkpoint.ts";
+import { treeStateOf } from "../target/claim.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import { findings } from "./findings.ts";
 
@@ -18,10 +19,7 @@ export interface TrustedHead {
   readonly kind: "checkpoint" | "treeState";
   readonly origin?: string;
   readonly head: TreeHead;
-  /**
-   * Whether objects beyond the head may be legitimate: log software integrates entries before it signs them, and
-   * without its tree state its objects cannot be distinguished from leftovers.
-   */
+  /** Whether objects beyond the head may be legitimate: without a tree state, log software's are like leftovers. */
   readonly mayLag: boolean;
 }
 
@@ -37,8 +35,16 @@ export async function findTrustedHead(
   let mayLag = false;
   if (target !== undefined) {
     const { externalState, location } = target;
-    const contents = await requireFinished(target);
-    const tree = await treeStateOf(target);
+    const contents = await target.inspect();
+    await externalState?.requireNamed(contents);
+    if (contents.kind === "claimed") {
+      throw new VerificationError({
+        object: location,
+        problem: "is an unfinished migration, not a log",
+        advice: "Run the same `tlog-migrate copy` again to finish it, then verify",
+      });
+    }
+    const tree = await treeStateOf(target, VerificationError);
     const hasCheckpoint = (await context.source.checkpoint({ signal: context.signal })) !== undefined;
     if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree, mayLag };
     if (!hasCheckpoint) {
@@ -65,17 +71,6 @@ export async function findTrustedHead(
   return { kind: "checkpoint", origin, head: { size, rootHash }, mayLag };
 }
 
-async function requireFinished(target: MigrationTarget): Promise<TargetContents> {
-  const contents = await target.inspect();
-  await target.externalState?.requireNamed(contents);
-  if (contents.kind !== "claimed") return contents;
-  throw new VerificationError({
-    object: target.location,
-    problem: "is an unfinished migration, not a log",
-    advice: "Run the same `tlog-migrate copy` again to finish it, then verify",
-  });
-}
-
 /** The head that a log has by its tree state, and what is wrong with that. */
 export interface StateHead {
   readonly head: TreeHead;
@@ -94,7 +89,7 @@ export async function readStateHead(
   target: MigrationTarget,
   head: TreeHead,
 ): Promise<StateHead> {
-  const integrated = await treeStateOf(target);
+  const integrated = await treeStateOf(target, VerificationError);
   if (integrated === undefined) return { head, faults: [], hasState: false };
   const path = target.treeStateName;
   if (integrated.size > head.size) {
@@ -131,13 +126,4 @@ async function requireExtension(
 
 function describe({ size, rootHash }: TreeHead): string {
   return `size ${size} and root ${formatHash(rootHash)}`;
-}
-
-async function treeStateOf(target: MigrationTarget): Promise<TreeHead | undefined> {
-  try {
-    return await target.integratedTree();
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    throw new VerificationError({ object: `${target.location}: the tree state`, problem: error.message });
-  }
 }
