@@ -7,8 +7,8 @@ import { startThreads } from "./execute/threads.ts";
 import type { Executor } from "./ports/executor.ts";
 import type { HashTree, ReadHints, TreeHead } from "./ports/source.ts";
 import type { SpaceNeeded } from "./ports/target.ts";
+import { openTree, readAuthentic } from "./read/authentic.ts";
 import type { ReadContext } from "./read/context.ts";
-import { openTree, readAuthentic } from "./read/retry.ts";
 import type { CopySession } from "./session.ts";
 import { checkTarget } from "./target/root-check.ts";
 import { requireSameGuarantees, Seals } from "./target/seals.ts";
@@ -24,13 +24,12 @@ const SAMPLES = 5;
 /** @param resume whether objects may be in place already. */
 export async function copyTree(session: CopySession, aim: TreeHead, resume: boolean): Promise<void> {
   const { progress, target, issuers, options, parallelism, readSpec, targetSpec, guarantees } = session;
-  const { deep, allowMissingIssuers } = guarantees;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size);
-  if (resume) await issuers?.recall(allowMissingIssuers);
-  const extraData = { deep, allowMissingIssuers, missingIssuers: issuers?.missing() ?? [] };
+  if (resume) await issuers?.recall(guarantees.allowMissingIssuers);
   const copy = { tiles: options.tiles ?? "derive", resume };
-  const spec = { ...readSpec, ...extraData, target: targetSpec, copy };
+  const missingIssuers = issuers?.missing() ?? [];
+  const spec = { ...readSpec, ...guarantees, missingIssuers, target: targetSpec, copy };
   // They take as long to start as it takes to authenticate the tree.
   const workers = startThreads(spec, aim.size, parallelism, progress.threads);
   const tree = await authenticateAndCopy(session, aim, resume, workers).finally(() => workers.close());
@@ -41,13 +40,14 @@ export async function copyTree(session: CopySession, aim: TreeHead, resume: bool
   await issuers?.requireInPlace(target);
 }
 
+/** Copies every bundle that no seal covers, and writes the seals. */
 async function authenticateAndCopy(
   session: CopySession,
   aim: TreeHead,
   resume: boolean,
   workers: Executor,
 ): Promise<HashTree> {
-  const { context, target, progress } = session;
+  const { context, target, progress, parallelism, issuers, guarantees } = session;
   // Both at once: over a distance each takes several round trips. Only a first copy may run out of space.
   const space = resume ? undefined : estimateSpace(context, aim.size);
   // A fault of the tree is reported first; nothing may await this promise then.
@@ -55,25 +55,19 @@ async function authenticateAndCopy(
   const tree = await openTree(context, aim);
   if (space !== undefined) await target.requireFreeSpace(await space);
   progress.phase = "copying";
-  await copyBundles(session, tree, workers);
-  return tree;
-}
-
-/** Copies every bundle that no seal covers, and writes the seals. */
-async function copyBundles(session: CopySession, tree: HashTree, workers: Executor): Promise<void> {
-  const { parallelism, progress, context, issuers, target, guarantees } = session;
   const seals = new Seals(tree, session.writer(), progress.own, async () => {
     if (issuers === undefined) return;
     await issuers.store();
     await requireSameGuarantees(target, guarantees);
   });
-  const units = planUnits(tree, unitBundles(tree.head.size, parallelism.workers), seals);
+  const units = planUnits(tree, unitBundles(aim.size, parallelism.workers), seals);
   for await (const [unit, result] of workers.run(units, context.signal)) {
     issuers?.add(result.issuers);
     seals.finished(unit);
   }
   await seals.settled();
   await issuers?.store();
+  return tree;
 }
 
 /** Writes the tiles above the seals and the right edge; all durable at the end. */

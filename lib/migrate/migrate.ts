@@ -10,8 +10,7 @@ import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { copyTree } from "./copy-tree.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
-import { openTree } from "./read/retry.ts";
-import { readTrustedCheckpoint, type TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import { openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "./read/authentic.ts";
 import { type MigrationOutcome, type MigrationReport, migrationReport } from "./report.ts";
 import { type CopySession, openCopySession } from "./session.ts";
 import { type Claim, claimTarget, otherLog, requireNoRegress } from "./target/claim.ts";
@@ -149,13 +148,11 @@ async function finish(
   outcome: MigrationOutcome,
 ): Promise<MigrationReport> {
   const { options, progress, target } = session;
-  const isOurs = outcome === "handed-over" || outcome === "already-handed-over";
-  if (options.saveCheckpoint === true && isOurs) {
-    const stored = await target.publishCheckpoint(aim.note);
-    if (!stored) options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`);
-  }
   if (options.saveCheckpoint === true && outcome === "taken-over") {
     options.notice?.("The source's checkpoint is not stored: the log software there has gone beyond it");
+  } else if (options.saveCheckpoint === true && outcome !== "ready-for-hand-over") {
+    const stored = await target.publishCheckpoint(aim.note);
+    if (!stored) options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`);
   }
   progress.phase = "done";
   return migrationReport(session, aim, outcome, await target.warnings());

@@ -11,7 +11,6 @@ import { openReadContext, type ReadContext, type ReadSpec } from "./read/context
 import type { SealGuarantees } from "./target/marker.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";
 import { limitReporter } from "./throttle/limiter.ts";
-import { RateLimiter } from "./throttle/rate-limiter.ts";
 import { newSharedLimit, SharedLimit } from "./throttle/shared-limit.ts";
 
 const MAX_DEFAULT_WORKERS = 8;
@@ -81,11 +80,7 @@ export async function openCopySession(
     target,
     targetSpec,
     writer,
-    guarantees: {
-      format,
-      allowMissingIssuers: isStaticCt && allowMissingIssuers,
-      deep: isStaticCt && deep,
-    },
+    guarantees: { format, allowMissingIssuers: isStaticCt && allowMissingIssuers, deep: isStaticCt && deep },
     issuers: isStaticCt ? new IssuerRegistry({ context, writer, deep }) : undefined,
     async close() {
       await Promise.all([session.close(), opened?.close(), target.close()]);
@@ -146,7 +141,7 @@ export function readSpecOf(source: string, options: WorkOptions, modules: Backen
     format,
     concurrency: 1,
     retry,
-    rate: perSecond === undefined ? undefined : { perSecond, shared: new RateLimiter(perSecond).share() },
+    rate: perSecond === undefined ? undefined : { perSecond, shared: new SharedArrayBuffer(8) },
     limit: newSharedLimit({ ...retry, maximum, start }),
   };
 }

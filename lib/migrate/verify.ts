@@ -13,7 +13,7 @@ import type { BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
 import type { HashTree, TreeHead } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
-import { openTree } from "./read/retry.ts";
+import { openTree } from "./read/authentic.ts";
 import { type RunReport, runReport } from "./report.ts";
 import { MAIN_THREAD_CONCURRENCY, openSession, type Session, targetSpecOf } from "./session.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";

@@ -4,7 +4,7 @@
  */
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
-import { readDelays } from "../../lib/migrate/read/retry.ts";
+import { readDelays } from "../../lib/migrate/read/authentic.ts";
 import { DEFAULT_RETRY } from "../../lib/migrate/throttle/backoff.ts";
 
 import { limitReporter } from "../../lib/migrate/throttle/limiter.ts";

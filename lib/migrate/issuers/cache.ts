@@ -12,8 +12,8 @@ import { type IssuerFacts, parseIssuer } from "../../tlog/x509/issuer.ts";
 import type { MissingIssuer, NamedIssuer } from "../ports/executor.ts";
 import { MAX_ISSUER_BYTES, type ReadHints } from "../ports/source.ts";
 import type { TargetWriter } from "../ports/target.ts";
+import { readAuthentic } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
-import { readAuthentic } from "../read/retry.ts";
 
 /** An issuer that was looked up. */
 export interface Issuer {

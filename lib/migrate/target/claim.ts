@@ -9,7 +9,7 @@ import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
-import { openTrusted, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
+import { openTrusted, type TrustedCheckpoint } from "../read/authentic.ts";
 import type { CopySession } from "../session.ts";
 import { type MigrationRecord, parseMarker, parseRecord, type StoredMarker, withText } from "./marker.ts";
 import { trustedSeals } from "./seals.ts";

@@ -6,7 +6,7 @@ import { FULL_WIDTH, fullTileCount, type LogResource, levelCount, tilePath } fro
 import { Counters } from "../counters.ts";
 import { MAX_OBJECT_BYTES, type ObjectSource, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
-import { openTree } from "../read/retry.ts";
+import { openTree } from "../read/authentic.ts";
 import { tiledLog } from "../read/tiled-log.ts";
 import type { CopySession } from "../session.ts";
 import { DEFAULT_RETRY } from "../throttle/backoff.ts";

@@ -12,18 +12,10 @@ export class RateLimiter {
   readonly #nextSlot: BigInt64Array<SharedArrayBuffer>;
   readonly #interval: bigint;
 
-  /**
-   * @param perSecond requests a second, above 0.
-   * @param shared what `share()` of the first instance returned.
-   */
+  /** @param shared 8 bytes by which instances in other threads follow the same rate. */
   constructor(perSecond: number, shared = new SharedArrayBuffer(8)) {
     this.#nextSlot = new BigInt64Array(shared);
     this.#interval = BigInt(Math.max(1, Math.round(1e9 / perSecond)));
-  }
-
-  /** The memory by which instances in other threads follow the same rate. */
-  share(): SharedArrayBuffer {
-    return this.#nextSlot.buffer;
   }
 
   /** Takes the next free slot and waits for it. */

@@ -9,8 +9,8 @@ import { bundlePath, type EntryBundleCoordinate, tilePath } from "../../tlog/lay
 import { equalBytes } from "../../tlog/merkle.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import { type TargetBatch, type TargetWriter, WriteAgainError } from "../ports/target.ts";
+import { readAuthentic } from "../read/authentic.ts";
 import type { Reservation } from "../read/byte-budget.ts";
-import { readAuthentic } from "../read/retry.ts";
 import { type AuthenticBundle, type BundleWork, type ExpectedBundle, readBundle } from "./expected-bundle.ts";
 
 /** Where level-0 tiles come from: derived from the bundles, or fetched as well and compared. */

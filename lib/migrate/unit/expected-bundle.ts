@@ -7,9 +7,9 @@ import { bundlePath, type EntryBundleCoordinate, FULL_WIDTH, type LogFormat } fr
 import { equalBytes } from "../../tlog/merkle.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 import type { ReadHints } from "../ports/source.ts";
+import { readAuthentic } from "../read/authentic.ts";
 import type { ByteBudget, Reservation } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
-import { readAuthentic } from "../read/retry.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 
 /** What a thread works on bundles with. */

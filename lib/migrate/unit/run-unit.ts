@@ -9,9 +9,10 @@ import { foldTile } from "../../tlog/merkle.ts";
 import { IssuerCache, namedBy } from "../issuers/cache.ts";
 import type { Finding, MissingIssuer, UnitResult, WorkUnit } from "../ports/executor.ts";
 import type { TargetWriter } from "../ports/target.ts";
+import { readAuthentic } from "../read/authentic.ts";
 import { ByteBudget } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
-import { readAuthentic } from "../read/retry.ts";
+import type { SealGuarantees } from "../target/marker.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import { findings } from "../verify/findings.ts";
 import { type CopyTask, copyBundles } from "./bundle-copier.ts";
@@ -19,14 +20,10 @@ import { type BundleWork, type ExpectedBundle, expectedBundles, readBundle } fro
 import { ExtraDataCheck, type NamedIssuers } from "./extra-data.ts";
 
 /** What all units of a run have in common; plain data. */
-export interface UnitSpec {
+export interface UnitSpec extends Omit<SealGuarantees, "format"> {
   /** How bundles are copied into a target; undefined where they are verified in place. */
   readonly copy?: CopyTask | undefined;
-  /** Static CT only: check the extra data of entries. */
-  readonly deep: boolean;
-  /** Static CT only: entries may name issuers that are unavailable. */
-  readonly allowMissingIssuers: boolean;
-  /** Those that earlier units were seen to name. */
+  /** Static CT only: issuers that earlier units were seen to name. */
   readonly missingIssuers?: readonly MissingIssuer[];
   /** Bundles in flight. */
   readonly concurrency: number;

@@ -11,8 +11,8 @@ import { bundlePath, FULL_WIDTH, rightEdge, type TileCoordinate, tilePath } from
 import { equalBytes, foldTile, HASH_SIZE, rootFromRightEdge } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
 import type { ReadHints, RightEdge, TileRecovery, TreeHead } from "../ports/source.ts";
+import { readAuthentic } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
-import { readAuthentic } from "../read/retry.ts";
 import { edgeName } from "../tree/tiled-tree.ts";
 import { faultOf } from "./findings.ts";
 

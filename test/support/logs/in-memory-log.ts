@@ -3,8 +3,8 @@
 import { Counters } from "../../../lib/migrate/counters.ts";
 import type { HashTree } from "../../../lib/migrate/ports/source.ts";
 import type { TargetWriter } from "../../../lib/migrate/ports/target.ts";
+import { openTree } from "../../../lib/migrate/read/authentic.ts";
 import type { ReadContext } from "../../../lib/migrate/read/context.ts";
-import { openTree } from "../../../lib/migrate/read/retry.ts";
 import { tiledLog } from "../../../lib/migrate/read/tiled-log.ts";
 import type { LogFormat } from "../../../lib/tlog/layout.ts";
 import { FAST_RETRY } from "../migration.ts";

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { WorkUnit } from "../../../../lib/migrate/ports/executor.ts";
-import { openTree } from "../../../../lib/migrate/read/retry.ts";
+import { openTree } from "../../../../lib/migrate/read/authentic.ts";
 import { planUnits, unitBundles } from "../../../../lib/migrate/tree/units.ts";
 import { fullTileCount, partialTileWidth } from "../../../../lib/tlog/layout.ts";
 import { foldTile, formatHash } from "../../../../lib/tlog/merkle.ts";

@@ -4,6 +4,7 @@
  */
 
 import { OperationError, VerificationError } from "../../errors.ts";
+import { type CheckpointPolicy, type OpenedCheckpoint, openCheckpoint } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
 import {
@@ -78,6 +79,34 @@ export function openTree(context: ReadContext, head: TreeHead, recovery?: TileRe
   );
 }
 
+/** A checkpoint and the signed bytes that it was read from. */
+export interface TrustedCheckpoint extends OpenedCheckpoint {
+  readonly note: Uint8Array;
+}
+
+/**
+ * Opens a signed checkpoint that came from `location`.
+ * @throws VerificationError if it is malformed, of another log, or does not satisfy the policy.
+ */
+export function openTrusted(note: Uint8Array, policy: CheckpointPolicy, location: string): TrustedCheckpoint {
+  try {
+    return { ...openCheckpoint(note, policy), note };
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw faultIn(location, error, "Check the URL, --origin and the keys; nothing was written");
+  }
+}
+
+/** Reads the source's present checkpoint. */
+export async function readTrustedCheckpoint(
+  context: ReadContext,
+  policy: CheckpointPolicy,
+): Promise<TrustedCheckpoint> {
+  const read = (hints: ReadHints) => context.source.checkpoint(hints);
+  const note = await readAuthentic(context, CHECKPOINT_PATH, read, (bytes) => bytes);
+  return openTrusted(note, policy, context.source.locate(CHECKPOINT_PATH));
+}
+
 /** How long to wait after each failure: faults of the source and of the content have a bound each. */
 export function readDelays({
   retry,
@@ -105,19 +134,22 @@ export function readDelays({
 function readableFailure({ source }: ReadContext, path: string, error: unknown): unknown {
   const object = source.locate(path);
   if (error instanceof FormatError) {
-    const { message: problem, expected, found } = error;
     const usual =
       path === CHECKPOINT_PATH
         ? "Name the URL or directory below which the log serves its checkpoint"
         : "The source does not serve what its checkpoint commits to; these bytes were not written";
-    return new VerificationError(
-      { object: `${path} (${object})`, problem, expected, found, advice: error.advice ?? usual },
-      { cause: error },
-    );
+    return faultIn(`${path} (${object})`, error, usual);
   }
   if (error instanceof SourceError) {
     const advice = error.advice ?? "Run the same command again, it goes on where it stopped";
     return new OperationError({ object, problem: error.message, advice }, { cause: error });
   }
   return error;
+}
+
+/** What is wrong with an object's bytes, for a person. @param advice unless the error has its own. */
+function faultIn(object: string, error: FormatError, advice: string): VerificationError {
+  const { message: problem, expected, found } = error;
+  const facts = { object, problem, expected, found, advice: error.advice ?? advice };
+  return new VerificationError(facts, { cause: error });
 }
