@@ -1,7 +1,4 @@
-/**
- * A migration, from the top down: the order in which a log is moved. The engine knows no backend: those of source and
- * target are loaded by the schemes of their URLs, in this thread and in each worker.
- */
+/** A migration, from the top down: the order in which a log is moved. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../errors.ts";
@@ -52,8 +49,8 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
 }
 
 /**
- * Rounds of copying until the target has all that the source has; then the handover. A resume whose source
- * has grown meanwhile aims at the grown log at once: the source may not serve the old right edge any more.
+ * Rounds of copying until the target has all that the source has; then the handover. A resume whose source has grown
+ * aims at the grown log at once: the source may not serve the old right edge any more.
  */
 async function fillAndHandOver(
   session: CopySession,
@@ -92,10 +89,7 @@ async function fillAndHandOver(
   return await finish(session, aim, "handed-over");
 }
 
-/**
- * The source's checkpoint after a round. It must be of the same log, grown or not; one that was seen to grow
- * is given time to show that it stopped.
- */
+/** The source's checkpoint after a round, of the same log. One that was seen to grow is given time to stop. */
 async function readSourceAgain(
   session: CopySession,
   aim: TrustedCheckpoint,

@@ -7,7 +7,7 @@ import type { Progress } from "./progress.ts";
 import type { RetryPolicy } from "./throttle/backoff.ts";
 import type { TileOrigin } from "./unit/bundle-copier.ts";
 
-/** What every work on a log needs to know: where it is, what makes it trusted, how hard to work. */
+/** What every work on a log needs to know. */
 export interface LogWorkOptions {
   readonly format: LogFormat;
   /** What makes a checkpoint trusted. */
@@ -17,10 +17,7 @@ export interface LogWorkOptions {
   readonly targetOptions?: OptionValues | undefined;
   /** Threads; default: the cores, at most 8. */
   readonly workers?: number | undefined;
-  /**
-   * Bundles in flight over all workers, at most: fewer where the source asks for it. Default 16 a worker, and then
-   * a copy starts with fewer.
-   */
+  /** Bundles in flight over all workers, at most. Default 16 a worker, and then a copy starts with fewer. */
   readonly concurrency?: number | undefined;
   /** Bytes in flight over all workers; default 128 MB. */
   readonly budgetBytes?: number | undefined;

@@ -118,7 +118,6 @@ export function runReport(
   };
 }
 
-/** The report of a successful migration. */
 export function migrationReport(
   session: CopySession,
   aim: TrustedCheckpoint,

@@ -34,7 +34,7 @@ export interface Parallelism {
   readonly budgetBytes: number;
 }
 
-/** What `migrate` and `verifyLog` work with in the main thread: the defaults of options, and what is open. */
+/** What `migrate` and `verifyLog` work with in the main thread. */
 export interface Session<Options extends WorkOptions> {
   readonly options: Options;
   readonly parallelism: Parallelism;
@@ -43,11 +43,9 @@ export interface Session<Options extends WorkOptions> {
   /** How the main thread reads the source. */
   readonly context: ReadContext;
   readonly startedAt: number;
-  /** Ends what is open. */
   close(): Promise<void>;
 }
 
-/** A migration. */
 export interface CopySession extends Session<MigrationOptions> {
   readonly target: MigrationTarget;
   /** How every thread reaches the target. */
@@ -122,7 +120,6 @@ export function targetSpecOf(location: string, options: WorkOptions, modules: Ba
   return { location, options: targetOptions, userAgentVersion: access.userAgentVersion, retry, modules };
 }
 
-/** The threads' share of the work, with the defaults. */
 function parallelismOf(options: WorkOptions): Parallelism {
   const { workers = Math.min(availableParallelism(), MAX_DEFAULT_WORKERS) } = options;
   const { concurrency = workers * CONCURRENCY_A_WORKER, budgetBytes = DEFAULT_BUDGET_BYTES } = options;

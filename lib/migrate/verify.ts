@@ -57,14 +57,9 @@ export async function verifyLog(
   const { log, signal, deep = true } = options;
   let { retry = DEFAULT_RETRY } = options;
   const { backend } = await findPlace(log, "log", modules, options.targetOptions);
+  const further = { connections: MAIN_THREAD_CONCURRENCY, signal, readOnly: true };
   // Where the log can be listed.
-  const target =
-    backend.openTarget &&
-    (await openTarget(targetSpecOf(log, options, modules), {
-      connections: MAIN_THREAD_CONCURRENCY,
-      signal,
-      readOnly: true,
-    }));
+  const target = backend.openTarget && (await openTarget(targetSpecOf(log, options, modules), further));
   // A file does not change by being read again.
   if (backend.isLocal === true) retry = { ...retry, attempts: 0, contentAttempts: 0 };
   const session = await openSession(log, { ...options, deep, retry }, modules);

@@ -1,6 +1,6 @@
 /**
- * The executor that works on units in threads of this process. Each has its own connections, hasher and writer; units
- * go out as fast as they come back, a few ahead, so that no thread waits for the main one.
+ * The executor that works on units in threads of this process. Each has its own connections, hasher and writer, and a
+ * few units ahead, so that it does not wait for the main one.
  */
 
 import { EventEmitter, on } from "node:events";

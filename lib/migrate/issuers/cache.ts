@@ -38,7 +38,6 @@ export interface IssuerCacheOptions {
 const MAX_ISSUERS = 100_000;
 const MAX_TOTAL_BYTES = 256_000_000;
 
-/** Issuers that are looked up at once. */
 const CONCURRENCY = 8;
 
 /** What to do about an issuer that is unavailable. */
@@ -71,8 +70,7 @@ export class IssuerCache {
   }
 
   /**
-   * Looks an issuer up. Where there is a target, it is durable there when this resolves without a problem.
-   * @param entry index of an entry that names it, for messages.
+   * Looks an issuer up that an entry names. Without a problem, it is durable then in the target, where there is one.
    * @throws OperationError if source or target cannot be reached; VerificationError if there are too many.
    */
   async find(fingerprint: string, entry: number): Promise<Issuer> {

@@ -26,7 +26,6 @@ export class IssuerRegistry {
   #isStored = false;
   #storing = Promise.resolve();
 
-  /** @param options how those are looked up that earlier runs have seen. */
   constructor(options: IssuerCacheOptions) {
     this.#options = options;
     this.#cache = new IssuerCache(options);

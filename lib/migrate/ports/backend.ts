@@ -21,7 +21,7 @@ export interface SourceAccess extends OptionValues {
   readonly userAgentVersion: string;
 }
 
-/** Is notified of every request that is sent, redirects included. A status is 0 if there was no response. */
+/** Notified of every request that is sent, redirects included. A status is 0 if there was no response. */
 export interface RequestObserver {
   started(): void;
   /** The head of the response came, so many milliseconds after the request; with its Retry-After. */
@@ -50,7 +50,6 @@ export interface TargetRequest {
   /** Values of the options that the backend declares. */
   readonly options: OptionValues;
   readonly userAgentVersion: string;
-  /** The most requests in flight. */
   readonly connections: number;
   readonly retry: RetryPolicy;
   /** The log is only looked at: its private state need not be named. */
@@ -83,7 +82,7 @@ export interface TargetWords {
 export interface Backend {
   /** How places are named, for help and messages: "gs://bucket/prefix". */
   readonly form: string;
-  /** Whether what is read are files of this machine, which do not change by being read again. */
+  /** Whether these are files of this machine, which do not change by being read again. */
   readonly isLocal?: boolean;
   readonly sourceOptions?: readonly BackendOption[];
   readonly targetOptions?: readonly BackendOption[];

@@ -72,11 +72,7 @@ export async function readAuthentic<T>(
  * @throws VerificationError if the source does not give the root, and `recovery` does not find it either.
  */
 export function openTree(context: ReadContext, head: TreeHead, recovery?: TileRecovery): Promise<HashTree> {
-  return context.source.openTree(
-    head,
-    (path, read, authenticate) => readAuthentic(context, path, read, authenticate),
-    recovery,
-  );
+  return context.source.openTree(head, (...object) => readAuthentic(context, ...object), recovery);
 }
 
 /** A checkpoint and the signed bytes that it was read from. */

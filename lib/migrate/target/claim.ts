@@ -115,7 +115,7 @@ async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release
   }
 }
 
-/** @param example something where the tiles of a log would be. */
+/** @param example what is where the tiles of a log would be. */
 async function unclaimed(target: MigrationTarget, example: string): Promise<TargetRefusedError> {
   let tile = parseResourcePath(example) && example;
   if (tile === undefined) {

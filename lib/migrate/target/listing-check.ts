@@ -101,7 +101,7 @@ export function pathOf(resource: LogResource): string {
   return resource.kind === "tile" ? tilePath(resource.tile) : bundlePath(resource.format, resource.bundle);
 }
 
-/** How wide the tree has it at this index, 0 if it lies beyond. */
+/** How wide the tree has it at this index, 0 beyond the tree. */
 function widthInTree(resource: LogResource, format: LogFormat, size: number): number {
   if (resource.kind === "tile") return tileWidth(size, resource.tile.level, resource.tile.index);
   return resource.format === format ? tileWidth(size, 0, resource.bundle.index) : 0;

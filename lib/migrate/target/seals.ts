@@ -53,7 +53,6 @@ export class Seals {
     return true;
   }
 
-  /** Announces a level-1 tile whose bundles are about to be copied. */
   open(index: number, hashes: Uint8Array): void {
     this.#open.set(index, { hashes, bundlesLeft: FULL_WIDTH });
   }

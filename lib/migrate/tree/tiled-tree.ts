@@ -26,10 +26,7 @@ import type {
 /** What tiles are read from. */
 type TileSource = Pick<LogSource, "tile">;
 
-/**
- * The lowest level whose full tiles are kept in memory: 60 tiles of 8 KiB for a billion entries. Those below are
- * fetched again each time.
- */
+/** The lowest level whose full tiles are kept in memory, not fetched each time: 60 of 8 KiB for a billion entries. */
 const LOWEST_KEPT_LEVEL = 2;
 
 /**

@@ -24,8 +24,7 @@ export function unitBundles(size: number, workers: number): number {
 
 /**
  * The units of a tree, from left to right.
- * @param seals of the target: what they cover is left out, and tiles that are to be sealed are announced to them
- * before their first unit.
+ * @param seals what they cover is left out; tiles that are to be sealed are announced before their first unit.
  */
 export async function* planUnits(
   tree: HashTree,

@@ -108,7 +108,7 @@ async function putTile(
   await batch.put(path, leafHashes);
 }
 
-/** Fetches a level-0 tile that is known already, to see that the source serves the same. */
+/** Fetches a level-0 tile that is known already. */
 async function compareTile(
   { context }: CopyWork,
   coordinate: EntryBundleCoordinate,

@@ -20,7 +20,6 @@ export interface BundleWork {
   readonly limit: LimitFunction;
 }
 
-/** A bundle that has been authenticated. */
 export interface AuthenticBundle {
   readonly bytes: Uint8Array;
   readonly leafHashes: Uint8Array;
@@ -30,11 +29,7 @@ export interface ExpectedBundle {
   readonly coordinate: EntryBundleCoordinate;
   /** What it folds to; undefined at the right edge, where the leaf hashes themselves are known. */
   readonly hash: Uint8Array | undefined;
-  /**
-   * Checks bytes by the tree, and what no leaf hash covers by the rules for it.
-   * @param isFresh whether they were read past every cache.
-   * @throws FormatError, or rejects with it, unless they are this bundle.
-   */
+  /** Checks bytes, extra data included. @throws FormatError, or rejects with it, unless they are this bundle. */
   authenticate(bytes: Uint8Array, isFresh: boolean): AuthenticBundle | Promise<AuthenticBundle>;
 }
 

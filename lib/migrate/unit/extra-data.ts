@@ -1,7 +1,7 @@
 /**
- * The check of extra data (RFC 6962 §4.6): what no leaf hash of Static CT covers, and so no root. A bundle counts only
- * when every issuer that its chains name is there, or is allowed to be missing; and, with `deep`, when its entries
- * agree with the certificates in their chains (promise 1).
+ * The check of extra data (RFC 6962 §4.6), which no leaf hash of Static CT covers (promise 1). A bundle counts only when
+ * every issuer that its chains name is there, or is allowed to be missing; and, with `deep`, when its entries agree with
+ * the certificates in their chains.
  */
 
 import { FormatError } from "../../tlog/errors.ts";

@@ -1,7 +1,4 @@
-/**
- * What a worker does: unit in, facts out. A thread of this process and a machine elsewhere call the same; they differ
- * in how they open what they read and write.
- */
+/** What a worker does: unit in, facts out. A thread of this process and a machine elsewhere call the same. */
 
 import pLimit from "p-limit";
 import { bundlePath, tilePath } from "../../tlog/layout.ts";
@@ -36,7 +33,6 @@ export interface UnitEnvironment {
   readonly context: ReadContext;
   /** Of the target that is copied to. */
   readonly writer?: TargetWriter | undefined;
-  /** Closes all of it. */
   close(): Promise<unknown>;
 }
 

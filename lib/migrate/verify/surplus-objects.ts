@@ -30,13 +30,11 @@ const POLLS = 10;
 /** Objects beyond the tree that are kept; an integration under way stores fewer. */
 const MAX_SUSPECTS = 10_000;
 
-/** A log to be listed. */
 export interface ListedLog {
   readonly context: ReadContext;
   readonly target: MigrationTarget;
   /** What the log was checked against. */
   readonly trusted: TrustedHead;
-  /** Its tree state. */
   readonly state: StateHead;
   /** Where faults go. */
   readonly found: Findings;

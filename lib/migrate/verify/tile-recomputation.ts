@@ -1,7 +1,6 @@
 /**
- * How `verify` continues where a tile is bad or missing: it reports that, and recomputes the tile from the level below,
- * so that one fault is reported once and everything below it is still verified. It reads no deeper than that level:
- * where whole levels are missing there is nothing to recompute from, however much is read.
+ * How `verify` continues where a tile is bad or missing: it reports that, and recomputes the tile from the level below
+ * (no deeper), so that one fault is reported once and everything below it is still verified.
  */
 
 import pLimit from "p-limit";
