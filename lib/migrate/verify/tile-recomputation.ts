@@ -1,6 +1,6 @@
 /**
  * How `verify` continues where a tile is bad or missing: it reports that, and recomputes the tile from the level below
- * (no deeper), so that one fault is reported once and everything below it is still verified.
+ * (no deeper: where whole levels are missing, nothing helps), so that one fault is one finding and all below is verified.
  */
 
 import pLimit from "p-limit";

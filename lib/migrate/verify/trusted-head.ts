@@ -18,7 +18,7 @@ export interface TrustedHead {
   readonly kind: "checkpoint" | "treeState";
   readonly origin?: string;
   readonly head: TreeHead;
-  /** Whether objects beyond the head may be legitimate: without a tree state, log software's are like leftovers. */
+  /** Objects beyond the head may be legitimate: log software stores before it signs, and its tree state is unknown. */
   readonly mayLag: boolean;
 }
 
