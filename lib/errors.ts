@@ -42,10 +42,9 @@ export class TargetRefusedError extends LogError {}
 
 function failureLine(facts: ErrorFacts): string {
   const { object, problem, expected, found, advice } = facts;
-  const comparison = [
-    expected === undefined ? undefined : `expected ${expected}`,
-    found === undefined ? undefined : `found ${found}`,
-  ].filter((part) => part !== undefined);
+  const comparison: string[] = [];
+  if (expected !== undefined) comparison.push(`expected ${expected}`);
+  if (found !== undefined) comparison.push(`found ${found}`);
   const facets = comparison.length === 0 ? "" : ` (${comparison.join(", ")})`;
   const next = advice === undefined ? "" : `. ${advice}`;
   return oneLine(`${object}: ${problem}${facets}${next}`);

@@ -11,37 +11,24 @@ import type { OptionValues, TargetWords } from "./migrate/ports/backend.ts";
 import type { MigrationReport } from "./migrate/report.ts";
 import { type VerificationReport, type VerifyOptions, verifyLog as verifyLogWith } from "./migrate/verify.ts";
 
-/**
- * Moves a log. Resolves when the target is handed over, or is as far as the options say.
- * @throws LogError of the kind that the command's exit code follows from, or the signal's reason.
- */
-export function migrate(options: MigrationOptions): Promise<MigrationReport> {
-  return migrateWith(options, backendModules());
-}
+/** Moves a log until it is handed over, or as far as the options say. @throws LogError, or the signal's reason. */
+export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
+  migrateWith(options, backendModules());
 
-/**
- * Verifies a log. Faults are in the report; it throws only where there is nothing to check the log against, or the
- * log cannot be read.
- * @throws LogError, or the signal's reason.
- */
-export function verifyLog(options: VerifyOptions): Promise<VerificationReport> {
-  return verifyLogWith(options, backendModules());
-}
+/** Verifies a log; faults are in the report. @throws LogError if it cannot be read, or the signal's reason. */
+export const verifyLog = (options: VerifyOptions): Promise<VerificationReport> =>
+  verifyLogWith(options, backendModules());
 
 /** What help and command line say of the backends. */
-export function backendWords(): Promise<places.BackendWords> {
-  return places.backendWords(backendModules());
-}
+export const backendWords = (): Promise<places.BackendWords> => places.backendWords(backendModules());
 
 /** What an operator is told about the log in a target. @throws UsageError if the options contradict each other. */
-export function describeTarget(location: string, options: OptionValues): Promise<TargetWords> {
-  return places.describeTarget(location, options, backendModules());
-}
+export const describeTarget = (location: string, options: OptionValues): Promise<TargetWords> =>
+  places.describeTarget(location, options, backendModules());
 
 export { registerBackend } from "../storage/backends.ts";
 export { LogError, OperationError, TargetRefusedError, UsageError, VerificationError } from "./errors.ts";
 export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
-export type { ExtraDataReport } from "./migrate/extra-data-report.ts";
 export type { LogWorkOptions, MigrationOptions } from "./migrate/options.ts";
 export { type BackendWords, optionName } from "./migrate/places.ts";
 export type {
@@ -73,7 +60,7 @@ export {
   WriteAgainError,
 } from "./migrate/ports/target.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
-export type { MigrationOutcome, MigrationReport } from "./migrate/report.ts";
+export type { ExtraDataReport, MigrationOutcome, MigrationReport } from "./migrate/report.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/throttle/backoff.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
 export type { VerificationReport, VerifyOptions } from "./migrate/verify.ts";

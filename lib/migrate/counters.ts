@@ -1,7 +1,4 @@
-/**
- * The counters of a running migration. Each thread writes its own in shared memory, so that the main thread reads
- * totals at any time without a message.
- */
+/** The counters of a run. Each thread writes its own in shared memory, and the main thread adds them up at any time. */
 
 /** The plain counters; the order is their place in memory. */
 const NAMES = [
@@ -15,7 +12,7 @@ const NAMES = [
   "bytesReceived",
   "requests",
   "retries",
-  /** Times that the limit on requests in flight was made smaller, since the source refused some. */
+  /** Times that the limit on requests in flight was made smaller. */
   "throttles",
   "inFlight",
   /** Objects found in the target with other bytes than the log's, and replaced. */
@@ -24,7 +21,7 @@ const NAMES = [
   "deepEntries",
   /** Static CT entries whose precertificate differs from what was logged as re-encoding explains. */
   "reencodedEntries",
-  /** Static CT entries that could not be checked beyond their leaf hash, since an issuer is missing. */
+  /** Static CT entries that could not be checked, since an issuer is missing. */
   "uncheckedEntries",
 ] as const;
 
@@ -41,7 +38,7 @@ const LATENCY_AT = STATUS_AT + MAX_STATUS;
 const LATENCY_SUM_AT = LATENCY_AT + LATENCY_BUCKETS.length + 1;
 const WORDS = LATENCY_SUM_AT + 1;
 
-/** Counters of one thread; only that thread writes them. */
+/** Counters of one thread. */
 export class Counters {
   readonly #words: Float64Array<SharedArrayBuffer>;
 
@@ -80,12 +77,8 @@ export class Counters {
 
   /** Requests ended, by HTTP status; 0 without a response. Only statuses that occurred. */
   requestsByStatus(): Map<number, number> {
-    const counts = new Map<number, number>();
-    for (let status = 0; status < MAX_STATUS; status++) {
-      const count = this.#word(STATUS_AT + status);
-      if (count > 0) counts.set(status, count);
-    }
-    return counts;
+    const counts = this.#words.subarray(STATUS_AT, LATENCY_AT);
+    return new Map([...counts.entries()].filter(([, count]) => count > 0));
   }
 
   /** Requests by latency: one count a bucket of LATENCY_BUCKETS (not cumulated) and one for the slower ones. */

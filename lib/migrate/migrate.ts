@@ -1,26 +1,17 @@
-/**
- * A migration, from the top down: the order in which a log is moved. The engine knows no backend: those of source and
- * target are loaded by the schemes of their URLs, in this thread and in each worker.
- */
+/** A migration, from the top down: the order in which a log is moved. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { OperationError, VerificationError } from "../errors.ts";
+import { OperationError } from "../errors.ts";
 import { FULL_WIDTH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
-import { copyBundles, startCopyWorkers } from "./copy-bundles.ts";
+import { copyTree } from "./copy-tree.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
-import type { Executor } from "./ports/executor.ts";
-import { openTree } from "./read/open-tree.ts";
-import { readTrustedCheckpoint, type TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
-import { type MigrationOutcome, type MigrationReport, reportOf } from "./report.ts";
+import { openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "./read/authentic.ts";
+import { type MigrationOutcome, type MigrationReport, migrationReport } from "./report.ts";
 import { type CopySession, openCopySession } from "./session.ts";
-import { type AlreadyDone, type Claim, claimTarget, requireNoRegress } from "./target/claim.ts";
+import { type Claim, claimTarget, otherLog, requireNoRegress } from "./target/claim.ts";
 import { formatRecord, replaceMarker, type StoredMarker } from "./target/marker.ts";
-import { checkTarget } from "./target/root-check.ts";
-import { estimateSpace } from "./target/space-estimate.ts";
-import { writeUpperTiles } from "./target/upper-tiles.ts";
-import type { HashTree } from "./tree/hash-tree.ts";
 
 /** How long a source that was seen to grow must stay unchanged before the handover. */
 const DEFAULT_SETTLE_MS = 5_000;
@@ -36,24 +27,16 @@ const MAX_ROUNDS = 4;
 export async function migrate(options: MigrationOptions, modules: BackendModules): Promise<MigrationReport> {
   const session = await openCopySession(options, modules);
   try {
-    const checkpoint = await readTrustedCheckpoint(
-      { ...session.context, firstContact: true },
-      options.policy,
-    );
-    const claim = await claimTarget(session.target, {
-      ...options,
-      checkpoint,
-      source: session.context.source.location,
-      adopt: options.adopt ?? false,
-      ...session.guarantees,
-    });
+    const firstContact = { ...session.context, firstContact: true };
+    const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
+    const claim = await claimTarget(session, checkpoint);
     if (claim.kind === "handed-over") {
       const { missingIssuers } = claim.record;
       if (missingIssuers > 0)
         options.notice?.(
           `${missingIssuers} issuers were missing when this log was handed over, as was allowed`,
         );
-      return await finish(session, checkpoint, outcomeOf(claim));
+      return await finish(session, checkpoint, claim.grown ? "taken-over" : "already-handed-over");
     }
     try {
       return await fillAndHandOver(session, claim, checkpoint);
@@ -66,8 +49,8 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
 }
 
 /**
- * Rounds of copying until the target has all that the source has; then the handover. A resume whose source
- * has grown meanwhile aims at the grown log at once: the source may not serve the old right edge any more.
+ * Rounds of copying until the target has all that the source has; then the handover. A resume whose source has grown
+ * aims at the grown log at once: the source may not serve the old right edge any more.
  */
 async function fillAndHandOver(
   session: CopySession,
@@ -81,57 +64,32 @@ async function fillAndHandOver(
   if (now.size > aim.size) await requireGrownFrom(session, aim, now);
   for (let round = 1; ; round++) {
     if (now.size > aim.size) {
-      marker = await aimHigher(session, marker, now);
+      options.notice?.(`The source has grown to ${now.size} entries: copying the new ones`);
       aim = now;
+      // Pinned in the marker, so that a resume finishes this one.
+      const checkpoint = Buffer.from(aim.note).toString("utf8");
+      marker = await replaceMarker(session.target, marker, { checkpoint });
     }
     await copyTree(session, aim, round > 1 || claim.resume);
     if (claim.handingOver) break;
     now = await readSourceAgain(session, aim, round);
     if (now.size === aim.size || options.snapshot === true) break;
-    if (round === MAX_ROUNDS) throw stillGrowing(session, aim, now);
+    if (round < MAX_ROUNDS) continue;
+    throw new OperationError({
+      object: session.context.source.location,
+      problem: "the source still grows, so the log cannot be handed over yet",
+      expected: `size ${aim.size}, which is copied and checked`,
+      found: `size ${now.size}`,
+      advice:
+        "Freeze its writer and run the same command again, or pass --snapshot to hand over the size that was reached",
+    });
   }
   if (options.handOver === false) return await finish(session, aim, "ready-for-hand-over");
   await handOver(session, aim, marker);
   return await finish(session, aim, "handed-over");
 }
 
-/** Brings the target to the tree of one checkpoint, and checks it against that tree. */
-async function copyTree(session: CopySession, aim: TrustedCheckpoint, resume: boolean): Promise<void> {
-  const { progress, context, target, options } = session;
-  progress.phase = "authenticating the tree";
-  progress.startRound(aim.size);
-  if (resume) await session.issuers?.recall(target, session.guarantees.allowMissingIssuers);
-  const workers = startCopyWorkers(session, aim.size, resume);
-  const tree = await authenticateAndCopy(session, aim, resume, workers).finally(() => workers.close());
-  progress.phase = "writing the upper tiles";
-  await writeUpperTiles(tree, session.writer());
-  progress.phase = "checking the target";
-  await checkTarget(target, session.writer(), options.format, aim, context.signal);
-  await session.issuers?.requireInPlace(target);
-}
-
-async function authenticateAndCopy(
-  session: CopySession,
-  aim: TrustedCheckpoint,
-  resume: boolean,
-  workers: Executor,
-): Promise<HashTree> {
-  const { context, target, progress } = session;
-  // Both at once: over a distance each takes several round trips. Only a first copy may run out of space.
-  const space = resume ? undefined : estimateSpace(context, aim.size);
-  // A fault of the tree is reported first; nothing may await this promise then.
-  space?.catch(() => {});
-  const tree = await openTree(context, aim);
-  if (space !== undefined) await target.requireFreeSpace(await space);
-  progress.phase = "copying";
-  await copyBundles(session, tree, workers);
-  return tree;
-}
-
-/**
- * The source's checkpoint after a round. It must be of the same log, grown or not; one that was seen to grow
- * is given time to show that it stopped.
- */
+/** The source's checkpoint after a round, of the same log. One that was seen to grow is given time to stop. */
 async function readSourceAgain(
   session: CopySession,
   aim: TrustedCheckpoint,
@@ -156,34 +114,8 @@ async function requireGrownFrom(
   const tree = await openTree(session.context, now);
   const derived = await tree.rootOfPrefix(old.size);
   if (equalBytes(derived, old.rootHash)) return;
-  throw new VerificationError({
-    object: `${session.context.source.location}: the checkpoint`,
-    problem: `the log forked: its tree of size ${now.size} does not begin with the one of size ${old.size}`,
-    expected: formatHash(old.rootHash),
-    found: formatHash(derived),
-    advice: "Do not continue before the log's operator has explained it; the target was not changed",
-  });
-}
-
-/** Pins the new aim in the marker, so that a resume finishes this one. */
-async function aimHigher(
-  session: CopySession,
-  marker: StoredMarker,
-  aim: TrustedCheckpoint,
-): Promise<StoredMarker> {
-  session.options.notice?.(`The source has grown to ${aim.size} entries: copying the new ones`);
-  return await replaceMarker(session.target, marker, { checkpoint: Buffer.from(aim.note).toString("utf8") });
-}
-
-function stillGrowing(session: CopySession, aim: TrustedCheckpoint, now: TrustedCheckpoint): OperationError {
-  return new OperationError({
-    object: session.context.source.location,
-    problem: "the source still grows, so the log cannot be handed over yet",
-    expected: `size ${aim.size}, which is copied and checked`,
-    found: `size ${now.size}`,
-    advice:
-      "Freeze its writer and run the same command again, or pass --snapshot to hand over the size that was reached",
-  });
+  const problem = `the log forked: its tree of size ${now.size} does not begin with the one of size ${old.size}`;
+  throw otherLog(session.context.source.location, problem, formatHash(old.rootHash), formatHash(derived));
 }
 
 /** The last act: from here on the target belongs to the log software. */
@@ -204,24 +136,18 @@ async function handOver(session: CopySession, aim: TrustedCheckpoint, marker: St
   await target.handOver(marker.text, { size: aim.size, rootHash: aim.rootHash, collectFrom }, record);
 }
 
-function outcomeOf({ grown }: AlreadyDone): MigrationOutcome {
-  return grown ? "taken-over" : "already-handed-over";
-}
-
 async function finish(
   session: CopySession,
   aim: TrustedCheckpoint,
   outcome: MigrationOutcome,
 ): Promise<MigrationReport> {
   const { options, progress, target } = session;
-  const isOurs = outcome === "handed-over" || outcome === "already-handed-over";
-  if (options.saveCheckpoint === true && isOurs) {
+  if (options.saveCheckpoint === true && outcome === "taken-over") {
+    options.notice?.("The source's checkpoint is not stored: the log software there has gone beyond it");
+  } else if (options.saveCheckpoint === true && outcome !== "ready-for-hand-over") {
     const stored = await target.publishCheckpoint(aim.note);
     if (!stored) options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`);
   }
-  if (options.saveCheckpoint === true && outcome === "taken-over") {
-    options.notice?.("The source's checkpoint is not stored: the log software there has gone beyond it");
-  }
   progress.phase = "done";
-  return reportOf(session, aim, outcome, await target.warnings());
+  return migrationReport(session, aim, outcome, await target.warnings());
 }

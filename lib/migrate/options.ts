@@ -7,7 +7,7 @@ import type { Progress } from "./progress.ts";
 import type { RetryPolicy } from "./throttle/backoff.ts";
 import type { TileOrigin } from "./unit/bundle-copier.ts";
 
-/** What every work on a log needs to know: where it is, what makes it trusted, how hard to work. */
+/** What every work on a log needs to know. */
 export interface LogWorkOptions {
   readonly format: LogFormat;
   /** What makes a checkpoint trusted. */
@@ -17,17 +17,14 @@ export interface LogWorkOptions {
   readonly targetOptions?: OptionValues | undefined;
   /** Threads; default: the cores, at most 8. */
   readonly workers?: number | undefined;
-  /**
-   * Bundles in flight over all workers, at most: fewer where the source asks for it. Default 16 a worker, and then
-   * a copy starts with fewer.
-   */
+  /** Bundles in flight over all workers, at most. Default 16 a worker, and then a copy starts with fewer. */
   readonly concurrency?: number | undefined;
   /** Bytes in flight over all workers; default 128 MB. */
   readonly budgetBytes?: number | undefined;
   /** Requests a second over all workers; default: no limit. */
   readonly requestsPerSecond?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
-  /** Static CT only: check what the leaf hash of an entry does not cover by rules of its own. Default: false, true for `verifyLog`. */
+  /** Static CT only: check extra data, which no leaf hash covers. Default: false, true for `verifyLog`. */
   readonly deep?: boolean | undefined;
   /** Where progress is reported. */
   readonly progress?: Progress | undefined;
@@ -36,6 +33,9 @@ export interface LogWorkOptions {
   /** Notified of what an operator should know while it happens, a sentence each. */
   readonly notice?: ((line: string) => void) | undefined;
 }
+
+/** Of these, what is needed whatever is done with a log. */
+export type WorkOptions = Omit<LogWorkOptions, "policy">;
 
 export interface MigrationOptions extends LogWorkOptions {
   /** A URL that has a backend, or a path. */

@@ -15,41 +15,52 @@ import type {
 } from "./ports/backend.ts";
 import type { LogSource } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
-import { TiledLog } from "./read/tiled-log.ts";
+import { tiledLog } from "./read/tiled-log.ts";
 
 /** What a place can be asked to be. */
 type Role = "source" | "target" | "log";
 
-/** A location, and the backend that its scheme names. */
-export interface Place {
-  readonly location: string;
-  readonly url: URL;
-  readonly backend: Backend;
-}
-
 /**
  * Finds the backend of a location: a URL, or the path of a directory.
- * @throws UsageError if there is none.
+ * @param options for it as a target. One that nothing would look at is a mistake about where a log's state is.
+ * @throws UsageError if there is no such backend, or an option is not for it.
  */
-export async function findPlace(location: string, role: Role, modules: BackendModules): Promise<Place> {
+export async function findPlace(
+  location: string,
+  role: Role,
+  modules: BackendModules,
+  options: OptionValues = {},
+): Promise<{ readonly url: URL; readonly backend: Backend }> {
   const url = urlOf(location, role);
-  const scheme = url.protocol.slice(0, -1);
-  const module = modules[scheme];
-  if (module === undefined) throw await unsupported(location, scheme, role, modules);
-  return { location, url, backend: await load(module) };
+  const module = modules[schemeOf(url)];
+  if (module === undefined) throw await unsupported(location, url, role, modules);
+  const backend = await load(module);
+  // `true` is what commander gives for a `--no-…` option that is not there.
+  const given = Object.keys(options).filter((name) => options[name] !== undefined && options[name] !== true);
+  const unknown = given.find((name) => !hasOption(backend, name));
+  if (unknown === undefined) return { url, backend };
+  const others = (await loadAll(modules)).filter((other) => hasOption(other, unknown));
+  const flag = unknown.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new UsageError({
+    object: `--${options[unknown] === false ? "no-" : ""}${flag}`,
+    problem: `has no meaning for ${location}`,
+    ...(others.length > 0 && { expected: `a log at ${formsOf(others).join(" or ")}` }),
+    advice: "Leave it out",
+  });
 }
 
 /** Opens a source. @throws UsageError if the location is none, or the options are not enough to read there. */
 export async function openSource(
-  { location, url, backend }: Place,
+  location: string,
   request: SourceRequest,
   format: LogFormat,
   modules: BackendModules,
 ): Promise<LogSource> {
+  const { url, backend } = await findPlace(location, "source", modules);
   backend.checkSource?.(url, request.access, format);
   if (backend.openSource !== undefined) return await backend.openSource(url, request, format);
-  if (backend.openObjects !== undefined) return new TiledLog(await backend.openObjects(url, request), format);
-  throw await unsupported(location, url.protocol.slice(0, -1), "source", modules);
+  if (backend.openObjects !== undefined) return tiledLog(await backend.openObjects(url, request), format);
+  throw await unsupported(location, url, "source", modules);
 }
 
 /** How a thread reaches a target; plain data, so that it can be sent to a worker. */
@@ -63,44 +74,13 @@ export async function openTarget(
   { location, modules, ...request }: TargetSpec,
   further: Omit<TargetRequest, keyof TargetSpec>,
 ): Promise<MigrationTarget> {
-  const { url, backend } = await findPlace(location, "target", modules);
-  await requireKnownOptions(location, backend, request.options, modules);
-  if (backend.openTarget === undefined) {
-    throw await unsupported(location, url.protocol.slice(0, -1), "target", modules);
-  }
+  const { url, backend } = await findPlace(location, "target", modules, request.options);
+  if (backend.openTarget === undefined) throw await unsupported(location, url, "target", modules);
   return await backend.openTarget(url, { ...request, ...further });
-}
-
-/**
- * An option that nothing would look at is a mistake about where a log's state is.
- * @throws UsageError for the first of them.
- */
-export async function requireKnownOptions(
-  location: string,
-  backend: Backend,
-  options: OptionValues,
-  modules: BackendModules,
-): Promise<void> {
-  const [name] =
-    Object.entries(options).find(([name, value]) => isGiven(value) && !hasOption(backend, name)) ?? [];
-  if (name === undefined) return;
-  const others = (await loadAll(modules)).filter((other) => hasOption(other, name));
-  const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  throw new UsageError({
-    object: `--${options[name] === false ? "no-" : ""}${flag}`,
-    problem: `has no meaning for ${location}`,
-    ...(others.length > 0 && { expected: `a log at ${formsOf(others).join(" or ")}` }),
-    advice: "Leave it out",
-  });
 }
 
 function hasOption({ targetOptions = [] }: Backend, name: string): boolean {
   return targetOptions.some(({ flags }) => optionName(flags) === name);
-}
-
-/** `true` is what commander gives for a `--no-…` option that is not there. */
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== true;
 }
 
 /** What is said about a log in a target to the operator. */
@@ -113,7 +93,7 @@ export async function describeTarget(
   return backend.describeTarget?.(options) ?? { state: "", verifyOptions: [], canBeTakenOver: true };
 }
 
-/** The name under which the value of an option is passed: `spannerTablePrefix` for `--spanner-table-prefix <p>`. */
+/** The name of an option's value: `spannerTablePrefix` for `--spanner-table-prefix <p>`. */
 export function optionName(flags: string): string {
   const [, name = ""] = /--(?:no-)?([a-z0-9-]+)/.exec(flags) ?? [];
   return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
@@ -131,17 +111,16 @@ export interface BackendWords {
 /** Loads all backends, for the command line. */
 export async function backendWords(modules: BackendModules): Promise<BackendWords> {
   const backends = await loadAll(modules);
-  const optionsOf = (of: (backend: Backend) => readonly BackendOption[] | undefined) => [
-    ...new Map(
-      backends.flatMap((backend) => of(backend) ?? []).map((option) => [option.flags, option]),
-    ).values(),
-  ];
+  const optionsOf = (kind: "sourceOptions" | "targetOptions"): BackendOption[] => {
+    const options = backends.flatMap((backend) => backend[kind] ?? []);
+    return [...new Map(options.map((option) => [option.flags, option])).values()];
+  };
   return {
     sourceForms: formsOf(backends.filter(isSource)),
     targetForms: formsOf(backends.filter(isTarget)),
-    sourceOptions: optionsOf(({ sourceOptions }) => sourceOptions),
-    targetOptions: optionsOf(({ targetOptions }) => targetOptions),
-    examples: backends.flatMap(({ example }) => (example === undefined ? [] : [example])),
+    sourceOptions: optionsOf("sourceOptions"),
+    targetOptions: optionsOf("targetOptions"),
+    examples: backends.flatMap(({ example = [] }) => example),
   };
 }
 
@@ -170,16 +149,15 @@ function urlOf(location: string, role: Role): URL {
   throw new UsageError({ object: location, problem: `is not a URL that a ${role} could have` });
 }
 
+const schemeOf = (url: URL): string => url.protocol.slice(0, -1);
+
 async function unsupported(
-  location: string,
-  scheme: string,
+  object: string,
+  url: URL,
   role: Role,
   modules: BackendModules,
 ): Promise<UsageError> {
   const backends = (await loadAll(modules)).filter(role === "target" ? isTarget : isSource);
-  return new UsageError({
-    object: location,
-    problem: `a ${role} cannot be of the kind ${scheme}`,
-    expected: formsOf(backends).join(", "),
-  });
+  const problem = `a ${role} cannot be of the kind ${schemeOf(url)}`;
+  return new UsageError({ object, problem, expected: formsOf(backends).join(", ") });
 }

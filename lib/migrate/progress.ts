@@ -13,7 +13,6 @@ export type Phase =
   | "handing over"
   | "done";
 
-/** A run at one moment. */
 export interface ProgressSnapshot {
   readonly phase: Phase;
   /** Size of the tree aimed at, 0 while it is not known. */
@@ -36,7 +35,7 @@ export class Progress {
   #size = 0;
   #doneBefore = 0;
 
-  /** Starts a round: entries done in earlier rounds do not count towards it. */
+  /** Entries done in earlier rounds do not count towards this one. */
   startRound(size: number): void {
     this.#size = size;
     this.#doneBefore = entriesIn(this.total());

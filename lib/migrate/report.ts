@@ -1,43 +1,49 @@
-/** The result of a finished run. */
+/** The results of finished runs. */
 
 import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
-import { type ExtraDataReport, extraDataReport, notCheckedOf } from "./extra-data-report.ts";
-import type { MigrationOptions } from "./options.ts";
-import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
-import type { CopySession } from "./session.ts";
+import type { IssuerRegistry } from "./issuers/registry.ts";
+import type { MigrationOptions, WorkOptions } from "./options.ts";
+import type { MissingIssuer } from "./ports/executor.ts";
+import type { TreeHead } from "./ports/source.ts";
+import type { TrustedCheckpoint } from "./read/authentic.ts";
+import type { CopySession, Session } from "./session.ts";
 
-/** The result of a migration: what `copy --json` prints. */
-export interface MigrationReport {
-  readonly origin: string;
-  readonly source: string;
-  readonly target: string;
-  readonly format: LogFormat;
-  /** Entries of the log in the target now. */
+/** What the reports of a migration and of a verification have in common. */
+export interface RunReport {
+  /** Entries of the log. */
   readonly size: number;
   /** Base64, as in a checkpoint. */
   readonly rootHash: string;
-  /** Entries that this run copied. */
+  /** Entries that this run copied, or whose leaf hashes it recomputed and found right. */
   readonly entries: number;
-  /** Entries that were in place, from earlier runs. */
-  readonly resumedEntries: number;
-  /** Bytes of bundles and level-0 tiles that this run stored. */
-  readonly bytes: number;
   readonly seconds: number;
-  /** Entries copied a second, from start to end. */
+  /** Over the whole run. */
   readonly entriesPerSecond: number;
   readonly requests: number;
   readonly retries: number;
-  /** Objects found in the target with other bytes, and replaced. */
-  readonly replacedObjects: number;
   /** Static CT only: the extra data. */
   readonly uncovered?: ExtraDataReport;
   /** The implementation that hashed the entries. */
   readonly hasher: HasherName;
-  readonly outcome: MigrationOutcome;
   /** What this run took on trust, a sentence each. */
   readonly notChecked: readonly string[];
+}
+
+/** The result of a migration: what `copy --json` prints. */
+export interface MigrationReport extends RunReport {
+  readonly origin: string;
+  readonly source: string;
+  readonly target: string;
+  readonly format: LogFormat;
+  /** Entries that were in place, from earlier runs. */
+  readonly resumedEntries: number;
+  /** Bytes of bundles and level-0 tiles that this run stored. */
+  readonly bytes: number;
+  /** Objects found in the target with other bytes, and replaced. */
+  readonly replacedObjects: number;
+  readonly outcome: MigrationOutcome;
   /** What the operator should look at, a sentence each. */
   readonly warnings: readonly string[];
 }
@@ -52,45 +58,91 @@ export type MigrationOutcome =
   /** Everything but the handover is done, as requested. */
   | "ready-for-hand-over";
 
-/** The report of a successful run. */
-export function reportOf(
-  { options, context, target, progress, issuers, startedAt }: CopySession,
+/** The extra data of Static CT entries in the bundles that this run read; it counts those read twice each time. */
+export interface ExtraDataReport {
+  /** Issuers that the entries name, the missing ones among them. */
+  readonly issuers: number;
+  readonly missingIssuers: number;
+  /** At most 100 of the missing ones, each with an entry that names it. */
+  readonly firstMissingIssuers: readonly MissingIssuer[];
+  /** Whether entries were checked. */
+  readonly deep: boolean;
+  /** Entries that this run checked. */
+  readonly deepEntries: number;
+  /** Entries whose precertificate differs from what was logged as re-encoding explains. */
+  readonly reencodedEntries: number;
+  /** Entries that could not be checked, since an issuer is missing. */
+  readonly uncheckedEntries: number;
+}
+
+/** Missing issuers that a report names. */
+const NAMED_ISSUERS = 100;
+
+/**
+ * What a run reports in any case.
+ * @param issuers of a Static CT log.
+ * @param notChecked what it took on trust besides the extra data; undefined if it has read nothing.
+ */
+export function runReport(
+  { options, progress, startedAt }: Session<WorkOptions>,
+  { size, rootHash }: TreeHead,
+  issuers: IssuerRegistry | undefined,
+  notChecked: readonly string[] | undefined,
+): RunReport {
+  const counters = progress.total();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const entries = counters.get("entries");
+  const missing = issuers?.missing() ?? [];
+  const uncovered: ExtraDataReport | undefined = issuers && {
+    issuers: issuers.count,
+    missingIssuers: missing.length,
+    firstMissingIssuers: missing.slice(0, NAMED_ISSUERS),
+    deep: options.deep === true,
+    deepEntries: counters.get("deepEntries"),
+    reencodedEntries: counters.get("reencodedEntries"),
+    uncheckedEntries: counters.get("uncheckedEntries"),
+  };
+  return {
+    size,
+    rootHash: formatHash(rootHash),
+    entries,
+    seconds,
+    entriesPerSecond: Math.round(entries / seconds),
+    requests: counters.get("requests"),
+    retries: counters.get("retries"),
+    ...(uncovered && { uncovered }),
+    hasher: hasherName(),
+    notChecked: notChecked
+      ? [...notChecked, ...(uncovered ? extraDataNotChecked(uncovered) : [])]
+      : ["Nothing was read again"],
+  };
+}
+
+export function migrationReport(
+  session: CopySession,
   aim: TrustedCheckpoint,
   outcome: MigrationOutcome,
   warnings: readonly string[],
 ): MigrationReport {
+  const { options, context, target, progress, issuers } = session;
   const counters = progress.total();
-  const seconds = (performance.now() - startedAt) / 1000;
-  const entries = counters.get("entries");
-  const { format, deep = false } = options;
-  const extraData = extraDataReport(issuers, counters, deep);
+  const resumedEntries = counters.get("resumedEntries");
+  const hasRead = outcome === "handed-over" || outcome === "ready-for-hand-over";
   return {
     outcome,
     origin: aim.origin,
     source: context.source.location,
     target: target.location,
-    format,
-    size: aim.size,
-    rootHash: formatHash(aim.rootHash),
-    entries,
-    resumedEntries: counters.get("resumedEntries"),
+    format: options.format,
+    ...runReport(session, aim, issuers, hasRead ? copyNotChecked(options, resumedEntries) : undefined),
+    resumedEntries,
     bytes: counters.get("bytesStored"),
-    seconds,
-    entriesPerSecond: Math.round(entries / seconds),
-    requests: counters.get("requests"),
-    retries: counters.get("retries"),
     replacedObjects: counters.get("replacedObjects"),
-    ...(extraData === undefined ? {} : { uncovered: extraData }),
-    hasher: hasherName(),
-    notChecked:
-      outcome === "already-handed-over" || outcome === "taken-over"
-        ? ["Nothing was read again"]
-        : [...notChecked(options, counters.get("resumedEntries")), ...notCheckedOf(extraData)],
     warnings,
   };
 }
 
-function notChecked({ tiles, policy }: MigrationOptions, resumedEntries: number): string[] {
+function copyNotChecked({ tiles, policy }: MigrationOptions, resumedEntries: number): string[] {
   const unchecked: string[] = [];
   if (!("verifiers" in policy)) {
     unchecked.push(
@@ -105,5 +157,20 @@ function notChecked({ tiles, policy }: MigrationOptions, resumedEntries: number)
   if (tiles === "fetch" && resumedEntries > 0) {
     unchecked.push("The source's level-0 tiles over entries that earlier runs had sealed");
   }
+  return unchecked;
+}
+
+function extraDataNotChecked({ deep, missingIssuers, uncheckedEntries }: ExtraDataReport): string[] {
+  const unchecked = [
+    deep
+      ? "Signatures of a Static CT log's certificates: a precertificate's own, as it was submitted, and whether " +
+        "those of a chain have signed one another"
+      : "What a Static CT leaf hash does not cover: precertificates as submitted, and whether the issuers are those " +
+        "of their entries (--deep checks it)",
+  ];
+  if (missingIssuers > 0)
+    unchecked.push(`Issuers that are unavailable, and so are missing: ${missingIssuers}`);
+  if (uncheckedEntries > 0)
+    unchecked.push(`Entries beyond their leaf hash, since their issuers are missing: ${uncheckedEntries}`);
   return unchecked;
 }

@@ -2,16 +2,15 @@
 
 import { availableParallelism } from "node:os";
 import { IssuerRegistry } from "./issuers/registry.ts";
-import type { LogWorkOptions, MigrationOptions } from "./options.ts";
+import type { MigrationOptions, WorkOptions } from "./options.ts";
 import { openTarget, type TargetSpec } from "./places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { MigrationTarget, TargetWriter } from "./ports/target.ts";
 import { Progress } from "./progress.ts";
 import { openReadContext, type ReadContext, type ReadSpec } from "./read/context.ts";
-import type { SealGuarantees } from "./target/seal-guarantees.ts";
+import type { SealGuarantees } from "./target/marker.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";
-import { LimitReporter } from "./throttle/limit-reporter.ts";
-import { RateLimiter } from "./throttle/rate-limiter.ts";
+import { limitReporter } from "./throttle/limiter.ts";
 import { newSharedLimit, SharedLimit } from "./throttle/shared-limit.ts";
 
 const MAX_DEFAULT_WORKERS = 8;
@@ -24,6 +23,8 @@ export const MAIN_THREAD_CONCURRENCY = 8;
 /** Requests in flight to begin with, unless the operator names a number. */
 const FIRST_REQUESTS = 16;
 
+const LIMIT_REPORTED_EVERY_MS = 100;
+
 /** How the threads share the work. */
 export interface Parallelism {
   readonly workers: number;
@@ -33,8 +34,8 @@ export interface Parallelism {
   readonly budgetBytes: number;
 }
 
-/** What `migrate` and `verifyLog` work with in the main thread: the defaults of options, and what is open. */
-export interface Session<Options extends Omit<LogWorkOptions, "policy">> {
+/** What `migrate` and `verifyLog` work with in the main thread. */
+export interface Session<Options extends WorkOptions> {
   readonly options: Options;
   readonly parallelism: Parallelism;
   readonly readSpec: ReadSpec;
@@ -42,16 +43,14 @@ export interface Session<Options extends Omit<LogWorkOptions, "policy">> {
   /** How the main thread reads the source. */
   readonly context: ReadContext;
   readonly startedAt: number;
-  /** Ends what is open. */
   close(): Promise<void>;
 }
 
-/** A migration. */
 export interface CopySession extends Session<MigrationOptions> {
   readonly target: MigrationTarget;
   /** How every thread reaches the target. */
   readonly targetSpec: TargetSpec;
-  /** The main thread's writer; the target must be claimed first. */
+  /** The main thread's writer; nothing is written before the target is claimed. */
   readonly writer: () => TargetWriter;
   /** What its seals guarantee. */
   readonly guarantees: SealGuarantees;
@@ -59,64 +58,48 @@ export interface CopySession extends Session<MigrationOptions> {
   readonly issuers: IssuerRegistry | undefined;
 }
 
-/** How every thread is to reach a target. */
-export function targetSpecOf(
-  location: string,
-  options: Omit<LogWorkOptions, "policy">,
-  modules: BackendModules,
-): TargetSpec {
-  const { targetOptions = {}, access, retry = DEFAULT_RETRY } = options;
-  return { location, options: targetOptions, userAgentVersion: access.userAgentVersion, retry, modules };
-}
-
 export async function openCopySession(
   options: MigrationOptions,
   modules: BackendModules,
 ): Promise<CopySession> {
   const targetSpec = targetSpecOf(options.target, options, modules);
-  const { signal } = options;
+  const { signal, format, allowMissingIssuers = false, deep = false } = options;
   const target = await openTarget(targetSpec, { connections: MAIN_THREAD_CONCURRENCY, signal });
   const session = await openSession(options.source, options, modules);
   const { context } = session;
-  const { format, allowMissingIssuers = false, deep = false } = options;
   const isStaticCt = format === "static-ct";
-  const guarantees: SealGuarantees = {
-    format,
-    allowMissingIssuers: isStaticCt && allowMissingIssuers,
-    deep: isStaticCt && deep,
-  };
-  let writer: TargetWriter | undefined;
-  const openWriter = () => {
-    writer ??= target.openWriter(context.signal);
-    return writer;
+  let opened: TargetWriter | undefined;
+  const writer = () => {
+    opened ??= target.openWriter(context.signal);
+    return opened;
   };
   return {
     ...session,
     target,
     targetSpec,
-    writer: openWriter,
-    guarantees,
-    issuers: isStaticCt
-      ? new IssuerRegistry({ context, writer: openWriter, deep: guarantees.deep })
-      : undefined,
+    writer,
+    guarantees: { format, allowMissingIssuers: isStaticCt && allowMissingIssuers, deep: isStaticCt && deep },
+    issuers: isStaticCt ? new IssuerRegistry({ context, writer, deep }) : undefined,
     async close() {
-      await Promise.all([session.close(), writer?.close(), target.close()]);
+      await Promise.all([session.close(), opened?.close(), target.close()]);
     },
   };
 }
 
-/** Opens a log to read it, and starts to report what its server asks for. */
-export async function openSession<Options extends Omit<LogWorkOptions, "policy">>(
+/** Opens a log to read it, and reports from now on what its server asks for. */
+export async function openSession<Options extends WorkOptions>(
   log: string,
   options: Options,
   modules: BackendModules,
 ): Promise<Session<Options>> {
-  const progress = options.progress ?? new Progress();
-  const signal = options.signal ?? new AbortController().signal;
+  const { progress = new Progress(), signal = new AbortController().signal, notice = () => {} } = options;
   const readSpec = readSpecOf(log, options, modules);
   const mainSpec = { ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY };
   const context = await openReadContext(mainSpec, progress.own, signal);
-  const reporter = startReporter(readSpec, options, progress);
+  const limit = new SharedLimit(readSpec.limit);
+  progress.window = limit;
+  // It keeps the process alive, whose threads may all wait.
+  const reporting = setInterval(limitReporter(limit, notice), LIMIT_REPORTED_EVERY_MS);
   return {
     options,
     parallelism: parallelismOf(options),
@@ -125,30 +108,29 @@ export async function openSession<Options extends Omit<LogWorkOptions, "policy">
     context,
     startedAt: performance.now(),
     async close() {
-      reporter.stop();
+      clearInterval(reporting);
       await context.source.close();
     },
   };
 }
 
-/** The threads' share of the work, with the defaults. */
-export function parallelismOf(options: Omit<LogWorkOptions, "policy">): Parallelism {
-  const workers = options.workers ?? Math.min(availableParallelism(), MAX_DEFAULT_WORKERS);
-  return {
-    workers,
-    concurrency: options.concurrency ?? workers * CONCURRENCY_A_WORKER,
-    budgetBytes: options.budgetBytes ?? DEFAULT_BUDGET_BYTES,
-  };
+/** How every thread is to reach a target. */
+export function targetSpecOf(location: string, options: WorkOptions, modules: BackendModules): TargetSpec {
+  const { targetOptions = {}, access, retry = DEFAULT_RETRY } = options;
+  return { location, options: targetOptions, userAgentVersion: access.userAgentVersion, retry, modules };
+}
+
+function parallelismOf(options: WorkOptions): Parallelism {
+  const { workers = Math.min(availableParallelism(), MAX_DEFAULT_WORKERS) } = options;
+  const { concurrency = workers * CONCURRENCY_A_WORKER, budgetBytes = DEFAULT_BUDGET_BYTES } = options;
+  return { workers, concurrency, budgetBytes };
 }
 
 /** How every thread is to read a source. */
-export function readSpecOf(
-  source: string,
-  options: Omit<LogWorkOptions, "policy">,
-  modules: BackendModules,
-): ReadSpec {
-  const { requestsPerSecond, access, format, retry = DEFAULT_RETRY } = options;
+export function readSpecOf(source: string, options: WorkOptions, modules: BackendModules): ReadSpec {
+  const { requestsPerSecond: perSecond, access, format, retry = DEFAULT_RETRY } = options;
   const { concurrency: maximum } = parallelismOf(options);
+  const start = options.concurrency ?? Math.min(FIRST_REQUESTS, maximum);
   return {
     source,
     modules,
@@ -156,25 +138,7 @@ export function readSpecOf(
     format,
     concurrency: 1,
     retry,
-    rate:
-      requestsPerSecond === undefined
-        ? undefined
-        : { perSecond: requestsPerSecond, shared: new RateLimiter(requestsPerSecond).share() },
-    limit: newSharedLimit({
-      ...retry,
-      maximum,
-      start: options.concurrency ?? Math.min(FIRST_REQUESTS, maximum),
-    }),
+    rate: perSecond === undefined ? undefined : { perSecond, shared: new SharedArrayBuffer(8) },
+    limit: newSharedLimit({ ...retry, maximum, start }),
   };
-}
-
-/** Reports what the source asks for from now on, until it is stopped. */
-function startReporter(
-  { limit }: ReadSpec,
-  { notice = () => {} }: Omit<LogWorkOptions, "policy">,
-  progress: Progress,
-): LimitReporter {
-  const shared = new SharedLimit(limit);
-  progress.window = shared;
-  return new LimitReporter(shared, notice).start();
 }

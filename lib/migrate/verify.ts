@@ -4,31 +4,26 @@
  */
 
 import { VerificationError } from "../errors.ts";
-import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import { issuerPath } from "../tlog/layout.ts";
-import { formatHash } from "../tlog/merkle.ts";
 import { startThreads } from "./execute/threads.ts";
-import { type ExtraDataReport, extraDataReport, notCheckedOf } from "./extra-data-report.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
-import type { LogWorkOptions, MigrationOptions } from "./options.ts";
-import { findPlace, openTarget, requireKnownOptions } from "./places.ts";
+import type { LogWorkOptions, MigrationOptions, WorkOptions } from "./options.ts";
+import { findPlace, openTarget } from "./places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
+import type { HashTree, TreeHead } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
-import type { ReadContext } from "./read/context.ts";
-import { openTree } from "./read/open-tree.ts";
+import { openTree } from "./read/authentic.ts";
+import { type RunReport, runReport } from "./report.ts";
 import { MAIN_THREAD_CONCURRENCY, openSession, type Session, targetSpecOf } from "./session.ts";
-import { DEFAULT_RETRY, type RetryPolicy } from "./throttle/backoff.ts";
-import type { HashTree, TreeHead } from "./tree/hash-tree.ts";
+import { DEFAULT_RETRY } from "./throttle/backoff.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";
 import { verifyListing } from "./verify/surplus-objects.ts";
 import { TileRecomputation } from "./verify/tile-recomputation.ts";
 import { findTrustedHead, readStateHead, type TrustedHead } from "./verify/trusted-head.ts";
 
-export interface VerifyOptions
-  extends Omit<LogWorkOptions, "policy">,
-    Pick<MigrationOptions, "allowMissingIssuers"> {
+export interface VerifyOptions extends WorkOptions, Pick<MigrationOptions, "allowMissingIssuers"> {
   /** A URL that has a backend, or a path. */
   readonly log: string;
   /** What makes the checkpoint trusted; may be left out for a migrated directory that has none yet. */
@@ -38,31 +33,16 @@ export interface VerifyOptions
 }
 
 /** What a verification found: what `verify --json` prints. */
-export interface VerificationReport {
+export interface VerificationReport extends RunReport {
   readonly log: string;
   /** Undefined where the log was checked against its tree state, which does not name it. */
   readonly origin?: string;
   /** What the log was checked against. */
   readonly authority: TrustedHead["kind"];
-  readonly size: number;
-  /** Base64, as in a checkpoint. */
-  readonly rootHash: string;
-  /** Entries whose leaf hashes were recomputed and are right. */
-  readonly entries: number;
-  readonly seconds: number;
-  readonly entriesPerSecond: number;
-  readonly requests: number;
-  readonly retries: number;
-  /** Static CT only: what became of the extra data, which no leaf hash covers. */
-  readonly uncovered?: ExtraDataReport;
-  /** What hashed the entries: the addon, or JavaScript. */
-  readonly hasher: HasherName;
   /** Objects that are bad, missing, or beyond the tree. */
   readonly faults: number;
   /** The first of them, at most 100, by path. */
   readonly findings: readonly Finding[];
-  /** What was taken on trust, a sentence each. */
-  readonly notChecked: readonly string[];
 }
 
 /**
@@ -74,12 +54,15 @@ export async function verifyLog(
   options: VerifyOptions,
   modules: BackendModules,
 ): Promise<VerificationReport> {
-  const { backend } = await findPlace(options.log, "log", modules);
-  await requireKnownOptions(options.log, backend, options.targetOptions ?? {}, modules);
-  const target = backend.openTarget && (await openForReading(options, modules));
-  const { deep = true, retry } = options;
-  const work = { ...options, deep, retry: backend.isLocal === true ? withoutRetries(retry) : retry };
-  const session = await openSession(options.log, work, modules);
+  const { log, signal, deep = true } = options;
+  let { retry = DEFAULT_RETRY } = options;
+  const { backend } = await findPlace(log, "log", modules, options.targetOptions);
+  const further = { connections: MAIN_THREAD_CONCURRENCY, signal, readOnly: true };
+  // Where the log can be listed.
+  const target = backend.openTarget && (await openTarget(targetSpecOf(log, options, modules), further));
+  // A file does not change by being read again.
+  if (backend.isLocal === true) retry = { ...retry, attempts: 0, contentAttempts: 0 };
+  const session = await openSession(log, { ...options, deep, retry }, modules);
   try {
     return await verifyOpened(session, target);
   } finally {
@@ -93,59 +76,28 @@ async function verifyOpened(
   session: VerifySession,
   target: MigrationTarget | undefined,
 ): Promise<VerificationReport> {
-  const { context, options, progress, startedAt } = session;
+  const { context, options, progress } = session;
   const trusted = await findTrustedHead(context, target, options.policy);
   const found = new Findings();
   const issuers = new IssuerRegistry({ context, deep: options.deep });
   const isAuthentic = await verifyTree(session, trusted.head, issuers, found);
   const state = target && (await readStateHead(context, target, trusted.head));
   found.addAll(state?.faults ?? []);
-  const unlisted =
-    target && state && isAuthentic
-      ? await verifyListing(
-          { context, place: target, trusted, integrationMs: options.settleMs },
-          state,
-          found,
-        )
-      : undefined;
+  const unchecked = notChecked(options, trusted, isAuthentic, state !== undefined);
+  if (target && state && isAuthentic) {
+    const integrationMs = options.settleMs;
+    unchecked.push(...(await verifyListing({ context, target, trusted, state, found, integrationMs })));
+  }
   progress.phase = "done";
-  const counters = progress.total();
-  const { format, deep } = options;
-  const extraData = format === "static-ct" ? extraDataReport(issuers, counters, deep) : undefined;
-  const seconds = (performance.now() - startedAt) / 1000;
   const { kind, origin, head } = trusted;
   return {
     log: context.source.location,
     ...(origin === undefined ? {} : { origin }),
     authority: kind,
-    size: head.size,
-    rootHash: formatHash(head.rootHash),
-    entries: counters.get("entries"),
-    seconds,
-    entriesPerSecond: Math.round(counters.get("entries") / seconds),
-    requests: counters.get("requests"),
-    retries: counters.get("retries"),
-    ...(extraData === undefined ? {} : { uncovered: extraData }),
-    hasher: hasherName(),
+    ...runReport(session, head, options.format === "static-ct" ? issuers : undefined, unchecked),
     faults: found.count,
     findings: found.first(),
-    notChecked: [
-      ...notChecked(options, trusted, isAuthentic, state?.head),
-      ...notCheckedOf(extraData),
-      ...(unlisted ?? []),
-    ],
   };
-}
-
-/** The log as something that can be listed. */
-function openForReading(options: VerifyOptions, modules: BackendModules): Promise<MigrationTarget> {
-  const further = { connections: MAIN_THREAD_CONCURRENCY, signal: options.signal, readOnly: true };
-  return openTarget(targetSpecOf(options.log, options, modules), further);
-}
-
-/** A file does not change by being read again. */
-function withoutRetries(retry: RetryPolicy = DEFAULT_RETRY): RetryPolicy {
-  return { ...retry, attempts: 0, contentAttempts: 0 };
 }
 
 /** Verifies what the root commits to; false where the right edge does not give it, and nothing below was read. */
@@ -157,21 +109,22 @@ async function verifyTree(
 ): Promise<boolean> {
   progress.phase = "authenticating the tree";
   progress.startRound(head.size);
-  const tree = await authenticTree(context, head, found);
-  if (tree === undefined) return false;
+  let tree: HashTree;
+  try {
+    tree = await openTree(context, head, new TileRecomputation(context, (fault) => found.add(fault)));
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error;
+    found.add({ path: error.facts.object, problem: error.facts.problem });
+    return false;
+  }
   progress.phase = "verifying";
-  const units = planUnits(
-    tree,
-    unitBundles(head.size, parallelism.workers),
-    async () => false,
-    () => {},
-  );
+  const units = planUnits(tree, unitBundles(head.size, parallelism.workers));
   // Every issuer that is missing is reported, below.
   const spec = { ...readSpec, deep: options.deep, allowMissingIssuers: true };
   const workers = startThreads(spec, head.size, parallelism, progress.threads);
   try {
     for await (const [, result] of workers.run(units, context.signal)) {
-      issuers.add(result);
+      issuers.add(result.issuers);
       found.addAll(result.findings);
     }
   } finally {
@@ -184,27 +137,11 @@ async function verifyTree(
   return true;
 }
 
-async function authenticTree(
-  context: ReadContext,
-  head: TreeHead,
-  found: Findings,
-): Promise<HashTree | undefined> {
-  const recomputation = new TileRecomputation(context, (finding) => found.add(finding));
-  try {
-    return await openTree(context, head, recomputation);
-  } catch (error) {
-    if (!(error instanceof VerificationError)) throw error;
-    found.add({ path: error.facts.object, problem: error.facts.problem });
-    return undefined;
-  }
-}
-
-/** @param integrated the tree of the log's own state, undefined where the log cannot be listed. */
 function notChecked(
   { policy }: VerifyOptions,
   { kind }: TrustedHead,
   isAuthentic: boolean,
-  integrated: TreeHead | undefined,
+  isListed: boolean,
 ): string[] {
   const unchecked: string[] = [];
   if (kind === "treeState") {
@@ -215,7 +152,7 @@ function notChecked(
   if (!isAuthentic) {
     unchecked.push("Every entry, and every tile below the right edge: nothing authenticates them");
   }
-  if (integrated === undefined) {
+  if (!isListed) {
     unchecked.push("What exists beyond the tree: a log over HTTP, compressed, or in zips is not listed");
   }
   return unchecked;

@@ -4,9 +4,10 @@
  */
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
-import { readDelays } from "../../lib/migrate/read/retry.ts";
+import { readDelays } from "../../lib/migrate/read/authentic.ts";
 import { DEFAULT_RETRY } from "../../lib/migrate/throttle/backoff.ts";
-import { LimitReporter } from "../../lib/migrate/throttle/limit-reporter.ts";
+
+import { limitReporter } from "../../lib/migrate/throttle/limiter.ts";
 import { type LimitOptions, newSharedLimit, SharedLimit } from "../../lib/migrate/throttle/shared-limit.ts";
 
 export interface SimulatedAnswer {
@@ -68,7 +69,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
   const share = newSharedLimit({ maximum, start, minDelayMs, maxRetryAfterMs });
   const shared = new SharedLimit(share, () => BigInt(Math.round(nowMs * 1e6)));
   const notices: string[] = [];
-  const reporter = new LimitReporter(
+  const report = limitReporter(
     shared,
     (line) => notices.push(line),
     () => nowMs,
@@ -122,7 +123,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
     else if (waiting.nextMs === nowMs) ready.push(waiting.shift());
     else {
       nextLookMs += LOOK_EVERY_MS;
-      reporter.look();
+      report();
       limits.push({ atMs: nowMs, limit: shared.limit });
     }
   }

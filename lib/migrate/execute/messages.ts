@@ -11,14 +11,12 @@ import {
 import type { UnitResult, WorkUnit } from "../ports/executor.ts";
 
 /** To a worker: a unit to work on; or that nothing more is wanted, finished or not. */
-export type ToWorker =
-  | { readonly kind: "unit"; readonly id: number; readonly unit: WorkUnit }
-  | { readonly kind: "stop" };
+export type ToWorker = { readonly id: number; readonly unit: WorkUnit } | "stop";
 
 /** From a worker: how a unit ended. */
 export type FromWorker =
-  | { readonly kind: "done"; readonly id: number; readonly result: UnitResult }
-  | { readonly kind: "failed"; readonly id: number; readonly failure: WireFailure };
+  | { readonly id: number; readonly result: UnitResult; readonly failure?: undefined }
+  | { readonly id: number; readonly result?: undefined; readonly failure: WireFailure };
 
 /** A failure in a form that crosses threads. */
 export type WireFailure =

@@ -1,8 +1,9 @@
 /**
- * The executor that works on units in threads of this process. Each has its own connections, hasher and writer; units
- * go out as fast as they come back, a few ahead, so that no thread waits for the main one.
+ * The executor that works on units in threads of this process. Each has its own connections, hasher and writer, and a
+ * few units ahead, so that it does not wait for the main one.
  */
 
+import { EventEmitter, on } from "node:events";
 import { Worker } from "node:worker_threads";
 import { OperationError } from "../../errors.ts";
 import { fullTileCount } from "../../tlog/layout.ts";
@@ -26,11 +27,6 @@ const HEAP_LIMITS = { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 256 }
 /** Units beyond what keeps its requests in flight that a worker holds while others become durable. */
 const UNITS_BEHIND = 3;
 
-interface Thread {
-  readonly worker: Worker;
-  readonly assigned: Map<number, WorkUnit>;
-}
-
 /**
  * Starts the threads for a tree of this size: no more than it has units for, or than may have a bundle in flight.
  * @param all where each thread's counters are added.
@@ -46,137 +42,103 @@ export function startThreads(
   const threads = Math.max(1, Math.min(workers, units, concurrency));
   const concurrencyAThread = Math.max(1, Math.floor(concurrency / threads));
   const share = { ...spec, concurrency: concurrencyAThread, budgetBytes: budgetBytes / threads };
-  return new ThreadExecutor(
-    Math.ceil(concurrencyAThread / bundlesAUnit) + UNITS_BEHIND,
-    Array.from({ length: threads }, () => startThread(share, all)),
-  );
-}
-
-function startThread(spec: Omit<WorkerSpec, "counters">, all: Counters[]): Worker {
-  const counters = new Counters();
-  all.push(counters);
-  // The published package has compiled files, a clone runs the sources.
-  const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
-  return new Worker(new URL(file, import.meta.url), {
-    workerData: { ...spec, counters: counters.share() } satisfies WorkerSpec,
-    resourceLimits: HEAP_LIMITS,
+  const pool = Array.from({ length: threads }, () => {
+    const counters = new Counters();
+    all.push(counters);
+    return new Thread({ ...share, counters: counters.share() });
   });
+  const unitsAThread = Math.ceil(concurrencyAThread / bundlesAUnit) + UNITS_BEHIND;
+  return {
+    run: (work, signal) => run(pool, unitsAThread, work, signal),
+    close: async () => void (await Promise.all(pool.map((thread) => thread.close()))),
+  };
 }
 
-class ThreadExecutor implements Executor {
-  readonly #threads: Thread[];
-  readonly #unitsAThread: number;
-  readonly #results: (readonly [WorkUnit, UnitResult])[] = [];
+/** @param unitsAThread units that a thread holds at once. */
+async function* run(
+  threads: readonly Thread[],
+  unitsAThread: number,
+  units: AsyncIterable<WorkUnit>,
+  signal: AbortSignal,
+): AsyncGenerator<readonly [WorkUnit, UnitResult]> {
+  signal.throwIfAborted();
+  const iterator = units[Symbol.asyncIterator]();
+  const events = new EventEmitter<{ result: [WorkUnit, UnitResult]; end: []; error: [unknown] }>();
+  const results = on(events, "result", { close: ["end"] });
+  // Only the first failure has a listener.
+  events.on("error", () => {});
+  const onAbort = () => events.emit("error", signal.reason);
+  signal.addEventListener("abort", onAbort);
+  let isOver = false;
+  const workOn = async (thread: Thread): Promise<void> => {
+    for (let next = await iterator.next(); !next.done && !isOver; next = await iterator.next()) {
+      events.emit("result", next.value, await thread.run(next.value));
+    }
+  };
+  // Each thread is given its second unit after all have their first.
+  Promise.all(Array.from({ length: unitsAThread }, () => threads.map(workOn)).flat()).then(
+    () => events.emit("end"),
+    (error) => events.emit("error", error),
+  );
+  try {
+    yield* results as AsyncIterable<[WorkUnit, UnitResult]>;
+  } finally {
+    isOver = true;
+    signal.removeEventListener("abort", onAbort);
+    iterator.return?.().catch(() => {});
+  }
+}
+
+class Thread {
+  readonly #worker: Worker;
+  readonly #underWay = new Map<number, PromiseWithResolvers<UnitResult>>();
   #lastId = 0;
   #failure: Error | undefined;
-  /** Resolves with the next result or failure. */
-  #news = Promise.withResolvers<void>();
 
-  /** @param unitsAThread units that a thread holds at once. */
-  constructor(unitsAThread: number, workers: readonly Worker[]) {
-    this.#unitsAThread = unitsAThread;
-    this.#threads = workers.map((worker) => {
-      const thread: Thread = { worker, assigned: new Map() };
-      worker.on("message", (message: FromWorker) => this.#receive(thread, message));
-      worker.on("error", (error: unknown) => this.#fail(threadFailure(error)));
-      worker.on("exit", () => {
-        if (thread.assigned.size > 0) this.#fail(threadFailure(new Error("it ended while it had work")));
-      });
-      return thread;
+  constructor(workerData: WorkerSpec) {
+    // The published package has compiled files, a clone runs the sources.
+    const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
+    this.#worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: HEAP_LIMITS });
+    this.#worker.on("message", ({ id, result, failure }: FromWorker) => {
+      const unit = this.#underWay.get(id);
+      this.#underWay.delete(id);
+      if (failure === undefined) unit?.resolve(result);
+      else unit?.reject(fromWire(failure));
     });
+    this.#worker.on("error", (error) => this.#fail(error));
+    this.#worker.on("exit", () => this.#fail(new Error("it ended while it had work")));
   }
 
-  async *run(
-    units: AsyncIterable<WorkUnit>,
-    signal: AbortSignal,
-  ): AsyncGenerator<readonly [WorkUnit, UnitResult]> {
-    const onAbort = () => this.#fail(signal.reason);
-    signal.addEventListener("abort", onAbort);
-    let isHandedOut = false;
-    let isDone = false;
-    try {
-      if (signal.aborted) onAbort();
-      // On its own, so that a unit that takes long to come holds up neither results nor failures.
-      this.#handOut(units).then(
-        () => {
-          isHandedOut = true;
-          this.#wake();
-        },
-        (error) => this.#fail(error),
-      );
-      while (!isDone) {
-        for (let next = this.#results.shift(); next !== undefined; next = this.#results.shift()) yield next;
-        if (this.#failure !== undefined) throw this.#failure;
-        isDone = isHandedOut && this.#threads.every(({ assigned }) => assigned.size === 0);
-        if (!isDone) await this.#news.promise;
-      }
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-      // Nobody waits for results any more: no more units go out.
-      if (!isDone) this.#fail(new Error("the run was given up"));
-    }
-  }
-
-  async #handOut(units: AsyncIterable<WorkUnit>): Promise<void> {
-    for await (const unit of units) {
-      const thread = await this.#idleThread();
-      const id = ++this.#lastId;
-      thread.assigned.set(id, unit);
-      thread.worker.postMessage({ kind: "unit", id, unit } satisfies ToWorker);
-    }
-  }
-
-  async #idleThread(): Promise<Thread> {
-    for (;;) {
-      if (this.#failure !== undefined) throw this.#failure;
-      const idlest = this.#threads.reduce((a, b) => (b.assigned.size < a.assigned.size ? b : a));
-      if (idlest.assigned.size < this.#unitsAThread) return idlest;
-      await this.#news.promise;
-    }
+  run(unit: WorkUnit): Promise<UnitResult> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const running = Promise.withResolvers<UnitResult>();
+    const id = ++this.#lastId;
+    this.#underWay.set(id, running);
+    this.#worker.postMessage({ id, unit } satisfies ToWorker);
+    return running.promise;
   }
 
   async close(): Promise<void> {
-    await Promise.all(
-      this.#threads.map(async ({ worker }) => {
-        if (worker.threadId === -1) return;
-        const ended = new Promise((resolve) => worker.once("exit", resolve));
-        const force = setTimeout(() => void worker.terminate(), STOP_GRACE_MS);
-        worker.postMessage({ kind: "stop" } satisfies ToWorker);
-        await ended;
-        clearTimeout(force);
-      }),
-    );
-  }
-
-  #receive(thread: Thread, message: FromWorker): void {
-    const unit = thread.assigned.get(message.id);
-    if (unit === undefined) return;
-    thread.assigned.delete(message.id);
-    if (message.kind === "done") this.#results.push([unit, message.result]);
-    else this.#fail(fromWire(message.failure));
-    this.#wake();
+    if (this.#worker.threadId === -1) return;
+    const ended = new Promise((resolve) => this.#worker.once("exit", resolve));
+    const force = setTimeout(() => void this.#worker.terminate(), STOP_GRACE_MS);
+    this.#worker.postMessage("stop" satisfies ToWorker);
+    await ended;
+    clearTimeout(force);
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= error instanceof Error ? error : new Error(String(error));
-    this.#wake();
+    const cause = error instanceof Error ? error : new Error(String(error));
+    this.#failure ??= new OperationError(
+      {
+        object: "a worker thread",
+        problem: `failed: ${cause.message}`,
+        advice:
+          "Run the same command again, it goes on where it stopped; if it was memory, lower --concurrency",
+      },
+      { cause },
+    );
+    for (const { reject } of this.#underWay.values()) reject(this.#failure);
+    this.#underWay.clear();
   }
-
-  #wake(): void {
-    this.#news.resolve();
-    this.#news = Promise.withResolvers();
-  }
-}
-
-function threadFailure(cause: unknown): OperationError {
-  const error = cause instanceof Error ? cause : new Error(String(cause));
-  return new OperationError(
-    {
-      object: "a worker thread",
-      problem: `failed: ${error.message}`,
-      advice:
-        "Run the same command again, it goes on where it stopped; if it was memory, lower --concurrency",
-    },
-    { cause: error },
-  );
 }

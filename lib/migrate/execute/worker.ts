@@ -3,6 +3,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { Counters } from "../counters.ts";
 import { openTarget, type TargetSpec } from "../places.ts";
+import type { WorkUnit } from "../ports/executor.ts";
 import { openReadContext, type ReadSpec } from "../read/context.ts";
 import { openUnitRunner, type UnitEnvironment, type UnitSpec } from "../unit/run-unit.ts";
 import { type FromWorker, type ToWorker, toWire } from "./messages.ts";
@@ -16,14 +17,10 @@ export interface WorkerSpec extends ReadSpec, UnitSpec {
 
 async function openEnvironment(spec: WorkerSpec, signal: AbortSignal): Promise<UnitEnvironment> {
   const context = await openReadContext(spec, new Counters(spec.counters), signal);
-  if (spec.target === undefined) return { context, close: () => context.source.close() };
-  const target = await openTarget(spec.target, { connections: spec.concurrency, signal });
-  const writer = target.openWriter(signal);
-  return {
-    context,
-    writer,
-    close: () => Promise.all([context.source.close(), writer.close(), target.close()]),
-  };
+  const target = spec.target && (await openTarget(spec.target, { connections: spec.concurrency, signal }));
+  const writer = target?.openWriter(signal);
+  const close = () => Promise.all([context.source.close(), writer?.close(), target?.close()]);
+  return { context, writer, close };
 }
 
 if (parentPort !== null) {
@@ -34,24 +31,20 @@ if (parentPort !== null) {
   // What fails here is reported with the first unit.
   opening.catch(() => {});
 
-  const answer = async ({ id, unit }: ToWorker & { kind: "unit" }): Promise<void> => {
-    let message: FromWorker;
+  const answer = async (id: number, unit: WorkUnit): Promise<FromWorker> => {
     try {
       const runner = await opening;
-      message = { kind: "done", id, result: await runner.run(unit) };
+      return { id, result: await runner.run(unit) };
     } catch (error) {
-      message = { kind: "failed", id, failure: toWire(error) };
+      return { id, failure: toWire(error) };
     }
-    port.postMessage(message);
   };
 
-  port.on("message", (message: ToWorker) => {
-    if (message.kind === "unit") return void answer(message);
+  port.on("message", async (message: ToWorker) => {
+    if (message !== "stop") return port.postMessage(await answer(message.id, message.unit));
     stop.abort(new Error("the migration stops"));
     port.close();
-    void opening.then(
-      (runner) => runner.close(),
-      () => {},
-    );
+    const runner = await opening.catch(() => undefined);
+    await runner?.close();
   });
 }

@@ -1,20 +1,19 @@
 /**
  * The issuers of a Static CT log as one thread sees them. Each is looked up once: in the target, then in the source,
- * from where it is stored in the target. They are addressed by their content, so that threads that store the same
- * one write the same bytes.
+ * from where it is stored in the target; threads that store the same one write the same bytes.
  */
 
 import { hash } from "node:crypto";
 import pLimit from "p-limit";
 import { VerificationError } from "../../errors.ts";
-import { FormatError } from "../../tlog/errors.ts";
+import { attempt, FormatError } from "../../tlog/errors.ts";
 import { ISSUER_DIRECTORY, issuerPath } from "../../tlog/layout.ts";
 import { type IssuerFacts, parseIssuer } from "../../tlog/x509/issuer.ts";
-import type { MissingIssuer } from "../ports/executor.ts";
+import type { MissingIssuer, NamedIssuer } from "../ports/executor.ts";
 import { MAX_ISSUER_BYTES, type ReadHints } from "../ports/source.ts";
 import type { TargetWriter } from "../ports/target.ts";
+import { readAuthentic } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
-import { readAuthentic } from "../read/retry.ts";
 
 /** An issuer that was looked up. */
 export interface Issuer {
@@ -39,7 +38,6 @@ export interface IssuerCacheOptions {
 const MAX_ISSUERS = 100_000;
 const MAX_TOTAL_BYTES = 256_000_000;
 
-/** Issuers that are looked up at once. */
 const CONCURRENCY = 8;
 
 /** What to do about an issuer that is unavailable. */
@@ -72,8 +70,7 @@ export class IssuerCache {
   }
 
   /**
-   * Looks an issuer up. Where there is a target, it is durable there when this resolves without a problem.
-   * @param entry index of an entry that names it, for messages.
+   * Looks an issuer up that an entry names. Without a problem, it is durable then in the target, where there is one.
    * @throws OperationError if source or target cannot be reached; VerificationError if there are too many.
    */
   async find(fingerprint: string, entry: number): Promise<Issuer> {
@@ -105,7 +102,7 @@ export class IssuerCache {
 
   async #lookUp(fingerprint: string): Promise<Issuer> {
     try {
-      const der = await this.#keepOrFetch(fingerprint, issuerPath(fingerprint));
+      const der = await this.#keepOrFetch(fingerprint);
       return { fingerprint, bytes: der.length, ...(this.#options.deep && factsOf(der)) };
     } catch (error) {
       if (!(error instanceof VerificationError)) throw error;
@@ -114,29 +111,27 @@ export class IssuerCache {
   }
 
   /** The issuer as an earlier run, or another thread, has stored it; else as the source has it, and stored. */
-  async #keepOrFetch(fingerprint: string, path: string): Promise<Uint8Array> {
+  async #keepOrFetch(fingerprint: string): Promise<Uint8Array> {
     const { context } = this.#options;
     const writer = this.#options.writer?.();
+    const path = issuerPath(fingerprint);
     const found = await writer?.read(path, MAX_ISSUER_BYTES);
     const isRight = found !== undefined && fingerprintOf(found) === fingerprint;
     if (found !== undefined && !isRight) context.counters.add("replacedObjects", 1);
-    const der = isRight ? found : await this.#fetch(fingerprint, path);
+    const read = (hints: ReadHints) => context.source.issuer(fingerprint, hints);
+    const der = isRight
+      ? found
+      : await readAuthentic(context, path, read, (bytes) => {
+          const other = fingerprintOf(bytes);
+          if (other === fingerprint) return bytes;
+          throw new FormatError("is another certificate than its name says", fingerprint, other);
+        });
     if (writer === undefined) return der;
     const batch = writer.batch();
     await (isRight ? batch.keep(path, der) : batch.put(path, der));
     await batch.commit();
     if (!isRight) context.counters.add("bytesStored", der.length);
     return der;
-  }
-
-  #fetch(fingerprint: string, path: string): Promise<Uint8Array> {
-    const { context } = this.#options;
-    const read = (hints: ReadHints) => context.source.issuer(fingerprint, hints);
-    return readAuthentic(context, path, read, (der) => {
-      const found = fingerprintOf(der);
-      if (found === fingerprint) return der;
-      throw new FormatError("is another certificate than its name says", fingerprint, found);
-    });
   }
 }
 
@@ -157,10 +152,11 @@ function fingerprintOf(der: Uint8Array): string {
 
 /** What is not a certificate has issued nothing: naming it as an issuer would switch off every check against it. */
 function factsOf(der: Uint8Array): Pick<Issuer, "facts" | "problem"> {
-  try {
-    return { facts: parseIssuer(der) };
-  } catch (error) {
-    if (error instanceof FormatError) return { problem: "is not a certificate that can be read" };
-    throw error;
-  }
+  const facts = attempt(() => parseIssuer(der));
+  return facts ? { facts } : { problem: "is not a certificate that can be read" };
+}
+
+/** An issuer that was looked up, as a unit's result has it. @param entry that names it. */
+export function namedBy({ fingerprint, bytes, problem }: Issuer, entry: number): NamedIssuer {
+  return problem === undefined ? { fingerprint, entry, bytes } : { fingerprint, entry, problem };
 }

@@ -1,25 +1,31 @@
 /**
  * Which issuers the entries of a Static CT log name, as the results of all units say. Those that are there are durable
- * in the target before a bundle that names them counts, and so before the seal above it (promise 2).
+ * in the target before a bundle that names them counts, and so before the seal above it (promise 2). The list of all
+ * is stored in the target too, before each seal: a resume does not read below seals, and must find these in place.
  */
 
 import { VerificationError } from "../../errors.ts";
 import { ISSUER_DIRECTORY, issuerPath } from "../../tlog/layout.ts";
-import type { MissingIssuer, PresentIssuer, UnitResult } from "../ports/executor.ts";
-import type { MigrationTarget } from "../ports/target.ts";
-import { IssuerCache, type IssuerCacheOptions, MISSING_ADVICE, requirePlausible } from "./cache.ts";
-import { readIssuerList, writeIssuerList } from "./manifest.ts";
+import type { MissingIssuer, NamedIssuer } from "../ports/executor.ts";
+import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
+import { IssuerCache, type IssuerCacheOptions, MISSING_ADVICE, namedBy, requirePlausible } from "./cache.ts";
+
+const LIST_PATH = ".state/tlog-migrate-issuers.json";
+
+/** Largest list that is read. */
+const MAX_LIST_BYTES = 1 << 26;
+
+const VERSION_FIELD = "tlog-migrate-issuers";
+const VERSION = 1;
 
 export class IssuerRegistry {
   readonly #options: IssuerCacheOptions;
   readonly #cache: IssuerCache;
-  readonly #present = new Map<string, PresentIssuer>();
-  readonly #missing = new Map<string, MissingIssuer>();
+  readonly #seen = new Map<string, NamedIssuer>();
   #totalBytes = 0;
   #isStored = false;
   #storing = Promise.resolve();
 
-  /** @param options how those are looked up that earlier runs have seen. */
   constructor(options: IssuerCacheOptions) {
     this.#options = options;
     this.#cache = new IssuerCache(options);
@@ -27,26 +33,28 @@ export class IssuerRegistry {
 
   /** How many were seen, the missing ones among them. */
   get count(): number {
-    return this.#present.size + this.#missing.size;
+    return this.#seen.size;
   }
 
   /** Those that are unavailable, by the entries that were seen to name them. */
   missing(): MissingIssuer[] {
-    return [...this.#missing.values()].toSorted(
-      (a, b) => a.entry - b.entry || (a.fingerprint < b.fingerprint ? -1 : 1),
-    );
+    return [...this.#seen.values()]
+      .filter((issuer) => "problem" in issuer)
+      .toSorted((a, b) => a.entry - b.entry || (a.fingerprint < b.fingerprint ? -1 : 1));
   }
 
   /** Adds what was seen in a unit. @throws VerificationError if there are more issuers than any log has. */
-  add({ issuers, missingIssuers }: Pick<UnitResult, "issuers" | "missingIssuers">): void {
+  add(issuers: readonly NamedIssuer[]): void {
     for (const issuer of issuers) {
-      if (!this.#present.has(issuer.fingerprint)) this.#totalBytes += issuer.bytes;
-      // A worker that did not get it may just have been less lucky than this one.
-      this.#missing.delete(issuer.fingerprint);
-      this.#addEarliest(this.#present, issuer);
-    }
-    for (const issuer of missingIssuers) {
-      if (!this.#present.has(issuer.fingerprint)) this.#addEarliest(this.#missing, issuer);
+      const known = this.#seen.get(issuer.fingerprint);
+      const isPresent = "bytes" in issuer;
+      const isNews = known === undefined || "bytes" in known !== isPresent;
+      // A worker that did not get it may just have been less lucky than another.
+      if (known !== undefined && (isNews ? !isPresent : known.entry <= issuer.entry)) continue;
+      if (isNews && isPresent) this.#totalBytes += issuer.bytes;
+      this.#seen.set(issuer.fingerprint, issuer);
+      this.#isStored = false;
+      requirePlausible(this.count, this.#totalBytes, issuer.entry);
     }
   }
 
@@ -54,12 +62,11 @@ export class IssuerRegistry {
    * Adds what earlier runs have seen, and stores again what is gone.
    * @throws VerificationError if an issuer is unavailable by now, unless that is allowed.
    */
-  async recall(target: MigrationTarget, allowMissing: boolean): Promise<void> {
-    const list = (await readIssuerList(target, this.#options.context.signal)) ?? [];
+  async recall(allowMissing: boolean): Promise<void> {
+    const writer = this.#options.writer?.();
+    const list = (writer && (await readIssuerList(writer))) ?? [];
     const recalled = [...list].map(async ([fingerprint, entry]) => {
-      const { bytes, problem } = await this.#cache.find(fingerprint, entry);
-      if (problem === undefined) this.add({ issuers: [{ fingerprint, entry, bytes }], missingIssuers: [] });
-      else this.add({ issuers: [], missingIssuers: [{ fingerprint, entry, problem }] });
+      this.add([namedBy(await this.#cache.find(fingerprint, entry), entry)]);
     });
     await Promise.all(recalled);
     const [first] = this.missing();
@@ -77,15 +84,19 @@ export class IssuerRegistry {
       const writer = this.#options.writer?.();
       if (writer === undefined || this.#isStored) return;
       this.#isStored = true;
-      const seen = [...this.#present.values(), ...this.#missing.values()];
-      await writeIssuerList(writer, new Map(seen.map(({ fingerprint, entry }) => [fingerprint, entry])));
+      const issuers = [...this.#seen.values()].map(({ fingerprint, entry }) => [fingerprint, entry]);
+      const list = { [VERSION_FIELD]: VERSION, issuers: Object.fromEntries(issuers.toSorted()) };
+      const batch = writer.batch();
+      await batch.put(LIST_PATH, Buffer.from(`${JSON.stringify(list)}\n`));
+      await batch.commit();
     });
     return this.#storing;
   }
 
   /** Checks that every issuer that was stored is still in the target (promise 3). @throws VerificationError */
   async requireInPlace(target: MigrationTarget): Promise<void> {
-    const left = new Set([...this.#present.keys()].map(issuerPath));
+    const present = [...this.#seen.values()].filter((issuer) => "bytes" in issuer);
+    const left = new Set(present.map(({ fingerprint }) => issuerPath(fingerprint)));
     for await (const { path, bytes } of target.list(ISSUER_DIRECTORY)) if (bytes > 0) left.delete(path);
     const [gone] = left;
     if (gone === undefined) return;
@@ -95,12 +106,23 @@ export class IssuerRegistry {
       advice: "Find out who else writes here, then run the same command again",
     });
   }
+}
 
-  #addEarliest<T extends Omit<PresentIssuer, "bytes">>(all: Map<string, T>, issuer: T): void {
-    const known = all.get(issuer.fingerprint);
-    if (known !== undefined && known.entry <= issuer.entry) return;
-    all.set(issuer.fingerprint, issuer);
-    this.#isStored = false;
-    requirePlausible(this.count, this.#totalBytes, issuer.entry);
+/** The entries by the fingerprints of issuers that they name, as a target lists them; undefined without such a list. */
+export async function readIssuerList(writer: TargetWriter): Promise<Map<string, number> | undefined> {
+  const bytes = await writer.read(LIST_PATH, MAX_LIST_BYTES);
+  if (bytes === undefined) return undefined;
+  try {
+    const text = Buffer.from(bytes).toString("utf8");
+    const { issuers, [VERSION_FIELD]: version } = JSON.parse(text) as Record<string, unknown>;
+    if (version !== VERSION || typeof issuers !== "object" || issuers === null) return undefined;
+    const entries = Object.entries(issuers);
+    const isList = entries.every(
+      ([name, entry]) => /^[0-9a-f]{64}$/.test(name) && Number.isSafeInteger(entry),
+    );
+    return isList ? new Map(entries) : undefined;
+  } catch {
+    // Another version, or corrupted: as good as none, and all is read again.
+    return undefined;
   }
 }

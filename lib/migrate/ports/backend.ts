@@ -1,7 +1,7 @@
 /**
  * What a kind of place must offer so that logs can be copied from it, into it, or verified there. A backend is a
- * module whose default export is a Backend; it is loaded by URL scheme, in each thread that needs it. Modules
- * import what is heavy only when something is opened: the command line loads all of them for their options.
+ * module whose default export is a Backend, loaded by URL scheme in each thread that needs it. It imports what is heavy
+ * only when something is opened: the command line loads all of them for their options.
  */
 
 import type { LogFormat } from "../../tlog/layout.ts";
@@ -15,16 +15,16 @@ export type BackendModules = Readonly<Record<string, string>>;
 /** Values of options by their names in camel case, for instance `contact`; plain data. */
 export type OptionValues = Readonly<Record<string, unknown>>;
 
-/** How sources are reached; plain data. Beside the version: the options that the source's backend declares. */
+/** How sources are reached; plain data, with the options that the source's backend declares. */
 export interface SourceAccess extends OptionValues {
   /** For the User-Agent. */
   readonly userAgentVersion: string;
 }
 
-/** Is notified of every request that is sent, redirects included. A status is 0 if there was no response. */
+/** Notified of every request that is sent, redirects included. A status is 0 if there was no response. */
 export interface RequestObserver {
   started(): void;
-  /** The head of the response came, so many milliseconds after the request was sent; with its Retry-After. */
+  /** The head of the response came, so many milliseconds after the request; with its Retry-After. */
   answered?(status: number, milliseconds: number, retryAfterMs: number | undefined): void;
   /** The request no longer loads the server: it ended, or we paused it. Called once, before `ended`. */
   released?(status: number): void;
@@ -50,7 +50,6 @@ export interface TargetRequest {
   /** Values of the options that the backend declares. */
   readonly options: OptionValues;
   readonly userAgentVersion: string;
-  /** The most requests in flight. */
   readonly connections: number;
   readonly retry: RetryPolicy;
   /** The log is only looked at: its private state need not be named. */
@@ -83,7 +82,7 @@ export interface TargetWords {
 export interface Backend {
   /** How places are named, for help and messages: "gs://bucket/prefix". */
   readonly form: string;
-  /** Whether what is read are files of this machine, which do not change by being read again. */
+  /** Whether these are files of this machine, which do not change by being read again. */
   readonly isLocal?: boolean;
   readonly sourceOptions?: readonly BackendOption[];
   readonly targetOptions?: readonly BackendOption[];

@@ -1,6 +1,6 @@
 /**
  * Who works on the units of a log: threads of this process, or machines that a job queue reaches. Units and results
- * are plain data that survives JSON; memory that threads share is the private matter of an executor.
+ * are plain data that survives JSON.
  */
 
 import type { EntryBundleCoordinate } from "../../tlog/layout.ts";
@@ -24,7 +24,7 @@ export interface EdgeBundle {
 /** A part of a log, with the hashes that authenticate it. */
 export type WorkUnit = BundleRun | EdgeBundle;
 
-/** An issuer that entries name and that is there: durable in the target, where they are copied. */
+/** An issuer that entries name and that is there: in a copy, durable in the target. */
 export interface PresentIssuer {
   /** SHA-256 of its DER, in lower-case hexadecimal: its name in `issuer/`. */
   readonly fingerprint: string;
@@ -40,20 +40,18 @@ export interface MissingIssuer extends Omit<PresentIssuer, "bytes"> {
   readonly problem: string;
 }
 
+export type NamedIssuer = PresentIssuer | MissingIssuer;
+
 /** An object that is not what the tree commits to, or that is missing. */
 export interface Finding {
   readonly path: string;
   readonly problem: string;
 }
 
-/**
- * What was seen in a unit: it depends on the unit alone, not on what a worker has met before. What is counted while a
- * worker reads and writes, requests and retries among it, is in its Counters.
- */
+/** What was seen in a unit: it depends on the unit alone, not on what a worker has met before. */
 export interface UnitResult {
   /** Static CT only: every issuer that entries of the unit name, each once. */
-  readonly issuers: readonly PresentIssuer[];
-  readonly missingIssuers: readonly MissingIssuer[];
+  readonly issuers: readonly NamedIssuer[];
   /** Faults found by a verification; a copy fails at the first instead. */
   readonly findings: readonly Finding[];
 }

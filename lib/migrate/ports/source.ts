@@ -4,21 +4,17 @@
 
 import { FormatError } from "../../tlog/errors.ts";
 import type { EntryBundleCoordinate, LogFormat, TileCoordinate } from "../../tlog/layout.ts";
-import type { HashTree, TileRecovery, TreeHead } from "../tree/hash-tree.ts";
 
 /** Memory for an object. A backend asks for it as soon as it knows the object's size, before it holds the bytes. */
 export interface ByteReservation {
-  /**
-   * Resolves when the object may take `bytes` bytes of memory in all; undefined if it may at once. Never takes
-   * back what it gave.
-   */
+  /** Resolves when the object may take `bytes` bytes in all; undefined if it may at once. Nothing is taken back. */
   atLeast(bytes: number): Promise<void> | undefined;
   /** Memory for the object's bytes, good until the reservation ends. Default: memory of its own. */
   allocate?(bytes: number): Buffer;
 }
 
 export interface ReadOptions {
-  /** An object that decodes to more than this is refused with FormatError before it is held in memory. */
+  /** A larger object, once decoded, is refused with FormatError before it is held in memory. */
   readonly maxBytes: number;
   /** Pass every cache on the way (`Cache-Control: no-cache`): the last answer did not authenticate. */
   readonly fresh?: boolean;
@@ -26,20 +22,18 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Objects below a log's root, addressed by path: what most backends implement, see `TiledLog`. Used by one thread. */
+/** Objects below a log's root, addressed by path: what most backends implement, see `tiledLog`. Used by one thread. */
 export interface ObjectSource {
   /** What the operator calls it: a URL or a directory. */
   readonly location: string;
   /** The name of an object in messages: a URL or a file's path. */
   locate(path: string): string;
   /**
-   * The bytes of the object at `path` below the log's root, undefined if there is none (404). The bytes belong
-   * to the caller, who may write into them.
-   * @throws SourceError if it could not be read; FormatError if its encoding is not what it says or it is
-   * larger than `maxBytes`.
+   * The bytes of an object, undefined if there is none (404). They belong to the caller, who may write into them.
+   * @throws SourceError if it could not be read; FormatError if it is too large, or encoded otherwise than it says.
    */
   read(path: string, options: ReadOptions): Promise<Uint8Array | undefined>;
-  /** Why bytes that were read from here do not authenticate, as a clause, where this kind of source can tell. */
+  /** Why bytes from here do not authenticate, as a clause, where this kind of source can tell. */
   explain?(path: string, bytes: Uint8Array): string | undefined;
   close(): Promise<void>;
 }
@@ -57,23 +51,14 @@ export class SourceError extends Error {
   readonly retryAfterMs: number | undefined;
   /** What the operator can do about it, where there is something. */
   readonly advice: string | undefined;
-  /**
-   * Whether no contact was made at all (no such host, connection refused, no TLS). Even where such a failure is
-   * retryable, on the first contact it means a wrong address rather than bad luck.
-   */
+  /** No contact was made at all (no such host, no TLS): on the first contact this means a wrong address. */
   readonly unreachable: boolean;
   /** Of the HTTP response that was the failure, where there was one. */
   readonly status: number | undefined;
 
   constructor(
     problem: string,
-    details: {
-      retryable: boolean;
-      status?: number | undefined;
-      retryAfterMs?: number | undefined;
-      advice?: string | undefined;
-      unreachable?: boolean;
-    },
+    details: Pick<SourceError, "retryable"> & Partial<Omit<SourceError, keyof Error>>,
     options?: ErrorOptions,
   ) {
     super(problem, options);
@@ -89,40 +74,60 @@ export class SourceError extends Error {
 /** Largest object that is read: a Static CT data tile of 256 entries of 256 KiB. The format's own bound is 8 GiB. */
 export const MAX_OBJECT_BYTES = 1 << 26;
 
-/** Largest issuer that is read: certificates of authorities have one or two KB, RFC 6962 would allow 16 MB. */
+/** Largest issuer that is read: they have one or two KB, RFC 6962 would allow 16 MB. */
 export const MAX_ISSUER_BYTES = 1 << 16;
 
 /** What may vary from one read to the next. */
 export type ReadHints = Omit<ReadOptions, "maxBytes">;
 
-/**
- * Reads an object until its bytes authenticate, or until the source had every fair chance.
- * @param path the object's path, for messages.
- * @param authenticate throws FormatError unless the bytes are right.
- */
+/** Reads an object until its bytes authenticate, for which `authenticate` throws no FormatError, or gives up. */
 export type AuthenticRead = <T>(
   path: string,
   read: (hints: ReadHints) => Promise<Uint8Array | undefined>,
   authenticate: (bytes: Uint8Array) => T,
 ) => Promise<T>;
 
+/** Size and root of a tree. */
+export interface TreeHead {
+  readonly size: number;
+  readonly rootHash: Uint8Array;
+}
+
+/** Hashes of the right-edge partial tiles by level, undefined where the tree has none. */
+export type RightEdge = readonly (Uint8Array | undefined)[];
+
+/**
+ * The tree of a checkpoint: everything that it returns is authenticated. Levels and indexes are those of tlog-tiles:
+ * hash i of tile n at level L is the Merkle tree hash of the leaves [(n·256+i)·256^L, (n·256+i+1)·256^L).
+ */
+export interface HashTree {
+  readonly head: TreeHead;
+  /** The hashes of the partial tile of a level, undefined where the tree has none there. */
+  edge(level: number): Uint8Array | undefined;
+  /** The 256 hashes of a full tile. */
+  fullTile(level: number, index: number): Promise<Uint8Array>;
+  /** The hash of a full tile in its parent. */
+  hashOf(level: number, index: number): Promise<Uint8Array>;
+  /** The root of the first `size` entries: what an earlier checkpoint of the same log must have had. */
+  rootOfPrefix(size: number): Promise<Uint8Array>;
+}
+
+/** What to do where a tile is unavailable: given the failure, finds the tile's hashes elsewhere, or throws. */
+export interface TileRecovery {
+  fullTile(failure: unknown, level: number, index: number, expected: Uint8Array): Promise<Uint8Array>;
+  edge(failure: unknown, head: TreeHead): Promise<RightEdge>;
+}
+
 /** A log as the engine reads it; it need not be stored as tiles. An instance belongs to one thread. */
-export interface LogSource {
-  /** What the operator calls it: a URL or a directory. */
-  readonly location: string;
+export interface LogSource extends Omit<ObjectSource, "read" | "explain"> {
   readonly format: LogFormat;
-  /** The name of an object in messages: a URL or a file's path. */
-  locate(path: string): string;
-  /** Why bytes that were read from here do not authenticate, as a clause, where the source can tell. */
+  /** As in `ObjectSource`. */
   explain(path: string, bytes: Uint8Array): string | undefined;
   /** The signed checkpoint, read past every cache. Undefined if there is none. */
   checkpoint(hints?: ReadHints): Promise<Uint8Array | undefined>;
   /** The hashes of a tile, exactly `width` of them; undefined if the source has none. @throws FormatError */
   tile(tile: TileCoordinate, hints?: ReadHints): Promise<Uint8Array | undefined>;
-  /**
-   * The bytes of an entry bundle of the log's format; undefined if the source has none. The caller checks that it
-   * holds `width` entries, when it hashes them.
-   */
+  /** The bytes of an entry bundle; undefined if the source has none. That it has `width` entries is not checked. */
   entryBundle(bundle: EntryBundleCoordinate, hints?: ReadHints): Promise<Uint8Array | undefined>;
   /** DER of the certificate with this fingerprint (lower-case hex SHA-256); undefined if the source has none. */
   issuer(fingerprint: string, hints?: ReadHints): Promise<Uint8Array | undefined>;
@@ -131,5 +136,4 @@ export interface LogSource {
    * @throws VerificationError if what the source has does not give the root.
    */
   openTree(head: TreeHead, read: AuthenticRead, recovery?: TileRecovery): Promise<HashTree>;
-  close(): Promise<void>;
 }

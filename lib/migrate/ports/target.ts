@@ -1,14 +1,12 @@
 /**
  * Where a log is moved to. A backend hides its own ways (temporary files and fsync, conditional uploads, coordination
- * rows) behind these interfaces. What a marker or a record says is the engine's business: a backend keeps them as text.
+ * rows) behind these interfaces. To it, marker and record are texts.
  */
 
 import { OperationError, type UsageError } from "../../errors.ts";
+import type { TreeHead } from "./source.ts";
 
-/**
- * A failure after which nobody knows which of the bytes a batch wrote are durable. A backend throws it where writing
- * all of them again may help; syncing them again never does.
- */
+/** It is unknown which bytes of a batch are durable: writing all of them again may help, syncing again never does. */
 export class WriteAgainError extends OperationError {}
 
 /** What a target holds before a migration writes there. */
@@ -37,10 +35,7 @@ export interface SpaceNeeded {
 }
 
 /** Size and root of the tree that the log software of a target has integrated. */
-export interface IntegratedTree {
-  readonly size: number;
-  readonly rootHash: Uint8Array;
-}
+export type IntegratedTree = TreeHead;
 
 /** What log software needs to go on from a migrated tree. */
 export interface TreeState extends IntegratedTree {
@@ -54,7 +49,6 @@ export interface MigrationTarget {
   readonly location: string;
   /** The name of an object in messages. */
   locate(path: string): string;
-
   /** Looks, without changing anything. */
   inspect(): Promise<TargetContents>;
   /** What messages call the private tree state. */
@@ -63,20 +57,11 @@ export interface MigrationTarget {
   integratedTree(): Promise<IntegratedTree | undefined>;
   /** Only where the private state is not kept next to the log. */
   readonly externalState?: ExternalState;
-  /**
-   * Lets a second copy into this target see that the first is at work. Safety does not depend on it.
-   * @throws TargetRefusedError if another copy holds it.
-   */
+  /** @throws TargetRefusedError if another copy holds it. A courtesy to operators: safety does not depend on it. */
   lock(): Promise<{ release(): Promise<void> }>;
-  /**
-   * Writes the marker where log software looks first, only if nothing is there.
-   * @throws TargetRefusedError if something is.
-   */
+  /** Writes the marker where log software looks first. @throws TargetRefusedError if something is there. */
   claim(marker: string): Promise<void>;
-  /**
-   * Replaces our marker by one that says more; durable when it resolves.
-   * @throws TargetRefusedError if the marker that is there is not `from`, byte for byte.
-   */
+  /** Durable when it resolves. @throws TargetRefusedError if the marker there is not `from`, byte for byte. */
   replaceMarker(from: string, to: string): Promise<void>;
   /** @throws OperationError if the target has too little free space, where that can be seen. */
   requireFreeSpace(needed: SpaceNeeded): Promise<void>;
@@ -88,7 +73,7 @@ export interface MigrationTarget {
   /** Every object below `directory` ("tile", "tile/0"), in no order. @throws TargetRefusedError at a symbolic link. */
   list(directory: string): AsyncIterable<StoredObject>;
   /**
-   * Removes an object, durable when it resolves. Only ever called for seals that nobody may trust.
+   * Removes a seal that nobody may trust, durable when it resolves.
    * @throws TargetRefusedError if the target is no longer claimed: another copy may have handed it over.
    */
   remove(path: string): Promise<void>;
@@ -108,15 +93,11 @@ export interface MigrationTarget {
   close(): Promise<void>;
 }
 
-/** Private state that is kept in a place of its own, which the operator names. */
+/** Private state with a place of its own, which the operator names. */
 export interface ExternalState {
   /** Whether the operator has named it. */
   readonly isNamed: boolean;
-  /**
-   * Checks what the operator named, or did not name, against what the target says.
-   * @param found what `inspect` returned.
-   * @throws UsageError with what to pass.
-   */
+  /** Checks what the operator named against what the target, as inspected, says. @throws UsageError */
   requireNamed(found: TargetContents): Promise<void>;
   /** The error for a log with a checkpoint that has no tree state where the operator named it. */
   noTreeState(): UsageError;

@@ -1,15 +1,21 @@
-/**
- * A bound on the memory that objects in flight take, since one bundle may be 16 MB. A reservation starts at
- * nothing and grows as the size of its object becomes known; one that finds no room waits.
- */
+/** A bound on the memory that objects in flight take, since one bundle may be 16 MB. */
 
 import type { ByteReservation } from "../ports/source.ts";
-import { BufferPool } from "./buffer-pool.ts";
+
+/** Capacities are multiples of this, so that bundles of slightly different sizes share buffers. */
+const STEP = 1 << 15;
+
+/** A larger buffer is rare and is left to garbage collection. */
+const MAX_KEPT_BYTES = 1 << 20;
+
+/** No small object gets a buffer that is larger than this many times what it needs: budgets count what is needed. */
+const MAX_EXCESS = 2;
 
 /**
- * Bytes that may be in flight in one thread. Room goes to the oldest reservation first. When every holder
- * waits for more, nobody would ever give anything back: then the oldest gets what it asks for beyond the
- * limit, always the same one, so that the limit is passed by one object and not by all of them.
+ * Bytes that may be in flight in one thread. A reservation grows as the size of its object becomes known; one that
+ * finds no room waits, and the oldest is served first. When every holder waits for more, nobody would ever give
+ * anything back: then the oldest gets what it asks for beyond the limit, always the same one, so that the limit is
+ * passed by one object and not by all of them.
  */
 export class ByteBudget {
   readonly #limit: number;
@@ -31,7 +37,7 @@ export class ByteBudget {
     return this.#taken;
   }
 
-  /** A reservation of nothing yet. Whoever makes it releases it, whatever becomes of the object. */
+  /** A reservation of nothing yet; its caller has to release it. */
   reserve(): Reservation {
     const holder: Holder = { age: ++this.#lastAge, held: 0, wait: undefined, buffers: [] };
     return {
@@ -56,7 +62,6 @@ export class ByteBudget {
     this.#withdraw(holder);
     const more = bytes - holder.held;
     if (more <= 0) return undefined;
-    // Nobody waits and there is room: then nobody has to be woken either.
     if (this.#waiting.length === 0 && this.#taken + more <= this.#limit) {
       if (holder.held === 0) this.#working++;
       holder.held = bytes;
@@ -73,7 +78,7 @@ export class ByteBudget {
     return granted;
   }
 
-  /** Ends a wait that nobody is interested in any more: the read that asked for it broke off meanwhile. */
+  /** Ends a wait whose read broke off meanwhile. */
   #withdraw(holder: Holder): void {
     if (holder.wait === undefined) return;
     holder.wait = undefined;
@@ -97,19 +102,51 @@ export class ByteBudget {
 }
 
 /** A part of a budget. */
-export interface Reservation extends ByteReservation {
-  allocate(bytes: number): Buffer;
-  /**
-   * Gives everything back; the bytes that were allocated under it belong to somebody else from here on. It may be
-   * used again, from nothing.
-   */
+export interface Reservation extends Required<ByteReservation> {
+  /** Gives everything back, allocated buffers too; it may be used again, from nothing. */
   release(): void;
 }
 
-/** A reservation, as the budget sees it. */
 interface Holder {
   readonly age: number;
   held: number;
   wait: { readonly more: number; readonly grant: () => void } | undefined;
   readonly buffers: Buffer[];
+}
+
+/**
+ * Buffers that are used again: a new one costs the kernel a mapping and a page fault for every 4 KiB, and garbage
+ * collection runs more often. Measured with 4,000,000 entries of 1 KB, medians of three interleaved runs: 13.2 s of CPU
+ * time with the pool and 21.7 s without, and a peak of 218 MB against 240 MB.
+ */
+export class BufferPool {
+  readonly #free: Buffer[] = [];
+  readonly #maxFreeBytes: number;
+  #freeBytes = 0;
+
+  /** @param maxFreeBytes of buffers that are kept while nobody uses them. */
+  constructor(maxFreeBytes: number) {
+    this.#maxFreeBytes = maxFreeBytes;
+  }
+
+  /** A buffer of at least `bytes` bytes, with anything in it. */
+  take(bytes: number): Buffer {
+    const needed = Math.max(1, Math.ceil(bytes / STEP)) * STEP;
+    const fit = this.#free.findIndex(({ length }) => length >= needed && length <= needed * MAX_EXCESS);
+    if (fit === -1) return Buffer.allocUnsafeSlow(needed);
+    const buffer = this.#free[fit] as Buffer;
+    // The last takes its place: a splice would make an array of what it removes.
+    const last = this.#free.pop() as Buffer;
+    if (fit < this.#free.length) this.#free[fit] = last;
+    this.#freeBytes -= buffer.length;
+    return buffer;
+  }
+
+  give(buffer: Buffer): void {
+    if (buffer.length > Math.min(MAX_KEPT_BYTES, this.#maxFreeBytes)) return;
+    this.#free.push(buffer);
+    this.#freeBytes += buffer.length;
+    // Others make way for it: sizes that nobody needs any more would keep it out for ever.
+    while (this.#freeBytes > this.#maxFreeBytes) this.#freeBytes -= this.#free.shift()?.length ?? 0;
+  }
 }

@@ -2,7 +2,7 @@
 
 import type { LogFormat } from "../../tlog/layout.ts";
 import type { Counters } from "../counters.ts";
-import { findPlace, openSource } from "../places.ts";
+import { openSource } from "../places.ts";
 import type { BackendModules, SourceAccess, SourceRequest } from "../ports/backend.ts";
 import type { LogSource } from "../ports/source.ts";
 import type { RetryPolicy } from "../throttle/backoff.ts";
@@ -16,10 +16,7 @@ export interface ReadContext {
   readonly counters: Counters;
   readonly retry: RetryPolicy;
   readonly signal: AbortSignal;
-  /**
-   * Nothing was read from this source before: what cannot be reached or is missing then is a wrong address
-   * rather than bad luck, and fails at once.
-   */
+  /** Nothing was read from this source before: what is unreachable or missing is a wrong address, and fails at once. */
   readonly firstContact?: boolean;
 }
 
@@ -60,7 +57,6 @@ export async function openReadContext(
     // The limit last: what has waited for its turn in the rate must not start during a pause.
     admit: rate ? () => rate.admit(signal).then(() => limiter.enter()) : () => limiter.enter(),
   };
-  const place = await findPlace(spec.source, "source", spec.modules);
-  const source = await openSource(place, request, spec.format, spec.modules);
+  const source = await openSource(spec.source, request, spec.format, spec.modules);
   return { source, counters, retry: spec.retry, signal };
 }

@@ -3,36 +3,16 @@
  * checkpoint aimed at, so that the next run continues with the same.
  */
 
-import { type ErrorFacts, TargetRefusedError, VerificationError } from "../../errors.ts";
-import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
+import { type ErrorFacts, type LogError, TargetRefusedError, VerificationError } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
-import { MAX_OBJECT_BYTES } from "../ports/source.ts";
-import type { IntegratedTree, MigrationTarget } from "../ports/target.ts";
-import { openTrusted, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
-import type { TreeHead } from "../tree/hash-tree.ts";
-import {
-  type Marker,
-  type MigrationRecord,
-  parseMarker,
-  parseRecord,
-  type StoredMarker,
-  withText,
-} from "./marker.ts";
-import { removeDistrustedSeals, type SealGuarantees, trustedSeals } from "./seal-guarantees.ts";
-
-/** What a claim needs to know about its run. */
-export interface ClaimRequest extends SealGuarantees {
-  readonly checkpoint: TrustedCheckpoint;
-  readonly policy: CheckpointPolicy;
-  /** Ends waits for the target. */
-  readonly signal?: AbortSignal | undefined;
-  readonly source: string;
-  /** Whether to take over tiles that another tool left. */
-  readonly adopt: boolean;
-  readonly tool: string;
-}
+import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
+import type { MigrationTarget } from "../ports/target.ts";
+import { openTrusted, type TrustedCheckpoint } from "../read/authentic.ts";
+import type { CopySession } from "../session.ts";
+import { type MigrationRecord, parseMarker, parseRecord, type StoredMarker, withText } from "./marker.ts";
+import { trustedSeals } from "./seals.ts";
 
 /** A target that is ours to write. */
 export interface Claim {
@@ -47,7 +27,7 @@ export interface Claim {
   release(): Promise<void>;
 }
 
-/** A target that an earlier run handed over, with the size and root that the source has now. */
+/** A target that an earlier run handed over. */
 export interface AlreadyDone {
   readonly kind: "handed-over";
   readonly record: MigrationRecord;
@@ -55,234 +35,211 @@ export interface AlreadyDone {
   readonly grown: boolean;
 }
 
+const FIND_WRITER = "Find out what wrote it; nothing was changed";
+const EMPTY_TARGET = "Choose an empty target";
+
 /**
  * Claims the target, or recognises our own claim.
+ * @param checkpoint the source's.
  * @throws TargetRefusedError if it contains anything else, VerificationError if the source is no longer the log of the
  * claim.
  */
 export async function claimTarget(
-  target: MigrationTarget,
-  request: ClaimRequest,
+  session: CopySession,
+  checkpoint: TrustedCheckpoint,
 ): Promise<Claim | AlreadyDone> {
+  const { target } = session;
   const contents = await target.inspect();
   switch (contents.kind) {
     case "empty":
-      return await freshClaim(target, request);
+      return await newClaim(session, checkpoint, false);
     case "unclaimed-tiles":
-      return await adoption(target, request, contents.example);
+      if (session.options.adopt !== true) throw await unclaimed(target, contents.example);
+      // A listing refuses symbolic links: through one, another log's objects would be removed or written below.
+      for await (const _ of target.list("tile"));
+      return await newClaim(session, checkpoint, true);
     case "claimed":
-      return await ownClaim(target, request, contents.marker);
+      return await ownClaim(session, checkpoint, contents.marker);
     case "handed-over":
-      return await alreadyDone(target, request, parseRecord(contents.record, target.location));
-    case "occupied":
-      throw occupied(target, contents.found);
+      return await alreadyDone(session, checkpoint, parseRecord(contents.record, target.location));
+    case "occupied": {
+      const problem = "is somebody's log, or could be one; nothing was changed";
+      throw refused(target, { problem, found: contents.found, advice: EMPTY_TARGET });
+    }
   }
 }
 
-async function freshClaim(target: MigrationTarget, request: ClaimRequest): Promise<Claim> {
-  const marker = withText(newMarker(request, false));
-  await target.claim(marker.text);
-  const lock = await target.lock();
-  return { kind: "claimed", aim: request.checkpoint, marker, resume: false, handingOver: false, ...lock };
-}
-
-async function adoption(target: MigrationTarget, request: ClaimRequest, example: string): Promise<Claim> {
-  if (!request.adopt) {
-    throw new TargetRefusedError({ object: target.location, ...(await unclaimed(target, example)) });
-  }
-  // A listing refuses symbolic links: through one, another log's objects would be removed or written below.
-  for await (const _ of target.list("tile"));
-  const marker = withText(newMarker(request, true));
-  await target.claim(marker.text);
-  const lock = await target.lock();
-  return await releasedOnFailure(lock, async () => {
-    const trusted = await removeDistrustedSeals(target, marker, request);
-    return {
-      kind: "claimed",
-      aim: request.checkpoint,
-      marker: trusted,
-      resume: true,
-      handingOver: false,
-      ...lock,
-    };
+/** @param adopts whether another tool left tiles: its seals may not be trusted. */
+async function newClaim(
+  session: CopySession,
+  checkpoint: TrustedCheckpoint,
+  adopts: boolean,
+): Promise<Claim> {
+  const { target, guarantees, options, context } = session;
+  const marker = withText({
+    ...guarantees,
+    origin: checkpoint.origin,
+    source: context.source.location,
+    checkpoint: Buffer.from(checkpoint.note).toString("utf8"),
+    smallestSize: checkpoint.size,
+    distrustSeals: adopts,
+    tool: options.tool,
   });
+  await target.claim(marker.text);
+  return await locked(session, { aim: checkpoint, marker, resume: adopts, handingOver: false });
 }
 
-/** @param example something where the tiles of a log would be. */
-async function unclaimed(
-  target: MigrationTarget,
-  example: string,
-): Promise<Pick<ErrorFacts, "problem" | "advice">> {
-  const tile = parseResourcePath(example) === undefined ? await firstResource(target) : example;
-  if (tile === undefined) {
-    const problem = `contains what no migration of ours wrote and is not part of a log, for example ${example}`;
-    return { problem, advice: "Choose an empty target" };
-  }
-  return {
-    problem: `contains tiles that no migration of ours wrote, for example ${tile}`,
-    advice:
-      "Choose an empty target; or, if it is an unfinished copy of this very log by another tool, pass --adopt",
-  };
-}
-
-async function firstResource(target: MigrationTarget): Promise<string | undefined> {
-  for await (const { path } of target.list("tile")) if (parseResourcePath(path) !== undefined) return path;
-  return undefined;
-}
-
-async function ownClaim(target: MigrationTarget, request: ClaimRequest, text: string): Promise<Claim> {
-  const { checkpoint, policy, format } = request;
+async function ownClaim(session: CopySession, checkpoint: TrustedCheckpoint, text: string): Promise<Claim> {
+  const { target, options, context } = session;
   const marker = { ...parseMarker(text, target.location), text };
-  requireSame(target, "origin", checkpoint.origin, marker.origin);
-  requireSame(target, "format", format, marker.format);
-  const aim = openTrusted(Buffer.from(marker.checkpoint), policy, `the marker in ${target.location}`);
-  requireNoRegress(checkpoint, aim, request.source);
-  await requireNoCheckpoint(target, request.signal);
+  requireSameLog(session, checkpoint, marker);
+  const note = Buffer.from(marker.checkpoint);
+  const aim = openTrusted(note, options.policy, `the marker in ${target.location}`);
+  requireNoRegress(checkpoint, aim, context.source.location);
+  await requireNoCheckpoint(session);
   const handingOver = await hasBegunHandover(target, aim);
+  return await locked(session, { aim, marker, resume: true, handingOver });
+}
+
+async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release">): Promise<Claim> {
+  const { target, guarantees } = session;
   const lock = await target.lock();
-  return await releasedOnFailure(lock, async () => {
-    const trusted = await trustedSeals(target, marker, request, request.signal);
-    return { kind: "claimed", aim, marker: trusted, resume: true, handingOver, ...lock };
-  });
-}
-
-/** With a checkpoint the handover would be refused: better reported now than when all is copied. */
-async function requireNoCheckpoint(target: MigrationTarget, signal: AbortSignal | undefined): Promise<void> {
-  const writer = target.openWriter(signal);
   try {
-    if ((await writer.read(CHECKPOINT_PATH, MAX_OBJECT_BYTES)) === undefined) return;
-  } finally {
-    await writer.close();
-  }
-  throw new TargetRefusedError({
-    object: target.location,
-    problem: "a checkpoint appeared while the copy was unfinished",
-    found: target.locate(CHECKPOINT_PATH),
-    advice: "Find out who else writes here and move it away, then run the same command again",
-  });
-}
-
-async function releasedOnFailure<T>(lock: { release(): Promise<void> }, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
+    const marker = claim.resume
+      ? await trustedSeals(target, session.writer(), claim.marker, guarantees)
+      : claim.marker;
+    return { kind: "claimed", ...claim, marker, ...lock };
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
-/** A crash may have happened between writing the tree state and lifting the guard; another tree state is not ours. */
-async function hasBegunHandover(target: MigrationTarget, aim: TrustedCheckpoint): Promise<boolean> {
-  const tree = await integratedTree(target);
-  if (tree === undefined) return false;
-  if (tree.size === aim.size && equalBytes(tree.rootHash, aim.rootHash)) return true;
-  throw new TargetRefusedError({
-    object: target.location,
-    problem: "contains a tree state that this migration did not write",
-    expected: `size ${aim.size}, root ${formatHash(aim.rootHash)}`,
-    found: `size ${tree.size}, root ${formatHash(tree.rootHash)}`,
-    advice: "Find out what wrote it; nothing was changed",
+/** @param example what is where the tiles of a log would be. */
+async function unclaimed(target: MigrationTarget, example: string): Promise<TargetRefusedError> {
+  let tile = parseResourcePath(example) && example;
+  if (tile === undefined) {
+    for await (const { path } of target.list("tile")) {
+      tile = parseResourcePath(path) && path;
+      if (tile !== undefined) break;
+    }
+  }
+  if (tile === undefined) {
+    const problem = `contains what no migration of ours wrote and is not part of a log, for example ${example}`;
+    return refused(target, { problem, advice: EMPTY_TARGET });
+  }
+  return refused(target, {
+    problem: `contains tiles that no migration of ours wrote, for example ${tile}`,
+    advice: `${EMPTY_TARGET}; or, if it is an unfinished copy of this very log by another tool, pass --adopt`,
   });
 }
 
-async function integratedTree(target: MigrationTarget): Promise<IntegratedTree | undefined> {
+/** With a checkpoint the handover would be refused: better reported now than when all is copied. */
+async function requireNoCheckpoint({ target, writer }: CopySession): Promise<void> {
+  if ((await writer().read(CHECKPOINT_PATH, MAX_OBJECT_BYTES)) === undefined) return;
+  throw refused(target, {
+    problem: "a checkpoint appeared while the copy was unfinished",
+    found: target.locate(CHECKPOINT_PATH),
+    advice: "Find out who else writes here and move it away, then run the same command again",
+  });
+}
+
+/** A crash may have happened between writing the tree state and lifting the guard; another tree state is not ours. */
+async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise<boolean> {
+  const tree = await treeStateOf(target, TargetRefusedError, FIND_WRITER);
+  if (tree === undefined) return false;
+  if (tree.size === aim.size && equalBytes(tree.rootHash, aim.rootHash)) return true;
+  throw refused(target, {
+    problem: "contains a tree state that this migration did not write",
+    expected: `size ${aim.size}, root ${formatHash(aim.rootHash)}`,
+    found: `size ${tree.size}, root ${formatHash(tree.rootHash)}`,
+    advice: FIND_WRITER,
+  });
+}
+
+/** The private tree state of a target. @throws Refusal if it cannot be read. */
+export async function treeStateOf(
+  target: MigrationTarget,
+  Refusal: new (facts: ErrorFacts) => LogError,
+  advice?: string,
+): Promise<TreeHead | undefined> {
   try {
     return await target.integratedTree();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw new TargetRefusedError({
-      object: `${target.location}: the tree state`,
-      problem: error.message,
-      advice: "Find out what wrote it; nothing was changed",
-    });
+    throw new Refusal({ object: `${target.location}: the tree state`, problem: error.message, advice });
   }
 }
 
 async function alreadyDone(
-  target: MigrationTarget,
-  request: ClaimRequest,
+  session: CopySession,
+  checkpoint: TrustedCheckpoint,
   record: MigrationRecord,
 ): Promise<AlreadyDone> {
-  const { checkpoint } = request;
-  requireSame(target, "origin", checkpoint.origin, record.origin);
-  requireSame(target, "format", request.format, record.format);
-  if (checkpoint.size === record.size) {
+  const { target, context } = session;
+  const { size, finishedAt } = record;
+  requireSameLog(session, checkpoint, record);
+  if (checkpoint.size === size) {
     const rootHash = Buffer.from(record.rootHash, "base64");
-    requireNoRegress(checkpoint, { size: record.size, rootHash }, request.source);
+    requireNoRegress(checkpoint, { size, rootHash }, context.source.location);
     await target.confirmHandOver();
-    // A mirror has no tree state: no log software continues it.
-    const tree = await integratedTree(target);
-    return { kind: "handed-over", record, grown: tree !== undefined && tree.size !== record.size };
   }
-  throw otherSize(target, record, checkpoint.size, (await integratedTree(target)) !== undefined);
-}
-
-/** @param hasState whether log software could continue it: without a state it is a mirror. */
-function otherSize(
-  target: MigrationTarget,
-  { size, finishedAt }: MigrationRecord,
-  found: number,
-  hasState: boolean,
-): TargetRefusedError {
-  return new TargetRefusedError({
-    object: target.location,
-    problem: hasState
-      ? `was handed over at size ${size} on ${finishedAt} and belongs to the log software there`
-      : `is a mirror that was finished at size ${size} on ${finishedAt}, and is never changed`,
+  const tree = await treeStateOf(target, TargetRefusedError, FIND_WRITER);
+  // A mirror has no tree state: no log software continues it.
+  const isMirror = tree === undefined;
+  if (checkpoint.size === size)
+    return { kind: "handed-over", record, grown: !isMirror && tree.size !== size };
+  throw refused(target, {
+    problem: isMirror
+      ? `is a mirror that was finished at size ${size} on ${finishedAt}, and is never changed`
+      : `was handed over at size ${size} on ${finishedAt} and belongs to the log software there`,
     expected: `a source of that size`,
-    found: `size ${found}`,
-    advice: hasState
-      ? "If the source continued after the handover, its writer was not frozen: migrate into an empty target"
-      : "Copy into an empty target, and point readers there",
+    found: `size ${checkpoint.size}`,
+    advice: isMirror
+      ? "Copy into an empty target, and point readers there"
+      : "If the source continued after the handover, its writer was not frozen: migrate into an empty target",
   });
 }
 
 /** A source may grow while a migration is unfinished, never shrink, and never have another root at one size. */
 export function requireNoRegress(now: TreeHead, aim: TreeHead, source: string): void {
-  const object = `${source}: the checkpoint`;
-  const advice = "Do not continue before the log's operator has explained it; the target was not changed";
   if (now.size < aim.size) {
-    const [expected, found] = [`size ${aim.size} or more`, `size ${now.size}`];
-    throw new VerificationError({ object, problem: "the log shrank", expected, found, advice });
+    throw otherLog(source, "the log shrank", `size ${aim.size} or more`, `size ${now.size}`);
   }
   if (now.size === aim.size && !equalBytes(now.rootHash, aim.rootHash)) {
-    const [expected, found] = [formatHash(aim.rootHash), formatHash(now.rootHash)];
     const problem = `the log forked: at size ${now.size} it had another root before`;
-    throw new VerificationError({ object, problem, expected, found, advice });
+    throw otherLog(source, problem, formatHash(aim.rootHash), formatHash(now.rootHash));
   }
 }
 
-function requireSame(target: MigrationTarget, what: string, here: string, there: string): void {
-  if (here === there) return;
-  throw new TargetRefusedError({
-    object: target.location,
-    problem: `contains another log: its ${what} differs`,
-    expected: here,
-    found: there,
-    advice: "Choose another target",
-  });
+/** The source's checkpoint is not of the log that was there before. */
+export function otherLog(
+  source: string,
+  problem: string,
+  expected: string,
+  found: string,
+): VerificationError {
+  const object = `${source}: the checkpoint`;
+  const advice = "Do not continue before the log's operator has explained it; the target was not changed";
+  return new VerificationError({ object, problem, expected, found, advice });
 }
 
-function occupied(target: MigrationTarget, found: string): TargetRefusedError {
-  return new TargetRefusedError({
-    object: target.location,
-    problem: "is somebody's log, or could be one; nothing was changed",
-    found,
-    advice: "Choose an empty target",
-  });
+/** @param stored what the target says of its log. */
+function requireSameLog(
+  { target, options }: CopySession,
+  { origin }: TrustedCheckpoint,
+  stored: Pick<MigrationRecord, "origin" | "format">,
+): void {
+  for (const [what, expected, found] of [
+    ["origin", origin, stored.origin],
+    ["format", options.format, stored.format],
+  ]) {
+    if (expected === found) continue;
+    const problem = `contains another log: its ${what} differs`;
+    throw refused(target, { problem, expected, found, advice: "Choose another target" });
+  }
 }
 
-function newMarker(request: ClaimRequest, distrustSeals: boolean): Marker {
-  const { checkpoint, source, format, tool, allowMissingIssuers, deep } = request;
-  return {
-    origin: checkpoint.origin,
-    source,
-    format,
-    checkpoint: Buffer.from(checkpoint.note).toString("utf8"),
-    smallestSize: checkpoint.size,
-    distrustSeals,
-    allowMissingIssuers,
-    deep,
-    tool,
-  };
+function refused({ location }: MigrationTarget, facts: Omit<ErrorFacts, "object">): TargetRefusedError {
+  return new TargetRefusedError({ object: location, ...facts });
 }

@@ -13,33 +13,31 @@ const MARKER_VERSION = 2;
 /** Version 2 adds the number of missing issuers. */
 const RECORD_VERSION = 2;
 
+/** What a run enforces below its seals. */
+export interface SealGuarantees {
+  readonly format: LogFormat;
+  /** Static CT only: entries may name issuers that are missing, as the operator allowed. */
+  readonly allowMissingIssuers: boolean;
+  /** Static CT only: the extra data of every entry was checked. */
+  readonly deep: boolean;
+}
+
 /** The state of an unfinished migration, stored where log software looks first. */
-export interface Marker {
+export interface Marker extends SealGuarantees {
   readonly origin: string;
   readonly source: string;
-  readonly format: LogFormat;
   /** The complete signed checkpoint aimed at: a resumed copy finishes this one. */
   readonly checkpoint: string;
   /** The smallest size that any round aimed at: right-edge tiles of that size may still exist. */
   readonly smallestSize: number;
-  /**
-   * The seals are another tool's, or guarantee too little, and are still to be removed: none may be trusted. False in
-   * the next marker.
-   */
+  /** The seals are another tool's, or guarantee too little: until all are removed, none may be trusted. */
   readonly distrustSeals: boolean;
-  /** Static CT only: below the seals there may be entries whose issuers are missing, as the operator allowed. */
-  readonly allowMissingIssuers: boolean;
-  /** Static CT only: the extra data of the entries below the seals was checked. */
-  readonly deep: boolean;
   /** The tool that wrote it. */
   readonly tool: string;
 }
 
 /** The record of a finished migration, stored next to the tree state. */
-export interface MigrationRecord {
-  readonly origin: string;
-  readonly source: string;
-  readonly format: LogFormat;
+export interface MigrationRecord extends Pick<Marker, "origin" | "source" | "format" | "tool"> {
   readonly size: number;
   /** Base64, as in a checkpoint. */
   readonly rootHash: string;
@@ -47,7 +45,6 @@ export interface MigrationRecord {
   readonly finishedAt: string;
   /** Static CT only: issuers that entries name and that are missing, as the operator allowed. */
   readonly missingIssuers: number;
-  readonly tool: string;
 }
 
 /** The marker as one line. */
@@ -56,25 +53,22 @@ export function formatMarker(marker: Marker): string {
   return `${JSON.stringify({ "tlog-migrate-marker": MARKER_VERSION, note, ...marker })}\n`;
 }
 
-/**
- * Reads a marker.
- * @param location of its target, for messages.
- * @throws TargetRefusedError if it is damaged or newer than this tool.
- */
+/** Reads the marker of a target. @throws TargetRefusedError if it is damaged or newer than this tool. */
 export function parseMarker(text: string, location: string): Marker {
-  const fields = parseVersioned(text, "tlog-migrate-marker", MARKER_VERSION, `${location}: the marker`);
-  const format = fields.format("format");
-  const hasGuarantees = fields.version > 1;
+  const object = `${location}: the marker`;
+  const [version, read] = parseVersioned(text, "tlog-migrate-marker", MARKER_VERSION, object);
+  const format = read("format", FORMAT);
+  const hasGuarantees = version > 1;
   return {
-    origin: fields.string("origin"),
-    source: fields.string("source"),
+    origin: read("origin", STRING),
+    source: read("source", STRING),
     format,
-    checkpoint: fields.string("checkpoint"),
-    smallestSize: fields.count("smallestSize"),
-    distrustSeals: fields.boolean("distrustSeals") || (format === "static-ct" && !hasGuarantees),
-    allowMissingIssuers: hasGuarantees && fields.boolean("allowMissingIssuers"),
-    deep: hasGuarantees && fields.boolean("deep"),
-    tool: fields.string("tool"),
+    checkpoint: read("checkpoint", STRING),
+    smallestSize: read("smallestSize", COUNT),
+    distrustSeals: read("distrustSeals", BOOLEAN) || (format === "static-ct" && !hasGuarantees),
+    allowMissingIssuers: hasGuarantees && read("allowMissingIssuers", BOOLEAN),
+    deep: hasGuarantees && read("deep", BOOLEAN),
+    tool: read("tool", STRING),
   };
 }
 
@@ -107,70 +101,58 @@ export function formatRecord(record: MigrationRecord): string {
 /** Reads a record. @throws TargetRefusedError if it is damaged or newer than this tool. */
 export function parseRecord(text: string, location: string): MigrationRecord {
   const object = `${location}: the migration record`;
-  const fields = parseVersioned(text, "tlog-migrate-record", RECORD_VERSION, object);
+  const [version, read] = parseVersioned(text, "tlog-migrate-record", RECORD_VERSION, object);
   return {
-    origin: fields.string("origin"),
-    source: fields.string("source"),
-    format: fields.format("format"),
-    size: fields.count("size"),
-    rootHash: fields.string("rootHash"),
-    finishedAt: fields.string("finishedAt"),
-    missingIssuers: fields.version > 1 ? fields.count("missingIssuers") : 0,
-    tool: fields.string("tool"),
+    origin: read("origin", STRING),
+    source: read("source", STRING),
+    format: read("format", FORMAT),
+    size: read("size", COUNT),
+    rootHash: read("rootHash", STRING),
+    finishedAt: read("finishedAt", STRING),
+    missingIssuers: version > 1 ? read("missingIssuers", COUNT) : 0,
+    tool: read("tool", STRING),
   };
 }
 
-/** The fields of a document, each read as the type that it must have. */
-class Fields {
-  /** Of the document's format. */
-  readonly version: number;
-  readonly #values: Record<string, unknown>;
-  readonly #object: string;
+/** A type of fields: its name in messages, and whether a value is of it. */
+type FieldType<T> = readonly [name: string, is: (value: unknown) => value is T];
 
-  constructor(version: number, values: Record<string, unknown>, object: string) {
-    this.version = version;
-    this.#values = values;
-    this.#object = object;
-  }
+const STRING: FieldType<string> = ["a string", (value) => typeof value === "string"];
+const BOOLEAN: FieldType<boolean> = ["true or false", (value) => typeof value === "boolean"];
+const COUNT: FieldType<number> = [
+  "a count",
+  (value): value is number => Number.isSafeInteger(value) && (value as number) >= 0,
+];
+const FORMAT: FieldType<LogFormat> = [
+  "tiles or static-ct",
+  (value) => value === "tiles" || value === "static-ct",
+];
 
-  string(name: string): string {
-    const value = this.#values[name];
-    return typeof value === "string" ? value : this.#refuse(name, "a string");
-  }
-
-  boolean(name: string): boolean {
-    const value = this.#values[name];
-    return typeof value === "boolean" ? value : this.#refuse(name, "true or false");
-  }
-
-  count(name: string): number {
-    const value = this.#values[name];
-    const isCount = typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-    return isCount ? value : this.#refuse(name, "a count");
-  }
-
-  format(name: string): LogFormat {
-    const value = this.#values[name];
-    return value === "tiles" || value === "static-ct" ? value : this.#refuse(name, "tiles or static-ct");
-  }
-
-  #refuse(name: string, expected: string): never {
-    throw damaged(this.#object, `its field ${name} is not ${expected}`);
-  }
-}
-
-function parseVersioned(text: string, versionField: string, known: number, object: string): Fields {
+/** The version of a document, and what reads each of its fields as the type that it must have. */
+function parseVersioned(
+  text: string,
+  versionField: string,
+  known: number,
+  object: string,
+): [version: number, read: <T>(name: string, type: FieldType<T>) => T] {
+  const damaged = (problem: string): TargetRefusedError =>
+    new TargetRefusedError({
+      object,
+      problem: `cannot be read: ${problem}`,
+      advice:
+        "Find out what changed it; if the target contains only an unfinished copy, empty it and start over",
+    });
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw damaged(object, `it is not JSON (${error instanceof Error ? error.message : error})`);
+    throw damaged(`it is not JSON (${error instanceof Error ? error.message : error})`);
   }
-  if (typeof value !== "object" || value === null) throw damaged(object, "it is not a JSON object");
+  if (typeof value !== "object" || value === null) throw damaged("it is not a JSON object");
   const values = value as Record<string, unknown>;
   const version = values[versionField];
   if (typeof version !== "number" || !Number.isInteger(version) || version < 1) {
-    throw damaged(object, `it has no ${versionField}`);
+    throw damaged(`it has no ${versionField}`);
   }
   if (version > known) {
     throw new TargetRefusedError({
@@ -181,14 +163,10 @@ function parseVersioned(text: string, versionField: string, known: number, objec
       advice: "Use that version, or a newer one",
     });
   }
-  return new Fields(version, values, object);
-}
-
-function damaged(object: string, problem: string): TargetRefusedError {
-  return new TargetRefusedError({
-    object,
-    problem: `cannot be read: ${problem}`,
-    advice:
-      "Find out what changed it; if the target contains only an unfinished copy, empty it and start over",
-  });
+  const read = <T>(name: string, [expected, is]: FieldType<T>): T => {
+    const field = values[name];
+    if (is(field)) return field;
+    throw damaged(`its field ${name} is not ${expected}`);
+  };
+  return [version, read];
 }

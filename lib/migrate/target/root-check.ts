@@ -2,86 +2,32 @@
 
 import { setImmediate } from "node:timers/promises";
 import { VerificationError } from "../../errors.ts";
-import {
-  FULL_WIDTH,
-  fullTileCount,
-  type LogFormat,
-  levelCount,
-  parseResourcePath,
-  tilePath,
-} from "../../tlog/layout.ts";
+import { FULL_WIDTH, fullTileCount, type LogResource, levelCount, tilePath } from "../../tlog/layout.ts";
 import { Counters } from "../counters.ts";
-import { MAX_OBJECT_BYTES, type ObjectSource } from "../ports/source.ts";
-import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
-import type { ReadContext } from "../read/context.ts";
-import { openTree } from "../read/open-tree.ts";
-import { TiledLog } from "../read/tiled-log.ts";
+import { MAX_OBJECT_BYTES, type ObjectSource, type TreeHead } from "../ports/source.ts";
+import type { MigrationTarget } from "../ports/target.ts";
+import { openTree } from "../read/authentic.ts";
+import { tiledLog } from "../read/tiled-log.ts";
+import type { CopySession } from "../session.ts";
 import { DEFAULT_RETRY } from "../throttle/backoff.ts";
-import type { TreeHead } from "../tree/hash-tree.ts";
-import { compareListing } from "./listing-check.ts";
+import { compareListing, coordinateOf } from "./listing-check.ts";
 
 /**
  * Checks the target against a tree: every object exists and has the right size, none is beyond the tree, and its own
  * tiles of level 1 and up give the root.
  * @throws VerificationError for the first object that is wrong.
  */
-export async function checkTarget(
-  target: MigrationTarget,
-  writer: TargetWriter,
-  format: LogFormat,
-  head: TreeHead,
-  signal: AbortSignal,
-): Promise<void> {
-  const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
+export async function checkTarget(session: CopySession, head: TreeHead): Promise<void> {
+  const { target, options, context } = session;
+  const { signal } = context;
+  const writer = session.writer();
   const listing = untilAborted(target.list("tile"), signal);
-  for await (const { path, problem } of compareListing(listing, format, head.size, read)) {
-    throw new VerificationError({
-      object: target.locate(path),
-      problem,
-      advice: adviceFor(target, path, head),
-    });
+  const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
+  for await (const { path, problem, resource } of compareListing(listing, options.format, head.size, read)) {
+    const advice = adviceFor(target, resource, head);
+    throw new VerificationError({ object: target.locate(path), problem, advice });
   }
-  await recomputeRoot(target, writer, format, head, signal);
-}
-
-/** How to repair an object: one beyond the tree is removed; one below a seal is copied again without the seal. */
-function adviceFor(target: MigrationTarget, path: string, head: TreeHead): string {
-  const resource = parseResourcePath(path);
-  const index = resource?.kind === "bundle" ? resource.bundle.index : resource?.tile.index;
-  const isUnderSeal = resource?.kind === "bundle" || resource?.tile.level === 0;
-  const seal = Math.floor((index ?? 0) / FULL_WIDTH);
-  if (!isUnderSeal || seal >= fullTileCount(head.size, 1)) {
-    return "Remove it if something other than this migration put it there, then run the same command again";
-  }
-  const sealPath = target.locate(tilePath({ level: 1, index: seal, width: FULL_WIDTH }));
-  return (
-    `Something changed what was sealed. Remove the seal ${sealPath} and run the same command again: ` +
-    "everything below it is read, and what is missing or wrong is copied again"
-  );
-}
-
-async function recomputeRoot(
-  target: MigrationTarget,
-  writer: TargetWriter,
-  format: LogFormat,
-  head: TreeHead,
-  signal: AbortSignal,
-): Promise<void> {
-  const context: ReadContext = {
-    source: new TiledLog(storedObjects(target, writer), format),
-    counters: new Counters(),
-    retry: { ...DEFAULT_RETRY, attempts: 0, contentAttempts: 0 },
-    signal,
-  };
-  const tree = await openTree(context, head);
-  for (let level = levelCount(head.size) - 1; level >= 1; level--) {
-    for (let index = 0; index < fullTileCount(head.size, level); index++) await tree.fullTile(level, index);
-  }
-}
-
-/** The target as a source. */
-function storedObjects(target: MigrationTarget, writer: TargetWriter): ObjectSource {
-  return {
+  const stored: ObjectSource = {
     location: target.location,
     locate: (path) => target.locate(path),
     async read(path, { maxBytes }) {
@@ -91,6 +37,26 @@ function storedObjects(target: MigrationTarget, writer: TargetWriter): ObjectSou
     },
     async close() {},
   };
+  const source = tiledLog(stored, options.format);
+  const retry = { ...DEFAULT_RETRY, attempts: 0, contentAttempts: 0 };
+  const tree = await openTree({ source, counters: new Counters(), retry, signal }, head);
+  for (let level = levelCount(head.size) - 1; level >= 1; level--) {
+    for (let index = 0; index < fullTileCount(head.size, level); index++) await tree.fullTile(level, index);
+  }
+}
+
+/** How to repair an object: one beyond the tree is removed; one below a seal is copied again without the seal. */
+function adviceFor(target: MigrationTarget, resource: LogResource, head: TreeHead): string {
+  const isBelowSeals = resource.kind === "bundle" || resource.tile.level === 0;
+  const seal = Math.floor(coordinateOf(resource).index / FULL_WIDTH);
+  if (!isBelowSeals || seal >= fullTileCount(head.size, 1)) {
+    return "Remove it if something other than this migration put it there, then run the same command again";
+  }
+  const sealPath = target.locate(tilePath({ level: 1, index: seal, width: FULL_WIDTH }));
+  return (
+    `Something changed what was sealed. Remove the seal ${sealPath} and run the same command again: ` +
+    "everything below it is read, and what is missing or wrong is copied again"
+  );
 }
 
 async function* untilAborted<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {

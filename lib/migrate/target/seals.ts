@@ -1,19 +1,18 @@
 /**
  * Promise 2: the target is its own journal. A full level-1 tile seals the 256 bundles and the 256 level-0 tiles below
- * it, and is written only when they are durable.
+ * it, and is written only when they are durable. Runs of a Static CT copy may be stricter or laxer; a seal must never be
+ * taken for a stricter one than its run enforced.
  */
 
+import { TargetRefusedError } from "../../errors.ts";
 import { ENTRIES_PER_SEAL, FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE } from "../../tlog/merkle.ts";
 import type { Counters } from "../counters.ts";
+import { readIssuerList } from "../issuers/registry.ts";
 import type { WorkUnit } from "../ports/executor.ts";
-import type { TargetBatch, TargetWriter } from "../ports/target.ts";
-import type { HashTree } from "../tree/hash-tree.ts";
-
-interface OpenSeal {
-  readonly hashes: Uint8Array;
-  bundlesLeft: number;
-}
+import type { HashTree } from "../ports/source.ts";
+import type { MigrationTarget, TargetBatch, TargetWriter } from "../ports/target.ts";
+import { parseMarker, replaceMarker, type SealGuarantees, type StoredMarker } from "./marker.ts";
 
 /** Finds the seals of a target, and writes those that are due. */
 export class Seals {
@@ -22,7 +21,7 @@ export class Seals {
   readonly #counters: Counters;
   readonly #prepare: () => Promise<void>;
   /** Level-1 tiles whose bundles are being copied. */
-  readonly #open = new Map<number, OpenSeal>();
+  readonly #open = new Map<number, { readonly hashes: Uint8Array; bundlesLeft: number }>();
   readonly #writing = new Set<Promise<void>>();
   #failure: unknown;
 
@@ -39,10 +38,7 @@ export class Seals {
     this.#prepare = prepare;
   }
 
-  /**
-   * Whether the target has a seal with the expected hash. If so it is made durable, and its entries count as copied
-   * before. Anything else under that name seals nothing, and will be replaced.
-   */
+  /** Whether the target has this seal: then it is made durable. Anything else under its name will be replaced. */
   async isSealed(index: number): Promise<boolean> {
     const path = sealPath(index);
     const found = await this.#writer.read(path, FULL_WIDTH * HASH_SIZE);
@@ -57,15 +53,11 @@ export class Seals {
     return true;
   }
 
-  /** Announces a level-1 tile whose bundles are about to be copied. */
   open(index: number, hashes: Uint8Array): void {
     this.#open.set(index, { hashes, bundlesLeft: FULL_WIDTH });
   }
 
-  /**
-   * Counts a unit that is durable, and writes the seal above it when it was the last.
-   * @throws the failure of an earlier seal, if one could not be written.
-   */
+  /** Counts a unit that is durable, and writes the seal if it was the last below it. @throws an earlier failure. */
   finished(unit: WorkUnit): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (unit.kind === "edge") return;
@@ -104,4 +96,46 @@ export class Seals {
 
 function sealPath(index: number): string {
   return tilePath({ level: 1, index, width: FULL_WIDTH });
+}
+
+/**
+ * Removes the seals of a target if another tool wrote them, or a laxer run, and updates the marker. The marker
+ * distrusts seals until all are removed: after a crash in between they are removed again.
+ */
+export async function trustedSeals(
+  target: MigrationTarget,
+  writer: TargetWriter,
+  marker: StoredMarker,
+  { allowMissingIssuers, deep, format }: SealGuarantees,
+): Promise<StoredMarker> {
+  const guaranteeTooLittle =
+    marker.distrustSeals ||
+    (marker.allowMissingIssuers && !allowMissingIssuers) ||
+    (deep && !marker.deep) ||
+    // Without the list it is unknown which issuers the target must have.
+    (format === "static-ct" && (await readIssuerList(writer)) === undefined);
+  if (guaranteeTooLittle) {
+    for await (const { path } of target.list("tile/1")) await target.remove(path);
+  } else if (marker.allowMissingIssuers === allowMissingIssuers && marker.deep === deep) return marker;
+  return await replaceMarker(target, marker, { distrustSeals: false, allowMissingIssuers, deep });
+}
+
+/**
+ * Called before a seal is written: a copy that was suspended while a stricter one started would write laxer seals.
+ * @throws TargetRefusedError unless the marker still has this run's guarantees.
+ */
+export async function requireSameGuarantees(
+  target: MigrationTarget,
+  { allowMissingIssuers, deep }: SealGuarantees,
+): Promise<void> {
+  const contents = await target.inspect();
+  if (contents.kind === "claimed") {
+    const marker = parseMarker(contents.marker, target.location);
+    if (marker.allowMissingIssuers === allowMissingIssuers && marker.deep === deep) return;
+  }
+  throw new TargetRefusedError({
+    object: target.location,
+    problem: "is being filled by another copy with other options",
+    advice: "Wait until that one ends, then run this command again",
+  });
 }

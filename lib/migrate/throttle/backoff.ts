@@ -7,7 +7,7 @@ import { SourceError } from "../ports/source.ts";
 export interface RetryPolicy {
   /** Tries again after a network error or a busy answer. */
   readonly attempts: number;
-  /** Wait before the first of them, in milliseconds; it doubles each time, with jitter, up to `maxDelayMs`. */
+  /** Wait before the first of them; it doubles each time, with jitter, up to `maxDelayMs`. */
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
   /** Longest wait that a Retry-After may ask for. */
@@ -23,6 +23,11 @@ export const DEFAULT_RETRY: RetryPolicy = {
   maxRetryAfterMs: 600_000,
   contentAttempts: 5,
 };
+
+/** Whether a status says that the server has too much to do, rather than that something is wrong. */
+export function isRefusal(status: number | undefined): boolean {
+  return status === 429 || status === 503;
+}
 
 /**
  * Does what may fail, again and again.
@@ -49,8 +54,8 @@ export async function withRetries<T>(
 }
 
 /**
- * How long to wait after the given number of failures in a row of which `error` is the last, in milliseconds.
- * Undefined if it cannot pass or the policy's attempts are used up.
+ * How long to wait after so many failures in a row of which `error` is the last, in milliseconds. Undefined if it
+ * cannot pass or the policy's attempts are used up.
  */
 export function retryDelay(
   error: unknown,

@@ -1,32 +1,21 @@
 /**
- * A limit on requests a second that all threads of a run share: a generic cell rate algorithm whose state, the time of
- * the next free slot, is one word of shared memory. A share of the rate for each thread would leave some idle while
- * others wait.
+ * A limit on requests a second that all threads of a run share (a share for each would leave some idle while others
+ * wait): a generic cell rate algorithm whose state, the time of the next free slot, is one word of shared memory.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Requests that may start at once after a pause: a tenth of a second's worth. */
-const BURST_SECONDS = 0.1;
+const BURST_NS = 100_000_000n;
 
 export class RateLimiter {
   readonly #nextSlot: BigInt64Array<SharedArrayBuffer>;
   readonly #interval: bigint;
-  readonly #burst: bigint;
 
-  /**
-   * @param perSecond requests a second, above 0.
-   * @param shared what `share()` of the first instance returned.
-   */
+  /** @param shared 8 bytes by which instances in other threads follow the same rate. */
   constructor(perSecond: number, shared = new SharedArrayBuffer(8)) {
     this.#nextSlot = new BigInt64Array(shared);
     this.#interval = BigInt(Math.max(1, Math.round(1e9 / perSecond)));
-    this.#burst = BigInt(Math.round(BURST_SECONDS * 1e9));
-  }
-
-  /** The memory by which instances in other threads follow the same rate. */
-  share(): SharedArrayBuffer {
-    return this.#nextSlot.buffer;
   }
 
   /** Takes the next free slot and waits for it. */
@@ -38,7 +27,7 @@ export class RateLimiter {
   #takeSlot(): bigint {
     for (;;) {
       const free = Atomics.load(this.#nextSlot, 0);
-      const earliest = process.hrtime.bigint() - this.#burst;
+      const earliest = process.hrtime.bigint() - BURST_NS;
       const slot = free > earliest ? free : earliest;
       if (Atomics.compareExchange(this.#nextSlot, 0, free, slot + this.#interval) === free) return slot;
     }

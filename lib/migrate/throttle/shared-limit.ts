@@ -3,25 +3,23 @@
  * additive increase, multiplicative decrease, as in TCP's congestion control (RFC 5681).
  *
  * It starts small and doubles with every round trip. A refusal halves it and stops all threads for a pause, once for
- * all requests that were under way together (RFC 6582 section 3.2). Then it grows by one a round trip. A lost packet
- * costs next to nothing, though, and a refusal a pause, maybe a long one: so the size that was refused is remembered,
- * as in CUBIC (RFC 9438), and only tried again after twenty times the pause.
+ * all requests that were under way together (RFC 6582 section 3.2). Then it grows by one a round trip. A refusal costs
+ * a pause, maybe a long one: so the size that was refused is remembered, as in CUBIC (RFC 9438), and only tried again
+ * after twenty times the pause.
  *
  * 429 says that this client asks too much (RFC 6585 section 4). 503 may also be a stray that has nothing to do with
- * load: one backend of many that restarts. Strays are paid from a budget, as in gRPC's retry throttling (proposal A6):
- * nine successes pay for one stray, and a 503 that the budget cannot pay is a refusal. So up to a tenth of the answers
- * may be strays. Measured over 400,000 answers: with 5 % of random 503 none is taken for a refusal.
+ * load: one backend of many that restarts. Nine successes pay for one stray, as in gRPC's retry throttling (proposal
+ * A6); a 503 that they do not pay for is a refusal. So up to a tenth of the answers may be strays. Measured over
+ * 400,000 answers: with 5 % of random 503 none is taken for a refusal.
  */
 
-export interface LimitOptions {
+import type { RetryPolicy } from "./backoff.ts";
+
+export interface LimitOptions extends Pick<RetryPolicy, "minDelayMs" | "maxRetryAfterMs"> {
   /** Requests in flight over all threads. At the maximum nothing is held back: connections bound them too. */
   readonly maximum: number;
   /** Requests in flight to begin with. */
   readonly start: number;
-  /** The pause after a refusal that asks for none, or for less, in milliseconds. */
-  readonly minDelayMs: number;
-  /** The longest pause that a Retry-After may ask for. */
-  readonly maxRetryAfterMs: number;
 }
 
 /** Plain data by which threads share a limit. */
@@ -35,11 +33,9 @@ const PASSED = 16;
 const LIMIT = 32;
 /** The size that was refused last. */
 const CEILING = 33;
-/** The pause after a refusal without a Retry-After. */
+/** The pause after a refusal that asks for none, or for less. */
 const SHORT_PAUSE_MS = 34;
-const BACK_OFFS = 35;
-const LAST_STATUS = 36;
-const LAST_PAUSE_MS = 37;
+const [BACK_OFFS, LAST_STATUS, LAST_PAUSE_MS] = [35, 36, 37];
 /** Successes since the limit was halved. */
 const SUCCESSES = 48;
 const STRAY_BUDGET = 49;
@@ -53,14 +49,14 @@ const CALM_UNTIL = 1;
 
 /** The ceiling before the first refusal: the limit doubles. */
 const SLOW_START = 2 ** 31 - 1;
-/** The ceiling of a source that has only refused: nothing is known of the size. */
+/** The ceiling of a source that has only refused. */
 const UNKNOWN = SLOW_START - 1;
 
 const STRAY_PRICE = 9;
 const FIRST_STRAY_BUDGET = 4 * STRAY_PRICE;
 const MAX_STRAY_BUDGET = 12 * STRAY_PRICE;
 
-/** How many times longer than its pause a refusal keeps the limit below the size that was refused. */
+/** For how many pauses a refusal keeps the limit below the size that was refused. */
 const CALM_PAUSES = 20;
 /** The same for a stray at a size that was refused before. */
 const CALM_AFTER_STRAY_MS = 1_000;
@@ -70,14 +66,14 @@ const MAX_PAUSE_GROWTH = 8;
 /** Successes after which the short pause is the shortest again. */
 const PAUSE_RESET_SUCCESSES = 16;
 
-export function newSharedLimit({ maximum, start, minDelayMs, maxRetryAfterMs }: LimitOptions): LimitShare {
+export function newSharedLimit(options: LimitOptions): LimitShare {
   const shared = new SharedArrayBuffer(TIMES_BYTE + 2 * BigInt64Array.BYTES_PER_ELEMENT);
   const words = new Int32Array(shared);
-  words[LIMIT] = start;
+  words[LIMIT] = options.start;
   words[CEILING] = SLOW_START;
-  words[SHORT_PAUSE_MS] = minDelayMs;
+  words[SHORT_PAUSE_MS] = options.minDelayMs;
   words[STRAY_BUDGET] = FIRST_STRAY_BUDGET;
-  return { maximum, start, minDelayMs, maxRetryAfterMs, shared };
+  return { ...options, shared };
 }
 
 export class SharedLimit {
@@ -144,7 +140,7 @@ export class SharedLimit {
     return (this.#word(TICKETS) - this.passed) | 0;
   }
 
-  /** Resolves when `passed` is another number than this, when the limit grows, or after a time. */
+  /** Resolves when `passed` is another number than this, the limit grows, or the time is over. */
   async sleep(passed: number, milliseconds: number): Promise<void> {
     const { async, value } = Atomics.waitAsync(this.#words, PASSED, passed, milliseconds);
     if (async) await value;
@@ -153,16 +149,14 @@ export class SharedLimit {
   /** A request that was neither refused nor failed is about to pass. */
   succeed(): void {
     if (Atomics.add(this.#words, SUCCESSES, 1) + 1 === PAUSE_RESET_SUCCESSES)
-      Atomics.store(this.#words, SHORT_PAUSE_MS, this.#options.minDelayMs);
+      this.#set(SHORT_PAUSE_MS, this.#options.minDelayMs);
     if (this.#word(STRAY_BUDGET) < MAX_STRAY_BUDGET) Atomics.add(this.#words, STRAY_BUDGET, 1);
     // What comes during a pause answers what was asked before, and nothing is learnt from a limit that is half used.
     if (this.limit < this.maximum && 2 * this.load >= this.limit && !this.isPaused) this.#grow();
   }
 
   /**
-   * A request was answered by 429 or 503.
-   * @param milliseconds since it was sent.
-   * @param retryAfterMs what its Retry-After asks for.
+   * A request was answered by 429 or 503, so many milliseconds after it was sent.
    * @returns whether the limit has become smaller by it.
    */
   refuse(status: number, milliseconds: number, retryAfterMs = 0): boolean {
@@ -188,7 +182,11 @@ export class SharedLimit {
     return Atomics.load(this.#words, index);
   }
 
-  /** Whether a word was what it was taken for, and is replaced. */
+  #set(index: number, value: number): void {
+    Atomics.store(this.#words, index, value);
+  }
+
+  /** Replaces a word, unless another thread has changed it meanwhile. */
   #replace(index: number, expected: number, value: number): boolean {
     return Atomics.compareExchange(this.#words, index, expected, value) === expected;
   }
@@ -196,7 +194,7 @@ export class SharedLimit {
   #grow(): void {
     const { limit } = this;
     if (Atomics.add(this.#words, CREDIT, 1) + 1 < limit) return;
-    Atomics.store(this.#words, CREDIT, 0);
+    this.#set(CREDIT, 0);
     const ceiling = this.#word(CEILING);
     const next = ceiling === SLOW_START ? Math.min(2 * limit, this.maximum) : limit + 1;
     if (next >= ceiling && this.#now() < Atomics.load(this.#times, CALM_UNTIL)) return;
@@ -205,39 +203,38 @@ export class SharedLimit {
 
   #isStray(status: number): boolean {
     if (status === 429) return false;
-    for (;;) {
-      const budget = this.#word(STRAY_BUDGET);
-      if (budget < STRAY_PRICE) return false;
+    for (let budget = this.#word(STRAY_BUDGET); budget >= STRAY_PRICE; budget = this.#word(STRAY_BUDGET)) {
       if (this.#replace(STRAY_BUDGET, budget, budget - STRAY_PRICE)) return true;
     }
+    return false;
   }
 
   /** At a size that was refused before, what looks like a stray may be none: it costs that step, and no pause. */
   #stepBack(now: bigint): boolean {
     const { limit } = this;
     const ceiling = this.#word(CEILING);
-    if (ceiling !== SLOW_START) Atomics.store(this.#words, CREDIT, 0);
+    if (ceiling !== SLOW_START) this.#set(CREDIT, 0);
     if (limit < ceiling || limit === 1 || !this.#replace(LIMIT, limit, limit - 1)) return false;
-    Atomics.store(this.#words, CEILING, limit);
+    this.#set(CEILING, limit);
     Atomics.store(this.#times, CALM_UNTIL, now + nanoseconds(CALM_AFTER_STRAY_MS));
     return true;
   }
 
   #backOff(status: number, now: bigint, pauseMs: number): void {
-    let { limit } = this;
-    while (!this.#replace(LIMIT, limit, Math.max(1, limit >> 1))) limit = this.limit;
+    const { limit } = this;
+    this.#set(LIMIT, Math.max(1, limit >> 1));
     // A source that refuses whatever it is asked says nothing about the size.
     const isKnown = Atomics.exchange(this.#words, SUCCESSES, 0) !== 0;
-    Atomics.store(this.#words, CEILING, isKnown ? limit : Math.min(this.#word(CEILING), UNKNOWN));
+    this.#set(CEILING, isKnown ? limit : Math.min(this.#word(CEILING), UNKNOWN));
     Atomics.store(this.#times, CALM_UNTIL, now + nanoseconds((CALM_PAUSES + 1) * pauseMs));
-    Atomics.store(this.#words, STRAY_BUDGET, 0);
-    Atomics.store(this.#words, CREDIT, 0);
+    this.#set(STRAY_BUDGET, 0);
+    this.#set(CREDIT, 0);
     if (limit === 1) {
       const longest = MAX_PAUSE_GROWTH * this.#options.minDelayMs;
-      Atomics.store(this.#words, SHORT_PAUSE_MS, Math.min(2 * this.#word(SHORT_PAUSE_MS), longest));
+      this.#set(SHORT_PAUSE_MS, Math.min(2 * this.#word(SHORT_PAUSE_MS), longest));
     }
-    Atomics.store(this.#words, LAST_STATUS, status);
-    Atomics.store(this.#words, LAST_PAUSE_MS, pauseMs);
+    this.#set(LAST_STATUS, status);
+    this.#set(LAST_PAUSE_MS, pauseMs);
     Atomics.add(this.#words, BACK_OFFS, 1);
   }
 }

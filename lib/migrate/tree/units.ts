@@ -3,7 +3,9 @@
 import { FULL_WIDTH, fullTileCount, partialTile } from "../../tlog/layout.ts";
 import { formatHash, HASH_SIZE, hashAt } from "../../tlog/merkle.ts";
 import type { BundleRun, WorkUnit } from "../ports/executor.ts";
-import { type HashTree, requireEdge } from "./hash-tree.ts";
+import type { HashTree } from "../ports/source.ts";
+import type { Seals } from "../target/seals.ts";
+import { requireEdge } from "./tiled-tree.ts";
 
 /** Bundles in a unit, at most: enough to gather their fsyncs, few enough to keep all workers busy to the end. */
 const MAX_UNIT_BUNDLES = 32;
@@ -21,17 +23,16 @@ export function unitBundles(size: number, workers: number): number {
 }
 
 /**
- * The units of a tree, from left to right. A level-1 tile whose index `isSealed` says is left out; the others
- * are announced by `onOpened` with their hashes before their first unit.
+ * The units of a tree, from left to right.
+ * @param seals what they cover is left out; tiles that are to be sealed are announced before their first unit.
  */
 export async function* planUnits(
   tree: HashTree,
   bundlesAUnit: number,
-  isSealed: (index: number) => Promise<boolean>,
-  onOpened: (index: number, hashes: Uint8Array) => void,
+  seals?: Pick<Seals, "isSealed" | "open">,
 ): AsyncGenerator<WorkUnit> {
-  for await (const [index, hashes] of openTiles(tree, isSealed)) {
-    onOpened(index, hashes);
+  for await (const [index, hashes] of openTiles(tree, seals)) {
+    seals?.open(index, hashes);
     yield* runsBelow(index, hashes, bundlesAUnit);
   }
   const edge = partialTile(tree.head.size, 1);
@@ -46,23 +47,21 @@ export async function* planUnits(
 /** The full level-1 tiles that are not sealed in the target, a few of them fetched ahead. */
 async function* openTiles(
   tree: HashTree,
-  isSealed: (index: number) => Promise<boolean>,
+  seals: Pick<Seals, "isSealed"> | undefined,
 ): AsyncGenerator<[index: number, hashes: Uint8Array]> {
   const count = fullTileCount(tree.head.size, 1);
-  const ahead: Promise<[number, Uint8Array | undefined]>[] = [];
-  const open = async (index: number): Promise<[number, Uint8Array | undefined]> => [
-    index,
-    (await isSealed(index)) ? undefined : await tree.fullTile(1, index),
-  ];
+  const ahead: Promise<Uint8Array | undefined>[] = [];
+  const open = async (index: number): Promise<Uint8Array | undefined> =>
+    (await seals?.isSealed(index)) ? undefined : await tree.fullTile(1, index);
   try {
-    for (let next = 0; next < count || ahead.length > 0; ) {
-      while (next < count && ahead.length < TILES_AHEAD) {
-        const tile = open(next++);
+    for (let index = 0; index < count; index++) {
+      for (let next = index + ahead.length; next < Math.min(count, index + TILES_AHEAD); next++) {
+        const tile = open(next);
         // Its failure is seen when its turn comes; until then it must not pass for one that nobody handles.
         tile.catch(() => {});
         ahead.push(tile);
       }
-      const [index, hashes] = (await ahead.shift()) as [number, Uint8Array | undefined];
+      const hashes = await ahead.shift();
       if (hashes !== undefined) yield [index, hashes];
     }
   } finally {

@@ -3,17 +3,15 @@
  * durable. Entry bytes never leave the thread.
  */
 
-import pLimit, { type LimitFunction } from "p-limit";
 import { maxBundleSize } from "../../tlog/bundle.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { bundlePath, type EntryBundleCoordinate, tilePath } from "../../tlog/layout.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import { type TargetBatch, type TargetWriter, WriteAgainError } from "../ports/target.ts";
-import type { ByteBudget, Reservation } from "../read/byte-budget.ts";
-import type { ReadContext } from "../read/context.ts";
-import { readAuthentic } from "../read/retry.ts";
-import { type AuthenticBundle, type ExpectedBundle, readBundle } from "./expected-bundle.ts";
+import { readAuthentic } from "../read/authentic.ts";
+import type { Reservation } from "../read/byte-budget.ts";
+import { type AuthenticBundle, type BundleWork, type ExpectedBundle, readBundle } from "./expected-bundle.ts";
 
 /** Where level-0 tiles come from: derived from the bundles, or fetched as well and compared. */
 export type TileOrigin = "derive" | "fetch";
@@ -25,122 +23,100 @@ export interface CopyTask {
   readonly resume: boolean;
 }
 
-export interface CopierOptions extends CopyTask {
-  readonly context: ReadContext;
+export interface CopyWork extends CopyTask, BundleWork {
   readonly writer: TargetWriter;
-  readonly budget: ByteBudget;
-  /** Bundles in flight in this thread. */
-  readonly concurrency: number;
 }
 
-export class BundleCopier {
-  readonly #options: CopierOptions;
-  readonly #limit: LimitFunction;
-
-  constructor(options: CopierOptions) {
-    this.#options = options;
-    this.#limit = pLimit(options.concurrency);
-  }
-
-  /** Copies the bundles of a unit; when it resolves, they are durable in the target. */
-  async copy(bundles: readonly ExpectedBundle[]): Promise<void> {
-    try {
-      await this.#copyOnce(bundles);
-    } catch (error) {
-      if (!(error instanceof WriteAgainError)) throw error;
-      await this.#copyOnce(bundles);
-    }
-  }
-
-  async #copyOnce(bundles: readonly ExpectedBundle[]): Promise<void> {
-    const batch = this.#options.writer.batch();
-    try {
-      const work = bundles.map((bundle) => this.#limit(() => this.#copyBundle(bundle, batch)));
-      // All must have ended before the batch is: a straggler would write into what was abandoned.
-      for (const result of await Promise.allSettled(work)) {
-        if (result.status === "rejected") throw result.reason;
-      }
-      await batch.commit();
-    } catch (error) {
-      await batch.abandon();
-      throw error;
-    }
-  }
-
-  async #copyBundle(bundle: ExpectedBundle, batch: TargetBatch): Promise<void> {
-    const { context, budget, resume, tiles } = this.#options;
-    context.signal.throwIfAborted();
-    const reservation = budget.reserve();
-    try {
-      const found = resume ? await this.#findInPlace(bundle, batch, reservation) : undefined;
-      const { bytes, leafHashes } = found ?? (await readBundle(context, bundle, reservation));
-      if (tiles === "fetch") await this.#compareTile(bundle.coordinate, leafHashes);
-      if (found === undefined) await batch.put(bundlePath(context.source.format, bundle.coordinate), bytes);
-      await this.#putTile(bundle.coordinate, leafHashes, batch);
-      this.#count(bundle.coordinate, bytes, leafHashes, found !== undefined);
-    } finally {
-      reservation.release();
-    }
-  }
-
-  /** The bundle as an earlier run left it, if it is there and right; what is not right is leftover of a crash. */
-  async #findInPlace(
-    bundle: ExpectedBundle,
-    batch: TargetBatch,
-    reservation: Reservation,
-  ): Promise<AuthenticBundle | undefined> {
-    const { writer, context } = this.#options;
-    const { format } = context.source;
-    const path = bundlePath(format, bundle.coordinate);
-    const maxBytes = Math.min(maxBundleSize(format, bundle.coordinate.width), MAX_OBJECT_BYTES);
-    const bytes = await writer.read(path, maxBytes);
-    if (bytes === undefined) return undefined;
-    await reservation.atLeast(bytes.length);
-    const found = await authenticOrNothing(bundle, bytes);
-    if (found === undefined) context.counters.add("replacedObjects", 1);
-    else await batch.keep(path, found.bytes);
-    return found;
-  }
-
-  async #putTile(
-    coordinate: EntryBundleCoordinate,
-    leafHashes: Uint8Array,
-    batch: TargetBatch,
-  ): Promise<void> {
-    const { resume, writer, context } = this.#options;
-    const path = tilePath({ level: 0, ...coordinate });
-    const found = resume ? await writer.read(path, leafHashes.length) : undefined;
-    if (found !== undefined && equalBytes(found, leafHashes)) return await batch.keep(path, leafHashes);
-    if (found !== undefined) context.counters.add("replacedObjects", 1);
-    await batch.put(path, leafHashes);
-  }
-
-  /** Fetches a level-0 tile that is known already, to see that the source serves the same. */
-  async #compareTile(coordinate: EntryBundleCoordinate, leafHashes: Uint8Array): Promise<void> {
-    const { context } = this.#options;
-    const tile = { level: 0, ...coordinate };
-    const read = context.source.tile.bind(context.source, tile);
-    await readAuthentic(context, tilePath(tile), read, (hashes) => {
-      if (!equalBytes(hashes, leafHashes))
-        throw new FormatError("is not the leaf hashes of its entry bundle");
-    });
-  }
-
-  #count({ width }: EntryBundleCoordinate, bytes: Uint8Array, leafHashes: Uint8Array, found: boolean): void {
-    const { counters } = this.#options.context;
-    counters.add(found ? "resumedEntries" : "entries", width);
-    if (!found) counters.add("bytesStored", bytes.length + leafHashes.length);
-  }
-}
-
-async function authenticOrNothing(
-  bundle: ExpectedBundle,
-  bytes: Uint8Array,
-): Promise<AuthenticBundle | undefined> {
+/** Copies the bundles of a unit; when it resolves, they are durable in the target. */
+export async function copyBundles(work: CopyWork, bundles: readonly ExpectedBundle[]): Promise<void> {
   try {
-    return await bundle.authenticate(bytes, false);
+    await copyOnce(work, bundles);
   } catch (error) {
-    if (error instanceof FormatError) return undefined;
+    if (!(error instanceof WriteAgainError)) throw error;
+    await copyOnce(work, bundles);
+  }
+}
+
+async function copyOnce(work: CopyWork, bundles: readonly ExpectedBundle[]): Promise<void> {
+  const batch = work.writer.batch();
+  try {
+    const copies = bundles.map((bundle) => work.limit(() => copyBundle(work, bundle, batch)));
+    // All must have ended before the batch is: a straggler would write into what was abandoned.
+    for (const result of await Promise.allSettled(copies)) {
+      if (result.status === "rejected") throw result.reason;
+    }
+    await batch.commit();
+  } catch (error) {
+    await batch.abandon();
     throw error;
   }
+}
+
+async function copyBundle(work: CopyWork, bundle: ExpectedBundle, batch: TargetBatch): Promise<void> {
+  const { context, budget, resume, tiles } = work;
+  const { source, counters, signal } = context;
+  const { coordinate } = bundle;
+  signal.throwIfAborted();
+  const reservation = budget.reserve();
+  try {
+    const found = resume ? await findInPlace(work, bundle, batch, reservation) : undefined;
+    const { bytes, leafHashes } = found ?? (await readBundle(context, bundle, reservation));
+    if (tiles === "fetch") await compareTile(work, coordinate, leafHashes);
+    if (found === undefined) await batch.put(bundlePath(source.format, coordinate), bytes);
+    await putTile(work, coordinate, leafHashes, batch);
+    counters.add(found ? "resumedEntries" : "entries", coordinate.width);
+    if (!found) counters.add("bytesStored", bytes.length + leafHashes.length);
+  } finally {
+    reservation.release();
+  }
+}
+
+/** The bundle as an earlier run left it, if it is there and right; what is not right is leftover of a crash. */
+async function findInPlace(
+  { writer, context }: CopyWork,
+  { coordinate, authenticate }: ExpectedBundle,
+  batch: TargetBatch,
+  reservation: Reservation,
+): Promise<AuthenticBundle | undefined> {
+  const { format } = context.source;
+  const path = bundlePath(format, coordinate);
+  const bytes = await writer.read(path, Math.min(maxBundleSize(format, coordinate.width), MAX_OBJECT_BYTES));
+  if (bytes === undefined) return undefined;
+  await reservation.atLeast(bytes.length);
+  let found: AuthenticBundle;
+  try {
+    found = await authenticate(bytes, false);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    context.counters.add("replacedObjects", 1);
+    return undefined;
+  }
+  await batch.keep(path, found.bytes);
+  return found;
+}
+
+async function putTile(
+  { resume, writer, context }: CopyWork,
+  coordinate: EntryBundleCoordinate,
+  leafHashes: Uint8Array,
+  batch: TargetBatch,
+): Promise<void> {
+  const path = tilePath({ level: 0, ...coordinate });
+  const found = resume ? await writer.read(path, leafHashes.length) : undefined;
+  if (found !== undefined && equalBytes(found, leafHashes)) return await batch.keep(path, leafHashes);
+  if (found !== undefined) context.counters.add("replacedObjects", 1);
+  await batch.put(path, leafHashes);
+}
+
+/** Fetches a level-0 tile that is known already. */
+async function compareTile(
+  { context }: CopyWork,
+  coordinate: EntryBundleCoordinate,
+  leafHashes: Uint8Array,
+): Promise<void> {
+  const tile = { level: 0, ...coordinate };
+  const read = context.source.tile.bind(context.source, tile);
+  await readAuthentic(context, tilePath(tile), read, (hashes) => {
+    if (!equalBytes(hashes, leafHashes)) throw new FormatError("is not the leaf hashes of its entry bundle");
+  });
 }

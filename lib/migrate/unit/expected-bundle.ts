@@ -1,16 +1,25 @@
 /** The bundles of a unit, and what authenticates each. */
 
+import type { LimitFunction } from "p-limit";
 import { FormatError } from "../../tlog/errors.ts";
 import { type BundleHashes, hashBundle } from "../../tlog/hasher/hasher.ts";
 import { bundlePath, type EntryBundleCoordinate, FULL_WIDTH, type LogFormat } from "../../tlog/layout.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
 import type { WorkUnit } from "../ports/executor.ts";
-import type { Reservation } from "../read/byte-budget.ts";
+import type { ReadHints } from "../ports/source.ts";
+import { readAuthentic } from "../read/authentic.ts";
+import type { ByteBudget, Reservation } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
-import { readAuthentic } from "../read/retry.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 
-/** A bundle that has been authenticated. */
+/** What a thread works on bundles with. */
+export interface BundleWork {
+  readonly context: ReadContext;
+  readonly budget: ByteBudget;
+  /** Of bundles in flight in this thread. */
+  readonly limit: LimitFunction;
+}
+
 export interface AuthenticBundle {
   readonly bytes: Uint8Array;
   readonly leafHashes: Uint8Array;
@@ -20,26 +29,22 @@ export interface ExpectedBundle {
   readonly coordinate: EntryBundleCoordinate;
   /** What it folds to; undefined at the right edge, where the leaf hashes themselves are known. */
   readonly hash: Uint8Array | undefined;
-  /**
-   * Checks bytes by the tree, and what no leaf hash covers by the rules for it.
-   * @param isFresh whether they were read past every cache.
-   * @throws FormatError, or rejects with it, unless they are this bundle.
-   */
+  /** Checks bytes, extra data included. @throws FormatError, or rejects with it, unless they are this bundle. */
   authenticate(bytes: Uint8Array, isFresh: boolean): AuthenticBundle | Promise<AuthenticBundle>;
 }
 
-/** The check of what no leaf hash covers. Returns undefined if done synchronously. */
-export type CheckExtraData = (
-  bytes: Uint8Array,
-  coordinate: EntryBundleCoordinate,
-  isFresh: boolean,
-) => Promise<void> | undefined;
-
-/** The bundles of a unit, from left to right. */
+/**
+ * The bundles of a unit, from left to right.
+ * @param checkExtraData checks what no leaf hash covers. Returns undefined if done synchronously.
+ */
 export function expectedBundles(
   unit: WorkUnit,
   format: LogFormat,
-  checkExtraData: CheckExtraData = () => undefined,
+  checkExtraData: (
+    bytes: Uint8Array,
+    coordinate: EntryBundleCoordinate,
+    isFresh: boolean,
+  ) => Promise<void> | undefined = () => undefined,
 ): ExpectedBundle[] {
   const expected = (
     coordinate: EntryBundleCoordinate,
@@ -56,8 +61,12 @@ export function expectedBundles(
     },
   });
   if (unit.kind === "edge") {
-    const leafHashes = Buffer.from(unit.leafHashes, "base64");
-    return [expected(unit.bundle, undefined, (found) => requireLeafHashes(found.leafHashes, leafHashes))];
+    const known = Buffer.from(unit.leafHashes, "base64");
+    const edge = expected(unit.bundle, undefined, ({ leafHashes }) => {
+      if (equalBytes(leafHashes, known)) return;
+      throw new FormatError("does not hash to the level-0 tile that the tree commits to");
+    });
+    return [edge];
   }
   return unit.hashes.map((base64, i) => {
     const hash = Buffer.from(base64, "base64");
@@ -73,20 +82,6 @@ export function readBundle(
   reservation: Reservation,
 ): Promise<AuthenticBundle> {
   const { source } = context;
-  let isFresh = false;
-  return readAuthentic(
-    context,
-    bundlePath(source.format, coordinate),
-    (hints) => {
-      isFresh = hints.fresh === true;
-      return source.entryBundle(coordinate, hints);
-    },
-    (bytes) => authenticate(bytes, isFresh),
-    reservation,
-  );
-}
-
-function requireLeafHashes(found: Uint8Array, expected: Uint8Array): void {
-  if (equalBytes(found, expected)) return;
-  throw new FormatError("does not hash to the level-0 tile that the tree commits to");
+  const read = (hints: ReadHints) => source.entryBundle(coordinate, hints);
+  return readAuthentic(context, bundlePath(source.format, coordinate), read, authenticate, reservation);
 }

@@ -1,7 +1,7 @@
 /**
- * The check of extra data (RFC 6962 §4.6): what no leaf hash of Static CT covers, and so no root. A bundle counts only
- * when every issuer that its chains name is there, or is allowed to be missing; and, with `deep`, when its entries
- * agree with the certificates in their chains (promise 1).
+ * The check of extra data (RFC 6962 §4.6), which no leaf hash of Static CT covers (promise 1). A bundle counts only when
+ * every issuer that its chains name is there, or is allowed to be missing; and, with `deep`, when its entries agree with
+ * the certificates in their chains.
  */
 
 import { FormatError } from "../../tlog/errors.ts";
@@ -30,10 +30,7 @@ interface KnownChain extends IssuerChain {
   readonly named: readonly Issuer[];
 }
 
-/** Verdicts on the entries of a bundle. */
-type Verdicts = Record<Exclude<EntryVerdict["kind"], "ok">, number> & { firstWrong?: string };
-
-/** Chains that are remembered at once: far more than honest logs have, and a bound for those of others. */
+/** Chains that are remembered at once: far more than honest logs have. */
 const MAX_CHAINS = 100_000;
 
 /** Longer chains, which no honest log has, are looked at each time: one may have 2,047 issuers. */
@@ -55,9 +52,8 @@ export class ExtraDataCheck {
   }
 
   /**
-   * Checks the extra data of a bundle and adds the issuers that it names to `named`. Returns undefined if done
-   * synchronously, else a promise, until which the bytes must stay.
-   * @param bundle whose leaf hashes are known to be right.
+   * Checks the extra data of a bundle whose leaf hashes are right, and adds the issuers that it names to `named`.
+   * Returns undefined if done synchronously, else a promise, until which the bytes must stay.
    * @param isFresh whether it was read past every cache: only then is a missing issuer certain to be named.
    * @throws FormatError, or rejects with it.
    */
@@ -70,8 +66,8 @@ export class ExtraDataCheck {
     const unknown = this.#checkKnown(bundle, coordinate, named);
     if (unknown.size === 0) return undefined;
     return this.#lookUp(unknown, isFresh).then(() => {
-      const left = this.#checkKnown(bundle, coordinate, named);
-      if (left.size > 0) throw new Error("an issuer that was just looked up is unknown");
+      if (this.#checkKnown(bundle, coordinate, named).size > 0)
+        throw new Error("an issuer that was just looked up is unknown");
     });
   }
 
@@ -85,7 +81,13 @@ export class ExtraDataCheck {
     const bytes = Buffer.from(bundle.buffer, bundle.byteOffset, bundle.length);
     const unknown = new Map<string, number>();
     const chains = new Map<KnownChain, number>();
-    const verdicts: Verdicts = { wrong: 0, "re-encoded": 0, "not-checked": 0 };
+    const verdicts: Record<EntryVerdict["kind"], number> = {
+      ok: 0,
+      wrong: 0,
+      "re-encoded": 0,
+      "not-checked": 0,
+    };
+    let firstWrong = "";
     let chain: KnownChain | undefined;
     forEachStaticCtEntry(bytes, width, (parts, position, hasNewChain) => {
       const entry = index * FULL_WIDTH + position;
@@ -95,15 +97,20 @@ export class ExtraDataCheck {
       }
       if (deepCounters === undefined || chain === undefined || unknown.size > 0) return;
       const verdict = this.#deepCheck.checkEntry(bytes, parts, entry, chain);
-      if (verdict.kind === "ok") return;
       verdicts[verdict.kind]++;
-      if (verdict.kind === "wrong") verdicts.firstWrong ??= `entry ${entry} ${verdict.problem}`;
+      if (verdict.kind === "wrong") firstWrong ||= `entry ${entry} ${verdict.problem}`;
     });
     if (unknown.size > 0) return unknown;
     for (const [{ named: issuers }, entry] of chains) {
       for (const issuer of issuers) named.set(issuer, Math.min(entry, named.get(issuer) ?? entry));
     }
-    if (deepCounters !== undefined) settle(verdicts, width, deepCounters);
+    if (verdicts.wrong > 0) {
+      const more = verdicts.wrong === 1 ? "" : `; ${verdicts.wrong - 1} more of its entries are wrong too`;
+      throw new FormatError(firstWrong + more, undefined, undefined, DEEP_ADVICE);
+    }
+    deepCounters?.add("deepEntries", width - verdicts["not-checked"]);
+    deepCounters?.add("reencodedEntries", verdicts["re-encoded"]);
+    deepCounters?.add("uncheckedEntries", verdicts["not-checked"]);
     return unknown;
   }
 
@@ -143,7 +150,10 @@ export class ExtraDataCheck {
       for (const { fingerprint, problem } of found) {
         if (issuers.known(fingerprint) !== undefined) continue;
         if (takesMissing) issuers.confirmMissing(fingerprint);
-        else throw missingIssuer(unknown.get(fingerprint), `${problem}: ${issuerPath(fingerprint)}`);
+        else {
+          const names = `entry ${unknown.get(fingerprint)} names an issuer that ${problem}`;
+          throw new FormatError(`${names}: ${issuerPath(fingerprint)}`, undefined, undefined, MISSING_ADVICE);
+        }
       }
     }
   }
@@ -155,20 +165,4 @@ function fingerprintsIn(bytes: Buffer, start: number, end: number): string[] {
     fingerprints.push(bytes.toString("hex", at, at + FINGERPRINT_SIZE));
   }
   return fingerprints;
-}
-
-function missingIssuer(entry: number | undefined, problem: string): FormatError {
-  const message = `entry ${entry} names an issuer that ${problem}`;
-  return new FormatError(message, undefined, undefined, MISSING_ADVICE);
-}
-
-/** Counts the verdicts on a bundle's entries. @throws FormatError if one of them is wrong. */
-function settle({ wrong, firstWrong, ...verdicts }: Verdicts, width: number, counters: Counters): void {
-  if (firstWrong !== undefined) {
-    const more = wrong === 1 ? "" : `; ${wrong - 1} more of its entries are wrong too`;
-    throw new FormatError(firstWrong + more, undefined, undefined, DEEP_ADVICE);
-  }
-  counters.add("deepEntries", width - verdicts["not-checked"]);
-  counters.add("reencodedEntries", verdicts["re-encoded"]);
-  counters.add("uncheckedEntries", verdicts["not-checked"]);
 }

@@ -1,27 +1,26 @@
-/**
- * What a worker does: unit in, facts out. A thread of this process and a machine elsewhere call the same; they differ
- * in how they open what they read and write.
- */
+/** What a worker does: unit in, facts out. A thread of this process and a machine elsewhere call the same. */
 
-import { IssuerCache } from "../issuers/cache.ts";
-import type { MissingIssuer, PresentIssuer, UnitResult, WorkUnit } from "../ports/executor.ts";
+import pLimit from "p-limit";
+import { bundlePath, tilePath } from "../../tlog/layout.ts";
+import { foldTile } from "../../tlog/merkle.ts";
+import { IssuerCache, namedBy } from "../issuers/cache.ts";
+import type { Finding, MissingIssuer, UnitResult, WorkUnit } from "../ports/executor.ts";
 import type { TargetWriter } from "../ports/target.ts";
+import { readAuthentic } from "../read/authentic.ts";
 import { ByteBudget } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
-import { BundleCopier, type CopyTask } from "./bundle-copier.ts";
-import { BundleVerifier } from "./bundle-verifier.ts";
-import { type ExpectedBundle, expectedBundles } from "./expected-bundle.ts";
+import type { SealGuarantees } from "../target/marker.ts";
+import { requireHash } from "../tree/tiled-tree.ts";
+import { findings } from "../verify/findings.ts";
+import { type CopyTask, copyBundles } from "./bundle-copier.ts";
+import { type BundleWork, type ExpectedBundle, expectedBundles, readBundle } from "./expected-bundle.ts";
 import { ExtraDataCheck, type NamedIssuers } from "./extra-data.ts";
 
 /** What all units of a run have in common; plain data. */
-export interface UnitSpec {
+export interface UnitSpec extends Omit<SealGuarantees, "format"> {
   /** How bundles are copied into a target; undefined where they are verified in place. */
   readonly copy?: CopyTask | undefined;
-  /** Static CT only: check the extra data of entries. */
-  readonly deep: boolean;
-  /** Static CT only: entries may name issuers that are unavailable. */
-  readonly allowMissingIssuers: boolean;
-  /** Those that earlier units were seen to name. */
+  /** Static CT only: issuers that earlier units were seen to name. */
   readonly missingIssuers?: readonly MissingIssuer[];
   /** Bundles in flight. */
   readonly concurrency: number;
@@ -33,8 +32,7 @@ export interface UnitSpec {
 export interface UnitEnvironment {
   readonly context: ReadContext;
   /** Of the target that is copied to. */
-  readonly writer?: TargetWriter;
-  /** Closes all of it. */
+  readonly writer?: TargetWriter | undefined;
   close(): Promise<unknown>;
 }
 
@@ -55,7 +53,7 @@ export function openUnitRunner(spec: UnitSpec, environment: UnitEnvironment): Un
       extraData?.check(bytes, coordinate, named, isFresh),
     );
     const findings = await work(bundles);
-    return { ...seenIssuers(named), findings };
+    return { findings, issuers: [...named].map(([issuer, entry]) => namedBy(issuer, entry)) };
   };
   const underWay = new Set<Promise<UnitResult>>();
   return {
@@ -75,17 +73,41 @@ function workOf(
   { copy, concurrency, budgetBytes }: UnitSpec,
   { context, writer }: UnitEnvironment,
 ): (bundles: ExpectedBundle[]) => Promise<UnitResult["findings"]> {
-  const common = { context, budget: new ByteBudget(budgetBytes), concurrency };
-  if (copy === undefined) {
-    const verifier = new BundleVerifier(common);
-    return (bundles) => verifier.verify(bundles);
-  }
+  const work = { context, budget: new ByteBudget(budgetBytes), limit: pLimit(concurrency) };
+  if (copy === undefined) return (bundles) => verifyBundles(work, bundles);
   if (writer === undefined) throw new Error("a copy needs a writer");
-  const copier = new BundleCopier({ ...copy, ...common, writer });
-  return async (bundles) => {
-    await copier.copy(bundles);
-    return [];
-  };
+  return (bundles) => copyBundles({ ...copy, ...work, writer }, bundles).then(() => []);
+}
+
+/** The faults of bundles and their tiles, in order: nothing stops at the first. */
+async function verifyBundles(work: BundleWork, bundles: readonly ExpectedBundle[]): Promise<Finding[]> {
+  const verified = bundles.map((bundle) =>
+    work.limit(() => Promise.all([verifyBundle(work, bundle), verifyTile(work, bundle)])),
+  );
+  return (await Promise.all(verified)).flat(2);
+}
+
+async function verifyBundle({ context, budget }: BundleWork, bundle: ExpectedBundle): Promise<Finding[]> {
+  const reservation = budget.reserve();
+  try {
+    return await findings(bundlePath(context.source.format, bundle.coordinate), async () => {
+      await readBundle(context, bundle, reservation);
+      context.counters.add("entries", bundle.coordinate.width);
+    });
+  } finally {
+    reservation.release();
+  }
+}
+
+async function verifyTile({ context }: BundleWork, { coordinate, hash }: ExpectedBundle): Promise<Finding[]> {
+  // The level-0 tile of the right edge gave the root: it needs no second look.
+  if (hash === undefined) return [];
+  const tile = { level: 0, ...coordinate };
+  const path = tilePath(tile);
+  const read = context.source.tile.bind(context.source, tile);
+  return await findings(path, () =>
+    readAuthentic(context, path, read, (hashes) => requireHash(foldTile(hashes), hash)),
+  );
 }
 
 function extraDataCheck(spec: UnitSpec, { context, writer }: UnitEnvironment): ExtraDataCheck {
@@ -96,14 +118,4 @@ function extraDataCheck(spec: UnitSpec, { context, writer }: UnitEnvironment): E
     rereads: context.retry.contentAttempts > 0,
     deepCounters: deep ? context.counters : undefined,
   });
-}
-
-function seenIssuers(named: NamedIssuers): Pick<UnitResult, "issuers" | "missingIssuers"> {
-  const issuers: PresentIssuer[] = [];
-  const missingIssuers: MissingIssuer[] = [];
-  for (const [{ fingerprint, bytes, problem }, entry] of named) {
-    if (problem === undefined) issuers.push({ fingerprint, entry, bytes });
-    else missingIssuers.push({ fingerprint, entry, problem });
-  }
-  return { issuers, missingIssuers };
 }

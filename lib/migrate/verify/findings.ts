@@ -11,19 +11,15 @@ const REMEMBERED = 1_000_000;
 
 export class Findings {
   readonly #paths = new Set<string>();
-  #kept: Finding[] = [];
-  #count = 0;
-
+  readonly #kept: Finding[] = [];
   /** Objects with a fault. */
-  get count(): number {
-    return this.#count;
-  }
+  count = 0;
 
-  add(finding: Finding): void {
-    if (this.#paths.has(finding.path)) return;
-    if (this.#paths.size < REMEMBERED) this.#paths.add(finding.path);
-    this.#count++;
-    if (this.#kept.length < KEPT) this.#kept.push(finding);
+  add({ path, problem }: Finding): void {
+    if (this.#paths.has(path)) return;
+    if (this.#paths.size < REMEMBERED) this.#paths.add(path);
+    this.count++;
+    if (this.#kept.length < KEPT) this.#kept.push({ path, problem });
   }
 
   addAll(findings: readonly Finding[]): void {
@@ -32,8 +28,7 @@ export class Findings {
 
   /** The first faults that were found, by path. */
   first(): Finding[] {
-    this.#kept = this.#kept.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-    return [...this.#kept];
+    return this.#kept.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   }
 }
 
@@ -43,9 +38,14 @@ export async function findings(path: string, check: () => Promise<unknown>): Pro
     await check();
     return [];
   } catch (error) {
-    if (!(error instanceof LogError) || error instanceof OperationError) throw error;
-    const { problem, expected, found } = error.facts;
+    const { problem, expected, found } = faultOf(error).facts;
     const comparison = expected === undefined ? "" : ` (expected ${expected}, found ${found ?? "nothing"})`;
     return [{ path, problem: `${problem}${comparison}` }];
   }
+}
+
+/** A failure that is a fault of the log. @throws any other: a source that cannot be read says nothing about the log. */
+export function faultOf(error: unknown): LogError {
+  if (!(error instanceof LogError) || error instanceof OperationError) throw error;
+  return error;
 }

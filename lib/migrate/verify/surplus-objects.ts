@@ -6,19 +6,18 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { TargetRefusedError } from "../../errors.ts";
-import {
-  bundlePath,
-  FULL_WIDTH,
-  type LogFormat,
-  type LogResource,
-  parseResourcePath,
-  tilePath,
-} from "../../tlog/layout.ts";
-import type { Finding } from "../ports/executor.ts";
+import { FULL_WIDTH, type LogResource } from "../../tlog/layout.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
-import { compareListing, isBeyondSize, type ListingFinding } from "../target/listing-check.ts";
+import {
+  at,
+  compareListing,
+  coordinateOf,
+  isBeyondSize,
+  type ListingFinding,
+  pathOf,
+} from "../target/listing-check.ts";
 import type { Findings } from "./findings.ts";
 import { readStateHead, type StateHead, type TrustedHead } from "./trusted-head.ts";
 
@@ -31,130 +30,107 @@ const POLLS = 10;
 /** Objects beyond the tree that are kept; an integration under way stores fewer. */
 const MAX_SUSPECTS = 10_000;
 
-/** A log to be listed. */
 export interface ListedLog {
   readonly context: ReadContext;
-  readonly place: MigrationTarget;
+  readonly target: MigrationTarget;
   /** What the log was checked against. */
   readonly trusted: TrustedHead;
+  readonly state: StateHead;
+  /** Where faults go. */
+  readonly found: Findings;
   /** How long log software may take to integrate what it has stored. */
   readonly integrationMs?: number | undefined;
 }
 
 /**
- * Lists a log and checks its objects against its tree; faults go to `found`.
+ * Lists a log and checks its objects against its tree.
  * @returns what could not be checked, a sentence each.
  */
-export async function verifyListing(log: ListedLog, state: StateHead, found: Findings): Promise<string[]> {
-  await using listing = new AsyncDisposableStack();
-  const { context, place } = log;
-  const writer = listing.adopt(place.openWriter(context.signal), (opened) => opened.close());
-  const objects = new Objects(log, writer, state, found);
-  const unlisted: string[] = [];
+export async function verifyListing(log: ListedLog): Promise<string[]> {
+  const writer = log.target.openWriter(log.context.signal);
   try {
-    await objects.list();
-  } catch (error) {
-    // A log may be served from linked directories, which a listing does not follow.
-    if (!(error instanceof TargetRefusedError)) throw error;
-    unlisted.push(
-      `Objects beyond the tree: ${error.facts.object} is a symbolic link, which a listing does not follow`,
-    );
+    return await new Listing(log, writer).verify();
+  } finally {
+    await writer.close();
   }
-  await objects.decide();
-  return [...unlisted, ...objects.undecided()];
 }
 
-class Objects {
-  /** The tree state that was read last. */
-  #state: StateHead;
+class Listing {
   readonly #log: ListedLog;
   readonly #writer: TargetWriter;
-  readonly #found: Findings;
+  /** The tree state that was read last. */
+  #state: StateHead;
   /** Objects that were beyond the tree when listed: integrated since, or surplus. */
-  #beyond: Finding[] = [];
+  #beyond: ListingFinding[] = [];
   /** Partials of the right edge that were missing: replaced by full objects since, or lost. */
-  readonly #gone: Finding[] = [];
+  readonly #gone: ListingFinding[] = [];
   /** Objects that may or may not be the log's. */
   #undecided = 0;
   #firstUndecided = "";
 
-  constructor(log: ListedLog, writer: TargetWriter, state: StateHead, found: Findings) {
-    this.#state = state;
+  constructor(log: ListedLog, writer: TargetWriter) {
     this.#log = log;
     this.#writer = writer;
-    this.#found = found;
+    this.#state = log.state;
   }
 
-  async list(): Promise<void> {
-    const { place } = this.#log;
-    const read = (path: string) => this.#writer.read(path, MAX_OBJECT_BYTES);
-    const { size } = this.#state.head;
-    for await (const finding of compareListing(place.list("tile"), this.#format, size, read)) {
-      this.#note(finding);
-      if (this.#beyond.length >= MAX_SUSPECTS) await this.#thinOut();
+  async verify(): Promise<string[]> {
+    const { trusted } = this.#log;
+    const unchecked: string[] = [];
+    try {
+      await this.#list();
+    } catch (error) {
+      // A log may be served from linked directories, which a listing does not follow.
+      if (!(error instanceof TargetRefusedError)) throw error;
+      unchecked.push(
+        `Objects beyond the tree: ${error.facts.object} is a symbolic link, which a listing does not follow`,
+      );
     }
-  }
-
-  /** Separates faults from objects that log software was writing. */
-  async decide(): Promise<void> {
-    if (this.#beyond.length + this.#gone.length > 0) await this.#readStateAgain();
-    if (this.#beyond.length > 0 && this.#mayBeWriting()) await this.#awaitIntegration();
-    this.#found.addAll(this.#beyond);
-    for (const finding of this.#gone) if (!(await this.#isReplaced(finding.path))) this.#found.add(finding);
-  }
-
-  /** What could not be decided, a sentence each. */
-  undecided(): string[] {
-    const { size } = this.#log.trusted.head;
+    await this.#decide();
+    const { size } = trusted.head;
     const integrated = this.#state.head.size;
-    const sentences: string[] = [];
     if (integrated > size) {
-      sentences.push(
+      unchecked.push(
         `Entries ${size} to ${integrated - 1}, which the log software has integrated since: ` +
           "only that the tree with them begins with the one that was verified",
       );
     }
     if (this.#undecided > 0) {
-      sentences.push(
+      unchecked.push(
         `Objects beyond size ${size}, ${this.#undecided} of them, such as ${this.#firstUndecided}: log software ` +
           "stores objects before it signs, and only its tree state shows whether they are the log's",
       );
     }
-    return sentences;
+    return unchecked;
   }
 
-  get #mayLag(): boolean {
-    return this.#log.trusted.mayLag;
+  async #list(): Promise<void> {
+    const { context, target, trusted, found } = this.#log;
+    const { format } = context.source;
+    const read = (path: string) => this.#writer.read(path, MAX_OBJECT_BYTES);
+    for await (const finding of compareListing(target.list("tile"), format, this.#state.head.size, read)) {
+      const { kind, path, resource } = finding;
+      if (kind === "beyond" && trusted.mayLag) {
+        if (this.#undecided++ === 0 || path < this.#firstUndecided) this.#firstUndecided = path;
+      } else if (kind === "beyond") this.#beyond.push(finding);
+      else if (kind === "missing" && coordinateOf(resource).width < FULL_WIDTH) this.#gone.push(finding);
+      else found.add(finding);
+      if (this.#beyond.length < MAX_SUSPECTS) continue;
+      await this.#readStateAgain();
+      // If so many are still beyond the tree, they are not from an integration under way.
+      if (this.#beyond.length >= MAX_SUSPECTS / 2) found.addAll(this.#beyond.splice(0));
+    }
   }
 
-  get #format(): LogFormat {
-    return this.#log.context.source.format;
-  }
-
-  #note({ kind, path, problem }: ListingFinding): void {
-    const resource = parseResourcePath(path);
-    const isPartial = resource !== undefined && widthOf(resource) < FULL_WIDTH;
-    if (kind === "beyond" && !this.#mayLag) this.#beyond.push({ path, problem });
-    else if (kind === "beyond") this.#noteUndecided(path);
-    else if (kind === "missing" && isPartial) this.#gone.push({ path, problem });
-    else this.#found.add({ path, problem });
-  }
-
-  #noteUndecided(path: string): void {
-    if (this.#undecided++ === 0 || path < this.#firstUndecided) this.#firstUndecided = path;
-  }
-
-  /** Whether log software may be writing: it needs a tree state, and does not start on a wrong one. */
-  #mayBeWriting(): boolean {
-    return this.#state.hasState && this.#state.faults.length === 0;
-  }
-
-  /** If so many are still beyond the tree, they are not from an integration under way. */
-  async #thinOut(): Promise<void> {
-    await this.#readStateAgain();
-    if (this.#beyond.length < MAX_SUSPECTS / 2) return;
-    this.#found.addAll(this.#beyond);
-    this.#beyond = [];
+  /** Separates faults from objects that log software was writing. */
+  async #decide(): Promise<void> {
+    const { found } = this.#log;
+    if (this.#beyond.length + this.#gone.length > 0) await this.#readStateAgain();
+    // Log software needs a tree state, and does not start on a wrong one.
+    const mayBeWriting = this.#state.hasState && this.#state.faults.length === 0;
+    if (this.#beyond.length > 0 && mayBeWriting) await this.#awaitIntegration();
+    found.addAll(this.#beyond);
+    for (const finding of this.#gone) if (!(await this.#isReplaced(finding))) found.add(finding);
   }
 
   /**
@@ -173,33 +149,20 @@ class Objects {
 
   /** Reads the tree state again, and drops objects that are integrated by now. */
   async #readStateAgain(): Promise<void> {
-    const { context, place } = this.#log;
-    this.#state = await readStateHead(context, place, this.#state.head);
-    this.#found.addAll(this.#state.faults);
-    this.#beyond = this.#beyond.filter(({ path }) => this.#isBeyond(path));
+    const { context, target, found } = this.#log;
+    this.#state = await readStateHead(context, target, this.#state.head);
+    found.addAll(this.#state.faults);
+    this.#beyond = this.#beyond.filter(({ resource }) => this.#isBeyond(resource));
   }
 
-  #isBeyond(path: string): boolean {
-    const resource = parseResourcePath(path);
-    return resource === undefined || isBeyondSize(resource, this.#format, this.#state.head.size);
+  #isBeyond(resource: LogResource): boolean {
+    return isBeyondSize(resource, this.#log.context.source.format, this.#state.head.size);
   }
 
   /** Whether the full object exists where a partial one is missing, and is in the tree. */
-  async #isReplaced(path: string): Promise<boolean> {
-    const resource = parseResourcePath(path);
-    if (resource === undefined) return false;
-    const full = fullPath(resource, this.#format);
-    if (!this.#mayLag && this.#isBeyond(full)) return false;
-    return (await this.#writer.read(full, MAX_OBJECT_BYTES)) !== undefined;
+  async #isReplaced({ resource }: ListingFinding): Promise<boolean> {
+    const full = at(resource, coordinateOf(resource).index, FULL_WIDTH);
+    if (!this.#log.trusted.mayLag && this.#isBeyond(full)) return false;
+    return (await this.#writer.read(pathOf(full), MAX_OBJECT_BYTES)) !== undefined;
   }
-}
-
-function widthOf(resource: LogResource): number {
-  return resource.kind === "tile" ? resource.tile.width : resource.bundle.width;
-}
-
-function fullPath(resource: LogResource, format: LogFormat): string {
-  return resource.kind === "tile"
-    ? tilePath({ ...resource.tile, width: FULL_WIDTH })
-    : bundlePath(format, { ...resource.bundle, width: FULL_WIDTH });
 }

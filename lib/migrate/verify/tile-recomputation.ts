@@ -1,19 +1,19 @@
 /**
- * How `verify` continues where a tile is bad or missing: it reports that, and recomputes the tile from the level below,
- * so that one fault is reported once and everything below it is still verified. It reads no deeper than that level:
- * where whole levels are missing there is nothing to recompute from, however much is read.
+ * How `verify` continues where a tile is bad or missing: it reports that, and recomputes the tile from the level below
+ * (no deeper: where whole levels are missing, nothing helps), so that one fault is one finding and all below is verified.
  */
 
 import pLimit from "p-limit";
-import { LogError, OperationError, VerificationError } from "../../errors.ts";
+import { VerificationError } from "../../errors.ts";
 import { hashBundle } from "../../tlog/hasher/hasher.ts";
 import { bundlePath, FULL_WIDTH, rightEdge, type TileCoordinate, tilePath } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE, rootFromRightEdge } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
-import type { ReadHints } from "../ports/source.ts";
+import type { ReadHints, RightEdge, TileRecovery, TreeHead } from "../ports/source.ts";
+import { readAuthentic } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
-import { readAuthentic } from "../read/retry.ts";
-import type { TileRecovery, TreeHead } from "../tree/hash-tree.ts";
+import { edgeName } from "../tree/tiled-tree.ts";
+import { faultOf } from "./findings.ts";
 
 /** Children of a tile that are read at once. */
 const CONCURRENCY = 8;
@@ -41,7 +41,7 @@ export class TileRecomputation implements TileRecovery {
 
   /** The tile's hashes from below: zeros, which no tree commits to, where there is nothing to have them from. */
   async fullTile(failure: unknown, level: number, index: number, expected: Uint8Array): Promise<Uint8Array> {
-    const problem = problemOf(failure);
+    const { problem } = faultOf(failure).facts;
     const tile = { level, index, width: FULL_WIDTH };
     const hashes = await this.#recompute(tile);
     const isRight = equalBytes(foldTile(hashes), expected);
@@ -54,34 +54,27 @@ export class TileRecomputation implements TileRecovery {
    * The one right edge that gives the root, each of its tiles as it is stored or as it is recomputed.
    * @throws VerificationError if there is none: then nothing authenticates what is below.
    */
-  async edge(failure: unknown, head: TreeHead): Promise<(Uint8Array | undefined)[]> {
-    const problem = problemOf(failure);
-    const tiles = rightEdge(head.size);
-    const name = tiles.length === 0 ? "the empty tree" : tiles.map(tilePath).join(" + ");
-    const candidates = await Promise.all(tiles.map((tile) => this.#candidate(tile)));
+  async edge(failure: unknown, head: TreeHead): Promise<RightEdge> {
+    const { problem } = faultOf(failure).facts;
+    const object = edgeName(head.size);
+    const candidates = await Promise.all(
+      rightEdge(head.size).map(async (tile): Promise<EdgeCandidate> => {
+        const [stored, recomputed] = await Promise.all([this.#tile(tile), this.#recompute(tile)]);
+        return { tile, stored, recomputed };
+      }),
+    );
     const edge = edgeOfRoot(head, candidates);
     if (edge === undefined) {
-      throw new VerificationError({
-        object: name,
-        problem: `${problem}; the objects below do not give the root either`,
-      });
+      const further = `${problem}; the objects below do not give the root either`;
+      throw new VerificationError({ object, problem: further });
     }
     const differing = candidates.filter(
       ({ tile, stored }) => stored === undefined || !equalBytes(stored, edge[tile.level] as Uint8Array),
     );
-    if (differing.length === 0) this.#note({ path: name, problem });
-    for (const { tile } of differing) {
-      this.#note({
-        path: tilePath(tile),
-        problem: "is missing, or is not what the objects below it hash to",
-      });
-    }
+    if (differing.length === 0) this.#note({ path: object, problem });
+    const differs = "is missing, or is not what the objects below it hash to";
+    for (const { tile } of differing) this.#note({ path: tilePath(tile), problem: differs });
     return edge;
-  }
-
-  async #candidate(tile: TileCoordinate): Promise<EdgeCandidate> {
-    const [stored, recomputed] = await Promise.all([this.#tile(tile), this.#recompute(tile)]);
-    return { tile, stored, recomputed };
   }
 
   /** A tile's hashes from what is stored below it, right or not; zeros where that cannot be read. */
@@ -120,11 +113,9 @@ export class TileRecomputation implements TileRecovery {
 
   #leafHashes(index: number, width: number): Promise<Uint8Array | undefined> {
     const { source } = this.#context;
-    return this.#readable(
-      bundlePath(source.format, { index, width }),
-      (hints) => source.entryBundle({ index, width }, hints),
-      (bytes) => hashBundle(source.format, bytes, width).leafHashes,
-    );
+    const path = bundlePath(source.format, { index, width });
+    const read = (hints: ReadHints) => source.entryBundle({ index, width }, hints);
+    return this.#readable(path, read, (bytes) => hashBundle(source.format, bytes, width).leafHashes);
   }
 
   /** An object that is there and has the form that it must have; undefined otherwise. */
@@ -136,7 +127,7 @@ export class TileRecomputation implements TileRecovery {
     try {
       return await readAuthentic(this.#context, path, read, hashesOf);
     } catch (error) {
-      rethrowUnlessFault(error);
+      faultOf(error);
       return undefined;
     }
   }
@@ -146,23 +137,13 @@ export class TileRecomputation implements TileRecovery {
 function edgeOfRoot(
   { size, rootHash }: TreeHead,
   candidates: readonly EdgeCandidate[],
-): (Uint8Array | undefined)[] | undefined {
+): RightEdge | undefined {
   for (let choice = 0; choice < 1 << candidates.length; choice++) {
-    const edge: (Uint8Array | undefined)[] = [];
+    const edge: Uint8Array[] = [];
     for (const [position, { tile, stored, recomputed }] of candidates.entries()) {
       edge[tile.level] = (choice >> position) & 1 ? recomputed : (stored ?? recomputed);
     }
     if (equalBytes(rootFromRightEdge(size, edge), rootHash)) return edge;
   }
   return undefined;
-}
-
-function problemOf(failure: unknown): string {
-  rethrowUnlessFault(failure);
-  return failure instanceof LogError ? failure.facts.problem : String(failure);
-}
-
-/** A source that cannot be read says nothing about the log. */
-function rethrowUnlessFault(error: unknown): void {
-  if (!(error instanceof LogError) || error instanceof OperationError) throw error;
 }

@@ -3,13 +3,13 @@
 import { UsageError, VerificationError } from "../../errors.ts";
 import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
-import { equalBytes, formatHash } from "../../tlog/merkle.ts";
+import { formatHash } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
-import type { IntegratedTree, MigrationTarget, TargetContents } from "../ports/target.ts";
+import type { TreeHead } from "../ports/source.ts";
+import type { MigrationTarget } from "../ports/target.ts";
+import { openTree, readTrustedCheckpoint } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
-import { openTree } from "../read/open-tree.ts";
-import { readTrustedCheckpoint } from "../read/trusted-checkpoint.ts";
-import type { TreeHead } from "../tree/hash-tree.ts";
+import { treeStateOf } from "../target/claim.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import { findings } from "./findings.ts";
 
@@ -18,10 +18,7 @@ export interface TrustedHead {
   readonly kind: "checkpoint" | "treeState";
   readonly origin?: string;
   readonly head: TreeHead;
-  /**
-   * Whether objects beyond the head may be legitimate: log software integrates entries before it signs them, and
-   * without its tree state its objects cannot be distinguished from leftovers.
-   */
+  /** Objects beyond the head may be legitimate: log software stores before it signs, and its tree state is unknown. */
   readonly mayLag: boolean;
 }
 
@@ -36,12 +33,27 @@ export async function findTrustedHead(
 ): Promise<TrustedHead> {
   let mayLag = false;
   if (target !== undefined) {
-    const { externalState } = target;
-    const contents = await requireFinished(target);
-    const tree = await treeStateOf(target);
+    const { externalState, location } = target;
+    const contents = await target.inspect();
+    await externalState?.requireNamed(contents);
+    if (contents.kind === "claimed") {
+      throw new VerificationError({
+        object: location,
+        problem: "is an unfinished migration, not a log",
+        advice: "Run the same `tlog-migrate copy` again to finish it, then verify",
+      });
+    }
+    const tree = await treeStateOf(target, VerificationError);
     const hasCheckpoint = (await context.source.checkpoint({ signal: context.signal })) !== undefined;
     if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree, mayLag };
-    if (!hasCheckpoint) throw noLog(target, contents);
+    if (!hasCheckpoint) {
+      throw new VerificationError({
+        object: location,
+        problem: "is not a log: it has neither a checkpoint nor a tree state",
+        ...(contents.kind === "occupied" && { found: contents.found }),
+        advice: "Name the directory that holds the checkpoint, or the URL below which it is served",
+      });
+    }
     if (tree === undefined && externalState?.isNamed) throw externalState.noTreeState();
     // Nothing is ever added to a mirror that is finished.
     mayLag = externalState?.isNamed === false && contents.kind !== "handed-over";
@@ -58,26 +70,6 @@ export async function findTrustedHead(
   return { kind: "checkpoint", origin, head: { size, rootHash }, mayLag };
 }
 
-async function requireFinished(target: MigrationTarget): Promise<TargetContents> {
-  const contents = await target.inspect();
-  await target.externalState?.requireNamed(contents);
-  if (contents.kind !== "claimed") return contents;
-  throw new VerificationError({
-    object: target.location,
-    problem: "is an unfinished migration, not a log",
-    advice: "Run the same `tlog-migrate copy` again to finish it, then verify",
-  });
-}
-
-function noLog({ location }: MigrationTarget, contents: TargetContents): VerificationError {
-  return new VerificationError({
-    object: location,
-    problem: "is not a log: it has neither a checkpoint nor a tree state",
-    ...(contents.kind === "occupied" && { found: contents.found }),
-    advice: "Name the directory that holds the checkpoint, or the URL below which it is served",
-  });
-}
-
 /** The head that a log has by its tree state, and what is wrong with that. */
 export interface StateHead {
   readonly head: TreeHead;
@@ -89,36 +81,31 @@ export interface StateHead {
 /**
  * Checks a tree state, which log software believes and will sign, against a head that is trusted. If it is ahead and
  * begins with the trusted tree, it is the log's head; in every other case the trusted one is. To be called after the
- * checkpoint was read: log software at work integrates before it signs, so the tree state may be ahead of an earlier
- * checkpoint, but never behind it.
+ * checkpoint was read: log software integrates before it signs, so its tree state is never behind an earlier checkpoint.
  */
 export async function readStateHead(
   context: ReadContext,
   target: MigrationTarget,
   head: TreeHead,
 ): Promise<StateHead> {
-  const integrated = await treeStateOf(target);
+  const integrated = await treeStateOf(target, VerificationError);
   if (integrated === undefined) return { head, faults: [], hasState: false };
-  const hasState = true;
+  const path = target.treeStateName;
   if (integrated.size > head.size) {
-    const faults = await findings(target.treeStateName, () =>
-      requireExtension(context, target.treeStateName, integrated, head),
-    );
-    return { head: faults.length === 0 ? integrated : head, faults, hasState };
-  }
-  if (integrated.size === head.size && equalBytes(integrated.rootHash, head.rootHash)) {
-    return { head, faults: [], hasState };
+    const faults = await findings(path, () => requireExtension(context, path, integrated, head));
+    return { head: faults.length === 0 ? integrated : head, faults, hasState: true };
   }
   const [expected, found] = [describe(head), describe(integrated)];
+  if (expected === found) return { head, faults: [], hasState: true };
   const problem = `is not the tree that was signed, and log software would go on from it (expected ${expected}, found ${found})`;
-  return { head, faults: [{ path: target.treeStateName, problem }], hasState };
+  return { head, faults: [{ path, problem }], hasState: true };
 }
 
 /** @throws VerificationError unless the stored tiles give both roots. */
 async function requireExtension(
   context: ReadContext,
   object: string,
-  integrated: IntegratedTree,
+  integrated: TreeHead,
   head: TreeHead,
 ): Promise<void> {
   try {
@@ -138,13 +125,4 @@ async function requireExtension(
 
 function describe({ size, rootHash }: TreeHead): string {
   return `size ${size} and root ${formatHash(rootHash)}`;
-}
-
-export async function treeStateOf(target: MigrationTarget): Promise<IntegratedTree | undefined> {
-  try {
-    return await target.integratedTree();
-  } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    throw new VerificationError({ object: `${target.location}: the tree state`, problem: error.message });
-  }
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { TargetRefusedError, VerificationError } from "../../../lib/errors.ts";
 import type { MigrationOptions, MigrationReport } from "../../../lib/index.ts";
-import { requireSameGuarantees } from "../../../lib/migrate/target/seal-guarantees.ts";
+import { requireSameGuarantees } from "../../../lib/migrate/target/seals.ts";
 import { ENTRIES_PER_SEAL } from "../../../lib/tlog/layout.ts";
 import { PosixTarget } from "../../../storage/posix/target.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";

@@ -2,13 +2,14 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import pLimit from "p-limit";
 import { expect, test } from "vitest";
 import { VerificationError } from "../../../lib/errors.ts";
 import { Counters } from "../../../lib/migrate/counters.ts";
 import type { TargetWriter } from "../../../lib/migrate/ports/target.ts";
 import { ByteBudget } from "../../../lib/migrate/read/byte-budget.ts";
-import { TiledLog } from "../../../lib/migrate/read/tiled-log.ts";
-import { BundleCopier } from "../../../lib/migrate/unit/bundle-copier.ts";
+import { tiledLog } from "../../../lib/migrate/read/tiled-log.ts";
+import { copyBundles } from "../../../lib/migrate/unit/bundle-copier.ts";
 import { expectedBundles } from "../../../lib/migrate/unit/expected-bundle.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
@@ -61,7 +62,7 @@ async function copyBundle(log: TestLog, bundle: Uint8Array): Promise<Map<string,
     }),
     close: async () => {},
   };
-  const source = new TiledLog(
+  const source = tiledLog(
     {
       location: "memory",
       locate: (path) => path,
@@ -72,18 +73,10 @@ async function copyBundle(log: TestLog, bundle: Uint8Array): Promise<Map<string,
   );
   const retry = { ...FAST_RETRY, attempts: 0, contentAttempts: 0 };
   const context = { source, counters: new Counters(), retry, signal: new AbortController().signal };
-  const budget = new ByteBudget(1 << 30);
-  const copier = new BundleCopier({
-    context,
-    writer,
-    budget,
-    concurrency: 1,
-    tiles: "derive",
-    resume: false,
-  });
+  const parts = { context, writer, budget: new ByteBudget(1 << 30), limit: pLimit(1) };
   const leafHashes = formatHash(log.object(`tile/0/000.p/${SIZE}`));
   const unit = { kind: "edge", bundle: { index: 0, width: SIZE }, leafHashes } as const;
-  await copier.copy(expectedBundles(unit, "static-ct"));
+  await copyBundles({ ...parts, tiles: "derive", resume: false }, expectedBundles(unit, "static-ct"));
   return stored;
 }
 

@@ -1,7 +1,8 @@
-/** What TiledLog gives from any source: a log's checkpoint, tiles and bundles, from whichever objects are left of them. */
+/** What a tiled log gives from any source: a log's checkpoint, tiles and bundles, from whichever objects are left of them. */
 
 import { beforeAll, expect, it, onTestFinished } from "vitest";
-import { TiledLog } from "../../../lib/migrate/read/tiled-log.ts";
+import type { LogSource } from "../../../lib/migrate/ports/source.ts";
+import { tiledLog } from "../../../lib/migrate/read/tiled-log.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { bundlePath, FULL_WIDTH, type LogFormat, tilePath } from "../../../lib/tlog/layout.ts";
 import { HASH_SIZE } from "../../../lib/tlog/merkle.ts";
@@ -95,10 +96,10 @@ export function testLogSource(newPlace: NewPlace, format: LogFormat): void {
   });
 }
 
-async function opened(newPlace: NewPlace, objects: ReadonlyMap<string, Uint8Array>): Promise<TiledLog> {
+async function opened(newPlace: NewPlace, objects: ReadonlyMap<string, Uint8Array>): Promise<LogSource> {
   const place = await newPlace(NAME);
   for (const [path, bytes] of objects) await place.put(path, bytes);
-  const source = new TiledLog(await place.open(), place.format);
+  const source = tiledLog(await place.open(), place.format);
   onTestFinished(() => source.close());
   return source;
 }

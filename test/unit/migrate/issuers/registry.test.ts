@@ -3,7 +3,6 @@
 import { describe, expect, it } from "vitest";
 import { VerificationError } from "../../../../lib/errors.ts";
 import { IssuerRegistry } from "../../../../lib/migrate/issuers/registry.ts";
-import type { UnitResult } from "../../../../lib/migrate/ports/executor.ts";
 import { MemoryWriter, memoryContext } from "../../../support/logs/in-memory-log.ts";
 
 const [A, B, C] = ["aa", "bb", "cc"].map((byte) => byte.repeat(32)) as [string, string, string];
@@ -16,10 +15,10 @@ function newRegistry(writer = new MemoryWriter()): IssuerRegistry {
   return new IssuerRegistry({ context, writer: () => writer, deep: false });
 }
 
-const RESULTS: Omit<UnitResult, "findings">[] = [
-  { issuers: [there(A, 300)], missingIssuers: [gone(B, 290), gone(C, 290)] },
-  { issuers: [], missingIssuers: [gone(B, 512), gone(A, 515)] },
-  { issuers: [there(A, 0)], missingIssuers: [gone(B, 17), gone(A, 3)] },
+const RESULTS = [
+  [there(A, 300), gone(B, 290), gone(C, 290)],
+  [gone(B, 512), gone(A, 515)],
+  [there(A, 0), gone(B, 17), gone(A, 3)],
 ];
 
 describe("the issuers of all units", () => {
@@ -30,7 +29,7 @@ describe("the issuers of all units", () => {
   ])("are the same in the order %i, %i, %i: each with the first entry of all", async (...order) => {
     const writer = new MemoryWriter();
     const registry = newRegistry(writer);
-    for (const position of order) registry.add(RESULTS[position] as (typeof RESULTS)[number]);
+    for (const position of order) registry.add(RESULTS[position] ?? []);
     expect(registry.count).toBe(3);
     // What one worker found is there, whether or not another had found it too.
     expect(registry.missing()).toEqual([gone(B, 17), gone(C, 290)]);
@@ -49,23 +48,23 @@ describe("the issuers of all units", () => {
     };
     // A list of none: what a resume must find in place is known.
     expect(await isStored()).toBe(true);
-    for (const [result, isNews] of [
-      [{ issuers: [there(A, 300)], missingIssuers: [] }, true],
-      [{ issuers: [there(A, 301)], missingIssuers: [] }, false],
-      [{ issuers: [there(A, 299)], missingIssuers: [] }, true],
-      [{ issuers: [], missingIssuers: [gone(B, 1)] }, true],
+    for (const [issuer, isNews] of [
+      [there(A, 300), true],
+      [there(A, 301), false],
+      [there(A, 299), true],
+      [gone(B, 1), true],
     ] as const) {
-      registry.add(result);
+      registry.add([issuer]);
       expect(await isStored()).toBe(isNews);
     }
   });
 
   it("are refused where no log has so many, or so many bytes of them", () => {
     const many = Array.from({ length: 100_001 }, (_, i) => gone(i.toString(16).padStart(64, "0"), i));
-    expect(() => newRegistry().add({ issuers: [], missingIssuers: many })).toThrow(VerificationError);
-    expect(() => newRegistry().add({ issuers: [], missingIssuers: many.slice(1) })).not.toThrow();
+    expect(() => newRegistry().add(many)).toThrow(VerificationError);
+    expect(() => newRegistry().add(many.slice(1))).not.toThrow();
     const large = many.slice(0, 3907).map(({ fingerprint, entry }) => there(fingerprint, entry, 65_536));
-    expect(() => newRegistry().add({ issuers: large, missingIssuers: [] })).toThrow(/256000000 bytes/);
-    expect(() => newRegistry().add({ issuers: large.slice(1), missingIssuers: [] })).not.toThrow();
+    expect(() => newRegistry().add(large)).toThrow(/256000000 bytes/);
+    expect(() => newRegistry().add(large.slice(1))).not.toThrow();
   });
 });

@@ -2,7 +2,7 @@
 
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
-import { readDelays } from "../../../../lib/migrate/read/retry.ts";
+import { readDelays } from "../../../../lib/migrate/read/authentic.ts";
 import { DEFAULT_RETRY, retryDelay } from "../../../../lib/migrate/throttle/backoff.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 

@@ -21,7 +21,8 @@ function limitersOf(limit: number, mosts: readonly number[], signals: readonly A
   const clock = { nowMs: 5_000 };
   const shared = new SharedLimit(share, () => BigInt(clock.nowMs * 1e6));
   const limiters = mosts.map((most, i) => new ConcurrencyLimiter(shared, most, signals[i] ?? signal));
-  return { share, clock, shared, limiters: limiters as [ConcurrencyLimiter, ConcurrencyLimiter] };
+  const [first, second] = limiters as [ConcurrencyLimiter, ConcurrencyLimiter];
+  return { share, clock, shared, first, second };
 }
 
 function isWaiting(promise: Promise<void> | undefined): boolean {
@@ -30,9 +31,7 @@ function isWaiting(promise: Promise<void> | undefined): boolean {
 
 describe("a request", () => {
   test("starts at once where the limit allows it, and else when another is over, in order", async () => {
-    const {
-      limiters: [limiter],
-    } = limitersOf(2, [9]);
+    const { first: limiter } = limitersOf(2, [9]);
     expect([limiter.enter(), limiter.enter()]).toEqual([undefined, undefined]);
     const [third, fourth] = [limiter.enter(), limiter.enter()];
     expect([isWaiting(third), isWaiting(fourth)]).toEqual([true, true]);
@@ -44,10 +43,7 @@ describe("a request", () => {
   });
 
   test("does not overtake those that wait in its thread", async () => {
-    const {
-      shared,
-      limiters: [limiter],
-    } = limitersOf(1, [9]);
+    const { shared, first: limiter } = limitersOf(1, [9]);
     void limiter.enter();
     const second = limiter.enter();
     shared.succeed();
@@ -60,9 +56,7 @@ describe("a request", () => {
   });
 
   test("waits for a connection of its thread before it takes a place that another thread could use", async () => {
-    const {
-      limiters: [first, second],
-    } = limitersOf(3, [1, 9]);
+    const { first, second } = limitersOf(3, [1, 9]);
     void first.enter();
     const waits = first.enter();
     expect([second.enter(), second.enter()]).toEqual([undefined, undefined]);
@@ -72,10 +66,7 @@ describe("a request", () => {
   });
 
   test("waits for the end of a pause, however few are in flight", async () => {
-    const {
-      clock,
-      limiters: [first, second],
-    } = limitersOf(100, [9, 9]);
+    const { clock, first, second } = limitersOf(100, [9, 9]);
     void first.enter();
     expect(first.answered(429, 10, 30_000)).toBe(true);
     first.leave(429);
@@ -96,9 +87,7 @@ describe("threads", () => {
     sleeps.mockImplementation(function (this: SharedLimit, passed) {
       return sleep.call(this, passed, 600_000);
     });
-    const {
-      limiters: [first, second],
-    } = limitersOf(1, [99, 99]);
+    const { first, second } = limitersOf(1, [99, 99]);
     void first.enter();
     const order: string[] = [];
     const ask = async (limiter: ConcurrencyLimiter, name: string): Promise<void> => {
@@ -137,10 +126,7 @@ describe("threads", () => {
 describe("when the signal of a thread fires", () => {
   test("all that wait there end with its reason, and their turn goes to other threads", async () => {
     const stop = new AbortController();
-    const {
-      shared,
-      limiters: [first, second],
-    } = limitersOf(1, [9, 9], [stop.signal]);
+    const { shared, first, second } = limitersOf(1, [9, 9], [stop.signal]);
     void second.enter();
     const given = [first.enter(), first.enter()];
     const waits = second.enter();
@@ -155,10 +141,7 @@ describe("when the signal of a thread fires", () => {
 
   test("also those that wait for requests of their own thread, as soon as these end", async () => {
     const stop = new AbortController();
-    const {
-      shared,
-      limiters: [limiter],
-    } = limitersOf(100, [1], [stop.signal]);
+    const { shared, first: limiter } = limitersOf(100, [1], [stop.signal]);
     void limiter.enter();
     const waits = limiter.enter();
     stop.abort("enough");
@@ -168,10 +151,7 @@ describe("when the signal of a thread fires", () => {
   });
 
   test("nothing starts any more, and no turn is taken", () => {
-    const {
-      shared,
-      limiters: [limiter],
-    } = limitersOf(1, [9], [AbortSignal.abort("enough")]);
+    const { shared, first: limiter } = limitersOf(1, [9], [AbortSignal.abort("enough")]);
     expect(() => limiter.enter()).toThrow("enough");
     expect(shared.load).toBe(0);
   });
@@ -186,10 +166,7 @@ describe("the statuses of responses", () => {
     [500, false],
     [502, false],
   ])("%i is a refusal: %s", (status, isRefusal) => {
-    const {
-      shared,
-      limiters: [limiter],
-    } = limitersOf(100, [9]);
+    const { shared, first: limiter } = limitersOf(100, [9]);
     // More than may be strays.
     const halved = Array.from({ length: 5 }, () => limiter.answered(status, 10, undefined));
     expect(halved.includes(true)).toBe(isRefusal);
@@ -203,10 +180,7 @@ describe("the statuses of responses", () => {
     [429, 1],
     [502, 1],
   ])("%i at a limit of 1 leads to one of %i", (status, limit) => {
-    const {
-      shared,
-      limiters: [limiter],
-    } = limitersOf(1, [9]);
+    const { shared, first: limiter } = limitersOf(1, [9]);
     void limiter.enter();
     limiter.leave(status);
     expect([shared.passed, shared.limit]).toEqual([1, limit]);

@@ -24,7 +24,7 @@ test("all that ask at once in one thread are spread over time", async () => {
 
 test("two threads share one rate: neither has a burst of its own", async () => {
   const [perSecond, times] = [100, 30];
-  const shared = new RateLimiter(perSecond).share();
+  const shared = new SharedArrayBuffer(8);
   const file = new URL("../../../support/rate-worker.ts", import.meta.url);
   const start = performance.now();
   const threads = [1, 2].map(() => new Worker(file, { workerData: { perSecond, shared, times } }));

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { WorkUnit } from "../../../../lib/migrate/ports/executor.ts";
-import { openTree } from "../../../../lib/migrate/read/open-tree.ts";
+import { openTree } from "../../../../lib/migrate/read/authentic.ts";
 import { planUnits, unitBundles } from "../../../../lib/migrate/tree/units.ts";
 import { fullTileCount, partialTileWidth } from "../../../../lib/tlog/layout.ts";
 import { foldTile, formatHash } from "../../../../lib/tlog/merkle.ts";
@@ -18,8 +18,11 @@ async function planned(
 ): Promise<{ units: WorkUnit[]; opened: number[] }> {
   const units: WorkUnit[] = [];
   const opened: number[] = [];
-  const isSealed = async (index: number) => sealed.has(index);
-  const plan = planUnits(await memoryTree(log), bundlesAUnit, isSealed, (index) => opened.push(index));
+  const seals = {
+    isSealed: async (index: number) => sealed.has(index),
+    open: (index: number) => void opened.push(index),
+  };
+  const plan = planUnits(await memoryTree(log), bundlesAUnit, seals);
   for await (const unit of plan) units.push(unit);
   return { units, opened };
 }
@@ -85,12 +88,8 @@ test("a tile that cannot be had ends the plan when its turn comes, also where no
   objects.delete("tile/1/001");
   const tree = await openTree(memoryContext(objects), largest);
   const opened: number[] = [];
-  const plan = planUnits(
-    tree,
-    32,
-    async () => false,
-    (index) => opened.push(index),
-  );
+  const open = (index: number) => void opened.push(index);
+  const plan = planUnits(tree, 32, { isSealed: async () => false, open });
   await plan.next();
   await new Promise((resolve) => setTimeout(resolve, 100));
   const drain = async (): Promise<void> => {

@@ -1,10 +1,11 @@
 /** What becomes of a unit whose bytes may not have reached the disk. */
 
+import pLimit from "p-limit";
 import { describe, expect, it } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
 import { WriteAgainError } from "../../../../lib/migrate/ports/target.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
-import { BundleCopier } from "../../../../lib/migrate/unit/bundle-copier.ts";
+import { copyBundles } from "../../../../lib/migrate/unit/bundle-copier.ts";
 import { expectedBundles } from "../../../../lib/migrate/unit/expected-bundle.ts";
 import { formatHash } from "../../../../lib/tlog/merkle.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
@@ -22,16 +23,11 @@ async function copyWith(failures: Error[], writer = new MemoryWriter()): Promise
     writer.failure = failures.shift();
     return batch();
   };
-  const copier = new BundleCopier({
-    context: memoryContext(log.objects),
-    writer,
-    budget: new ByteBudget(1 << 20),
-    concurrency: 1,
-    tiles: "derive",
-    resume: false,
-  });
+  const context = memoryContext(log.objects);
+  const work = { context, writer, budget: new ByteBudget(1 << 20), limit: pLimit(1) };
   const leafHashes = formatHash(log.object(TILE));
-  await copier.copy(expectedBundles({ kind: "edge", bundle: { index: 0, width: 3 }, leafHashes }, "tiles"));
+  const unit = { kind: "edge", bundle: { index: 0, width: 3 }, leafHashes } as const;
+  await copyBundles({ ...work, tiles: "derive", resume: false }, expectedBundles(unit, "tiles"));
   return writer;
 }
 

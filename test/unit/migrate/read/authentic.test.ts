@@ -3,8 +3,8 @@
 import { describe, expect, test } from "vitest";
 import { OperationError, VerificationError } from "../../../../lib/errors.ts";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
+import { readAuthentic } from "../../../../lib/migrate/read/authentic.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
-import { readAuthentic } from "../../../../lib/migrate/read/retry.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "../../../../lib/migrate/throttle/backoff.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { memoryContext } from "../../../support/logs/in-memory-log.ts";

@@ -1,0 +1,123 @@
+/** Brings a target to the tree of one checkpoint: bundles and their tiles, seals, upper tiles; then checks it. */
+
+import { FormatError } from "../tlog/errors.ts";
+import { bundlePath, FULL_WIDTH, fullTileCount, levelCount, partialTile, tilePath } from "../tlog/layout.ts";
+import { HASH_SIZE } from "../tlog/merkle.ts";
+import { startThreads } from "./execute/threads.ts";
+import type { Executor } from "./ports/executor.ts";
+import type { HashTree, ReadHints, TreeHead } from "./ports/source.ts";
+import type { SpaceNeeded } from "./ports/target.ts";
+import { openTree, readAuthentic } from "./read/authentic.ts";
+import type { ReadContext } from "./read/context.ts";
+import type { CopySession } from "./session.ts";
+import { checkTarget } from "./target/root-check.ts";
+import { requireSameGuarantees, Seals } from "./target/seals.ts";
+import { requireEdge } from "./tree/tiled-tree.ts";
+import { planUnits, unitBundles } from "./tree/units.ts";
+
+/** Upper tiles that are made durable together. */
+const TILES_A_BATCH = 64;
+
+/** Bundles whose sizes are read for an estimate, evenly spread over the log. */
+const SAMPLES = 5;
+
+/** @param resume whether objects may be in place already. */
+export async function copyTree(session: CopySession, aim: TreeHead, resume: boolean): Promise<void> {
+  const { progress, target, issuers, options, parallelism, readSpec, targetSpec, guarantees } = session;
+  progress.phase = "authenticating the tree";
+  progress.startRound(aim.size);
+  if (resume) await issuers?.recall(guarantees.allowMissingIssuers);
+  const copy = { tiles: options.tiles ?? "derive", resume };
+  const missingIssuers = issuers?.missing() ?? [];
+  const spec = { ...readSpec, ...guarantees, missingIssuers, target: targetSpec, copy };
+  // They take as long to start as it takes to authenticate the tree.
+  const workers = startThreads(spec, aim.size, parallelism, progress.threads);
+  const tree = await authenticateAndCopy(session, aim, resume, workers).finally(() => workers.close());
+  progress.phase = "writing the upper tiles";
+  await writeUpperTiles(session, tree);
+  progress.phase = "checking the target";
+  await checkTarget(session, aim);
+  await issuers?.requireInPlace(target);
+}
+
+/** Copies every bundle that no seal covers, and writes the seals. */
+async function authenticateAndCopy(
+  session: CopySession,
+  aim: TreeHead,
+  resume: boolean,
+  workers: Executor,
+): Promise<HashTree> {
+  const { context, target, progress, parallelism, issuers, guarantees } = session;
+  // Both at once: over a distance each takes several round trips. Only a first copy may run out of space.
+  const space = resume ? undefined : estimateSpace(context, aim.size);
+  // A fault of the tree is reported first; nothing may await this promise then.
+  space?.catch(() => {});
+  const tree = await openTree(context, aim);
+  if (space !== undefined) await target.requireFreeSpace(await space);
+  progress.phase = "copying";
+  const seals = new Seals(tree, session.writer(), progress.own, async () => {
+    if (issuers === undefined) return;
+    await issuers.store();
+    await requireSameGuarantees(target, guarantees);
+  });
+  const units = planUnits(tree, unitBundles(aim.size, parallelism.workers), seals);
+  for await (const [unit, result] of workers.run(units, context.signal)) {
+    issuers?.add(result.issuers);
+    seals.finished(unit);
+  }
+  await seals.settled();
+  await issuers?.store();
+  return tree;
+}
+
+/** Writes the tiles above the seals and the right edge; all durable at the end. */
+async function writeUpperTiles(session: CopySession, tree: HashTree): Promise<void> {
+  const writer = session.writer();
+  let batch = writer.batch();
+  let staged = 0;
+  for await (const [path, hashes] of upperTiles(tree)) {
+    await batch.put(path, hashes);
+    if (++staged % TILES_A_BATCH === 0) {
+      await batch.commit();
+      batch = writer.batch();
+    }
+  }
+  await batch.commit();
+}
+
+/** The full tiles of level 2 and up, and the partial tiles of level 1 and up. */
+async function* upperTiles(tree: HashTree): AsyncGenerator<[path: string, hashes: Uint8Array]> {
+  for (let level = 1; level < levelCount(tree.head.size); level++) {
+    const full = level === 1 ? 0 : fullTileCount(tree.head.size, level);
+    for (let index = 0; index < full; index++) {
+      yield [tilePath({ level, index, width: FULL_WIDTH }), await tree.fullTile(level, index)];
+    }
+    const partial = partialTile(tree.head.size, level);
+    if (partial !== undefined) yield [tilePath(partial), requireEdge(tree, level)];
+  }
+}
+
+/**
+ * The bytes and objects of all bundles of a log with their tiles. Entries differ in size, so this is an estimate from a
+ * few bundles; it is not authenticated, and only the check of free space depends on it.
+ */
+export async function estimateSpace(context: ReadContext, size: number): Promise<SpaceNeeded> {
+  const bundles = fullTileCount(size, 0);
+  const samples = Math.min(SAMPLES, bundles);
+  if (samples === 0) return { bytes: 0, objects: 0 };
+  const step = (bundles - 1) / Math.max(1, samples - 1);
+  const sizes = await Promise.all(
+    Array.from({ length: samples }, (_, i) => bundleBytes(context, Math.floor(i * step))),
+  );
+  const mean = sizes.reduce((sum, bytes) => sum + bytes, 0) / samples;
+  return { bytes: Math.round(bundles * (mean + FULL_WIDTH * HASH_SIZE)), objects: 2 * bundles };
+}
+
+function bundleBytes(context: ReadContext, index: number): Promise<number> {
+  const bundle = { index, width: FULL_WIDTH };
+  const read = (hints: ReadHints) => context.source.entryBundle(bundle, hints);
+  return readAuthentic(context, bundlePath(context.source.format, bundle), read, (bytes) => {
+    if (bytes.length === 0) throw new FormatError("is empty");
+    return bytes.length;
+  });
+}
