@@ -8,7 +8,7 @@ import { FormatError } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { errnoCode } from "../posix/errno.ts";
 import { sourceError } from "../posix/regular-file.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
+import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import { MAX_SHARED_MEMBERS } from "./index.ts";
 import { archivePlace, ZIP_SPAN, zipName, zipNumber } from "./layout.ts";
@@ -25,7 +25,6 @@ export class ArchiveSource implements ObjectSource {
   readonly #directory: string;
   readonly #span: number;
   readonly #zips: OpenZips<ArchiveZip>;
-  readonly #aborts = new AbortWatch();
   /** Zips that were looked for and do not exist. */
   readonly #missing = new Set<number>();
 
@@ -107,7 +106,7 @@ export class ArchiveSource implements ObjectSource {
       const bytes = await this.#readFrom(number, path, options);
       if (bytes !== undefined) return bytes;
     }
-    const places = await this.#aborts.until(this.#sharedPlaces(), options.signal);
+    const places = await untilAborted(this.#sharedPlaces(), options.signal);
     const number = places.get(path);
     return number === undefined ? undefined : await this.#readFrom(number, path, options);
   }

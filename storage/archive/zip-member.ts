@@ -4,12 +4,9 @@ import { crc32, inflateRawSync } from "node:zlib";
 import type { ReadOptions } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import type { RegularFile } from "../posix/regular-file.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
+import { untilAborted } from "../shared/abort-watch.ts";
 import { inflate, MAX_EXPANSION } from "../shared/inflate.ts";
 import { LOCAL_HEADER_BYTES, type ZipMember } from "./zip-directory.ts";
-
-/** Ends waits for a reservation. */
-const aborts = new AbortWatch();
 
 const LOCAL_HEADER_SIGNATURE = 0x04034b50;
 
@@ -36,7 +33,7 @@ export async function readMember(
   const name = Buffer.from(member.name);
   const length = LOCAL_HEADER_BYTES + name.length + USUAL_EXTRA_BYTES + compressedSize;
   const leave = reservation?.atLeast(length + (deflated ? size : 0));
-  if (leave !== undefined) await aborts.until(leave, signal);
+  if (leave !== undefined) await untilAborted(leave, signal);
   const buffer = reservation?.allocate?.(length) ?? Buffer.allocUnsafeSlow(length);
   const compressed = await storedBytes(file, member, name, buffer);
   const bytes = deflated ? inflated(compressed, size, file.name, reservation) : compressed;
@@ -73,8 +70,7 @@ function inflated(
   zip: string,
   lender: ReadOptions["reservation"],
 ): Uint8Array | undefined {
-  const refusal = `is not Deflate though ${zip} says so`;
-  return inflate(inflateRawSync, compressed, size, { refusal, lender });
+  return inflate(inflateRawSync, compressed, size, `is not Deflate though ${zip} says so`, lender);
 }
 
 /** The stored bytes of a member, after its own header in the file: `buffer` has space for both. */

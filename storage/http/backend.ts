@@ -1,12 +1,11 @@
 /** Logs over HTTP: sources alone. */
 
 import type { Backend, SourceAccess } from "../../lib/migrate/ports/backend.ts";
-import { requireContact } from "./contact.ts";
-import { HTTP_OPTIONS, httpOptions } from "./options.ts";
+import { HTTP_OPTIONS, httpOptions, requireContact } from "./options.ts";
 import type { HttpSourceOptions } from "./source.ts";
 
 /** The options of a source over HTTP, as plain data; beside these, those of `HTTP_OPTIONS`. */
-export type HttpAccess = SourceAccess & Pick<HttpSourceOptions, "contact" | "timeouts">;
+type HttpAccess = SourceAccess & Pick<HttpSourceOptions, "contact" | "timeouts">;
 
 export default {
   form: "https://… or http://…",

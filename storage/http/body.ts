@@ -4,12 +4,11 @@
  */
 
 import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
+import type { Abortable } from "../shared/abort-watch.ts";
 
-/** Notified of the permission to hold more, where it did not come at once. */
-export interface BodyOwner {
+/** Notified of the permission to hold more, where it did not come at once; aborted if that, or memory, is refused. */
+export interface BodyOwner extends Abortable {
   granted(): void;
-  /** Also if there is permission, but no memory. */
-  refused(reason: unknown): void;
 }
 
 /** The most memory that is made for pieces before they come. */
@@ -18,7 +17,8 @@ const MAX_BLOCK_BYTES = 1 << 16;
 const NOTHING = Buffer.alloc(0);
 
 export class HttpBody {
-  readonly #announced: number | undefined;
+  /** Its length where that is known. */
+  readonly announced: number | undefined;
   readonly #reservation: ByteReservation | undefined;
   readonly #owner: BodyOwner;
   /** Of a body of known length, once there is permission to hold it. */
@@ -35,9 +35,8 @@ export class HttpBody {
   #waiting = false;
   #over = false;
 
-  /** `announced` is the body's length where that is known. */
   constructor(announced: number | undefined, reservation: ByteReservation | undefined, owner: BodyOwner) {
-    this.#announced = announced;
+    this.announced = announced;
     this.#reservation = reservation;
     this.#owner = owner;
     if (announced !== undefined) this.#reserve(announced);
@@ -53,12 +52,12 @@ export class HttpBody {
     if (this.#exact !== undefined) this.#exact.set(chunk, this.#received);
     else this.#store(chunk);
     this.#received += chunk.length;
-    if (this.#announced === undefined) this.#growReservation();
+    if (this.announced === undefined) this.#growReservation();
   }
 
   /** The whole body, once; undefined if it is not as long as announced. */
   take(): Buffer | undefined {
-    if (this.#announced !== undefined && this.#announced !== this.#received) return undefined;
+    if (this.announced !== undefined && this.announced !== this.#received) return undefined;
     return this.#exact ?? this.#gathered(this.#received);
   }
 
@@ -99,12 +98,12 @@ export class HttpBody {
         this.#proceed(bytes);
         if (!this.#waiting) this.#owner.granted();
       })
-      .catch((reason: unknown) => this.#owner.refused(reason));
+      .catch((reason: unknown) => this.#owner.abort(reason));
   }
 
   #proceed(granted: number): void {
     this.#granted = granted;
-    if (this.#announced !== undefined) this.#exact = this.#gathered(this.#announced);
+    if (this.announced !== undefined) this.#exact = this.#gathered(this.announced);
     else this.#growReservation();
   }
 

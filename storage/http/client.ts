@@ -7,7 +7,6 @@
 import type { buildConnector, Dispatcher, Client as UndiciClient } from "undici";
 import { UsageError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
 import { Connection, type ConnectionOptions, onread } from "./connection.ts";
 import { type HttpTimeouts, hasProxy } from "./error-messages.ts";
 import {
@@ -72,7 +71,6 @@ const MAX_HEAD_BYTES = 1 << 14;
 const MAX_CHECK_MS = 500;
 
 export class HttpClient implements Carrier {
-  readonly aborts = new AbortWatch();
   readonly timeouts: HttpTimeouts;
   readonly #options: HttpClientOptions;
   readonly #dispatchers = new Map<string, Dispatcher>();
@@ -92,7 +90,7 @@ export class HttpClient implements Carrier {
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(this, request, rules, { resolve, reject });
       if (rules.signal?.aborted === true) exchange.fail(rules.signal.reason);
-      else this.dispatch(request, exchange);
+      else this.dispatch(exchange);
     });
   }
 
@@ -102,22 +100,19 @@ export class HttpClient implements Carrier {
     { signal, timeouts }: { signal?: AbortSignal | undefined; timeouts?: Partial<HttpTimeouts> } = {},
   ): Promise<ApiAnswer> {
     const { host } = new URL(request.origin);
-    const {
-      status,
-      headers,
-      body = Buffer.of(),
-    } = await this.request(request, {
+    const { body = Buffer.of(), ...head } = await this.request(request, {
       signal,
       timeouts: { ...this.timeouts, ...timeouts },
-      maxBodyBytes: () => MAX_ANSWER_BYTES,
-      tooLarge: () =>
-        new SourceError(`${host} answered with more than ${MAX_ANSWER_BYTES} bytes`, { retryable: false }),
+      maxBytes: MAX_ANSWER_BYTES,
+      wireLimit: () => MAX_ANSWER_BYTES,
+      tooLarge: (maxBytes) =>
+        new SourceError(`${host} answered with more than ${maxBytes} bytes`, { retryable: false }),
     });
-    return { status, headers, body };
+    return { ...head, body };
   }
 
-  dispatch(request: HttpRequest, exchange: Exchange): void {
-    const { origin, method, path, headers, body } = request;
+  dispatch(exchange: Exchange): void {
+    const { origin, method, path, headers, body } = exchange.request;
     try {
       const dispatcher = this.#dispatcherOf(origin);
       if (body === undefined) dispatcher.dispatch({ origin, method, path, headers }, exchange);

@@ -7,7 +7,7 @@
 import type { Dispatcher } from "undici";
 import type { RequestObserver } from "../../lib/migrate/ports/backend.ts";
 import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
-import type { Abortable, AbortWatch } from "../shared/abort-watch.ts";
+import { addAbortable, removeAbortable } from "../shared/abort-watch.ts";
 import { type BodyOwner, HttpBody } from "./body.ts";
 import {
   codeOf,
@@ -38,13 +38,15 @@ export interface ResponseRules {
   readonly observer?: RequestObserver | undefined;
   /** Where the memory for the body comes from. */
   readonly reservation?: ByteReservation | undefined;
+  /** The most bytes that are wanted, once any encoding is undone. */
+  readonly maxBytes: number;
   /**
    * The most bytes that the body may have on the wire, undefined if it is not wanted.
    * @throws what the exchange is to fail with.
    */
-  maxBodyBytes(status: number, headers: ResponseHeaders): number | undefined;
+  wireLimit(status: number, headers: ResponseHeaders, maxBytes: number): number | undefined;
   /** What the exchange fails with if the body has more. */
-  tooLarge(found: string): Error;
+  tooLarge(maxBytes: number, found: string): Error;
 }
 
 /** A response: if its body is not wanted as soon as its head came, and else as a whole. */
@@ -54,10 +56,9 @@ export interface HttpResponse {
   readonly body: Buffer | undefined;
 }
 
-/** What carries exchanges. */
+/** Sends a request. */
 export interface Carrier {
-  readonly aborts: AbortWatch;
-  dispatch(request: HttpRequest, exchange: Exchange): void;
+  dispatch(exchange: Exchange): void;
 }
 
 /** The connection of an exchange. */
@@ -66,10 +67,7 @@ export interface ExchangeConnection {
   exchange: Exchange | undefined;
   /** Whether its socket has carried an exchange: then the server may end it at any moment. */
   isKept: boolean;
-  /**
-   * Ends the connection if a server has answered before all of the request's body was sent: its memory may be
-   * another's now.
-   */
+  /** Ends it if a server has answered before all of the request's body was sent: its memory may be another's now. */
   endUnlessWritten(): void;
 }
 
@@ -85,11 +83,11 @@ const MAX_WAITING_BYTES = 1 << 15;
 const NOT_WANTED = new Error("nobody wants this any more");
 
 /** Settles its outcome, once, whatever happens. */
-export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortable {
+export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
   /** The connection that carries it, or is being made for it. */
   connection: ExchangeConnection | undefined;
+  readonly request: HttpRequest;
   readonly #carrier: Carrier;
-  readonly #request: HttpRequest;
   readonly #rules: ResponseRules;
   readonly #startedAt = performance.now();
   /** Undefined once settled: what still points here must not keep the object alive. */
@@ -106,19 +104,17 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
   #headers: ResponseHeaders = {};
   /** Of a response whose body is awaited. */
   #body: HttpBody | undefined;
-  #maxBytes = 0;
-  #announced: number | undefined;
+  #wireLimit = 0;
   #received = 0;
-  #isComplete = false;
   #isReleased = false;
   #isOver = false;
 
   constructor(carrier: Carrier, request: HttpRequest, rules: ResponseRules, outcome: Outcome) {
     this.#carrier = carrier;
-    this.#request = request;
+    this.request = request;
     this.#rules = rules;
     this.#outcome = outcome;
-    if (rules.signal !== undefined) carrier.aborts.add(rules.signal, this);
+    if (rules.signal !== undefined) addAbortable(rules.signal, this);
     rules.observer?.started();
   }
 
@@ -165,9 +161,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
   }
 
   onResponseEnd(): void {
-    this.#isComplete = true;
     if (this.#body?.waiting === false) this.#deliver(this.#body);
-    if (this.#request.body !== undefined) this.connection?.endUnlessWritten();
+    if (this.request.body !== undefined) this.connection?.endUnlessWritten();
     this.#end();
   }
 
@@ -176,10 +171,10 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
     this.#controller = undefined;
     const code = codeOf(error);
     if (this.#isUnread(code)) {
-      queueMicrotask(() => this.#carrier.dispatch(this.#request, this));
+      queueMicrotask(() => this.#carrier.dispatch(this));
       return;
     }
-    const isCutOff = this.#announced !== undefined && code === "UND_ERR_SOCKET";
+    const isCutOff = this.#body?.announced !== undefined && code === "UND_ERR_SOCKET";
     this.#settle()?.reject(isCutOff ? lengthError(this.#peer) : networkError(error, this.#peer, isSent));
     this.#end();
   }
@@ -191,12 +186,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
       this.#heldAt = undefined;
     }
     if (this.#body === undefined) return;
-    if (this.#isComplete) this.#deliver(this.#body);
+    if (this.#isOver) this.#deliver(this.#body);
     else this.#controller?.resume();
-  }
-
-  refused(reason: unknown): void {
-    this.abort(reason);
   }
 
   /** Rejects with `reason`, and ends the request if it is under way. */
@@ -227,7 +218,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
 
   /** For messages. */
   get #peer(): Peer {
-    return { host: new URL(this.#request.origin).host, timeouts: this.#rules.timeouts };
+    return { host: new URL(this.request.origin).host, timeouts: this.#rules.timeouts };
   }
 
   /**
@@ -245,21 +236,24 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
     this.#lastArrivalAt = performance.now();
     const retryAfter = status === 200 ? undefined : retryAfterMs(headers);
     this.#rules.observer?.answered?.(status, this.#lastArrivalAt - this.#sentAt, retryAfter);
-    const maxBytes = this.#rules.maxBodyBytes(status, headers);
-    if (maxBytes === undefined) {
+    const { maxBytes, reservation } = this.#rules;
+    const wireLimit = this.#rules.wireLimit(status, headers, maxBytes);
+    if (wireLimit === undefined) {
       this.#settle()?.resolve({ status, headers, body: undefined });
       return;
     }
-    this.#maxBytes = maxBytes;
-    this.#announced = announcedLength(headers);
-    if (this.#announced !== undefined && this.#announced > maxBytes) {
-      throw this.#rules.tooLarge(`${this.#announced} bytes`);
+    this.#wireLimit = wireLimit;
+    const announced = announcedLength(headers);
+    if (announced !== undefined && announced > wireLimit) {
+      throw this.#rules.tooLarge(maxBytes, `${announced} bytes`);
     }
-    this.#body = new HttpBody(this.#announced, this.#rules.reservation, this);
+    this.#body = new HttpBody(announced, reservation, this);
   }
 
   #receive(body: HttpBody, chunk: Uint8Array): void {
-    if (this.#received > this.#maxBytes) throw this.#rules.tooLarge(`more than ${this.#maxBytes} bytes`);
+    if (this.#received > this.#wireLimit) {
+      throw this.#rules.tooLarge(this.#rules.maxBytes, `more than ${this.#wireLimit} bytes`);
+    }
     body.add(chunk);
     if (!body.waiting || this.#received <= MAX_WAITING_BYTES || this.#heldAt !== undefined) return;
     this.#controller?.pause();
@@ -285,7 +279,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
     this.#outcome = undefined;
     this.#body?.end();
     this.#body = undefined;
-    if (this.#rules.signal !== undefined) this.#carrier.aborts.remove(this.#rules.signal, this);
+    if (this.#rules.signal !== undefined) removeAbortable(this.#rules.signal, this);
     return outcome;
   }
 

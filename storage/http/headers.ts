@@ -3,7 +3,8 @@
  * none may be taken for a string.
  */
 
-import { parseRetryAfter } from "./retry-after.ts";
+import { SourceError } from "../../lib/migrate/ports/source.ts";
+import { oneLine } from "../../lib/tlog/errors.ts";
 
 /** Names in lower case. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -25,15 +26,71 @@ export function contentCodings(headers: ResponseHeaders): string[] {
   return codings.map((coding) => coding.trim()).filter((coding) => coding !== "" && coding !== "identity");
 }
 
-/** Where a redirect leads. */
-export function redirectLocation(headers: ResponseHeaders): string | undefined {
-  return first(headers.location);
-}
-
 /** Milliseconds until a request may be sent again, where the server says so. */
 export function retryAfterMs(headers: ResponseHeaders): number | undefined {
   const value = first(headers["retry-after"]);
   return value === undefined ? undefined : parseRetryAfter(value, Date.now());
+}
+
+/**
+ * Milliseconds from `nowMs` until a request may be sent again (RFC 9110 §10.2.3), 0 for a date in the past: public
+ * logs answer 429 and 503 with either form. Undefined for what is neither a count of seconds nor an HTTP-date.
+ */
+export function parseRetryAfter(value: string, nowMs: number): number | undefined {
+  const text = value.trim();
+  if (/^\d+$/.test(text)) {
+    const milliseconds = Number(text) * 1000;
+    return Number.isSafeInteger(milliseconds) ? milliseconds : undefined;
+  }
+  const date = parseHttpDate(text);
+  return date === undefined ? undefined : Math.max(0, date - nowMs);
+}
+
+/** The three forms of RFC 9110 §5.6.7. The weekday is asked for since Date.parse alone takes nearly anything. */
+function parseHttpDate(text: string): number | undefined {
+  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return undefined;
+  // asctime() carries no zone, and means UTC where Date.parse would take local time.
+  const date = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`);
+  return Number.isNaN(date) ? undefined : date;
+}
+
+/** Statuses that send a GET elsewhere (RFC 9110 §15.4). */
+export function isRedirect(status: number): boolean {
+  return [301, 302, 303, 307, 308].includes(status);
+}
+
+/**
+ * The URL that a redirect leads to, seen from `from`, without its credentials: what a server hands out is not ours to
+ * authenticate with.
+ * @throws SourceError if it names none, or one that must not be followed.
+ */
+export function redirectTarget(from: URL, headers: ResponseHeaders): URL {
+  const location = first(headers.location);
+  if (location === undefined) throw notFollowed(from, "without saying where");
+  const target = URL.parse(location, from);
+  if (target === null) throw notFollowed(from, "to something that is no address");
+  target.username = "";
+  target.password = "";
+  if (target.protocol !== "https:" && target.protocol !== "http:") {
+    throw notFollowed(from, `to ${printable(target)}, which is not HTTP`);
+  }
+  // Who can force a plain connection can read along and keep fresh objects back, signatures or not.
+  if (from.protocol === "https:" && target.protocol === "http:") {
+    throw notFollowed(from, `from https to plain http, at ${printable(target)}`);
+  }
+  return target;
+}
+
+/** For messages: a URL without credentials or query, either of which may be a secret. */
+export function printable(url: URL): string {
+  return oneLine(`${url.protocol}//${url.host}${url.pathname}`);
+}
+
+function notFollowed(from: URL, whither: string): SourceError {
+  return new SourceError(`${from.host} redirects ${whither}`, {
+    retryable: false,
+    advice: "Give the address at which the log really is",
+  });
 }
 
 /** Of a header that can have one value only, the first that came. */

@@ -1,10 +1,10 @@
-/** The options of sources over HTTP: whom to trust, and how to appear to the server. */
+/** The options of sources over HTTP: whom to trust, how to appear to the server, and how its operator can reach us. */
 
 import { readFileSync } from "node:fs";
 import { UsageError } from "../../lib/errors.ts";
 import type { BackendOption, OptionValues } from "../../lib/migrate/ports/backend.ts";
+import type { LogFormat } from "../../lib/tlog/layout.ts";
 import type { TlsOptions } from "./client.ts";
-import { contactAddress } from "./contact.ts";
 import type { Header, HttpSourceOptions } from "./source.ts";
 
 export const HTTP_OPTIONS: readonly BackendOption[] = [
@@ -88,6 +88,39 @@ function parseHeader(text: string): Header {
   if (OWN.test(name))
     throw new UsageError({ object: `--header ${name}`, problem: "is a header that cannot be chosen" });
   return [name.toLowerCase(), value.trim()];
+}
+
+/**
+ * Reads an e-mail address or an https URL. Its host has a name: an address or `localhost` leads nobody back here.
+ * @throws UsageError
+ */
+export function contactAddress(text: string): string {
+  const isMail = /^[^\s@/]+@[^\s@/:]+$/.test(text);
+  const url = isMail || /^https:\/\//i.test(text) ? URL.parse(isMail ? `https://${text}` : text) : null;
+  if (url === null || !/\.[a-z][\w-]*\.?$/i.test(url.hostname)) {
+    throw notContact("Give your e-mail address, or the https URL of a page that says how to reach you.");
+  }
+  if (!/(^|\.)(localhost|example\.(com|net|org))\.?$/i.test(url.hostname)) return text;
+  throw notContact("It is an example address: give your own.");
+}
+
+function notContact(problem: string): UsageError {
+  return new UsageError({ object: "--contact", problem });
+}
+
+/**
+ * Public Static CT logs slow down or block clients whose User-Agent names nobody: a copy would crawl, or stop
+ * half-way, so it is not started.
+ * @throws UsageError if a Static CT log is read over the network and there is no contact.
+ */
+export function requireContact(contact: unknown, { hostname }: URL, format: LogFormat): void {
+  const isLocal = /^((.+\.)?localhost\.?|127\.[\d.]+|\[::1\])$/.test(hostname);
+  if (format !== "static-ct" || contact !== undefined || isLocal) return;
+  throw new UsageError({
+    object: "--contact",
+    problem: "is missing, and public Static CT logs slow down or block clients that name nobody to write to",
+    advice: "Pass --contact with your e-mail address, or the https URL of a page that says how to reach you",
+  });
 }
 
 function fileText(path: string): string {

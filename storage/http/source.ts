@@ -6,19 +6,25 @@
 import { UsageError } from "../../lib/errors.ts";
 import type { Admission, RequestObserver } from "../../lib/migrate/ports/backend.ts";
 import {
-  type ByteReservation,
   type ObjectSource,
   type ReadOptions,
   SourceError,
   tooLarge,
 } from "../../lib/migrate/ports/source.ts";
 import { FormatError, oneLine } from "../../lib/tlog/errors.ts";
-import { GZIP_SLACK_BYTES, gunzipReserved } from "../shared/gzip.ts";
+import { untilAborted } from "../shared/abort-watch.ts";
+import { GZIP_SLACK_BYTES, gunzipReserved } from "../shared/inflate.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
-import { type HttpTimeouts, statusError } from "./error-messages.ts";
-import type { HttpResponse, ResponseRules } from "./exchange.ts";
-import { contentCodings, type ResponseHeaders, redirectLocation, retryAfterMs } from "./headers.ts";
-import { isRedirect, printable, redirectTarget } from "./redirect.ts";
+import { statusError } from "./error-messages.ts";
+import type { HttpResponse } from "./exchange.ts";
+import {
+  contentCodings,
+  isRedirect,
+  printable,
+  type ResponseHeaders,
+  redirectTarget,
+  retryAfterMs,
+} from "./headers.ts";
 
 /** A name and a value. */
 export type Header = readonly [name: string, value: string];
@@ -75,11 +81,10 @@ export class HttpSource implements ObjectSource {
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
-    const { aborts } = this.#client;
     const usual = options.fresh ? this.#headers.fresh : this.#headers.usual;
     const authorization = this.#options.authorization?.() ?? [];
     const more =
-      authorization instanceof Promise ? await aborts.until(authorization, options.signal) : authorization;
+      authorization instanceof Promise ? await untilAborted(authorization, options.signal) : authorization;
     const headers = more.length === 0 ? usual : [...usual, ...more];
     const target = `${this.#prefix}${path}${this.#query}`;
     let response = await this.#get(this.#origin, target, headers, options);
@@ -87,7 +92,7 @@ export class HttpSource implements ObjectSource {
     const { body } = response;
     if (body === undefined || contentCodings(response.headers).length === 0) return body;
     if (this.#options.refusesGzip) throw new FormatError("has an encoding", "none", "gzip");
-    return gunzipReserved(body, options, (permission) => aborts.until(permission, options.signal));
+    return gunzipReserved(body, options);
   }
 
   async close(): Promise<void> {
@@ -96,12 +101,13 @@ export class HttpSource implements ObjectSource {
 
   /** An object, or the answer that there is none, or a redirect. */
   async #get(origin: string, path: string, headers: string[], options: ReadOptions): Promise<HttpResponse> {
-    const { signal } = options;
+    const { maxBytes, reservation, signal } = options;
     const { admit, observer } = this.#options;
     signal?.throwIfAborted();
     const admitted = admit?.(signal);
     if (admitted !== undefined) await admitted;
-    const rules = new ObjectRules(options, this.#client.timeouts, observer);
+    const { timeouts } = this.#client;
+    const rules = { timeouts, observer, signal, reservation, maxBytes, wireLimit, tooLarge };
     const response = await this.#client.request({ origin, method: "GET", path, headers }, rules);
     const { status } = response;
     if (status === 200 || status === 404 || status === 410 || isRedirect(status)) return response;
@@ -112,7 +118,7 @@ export class HttpSource implements ObjectSource {
     let response = redirect;
     let at = new URL(this.#origin + target);
     for (let redirects = 1; redirects <= MAX_REDIRECTS; redirects++) {
-      at = redirectTarget(at, redirectLocation(response.headers));
+      at = redirectTarget(at, response.headers);
       const known = at.origin === this.#origin ? this.#headers : this.#headers.elsewhere;
       const headers = options.fresh ? known.fresh : known.usual;
       response = await this.#get(at.origin, at.pathname + at.search, headers, options);
@@ -125,35 +131,14 @@ export class HttpSource implements ObjectSource {
   }
 }
 
-/** How the response to a request for an object is taken. */
-class ObjectRules implements ResponseRules {
-  readonly timeouts: HttpTimeouts;
-  readonly observer: RequestObserver | undefined;
-  readonly signal: AbortSignal | undefined;
-  readonly reservation: ByteReservation | undefined;
-  readonly #maxBytes: number;
-
-  constructor(options: ReadOptions, timeouts: HttpTimeouts, observer: RequestObserver | undefined) {
-    this.timeouts = timeouts;
-    this.observer = observer;
-    this.signal = options.signal;
-    this.reservation = options.reservation;
-    this.#maxBytes = options.maxBytes;
-  }
-
-  maxBodyBytes(status: number, headers: ResponseHeaders): number | undefined {
-    if (status !== 200) return undefined;
-    const codings = contentCodings(headers);
-    if (codings.length === 0) return this.#maxBytes;
-    if (codings.length === 1 && /^(x-)?gzip$/.test(codings[0] ?? ""))
-      return this.#maxBytes + GZIP_SLACK_BYTES;
-    const found = oneLine(codings.join(", "));
-    throw new FormatError("has an encoding that is not understood", "gzip or none", found);
-  }
-
-  tooLarge(found: string): FormatError {
-    return tooLarge(this.#maxBytes, found);
-  }
+/** The most bytes that the body of an answer may have, where it is an object. */
+function wireLimit(status: number, headers: ResponseHeaders, maxBytes: number): number | undefined {
+  if (status !== 200) return undefined;
+  const codings = contentCodings(headers);
+  if (codings.length === 0) return maxBytes;
+  if (codings.length === 1 && /^(x-)?gzip$/.test(codings[0] ?? "")) return maxBytes + GZIP_SLACK_BYTES;
+  const found = oneLine(codings.join(", "));
+  throw new FormatError("has an encoding that is not understood", "gzip or none", found);
 }
 
 interface HeaderChoice {

@@ -13,7 +13,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { LogError } from "../../lib/errors.ts";
+import type { TargetBatch } from "../../lib/migrate/ports/target.ts";
 import { errnoCode, fileFailure } from "./errno.ts";
 
 const FILE_MODE = 0o644;
@@ -48,7 +48,6 @@ export class DurableDirectory {
   /**
    * @param syncInThread fsync costs almost nothing (a file system in memory), so that a call in another thread
    * would cost more.
-   * @param requireOurs throws if the target may no longer be written.
    */
   constructor(root: string, temporaryDirectory: string, syncInThread = false, requireOurs = () => {}) {
     this.root = root;
@@ -68,7 +67,7 @@ export class DurableDirectory {
     try {
       await this.sync(staged.fd);
       this.place(staged);
-      await this.syncDirectories(new Set([dirname(path)]));
+      await this.syncDirectories([dirname(path)]);
     } finally {
       this.discard(staged);
     }
@@ -80,14 +79,17 @@ export class DurableDirectory {
     try {
       await this.sync(staged.fd);
       this.makeDirectory(dirname(path));
-      if (!linkIfAbsent(staged.temporary, path)) return false;
       try {
-        await this.syncDirectories(new Set([dirname(path)]));
+        fs.linkSync(staged.temporary, path);
       } catch (error) {
+        if (errnoCode(error) === "EEXIST") return false;
+        throw error;
+      }
+      await this.syncDirectories([dirname(path)]).catch((error: unknown) => {
         // The next run must not find and trust a name that may not be durable.
         fs.rmSync(path, { force: true });
         throw error;
-      }
+      });
       return true;
     } finally {
       this.discard(staged);
@@ -97,34 +99,34 @@ export class DurableDirectory {
   /** Removes a file, durably. */
   async remove(path: string): Promise<void> {
     fs.rmSync(path, { force: true });
-    await this.syncDirectories(new Set([dirname(path)]));
+    await this.syncDirectories([dirname(path)]);
   }
 
   /** Writes bytes to a temporary file. */
   stage(path: string, bytes: Uint8Array): StagedFile {
     const temporary = join(this.#temporaryDirectory, `${this.#temporaryPrefix}-${this.#temporaryCount++}`);
-    const fd = this.#openTemporary(temporary);
+    const staged = { fd: this.#openTemporary(temporary), temporary, path };
     try {
       for (let written = 0; written < bytes.length; ) {
-        written += fs.writeSync(fd, bytes, written, bytes.length - written);
+        written += fs.writeSync(staged.fd, bytes, written, bytes.length - written);
       }
-      return { fd, temporary, path };
+      return staged;
     } catch (error) {
-      this.discard({ fd, temporary, path });
+      this.discard(staged);
       throw error;
     }
   }
 
   /** Gives a staged and synced file its name, replacing a file of that name. */
-  place(staged: StagedFile): void {
-    this.makeDirectory(dirname(staged.path));
-    fs.renameSync(staged.temporary, staged.path);
+  place({ temporary, path }: StagedFile): void {
+    this.makeDirectory(dirname(path));
+    fs.renameSync(temporary, path);
   }
 
   /** Closes and removes a temporary file, in whatever state. */
-  discard(staged: StagedFile): void {
-    fs.closeSync(staged.fd);
-    fs.rmSync(staged.temporary, { force: true });
+  discard({ fd, temporary }: StagedFile): void {
+    fs.closeSync(fd);
+    fs.rmSync(temporary, { force: true });
   }
 
   makeDirectory(path: string): void {
@@ -149,14 +151,20 @@ export class DurableDirectory {
     }
   }
 
+  /** Makes existing files durable, and the names that lead to them. */
+  async syncFound(...paths: readonly string[]): Promise<void> {
+    for (const path of paths) await this.syncFile(path);
+    await this.syncDirectories(paths.map((path) => dirname(path)));
+  }
+
   /**
    * Makes the names in these directories durable, and the names that lead to them: an existing directory may have been
    * made by a process that was killed, so the directories above are synced too, once a thread.
    */
-  async syncDirectories(directories: ReadonlySet<string>): Promise<void> {
+  async syncDirectories(directories: Iterable<string>): Promise<void> {
     const all = new Set(directories);
     const anchors: string[] = [];
-    for (const directory of directories) {
+    for (const directory of [...all]) {
       for (let at = directory; at !== this.root && !this.#anchored.has(at); at = dirname(at)) {
         all.add(dirname(at));
         anchors.push(at);
@@ -179,8 +187,8 @@ export class DurableDirectory {
   }
 }
 
-/** Files that become durable together; see TargetBatch. Paths are absolute, below the directory's root. */
-export class DurableBatch {
+/** Files that become durable together, by their paths below the directory's root. */
+class DurableBatch implements TargetBatch {
   readonly #directory: DurableDirectory;
   #staged: StagedFile[] = [];
   /** Files that existed already. */
@@ -192,7 +200,8 @@ export class DurableBatch {
   }
 
   /** Writes the bytes at once, to a temporary file; `bytes` may change afterwards. */
-  put(path: string, bytes: Uint8Array): void {
+  put(name: string, bytes: Uint8Array): void {
+    const path = join(this.#directory.root, name);
     try {
       this.#staged.push(this.#directory.stage(path, bytes));
     } catch (error) {
@@ -202,13 +211,14 @@ export class DurableBatch {
   }
 
   /** Syncs an existing file with these bytes; where that fails, writes the bytes again. */
-  async keep(path: string, bytes: Uint8Array): Promise<void> {
+  async keep(name: string, bytes: Uint8Array): Promise<void> {
+    const path = join(this.#directory.root, name);
     try {
       await this.#directory.syncFile(path);
       this.#kept.push(path);
       this.#parents.add(dirname(path));
     } catch {
-      this.put(path, bytes);
+      this.put(name, bytes);
     }
   }
 
@@ -224,40 +234,23 @@ export class DurableBatch {
       await settled(staged.map(({ fd }) => this.#directory.sync(fd)));
       this.#directory.requireOurs();
       for (const file of staged) this.#directory.place(file);
-      await this.#syncDirectories(paths);
+      await this.#directory.syncDirectories(this.#parents).catch((error: unknown) => {
+        this.#directory.requireOurs();
+        for (const path of paths) fs.rmSync(path, { force: true });
+        throw error;
+      });
       for (let file = staged.pop(); file !== undefined; file = staged.pop()) fs.closeSync(file.fd);
     } catch (error) {
-      this.abandon();
-      throw error instanceof LogError ? error : fileFailure(error, paths[0] ?? this.#directory.root);
-    }
-  }
-
-  async #syncDirectories(paths: readonly string[]): Promise<void> {
-    try {
-      await this.#directory.syncDirectories(this.#parents);
-    } catch (error) {
-      this.#directory.requireOurs();
-      for (const path of paths) fs.rmSync(path, { force: true });
-      throw error;
+      await this.abandon();
+      throw fileFailure(error, paths[0] ?? this.#directory.root);
     }
   }
 
   /** Removes what was written but not committed. */
-  abandon(): void {
+  async abandon(): Promise<void> {
     const staged = this.#staged;
     this.#staged = [];
     for (const file of staged) this.#directory.discard(file);
-  }
-}
-
-/** Gives a file another name, if that does not exist. */
-function linkIfAbsent(path: string, name: string): boolean {
-  try {
-    fs.linkSync(path, name);
-    return true;
-  } catch (error) {
-    if (errnoCode(error) === "EEXIST") return false;
-    throw error;
   }
 }
 

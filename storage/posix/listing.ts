@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers/promises";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
 import { parseResourcePath } from "../../lib/tlog/layout.ts";
-import { errnoCode } from "./errno.ts";
+import { ifPresent } from "./errno.ts";
 
 /**
  * Every file below `directory`, a path below `root`, in no order. A directory that has the name of an object is
@@ -37,17 +37,6 @@ export async function* listObjects(root: string, directory: string): AsyncGenera
   }
 }
 
-/** The first file below a directory, undefined if there is none. @throws TargetRefusedError at a symbolic link. */
-export function firstFile(root: string, directory: string): string | undefined {
-  for (const name of entriesOf(root, directory)) {
-    const path = `${directory}/${name.name}`;
-    if (name.isSymbolicLink()) throw linkRefused(join(root, path));
-    const found = name.isDirectory() ? firstFile(root, path) : path;
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
 /** @throws TargetRefusedError if `path` is a symbolic link, even a dangling one. */
 export function requireNoLink(path: string): void {
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw linkRefused(path);
@@ -55,13 +44,8 @@ export function requireNoLink(path: string): void {
 
 function entriesOf(root: string, directory: string): fs.Dirent[] {
   const path = join(root, directory);
-  try {
-    requireNoLink(path);
-    return fs.readdirSync(path, { withFileTypes: true });
-  } catch (error) {
-    if (errnoCode(error) === "ENOENT") return [];
-    throw error;
-  }
+  requireNoLink(path);
+  return ifPresent(() => fs.readdirSync(path, { withFileTypes: true })) ?? [];
 }
 
 function linkRefused(path: string): TargetRefusedError {

@@ -16,32 +16,34 @@ import type {
   TargetWriter,
   TreeState,
 } from "../../lib/migrate/ports/target.ts";
-import { FormatError } from "../../lib/tlog/errors.ts";
+import { attempt } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../../lib/tlog/layout.ts";
 import { equalBytes, formatHash } from "../../lib/tlog/merkle.ts";
-import { claimText, requireClaim, stateText } from "./claim.ts";
 import { DurableDirectory } from "./durable.ts";
 import { errnoCode, onFile } from "./errno.ts";
-import { inspectDirectory } from "./inspection.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
-import { clearStaleLock, takeLock } from "./lock.ts";
 import {
   clearAllTemporaries,
   clearOwnTemporaries,
+  clearStaleLock,
   clearStaleTemporaries,
+  takeLock,
   temporariesOf,
-} from "./temporaries.ts";
+} from "./process-files.ts";
 import {
   COLLECTION_STATE_FILE,
   COMPATIBLE_VERSION,
-  formatCollectionState,
+  claimText,
   formatTreeState,
+  inspectDirectory,
   parseTreeState,
   RECORD_FILE,
+  requireClaim,
   STATE_DIRECTORY,
+  stateText,
   TREE_STATE_FILE,
   VERSION_FILE,
-} from "./tessera-state.ts";
+} from "./state.ts";
 import { PosixWriter } from "./writer.ts";
 
 const LOCK_FILE = `${STATE_DIRECTORY}/tlog-migrate.lock`;
@@ -66,14 +68,16 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async integratedTree(): Promise<IntegratedTree | undefined> {
-    const state = await onFile(this.locate(TREE_STATE_FILE), () => stateText(this.location, TREE_STATE_FILE));
-    return state === undefined ? undefined : parseTreeState(Buffer.from(state));
+    const state = stateText(this.location, TREE_STATE_FILE);
+    return state === undefined ? undefined : parseTreeState(state);
   }
 
   async lock(): Promise<{ release(): Promise<void> }> {
     const path = this.locate(LOCK_FILE);
-    await onFile(this.location, () => this.#requireOwnIssuers());
-    await onFile(this.location, () => this.#makeClaimDurable());
+    await onFile(this.location, () => {
+      this.#requireOwnIssuers();
+      return this.#makeClaimDurable();
+    });
     const lock = await onFile(path, () => takeLock(this.#directory, path));
     await onFile(path, () => clearStaleTemporaries(this.location));
     return {
@@ -88,16 +92,15 @@ export class PosixTarget implements MigrationTarget {
     await onFile(this.location, async () => {
       this.#requireOwnIssuers();
       this.#directory.makeDirectory(this.location);
-      const claim = Buffer.from(claimText(marker));
-      const claimed = await this.#directory.create(this.locate(VERSION_FILE), claim);
-      if (!claimed) throw this.#refusal(`${VERSION_FILE} appeared while this copy started`);
+      if (await this.#directory.create(this.locate(VERSION_FILE), claimText(marker))) return;
+      throw this.#refusal(`${VERSION_FILE} appeared while this copy started`);
     });
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
     await onFile(this.location, async () => {
       requireClaim(this.location, from);
-      await this.#directory.replace(this.locate(VERSION_FILE), Buffer.from(claimText(to)));
+      await this.#directory.replace(this.locate(VERSION_FILE), claimText(to));
     });
   }
 
@@ -145,9 +148,9 @@ export class PosixTarget implements MigrationTarget {
     await onFile(this.location, async () => {
       requireClaim(this.location, marker);
       this.#requireNoCheckpoint();
-      await this.#requireNoOtherTree(state);
-      const collection = formatCollectionState(state.collectFrom);
-      await this.#directory.replace(this.locate(COLLECTION_STATE_FILE), collection);
+      this.#requireNoOtherTree(state);
+      const collection = JSON.stringify({ fromSize: state.collectFrom });
+      await this.#directory.replace(this.locate(COLLECTION_STATE_FILE), Buffer.from(collection));
       await this.#createTreeState(state);
       await this.#directory.replace(this.locate(RECORD_FILE), Buffer.from(record));
       requireClaim(this.location, marker);
@@ -158,10 +161,8 @@ export class PosixTarget implements MigrationTarget {
 
   async confirmHandOver(): Promise<void> {
     await onFile(this.location, async () => {
-      for (const file of [VERSION_FILE, TREE_STATE_FILE, RECORD_FILE]) {
-        await this.#directory.syncFile(this.locate(file));
-      }
-      await this.#directory.syncDirectories(new Set([this.locate(STATE_DIRECTORY)]));
+      const files = [VERSION_FILE, TREE_STATE_FILE, RECORD_FILE].map((file) => this.locate(file));
+      await this.#directory.syncFound(...files);
       clearAllTemporaries(this.location);
       clearStaleLock(this.locate(LOCK_FILE));
     });
@@ -177,15 +178,15 @@ export class PosixTarget implements MigrationTarget {
   async #createTreeState(state: TreeState): Promise<void> {
     const path = this.locate(TREE_STATE_FILE);
     if (await this.#directory.create(path, formatTreeState(state))) return;
-    await this.#requireNoOtherTree(state);
-    await this.#directory.syncFile(path);
-    await this.#directory.syncDirectories(new Set([dirname(path)]));
+    this.#requireNoOtherTree(state);
+    await this.#directory.syncFound(path);
   }
 
   /** An existing tree state must be the one that is handed over; an unreadable one is not. */
-  async #requireNoOtherTree(state: TreeState): Promise<void> {
-    if (!fs.existsSync(this.locate(TREE_STATE_FILE))) return;
-    const found = await this.integratedTree().catch(ignoreFormatError);
+  #requireNoOtherTree(state: TreeState): void {
+    const text = stateText(this.location, TREE_STATE_FILE);
+    if (text === undefined) return;
+    const found = attempt(() => parseTreeState(text));
     if (found?.size === state.size && equalBytes(found.rootHash, state.rootHash)) return;
     const expected = `size ${state.size}, root ${formatHash(state.rootHash)}`;
     throw this.#refusal(`${TREE_STATE_FILE} exists, and is not ${expected}`);
@@ -203,8 +204,7 @@ export class PosixTarget implements MigrationTarget {
    * names above it if it was just made.
    */
   async #makeClaimDurable(): Promise<void> {
-    await this.#directory.syncFile(this.locate(VERSION_FILE));
-    await this.#directory.syncDirectories(new Set([this.locate(STATE_DIRECTORY)]));
+    await this.#directory.syncFound(this.locate(VERSION_FILE));
     for (let at = this.location; at !== dirname(at); at = dirname(at)) {
       try {
         await this.#directory.syncFile(dirname(at));
@@ -230,11 +230,6 @@ export class PosixTarget implements MigrationTarget {
     const advice = "Free some space, or choose another target";
     return new OperationError({ object: this.location, problem, expected, found, advice });
   }
-}
-
-/** A state that cannot be read is another one. */
-function ignoreFormatError(error: unknown): undefined {
-  if (!(error instanceof FormatError)) throw error;
 }
 
 function gigabytes(bytes: number): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../../../lib/index.ts";
-import { contactAddress, requireContact } from "../../../../storage/http/contact.ts";
+import { contactAddress, requireContact } from "../../../../storage/http/options.ts";
 
 const PUBLIC = "https://mon.ct.test/2026h1/";
 

@@ -104,8 +104,9 @@ class Request {
       observer,
       reservation: this.lender,
       signal: controller.signal,
-      maxBodyBytes: (status: number) => (status === 200 ? maxBytes : undefined),
-      tooLarge: (found: string) => new Error(found),
+      maxBytes,
+      wireLimit: (status: number) => (status === 200 ? maxBytes : undefined),
+      tooLarge: (_maxBytes: number, found: string) => new Error(found),
     };
     client.request({ origin, method: "GET", path, headers: [] }, rules).then(
       ({ status }) => settle(status),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type ReadOptions, SourceError } from "../../../../lib/migrate/ports/source.ts";
-import { redirectTarget } from "../../../../storage/http/redirect.ts";
+import { redirectTarget } from "../../../../storage/http/headers.ts";
 import { serve, sourceAt } from "../../../support/http/servers.ts";
 
 const ANY: ReadOptions = { maxBytes: 1 << 20 };
@@ -96,18 +96,18 @@ describe("redirectTarget", () => {
     ["file:///etc/passwd", "not HTTP"],
     ["http://log.example/checkpoint", "from https to plain http"],
   ])("refuses to go to %s", (location, words) => {
-    const follow = () => redirectTarget(from, location);
+    const follow = () => redirectTarget(from, { location });
     expect(follow).toThrow(SourceError);
     expect(follow).toThrow(words);
   });
 
   it("goes from plain http to https", () => {
-    expect(redirectTarget(new URL("http://a/"), "https://b/c").href).toBe("https://b/c");
+    expect(redirectTarget(new URL("http://a/"), { location: "https://b/c" }).href).toBe("https://b/c");
   });
 
   it("takes no credentials from a server, and shows no query", () => {
-    expect(redirectTarget(from, "https://u:p@b/c").href).toBe("https://b/c");
-    const follow = () => redirectTarget(from, "http://u:hidden@b/c?sig=hidden");
+    expect(redirectTarget(from, { location: "https://u:p@b/c" }).href).toBe("https://b/c");
+    const follow = () => redirectTarget(from, { location: "http://u:hidden@b/c?sig=hidden" });
     expect(follow).toThrow("http://b/c");
     expect(follow).not.toThrow("hidden");
   });

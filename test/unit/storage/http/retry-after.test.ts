@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseRetryAfter } from "../../../../storage/http/retry-after.ts";
+import { parseRetryAfter } from "../../../../storage/http/headers.ts";
 
 // The three forms of one moment in RFC 9110 §5.6.7.
 const MOMENT = 784_111_777_000;

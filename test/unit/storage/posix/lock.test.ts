@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { TargetRefusedError } from "../../../../lib/errors.ts";
 import { DurableDirectory } from "../../../../storage/posix/durable.ts";
-import { takeLock } from "../../../../storage/posix/lock.ts";
+import { takeLock } from "../../../../storage/posix/process-files.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 
 interface Place {

@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
-import { GzipSource } from "../../../../storage/posix/sunlight-source.ts";
+import { GzipSource } from "../../../../storage/posix/source.ts";
 import { memoryDirectory, writeFiles } from "../../../support/places/directory.ts";
 
 const PLAIN = Buffer.from("entries of a log, more or less. ".repeat(100));

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
-import { gunzip } from "../../../../storage/shared/gzip.ts";
+import { gunzip } from "../../../../storage/shared/inflate.ts";
 import { serve, sourceAt } from "../../../support/http/servers.ts";
 
 /** Lends memory that holds old bytes, and remembers what it lent. */

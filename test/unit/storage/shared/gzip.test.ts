@@ -1,6 +1,6 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { declaredSize, gunzip } from "../../../../storage/shared/gzip.ts";
+import { declaredSize, gunzip } from "../../../../storage/shared/inflate.ts";
 
 const PLAIN = Buffer.from("a tile of a log, more or less. ".repeat(300));
 const GZIPPED = gzipSync(PLAIN);
