@@ -55,9 +55,8 @@ export class ArchiveSource implements ObjectSource {
 
   async #find(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
     if (path === CHECKPOINT_PATH) return await this.#checkpoint(options);
-    const place = archivePlace(path, this.#span);
-    if (place === undefined) return await this.#readShared(path, options);
-    return await this.#readFrom(place.zip, path, options);
+    const zip = archivePlace(path, this.#span)?.zip;
+    return zip === undefined ? this.#readShared(path, options) : this.#readFrom(zip, path, options);
   }
 
   #pathOf(zip: number): string {

@@ -7,13 +7,7 @@
  * (https://go.dev/issue/33116). Only the directory is used here, and data descriptors are not read.
  */
 
-import {
-  type Entry,
-  fromRandomAccessReaderPromise,
-  RandomAccessReader,
-  validateFileName,
-  type ZipFile,
-} from "yauzl";
+import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, validateFileName } from "yauzl";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import type { RegularFile } from "../posix/regular-file.ts";
@@ -55,11 +49,11 @@ export async function readZipDirectory(
   let last = "";
   try {
     const zip = await fromRandomAccessReaderPromise(window, file.size, OPTIONS);
-    await eachEntry(zip, (entry) => {
+    for await (const entry of zip.eachEntry()) {
       const member = memberOf(entry, file.size);
       last = member.name;
-      return take(member);
-    });
+      if (!take(member)) return;
+    }
   } catch (error) {
     throw directoryError(error, file.name, last);
   }
@@ -77,36 +71,6 @@ function directoryError(error: unknown, zip: string, last: string): unknown {
 
 /** Names are decoded, and sizes compared, here: where messages can name the member. */
 const OPTIONS = { autoClose: false, lazyEntries: true, decodeStrings: false, validateEntrySizes: false };
-
-/** yauzl's own iterator needs several promises an entry. */
-function eachEntry(zip: ZipFile, take: (entry: Entry) => boolean): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // Entries in memory are emitted within readEntry: calling it from the listener would nest all calls.
-    let reading = false;
-    let wanted = false;
-    const readOn = (): void => {
-      wanted = true;
-      if (reading) return;
-      reading = true;
-      while (wanted) {
-        wanted = false;
-        zip.readEntry();
-      }
-      reading = false;
-    };
-    zip.on("entry", (entry: Entry) => {
-      try {
-        if (take(entry)) readOn();
-        else resolve();
-      } catch (error) {
-        reject(error);
-      }
-    });
-    zip.on("end", resolve);
-    zip.on("error", reject);
-    readOn();
-  });
-}
 
 /** @throws FormatError if it cannot be an archive's. */
 function memberOf(entry: Entry, fileSize: number): ZipMember {
