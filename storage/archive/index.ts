@@ -4,7 +4,7 @@
  */
 
 import { FormatError } from "../../lib/tlog/errors.ts";
-import { type ArchiveSlot, archivePlace, zipName } from "./layout.ts";
+import { type ArchivePlace, archivePlace, zipName } from "./layout.ts";
 import type { ZipMember } from "./zip-directory.ts";
 
 /** What is kept about a member. */
@@ -30,11 +30,13 @@ export class ArchiveIndex {
   /** @throws FormatError if it belongs in another zip, exists already, or is one too many. */
   add(member: ZipMember): void {
     const { name } = member;
-    const belongs = archivePlace(name, this.#span);
-    if (belongs !== undefined && belongs.zip !== this.#zip) {
-      throw new FormatError(`has a member that belongs in ${zipName(belongs.zip)}, ${name}`);
+    const place = archivePlace(name, this.#span);
+    if (place !== undefined && place.zip !== this.#zip) {
+      throw new FormatError(`has a member that belongs in ${zipName(place.zip)}, ${name}`);
     }
-    if (!this.#addTo(belongs?.slot, member)) throw new FormatError(`has two members named ${name}`);
+    if (this.find(name, place) !== undefined) throw new FormatError(`has two members named ${name}`);
+    if (place?.slot === undefined) this.#others.set(name, member);
+    else this.#tableOf(place).set(place.slot, member);
     if (this.#others.size > MAX_SHARED_MEMBERS) {
       throw new FormatError("has more members than a log has", `at most ${MAX_SHARED_MEMBERS} besides tiles`);
     }
@@ -45,24 +47,15 @@ export class ArchiveIndex {
     return this.#others.keys();
   }
 
-  find(path: string): MemberPlace | undefined {
-    const slot = archivePlace(path, this.#span)?.slot;
-    return slot === undefined ? this.#others.get(path) : this.#slots.get(slot.directory)?.get(slot.slot);
+  find(path: string, place = archivePlace(path, this.#span)): MemberPlace | undefined {
+    if (place?.slot === undefined) return this.#others.get(path);
+    return this.#slots.get(place.directory)?.get(place.slot);
   }
 
-  /** False if the member exists already. */
-  #addTo(slot: ArchiveSlot | undefined, member: ZipMember): boolean {
-    if (slot === undefined) {
-      if (this.#others.has(member.name)) return false;
-      this.#others.set(member.name, member);
-      return true;
-    }
-    let table = this.#slots.get(slot.directory);
-    if (table === undefined) {
-      table = new SlotTable(slot.slots);
-      this.#slots.set(slot.directory, table);
-    }
-    return table.set(slot.slot, member);
+  #tableOf({ directory, slots }: ArchivePlace): SlotTable {
+    const table = this.#slots.get(directory) ?? new SlotTable(slots);
+    this.#slots.set(directory, table);
+    return table;
   }
 }
 
@@ -78,12 +71,9 @@ class SlotTable {
     this.#numbers = new Uint32Array(4 * slots);
   }
 
-  /** False if the slot is occupied. */
-  set(slot: number, { offset, compressedSize, size, crc32, deflated }: MemberPlace): boolean {
-    if (this.#offsets[slot] !== -1) return false;
+  set(slot: number, { offset, compressedSize, size, crc32, deflated }: MemberPlace): void {
     this.#offsets[slot] = offset;
     this.#numbers.set([compressedSize, size, crc32, Number(deflated)], 4 * slot);
-    return true;
   }
 
   get(slot: number): MemberPlace | undefined {

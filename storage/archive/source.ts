@@ -15,11 +15,6 @@ import { archivePlace, ZIP_SPAN, zipName, zipNumber } from "./layout.ts";
 import { ArchiveZip, readOneMember } from "./zip.ts";
 import { OpenZips } from "./zip-cache.ts";
 
-export interface ArchiveOptions {
-  /** Entries below one zip, a power of 256; tests have smaller ones than the format. */
-  readonly span?: number;
-}
-
 export class ArchiveSource implements ObjectSource {
   readonly location: string;
   readonly #directory: string;
@@ -28,8 +23,8 @@ export class ArchiveSource implements ObjectSource {
   /** Zips that were looked for and do not exist. */
   readonly #missing = new Set<number>();
 
-  /** @param directory where the zips are, an absolute path. */
-  constructor(directory: string, { span = ZIP_SPAN }: ArchiveOptions = {}) {
+  /** @param span entries below one zip, a power of 256; tests have smaller ones than the format. */
+  constructor(directory: string, span = ZIP_SPAN) {
     this.location = `archive+${pathToFileURL(directory).href}`;
     this.#directory = directory;
     this.#span = span;
@@ -75,8 +70,8 @@ export class ArchiveSource implements ObjectSource {
   }
 
   /**
-   * The checkpoint of the first zip that has one. An archive is of a frozen log: zips whose checkpoints differ are of
-   * different archives, and none of them is right. Only signatures may differ: they may have been renewed.
+   * An archive is of a frozen log: zips whose checkpoints differ are of different archives, and none of them is right.
+   * Only signatures may differ: they may have been renewed.
    */
   async #checkpoint(options: ReadOptions): Promise<Uint8Array | undefined> {
     let first: { readonly zip: string; readonly note: Buffer } | undefined;
@@ -111,14 +106,14 @@ export class ArchiveSource implements ObjectSource {
   }
 
   /**
-   * For each member that any zip may contain, a zip that has it. Every zip is opened for this once, when something is
-   * not where it should be: many archives were made without issuers.
+   * A zip for each member that any zip may contain. All are opened for this, once, when something is not where it should
+   * be: many archives were made without issuers.
    */
   #sharedPlaces = once(async () => {
     const places = new Map<string, number>();
     for (const number of await this.#numbers()) {
       await this.#zips.use(number, async (zip) => {
-        for (const name of zip.sharedNames) places.set(name, number);
+        for (const name of zip.index.sharedNames) places.set(name, number);
       });
       // The zips of one archive have much the same members.
       if (places.size > MAX_SHARED_MEMBERS) {

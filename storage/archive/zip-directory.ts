@@ -12,7 +12,6 @@ import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import type { RegularFile } from "../posix/regular-file.ts";
 
-/** A member, according to the directory. */
 export interface ZipMember {
   readonly name: string;
   /** Where its own header starts in the file. */
@@ -76,8 +75,8 @@ const OPTIONS = { autoClose: false, lazyEntries: true, decodeStrings: false, val
 function memberOf(entry: Entry, fileSize: number): ZipMember {
   const { compressedSize, uncompressedSize: size, relativeOffsetOfLocalHeader: offset, crc32 } = entry;
   const name = entry.fileNameRaw.toString("utf8", 0, MAX_NAME_BYTES);
-  const problem = entry.fileNameLength > MAX_NAME_BYTES ? `too long: ${name}` : validateFileName(name);
-  if (problem !== null) throw new FormatError("has a member with an invalid name", undefined, problem);
+  const invalid = entry.fileNameLength > MAX_NAME_BYTES ? `too long: ${name}` : validateFileName(name);
+  if (invalid !== null) throw new FormatError("has a member with an invalid name", undefined, invalid);
   if (entry.isEncrypted()) throw new FormatError(`has an encrypted member, ${name}`);
   if (!entry.canDecodeFileData()) {
     const found = `method ${entry.compressionMethod}`;
@@ -85,21 +84,15 @@ function memberOf(entry: Entry, fileSize: number): ZipMember {
   }
   const deflated = entry.compressionMethod === DEFLATED;
   if (size > MAX_MEMBER_BYTES || compressedSize > MAX_MEMBER_BYTES) {
-    throw new FormatError(
-      `has a member larger than any object of a log, ${name}`,
-      undefined,
-      `${size} bytes`,
-    );
+    const problem = `has a member larger than any object of a log, ${name}`;
+    throw new FormatError(problem, undefined, `${size} bytes`);
   }
   if (!deflated && size !== compressedSize) {
     throw new FormatError(`has a member with two sizes, ${name}`, `${size} bytes`, `${compressedSize} bytes`);
   }
   if (offset + LOCAL_HEADER_BYTES + entry.fileNameLength + compressedSize > fileSize) {
-    throw new FormatError(
-      `has a member beyond its end, ${name}`,
-      `at most ${fileSize} bytes`,
-      `byte ${offset}`,
-    );
+    const expected = `at most ${fileSize} bytes`;
+    throw new FormatError(`has a member beyond its end, ${name}`, expected, `byte ${offset}`);
   }
   return { name, offset, compressedSize, size, crc32, deflated };
 }

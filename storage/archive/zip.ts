@@ -17,12 +17,12 @@ const USUAL_EXTRA_BYTES = 32;
 
 /** A zip that is open, to read its members at random. */
 export class ArchiveZip {
+  readonly index: ArchiveIndex;
   readonly #file: RegularFile;
-  readonly #index: ArchiveIndex;
 
   private constructor(file: RegularFile, index: ArchiveIndex) {
     this.#file = file;
-    this.#index = index;
+    this.index = index;
   }
 
   /**
@@ -46,14 +46,9 @@ export class ArchiveZip {
     }
   }
 
-  /** The names of its members other than full tiles and bundles of this zip alone. */
-  get sharedNames(): Iterable<string> {
-    return this.#index.sharedNames;
-  }
-
-  /** The bytes of the member named `path`, undefined if there is none. @throws as `readMember` does. */
+  /** @throws as `readMember` does. */
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
-    const place = this.#index.find(path);
+    const place = this.index.find(path);
     return place && (await readMember(this.#file, { ...place, name: path }, options));
   }
 
@@ -62,10 +57,7 @@ export class ArchiveZip {
   }
 }
 
-/**
- * The first member of that name of the zip at `path`, undefined if there is none. Reads the directory up to it: in
- * archives as they are made, the checkpoint is the second member.
- */
+/** Reads the directory only up to a member: in archives as they are made, the checkpoint is the second one. */
 export async function readOneMember(
   path: string,
   name: string,
@@ -95,10 +87,9 @@ async function openFile(path: string): Promise<RegularFile | undefined> {
 }
 
 /**
- * The bytes of a member: one read of the file, seldom two. The memory for it, compressed and inflated, is reserved
- * first.
- * @throws FormatError if it does not match the zip's directory, or is larger than `maxBytes`; SourceError if it cannot
- * be read.
+ * One read of the file, seldom two. The memory for the bytes, compressed and inflated, is reserved first.
+ * @throws FormatError if the member does not match the zip's directory, or is larger than `maxBytes`; SourceError if
+ * it cannot be read.
  */
 async function readMember(
   file: RegularFile,

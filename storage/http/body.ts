@@ -1,7 +1,4 @@
-/**
- * Gathers the body of a response into one buffer, which its reader then owns, and holds no more of it than the
- * reader's reservation allows.
- */
+/** Gathers the body of a response into one buffer, and holds no more of it than the reader's reservation allows. */
 
 import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
 import type { Abortable } from "../shared/abort-watch.ts";
@@ -24,15 +21,16 @@ export class HttpBody {
   /** Of a body of known length, once there is permission to hold it. */
   #exact: Buffer | undefined;
   /**
-   * Of a body of unknown length, or one that arrives before there is permission to hold it. Blocks are filled one
-   * after the other: a buffer for each chunk would take a hundred times the memory where chunks are a byte long.
+   * Of a body of unknown length, or before there is permission to hold it. A buffer for each chunk would take a hundred
+   * times the memory where chunks are a byte long.
    */
   #blocks: Buffer[] = [];
-  /** What is still free of the last block. */
+  /** The rest of the last block. */
   #free: Buffer = NOTHING;
   #received = 0;
   #granted = 0;
-  #waiting = false;
+  /** Whether permission to hold the body is still to come. */
+  waiting = false;
   #over = false;
 
   constructor(announced: number | undefined, reservation: ByteReservation | undefined, owner: BodyOwner) {
@@ -40,11 +38,6 @@ export class HttpBody {
     this.#reservation = reservation;
     this.#owner = owner;
     if (announced !== undefined) this.#reserve(announced);
-  }
-
-  /** Whether permission to hold the body is still to come. */
-  get waiting(): boolean {
-    return this.#waiting;
   }
 
   /** Bytes that came, which are the body's only while this call lasts. */
@@ -61,7 +54,7 @@ export class HttpBody {
     return this.#exact ?? this.#gathered(this.#received);
   }
 
-  /** Nobody wants the body any more: permission that comes late must not take memory of a reservation that is over. */
+  /** Permission that comes later must not take memory of a reservation that is over. */
   end(): void {
     this.#over = true;
   }
@@ -81,7 +74,7 @@ export class HttpBody {
   /** Asks in doubling steps for the pieces that are held and the buffer in which they will be joined. */
   #growReservation(): void {
     const needed = 2 * this.#received;
-    if (!this.#waiting && needed > this.#granted) this.#reserve(Math.max(needed, 2 * this.#granted));
+    if (!this.waiting && needed > this.#granted) this.#reserve(Math.max(needed, 2 * this.#granted));
   }
 
   #reserve(bytes: number): void {
@@ -90,13 +83,13 @@ export class HttpBody {
       this.#proceed(bytes);
       return;
     }
-    this.#waiting = true;
+    this.waiting = true;
     permission
       .then(() => {
         if (this.#over) return;
-        this.#waiting = false;
+        this.waiting = false;
         this.#proceed(bytes);
-        if (!this.#waiting) this.#owner.granted();
+        if (!this.waiting) this.#owner.granted();
       })
       .catch((reason: unknown) => this.#owner.abort(reason));
   }

@@ -1,7 +1,6 @@
 /**
- * An HTTP/1.1 client for sources and uploads: undici's pools, with kept connections, one request at a time on each.
- *
- * Many connections, and not HTTP/2: one session would carry all requests over a single TCP window.
+ * An HTTP/1.1 client for sources and uploads: undici's pools of many connections. HTTP/2 would carry all requests over
+ * a single TCP window.
  */
 
 import type { buildConnector, Dispatcher, Client as UndiciClient } from "undici";
@@ -18,7 +17,7 @@ import {
 } from "./exchange.ts";
 import { loadEnvHttpProxyAgent, Pool } from "./undici.ts";
 
-/** Whom to trust, and as whom to appear, over TLS. In PEM, so that it can be sent to a worker thread. */
+/** In PEM, so that it can be sent to a worker thread. */
 export interface TlsOptions {
   /** Certificate authorities to trust in place of the usual ones. */
   readonly ca?: string;
@@ -28,7 +27,7 @@ export interface TlsOptions {
 }
 
 export interface HttpClientOptions {
-  /** The most connections, and so requests in flight, to each origin. */
+  /** The most to each origin, one request in flight on each. */
   readonly connections: number;
   /** Default: see DEFAULT_TIMEOUTS. */
   readonly timeouts?: Partial<HttpTimeouts> | undefined;
@@ -44,7 +43,6 @@ export const DEFAULT_TIMEOUTS: HttpTimeouts = {
   objectMs: 600_000,
 };
 
-/** An API's answer to a request, whatever its status. */
 export interface ApiAnswer extends HttpResponse {
   readonly body: Buffer;
 }
@@ -67,7 +65,7 @@ const MAX_JOINED_BYTES = 1 << 16;
 
 const MAX_HEAD_BYTES = 1 << 14;
 
-/** How often the time of exchanges is checked, at least. */
+/** Between two checks of the time of exchanges. */
 const MAX_CHECK_MS = 500;
 
 export class HttpClient implements Carrier {
@@ -165,7 +163,7 @@ export class HttpClient implements Carrier {
     } as buildConnector.BuildOptions;
     const own = origin === this.#options.ownOrigin ? { cert, key } : {};
     const connect = { ...reading, timeout: connectMs, ca, ...own };
-    this.#timer ??= setInterval(() => this.#checkTime(), this.#checkTimeMs).unref();
+    this.#checkTimes();
     if (!hasProxy()) return this.#pool(origin, { connect });
     try {
       const EnvHttpProxyAgent = loadEnvHttpProxyAgent();
@@ -185,7 +183,6 @@ export class HttpClient implements Carrier {
     }
   }
 
-  /** @param options.connect how to connect, in one of the forms that undici takes. */
   #pool(origin: string | URL, { connect }: Pick<UndiciClient.Options, "connect">): Dispatcher {
     return new Pool(origin, {
       ...(connect === undefined ? {} : { connect }),
@@ -207,17 +204,17 @@ export class HttpClient implements Carrier {
     });
   }
 
-  get #checkTimeMs(): number {
+  #checkTimes(): void {
     const { headersMs, bodyMs, objectMs } = this.timeouts;
-    return Math.min(MAX_CHECK_MS, headersMs / 4, bodyMs / 4, objectMs / 4);
-  }
-
-  #checkTime(): void {
-    const now = performance.now();
-    for (const connection of this.#connections) {
-      if (connection.destroyed) this.#connections.delete(connection);
-      else connection.exchange?.checkTime(now);
-    }
+    const check = (): void => {
+      const now = performance.now();
+      for (const connection of this.#connections) {
+        if (connection.destroyed) this.#connections.delete(connection);
+        else connection.exchange?.checkTime(now);
+      }
+    };
+    const everyMs = Math.min(MAX_CHECK_MS, headersMs / 4, bodyMs / 4, objectMs / 4);
+    this.#timer ??= setInterval(check, everyMs).unref();
   }
 }
 

@@ -1,7 +1,4 @@
-/**
- * What a person is told when an HTTP request fails: one clause that says what happened, and what to do about
- * it. Other people's error texts, codes and status numbers end here.
- */
+/** What a person reads when an HTTP request fails, in place of other people's texts, codes and status numbers. */
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 
@@ -13,10 +10,7 @@ export interface HttpTimeouts {
   readonly headersMs: number;
   /** Between two arrivals of bytes of a body. */
   readonly bodyMs: number;
-  /**
-   * From the request to the end of an object, without the time in which the reader holds the server up: a server
-   * that trickles keeps within the others for as long as it likes.
-   */
+  /** From the request to the end of an object, less the time in which we hold the server up: it may trickle. */
   readonly objectMs: number;
 }
 
@@ -39,17 +33,18 @@ const WRONG_ADDRESS = { retryable: false, unreachable: true };
 export function statusError(status: number, host: string, retryAfterMs: number | undefined): SourceError {
   // Not imported: node:http takes 20 ms to load, in every thread, and this is its only use.
   const reason = process.getBuiltinModule("node:http").STATUS_CODES[status];
+  const isOfRequest = status >= 400 && status < 500 && status !== 408;
   return new SourceError(`${host} answered ${status}${reason === undefined ? "" : ` ${reason}`}`, {
     retryable: status === 408 || status === 429 || status >= 500,
     status,
     retryAfterMs,
-    advice: statusAdvice(status),
+    advice: STATUS_ADVICE[status] ?? (isOfRequest ? "Check the address" : undefined),
   });
 }
 
 /**
- * Why a request got no whole response. `isSent` says whether it got as far as a connection: a TLS error before that is
- * a matter of configuration, one after it is a broken line.
+ * Why a request got no whole response.
+ * @param isSent whether it got as far as a connection: a TLS error after that is a broken line, not configuration.
  */
 export function networkError(error: Error, peer: Peer, isSent: boolean): SourceError {
   if (error instanceof SourceError) return error;
@@ -158,23 +153,13 @@ function transferFault(code: string, error: Error, { host }: Peer): Fault {
   }
 }
 
-function statusAdvice(status: number): string | undefined {
-  switch (status) {
-    case 401:
-      return "Give credentials in the address: https://user:password@host/";
-    case 403:
-      return "Check that this machine may read the log; a bucket that answers 403 for an object which is not there must allow listing, or missing objects cannot be told from forbidden ones";
-    case 429:
-      return "Lower the rate or the number of connections; public logs also slow down clients that name no contact";
-    default:
-      return status >= 400 && status < 500 && status !== 408 ? "Check the address" : undefined;
-  }
-}
+const STATUS_ADVICE: Readonly<Record<number, string>> = {
+  401: "Give credentials in the address: https://user:password@host/",
+  403: "Check that this machine may read the log; a bucket that answers 403 for an object which is not there must allow listing, or missing objects cannot be told from forbidden ones",
+  429: "Lower the rate or the number of connections; public logs also slow down clients that name no contact",
+};
 
-/**
- * Node joins the failures of several addresses of one host in an AggregateError, which has no code of its own in some
- * versions, and neither have errors of undici's parser.
- */
+/** Node joins the failures of several addresses of one host in an AggregateError, in some versions without a code. */
 export function codeOf(error: Error): string {
   if ("code" in error && typeof error.code === "string") return error.code;
   if (!(error instanceof AggregateError)) return error.name;

@@ -1,7 +1,6 @@
 /**
- * One HTTP request and its response: a handler of undici's. This is the hot path of a migration. The body's bytes are
- * copied from where they were read to where they belong, and nowhere once the exchange is over: its memory may hold
- * another object by then, one that was authenticated.
+ * One HTTP request and its response: the hot path of a migration. The body's bytes are copied to where they belong, and
+ * nowhere once the exchange is over: its memory may hold another object by then, one that was authenticated.
  */
 
 import type { Dispatcher } from "undici";
@@ -38,7 +37,7 @@ export interface ResponseRules {
   readonly observer?: RequestObserver | undefined;
   /** Where the memory for the body comes from. */
   readonly reservation?: ByteReservation | undefined;
-  /** The most bytes that are wanted, once any encoding is undone. */
+  /** Once any encoding is undone. */
   readonly maxBytes: number;
   /**
    * The most bytes that the body may have on the wire, undefined if it is not wanted.
@@ -49,19 +48,17 @@ export interface ResponseRules {
   tooLarge(maxBytes: number, found: string): Error;
 }
 
-/** A response: if its body is not wanted as soon as its head came, and else as a whole. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
+  /** Undefined where it is not wanted: then the response is there as soon as its head came. */
   readonly body: Buffer | undefined;
 }
 
-/** Sends a request. */
 export interface Carrier {
   dispatch(exchange: Exchange): void;
 }
 
-/** The connection of an exchange. */
 export interface ExchangeConnection {
   /** What it carries. */
   exchange: Exchange | undefined;
@@ -77,7 +74,7 @@ type Outcome = Pick<PromiseWithResolvers<HttpResponse>, "resolve" | "reject">;
 const DUMP_BYTES = 1 << 16;
 const DUMP_MS = 1000;
 
-/** As much of a body is received before its server is held up: small ones leave their connection to others so. */
+/** As much of a body is received before its server is held up: small ones leave their connection to others. */
 const MAX_WAITING_BYTES = 1 << 15;
 
 const NOT_WANTED = new Error("nobody wants this any more");
@@ -86,6 +83,8 @@ const NOT_WANTED = new Error("nobody wants this any more");
 export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
   /** The connection that carries it, or is being made for it. */
   connection: ExchangeConnection | undefined;
+  /** Whether anything of a response has come. */
+  isAnswered = false;
   readonly request: HttpRequest;
   readonly #carrier: Carrier;
   readonly #rules: ResponseRules;
@@ -96,13 +95,11 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
   #controller: Dispatcher.DispatchController | undefined;
   #sentAt = 0;
   #lastArrivalAt = 0;
-  /** Since when, and how long in all before, its server is held up: that time is not its own. */
+  /** Since when its server is held up, and how long it was before: that time is not its own. */
   #heldAt: number | undefined;
   #heldMs = 0;
-  #isAnswered = false;
   #status = 0;
   #headers: ResponseHeaders = {};
-  /** Of a response whose body is awaited. */
   #body: HttpBody | undefined;
   #wireLimit = 0;
   #received = 0;
@@ -116,11 +113,6 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     this.#outcome = outcome;
     if (rules.signal !== undefined) addAbortable(rules.signal, this);
     rules.observer?.started();
-  }
-
-  /** Whether anything of a response has come. */
-  get isAnswered(): boolean {
-    return this.#isAnswered;
   }
 
   /** Whether the head of the response has come, and its end has not. */
@@ -137,7 +129,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
   }
 
   onResponseStarted(): void {
-    this.#isAnswered = true;
+    this.isAnswered = true;
   }
 
   onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {
@@ -204,7 +196,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     this.#end();
   }
 
-  /** Ends it if its server has had its time; asked again and again while it is on a connection. */
+  /** Ends it if its server has had its time. */
   checkTime(now: number): void {
     if (this.#heldAt !== undefined) return;
     const { headersMs, bodyMs, objectMs } = this.#rules.timeouts;
@@ -216,7 +208,6 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     } else if (now - this.#lastArrivalAt > bodyMs) this.abort(timeoutError(this.#peer, "bodyMs"));
   }
 
-  /** For messages. */
   get #peer(): Peer {
     return { host: new URL(this.request.origin).host, timeouts: this.#rules.timeouts };
   }
@@ -227,7 +218,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
    */
   #isUnread(code: string): boolean {
     const isEnded = code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";
-    return isEnded && !this.#isAnswered && this.#outcome !== undefined && this.connection?.isKept === true;
+    return isEnded && !this.isAnswered && this.#outcome !== undefined && this.connection?.isKept === true;
   }
 
   #respond(status: number, headers: ResponseHeaders): void {

@@ -1,12 +1,9 @@
-/**
- * What the headers of a response say. A header that came more than once is an array, whatever it is, so that
- * none may be taken for a string.
- */
+/** What the headers of a response say. */
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
 
-/** Names in lower case. */
+/** Names in lower case. A header that came more than once is an array, whatever it is. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** Content-Length, which means nothing beside Transfer-Encoding (RFC 9112 §6.3). */
@@ -15,10 +12,7 @@ export function announcedLength(headers: ResponseHeaders): number | undefined {
   return length === undefined || headers["transfer-encoding"] !== undefined ? undefined : Number(length);
 }
 
-/**
- * The codings that a body went through, in order and in lower case, without those that change nothing. Several
- * Content-Encoding headers mean the same as one list (RFC 9110 §5.3).
- */
+/** The codings of a body, in order and in lower case. Several headers mean the same as one list (RFC 9110 §5.3). */
 export function contentCodings(headers: ResponseHeaders): string[] {
   const encoding = headers["content-encoding"];
   if (encoding === undefined) return [];
@@ -32,10 +26,7 @@ export function retryAfterMs(headers: ResponseHeaders): number | undefined {
   return value === undefined ? undefined : parseRetryAfter(value, Date.now());
 }
 
-/**
- * Milliseconds from `nowMs` until a request may be sent again (RFC 9110 §10.2.3), 0 for a date in the past: public
- * logs answer 429 and 503 with either form. Undefined for what is neither a count of seconds nor an HTTP-date.
- */
+/** Milliseconds from `nowMs`: the value is a count of seconds or an HTTP-date (RFC 9110 §10.2.3), else undefined. */
 export function parseRetryAfter(value: string, nowMs: number): number | undefined {
   const text = value.trim();
   if (/^\d+$/.test(text)) {
@@ -60,8 +51,7 @@ export function isRedirect(status: number): boolean {
 }
 
 /**
- * The URL that a redirect leads to, seen from `from`, without its credentials: what a server hands out is not ours to
- * authenticate with.
+ * The URL that a redirect leads to, without its credentials: they are not ours.
  * @throws SourceError if it names none, or one that must not be followed.
  */
 export function redirectTarget(from: URL, headers: ResponseHeaders): URL {

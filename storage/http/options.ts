@@ -43,10 +43,9 @@ export function httpOptions({
       advice: "Pass --cert and --key",
     });
   }
-  const tls: TlsOptions = Object.fromEntries(
-    Object.entries({ ca, cert, key }).filter(([, pem]) => pem !== undefined),
-  );
-  if (Object.keys(tls).length > 0) requireUsable(tls);
+  const given = Object.entries({ ca, cert, key }).filter(([, pem]) => pem !== undefined);
+  const tls: TlsOptions = Object.fromEntries(given);
+  if (given.length > 0) requireUsable(tls);
   return { tls, headers: (header as string[]).map(parseHeader) };
 }
 
@@ -59,11 +58,8 @@ function requireUsable(tls: TlsOptions): void {
     if (tls.ca !== undefined) requireCertificates(tls.ca);
   } catch (error) {
     const problem = `cannot be used: ${error instanceof Error ? error.message : error}`;
-    throw new UsageError({
-      object: "--ca, --cert or --key",
-      problem,
-      advice: "Pass files in PEM that belong together",
-    });
+    const advice = "Pass files in PEM that belong together";
+    throw new UsageError({ object: "--ca, --cert or --key", problem, advice });
   }
 }
 
@@ -97,15 +93,13 @@ function parseHeader(text: string): Header {
 export function contactAddress(text: string): string {
   const isMail = /^[^\s@/]+@[^\s@/:]+$/.test(text);
   const url = isMail || /^https:\/\//i.test(text) ? URL.parse(isMail ? `https://${text}` : text) : null;
+  const object = "--contact";
   if (url === null || !/\.[a-z][\w-]*\.?$/i.test(url.hostname)) {
-    throw notContact("Give your e-mail address, or the https URL of a page that says how to reach you.");
+    const problem = "Give your e-mail address, or the https URL of a page that says how to reach you.";
+    throw new UsageError({ object, problem });
   }
   if (!/(^|\.)(localhost|example\.(com|net|org))\.?$/i.test(url.hostname)) return text;
-  throw notContact("It is an example address: give your own.");
-}
-
-function notContact(problem: string): UsageError {
-  return new UsageError({ object: "--contact", problem });
+  throw new UsageError({ object, problem: "It is an example address: give your own." });
 }
 
 /**

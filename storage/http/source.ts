@@ -1,7 +1,4 @@
-/**
- * Logs served over HTTP: what tlog-tiles and the Static CT API call monitoring. Retrying is for the caller; a
- * SourceError says whether and when it makes sense.
- */
+/** Logs served over HTTP. Retrying is for the caller; a SourceError says whether and when it makes sense. */
 
 import { UsageError } from "../../lib/errors.ts";
 import type { Admission, RequestObserver } from "../../lib/migrate/ports/backend.ts";
@@ -37,12 +34,9 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
   /** Sent with every request to the source's own origin, and shown nowhere. */
   readonly headers?: readonly Header[];
   readonly observer?: RequestObserver;
-  /**
-   * Asked before each request. Where it returns a promise, the request is sent when that resolves; it rejects when
-   * the signal of the read fires. The observer is notified of every request that was admitted, whatever becomes of it.
-   */
+  /** Asked before each request. The observer is notified of every request that was admitted. */
   readonly admit?: Admission;
-  /** True: an object that is stored or sent gzip-encoded is refused with FormatError. Default: it is decoded. */
+  /** An object that is stored or sent gzip-encoded is refused with FormatError. Default: it is decoded. */
   readonly refusesGzip?: boolean;
   /** More headers for a request to the source's own origin: names and values in turn. */
   readonly authorization?: () => readonly string[] | Promise<readonly string[]>;
@@ -52,6 +46,9 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
 
 const MAX_REDIRECTS = 5;
 
+/** Headers that pass every cache on the way. */
+const NO_CACHE = ["cache-control", "no-cache", "pragma", "no-cache"];
+
 export class HttpSource implements ObjectSource {
   readonly location: string;
   readonly #origin: string;
@@ -60,7 +57,10 @@ export class HttpSource implements ObjectSource {
   readonly #query: string;
   readonly #options: HttpSourceOptions;
   readonly #client: HttpClient;
-  readonly #headers: RequestHeaders;
+  /** Names and values in turn, built once. */
+  readonly #headers: string[];
+  /** For origins that a redirect leads to: they get no credentials. */
+  readonly #headersElsewhere: string[];
 
   /**
    * Reads below `baseUrl`. Credentials in it are sent as basic authorization, and a query with every request;
@@ -72,7 +72,9 @@ export class HttpSource implements ObjectSource {
     this.#prefix = baseUrl.pathname.endsWith("/") ? baseUrl.pathname : `${baseUrl.pathname}/`;
     this.location = printable(baseUrl);
     this.#options = options;
-    this.#headers = requestHeaders(baseUrl, options);
+    this.#headersElsewhere = ["user-agent", userAgent(options), "accept-encoding", "gzip"];
+    const own = [...(options.headers ?? []).flat(), ...basicAuthorization(baseUrl)];
+    this.#headers = [...this.#headersElsewhere, ...own];
     this.#client = options.client ?? new HttpClient({ ...options, ownOrigin: baseUrl.origin });
   }
 
@@ -81,11 +83,13 @@ export class HttpSource implements ObjectSource {
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
-    const usual = options.fresh ? this.#headers.fresh : this.#headers.usual;
-    const authorization = this.#options.authorization?.() ?? [];
-    const more =
-      authorization instanceof Promise ? await untilAborted(authorization, options.signal) : authorization;
-    const headers = more.length === 0 ? usual : [...usual, ...more];
+    let headers = this.#headers;
+    if (this.#options.authorization !== undefined) {
+      const authorization = this.#options.authorization();
+      const isLate = authorization instanceof Promise;
+      const more = isLate ? await untilAborted(authorization, options.signal) : authorization;
+      headers = [...headers, ...more];
+    }
     const target = `${this.#prefix}${path}${this.#query}`;
     let response = await this.#get(this.#origin, target, headers, options);
     if (isRedirect(response.status)) response = await this.#follow(response, target, options);
@@ -100,13 +104,14 @@ export class HttpSource implements ObjectSource {
   }
 
   /** An object, or the answer that there is none, or a redirect. */
-  async #get(origin: string, path: string, headers: string[], options: ReadOptions): Promise<HttpResponse> {
-    const { maxBytes, reservation, signal } = options;
+  async #get(origin: string, path: string, usual: string[], options: ReadOptions): Promise<HttpResponse> {
+    const { fresh, maxBytes, reservation, signal } = options;
     const { admit, observer } = this.#options;
     signal?.throwIfAborted();
     const admitted = admit?.(signal);
     if (admitted !== undefined) await admitted;
     const { timeouts } = this.#client;
+    const headers = fresh ? [...usual, ...NO_CACHE] : usual;
     const rules = { timeouts, observer, signal, reservation, maxBytes, wireLimit, tooLarge };
     const response = await this.#client.request({ origin, method: "GET", path, headers }, rules);
     const { status } = response;
@@ -119,8 +124,7 @@ export class HttpSource implements ObjectSource {
     let at = new URL(this.#origin + target);
     for (let redirects = 1; redirects <= MAX_REDIRECTS; redirects++) {
       at = redirectTarget(at, response.headers);
-      const known = at.origin === this.#origin ? this.#headers : this.#headers.elsewhere;
-      const headers = options.fresh ? known.fresh : known.usual;
+      const headers = at.origin === this.#origin ? this.#headers : this.#headersElsewhere;
       response = await this.#get(at.origin, at.pathname + at.search, headers, options);
       if (!isRedirect(response.status)) return response;
     }
@@ -141,30 +145,10 @@ function wireLimit(status: number, headers: ResponseHeaders, maxBytes: number): 
   throw new FormatError("has an encoding that is not understood", "gzip or none", found);
 }
 
-interface HeaderChoice {
-  readonly usual: string[];
-  /** To pass every cache on the way. */
-  readonly fresh: string[];
-}
-
-/** Built once, for all requests: names and values in turn. */
-interface RequestHeaders extends HeaderChoice {
-  /** For origins that a redirect leads to: they get no credentials. */
-  readonly elsewhere: HeaderChoice;
-}
-
-function requestHeaders(base: URL, options: HttpSourceOptions): RequestHeaders {
-  const common = ["user-agent", userAgent(options), "accept-encoding", "gzip"];
-  const withFresh = (usual: string[]): HeaderChoice => ({
-    usual,
-    fresh: [...usual, "cache-control", "no-cache", "pragma", "no-cache"],
-  });
-  const own = [...common, ...(options.headers ?? []).flat()];
-  if (base.username !== "" || base.password !== "") {
-    const credentials = `${percentDecoded(base.username)}:${percentDecoded(base.password)}`;
-    own.push("authorization", `Basic ${Buffer.from(credentials).toString("base64")}`);
-  }
-  return { ...withFresh(own), elsewhere: withFresh(common) };
+function basicAuthorization({ username, password }: URL): string[] {
+  if (username === "" && password === "") return [];
+  const credentials = `${percentDecoded(username)}:${percentDecoded(password)}`;
+  return ["authorization", `Basic ${Buffer.from(credentials).toString("base64")}`];
 }
 
 function percentDecoded(credential: string): string {

@@ -5,8 +5,7 @@
  *
  * The order is the same everywhere: write a temporary file, fsync it, give it its name by rename (replacing) or link
  * (only if absent), fsync the directory of the name, and, once for each, every directory above it. After a failed
- * fsync it is unknown what is on the disk, and a second fsync may report success for pages that the kernel has
- * dropped: such a file is discarded and never fsynced again.
+ * fsync a second one may report success for pages that the kernel has dropped: the file is discarded instead.
  */
 
 import { randomBytes } from "node:crypto";
@@ -21,7 +20,7 @@ const DIRECTORY_MODE = 0o755;
 
 const fsync = promisify(fs.fsync);
 
-/** A temporary file that has its bytes, but not yet its name. */
+/** A temporary file with all its bytes. */
 interface StagedFile {
   readonly fd: number;
   readonly temporary: string;
@@ -32,8 +31,8 @@ interface StagedFile {
 export class DurableDirectory {
   readonly root: string;
   /**
-   * Throws if this copy may no longer write the target. Called before a batch names anything: another copy may have
-   * handed the target over while this one was suspended, and what is handed over is never touched again.
+   * Throws if this copy may no longer write the target, before a batch names anything: another copy may have handed
+   * it over while this one was suspended, and what is handed over is never touched again.
    */
   readonly requireOurs: () => void;
   readonly #temporaryDirectory: string;
@@ -42,13 +41,10 @@ export class DurableDirectory {
   #temporaryCount = 0;
   /** Directories that this thread knows to exist. */
   readonly #present = new Set<string>();
-  /** Directories whose name, and the names of all directories above them up to the root, are durable. */
+  /** Directories whose names are durable, with those of all directories above them up to the root. */
   readonly #anchored = new Set<string>();
 
-  /**
-   * @param syncInThread fsync costs almost nothing (a file system in memory), so that a call in another thread
-   * would cost more.
-   */
+  /** @param syncInThread for a file system in memory, where fsync costs less than handing it to another thread. */
   constructor(root: string, temporaryDirectory: string, syncInThread = false, requireOurs = () => {}) {
     this.root = root;
     this.requireOurs = requireOurs;
@@ -56,7 +52,6 @@ export class DurableDirectory {
     this.#syncInThread = syncInThread;
   }
 
-  /** Starts a batch of files that become durable together. */
   batch(): DurableBatch {
     return new DurableBatch(this);
   }
@@ -73,7 +68,7 @@ export class DurableDirectory {
     }
   }
 
-  /** Creates a file, durably, only if it does not exist; false if it does. Uses link(2), which never replaces. */
+  /** Creates a file, durably, only if it does not exist; false if it does. */
   async create(path: string, bytes: Uint8Array): Promise<boolean> {
     const staged = this.stage(path, bytes);
     try {
@@ -102,7 +97,6 @@ export class DurableDirectory {
     await this.syncDirectories([dirname(path)]);
   }
 
-  /** Writes bytes to a temporary file. */
   stage(path: string, bytes: Uint8Array): StagedFile {
     const temporary = join(this.#temporaryDirectory, `${this.#temporaryPrefix}-${this.#temporaryCount++}`);
     const staged = { fd: this.#openTemporary(temporary), temporary, path };
@@ -158,8 +152,8 @@ export class DurableDirectory {
   }
 
   /**
-   * Makes the names in these directories durable, and the names that lead to them: an existing directory may have been
-   * made by a process that was killed, so the directories above are synced too, once a thread.
+   * Makes the names in these directories durable, and the names that lead to them, once a thread: an existing
+   * directory may have been made by a process that was killed.
    */
   async syncDirectories(directories: Iterable<string>): Promise<void> {
     const all = new Set(directories);
@@ -199,7 +193,6 @@ class DurableBatch implements TargetBatch {
     this.#directory = directory;
   }
 
-  /** Writes the bytes at once, to a temporary file; `bytes` may change afterwards. */
   put(name: string, bytes: Uint8Array): void {
     const path = join(this.#directory.root, name);
     try {
@@ -223,9 +216,8 @@ class DurableBatch implements TargetBatch {
   }
 
   /**
-   * Syncs every file, then names them, then syncs the directories. On failure it removes what has no name yet, and
-   * where a directory could not be synced, everything of the batch: the next run must not find and trust a name that
-   * may not be durable.
+   * On failure it removes what has no name yet, and where a directory could not be synced, everything of the batch:
+   * the next run must not find and trust a name that may not be durable.
    */
   async commit(): Promise<void> {
     const staged = this.#staged;
@@ -246,7 +238,6 @@ class DurableBatch implements TargetBatch {
     }
   }
 
-  /** Removes what was written but not committed. */
   async abandon(): Promise<void> {
     const staged = this.#staged;
     this.#staged = [];
@@ -262,8 +253,8 @@ async function settled(work: Promise<void>[]): Promise<void> {
 }
 
 /**
- * `mkdir -p`. Node's own never returns where a parent exists and mkdir still fails with ENOENT: below a dangling
- * link, in a mount that is gone, in /proc (seen with Node 20 and 26).
+ * `mkdir -p`. Node's own never returns where a parent exists and mkdir fails with ENOENT: below a dangling link, in a
+ * mount that is gone, in /proc (seen with Node 20 and 26).
  */
 function makePath(path: string): void {
   if (isDirectory(path)) return;

@@ -22,7 +22,8 @@ export async function* listObjects(root: string, directory: string): AsyncGenera
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
     // The calls below are synchronous, which is fastest; other work runs between directories.
     await setImmediate();
-    for (const entry of entriesOf(root, at)) {
+    requireNoLink(join(root, at));
+    for (const entry of ifPresent(() => fs.readdirSync(join(root, at), { withFileTypes: true })) ?? []) {
       const path = `${at}/${entry.name}`;
       if (entry.isSymbolicLink()) throw linkRefused(join(root, path));
       if (!entry.isDirectory()) {
@@ -40,12 +41,6 @@ export async function* listObjects(root: string, directory: string): AsyncGenera
 /** @throws TargetRefusedError if `path` is a symbolic link, even a dangling one. */
 export function requireNoLink(path: string): void {
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw linkRefused(path);
-}
-
-function entriesOf(root: string, directory: string): fs.Dirent[] {
-  const path = join(root, directory);
-  requireNoLink(path);
-  return ifPresent(() => fs.readdirSync(path, { withFileTypes: true })) ?? [];
 }
 
 function linkRefused(path: string): TargetRefusedError {

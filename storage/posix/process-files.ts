@@ -1,11 +1,9 @@
 /**
- * What a copy keeps in a directory while it runs, and what is removed once its process is gone: a lock, and temporary
- * files.
+ * What a copy keeps in a directory while it runs: a lock, and temporary files.
  *
- * By the lock a second copy into one directory sees that the first is running. It is advice, not safety: two copies
- * into one target write the same authenticated bytes (promise 2), they only waste each other's work. Node has no
- * flock(2), so the file names its holder. A holder whose process is visible from here is alive if that is; any other
- * while it touches the file.
+ * The lock is advice, not safety: two copies into one target write the same authenticated bytes (promise 2), they only
+ * waste each other's work. Node has no flock(2), so the file names its holder. A holder whose process is visible from
+ * here is alive if that is; any other while it touches the file.
  */
 
 import fs from "node:fs";
@@ -22,12 +20,10 @@ import {
 } from "../shared/process-identity.ts";
 import type { DurableDirectory } from "./durable.ts";
 import { ifPresent } from "./errno.ts";
-import { STATE_DIRECTORY } from "./state.ts";
+import { STATE } from "./state.ts";
 
 const HEARTBEAT_MS = 10_000;
 const SILENCE_MS = 60_000;
-
-const TEMPORARIES = `${STATE_DIRECTORY}/tlog-migrate.tmp`;
 
 /** Takes the lock at `path`. @throws TargetRefusedError if another copy that is alive holds it. */
 export async function takeLock(
@@ -63,25 +59,25 @@ export function clearStaleLock(path: string): void {
 
 /** The directory of this process's temporary files: those of a killed process are removed without any other's. */
 export function temporariesOf(root: string): string {
-  return join(root, TEMPORARIES, processFileName(currentProcess()));
+  return join(root, STATE.temporaries, processFileName(currentProcess()));
 }
 
 /** Removes the temporary files of processes that are gone. */
 export function clearStaleTemporaries(root: string): void {
-  for (const name of namesIn(join(root, TEMPORARIES))) {
-    if (isGone(name)) removeAll(join(root, TEMPORARIES, name));
+  for (const name of namesIn(join(root, STATE.temporaries))) {
+    if (isGone(name)) removeAll(join(root, STATE.temporaries, name));
   }
 }
 
 /** Removes this process's temporary files, and their directory if it was the last. */
 export function clearOwnTemporaries(root: string): void {
   removeAll(temporariesOf(root));
-  if (namesIn(join(root, TEMPORARIES)).length === 0) clearAllTemporaries(root);
+  if (namesIn(join(root, STATE.temporaries)).length === 0) clearAllTemporaries(root);
 }
 
 /** Removes those of all processes: a copy that was suspended during the handover has nothing left to name. */
 export function clearAllTemporaries(root: string): void {
-  removeAll(join(root, TEMPORARIES));
+  removeAll(join(root, STATE.temporaries));
 }
 
 function namesIn(directory: string): string[] {
@@ -100,7 +96,6 @@ function atWork(path: string, { host, pid }: LockHolder): TargetRefusedError {
   });
 }
 
-/** A holder that is not visible from here is alive while it touches the file. */
 function isAlive(holder: LockHolder, path: string): boolean {
   const touchedAt = fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   return isRunning(holder) ?? Date.now() - touchedAt < SILENCE_MS;

@@ -1,8 +1,7 @@
 /**
- * What a directory contains, according to the private state of Tessera's POSIX driver: the files of `.state/` decide
- * whether an Appender starts, and where it continues (storage/posix/files.go of
- * github.com/transparency-dev/tessera, v1.0.4). Our claim is a text in `.state/version`, where Tessera's lifecycles
- * accept one number alone.
+ * The private state of a log in a directory: the files of `.state/` decide whether Tessera's Appender starts, and where
+ * it continues (storage/posix/files.go of github.com/transparency-dev/tessera, v1.0.4). Our claim is a text in
+ * `.state/version`, where its lifecycles accept one number alone.
  */
 
 import fs from "node:fs";
@@ -15,20 +14,20 @@ import { formatHash, HASH_SIZE } from "../../lib/tlog/merkle.ts";
 import { fileFailure, ifPresent } from "./errno.ts";
 import { listObjects } from "./listing.ts";
 
-/** Below the log's root. */
-export const STATE_DIRECTORY = ".state";
-
-/** Every lifecycle reads it once before anything else; it refuses anything but `1`, and prints it. */
-export const VERSION_FILE = `${STATE_DIRECTORY}/version`;
-
-/** Size and root of the integrated tree: trusted and signed by the Appender. */
-export const TREE_STATE_FILE = `${STATE_DIRECTORY}/treeState`;
-
-/** Where the collection of obsolete partial tiles continues. */
-export const COLLECTION_STATE_FILE = `${STATE_DIRECTORY}/gcState`;
-
-/** Ours, next to Tessera's: the record of a finished migration. */
-export const RECORD_FILE = `${STATE_DIRECTORY}/tlog-migrate.json`;
+/** Paths below the log's root. */
+export const STATE = {
+  directory: ".state",
+  /** Every lifecycle reads it once before anything else; it refuses anything but `1`, and prints it. */
+  version: ".state/version",
+  /** Size and root of the integrated tree: trusted and signed by the Appender. */
+  tree: ".state/treeState",
+  /** Where the collection of obsolete partial tiles continues. */
+  collection: ".state/gcState",
+  /** Ours, as what follows: the record of a finished migration. */
+  record: ".state/tlog-migrate.json",
+  lock: ".state/tlog-migrate.lock",
+  temporaries: ".state/tlog-migrate.tmp",
+} as const;
 
 /** The one version of the state directory that Tessera's lifecycles accept. */
 export const COMPATIBLE_VERSION = "1";
@@ -36,7 +35,6 @@ export const COMPATIBLE_VERSION = "1";
 /** The text before the marker's JSON: Tessera prints it when it refuses the directory. */
 const CLAIM_PREFIX = "migration-in-progress ";
 
-/** The bytes of `.state/version` for a marker. */
 export function claimText(marker: string): Uint8Array {
   return Buffer.from(`${CLAIM_PREFIX}${marker}`);
 }
@@ -63,17 +61,17 @@ export async function inspectDirectory(root: string): Promise<TargetContents> {
   const stat = fs.statSync(root, { throwIfNoEntry: false });
   if (stat === undefined) return { kind: "empty" };
   if (!stat.isDirectory()) return occupied("a file, not a directory");
-  const version = stateText(root, VERSION_FILE);
+  const version = stateText(root, STATE.version);
   const marker = markerIn(version);
   if (marker !== undefined) return { kind: "claimed", marker };
-  const record = stateText(root, RECORD_FILE);
-  const tree = stateText(root, TREE_STATE_FILE);
+  const record = stateText(root, STATE.record);
+  const tree = stateText(root, STATE.tree);
   if (version === COMPATIBLE_VERSION && record !== undefined && tree !== undefined) {
     return { kind: "handed-over", record };
   }
   if (tree !== undefined) return occupied(`a log with the tree state ${tree.slice(0, 200)}`);
   if (version !== undefined) {
-    return occupied(`log software has opened it (${VERSION_FILE}: ${version.slice(0, 100)})`);
+    return occupied(`log software has opened it (${STATE.version}: ${version.slice(0, 100)})`);
   }
   if (fs.lstatSync(join(root, CHECKPOINT_PATH), { throwIfNoEntry: false })) return occupied("a checkpoint");
   for await (const { path } of listObjects(root, "tile")) return { kind: "unclaimed-tiles", example: path };
@@ -81,16 +79,15 @@ export async function inspectDirectory(root: string): Promise<TargetContents> {
 }
 
 /**
- * Requires that a directory is still claimed; given a marker, by exactly that one. Another copy may have raised
- * the aim, or handed the target over, while this one was suspended.
- * @throws TargetRefusedError
+ * Another copy may have raised the aim, or handed the target over, while this one was suspended.
+ * @throws TargetRefusedError unless a directory is still claimed; given a marker, by exactly that one.
  */
 export function requireClaim(root: string, marker?: string): void {
-  const version = stateText(root, VERSION_FILE);
+  const version = stateText(root, STATE.version);
   const found = markerIn(version);
   if (found !== undefined && (marker === undefined || found === marker)) return;
   throw new TargetRefusedError({
-    object: join(root, VERSION_FILE),
+    object: join(root, STATE.version),
     problem: "is not this copy's claim any more",
     found: version?.slice(0, 200) ?? "nothing",
     advice:
@@ -98,7 +95,6 @@ export function requireClaim(root: string, marker?: string): void {
   });
 }
 
-/** The bytes of `.state/treeState`. */
 export function formatTreeState({ size, rootHash }: IntegratedTree): Uint8Array {
   return Buffer.from(JSON.stringify({ size, root: formatHash(rootHash) }));
 }
@@ -128,7 +124,7 @@ function parseObject(text: string): Record<string, unknown> {
 function enclosingLog(root: string): string | undefined {
   const real = realPath(root);
   for (let at = dirname(real); at !== dirname(at); at = dirname(at)) {
-    const holds = [CHECKPOINT_PATH, STATE_DIRECTORY].some((name) => fs.existsSync(join(at, name)));
+    const holds = [CHECKPOINT_PATH, STATE.directory].some((name) => fs.existsSync(join(at, name)));
     if (holds && fs.existsSync(join(at, "tile"))) return at;
   }
   return undefined;

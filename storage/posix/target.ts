@@ -1,7 +1,4 @@
-/**
- * A directory as MigrationTarget, in the layout that Tessera's POSIX driver takes over. The claim is `.state/version`,
- * which every lifecycle of Tessera reads first and refuses unless it is `1`.
- */
+/** A directory as MigrationTarget, in the layout that Tessera's POSIX driver takes over. */
 
 import fs from "node:fs";
 import { statfs } from "node:fs/promises";
@@ -12,6 +9,7 @@ import type {
   MigrationTarget,
   SpaceNeeded,
   StoredObject,
+  TargetBatch,
   TargetContents,
   TargetWriter,
   TreeState,
@@ -20,7 +18,7 @@ import { attempt } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../../lib/tlog/layout.ts";
 import { equalBytes, formatHash } from "../../lib/tlog/merkle.ts";
 import { DurableDirectory } from "./durable.ts";
-import { errnoCode, onFile } from "./errno.ts";
+import { errnoCode, fileFailure, onFile } from "./errno.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
 import {
   clearAllTemporaries,
@@ -31,26 +29,25 @@ import {
   temporariesOf,
 } from "./process-files.ts";
 import {
-  COLLECTION_STATE_FILE,
   COMPATIBLE_VERSION,
   claimText,
   formatTreeState,
   inspectDirectory,
   parseTreeState,
-  RECORD_FILE,
   requireClaim,
-  STATE_DIRECTORY,
+  STATE,
   stateText,
-  TREE_STATE_FILE,
-  VERSION_FILE,
 } from "./state.ts";
-import { PosixWriter } from "./writer.ts";
 
-const LOCK_FILE = `${STATE_DIRECTORY}/tlog-migrate.lock`;
+/** statfs(2) type of tmpfs, where fsync does nothing. */
+const TMPFS_MAGIC = 0x01021994;
+
+/** A FIFO must not hang the reader; a symbolic link is not followed. */
+const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW;
 
 export class PosixTarget implements MigrationTarget {
   readonly location: string;
-  readonly treeStateName = TREE_STATE_FILE;
+  readonly treeStateName = STATE.tree;
   readonly #directory: DurableDirectory;
 
   /** @param directory the log's root, an absolute path; it may not exist yet. */
@@ -68,12 +65,12 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async integratedTree(): Promise<IntegratedTree | undefined> {
-    const state = stateText(this.location, TREE_STATE_FILE);
+    const state = stateText(this.location, STATE.tree);
     return state === undefined ? undefined : parseTreeState(state);
   }
 
   async lock(): Promise<{ release(): Promise<void> }> {
-    const path = this.locate(LOCK_FILE);
+    const path = this.locate(STATE.lock);
     await onFile(this.location, () => {
       this.#requireOwnIssuers();
       return this.#makeClaimDurable();
@@ -92,23 +89,25 @@ export class PosixTarget implements MigrationTarget {
     await onFile(this.location, async () => {
       this.#requireOwnIssuers();
       this.#directory.makeDirectory(this.location);
-      if (await this.#directory.create(this.locate(VERSION_FILE), claimText(marker))) return;
-      throw this.#refusal(`${VERSION_FILE} appeared while this copy started`);
+      if (await this.#directory.create(this.locate(STATE.version), claimText(marker))) return;
+      throw this.#refusal(`${STATE.version} appeared while this copy started`);
     });
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
     await onFile(this.location, async () => {
       requireClaim(this.location, from);
-      await this.#directory.replace(this.locate(VERSION_FILE), claimText(to));
+      await this.#directory.replace(this.locate(STATE.version), claimText(to));
     });
   }
 
   async requireFreeSpace(needed: SpaceNeeded): Promise<void> {
     const { bavail, bsize, files, ffree } = await onFile(this.location, () => statfs(this.location));
     const free = bavail * bsize;
-    if (free < needed.bytes)
-      throw this.#noSpace("too little free space", gigabytes(needed.bytes), gigabytes(free));
+    if (free < needed.bytes) {
+      const [expected, found] = [needed.bytes, free].map((bytes) => `${(bytes / 1e9).toFixed(2)} GB`);
+      throw this.#noSpace("too little free space", expected, found);
+    }
     // Some file systems create inodes as needed and count none.
     if (files === 0 || ffree >= needed.objects) return;
     throw this.#noSpace("too few inodes", `${needed.objects}`, `${ffree}`);
@@ -116,7 +115,7 @@ export class PosixTarget implements MigrationTarget {
 
   async warnings(): Promise<string[]> {
     const user = process.getuid?.();
-    const owner = fs.statSync(this.locate(STATE_DIRECTORY), { throwIfNoEntry: false })?.uid;
+    const owner = fs.statSync(this.locate(STATE.directory), { throwIfNoEntry: false })?.uid;
     if (user !== 0 || owner !== 0) return [];
     return [
       `The files in ${this.location} belong to root: if the log software runs as another user, ` +
@@ -132,8 +131,7 @@ export class PosixTarget implements MigrationTarget {
     try {
       yield* listObjects(this.location, directory);
     } catch (error) {
-      if (errnoCode(error) === undefined) throw error;
-      await onFile(this.locate(directory), () => Promise.reject(error));
+      throw fileFailure(error, this.locate(directory));
     }
   }
 
@@ -150,21 +148,21 @@ export class PosixTarget implements MigrationTarget {
       this.#requireNoCheckpoint();
       this.#requireNoOtherTree(state);
       const collection = JSON.stringify({ fromSize: state.collectFrom });
-      await this.#directory.replace(this.locate(COLLECTION_STATE_FILE), Buffer.from(collection));
+      await this.#directory.replace(this.locate(STATE.collection), Buffer.from(collection));
       await this.#createTreeState(state);
-      await this.#directory.replace(this.locate(RECORD_FILE), Buffer.from(record));
+      await this.#directory.replace(this.locate(STATE.record), Buffer.from(record));
       requireClaim(this.location, marker);
-      await this.#directory.replace(this.locate(VERSION_FILE), Buffer.from(COMPATIBLE_VERSION));
+      await this.#directory.replace(this.locate(STATE.version), Buffer.from(COMPATIBLE_VERSION));
       clearAllTemporaries(this.location);
     });
   }
 
   async confirmHandOver(): Promise<void> {
     await onFile(this.location, async () => {
-      const files = [VERSION_FILE, TREE_STATE_FILE, RECORD_FILE].map((file) => this.locate(file));
+      const files = [STATE.version, STATE.tree, STATE.record].map((file) => this.locate(file));
       await this.#directory.syncFound(...files);
       clearAllTemporaries(this.location);
-      clearStaleLock(this.locate(LOCK_FILE));
+      clearStaleLock(this.locate(STATE.lock));
     });
   }
 
@@ -176,7 +174,7 @@ export class PosixTarget implements MigrationTarget {
   async close(): Promise<void> {}
 
   async #createTreeState(state: TreeState): Promise<void> {
-    const path = this.locate(TREE_STATE_FILE);
+    const path = this.locate(STATE.tree);
     if (await this.#directory.create(path, formatTreeState(state))) return;
     this.#requireNoOtherTree(state);
     await this.#directory.syncFound(path);
@@ -184,12 +182,12 @@ export class PosixTarget implements MigrationTarget {
 
   /** An existing tree state must be the one that is handed over; an unreadable one is not. */
   #requireNoOtherTree(state: TreeState): void {
-    const text = stateText(this.location, TREE_STATE_FILE);
+    const text = stateText(this.location, STATE.tree);
     if (text === undefined) return;
     const found = attempt(() => parseTreeState(text));
     if (found?.size === state.size && equalBytes(found.rootHash, state.rootHash)) return;
     const expected = `size ${state.size}, root ${formatHash(state.rootHash)}`;
-    throw this.#refusal(`${TREE_STATE_FILE} exists, and is not ${expected}`);
+    throw this.#refusal(`${STATE.tree} exists, and is not ${expected}`);
   }
 
   /** With a checkpoint that this migration did not write, log software would publish from it, or never again. */
@@ -204,7 +202,7 @@ export class PosixTarget implements MigrationTarget {
    * names above it if it was just made.
    */
   async #makeClaimDurable(): Promise<void> {
-    await this.#directory.syncFound(this.locate(VERSION_FILE));
+    await this.#directory.syncFound(this.locate(STATE.version));
     for (let at = this.location; at !== dirname(at); at = dirname(at)) {
       try {
         await this.#directory.syncFile(dirname(at));
@@ -226,12 +224,48 @@ export class PosixTarget implements MigrationTarget {
     return new TargetRefusedError({ object: this.location, problem, advice });
   }
 
-  #noSpace(problem: string, expected: string, found: string): OperationError {
+  #noSpace(problem: string, expected?: string, found?: string): OperationError {
     const advice = "Free some space, or choose another target";
     return new OperationError({ object: this.location, problem, expected, found, advice });
   }
 }
 
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(2)} GB`;
+/** Reads and writes the objects of the log, for one thread. */
+class PosixWriter implements TargetWriter {
+  readonly #directory: DurableDirectory;
+
+  constructor(root: string, temporaryDirectory: string) {
+    const inMemory = fs.statfsSync(root).type === TMPFS_MAGIC;
+    this.#directory = new DurableDirectory(root, temporaryDirectory, inMemory, () => requireClaim(root));
+  }
+
+  async read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    const file = join(this.#directory.root, path);
+    return await onFile(file, () => readUpTo(file, maxBytes));
+  }
+
+  batch(): TargetBatch {
+    return this.#directory.batch();
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A file of at most `maxBytes`; a larger one is returned cut to one byte more, so that it is never right. */
+function readUpTo(path: string, maxBytes: number): Uint8Array | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, READ_FLAGS);
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return undefined;
+    // A symbolic link is not an object, wherever it leads.
+    if (errnoCode(error) === "ELOOP") return new Uint8Array(0);
+    throw error;
+  }
+  try {
+    const bytes = Buffer.allocUnsafeSlow(Math.min(fs.fstatSync(fd).size, maxBytes + 1));
+    return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.length, 0));
+  } finally {
+    fs.closeSync(fd);
+  }
 }

@@ -12,8 +12,8 @@ import { untilAborted } from "./abort-watch.ts";
 export const MAX_EXPANSION = 1032;
 
 /**
- * How much larger than the object its gzip encoding may be. Bytes that do not compress are stored at 5 bytes a
- * block of up to 64 KiB, and a header may carry 64 KiB of extra field.
+ * How much larger than the object its gzip encoding may be: 5 bytes a block of up to 64 KiB that does not compress, and
+ * 64 KiB of extra field in a header.
  */
 export const GZIP_SLACK_BYTES = 1 << 17;
 
@@ -23,10 +23,7 @@ const GZIP_MAGIC = Buffer.of(0x1f, 0x8b);
 /** zlib refuses smaller output buffers. */
 const MIN_CHUNK_BYTES = 64;
 
-/**
- * Larger objects stay where zlib put them. While one is moved it is there twice, and the second copy is in no
- * reservation: one of at most this size a thread, since nothing else happens in the thread meanwhile.
- */
+/** Larger objects stay where zlib put them: while one is moved, the second copy is in no reservation. */
 const MAX_MOVED_BYTES = 1 << 20;
 
 /** Where memory for the inflated bytes can be had. */
@@ -43,10 +40,7 @@ export function beginsAsGzip(bytes: Uint8Array): boolean {
   return GZIP_MAGIC.equals(bytes.subarray(0, GZIP_MAGIC.length));
 }
 
-/**
- * How many bytes `gzipped` decodes to if its trailer is honest and it has one member, never more than
- * `maxBytes`: what to reserve before gunzip.
- */
+/** How many bytes `gzipped` decodes to if its trailer is honest and it has one member, at most `maxBytes`. */
 export function declaredSize(gzipped: Buffer, maxBytes: number): number {
   const declared = gzipped.length < 4 ? 0 : gzipped.readUInt32LE(gzipped.length - 4);
   return Math.min(declared, gzipped.length * MAX_EXPANSION, maxBytes);
@@ -114,10 +108,9 @@ export function inflate(
 }
 
 /**
- * The bytes in lent memory, where there is any; what they were in is then freed at once. zlib cannot write into lent
- * memory, and a buffer a bundle, left to garbage collection, makes it run all the time. Measured with 1,000,000
- * Static CT entries (bundles of 312 KB), medians of nine interleaved runs: 5.4 s of CPU time with the move and 5.9 s
- * without, and a peak of 132 MB against 272 MB. The copy itself takes 20 µs of a bundle's 1.4 ms.
+ * The bytes in lent memory, where there is any; what they were in is then freed at once. A buffer a bundle, left to
+ * garbage collection, makes it run all the time. Measured with 1,000,000 Static CT entries (bundles of 312 KB), medians
+ * of nine interleaved runs: 5.4 s of CPU time with the move, 5.9 s without; a peak of 132 MB against 272 MB.
  */
 function moved(bytes: Buffer<ArrayBuffer>, lender: Lender): Buffer {
   const lent = lender?.allocate?.(bytes.length);

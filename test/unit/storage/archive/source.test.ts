@@ -30,7 +30,7 @@ function archiveOf(
 }
 
 function sourceOf(directory: string, span = SPAN): ArchiveSource {
-  const source = new ArchiveSource(directory, { span });
+  const source = new ArchiveSource(directory, span);
   onTestFinished(() => source.close());
   return source;
 }
