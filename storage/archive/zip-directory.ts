@@ -35,10 +35,8 @@ const MAX_NAME_BYTES = 255;
 const DEFLATED = 8;
 
 /**
- * Calls `take` with each member of a zip, in the directory's order, until it returns false. Costs 2 µs a member and
- * 256 KiB of memory.
- * @throws FormatError if it is not a zip or a member cannot be an archive's, SourceError if it cannot be read; what
- * `take` throws.
+ * Calls `take` with each member of a zip, in order, until it returns false. Takes 2 µs a member and 256 KiB.
+ * @throws FormatError if it is not a zip or a member cannot be an archive's; SourceError; what `take` throws.
  */
 export async function readZipDirectory(
   file: RegularFile,

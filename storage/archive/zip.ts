@@ -102,7 +102,9 @@ async function readMember(
     const problem = `is larger in ${zip} than an object of its kind can be`;
     throw new FormatError(problem, `at most ${maxBytes} bytes`, `${size} bytes`);
   }
-  if (deflated && (size > compressedSize * MAX_EXPANSION || compressedSize > mostCompressed(size))) {
+  // Deflate needs at most 15 bits a byte; the rest is for the headers of its blocks.
+  const mostCompressed = 2 * size + 1024;
+  if (deflated && (size > compressedSize * MAX_EXPANSION || compressedSize > mostCompressed)) {
     const found = `${size} bytes, compressed to ${compressedSize}`;
     throw new FormatError(`cannot have the sizes that ${zip} says`, undefined, found);
   }
@@ -122,11 +124,6 @@ async function readMember(
   const sum = crc32(bytes);
   if (sum === member.crc32) return bytes;
   throw new FormatError(`does not have the CRC-32 that ${zip} says`, hex(member.crc32), hex(sum));
-}
-
-/** Deflate needs at most 15 bits a byte; the rest is for the headers of its blocks. */
-function mostCompressed(size: number): number {
-  return 2 * size + 1024;
 }
 
 /** The stored bytes of a member, after its own header in the file: `buffer` has space for both. */

@@ -134,12 +134,11 @@ export class HttpClient implements Carrier {
 
   #dispatcherOf(origin: string): Dispatcher {
     if (this.#closed) throw new SourceError("the source was closed", { retryable: false });
-    let dispatcher = this.#dispatchers.get(origin);
-    if (dispatcher === undefined) {
-      if (this.#dispatchers.size >= MAX_ORIGINS) this.#forgetOldest();
-      dispatcher = this.#open(origin);
-      this.#dispatchers.set(origin, dispatcher);
-    }
+    const open = this.#dispatchers.get(origin);
+    if (open !== undefined) return open;
+    if (this.#dispatchers.size >= MAX_ORIGINS) this.#forgetOldest();
+    const dispatcher = this.#open(origin);
+    this.#dispatchers.set(origin, dispatcher);
     return dispatcher;
   }
 

@@ -25,11 +25,13 @@ import { STATE } from "./state.ts";
 const HEARTBEAT_MS = 10_000;
 const SILENCE_MS = 60_000;
 
-/** Takes the lock at `path`. @throws TargetRefusedError if another copy that is alive holds it. */
-export async function takeLock(
-  directory: DurableDirectory,
-  path: string,
-): Promise<{ release(): Promise<void> }> {
+/**
+ * Takes the lock, and removes the temporary files of processes that are gone.
+ * @throws TargetRefusedError if another copy that is alive holds it.
+ */
+export async function takeLock(directory: DurableDirectory): Promise<{ release(): Promise<void> }> {
+  const { root } = directory;
+  const path = join(root, STATE.lock);
   const self = newHolder();
   const line = Buffer.from(`${JSON.stringify(self)}\n`);
   if (!(await directory.create(path, line))) {
@@ -40,19 +42,25 @@ export async function takeLock(
     const now = readHolder(path);
     if (now !== undefined && now.token !== self.token) throw atWork(path, now);
   }
+  for (const name of namesIn(join(root, STATE.temporaries))) {
+    if (isGone(name)) removeAll(join(root, STATE.temporaries, name));
+  }
   // A copy does not fail because of its lock.
   const touch = (): void => fs.utimes(path, new Date(), new Date(), () => {});
   const heartbeat = setInterval(touch, HEARTBEAT_MS).unref();
   return {
     async release() {
       clearInterval(heartbeat);
+      removeAll(temporariesOf(root));
+      if (namesIn(join(root, STATE.temporaries)).length === 0) clearAllTemporaries(root);
       if (readHolder(path)?.token === self.token) fs.rmSync(path, { force: true });
     },
   };
 }
 
 /** Removes a lock whose holder is gone. */
-export function clearStaleLock(path: string): void {
+export function clearStaleLock(root: string): void {
+  const path = join(root, STATE.lock);
   const holder = readHolder(path);
   if (holder !== undefined && isRunning(holder) === false) fs.rmSync(path, { force: true });
 }
@@ -60,19 +68,6 @@ export function clearStaleLock(path: string): void {
 /** The directory of this process's temporary files: those of a killed process are removed without any other's. */
 export function temporariesOf(root: string): string {
   return join(root, STATE.temporaries, processFileName(currentProcess()));
-}
-
-/** Removes the temporary files of processes that are gone. */
-export function clearStaleTemporaries(root: string): void {
-  for (const name of namesIn(join(root, STATE.temporaries))) {
-    if (isGone(name)) removeAll(join(root, STATE.temporaries, name));
-  }
-}
-
-/** Removes this process's temporary files, and their directory if it was the last. */
-export function clearOwnTemporaries(root: string): void {
-  removeAll(temporariesOf(root));
-  if (namesIn(join(root, STATE.temporaries)).length === 0) clearAllTemporaries(root);
 }
 
 /** Removes those of all processes: a copy that was suspended during the handover has nothing left to name. */

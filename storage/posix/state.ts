@@ -40,7 +40,7 @@ export function claimText(marker: string): Uint8Array {
 }
 
 /** The marker in a `.state/version`, undefined if it contains something else. */
-export function markerIn(version: string | undefined): string | undefined {
+function markerIn(version: string | undefined): string | undefined {
   return version?.startsWith(CLAIM_PREFIX) ? version.slice(CLAIM_PREFIX.length) : undefined;
 }
 
@@ -101,23 +101,22 @@ export function formatTreeState({ size, rootHash }: IntegratedTree): Uint8Array 
 
 /** @throws FormatError if it is not a tree state. */
 export function parseTreeState(text: string): IntegratedTree {
-  const { size, root } = parseObject(text);
+  let state: { size?: unknown; root?: unknown } | null = null;
+  try {
+    state = JSON.parse(text);
+  } catch {
+    // Reported below.
+  }
+  if (typeof state !== "object" || state === null) {
+    throw new FormatError("is not a tree state: not a JSON object");
+  }
+  const { size, root } = state;
   const rootHash = typeof root === "string" ? Buffer.from(root, "base64") : undefined;
   if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
     throw new FormatError("is not a tree state: its size is not a count of entries");
   }
   if (rootHash?.length !== HASH_SIZE) throw new FormatError("is not a tree state: its root is not a hash");
   return { size, rootHash };
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  } catch {
-    // Reported below.
-  }
-  throw new FormatError("is not a tree state: not a JSON object");
 }
 
 /** A directory above `root` that contains a log, or undefined: writing to `root` would add to that log's files. */

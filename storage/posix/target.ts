@@ -20,14 +20,7 @@ import { equalBytes, formatHash } from "../../lib/tlog/merkle.ts";
 import { DurableDirectory } from "./durable.ts";
 import { errnoCode, fileFailure, onFile } from "./errno.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
-import {
-  clearAllTemporaries,
-  clearOwnTemporaries,
-  clearStaleLock,
-  clearStaleTemporaries,
-  takeLock,
-  temporariesOf,
-} from "./process-files.ts";
+import { clearAllTemporaries, clearStaleLock, takeLock, temporariesOf } from "./process-files.ts";
 import {
   COMPATIBLE_VERSION,
   claimText,
@@ -70,19 +63,11 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async lock(): Promise<{ release(): Promise<void> }> {
-    const path = this.locate(STATE.lock);
     await onFile(this.location, () => {
       this.#requireOwnIssuers();
       return this.#makeClaimDurable();
     });
-    const lock = await onFile(path, () => takeLock(this.#directory, path));
-    await onFile(path, () => clearStaleTemporaries(this.location));
-    return {
-      release: async () => {
-        clearOwnTemporaries(this.location);
-        await lock.release();
-      },
-    };
+    return await onFile(this.locate(STATE.lock), () => takeLock(this.#directory));
   }
 
   async claim(marker: string): Promise<void> {
@@ -145,11 +130,18 @@ export class PosixTarget implements MigrationTarget {
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
     await onFile(this.location, async () => {
       requireClaim(this.location, marker);
-      this.#requireNoCheckpoint();
+      // With one that this migration did not write, log software would publish from it, or never again.
+      if (fs.lstatSync(this.locate(CHECKPOINT_PATH), { throwIfNoEntry: false }) !== undefined) {
+        throw this.#refusal(`${CHECKPOINT_PATH} appeared while the copy was unfinished; move it away`);
+      }
       this.#requireNoOtherTree(state);
       const collection = JSON.stringify({ fromSize: state.collectFrom });
       await this.#directory.replace(this.locate(STATE.collection), Buffer.from(collection));
-      await this.#createTreeState(state);
+      const tree = this.locate(STATE.tree);
+      if (!(await this.#directory.create(tree, formatTreeState(state)))) {
+        this.#requireNoOtherTree(state);
+        await this.#directory.syncFound(tree);
+      }
       await this.#directory.replace(this.locate(STATE.record), Buffer.from(record));
       requireClaim(this.location, marker);
       await this.#directory.replace(this.locate(STATE.version), Buffer.from(COMPATIBLE_VERSION));
@@ -162,7 +154,7 @@ export class PosixTarget implements MigrationTarget {
       const files = [STATE.version, STATE.tree, STATE.record].map((file) => this.locate(file));
       await this.#directory.syncFound(...files);
       clearAllTemporaries(this.location);
-      clearStaleLock(this.locate(STATE.lock));
+      clearStaleLock(this.location);
     });
   }
 
@@ -173,13 +165,6 @@ export class PosixTarget implements MigrationTarget {
 
   async close(): Promise<void> {}
 
-  async #createTreeState(state: TreeState): Promise<void> {
-    const path = this.locate(STATE.tree);
-    if (await this.#directory.create(path, formatTreeState(state))) return;
-    this.#requireNoOtherTree(state);
-    await this.#directory.syncFound(path);
-  }
-
   /** An existing tree state must be the one that is handed over; an unreadable one is not. */
   #requireNoOtherTree(state: TreeState): void {
     const text = stateText(this.location, STATE.tree);
@@ -188,12 +173,6 @@ export class PosixTarget implements MigrationTarget {
     if (found?.size === state.size && equalBytes(found.rootHash, state.rootHash)) return;
     const expected = `size ${state.size}, root ${formatHash(state.rootHash)}`;
     throw this.#refusal(`${STATE.tree} exists, and is not ${expected}`);
-  }
-
-  /** With a checkpoint that this migration did not write, log software would publish from it, or never again. */
-  #requireNoCheckpoint(): void {
-    if (fs.lstatSync(this.locate(CHECKPOINT_PATH), { throwIfNoEntry: false }) === undefined) return;
-    throw this.#refusal(`${CHECKPOINT_PATH} appeared while the copy was unfinished; move it away`);
   }
 
   /**

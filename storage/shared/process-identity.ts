@@ -1,6 +1,4 @@
-/**
- * Which process holds something in a target, such as its lock: named so that another can see whether it still runs.
- */
+/** Which process holds something in a target, named so that another can see whether it still runs. */
 
 import { createHash, randomUUID } from "node:crypto";
 import fs from "node:fs";

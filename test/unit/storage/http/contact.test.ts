@@ -1,8 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { UsageError } from "../../../../lib/index.ts";
-import { contactAddress, requireContact } from "../../../../storage/http/options.ts";
+import { UsageError } from "../../../../lib/errors.ts";
+import type { LogFormat } from "../../../../lib/tlog/layout.ts";
+import backend, { contactAddress } from "../../../../storage/http/backend.ts";
 
 const PUBLIC = "https://mon.ct.test/2026h1/";
+
+/** Asks for what is needed to read a log at an address. */
+function check(source: string, contact?: string, format: LogFormat = "static-ct") {
+  return () => backend.checkSource(new URL(source), { contact }, format);
+}
 
 describe("a contact is asked for", () => {
   test.each([
@@ -17,11 +23,11 @@ describe("a contact is asked for", () => {
     "https://128.0.0.1/",
     "https://me:localhost@ct.test/",
   ])("before a Static CT log is read at %s", (source) => {
-    expect(() => requireContact(undefined, new URL(source), "static-ct")).toThrow(UsageError);
-    expect(() => requireContact(undefined, new URL(source), "static-ct")).toThrow(
+    expect(check(source)).toThrow(UsageError);
+    expect(check(source)).toThrow(
       /^--contact: is missing, and public Static CT logs slow down or block .*\. Pass --contact with your e-mail/,
     );
-    expect(() => requireContact("ops@your.site", new URL(source), "static-ct")).not.toThrow();
+    expect(check(source, "ops@your.site")).not.toThrow();
   });
 
   test.each([
@@ -34,11 +40,11 @@ describe("a contact is asked for", () => {
     "http://[::1]:8080/",
     "http://[0:0:0:0:0:0:0:1]/",
   ])("not where nobody is asked: %s", (source) => {
-    expect(() => requireContact(undefined, new URL(source), "static-ct")).not.toThrow();
+    expect(check(source)).not.toThrow();
   });
 
   test("not for tlog-tiles", () => {
-    expect(() => requireContact(undefined, new URL(PUBLIC), "tiles")).not.toThrow();
+    expect(check(PUBLIC, undefined, "tiles")).not.toThrow();
   });
 });
 

@@ -6,8 +6,7 @@ import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../../lib/errors.ts";
-import backend from "../../../../storage/http/backend.ts";
-import { HTTP_OPTIONS, httpOptions } from "../../../../storage/http/options.ts";
+import backend, { httpOptions } from "../../../../storage/http/backend.ts";
 import { listening, serve, sourceAt } from "../../../support/http/servers.ts";
 import { LOCALHOST, OTHER_HOST } from "../../../support/http/test-certificates.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
@@ -16,7 +15,7 @@ const ANY = { maxBytes: 1 << 20 };
 
 /** The value that an option makes of what was given for it. */
 function parsed(name: string, ...given: readonly string[]): unknown {
-  const option = HTTP_OPTIONS.find(({ flags }) => flags.startsWith(`${name} `));
+  const option = backend.sourceOptions.find(({ flags }) => flags.startsWith(`${name} `));
   let value: unknown;
   for (const text of given) value = option?.parse?.(text, value);
   return value;
