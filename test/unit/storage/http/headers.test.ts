@@ -1,11 +1,10 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { contentCodings } from "../../../../storage/http/headers.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
+import { ANY } from "../../../support/http/reads.ts";
 import { serveAnswer, sourceAt } from "../../../support/http/servers.ts";
 
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 const PLAIN = Buffer.from("an object");
 
 /** A source whose server answers with these lines of a head, and gzip where the status is 200. */

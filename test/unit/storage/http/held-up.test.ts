@@ -4,13 +4,11 @@ import { randomBytes } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { Lender } from "../../../support/http/lender.ts";
+import { ANY, bytesOf, outcomeOf } from "../../../support/http/reads.ts";
 import { head, okay, scriptedServer, TRANSPORTS, WIRES } from "../../../support/http/scripted-server.ts";
-
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 
 /** With its head it comes in one read, so that all of it is in hand when the server is held up. */
 const SMALL = randomBytes(20_000);
@@ -18,11 +16,6 @@ const SMALL = randomBytes(20_000);
 const LARGE = randomBytes(500_000);
 
 const CASES = TRANSPORTS.flatMap((transport) => WIRES.map((wire) => ({ transport, ...wire })));
-
-/** What a read gave, as a Buffer. */
-async function bytesOf(read: Promise<Uint8Array | undefined>): Promise<Buffer> {
-  return Buffer.from((await read) ?? "there is none");
-}
 
 describe.each(CASES)("over $transport, $framing, gzip: $gzip", ({ transport, ...wire }) => {
   it("a body that is in hand before there is leave for it does not keep its connection from the next request", async () => {
@@ -137,10 +130,7 @@ describe.each(TRANSPORTS)("while its server is held up over %s", (transport) => 
   it("a connection that ends too early is found when it is read on", async () => {
     const server = await scriptedServer(transport);
     const lender = new Lender({ held: true });
-    const read = server
-      .source()
-      .read("first", { ...ANY, reservation: lender })
-      .catch((error: unknown) => error);
+    const read = outcomeOf(server.source().read("first", { ...ANY, reservation: lender }));
     const connection = await server.connection();
     connection.send(head("content-length: 20001\r\n"), SMALL);
     connection.socket.end();
@@ -156,10 +146,8 @@ describe.each(TRANSPORTS)("while its server is held up over %s", (transport) => 
     const clock = stoppedClock();
     const server = await scriptedServer(transport);
     const lender = new Lender({ held: true });
-    const read = server
-      .source({ timeouts: { bodyMs: 400 } })
-      .read("first", { ...ANY, reservation: lender })
-      .catch((error: unknown) => error);
+    const source = server.source({ timeouts: { bodyMs: 400 } });
+    const read = outcomeOf(source.read("first", { ...ANY, reservation: lender }));
     const connection = await server.connection();
     connection.send(head(`content-length: ${LARGE.length + 1}\r\n`), LARGE);
     await lender.asked;

@@ -9,6 +9,7 @@ import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { Lender } from "../../../support/http/lender.ts";
+import { ANY } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -17,7 +18,6 @@ import {
   TRANSPORTS,
 } from "../../../support/http/scripted-server.ts";
 
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 const BODY = Buffer.alloc(400_000, "body");
 const HEAD = head(`content-length: ${BODY.length}\r\n`);
 const JUNK = Buffer.alloc(100_000, "junk");

@@ -10,6 +10,7 @@ import { HttpClient } from "../../../../storage/http/client.ts";
 import { damaged, interims, mutations, response } from "../../../support/http/any-response.ts";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { Lender } from "../../../support/http/lender.ts";
+import { turns } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -54,10 +55,6 @@ const plans = fc.record({
 });
 
 type Plan = typeof plans extends fc.Arbitrary<infer T> ? T : never;
-
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await nextTurn();
-}
 
 async function answer(connection: ScriptedConnection, plan: Plan): Promise<void> {
   const { socket } = connection;

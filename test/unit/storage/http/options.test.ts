@@ -7,11 +7,10 @@ import type { TLSSocket } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../../lib/errors.ts";
 import backend, { httpOptions } from "../../../../storage/http/backend.ts";
+import { ANY } from "../../../support/http/reads.ts";
 import { listening, serve, sourceAt } from "../../../support/http/servers.ts";
 import { LOCALHOST, OTHER_HOST } from "../../../support/http/test-certificates.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
-
-const ANY = { maxBytes: 1 << 20 };
 
 /** The value that an option makes of what was given for it. */
 function parsed(name: string, ...given: readonly string[]): unknown {

@@ -6,10 +6,10 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { HttpClient } from "../../../../storage/http/client.ts";
+import { ANY, outcomeOf } from "../../../support/http/reads.ts";
 import { serve, serveTls, sourceAt } from "../../../support/http/servers.ts";
 import { LOCALHOST } from "../../../support/http/test-certificates.ts";
 
-const ANY = { maxBytes: 1 << 20 };
 const VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].flatMap((name) => [name, name.toLowerCase()]);
 
 beforeEach(() => {
@@ -125,7 +125,7 @@ describe("a source", () => {
     const proxy = await startProxy();
     vi.stubEnv("HTTP_PROXY", proxy.url.href);
     const source = sourceAt(await serve(() => {}), { connections: 1 });
-    const reads = ["1", "2"].map((path) => source.read(path, ANY).catch((error: unknown) => error));
+    const reads = ["1", "2"].map((path) => outcomeOf(source.read(path, ANY)));
     await vi.waitUntil(() => proxy.asked.length === 1);
     await source.close();
     const [, waiting] = await Promise.all(reads);

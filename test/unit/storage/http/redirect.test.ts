@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type ReadOptions, SourceError } from "../../../../lib/migrate/ports/source.ts";
+import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { redirectTarget } from "../../../../storage/http/headers.ts";
+import { ANY } from "../../../support/http/reads.ts";
 import { serve, sourceAt } from "../../../support/http/servers.ts";
-
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 
 describe("an object that stands elsewhere", () => {
   it.each([301, 302, 303, 307, 308])(

@@ -6,9 +6,9 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
+import { ANY, outcomeOf, textOf } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -18,7 +18,6 @@ import {
 } from "../../../support/http/scripted-server.ts";
 import { sourceAt } from "../../../support/http/servers.ts";
 
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 const LATER = { name: "SourceError", retryable: true };
 
 /** How a server ends a connection. */
@@ -29,10 +28,6 @@ const ENDS: readonly [string, (connection: ScriptedConnection) => void][] = [
 ];
 
 const CASES = TRANSPORTS.flatMap((transport) => ENDS.map(([how, end]) => ({ transport, how, end })));
-
-async function textOf(read: Promise<Uint8Array | undefined>): Promise<string> {
-  return Buffer.from((await read) ?? "there is none").toString();
-}
 
 /** A source whose connection has carried a request; its server does `next` with every later one. */
 async function keptConnection(
@@ -85,7 +80,7 @@ describe.each(CASES)("over $transport, by $how", ({ transport, end }) => {
     const server = await scriptedServer(transport, end);
     const source = server.source();
     for (const paths of [["a"], ["b", "c"]]) {
-      const reads = paths.map((path) => source.read(path, ANY).catch((error: unknown) => error));
+      const reads = paths.map((path) => outcomeOf(source.read(path, ANY)));
       for (const outcome of await Promise.all(reads)) expect(outcome).toMatchObject(LATER);
     }
     expect(server.requests).toEqual(["/a", "/b", "/c"]);
@@ -139,7 +134,7 @@ describe.each(TRANSPORTS)("a kept connection over %s of which the system says", 
       if (isNew) connection.send(okay("next"));
       else sockets[0]?.destroy(/^E/.test(code) ? Object.assign(new Error(code), { code }) : undefined);
     });
-    const outcome = await source.read("next", ANY).catch((error: unknown) => error);
+    const outcome = await outcomeOf(source.read("next", ANY));
     expect(outcome).toEqual(times === 2 ? Buffer.from("next") : expect.objectContaining(LATER));
     expect(server.requests).toHaveLength(1 + times);
   });
