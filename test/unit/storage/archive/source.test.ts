@@ -10,6 +10,7 @@ import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { bundleDirectory, tilePath } from "../../../../lib/tlog/layout.ts";
 import { ArchiveSource } from "../../../../storage/archive/source.ts";
 import { ArchiveZip } from "../../../../storage/archive/zip.ts";
+import { Lender } from "../../../support/http/lender.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
 import { writeArchive, writeMembers } from "../../../support/places/archive.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
@@ -270,20 +271,13 @@ function linkOf(path: string): string | undefined {
 test("room is asked for before bytes are held, and they lie in it", async () => {
   const bytes = Buffer.alloc(300_000, "certificates, ");
   const { source } = archiveOf([[{ name: "tile/data/000", bytes, deflated: true }]]);
-  const asked: number[] = [];
-  const lent: Buffer[] = [];
-  const reservation = {
-    atLeast: async (count: number) => void asked.push(count),
-    allocate: (count: number) => {
-      lent.push(Buffer.alloc(count));
-      return lent.at(-1) as Buffer;
-    },
-  };
+  const reservation = new Lender();
   const found = await source.read("tile/data/000", { ...ALL, reservation });
+  const { lent, amounts } = reservation;
   expect(found).toBe(lent.at(-1));
   expect(bytes.equals(found ?? Buffer.of())).toBe(true);
-  expect(asked).toHaveLength(1);
-  expect(asked[0]).toBeGreaterThanOrEqual(lent.reduce((sum, { length }) => sum + length, 0));
+  expect(amounts).toHaveLength(1);
+  expect(amounts[0]).toBeGreaterThanOrEqual(lent.reduce((sum, { length }) => sum + length, 0));
 });
 
 test("a budget is given back whole", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { redirectTarget } from "../../../../storage/http/headers.ts";
-import { ANY } from "../../../support/http/reads.ts";
+import { ANY, textOf } from "../../../support/http/reads.ts";
 import { serve, sourceAt } from "../../../support/http/servers.ts";
 
 describe("an object that stands elsewhere", () => {
@@ -13,8 +13,7 @@ describe("an object that stands elsewhere", () => {
           response.writeHead(status, { location: "../new/checkpoint?v=1" }).end();
         } else response.end(request.url);
       });
-      const bytes = await sourceAt(new URL("old", url)).read("checkpoint", ANY);
-      expect(Buffer.from(bytes ?? []).toString()).toBe("/new/checkpoint?v=1");
+      expect(await textOf(sourceAt(new URL("old", url)).read("checkpoint", ANY))).toBe("/new/checkpoint?v=1");
     },
   );
 
@@ -29,8 +28,7 @@ describe("an object that stands elsewhere", () => {
       response.writeHead(302, { location: `${elsewhere}blob/7` }).end();
     });
     url.username = "ops";
-    const bytes = await sourceAt(url).read("checkpoint", { ...ANY, fresh: true });
-    expect(Buffer.from(bytes ?? []).toString()).toBe("no-cache /blob/7");
+    expect(await textOf(sourceAt(url).read("checkpoint", { ...ANY, fresh: true }))).toBe("no-cache /blob/7");
     expect(authorizations).toEqual(["Basic b3BzOg==", undefined]);
   });
 
@@ -40,8 +38,7 @@ describe("an object that stands elsewhere", () => {
       else response.end(request.headers.authorization);
     });
     url.username = "ops";
-    const bytes = await sourceAt(url).read("checkpoint", ANY);
-    expect(Buffer.from(bytes ?? []).toString()).toBe("Basic b3BzOg==");
+    expect(await textOf(sourceAt(url).read("checkpoint", ANY))).toBe("Basic b3BzOg==");
   });
 
   it("is missing when it is missing there", async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../../lib/errors.ts";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { HttpSource } from "../../../../storage/http/source.ts";
-import { ANY, textOf } from "../../../support/http/reads.ts";
+import { ANY, bytesOf, textOf } from "../../../support/http/reads.ts";
 import { serve, serveTls, sourceAt } from "../../../support/http/servers.ts";
 import { LOCALHOST } from "../../../support/http/test-certificates.ts";
 
@@ -44,7 +44,7 @@ describe("reading an object", () => {
         response.setHeader("content-length", size);
         response.end(body);
       });
-      expect(Buffer.from((await sourceAt(url).read("tile/0/000", ANY)) ?? "none")).toEqual(body);
+      expect(await bytesOf(sourceAt(url).read("tile/0/000", ANY))).toEqual(body);
     },
   );
 
@@ -54,7 +54,7 @@ describe("reading an object", () => {
       for (let at = 0; at < size; at += 50_000) response.write(body.subarray(at, at + 50_000));
       response.end();
     });
-    expect(Buffer.from((await sourceAt(url).read("tile/0/000", ANY)) ?? "none")).toEqual(body);
+    expect(await bytesOf(sourceAt(url).read("tile/0/000", ANY))).toEqual(body);
   });
 
   it("hands over bytes that the caller may write into", async () => {
@@ -66,9 +66,7 @@ describe("reading an object", () => {
   });
 
   it.each([404, 410])("says by undefined that there is none when the server answers %i", async (status) => {
-    const url = await serve((_request, response) => {
-      response.writeHead(status).end("no such thing");
-    });
+    const url = await serve((_request, response) => response.writeHead(status).end("no such thing"));
     expect(await sourceAt(url).read("tile/0/000", ANY)).toBeUndefined();
   });
 
@@ -140,18 +138,14 @@ describe("what a request says", () => {
 
 describe("statuses that are failures", () => {
   it.each([408, 429, 500, 502, 503, 504])("%i may succeed later", async (status) => {
-    const url = await serve((_request, response) => {
-      response.writeHead(status).end();
-    });
+    const url = await serve((_request, response) => response.writeHead(status).end());
     const failure = await failureOf(sourceAt(url).read("checkpoint", ANY));
     expect(failure).toMatchObject({ retryable: true, unreachable: false, retryAfterMs: undefined });
     expect(failure.message).toContain(`127.0.0.1:${url.port} answered ${status} `);
   });
 
   it.each([204, 206, 304, 400, 401, 403, 451])("%i will not", async (status) => {
-    const url = await serve((_request, response) => {
-      response.writeHead(status).end();
-    });
+    const url = await serve((_request, response) => response.writeHead(status).end());
     const failure = await failureOf(sourceAt(url).read("checkpoint", ANY));
     expect(failure).toMatchObject({ retryable: false, unreachable: false });
     if (status >= 400) expect(failure.advice).toBeDefined();

@@ -3,8 +3,7 @@
  * on a new connection, if nothing of an answer had come.
  */
 
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
@@ -16,7 +15,7 @@ import {
   scriptedServer,
   TRANSPORTS,
 } from "../../../support/http/scripted-server.ts";
-import { sourceAt } from "../../../support/http/servers.ts";
+import { listening, sourceAt } from "../../../support/http/servers.ts";
 
 const LATER = { name: "SourceError", retryable: true };
 
@@ -148,13 +147,11 @@ it("a server that is gone for good refuses the request that is sent again", asyn
       socket.once("data", () => server.close(() => {}) && socket.destroy());
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const source = sourceAt(new URL(`http://127.0.0.1:${port}/`), { connections: 1 });
+  const url = await listening(server, "http");
+  const source = sourceAt(url, { connections: 1 });
   await source.read("first", ANY);
   await expect(source.read("next", ANY)).rejects.toMatchObject({
-    message: `127.0.0.1:${port} refused the connection`,
+    message: `${url.host} refused the connection`,
     unreachable: true,
   });
 });

@@ -1,15 +1,14 @@
 /** A directory of Sunlight's as a source: what is compressed there is undone within bounds, the rest read as it is. */
 
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { GzipSource } from "../../../../storage/posix/source.ts";
+import { Lender } from "../../../support/http/lender.ts";
 import { memoryDirectory, writeFiles } from "../../../support/places/directory.ts";
 
 const PLAIN = Buffer.from("entries of a log, more or less. ".repeat(100));
@@ -65,14 +64,6 @@ test.each([["a plain data tile", PLAIN] as const, ["an empty one", Buffer.of()] 
   },
 );
 
-test("gzip that is broken off, or followed by something else, is refused", async () => {
-  const gzipped = gzipSync(PLAIN);
-  for (const bytes of [gzipped.subarray(0, -1), Buffer.concat([gzipped, Buffer.of(0)])]) {
-    const { source } = newSource({ "tile/data/000": bytes });
-    await expect(source.read("tile/data/000", ALL)).rejects.toThrow("is not gzip though it says so");
-  }
-});
-
 test("a bomb is refused before it is unfolded", async () => {
   const { source } = newSource({ "tile/data/000": gzipSync(Buffer.alloc(1 << 28)) });
   const peakKibibytes = process.resourceUsage().maxRSS;
@@ -96,17 +87,10 @@ test("room is asked for both forms of the object, and both lie in it", async () 
   const plain = randomBytes(300_000);
   const gzipped = gzipSync(plain);
   const { source } = newSource({ "tile/data/000": gzipped });
-  const asked: number[] = [];
-  const lent: Buffer[] = [];
-  const reservation = {
-    atLeast: async (bytes: number) => void asked.push(bytes),
-    allocate: (bytes: number) => {
-      lent.push(Buffer.alloc(bytes));
-      return lent.at(-1) as Buffer;
-    },
-  };
+  const reservation = new Lender();
   const found = await source.read("tile/data/000", { ...ALL, reservation });
-  expect(asked).toEqual([gzipped.length, gzipped.length + plain.length]);
+  const { lent, amounts } = reservation;
+  expect(amounts).toEqual([gzipped.length, gzipped.length + plain.length]);
   expect(lent.map(({ length }) => length)).toEqual([gzipped.length, plain.length]);
   expect(found).toBe(lent[1]);
   expect(found && plain.equals(found)).toBe(true);
@@ -126,18 +110,8 @@ test("objects that are larger than all the room are read one after the other", a
   expect(budget.taken).toBe(0);
 });
 
-test("directories and pipes are refused, and nothing hangs on them", async () => {
-  const { source, directory } = newSource({ "tile/data/000/file": PLAIN });
-  execFileSync("mkfifo", [join(directory, "tile/data/001")]);
-  for (const path of ["tile/data/000", "tile/data/001"]) {
-    await expect(source.read(path, ALL)).rejects.toThrow(/not a regular file/);
-  }
-});
-
-test("a link leads to a file; one in a circle is a failure of the source", async () => {
+test("a link leads to a file", async () => {
   const { source, directory } = newSource({ "tile/data/000": gzipSync(PLAIN) });
   fs.symlinkSync("000", join(directory, "tile/data/001"));
-  fs.symlinkSync("002", join(directory, "tile/data/002"));
   expect((await source.read("tile/data/001", ALL))?.length).toBe(PLAIN.length);
-  await expect(source.read("tile/data/002", ALL)).rejects.toThrow(SourceError);
 });
