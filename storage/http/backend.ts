@@ -51,13 +51,7 @@ export default {
   async openObjects(url, { access, ...request }) {
     const { HttpSource } = await import("./source.ts");
     const { userAgentVersion, contact, timeouts } = access as HttpAccess;
-    return new HttpSource(url, {
-      userAgentVersion,
-      ...(contact !== undefined && { contact }),
-      ...(timeouts !== undefined && { timeouts }),
-      ...httpOptions(access),
-      ...request,
-    });
+    return new HttpSource(url, { userAgentVersion, contact, timeouts, ...httpOptions(access), ...request });
   },
 } satisfies Backend;
 

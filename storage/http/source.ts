@@ -30,7 +30,7 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
   /** The version in the User-Agent. */
   readonly userAgentVersion: string;
   /** An e-mail address or URL for the User-Agent: public logs slow down clients that name no contact. */
-  readonly contact?: string;
+  readonly contact?: string | undefined;
   /** Sent with every request to the source's own origin, and shown nowhere. */
   readonly headers?: readonly Header[];
   readonly observer?: RequestObserver;
