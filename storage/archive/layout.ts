@@ -10,22 +10,18 @@ import { bundleDirectory, FULL_WIDTH, parseResourcePath } from "../../lib/tlog/l
 /** Entries below one zip: those below a level-2 tile. */
 export const ZIP_SPAN = FULL_WIDTH ** 3;
 
-/** A full tile or bundle among those of its kind in one zip: the `slot`-th of at most `slots` below `directory`. */
-export interface ArchiveSlot {
-  readonly directory: string;
-  readonly slot: number;
-  readonly slots: number;
-}
-
-/** Where an object of one zip belongs. The partial bundle of the right edge has no slot. */
+/** Where an object of one zip belongs: it is the `slot`-th of at most `slots` below `directory`. */
 export interface ArchivePlace {
   /** The zip's number. */
   readonly zip: number;
-  readonly slot: ArchiveSlot | undefined;
+  readonly directory: string;
+  /** Undefined for the partial bundle of the right edge. */
+  readonly slot: number | undefined;
+  readonly slots: number;
 }
 
 /**
- * Where the object at `path` belongs, undefined for what every zip may contain.
+ * Undefined for what every zip may contain.
  * @param span entries below one zip: a power of 256, at least 256.
  */
 export function archivePlace(path: string, span: number): ArchivePlace | undefined {
@@ -42,7 +38,7 @@ export function archivePlace(path: string, span: number): ArchivePlace | undefin
 }
 
 function placeAmong(slots: number, index: number, directory: string): ArchivePlace {
-  return { zip: Math.floor(index / slots), slot: { directory, slot: index % slots, slots } };
+  return { zip: Math.floor(index / slots), directory, slot: index % slots, slots };
 }
 
 /** The file name of a zip. */

@@ -8,29 +8,23 @@ import { FormatError } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { errnoCode } from "../posix/errno.ts";
 import { sourceError } from "../posix/regular-file.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
+import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import { MAX_SHARED_MEMBERS } from "./index.ts";
 import { archivePlace, ZIP_SPAN, zipName, zipNumber } from "./layout.ts";
 import { ArchiveZip, readOneMember } from "./zip.ts";
 import { OpenZips } from "./zip-cache.ts";
 
-export interface ArchiveOptions {
-  /** Entries below one zip, a power of 256; tests have smaller ones than the format. */
-  readonly span?: number;
-}
-
 export class ArchiveSource implements ObjectSource {
   readonly location: string;
   readonly #directory: string;
   readonly #span: number;
   readonly #zips: OpenZips<ArchiveZip>;
-  readonly #aborts = new AbortWatch();
   /** Zips that were looked for and do not exist. */
   readonly #missing = new Set<number>();
 
-  /** @param directory where the zips are, an absolute path. */
-  constructor(directory: string, { span = ZIP_SPAN }: ArchiveOptions = {}) {
+  /** @param span entries below one zip, a power of 256; tests have smaller ones than the format. */
+  constructor(directory: string, span = ZIP_SPAN) {
     this.location = `archive+${pathToFileURL(directory).href}`;
     this.#directory = directory;
     this.#span = span;
@@ -56,9 +50,8 @@ export class ArchiveSource implements ObjectSource {
 
   async #find(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
     if (path === CHECKPOINT_PATH) return await this.#checkpoint(options);
-    const place = archivePlace(path, this.#span);
-    if (place === undefined) return await this.#readShared(path, options);
-    return await this.#readFrom(place.zip, path, options);
+    const zip = archivePlace(path, this.#span)?.zip;
+    return zip === undefined ? this.#readShared(path, options) : this.#readFrom(zip, path, options);
   }
 
   #pathOf(zip: number): string {
@@ -77,8 +70,8 @@ export class ArchiveSource implements ObjectSource {
   }
 
   /**
-   * The checkpoint of the first zip that has one. An archive is of a frozen log: zips whose checkpoints differ are of
-   * different archives, and none of them is right. Only signatures may differ: they may have been renewed.
+   * An archive is of a frozen log: zips whose checkpoints differ are of different archives, and none of them is right.
+   * Only signatures may differ: they may have been renewed.
    */
   async #checkpoint(options: ReadOptions): Promise<Uint8Array | undefined> {
     let first: { readonly zip: string; readonly note: Buffer } | undefined;
@@ -107,20 +100,20 @@ export class ArchiveSource implements ObjectSource {
       const bytes = await this.#readFrom(number, path, options);
       if (bytes !== undefined) return bytes;
     }
-    const places = await this.#aborts.until(this.#sharedPlaces(), options.signal);
+    const places = await untilAborted(this.#sharedPlaces(), options.signal);
     const number = places.get(path);
     return number === undefined ? undefined : await this.#readFrom(number, path, options);
   }
 
   /**
-   * For each member that any zip may contain, a zip that has it. Every zip is opened for this once, when something is
-   * not where it should be: many archives were made without issuers.
+   * A zip for each member that any zip may contain. All are opened for this, once, when something is not where it should
+   * be: many archives were made without issuers.
    */
   #sharedPlaces = once(async () => {
     const places = new Map<string, number>();
     for (const number of await this.#numbers()) {
       await this.#zips.use(number, async (zip) => {
-        for (const name of zip.sharedNames) places.set(name, number);
+        for (const name of zip.index.sharedNames) places.set(name, number);
       });
       // The zips of one archive have much the same members.
       if (places.size > MAX_SHARED_MEMBERS) {

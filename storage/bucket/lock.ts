@@ -6,8 +6,13 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { TargetRefusedError } from "../../lib/errors.ts";
-import { type LockHolder, newHolder, parseHolder } from "../shared/lock-holder.ts";
-import { currentProcess, isRunning } from "../shared/process-identity.ts";
+import {
+  currentProcess,
+  isRunning,
+  type LockHolder,
+  newHolder,
+  parseHolder,
+} from "../shared/process-identity.ts";
 import type { Bucket } from "./bucket.ts";
 import { type BucketDocument, readDocument, writeDocument } from "./state-object.ts";
 

@@ -13,7 +13,7 @@ import { oneLine } from "../../lib/tlog/errors.ts";
 import { type Bucket, type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket/bucket.ts";
 import { DEFAULT_TIMEOUTS } from "../http/client.ts";
 import { networkError, statusError } from "../http/error-messages.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
+import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import { withinTime } from "../shared/within-time.ts";
 import { GcsAccess } from "./credentials.ts";
@@ -49,7 +49,6 @@ export class GcsBucket implements Bucket {
   readonly #signal: AbortSignal | undefined;
   readonly #timeouts: BucketTimeouts;
   readonly #access = new GcsAccess();
-  readonly #aborts = new AbortWatch();
   /** Whether Cloud Storage was ever there. Where it was not, it is the network or the address that is wrong. */
   #wasReached = false;
 
@@ -151,7 +150,7 @@ export class GcsBucket implements Bucket {
       totalMs: this.#timeouts.totalMs,
       isWorthwhile: (error: SourceError) => this.#wasReached || !error.unreachable,
     };
-    return patiently(this.locate(path), limits, () => this.#aborts.until(this.#ask(work), this.#signal));
+    return patiently(this.locate(path), limits, () => untilAborted(this.#ask(work), this.#signal));
   }
 
   async #ask<T>(work: (bucket: LibraryBucket) => Promise<T>): Promise<T> {

@@ -11,6 +11,7 @@ import { type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket
 import { type ApiAnswer, HttpClient } from "../http/client.ts";
 import type { HttpRequest } from "../http/exchange.ts";
 import { userAgent } from "../http/source.ts";
+import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import type { GcsAccess } from "./credentials.ts";
 import { answerError } from "./error-messages.ts";
@@ -104,7 +105,7 @@ export class GcsObjects implements BucketObjects {
 
   async #send(request: ApiRequest): Promise<ApiAnswer> {
     const signal = this.#signal;
-    const authorization = await this.#client.aborts.until(this.#access.authorization(), signal);
+    const authorization = await untilAborted(this.#access.authorization(), signal);
     const headers = [...request.headers, ...this.#headers, ...authorization];
     const origin = this.#access.endpoint;
     return await this.#client.send({ ...request, origin, headers }, { signal, timeouts: TIMEOUTS });

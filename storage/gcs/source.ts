@@ -3,6 +3,7 @@
 import { type ObjectSource, type ReadOptions, SourceError } from "../../lib/migrate/ports/source.ts";
 import { HttpClient } from "../http/client.ts";
 import { HttpSource, type HttpSourceOptions } from "../http/source.ts";
+import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import type { GcsAccess } from "./credentials.ts";
 import { gcsError, noBucket } from "./error-messages.ts";
@@ -39,7 +40,7 @@ export class GcsSource implements ObjectSource {
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
     const found = await this.#readObject(path, options, true);
-    if (found === undefined) await this.#client.aborts.until(this.#requireBucket(), options.signal);
+    if (found === undefined) await untilAborted(this.#requireBucket(), options.signal);
     return found;
   }
 

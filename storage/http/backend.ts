@@ -1,26 +1,135 @@
-/** Logs over HTTP: sources alone. */
+/** Logs over HTTP: only sources. Their options: whom to trust, how to appear to the server, who we are. */
 
-import type { Backend, SourceAccess } from "../../lib/migrate/ports/backend.ts";
-import { requireContact } from "./contact.ts";
-import { HTTP_OPTIONS, httpOptions } from "./options.ts";
-import type { HttpSourceOptions } from "./source.ts";
+import { readFileSync } from "node:fs";
+import { UsageError } from "../../lib/errors.ts";
+import type { Backend, OptionValues, SourceAccess } from "../../lib/migrate/ports/backend.ts";
+import type { TlsOptions } from "./client.ts";
+import type { Header, HttpSourceOptions } from "./source.ts";
 
-/** The options of a source over HTTP, as plain data; beside these, those of `HTTP_OPTIONS`. */
-export type HttpAccess = SourceAccess & Pick<HttpSourceOptions, "contact" | "timeouts">;
+/** As plain data; beside these, the options below. */
+type HttpAccess = SourceAccess & Pick<HttpSourceOptions, "contact" | "timeouts">;
 
 export default {
   form: "https://… or http://…",
-  sourceOptions: HTTP_OPTIONS,
-  checkSource: (url, { contact }, format) => requireContact(contact, url, format),
+  sourceOptions: [
+    {
+      flags: "--contact <address>",
+      description:
+        "your e-mail address or https URL, sent to the source's operator; needed for public Static CT logs",
+      parse: contactAddress,
+    },
+    {
+      flags: "--ca <file>",
+      description: "https: certificates (PEM) of the authorities to trust in place of the usual ones",
+      parse: fileText,
+    },
+    {
+      flags: "--cert <file>",
+      description: "https: client certificate (PEM) for the source",
+      parse: fileText,
+    },
+    { flags: "--key <file>", description: "https: key (PEM) of the client certificate", parse: fileText },
+    {
+      flags: "--header <header>",
+      description: "'Name: value' to send to the source, and to no other host; repeatable",
+      // Checked later: what is wrong with an argument is reported together with the argument, which may be a secret.
+      parse: (text, before) => [...((before as string[] | undefined) ?? []), text],
+    },
+  ],
+  /** Public Static CT logs make a copy without contact crawl, or stop it half-way: it is not started. */
+  checkSource({ hostname }, { contact }, format) {
+    const isLocal = /^((.+\.)?localhost\.?|127\.[\d.]+|\[::1\])$/.test(hostname);
+    if (format !== "static-ct" || contact !== undefined || isLocal) return;
+    throw new UsageError({
+      object: "--contact",
+      problem:
+        "is missing, and public Static CT logs slow down or block clients that name nobody to write to",
+      advice:
+        "Pass --contact with your e-mail address, or the https URL of a page that says how to reach you",
+    });
+  },
   async openObjects(url, { access, ...request }) {
     const { HttpSource } = await import("./source.ts");
     const { userAgentVersion, contact, timeouts } = access as HttpAccess;
-    return new HttpSource(url, {
-      userAgentVersion,
-      ...(contact !== undefined && { contact }),
-      ...(timeouts !== undefined && { timeouts }),
-      ...httpOptions(access),
-      ...request,
-    });
+    return new HttpSource(url, { userAgentVersion, contact, timeouts, ...httpOptions(access), ...request });
   },
 } satisfies Backend;
+
+/** @throws UsageError if the values make no sense; it shows none of them. */
+export function httpOptions(values: OptionValues): Pick<HttpSourceOptions, "tls" | "headers"> {
+  const { ca, cert, key, header = [] } = values;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new UsageError({
+      object: cert === undefined ? "--key" : "--cert",
+      problem: "makes a client certificate only together with the other",
+      advice: "Pass --cert and --key",
+    });
+  }
+  const given = Object.entries({ ca, cert, key }).filter(([, pem]) => pem !== undefined);
+  const tls: TlsOptions = Object.fromEntries(given);
+  if (given.length > 0) requireUsable(tls);
+  return { tls, headers: (header as string[]).map(parseHeader) };
+}
+
+/** @throws UsageError unless these can be used for connections. */
+function requireUsable(tls: TlsOptions): void {
+  try {
+    // Not imported: the command line loads this file for every command.
+    process.getBuiltinModule("node:tls").createSecureContext(tls);
+    // TLS passes over authorities that it cannot read.
+    if (tls.ca !== undefined) requireCertificates(tls.ca);
+  } catch (error) {
+    const problem = `cannot be used: ${error instanceof Error ? error.message : error}`;
+    const advice = "Pass files in PEM that belong together";
+    throw new UsageError({ object: "--ca, --cert or --key", problem, advice });
+  }
+}
+
+/** @throws Error unless a file has certificates, and nothing else between their lines. */
+function requireCertificates(pem: string): void {
+  const { X509Certificate } = process.getBuiltinModule("node:crypto");
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
+  if (certificates.length === 0) throw new Error("no certificate of an authority is there");
+  for (const certificate of certificates) new X509Certificate(certificate);
+}
+
+/** Headers that follow from the request itself, or that other options set. */
+const OWN =
+  /^(accept-encoding|connection|content-length|expect|host|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|user-agent)$/i;
+
+function parseHeader(text: string): Header {
+  const [, name = "", value = ""] =
+    /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/.exec(text) ?? [];
+  if (name === "") {
+    throw new UsageError({ object: "--header", problem: "is not of the form 'Name: value'" });
+  }
+  if (OWN.test(name)) {
+    throw new UsageError({ object: `--header ${name}`, problem: "is a header that cannot be chosen" });
+  }
+  return [name.toLowerCase(), value.trim()];
+}
+
+/**
+ * Reads an e-mail address or an https URL. Its host has a name: an address or `localhost` leads nobody back here.
+ * @throws UsageError
+ */
+export function contactAddress(text: string): string {
+  const isMail = /^[^\s@/]+@[^\s@/:]+$/.test(text);
+  const url = isMail || /^https:\/\//i.test(text) ? URL.parse(isMail ? `https://${text}` : text) : null;
+  const object = "--contact";
+  if (url === null || !/\.[a-z][\w-]*\.?$/i.test(url.hostname)) {
+    const problem = "Give your e-mail address, or the https URL of a page that says how to reach you.";
+    throw new UsageError({ object, problem });
+  }
+  if (!/(^|\.)(localhost|example\.(com|net|org))\.?$/i.test(url.hostname)) return text;
+  throw new UsageError({ object, problem: "It is an example address: give your own." });
+}
+
+function fileText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const problem = `cannot be read: ${error instanceof Error ? error.message : error}`;
+    throw new UsageError({ object: path, problem });
+  }
+}

@@ -1,15 +1,11 @@
-/**
- * Gathers the body of a response into one buffer, which its reader then owns, and holds no more of it than the
- * reader's reservation allows.
- */
+/** Gathers the body of a response into one buffer, and holds no more of it than the reader's reservation allows. */
 
 import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
+import type { Abortable } from "../shared/abort-watch.ts";
 
-/** Notified of the permission to hold more, where it did not come at once. */
-export interface BodyOwner {
+/** Notified of the permission to hold more, where it did not come at once; aborted if that, or memory, is refused. */
+export interface BodyOwner extends Abortable {
   granted(): void;
-  /** Also if there is permission, but no memory. */
-  refused(reason: unknown): void;
 }
 
 /** The most memory that is made for pieces before they come. */
@@ -18,34 +14,30 @@ const MAX_BLOCK_BYTES = 1 << 16;
 const NOTHING = Buffer.alloc(0);
 
 export class HttpBody {
-  readonly #announced: number | undefined;
+  /** Its length where that is known. */
+  readonly announced: number | undefined;
   readonly #reservation: ByteReservation | undefined;
   readonly #owner: BodyOwner;
   /** Of a body of known length, once there is permission to hold it. */
   #exact: Buffer | undefined;
   /**
-   * Of a body of unknown length, or one that arrives before there is permission to hold it. Blocks are filled one
-   * after the other: a buffer for each chunk would take a hundred times the memory where chunks are a byte long.
+   * Of a body of unknown length, or before there is permission to hold it. A buffer for each chunk would take a hundred
+   * times the memory where chunks are a byte long.
    */
   #blocks: Buffer[] = [];
-  /** What is still free of the last block. */
+  /** The rest of the last block. */
   #free: Buffer = NOTHING;
   #received = 0;
   #granted = 0;
-  #waiting = false;
+  /** Whether permission to hold the body is still to come. */
+  waiting = false;
   #over = false;
 
-  /** `announced` is the body's length where that is known. */
   constructor(announced: number | undefined, reservation: ByteReservation | undefined, owner: BodyOwner) {
-    this.#announced = announced;
+    this.announced = announced;
     this.#reservation = reservation;
     this.#owner = owner;
     if (announced !== undefined) this.#reserve(announced);
-  }
-
-  /** Whether permission to hold the body is still to come. */
-  get waiting(): boolean {
-    return this.#waiting;
   }
 
   /** Bytes that came, which are the body's only while this call lasts. */
@@ -53,16 +45,16 @@ export class HttpBody {
     if (this.#exact !== undefined) this.#exact.set(chunk, this.#received);
     else this.#store(chunk);
     this.#received += chunk.length;
-    if (this.#announced === undefined) this.#growReservation();
+    if (this.announced === undefined) this.#growReservation();
   }
 
   /** The whole body, once; undefined if it is not as long as announced. */
   take(): Buffer | undefined {
-    if (this.#announced !== undefined && this.#announced !== this.#received) return undefined;
+    if (this.announced !== undefined && this.announced !== this.#received) return undefined;
     return this.#exact ?? this.#gathered(this.#received);
   }
 
-  /** Nobody wants the body any more: permission that comes late must not take memory of a reservation that is over. */
+  /** Permission that comes later must not take memory of a reservation that is over. */
   end(): void {
     this.#over = true;
   }
@@ -82,7 +74,7 @@ export class HttpBody {
   /** Asks in doubling steps for the pieces that are held and the buffer in which they will be joined. */
   #growReservation(): void {
     const needed = 2 * this.#received;
-    if (!this.#waiting && needed > this.#granted) this.#reserve(Math.max(needed, 2 * this.#granted));
+    if (!this.waiting && needed > this.#granted) this.#reserve(Math.max(needed, 2 * this.#granted));
   }
 
   #reserve(bytes: number): void {
@@ -91,20 +83,20 @@ export class HttpBody {
       this.#proceed(bytes);
       return;
     }
-    this.#waiting = true;
+    this.waiting = true;
     permission
       .then(() => {
         if (this.#over) return;
-        this.#waiting = false;
+        this.waiting = false;
         this.#proceed(bytes);
-        if (!this.#waiting) this.#owner.granted();
+        if (!this.waiting) this.#owner.granted();
       })
-      .catch((reason: unknown) => this.#owner.refused(reason));
+      .catch((reason: unknown) => this.#owner.abort(reason));
   }
 
   #proceed(granted: number): void {
     this.#granted = granted;
-    if (this.#announced !== undefined) this.#exact = this.#gathered(this.#announced);
+    if (this.announced !== undefined) this.#exact = this.#gathered(this.announced);
     else this.#growReservation();
   }
 

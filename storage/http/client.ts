@@ -1,13 +1,11 @@
 /**
- * An HTTP/1.1 client for sources and uploads: undici's pools, with kept connections, one request at a time on each.
- *
- * Many connections, and not HTTP/2: one session would carry all requests over a single TCP window.
+ * An HTTP/1.1 client for sources and uploads: undici's pools of many connections. HTTP/2 would carry all requests over
+ * a single TCP window.
  */
 
 import type { buildConnector, Dispatcher, Client as UndiciClient } from "undici";
 import { UsageError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
 import { Connection, type ConnectionOptions, onread } from "./connection.ts";
 import { type HttpTimeouts, hasProxy } from "./error-messages.ts";
 import {
@@ -19,7 +17,7 @@ import {
 } from "./exchange.ts";
 import { loadEnvHttpProxyAgent, Pool } from "./undici.ts";
 
-/** Whom to trust, and as whom to appear, over TLS. In PEM, so that it can be sent to a worker thread. */
+/** In PEM, so that it can be sent to a worker thread. */
 export interface TlsOptions {
   /** Certificate authorities to trust in place of the usual ones. */
   readonly ca?: string;
@@ -29,7 +27,7 @@ export interface TlsOptions {
 }
 
 export interface HttpClientOptions {
-  /** The most connections, and so requests in flight, to each origin. */
+  /** The most to each origin, one request in flight on each. */
   readonly connections: number;
   /** Default: see DEFAULT_TIMEOUTS. */
   readonly timeouts?: Partial<HttpTimeouts> | undefined;
@@ -45,7 +43,6 @@ export const DEFAULT_TIMEOUTS: HttpTimeouts = {
   objectMs: 600_000,
 };
 
-/** An API's answer to a request, whatever its status. */
 export interface ApiAnswer extends HttpResponse {
   readonly body: Buffer;
 }
@@ -68,11 +65,10 @@ const MAX_JOINED_BYTES = 1 << 16;
 
 const MAX_HEAD_BYTES = 1 << 14;
 
-/** How often the time of exchanges is checked, at least. */
+/** Between two checks of the time of exchanges. */
 const MAX_CHECK_MS = 500;
 
 export class HttpClient implements Carrier {
-  readonly aborts = new AbortWatch();
   readonly timeouts: HttpTimeouts;
   readonly #options: HttpClientOptions;
   readonly #dispatchers = new Map<string, Dispatcher>();
@@ -92,7 +88,7 @@ export class HttpClient implements Carrier {
     return new Promise((resolve, reject) => {
       const exchange = new Exchange(this, request, rules, { resolve, reject });
       if (rules.signal?.aborted === true) exchange.fail(rules.signal.reason);
-      else this.dispatch(request, exchange);
+      else this.dispatch(exchange);
     });
   }
 
@@ -102,22 +98,19 @@ export class HttpClient implements Carrier {
     { signal, timeouts }: { signal?: AbortSignal | undefined; timeouts?: Partial<HttpTimeouts> } = {},
   ): Promise<ApiAnswer> {
     const { host } = new URL(request.origin);
-    const {
-      status,
-      headers,
-      body = Buffer.of(),
-    } = await this.request(request, {
+    const { body = Buffer.of(), ...head } = await this.request(request, {
       signal,
       timeouts: { ...this.timeouts, ...timeouts },
-      maxBodyBytes: () => MAX_ANSWER_BYTES,
-      tooLarge: () =>
-        new SourceError(`${host} answered with more than ${MAX_ANSWER_BYTES} bytes`, { retryable: false }),
+      maxBytes: MAX_ANSWER_BYTES,
+      wireLimit: () => MAX_ANSWER_BYTES,
+      tooLarge: (maxBytes) =>
+        new SourceError(`${host} answered with more than ${maxBytes} bytes`, { retryable: false }),
     });
-    return { status, headers, body };
+    return { ...head, body };
   }
 
-  dispatch(request: HttpRequest, exchange: Exchange): void {
-    const { origin, method, path, headers, body } = request;
+  dispatch(exchange: Exchange): void {
+    const { origin, method, path, headers, body } = exchange.request;
     try {
       const dispatcher = this.#dispatcherOf(origin);
       if (body === undefined) dispatcher.dispatch({ origin, method, path, headers }, exchange);
@@ -141,12 +134,11 @@ export class HttpClient implements Carrier {
 
   #dispatcherOf(origin: string): Dispatcher {
     if (this.#closed) throw new SourceError("the source was closed", { retryable: false });
-    let dispatcher = this.#dispatchers.get(origin);
-    if (dispatcher === undefined) {
-      if (this.#dispatchers.size >= MAX_ORIGINS) this.#forgetOldest();
-      dispatcher = this.#open(origin);
-      this.#dispatchers.set(origin, dispatcher);
-    }
+    const open = this.#dispatchers.get(origin);
+    if (open !== undefined) return open;
+    if (this.#dispatchers.size >= MAX_ORIGINS) this.#forgetOldest();
+    const dispatcher = this.#open(origin);
+    this.#dispatchers.set(origin, dispatcher);
     return dispatcher;
   }
 
@@ -170,7 +162,7 @@ export class HttpClient implements Carrier {
     } as buildConnector.BuildOptions;
     const own = origin === this.#options.ownOrigin ? { cert, key } : {};
     const connect = { ...reading, timeout: connectMs, ca, ...own };
-    this.#timer ??= setInterval(() => this.#checkTime(), this.#checkTimeMs).unref();
+    this.#checkTimes();
     if (!hasProxy()) return this.#pool(origin, { connect });
     try {
       const EnvHttpProxyAgent = loadEnvHttpProxyAgent();
@@ -190,7 +182,6 @@ export class HttpClient implements Carrier {
     }
   }
 
-  /** @param options.connect how to connect, in one of the forms that undici takes. */
   #pool(origin: string | URL, { connect }: Pick<UndiciClient.Options, "connect">): Dispatcher {
     return new Pool(origin, {
       ...(connect === undefined ? {} : { connect }),
@@ -212,17 +203,17 @@ export class HttpClient implements Carrier {
     });
   }
 
-  get #checkTimeMs(): number {
+  #checkTimes(): void {
     const { headersMs, bodyMs, objectMs } = this.timeouts;
-    return Math.min(MAX_CHECK_MS, headersMs / 4, bodyMs / 4, objectMs / 4);
-  }
-
-  #checkTime(): void {
-    const now = performance.now();
-    for (const connection of this.#connections) {
-      if (connection.destroyed) this.#connections.delete(connection);
-      else connection.exchange?.checkTime(now);
-    }
+    const check = (): void => {
+      const now = performance.now();
+      for (const connection of this.#connections) {
+        if (connection.destroyed) this.#connections.delete(connection);
+        else connection.exchange?.checkTime(now);
+      }
+    };
+    const everyMs = Math.min(MAX_CHECK_MS, headersMs / 4, bodyMs / 4, objectMs / 4);
+    this.#timer ??= setInterval(check, everyMs).unref();
   }
 }
 

@@ -1,7 +1,4 @@
-/**
- * What a person is told when an HTTP request fails: one clause that says what happened, and what to do about
- * it. Other people's error texts, codes and status numbers end here.
- */
+/** What a person reads when an HTTP request fails, in place of other people's texts, codes and status numbers. */
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 
@@ -13,10 +10,7 @@ export interface HttpTimeouts {
   readonly headersMs: number;
   /** Between two arrivals of bytes of a body. */
   readonly bodyMs: number;
-  /**
-   * From the request to the end of an object, without the time in which the reader holds the server up: a server
-   * that trickles keeps within the others for as long as it likes.
-   */
+  /** From the request to the end of an object, less the time in which we hold the server up: it may trickle. */
   readonly objectMs: number;
 }
 
@@ -27,33 +21,42 @@ export interface Peer {
   readonly timeouts: HttpTimeouts;
 }
 
+type Fault = readonly [problem: string, kind: { retryable: boolean; unreachable?: boolean }, advice?: string];
+
+const PASSING = { retryable: true };
+const LASTING = { retryable: false };
+/** No contact was made at all. */
+const REFUSED = { retryable: true, unreachable: true };
+const WRONG_ADDRESS = { retryable: false, unreachable: true };
+
 /** A status that is neither an object, nor the absence of one, nor a redirect. */
 export function statusError(status: number, host: string, retryAfterMs: number | undefined): SourceError {
   // Not imported: node:http takes 20 ms to load, in every thread, and this is its only use.
   const reason = process.getBuiltinModule("node:http").STATUS_CODES[status];
+  const isOfRequest = status >= 400 && status < 500 && status !== 408;
   return new SourceError(`${host} answered ${status}${reason === undefined ? "" : ` ${reason}`}`, {
     retryable: status === 408 || status === 429 || status >= 500,
     status,
     retryAfterMs,
-    advice: statusAdvice(status),
+    advice: STATUS_ADVICE[status] ?? (isOfRequest ? "Check the address" : undefined),
   });
 }
 
 /**
- * Why a request got no whole response. `isSent` says whether it got as far as a connection: a TLS error before that is
- * a matter of configuration, one after it is a broken line.
+ * Why a request got no whole response.
+ * @param isSent whether it got as far as a connection: a TLS error after that is a broken line, not configuration.
  */
 export function networkError(error: Error, peer: Peer, isSent: boolean): SourceError {
   if (error instanceof SourceError) return error;
   const code = codeOf(error);
   const fault = (isSent ? undefined : contactFault(code, error, peer)) ?? transferFault(code, error, peer);
-  const { problem, advice, ...details } = fault;
+  const [problem, kind, advice] = fault;
   // What is neither of these is not about a connection, such as a source that was closed.
-  const isOfConnection = !isSent && (fault.retryable || fault.unreachable === true);
+  const isOfConnection = !isSent && (kind.retryable || kind.unreachable);
   const ofProxy =
-    !isOfConnection || !hasProxy() ? [] : ["HTTPS_PROXY or HTTP_PROXY is set: check that proxy too"];
-  const whole = [...(advice === undefined ? [] : [advice]), ...ofProxy].join(". ");
-  return new SourceError(problem, { ...details, advice: whole || undefined }, { cause: error });
+    isOfConnection && hasProxy() ? "HTTPS_PROXY or HTTP_PROXY is set: check that proxy too" : undefined;
+  const whole = [advice, ofProxy].filter((part) => part !== undefined).join(". ");
+  return new SourceError(problem, { ...kind, advice: whole || undefined }, { cause: error });
 }
 
 /** Whether the environment names a proxy, which HTTP requests then go through unless NO_PROXY has their host. */
@@ -72,19 +75,12 @@ export function timeoutError(
     bodyMs: `sent nothing for ${time}`,
     objectMs: `took longer than ${time} for one object`,
   };
-  return new SourceError(`${host} ${problems[limit]}`, { retryable: true });
+  return new SourceError(`${host} ${problems[limit]}`, PASSING);
 }
 
 /** A body that is not as long as its headers announced. */
-export function lengthError({ host }: Peer): SourceError {
-  return new SourceError(`${host} sent less or more than it announced`, { retryable: true });
-}
-
-interface Fault {
-  readonly problem: string;
-  readonly retryable: boolean;
-  readonly unreachable?: boolean;
-  readonly advice?: string;
+export function lengthError({ host }: Pick<Peer, "host">): SourceError {
+  return new SourceError(`${host} sent less or more than it announced`, PASSING);
 }
 
 /** Failures to get a connection. */
@@ -93,44 +89,25 @@ function contactFault(code: string, error: Error, { host, timeouts }: Peer): Fau
     case "ENOTFOUND":
     case "EAI_NONAME":
     case "EAI_NODATA":
-      return {
-        problem: `no such host: ${host}`,
-        retryable: false,
-        unreachable: true,
-        advice: "Check the address",
-      };
+      return [`no such host: ${host}`, WRONG_ADDRESS, "Check the address"];
     case "EAI_AGAIN":
-      return {
-        problem: `the name ${host} could not be looked up`,
-        retryable: true,
-        advice: "Check this machine's name servers",
-      };
+      return [`the name ${host} could not be looked up`, PASSING, "Check this machine's name servers"];
     case "ECONNREFUSED":
-      return {
-        problem: `${host} refused the connection`,
-        retryable: true,
-        unreachable: true,
-        advice: "Check the address and port, and that the server is up",
-      };
+      return [`${host} refused the connection`, REFUSED, `${CHECK_PORT} the server is up`];
     case "EHOSTUNREACH":
     case "ENETUNREACH":
-      return {
-        problem: `there is no route to ${host}`,
-        retryable: true,
-        unreachable: true,
-        advice: "Check the address and this machine's network",
-      };
+      return [`there is no route to ${host}`, REFUSED, "Check the address and this machine's network"];
     case "UND_ERR_CONNECT_TIMEOUT":
-    case "ETIMEDOUT":
-      return {
-        problem: `${host} did not accept a connection within ${seconds(timeouts.connectMs)}`,
-        retryable: true,
-        advice: "Check the address and port, and that no firewall is in the way",
-      };
+    case "ETIMEDOUT": {
+      const problem = `${host} did not accept a connection within ${seconds(timeouts.connectMs)}`;
+      return [problem, PASSING, `${CHECK_PORT} no firewall is in the way`];
+    }
     default:
       return tlsFault(code, error, host);
   }
 }
+
+const CHECK_PORT = "Check the address and port, and that";
 
 /** Words for the commonest of OpenSSL's verdicts, in place of its own. */
 const TLS_REASONS: Readonly<Record<string, string>> = {
@@ -146,61 +123,43 @@ const TLS_REASONS: Readonly<Record<string, string>> = {
 };
 
 function tlsFault(code: string, error: Error, host: string): Fault | undefined {
-  const reason = TLS_REASONS[code];
-  if (reason === undefined && !/^(EPROTO$|ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|HOSTNAME_)/.test(code)) {
-    return undefined;
-  }
-  return {
-    problem: `no TLS connection to ${host}: ${reason ?? firstLine(error.message)}`,
-    retryable: false,
-    unreachable: true,
-    advice: "Check the address; a private certificate authority is trusted by NODE_EXTRA_CA_CERTS",
-  };
+  const isOfTls = /^(EPROTO$|ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|HOSTNAME_)/.test(code);
+  const reason = TLS_REASONS[code] ?? (isOfTls ? firstLine(error.message) : undefined);
+  if (reason === undefined) return undefined;
+  const advice = "Check the address; a private certificate authority is trusted by NODE_EXTRA_CA_CERTS";
+  return [`no TLS connection to ${host}: ${reason}`, WRONG_ADDRESS, advice];
 }
 
-/** Failures of a request under way, and whatever has no better name: all worth another try. */
+/** Failures of a request under way, and whatever has no better name: nearly all worth another try. */
 function transferFault(code: string, error: Error, { host }: Peer): Fault {
   switch (code) {
     case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":
-      return { problem: `${host} sent less or more than it announced`, retryable: true };
+      return [lengthError({ host }).message, PASSING];
     case "UND_ERR_SOCKET":
     case "ECONNRESET":
     case "EPIPE":
-      return { problem: `${host} broke the connection off`, retryable: true };
+      return [`${host} broke the connection off`, PASSING];
     case "UND_ERR_DESTROYED":
     case "UND_ERR_CLOSED":
-      return { problem: "the source was closed", retryable: false };
+      return ["the source was closed", LASTING];
     case "UND_ERR_INVALID_ARG":
-      return { problem: `no request can be made of it: ${firstLine(error.message)}`, retryable: false };
+      return [`no request can be made of it: ${firstLine(error.message)}`, LASTING];
     case "UND_ERR_HEADERS_OVERFLOW":
-      return { problem: `${host} sent headers beyond all measure`, retryable: true };
+      return [`${host} sent headers beyond all measure`, PASSING];
     case "HTTPParserError":
-      return {
-        problem: `${host} sent something that is not HTTP: ${firstLine(error.message)}`,
-        retryable: true,
-      };
+      return [`${host} sent something that is not HTTP: ${firstLine(error.message)}`, PASSING];
     default:
-      return { problem: `the connection to ${host} failed: ${firstLine(error.message)}`, retryable: true };
+      return [`the connection to ${host} failed: ${firstLine(error.message)}`, PASSING];
   }
 }
 
-function statusAdvice(status: number): string | undefined {
-  switch (status) {
-    case 401:
-      return "Give credentials in the address: https://user:password@host/";
-    case 403:
-      return "Check that this machine may read the log; a bucket that answers 403 for an object which is not there must allow listing, or missing objects cannot be told from forbidden ones";
-    case 429:
-      return "Lower the rate or the number of connections; public logs also slow down clients that name no contact";
-    default:
-      return status >= 400 && status < 500 && status !== 408 ? "Check the address" : undefined;
-  }
-}
+const STATUS_ADVICE: Readonly<Record<number, string>> = {
+  401: "Give credentials in the address: https://user:password@host/",
+  403: "Check that this machine may read the log; a bucket that answers 403 for an object which is not there must allow listing, or missing objects cannot be told from forbidden ones",
+  429: "Lower the rate or the number of connections; public logs also slow down clients that name no contact",
+};
 
-/**
- * Node joins the failures of several addresses of one host in an AggregateError, which has no code of its own in some
- * versions, and neither have errors of undici's parser.
- */
+/** Node joins the failures of several addresses of one host in an AggregateError, in some versions without a code. */
 export function codeOf(error: Error): string {
   if ("code" in error && typeof error.code === "string") return error.code;
   if (!(error instanceof AggregateError)) return error.name;

@@ -1,13 +1,12 @@
 /**
- * One HTTP request and its response: a handler of undici's. This is the hot path of a migration. The body's bytes are
- * copied from where they were read to where they belong, and nowhere once the exchange is over: its memory may hold
- * another object by then, one that was authenticated.
+ * One HTTP request and its response: the hot path of a migration. The body's bytes are copied to where they belong, and
+ * nowhere once the exchange is over: its memory may hold another object by then, one that was authenticated.
  */
 
 import type { Dispatcher } from "undici";
 import type { RequestObserver } from "../../lib/migrate/ports/backend.ts";
 import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
-import type { Abortable, AbortWatch } from "../shared/abort-watch.ts";
+import { addAbortable, removeAbortable } from "../shared/abort-watch.ts";
 import { type BodyOwner, HttpBody } from "./body.ts";
 import {
   codeOf,
@@ -38,38 +37,34 @@ export interface ResponseRules {
   readonly observer?: RequestObserver | undefined;
   /** Where the memory for the body comes from. */
   readonly reservation?: ByteReservation | undefined;
+  /** Once any encoding is undone. */
+  readonly maxBytes: number;
   /**
    * The most bytes that the body may have on the wire, undefined if it is not wanted.
    * @throws what the exchange is to fail with.
    */
-  maxBodyBytes(status: number, headers: ResponseHeaders): number | undefined;
+  wireLimit(status: number, headers: ResponseHeaders, maxBytes: number): number | undefined;
   /** What the exchange fails with if the body has more. */
-  tooLarge(found: string): Error;
+  tooLarge(maxBytes: number, found: string): Error;
 }
 
-/** A response: if its body is not wanted as soon as its head came, and else as a whole. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
+  /** Undefined where it is not wanted: then the response is there as soon as its head came. */
   readonly body: Buffer | undefined;
 }
 
-/** What carries exchanges. */
 export interface Carrier {
-  readonly aborts: AbortWatch;
-  dispatch(request: HttpRequest, exchange: Exchange): void;
+  dispatch(exchange: Exchange): void;
 }
 
-/** The connection of an exchange. */
 export interface ExchangeConnection {
   /** What it carries. */
   exchange: Exchange | undefined;
   /** Whether its socket has carried an exchange: then the server may end it at any moment. */
   isKept: boolean;
-  /**
-   * Ends the connection if a server has answered before all of the request's body was sent: its memory may be
-   * another's now.
-   */
+  /** Ends it if a server has answered before all of the request's body was sent: its memory may be another's now. */
   endUnlessWritten(): void;
 }
 
@@ -79,17 +74,19 @@ type Outcome = Pick<PromiseWithResolvers<HttpResponse>, "resolve" | "reject">;
 const DUMP_BYTES = 1 << 16;
 const DUMP_MS = 1000;
 
-/** As much of a body is received before its server is held up: small ones leave their connection to others so. */
+/** As much of a body is received before its server is held up: small ones leave their connection to others. */
 const MAX_WAITING_BYTES = 1 << 15;
 
 const NOT_WANTED = new Error("nobody wants this any more");
 
 /** Settles its outcome, once, whatever happens. */
-export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortable {
+export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
   /** The connection that carries it, or is being made for it. */
   connection: ExchangeConnection | undefined;
+  /** Whether anything of a response has come. */
+  isAnswered = false;
+  readonly request: HttpRequest;
   readonly #carrier: Carrier;
-  readonly #request: HttpRequest;
   readonly #rules: ResponseRules;
   readonly #startedAt = performance.now();
   /** Undefined once settled: what still points here must not keep the object alive. */
@@ -98,33 +95,24 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
   #controller: Dispatcher.DispatchController | undefined;
   #sentAt = 0;
   #lastArrivalAt = 0;
-  /** Since when, and how long in all before, its server is held up: that time is not its own. */
+  /** Since when its server is held up, and how long it was before: that time is not its own. */
   #heldAt: number | undefined;
   #heldMs = 0;
-  #isAnswered = false;
   #status = 0;
   #headers: ResponseHeaders = {};
-  /** Of a response whose body is awaited. */
   #body: HttpBody | undefined;
-  #maxBytes = 0;
-  #announced: number | undefined;
+  #wireLimit = 0;
   #received = 0;
-  #isComplete = false;
   #isReleased = false;
   #isOver = false;
 
   constructor(carrier: Carrier, request: HttpRequest, rules: ResponseRules, outcome: Outcome) {
     this.#carrier = carrier;
-    this.#request = request;
+    this.request = request;
     this.#rules = rules;
     this.#outcome = outcome;
-    if (rules.signal !== undefined) carrier.aborts.add(rules.signal, this);
+    if (rules.signal !== undefined) addAbortable(rules.signal, this);
     rules.observer?.started();
-  }
-
-  /** Whether anything of a response has come. */
-  get isAnswered(): boolean {
-    return this.#isAnswered;
   }
 
   /** Whether the head of the response has come, and its end has not. */
@@ -141,7 +129,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
   }
 
   onResponseStarted(): void {
-    this.#isAnswered = true;
+    this.isAnswered = true;
   }
 
   onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {
@@ -165,9 +153,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
   }
 
   onResponseEnd(): void {
-    this.#isComplete = true;
     if (this.#body?.waiting === false) this.#deliver(this.#body);
-    if (this.#request.body !== undefined) this.connection?.endUnlessWritten();
+    if (this.request.body !== undefined) this.connection?.endUnlessWritten();
     this.#end();
   }
 
@@ -176,10 +163,10 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
     this.#controller = undefined;
     const code = codeOf(error);
     if (this.#isUnread(code)) {
-      queueMicrotask(() => this.#carrier.dispatch(this.#request, this));
+      queueMicrotask(() => this.#carrier.dispatch(this));
       return;
     }
-    const isCutOff = this.#announced !== undefined && code === "UND_ERR_SOCKET";
+    const isCutOff = this.#body?.announced !== undefined && code === "UND_ERR_SOCKET";
     this.#settle()?.reject(isCutOff ? lengthError(this.#peer) : networkError(error, this.#peer, isSent));
     this.#end();
   }
@@ -191,12 +178,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
       this.#heldAt = undefined;
     }
     if (this.#body === undefined) return;
-    if (this.#isComplete) this.#deliver(this.#body);
+    if (this.#isOver) this.#deliver(this.#body);
     else this.#controller?.resume();
-  }
-
-  refused(reason: unknown): void {
-    this.abort(reason);
   }
 
   /** Rejects with `reason`, and ends the request if it is under way. */
@@ -213,7 +196,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
     this.#end();
   }
 
-  /** Ends it if its server has had its time; asked again and again while it is on a connection. */
+  /** Ends it if its server has had its time. */
   checkTime(now: number): void {
     if (this.#heldAt !== undefined) return;
     const { headersMs, bodyMs, objectMs } = this.#rules.timeouts;
@@ -225,9 +208,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
     } else if (now - this.#lastArrivalAt > bodyMs) this.abort(timeoutError(this.#peer, "bodyMs"));
   }
 
-  /** For messages. */
   get #peer(): Peer {
-    return { host: new URL(this.#request.origin).host, timeouts: this.#rules.timeouts };
+    return { host: new URL(this.request.origin).host, timeouts: this.#rules.timeouts };
   }
 
   /**
@@ -236,7 +218,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
    */
   #isUnread(code: string): boolean {
     const isEnded = code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";
-    return isEnded && !this.#isAnswered && this.#outcome !== undefined && this.connection?.isKept === true;
+    return isEnded && !this.isAnswered && this.#outcome !== undefined && this.connection?.isKept === true;
   }
 
   #respond(status: number, headers: ResponseHeaders): void {
@@ -245,21 +227,24 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
     this.#lastArrivalAt = performance.now();
     const retryAfter = status === 200 ? undefined : retryAfterMs(headers);
     this.#rules.observer?.answered?.(status, this.#lastArrivalAt - this.#sentAt, retryAfter);
-    const maxBytes = this.#rules.maxBodyBytes(status, headers);
-    if (maxBytes === undefined) {
+    const { maxBytes, reservation } = this.#rules;
+    const wireLimit = this.#rules.wireLimit(status, headers, maxBytes);
+    if (wireLimit === undefined) {
       this.#settle()?.resolve({ status, headers, body: undefined });
       return;
     }
-    this.#maxBytes = maxBytes;
-    this.#announced = announcedLength(headers);
-    if (this.#announced !== undefined && this.#announced > maxBytes) {
-      throw this.#rules.tooLarge(`${this.#announced} bytes`);
+    this.#wireLimit = wireLimit;
+    const announced = announcedLength(headers);
+    if (announced !== undefined && announced > wireLimit) {
+      throw this.#rules.tooLarge(maxBytes, `${announced} bytes`);
     }
-    this.#body = new HttpBody(this.#announced, this.#rules.reservation, this);
+    this.#body = new HttpBody(announced, reservation, this);
   }
 
   #receive(body: HttpBody, chunk: Uint8Array): void {
-    if (this.#received > this.#maxBytes) throw this.#rules.tooLarge(`more than ${this.#maxBytes} bytes`);
+    if (this.#received > this.#wireLimit) {
+      throw this.#rules.tooLarge(this.#rules.maxBytes, `more than ${this.#wireLimit} bytes`);
+    }
     body.add(chunk);
     if (!body.waiting || this.#received <= MAX_WAITING_BYTES || this.#heldAt !== undefined) return;
     this.#controller?.pause();
@@ -285,7 +270,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner, Abortabl
     this.#outcome = undefined;
     this.#body?.end();
     this.#body = undefined;
-    if (this.#rules.signal !== undefined) this.#carrier.aborts.remove(this.#rules.signal, this);
+    if (this.#rules.signal !== undefined) removeAbortable(this.#rules.signal, this);
     return outcome;
   }
 

@@ -1,11 +1,9 @@
-/**
- * What the headers of a response say. A header that came more than once is an array, whatever it is, so that
- * none may be taken for a string.
- */
+/** What the headers of a response say. */
 
-import { parseRetryAfter } from "./retry-after.ts";
+import { SourceError } from "../../lib/migrate/ports/source.ts";
+import { oneLine } from "../../lib/tlog/errors.ts";
 
-/** Names in lower case. */
+/** Names in lower case. A header that came more than once is an array, whatever it is. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** Content-Length, which means nothing beside Transfer-Encoding (RFC 9112 §6.3). */
@@ -14,10 +12,7 @@ export function announcedLength(headers: ResponseHeaders): number | undefined {
   return length === undefined || headers["transfer-encoding"] !== undefined ? undefined : Number(length);
 }
 
-/**
- * The codings that a body went through, in order and in lower case, without those that change nothing. Several
- * Content-Encoding headers mean the same as one list (RFC 9110 §5.3).
- */
+/** The codings of a body, in order and in lower case. Several headers mean the same as one list (RFC 9110 §5.3). */
 export function contentCodings(headers: ResponseHeaders): string[] {
   const encoding = headers["content-encoding"];
   if (encoding === undefined) return [];
@@ -25,15 +20,67 @@ export function contentCodings(headers: ResponseHeaders): string[] {
   return codings.map((coding) => coding.trim()).filter((coding) => coding !== "" && coding !== "identity");
 }
 
-/** Where a redirect leads. */
-export function redirectLocation(headers: ResponseHeaders): string | undefined {
-  return first(headers.location);
-}
-
 /** Milliseconds until a request may be sent again, where the server says so. */
 export function retryAfterMs(headers: ResponseHeaders): number | undefined {
   const value = first(headers["retry-after"]);
   return value === undefined ? undefined : parseRetryAfter(value, Date.now());
+}
+
+/** Milliseconds from `nowMs`: the value is a count of seconds or an HTTP-date (RFC 9110 §10.2.3), else undefined. */
+export function parseRetryAfter(value: string, nowMs: number): number | undefined {
+  const text = value.trim();
+  if (/^\d+$/.test(text)) {
+    const milliseconds = Number(text) * 1000;
+    return Number.isSafeInteger(milliseconds) ? milliseconds : undefined;
+  }
+  const date = parseHttpDate(text);
+  return date === undefined ? undefined : Math.max(0, date - nowMs);
+}
+
+/** The three forms of RFC 9110 §5.6.7. The weekday is asked for since Date.parse alone takes nearly anything. */
+function parseHttpDate(text: string): number | undefined {
+  if (!/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(text)) return undefined;
+  // asctime() carries no zone, and means UTC where Date.parse would take local time.
+  const date = Date.parse(text.endsWith("GMT") ? text : `${text} GMT`);
+  return Number.isNaN(date) ? undefined : date;
+}
+
+/** Statuses that send a GET elsewhere (RFC 9110 §15.4). */
+export function isRedirect(status: number): boolean {
+  return [301, 302, 303, 307, 308].includes(status);
+}
+
+/**
+ * The URL that a redirect leads to, without its credentials: they are not ours.
+ * @throws SourceError if it names none, or one that must not be followed.
+ */
+export function redirectTarget(from: URL, headers: ResponseHeaders): URL {
+  const location = first(headers.location);
+  if (location === undefined) throw notFollowed(from, "without saying where");
+  const target = URL.parse(location, from);
+  if (target === null) throw notFollowed(from, "to something that is no address");
+  target.username = "";
+  target.password = "";
+  if (target.protocol !== "https:" && target.protocol !== "http:") {
+    throw notFollowed(from, `to ${printable(target)}, which is not HTTP`);
+  }
+  // Who can force a plain connection can read along and keep fresh objects back, signatures or not.
+  if (from.protocol === "https:" && target.protocol === "http:") {
+    throw notFollowed(from, `from https to plain http, at ${printable(target)}`);
+  }
+  return target;
+}
+
+/** For messages: a URL without credentials or query, either of which may be a secret. */
+export function printable(url: URL): string {
+  return oneLine(`${url.protocol}//${url.host}${url.pathname}`);
+}
+
+function notFollowed(from: URL, whither: string): SourceError {
+  return new SourceError(`${from.host} redirects ${whither}`, {
+    retryable: false,
+    advice: "Give the address at which the log really is",
+  });
 }
 
 /** Of a header that can have one value only, the first that came. */

@@ -1,24 +1,27 @@
-/**
- * Logs served over HTTP: what tlog-tiles and the Static CT API call monitoring. Retrying is for the caller; a
- * SourceError says whether and when it makes sense.
- */
+/** Logs served over HTTP. Retrying is for the caller; a SourceError says whether and when it makes sense. */
 
 import { UsageError } from "../../lib/errors.ts";
 import type { Admission, RequestObserver } from "../../lib/migrate/ports/backend.ts";
 import {
-  type ByteReservation,
   type ObjectSource,
   type ReadOptions,
   SourceError,
   tooLarge,
 } from "../../lib/migrate/ports/source.ts";
 import { FormatError, oneLine } from "../../lib/tlog/errors.ts";
-import { GZIP_SLACK_BYTES, gunzipReserved } from "../shared/gzip.ts";
+import { untilAborted } from "../shared/abort-watch.ts";
+import { GZIP_SLACK_BYTES, gunzipReserved } from "../shared/inflate.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
-import { type HttpTimeouts, statusError } from "./error-messages.ts";
-import type { HttpResponse, ResponseRules } from "./exchange.ts";
-import { contentCodings, type ResponseHeaders, redirectLocation, retryAfterMs } from "./headers.ts";
-import { isRedirect, printable, redirectTarget } from "./redirect.ts";
+import { statusError } from "./error-messages.ts";
+import type { HttpResponse } from "./exchange.ts";
+import {
+  contentCodings,
+  isRedirect,
+  printable,
+  type ResponseHeaders,
+  redirectTarget,
+  retryAfterMs,
+} from "./headers.ts";
 
 /** A name and a value. */
 export type Header = readonly [name: string, value: string];
@@ -27,16 +30,13 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
   /** The version in the User-Agent. */
   readonly userAgentVersion: string;
   /** An e-mail address or URL for the User-Agent: public logs slow down clients that name no contact. */
-  readonly contact?: string;
+  readonly contact?: string | undefined;
   /** Sent with every request to the source's own origin, and shown nowhere. */
   readonly headers?: readonly Header[];
   readonly observer?: RequestObserver;
-  /**
-   * Asked before each request. Where it returns a promise, the request is sent when that resolves; it rejects when
-   * the signal of the read fires. The observer is notified of every request that was admitted, whatever becomes of it.
-   */
+  /** Asked before each request. The observer is notified of every request that was admitted. */
   readonly admit?: Admission;
-  /** True: an object that is stored or sent gzip-encoded is refused with FormatError. Default: it is decoded. */
+  /** An object that is stored or sent gzip-encoded is refused with FormatError. Default: it is decoded. */
   readonly refusesGzip?: boolean;
   /** More headers for a request to the source's own origin: names and values in turn. */
   readonly authorization?: () => readonly string[] | Promise<readonly string[]>;
@@ -46,6 +46,9 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
 
 const MAX_REDIRECTS = 5;
 
+/** Headers that pass every cache on the way. */
+const NO_CACHE = ["cache-control", "no-cache", "pragma", "no-cache"];
+
 export class HttpSource implements ObjectSource {
   readonly location: string;
   readonly #origin: string;
@@ -54,7 +57,10 @@ export class HttpSource implements ObjectSource {
   readonly #query: string;
   readonly #options: HttpSourceOptions;
   readonly #client: HttpClient;
-  readonly #headers: RequestHeaders;
+  /** Names and values in turn, built once. */
+  readonly #headers: string[];
+  /** For origins that a redirect leads to: they get no credentials. */
+  readonly #headersElsewhere: string[];
 
   /**
    * Reads below `baseUrl`. Credentials in it are sent as basic authorization, and a query with every request;
@@ -66,7 +72,9 @@ export class HttpSource implements ObjectSource {
     this.#prefix = baseUrl.pathname.endsWith("/") ? baseUrl.pathname : `${baseUrl.pathname}/`;
     this.location = printable(baseUrl);
     this.#options = options;
-    this.#headers = requestHeaders(baseUrl, options);
+    this.#headersElsewhere = ["user-agent", userAgent(options), "accept-encoding", "gzip"];
+    const own = [...(options.headers ?? []).flat(), ...basicAuthorization(baseUrl)];
+    this.#headers = [...this.#headersElsewhere, ...own];
     this.#client = options.client ?? new HttpClient({ ...options, ownOrigin: baseUrl.origin });
   }
 
@@ -75,19 +83,20 @@ export class HttpSource implements ObjectSource {
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
-    const { aborts } = this.#client;
-    const usual = options.fresh ? this.#headers.fresh : this.#headers.usual;
-    const authorization = this.#options.authorization?.() ?? [];
-    const more =
-      authorization instanceof Promise ? await aborts.until(authorization, options.signal) : authorization;
-    const headers = more.length === 0 ? usual : [...usual, ...more];
+    let headers = this.#headers;
+    if (this.#options.authorization !== undefined) {
+      const authorization = this.#options.authorization();
+      const isLate = authorization instanceof Promise;
+      const more = isLate ? await untilAborted(authorization, options.signal) : authorization;
+      headers = [...headers, ...more];
+    }
     const target = `${this.#prefix}${path}${this.#query}`;
     let response = await this.#get(this.#origin, target, headers, options);
     if (isRedirect(response.status)) response = await this.#follow(response, target, options);
     const { body } = response;
     if (body === undefined || contentCodings(response.headers).length === 0) return body;
     if (this.#options.refusesGzip) throw new FormatError("has an encoding", "none", "gzip");
-    return gunzipReserved(body, options, (permission) => aborts.until(permission, options.signal));
+    return gunzipReserved(body, options);
   }
 
   async close(): Promise<void> {
@@ -95,13 +104,15 @@ export class HttpSource implements ObjectSource {
   }
 
   /** An object, or the answer that there is none, or a redirect. */
-  async #get(origin: string, path: string, headers: string[], options: ReadOptions): Promise<HttpResponse> {
-    const { signal } = options;
+  async #get(origin: string, path: string, usual: string[], options: ReadOptions): Promise<HttpResponse> {
+    const { fresh, maxBytes, reservation, signal } = options;
     const { admit, observer } = this.#options;
     signal?.throwIfAborted();
     const admitted = admit?.(signal);
     if (admitted !== undefined) await admitted;
-    const rules = new ObjectRules(options, this.#client.timeouts, observer);
+    const { timeouts } = this.#client;
+    const headers = fresh ? [...usual, ...NO_CACHE] : usual;
+    const rules = { timeouts, observer, signal, reservation, maxBytes, wireLimit, tooLarge };
     const response = await this.#client.request({ origin, method: "GET", path, headers }, rules);
     const { status } = response;
     if (status === 200 || status === 404 || status === 410 || isRedirect(status)) return response;
@@ -112,9 +123,8 @@ export class HttpSource implements ObjectSource {
     let response = redirect;
     let at = new URL(this.#origin + target);
     for (let redirects = 1; redirects <= MAX_REDIRECTS; redirects++) {
-      at = redirectTarget(at, redirectLocation(response.headers));
-      const known = at.origin === this.#origin ? this.#headers : this.#headers.elsewhere;
-      const headers = options.fresh ? known.fresh : known.usual;
+      at = redirectTarget(at, response.headers);
+      const headers = at.origin === this.#origin ? this.#headers : this.#headersElsewhere;
       response = await this.#get(at.origin, at.pathname + at.search, headers, options);
       if (!isRedirect(response.status)) return response;
     }
@@ -125,61 +135,20 @@ export class HttpSource implements ObjectSource {
   }
 }
 
-/** How the response to a request for an object is taken. */
-class ObjectRules implements ResponseRules {
-  readonly timeouts: HttpTimeouts;
-  readonly observer: RequestObserver | undefined;
-  readonly signal: AbortSignal | undefined;
-  readonly reservation: ByteReservation | undefined;
-  readonly #maxBytes: number;
-
-  constructor(options: ReadOptions, timeouts: HttpTimeouts, observer: RequestObserver | undefined) {
-    this.timeouts = timeouts;
-    this.observer = observer;
-    this.signal = options.signal;
-    this.reservation = options.reservation;
-    this.#maxBytes = options.maxBytes;
-  }
-
-  maxBodyBytes(status: number, headers: ResponseHeaders): number | undefined {
-    if (status !== 200) return undefined;
-    const codings = contentCodings(headers);
-    if (codings.length === 0) return this.#maxBytes;
-    if (codings.length === 1 && /^(x-)?gzip$/.test(codings[0] ?? ""))
-      return this.#maxBytes + GZIP_SLACK_BYTES;
-    const found = oneLine(codings.join(", "));
-    throw new FormatError("has an encoding that is not understood", "gzip or none", found);
-  }
-
-  tooLarge(found: string): FormatError {
-    return tooLarge(this.#maxBytes, found);
-  }
+/** The most bytes that the body of an answer may have, where it is an object. */
+function wireLimit(status: number, headers: ResponseHeaders, maxBytes: number): number | undefined {
+  if (status !== 200) return undefined;
+  const codings = contentCodings(headers);
+  if (codings.length === 0) return maxBytes;
+  if (codings.length === 1 && /^(x-)?gzip$/.test(codings[0] ?? "")) return maxBytes + GZIP_SLACK_BYTES;
+  const found = oneLine(codings.join(", "));
+  throw new FormatError("has an encoding that is not understood", "gzip or none", found);
 }
 
-interface HeaderChoice {
-  readonly usual: string[];
-  /** To pass every cache on the way. */
-  readonly fresh: string[];
-}
-
-/** Built once, for all requests: names and values in turn. */
-interface RequestHeaders extends HeaderChoice {
-  /** For origins that a redirect leads to: they get no credentials. */
-  readonly elsewhere: HeaderChoice;
-}
-
-function requestHeaders(base: URL, options: HttpSourceOptions): RequestHeaders {
-  const common = ["user-agent", userAgent(options), "accept-encoding", "gzip"];
-  const withFresh = (usual: string[]): HeaderChoice => ({
-    usual,
-    fresh: [...usual, "cache-control", "no-cache", "pragma", "no-cache"],
-  });
-  const own = [...common, ...(options.headers ?? []).flat()];
-  if (base.username !== "" || base.password !== "") {
-    const credentials = `${percentDecoded(base.username)}:${percentDecoded(base.password)}`;
-    own.push("authorization", `Basic ${Buffer.from(credentials).toString("base64")}`);
-  }
-  return { ...withFresh(own), elsewhere: withFresh(common) };
+function basicAuthorization({ username, password }: URL): string[] {
+  if (username === "" && password === "") return [];
+  const credentials = `${percentDecoded(username)}:${percentDecoded(password)}`;
+  return ["authorization", `Basic ${Buffer.from(credentials).toString("base64")}`];
 }
 
 function percentDecoded(credential: string): string {

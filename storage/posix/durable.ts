@@ -5,15 +5,14 @@
  *
  * The order is the same everywhere: write a temporary file, fsync it, give it its name by rename (replacing) or link
  * (only if absent), fsync the directory of the name, and, once for each, every directory above it. After a failed
- * fsync it is unknown what is on the disk, and a second fsync may report success for pages that the kernel has
- * dropped: such a file is discarded and never fsynced again.
+ * fsync a second one may report success for pages that the kernel has dropped: the file is discarded instead.
  */
 
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { LogError } from "../../lib/errors.ts";
+import type { TargetBatch } from "../../lib/migrate/ports/target.ts";
 import { errnoCode, fileFailure } from "./errno.ts";
 
 const FILE_MODE = 0o644;
@@ -21,7 +20,7 @@ const DIRECTORY_MODE = 0o755;
 
 const fsync = promisify(fs.fsync);
 
-/** A temporary file that has its bytes, but not yet its name. */
+/** A temporary file with all its bytes. */
 interface StagedFile {
   readonly fd: number;
   readonly temporary: string;
@@ -32,8 +31,8 @@ interface StagedFile {
 export class DurableDirectory {
   readonly root: string;
   /**
-   * Throws if this copy may no longer write the target. Called before a batch names anything: another copy may have
-   * handed the target over while this one was suspended, and what is handed over is never touched again.
+   * Throws if this copy may no longer write the target, before a batch names anything: another copy may have handed
+   * it over while this one was suspended, and what is handed over is never touched again.
    */
   readonly requireOurs: () => void;
   readonly #temporaryDirectory: string;
@@ -42,14 +41,10 @@ export class DurableDirectory {
   #temporaryCount = 0;
   /** Directories that this thread knows to exist. */
   readonly #present = new Set<string>();
-  /** Directories whose name, and the names of all directories above them up to the root, are durable. */
+  /** Directories whose names are durable, with those of all directories above them up to the root. */
   readonly #anchored = new Set<string>();
 
-  /**
-   * @param syncInThread fsync costs almost nothing (a file system in memory), so that a call in another thread
-   * would cost more.
-   * @param requireOurs throws if the target may no longer be written.
-   */
+  /** @param syncInThread for a file system in memory, where fsync costs less than handing it to another thread. */
   constructor(root: string, temporaryDirectory: string, syncInThread = false, requireOurs = () => {}) {
     this.root = root;
     this.requireOurs = requireOurs;
@@ -57,7 +52,6 @@ export class DurableDirectory {
     this.#syncInThread = syncInThread;
   }
 
-  /** Starts a batch of files that become durable together. */
   batch(): DurableBatch {
     return new DurableBatch(this);
   }
@@ -68,26 +62,29 @@ export class DurableDirectory {
     try {
       await this.sync(staged.fd);
       this.place(staged);
-      await this.syncDirectories(new Set([dirname(path)]));
+      await this.syncDirectories([dirname(path)]);
     } finally {
       this.discard(staged);
     }
   }
 
-  /** Creates a file, durably, only if it does not exist; false if it does. Uses link(2), which never replaces. */
+  /** Creates a file, durably, only if it does not exist; false if it does. */
   async create(path: string, bytes: Uint8Array): Promise<boolean> {
     const staged = this.stage(path, bytes);
     try {
       await this.sync(staged.fd);
       this.makeDirectory(dirname(path));
-      if (!linkIfAbsent(staged.temporary, path)) return false;
       try {
-        await this.syncDirectories(new Set([dirname(path)]));
+        fs.linkSync(staged.temporary, path);
       } catch (error) {
+        if (errnoCode(error) === "EEXIST") return false;
+        throw error;
+      }
+      await this.syncDirectories([dirname(path)]).catch((error: unknown) => {
         // The next run must not find and trust a name that may not be durable.
         fs.rmSync(path, { force: true });
         throw error;
-      }
+      });
       return true;
     } finally {
       this.discard(staged);
@@ -97,34 +94,33 @@ export class DurableDirectory {
   /** Removes a file, durably. */
   async remove(path: string): Promise<void> {
     fs.rmSync(path, { force: true });
-    await this.syncDirectories(new Set([dirname(path)]));
+    await this.syncDirectories([dirname(path)]);
   }
 
-  /** Writes bytes to a temporary file. */
   stage(path: string, bytes: Uint8Array): StagedFile {
     const temporary = join(this.#temporaryDirectory, `${this.#temporaryPrefix}-${this.#temporaryCount++}`);
-    const fd = this.#openTemporary(temporary);
+    const staged = { fd: this.#openTemporary(temporary), temporary, path };
     try {
       for (let written = 0; written < bytes.length; ) {
-        written += fs.writeSync(fd, bytes, written, bytes.length - written);
+        written += fs.writeSync(staged.fd, bytes, written, bytes.length - written);
       }
-      return { fd, temporary, path };
+      return staged;
     } catch (error) {
-      this.discard({ fd, temporary, path });
+      this.discard(staged);
       throw error;
     }
   }
 
   /** Gives a staged and synced file its name, replacing a file of that name. */
-  place(staged: StagedFile): void {
-    this.makeDirectory(dirname(staged.path));
-    fs.renameSync(staged.temporary, staged.path);
+  place({ temporary, path }: StagedFile): void {
+    this.makeDirectory(dirname(path));
+    fs.renameSync(temporary, path);
   }
 
   /** Closes and removes a temporary file, in whatever state. */
-  discard(staged: StagedFile): void {
-    fs.closeSync(staged.fd);
-    fs.rmSync(staged.temporary, { force: true });
+  discard({ fd, temporary }: StagedFile): void {
+    fs.closeSync(fd);
+    fs.rmSync(temporary, { force: true });
   }
 
   makeDirectory(path: string): void {
@@ -149,14 +145,20 @@ export class DurableDirectory {
     }
   }
 
+  /** Makes existing files durable, and the names that lead to them. */
+  async syncFound(...paths: readonly string[]): Promise<void> {
+    for (const path of paths) await this.syncFile(path);
+    await this.syncDirectories(paths.map((path) => dirname(path)));
+  }
+
   /**
-   * Makes the names in these directories durable, and the names that lead to them: an existing directory may have been
-   * made by a process that was killed, so the directories above are synced too, once a thread.
+   * Makes the names in these directories durable, and the names that lead to them, once a thread: an existing
+   * directory may have been made by a process that was killed.
    */
-  async syncDirectories(directories: ReadonlySet<string>): Promise<void> {
+  async syncDirectories(directories: Iterable<string>): Promise<void> {
     const all = new Set(directories);
     const anchors: string[] = [];
-    for (const directory of directories) {
+    for (const directory of [...all]) {
       for (let at = directory; at !== this.root && !this.#anchored.has(at); at = dirname(at)) {
         all.add(dirname(at));
         anchors.push(at);
@@ -179,8 +181,8 @@ export class DurableDirectory {
   }
 }
 
-/** Files that become durable together; see TargetBatch. Paths are absolute, below the directory's root. */
-export class DurableBatch {
+/** Files that become durable together, by their paths below the directory's root. */
+class DurableBatch implements TargetBatch {
   readonly #directory: DurableDirectory;
   #staged: StagedFile[] = [];
   /** Files that existed already. */
@@ -191,8 +193,8 @@ export class DurableBatch {
     this.#directory = directory;
   }
 
-  /** Writes the bytes at once, to a temporary file; `bytes` may change afterwards. */
-  put(path: string, bytes: Uint8Array): void {
+  put(name: string, bytes: Uint8Array): void {
+    const path = join(this.#directory.root, name);
     try {
       this.#staged.push(this.#directory.stage(path, bytes));
     } catch (error) {
@@ -202,20 +204,20 @@ export class DurableBatch {
   }
 
   /** Syncs an existing file with these bytes; where that fails, writes the bytes again. */
-  async keep(path: string, bytes: Uint8Array): Promise<void> {
+  async keep(name: string, bytes: Uint8Array): Promise<void> {
+    const path = join(this.#directory.root, name);
     try {
       await this.#directory.syncFile(path);
       this.#kept.push(path);
       this.#parents.add(dirname(path));
     } catch {
-      this.put(path, bytes);
+      this.put(name, bytes);
     }
   }
 
   /**
-   * Syncs every file, then names them, then syncs the directories. On failure it removes what has no name yet, and
-   * where a directory could not be synced, everything of the batch: the next run must not find and trust a name that
-   * may not be durable.
+   * On failure it removes what has no name yet, and where a directory could not be synced, everything of the batch:
+   * the next run must not find and trust a name that may not be durable.
    */
   async commit(): Promise<void> {
     const staged = this.#staged;
@@ -224,40 +226,22 @@ export class DurableBatch {
       await settled(staged.map(({ fd }) => this.#directory.sync(fd)));
       this.#directory.requireOurs();
       for (const file of staged) this.#directory.place(file);
-      await this.#syncDirectories(paths);
+      await this.#directory.syncDirectories(this.#parents).catch((error: unknown) => {
+        this.#directory.requireOurs();
+        for (const path of paths) fs.rmSync(path, { force: true });
+        throw error;
+      });
       for (let file = staged.pop(); file !== undefined; file = staged.pop()) fs.closeSync(file.fd);
     } catch (error) {
-      this.abandon();
-      throw error instanceof LogError ? error : fileFailure(error, paths[0] ?? this.#directory.root);
+      await this.abandon();
+      throw fileFailure(error, paths[0] ?? this.#directory.root);
     }
   }
 
-  async #syncDirectories(paths: readonly string[]): Promise<void> {
-    try {
-      await this.#directory.syncDirectories(this.#parents);
-    } catch (error) {
-      this.#directory.requireOurs();
-      for (const path of paths) fs.rmSync(path, { force: true });
-      throw error;
-    }
-  }
-
-  /** Removes what was written but not committed. */
-  abandon(): void {
+  async abandon(): Promise<void> {
     const staged = this.#staged;
     this.#staged = [];
     for (const file of staged) this.#directory.discard(file);
-  }
-}
-
-/** Gives a file another name, if that does not exist. */
-function linkIfAbsent(path: string, name: string): boolean {
-  try {
-    fs.linkSync(path, name);
-    return true;
-  } catch (error) {
-    if (errnoCode(error) === "EEXIST") return false;
-    throw error;
   }
 }
 
@@ -269,8 +253,8 @@ async function settled(work: Promise<void>[]): Promise<void> {
 }
 
 /**
- * `mkdir -p`. Node's own never returns where a parent exists and mkdir still fails with ENOENT: below a dangling
- * link, in a mount that is gone, in /proc (seen with Node 20 and 26).
+ * `mkdir -p`. Node's own never returns where a parent exists and mkdir fails with ENOENT: below a dangling link, in a
+ * mount that is gone, in /proc (seen with Node 20 and 26).
  */
 function makePath(path: string): void {
   if (isDirectory(path)) return;

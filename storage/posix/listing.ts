@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers/promises";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
 import { parseResourcePath } from "../../lib/tlog/layout.ts";
-import { errnoCode } from "./errno.ts";
+import { ifPresent } from "./errno.ts";
 
 /**
  * Every file below `directory`, a path below `root`, in no order. A directory that has the name of an object is
@@ -22,7 +22,8 @@ export async function* listObjects(root: string, directory: string): AsyncGenera
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
     // The calls below are synchronous, which is fastest; other work runs between directories.
     await setImmediate();
-    for (const entry of entriesOf(root, at)) {
+    requireNoLink(join(root, at));
+    for (const entry of ifPresent(() => fs.readdirSync(join(root, at), { withFileTypes: true })) ?? []) {
       const path = `${at}/${entry.name}`;
       if (entry.isSymbolicLink()) throw linkRefused(join(root, path));
       if (!entry.isDirectory()) {
@@ -37,31 +38,9 @@ export async function* listObjects(root: string, directory: string): AsyncGenera
   }
 }
 
-/** The first file below a directory, undefined if there is none. @throws TargetRefusedError at a symbolic link. */
-export function firstFile(root: string, directory: string): string | undefined {
-  for (const name of entriesOf(root, directory)) {
-    const path = `${directory}/${name.name}`;
-    if (name.isSymbolicLink()) throw linkRefused(join(root, path));
-    const found = name.isDirectory() ? firstFile(root, path) : path;
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
 /** @throws TargetRefusedError if `path` is a symbolic link, even a dangling one. */
 export function requireNoLink(path: string): void {
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw linkRefused(path);
-}
-
-function entriesOf(root: string, directory: string): fs.Dirent[] {
-  const path = join(root, directory);
-  try {
-    requireNoLink(path);
-    return fs.readdirSync(path, { withFileTypes: true });
-  } catch (error) {
-    if (errnoCode(error) === "ENOENT") return [];
-    throw error;
-  }
 }
 
 function linkRefused(path: string): TargetRefusedError {

@@ -9,7 +9,6 @@ import { errnoCode } from "./errno.ts";
 
 /** A regular file that is open for reading. */
 export class RegularFile {
-  /** Within its directory. */
   readonly name: string;
   /** In bytes, when it was opened. */
   readonly size: number;
@@ -40,20 +39,13 @@ export class RegularFile {
     }
   }
 
-  /**
-   * Fills `buffer` with the bytes at `position`; returns how many there are.
-   * @throws SourceError
-   */
+  /** Fills `buffer` with the bytes at `position`; returns how many there are. @throws SourceError */
   async read(buffer: Buffer, position: number): Promise<number> {
     let length = 0;
     try {
       while (length < buffer.length) {
-        const { bytesRead } = await this.#handle.read(
-          buffer,
-          length,
-          buffer.length - length,
-          position + length,
-        );
+        const rest = { offset: length, position: position + length };
+        const { bytesRead } = await this.#handle.read(buffer, rest);
         if (bytesRead === 0) break;
         length += bytesRead;
       }
@@ -73,9 +65,6 @@ export function sourceError(error: unknown): unknown {
   const code = errnoCode(error);
   if (code === undefined || !(error instanceof Error)) return error;
   const advice = code === "EACCES" ? "Check the file's owner and mode" : undefined;
-  return new SourceError(
-    error.message,
-    { retryable: code === "EIO" || code === "EMFILE", advice },
-    { cause: error },
-  );
+  const retryable = code === "EIO" || code === "EMFILE";
+  return new SourceError(error.message, { retryable, advice }, { cause: error });
 }

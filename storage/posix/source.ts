@@ -1,24 +1,26 @@
-/** A log in a directory, as a source. */
+/** Logs in directories, as sources. */
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type ObjectSource, type ReadOptions, tooLarge } from "../../lib/migrate/ports/source.ts";
+import { FormatError } from "../../lib/tlog/errors.ts";
 import { bundleDirectory } from "../../lib/tlog/layout.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
-import { beginsAsGzip } from "../shared/gzip.ts";
+import { untilAborted } from "../shared/abort-watch.ts";
+import { beginsAsGzip, GZIP_SLACK_BYTES, gunzipReserved } from "../shared/inflate.ts";
 import { RegularFile } from "./regular-file.ts";
 
 export class PosixSource implements ObjectSource {
   readonly location: string;
-  readonly #aborts = new AbortWatch();
+  readonly #directory: string;
 
   /** @param directory the log's root, an absolute path. */
-  constructor(directory: string) {
-    this.location = directory;
+  constructor(directory: string, location = directory) {
+    this.location = location;
+    this.#directory = directory;
   }
 
   locate(path: string): string {
-    return join(this.location, path);
+    return join(this.#directory, path);
   }
 
   async read(path: string, options: ReadOptions): Promise<Buffer | undefined> {
@@ -26,7 +28,7 @@ export class PosixSource implements ObjectSource {
     const file = await RegularFile.open(this.locate(path));
     try {
       options.signal?.throwIfAborted();
-      return file && (await this.#readAll(file, options));
+      return file && (await readAll(file, options));
     } finally {
       await file?.close();
     }
@@ -39,14 +41,42 @@ export class PosixSource implements ObjectSource {
   }
 
   async close(): Promise<void> {}
+}
 
-  async #readAll(file: RegularFile, { maxBytes, reservation, signal }: ReadOptions): Promise<Buffer> {
-    if (file.size > maxBytes) throw tooLarge(maxBytes, `${file.size} bytes`);
-    const leave = reservation?.atLeast(file.size);
-    if (leave !== undefined) await this.#aborts.until(leave, signal);
-    const bytes = reservation?.allocate?.(file.size) ?? Buffer.allocUnsafeSlow(file.size);
-    const length = await file.read(bytes, 0);
-    signal?.throwIfAborted();
-    return bytes.subarray(0, length);
+const COMPRESSED = /^tile\/(?:data|entries|names)\//;
+
+/**
+ * A directory of Sunlight. Its data tiles, full and partial, are stored gzip-compressed under their plain names, as are
+ * the names tiles next to them and the entry bundles of the logs that its witness mirrors; hash tiles, issuers and
+ * checkpoint are plain
+ * (https://pkg.go.dev/filippo.io/sunlight#ClientConfig, internal/ctlog and internal/witness in its source).
+ */
+export class GzipSource extends PosixSource {
+  constructor(directory: string) {
+    super(directory, `gzip+${pathToFileURL(directory).href}`);
   }
+
+  override async read(path: string, options: ReadOptions): Promise<Buffer | undefined> {
+    if (!COMPRESSED.test(path)) return await super.read(path, options);
+    const maxBytes = options.maxBytes + GZIP_SLACK_BYTES;
+    const stored = await super.read(path, { ...options, maxBytes });
+    if (stored === undefined) return undefined;
+    if (beginsAsGzip(stored)) return await gunzipReserved(stored, options);
+    const plain = this.location.replace("gzip+", "");
+    throw new FormatError(
+      `is not gzip, as data tiles below gzip+file:// are; where they are plain, name the log as ${plain}`,
+    );
+  }
+
+  override explain(): undefined {}
+}
+
+async function readAll(file: RegularFile, { maxBytes, reservation, signal }: ReadOptions): Promise<Buffer> {
+  if (file.size > maxBytes) throw tooLarge(maxBytes, `${file.size} bytes`);
+  const leave = reservation?.atLeast(file.size);
+  if (leave !== undefined) await untilAborted(leave, signal);
+  const bytes = reservation?.allocate?.(file.size) ?? Buffer.allocUnsafeSlow(file.size);
+  const length = await file.read(bytes, 0);
+  signal?.throwIfAborted();
+  return bytes.subarray(0, length);
 }

@@ -7,7 +7,7 @@ export default {
   form: "gzip+file:///…",
   isLocal: true,
   async openObjects(url) {
-    const { GzipSource } = await import("./sunlight-source.ts");
+    const { GzipSource } = await import("./source.ts");
     return new GzipSource(directoryOf(url));
   },
 } satisfies Backend;

@@ -1,7 +1,4 @@
-/**
- * A directory as MigrationTarget, in the layout that Tessera's POSIX driver takes over. The claim is `.state/version`,
- * which every lifecycle of Tessera reads first and refuses unless it is `1`.
- */
+/** A directory as MigrationTarget, in the layout that Tessera's POSIX driver takes over. */
 
 import fs from "node:fs";
 import { statfs } from "node:fs/promises";
@@ -12,43 +9,38 @@ import type {
   MigrationTarget,
   SpaceNeeded,
   StoredObject,
+  TargetBatch,
   TargetContents,
   TargetWriter,
   TreeState,
 } from "../../lib/migrate/ports/target.ts";
-import { FormatError } from "../../lib/tlog/errors.ts";
+import { attempt } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../../lib/tlog/layout.ts";
 import { equalBytes, formatHash } from "../../lib/tlog/merkle.ts";
-import { claimText, requireClaim, stateText } from "./claim.ts";
 import { DurableDirectory } from "./durable.ts";
-import { errnoCode, onFile } from "./errno.ts";
-import { inspectDirectory } from "./inspection.ts";
+import { errnoCode, fileFailure, onFile } from "./errno.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
-import { clearStaleLock, takeLock } from "./lock.ts";
+import { clearAllTemporaries, clearStaleLock, takeLock, temporariesOf } from "./process-files.ts";
 import {
-  clearAllTemporaries,
-  clearOwnTemporaries,
-  clearStaleTemporaries,
-  temporariesOf,
-} from "./temporaries.ts";
-import {
-  COLLECTION_STATE_FILE,
   COMPATIBLE_VERSION,
-  formatCollectionState,
+  claimText,
   formatTreeState,
+  inspectDirectory,
   parseTreeState,
-  RECORD_FILE,
-  STATE_DIRECTORY,
-  TREE_STATE_FILE,
-  VERSION_FILE,
-} from "./tessera-state.ts";
-import { PosixWriter } from "./writer.ts";
+  requireClaim,
+  STATE,
+  stateText,
+} from "./state.ts";
 
-const LOCK_FILE = `${STATE_DIRECTORY}/tlog-migrate.lock`;
+/** statfs(2) type of tmpfs, where fsync does nothing. */
+const TMPFS_MAGIC = 0x01021994;
+
+/** A FIFO must not hang the reader; a symbolic link is not followed. */
+const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW;
 
 export class PosixTarget implements MigrationTarget {
   readonly location: string;
-  readonly treeStateName = TREE_STATE_FILE;
+  readonly treeStateName = STATE.tree;
   readonly #directory: DurableDirectory;
 
   /** @param directory the log's root, an absolute path; it may not exist yet. */
@@ -66,46 +58,41 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async integratedTree(): Promise<IntegratedTree | undefined> {
-    const state = await onFile(this.locate(TREE_STATE_FILE), () => stateText(this.location, TREE_STATE_FILE));
-    return state === undefined ? undefined : parseTreeState(Buffer.from(state));
+    const state = stateText(this.location, STATE.tree);
+    return state === undefined ? undefined : parseTreeState(state);
   }
 
   async lock(): Promise<{ release(): Promise<void> }> {
-    const path = this.locate(LOCK_FILE);
-    await onFile(this.location, () => this.#requireOwnIssuers());
-    await onFile(this.location, () => this.#makeClaimDurable());
-    const lock = await onFile(path, () => takeLock(this.#directory, path));
-    await onFile(path, () => clearStaleTemporaries(this.location));
-    return {
-      release: async () => {
-        clearOwnTemporaries(this.location);
-        await lock.release();
-      },
-    };
+    await onFile(this.location, () => {
+      this.#requireOwnIssuers();
+      return this.#makeClaimDurable();
+    });
+    return await onFile(this.locate(STATE.lock), () => takeLock(this.#directory));
   }
 
   async claim(marker: string): Promise<void> {
     await onFile(this.location, async () => {
       this.#requireOwnIssuers();
       this.#directory.makeDirectory(this.location);
-      const claim = Buffer.from(claimText(marker));
-      const claimed = await this.#directory.create(this.locate(VERSION_FILE), claim);
-      if (!claimed) throw this.#refusal(`${VERSION_FILE} appeared while this copy started`);
+      if (await this.#directory.create(this.locate(STATE.version), claimText(marker))) return;
+      throw this.#refusal(`${STATE.version} appeared while this copy started`);
     });
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
     await onFile(this.location, async () => {
       requireClaim(this.location, from);
-      await this.#directory.replace(this.locate(VERSION_FILE), Buffer.from(claimText(to)));
+      await this.#directory.replace(this.locate(STATE.version), claimText(to));
     });
   }
 
   async requireFreeSpace(needed: SpaceNeeded): Promise<void> {
     const { bavail, bsize, files, ffree } = await onFile(this.location, () => statfs(this.location));
     const free = bavail * bsize;
-    if (free < needed.bytes)
-      throw this.#noSpace("too little free space", gigabytes(needed.bytes), gigabytes(free));
+    if (free < needed.bytes) {
+      const [expected, found] = [needed.bytes, free].map((bytes) => `${(bytes / 1e9).toFixed(2)} GB`);
+      throw this.#noSpace("too little free space", expected, found);
+    }
     // Some file systems create inodes as needed and count none.
     if (files === 0 || ffree >= needed.objects) return;
     throw this.#noSpace("too few inodes", `${needed.objects}`, `${ffree}`);
@@ -113,7 +100,7 @@ export class PosixTarget implements MigrationTarget {
 
   async warnings(): Promise<string[]> {
     const user = process.getuid?.();
-    const owner = fs.statSync(this.locate(STATE_DIRECTORY), { throwIfNoEntry: false })?.uid;
+    const owner = fs.statSync(this.locate(STATE.directory), { throwIfNoEntry: false })?.uid;
     if (user !== 0 || owner !== 0) return [];
     return [
       `The files in ${this.location} belong to root: if the log software runs as another user, ` +
@@ -129,8 +116,7 @@ export class PosixTarget implements MigrationTarget {
     try {
       yield* listObjects(this.location, directory);
     } catch (error) {
-      if (errnoCode(error) === undefined) throw error;
-      await onFile(this.locate(directory), () => Promise.reject(error));
+      throw fileFailure(error, this.locate(directory));
     }
   }
 
@@ -144,26 +130,31 @@ export class PosixTarget implements MigrationTarget {
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
     await onFile(this.location, async () => {
       requireClaim(this.location, marker);
-      this.#requireNoCheckpoint();
-      await this.#requireNoOtherTree(state);
-      const collection = formatCollectionState(state.collectFrom);
-      await this.#directory.replace(this.locate(COLLECTION_STATE_FILE), collection);
-      await this.#createTreeState(state);
-      await this.#directory.replace(this.locate(RECORD_FILE), Buffer.from(record));
+      // With one that this migration did not write, log software would publish from it, or never again.
+      if (fs.lstatSync(this.locate(CHECKPOINT_PATH), { throwIfNoEntry: false }) !== undefined) {
+        throw this.#refusal(`${CHECKPOINT_PATH} appeared while the copy was unfinished; move it away`);
+      }
+      this.#requireNoOtherTree(state);
+      const collection = JSON.stringify({ fromSize: state.collectFrom });
+      await this.#directory.replace(this.locate(STATE.collection), Buffer.from(collection));
+      const tree = this.locate(STATE.tree);
+      if (!(await this.#directory.create(tree, formatTreeState(state)))) {
+        this.#requireNoOtherTree(state);
+        await this.#directory.syncFound(tree);
+      }
+      await this.#directory.replace(this.locate(STATE.record), Buffer.from(record));
       requireClaim(this.location, marker);
-      await this.#directory.replace(this.locate(VERSION_FILE), Buffer.from(COMPATIBLE_VERSION));
+      await this.#directory.replace(this.locate(STATE.version), Buffer.from(COMPATIBLE_VERSION));
       clearAllTemporaries(this.location);
     });
   }
 
   async confirmHandOver(): Promise<void> {
     await onFile(this.location, async () => {
-      for (const file of [VERSION_FILE, TREE_STATE_FILE, RECORD_FILE]) {
-        await this.#directory.syncFile(this.locate(file));
-      }
-      await this.#directory.syncDirectories(new Set([this.locate(STATE_DIRECTORY)]));
+      const files = [STATE.version, STATE.tree, STATE.record].map((file) => this.locate(file));
+      await this.#directory.syncFound(...files);
       clearAllTemporaries(this.location);
-      clearStaleLock(this.locate(LOCK_FILE));
+      clearStaleLock(this.location);
     });
   }
 
@@ -174,27 +165,14 @@ export class PosixTarget implements MigrationTarget {
 
   async close(): Promise<void> {}
 
-  async #createTreeState(state: TreeState): Promise<void> {
-    const path = this.locate(TREE_STATE_FILE);
-    if (await this.#directory.create(path, formatTreeState(state))) return;
-    await this.#requireNoOtherTree(state);
-    await this.#directory.syncFile(path);
-    await this.#directory.syncDirectories(new Set([dirname(path)]));
-  }
-
   /** An existing tree state must be the one that is handed over; an unreadable one is not. */
-  async #requireNoOtherTree(state: TreeState): Promise<void> {
-    if (!fs.existsSync(this.locate(TREE_STATE_FILE))) return;
-    const found = await this.integratedTree().catch(ignoreFormatError);
+  #requireNoOtherTree(state: TreeState): void {
+    const text = stateText(this.location, STATE.tree);
+    if (text === undefined) return;
+    const found = attempt(() => parseTreeState(text));
     if (found?.size === state.size && equalBytes(found.rootHash, state.rootHash)) return;
     const expected = `size ${state.size}, root ${formatHash(state.rootHash)}`;
-    throw this.#refusal(`${TREE_STATE_FILE} exists, and is not ${expected}`);
-  }
-
-  /** With a checkpoint that this migration did not write, log software would publish from it, or never again. */
-  #requireNoCheckpoint(): void {
-    if (fs.lstatSync(this.locate(CHECKPOINT_PATH), { throwIfNoEntry: false }) === undefined) return;
-    throw this.#refusal(`${CHECKPOINT_PATH} appeared while the copy was unfinished; move it away`);
+    throw this.#refusal(`${STATE.tree} exists, and is not ${expected}`);
   }
 
   /**
@@ -203,8 +181,7 @@ export class PosixTarget implements MigrationTarget {
    * names above it if it was just made.
    */
   async #makeClaimDurable(): Promise<void> {
-    await this.#directory.syncFile(this.locate(VERSION_FILE));
-    await this.#directory.syncDirectories(new Set([this.locate(STATE_DIRECTORY)]));
+    await this.#directory.syncFound(this.locate(STATE.version));
     for (let at = this.location; at !== dirname(at); at = dirname(at)) {
       try {
         await this.#directory.syncFile(dirname(at));
@@ -226,17 +203,48 @@ export class PosixTarget implements MigrationTarget {
     return new TargetRefusedError({ object: this.location, problem, advice });
   }
 
-  #noSpace(problem: string, expected: string, found: string): OperationError {
+  #noSpace(problem: string, expected?: string, found?: string): OperationError {
     const advice = "Free some space, or choose another target";
     return new OperationError({ object: this.location, problem, expected, found, advice });
   }
 }
 
-/** A state that cannot be read is another one. */
-function ignoreFormatError(error: unknown): undefined {
-  if (!(error instanceof FormatError)) throw error;
+/** Reads and writes the objects of the log, for one thread. */
+class PosixWriter implements TargetWriter {
+  readonly #directory: DurableDirectory;
+
+  constructor(root: string, temporaryDirectory: string) {
+    const inMemory = fs.statfsSync(root).type === TMPFS_MAGIC;
+    this.#directory = new DurableDirectory(root, temporaryDirectory, inMemory, () => requireClaim(root));
+  }
+
+  async read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    const file = join(this.#directory.root, path);
+    return await onFile(file, () => readUpTo(file, maxBytes));
+  }
+
+  batch(): TargetBatch {
+    return this.#directory.batch();
+  }
+
+  async close(): Promise<void> {}
 }
 
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(2)} GB`;
+/** A file of at most `maxBytes`; a larger one is returned cut to one byte more, so that it is never right. */
+function readUpTo(path: string, maxBytes: number): Uint8Array | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(path, READ_FLAGS);
+  } catch (error) {
+    if (errnoCode(error) === "ENOENT") return undefined;
+    // A symbolic link is not an object, wherever it leads.
+    if (errnoCode(error) === "ELOOP") return new Uint8Array(0);
+    throw error;
+  }
+  try {
+    const bytes = Buffer.allocUnsafeSlow(Math.min(fs.fstatSync(fd).size, maxBytes + 1));
+    return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.length, 0));
+  } finally {
+    fs.closeSync(fd);
+  }
 }

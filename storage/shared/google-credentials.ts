@@ -10,10 +10,7 @@ export async function googleAuth(scope: string): Promise<GoogleAuth> {
   return new GoogleAuth({ scopes: [scope] });
 }
 
-/**
- * The headers that authorize a request, from credentials that are renewed where they are about to end.
- * @throws OperationError if there are no credentials; SourceError if they could not be renewed just now.
- */
+/** The headers that authorize a request. @throws what `credentialsFailure` returns. */
 export async function authorizationHeaders(auth: GoogleAuth): Promise<Headers> {
   return await auth.getRequestHeaders().catch((error: unknown) => {
     throw credentialsFailure(error);

@@ -1,58 +1,101 @@
 /**
- * Undoes Deflate (RFC 1951), in whatever wrapping, within a bound of memory. Whoever made the bytes may be
+ * Undoes Deflate (RFC 1951), raw or as gzip (RFC 1952), within a bound of memory. Whoever made the bytes may be
  * hostile: nothing that they say of their size is believed.
  */
 
-import type { gunzipSync, inflateRawSync } from "node:zlib";
-import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
+import { gunzipSync, type inflateRawSync } from "node:zlib";
+import { type ByteReservation, type ReadOptions, tooLarge } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
+import { untilAborted } from "./abort-watch.ts";
 
 /** Deflate cannot expand by more than this (https://zlib.net/zlib_tech.html), so nothing honest claims more. */
 export const MAX_EXPANSION = 1032;
 
+/**
+ * How much larger than the object its gzip encoding may be: 5 bytes a block of up to 64 KiB that does not compress, and
+ * 64 KiB of extra field in a header.
+ */
+export const GZIP_SLACK_BYTES = 1 << 17;
+
+/** What gzip begins with (RFC 1952 section 2.3.1). */
+const GZIP_MAGIC = Buffer.of(0x1f, 0x8b);
+
 /** zlib refuses smaller output buffers. */
 const MIN_CHUNK_BYTES = 64;
 
-/**
- * Larger objects stay where zlib put them. While one is moved it is there twice, and the second copy is in no
- * reservation: one of at most this size a thread, since nothing else happens in the thread meanwhile.
- */
+/** Larger objects stay where zlib put them: while one is moved, the second copy is in no reservation. */
 const MAX_MOVED_BYTES = 1 << 20;
 
-/** What goes with bytes that are to be inflated. */
-export interface InflateOptions {
-  /** What is wrong with bytes that cannot be, as a clause. */
-  readonly refusal: string;
-  /** Where memory for the inflated bytes can be had. */
-  readonly lender?: Pick<ByteReservation, "allocate"> | undefined;
+/** Where memory for the inflated bytes can be had. */
+type Lender = Pick<ByteReservation, "allocate"> | undefined;
+
+/** What zlib returns when it is asked for `info`, which its types do not say. */
+interface Inflated {
+  readonly buffer: Buffer<ArrayBuffer>;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+/** Whether bytes begin as gzip does; those of other objects may by chance. */
+export function beginsAsGzip(bytes: Uint8Array): boolean {
+  return GZIP_MAGIC.equals(bytes.subarray(0, GZIP_MAGIC.length));
+}
+
+/** How many bytes `gzipped` decodes to if its trailer is honest and it has one member, at most `maxBytes`. */
+export function declaredSize(gzipped: Buffer, maxBytes: number): number {
+  const declared = gzipped.length < 4 ? 0 : gzipped.readUInt32LE(gzipped.length - 4);
+  return Math.min(declared, gzipped.length * MAX_EXPANSION, maxBytes);
+}
+
+/** `inflate` for one or more whole gzip members. */
+export function gunzip(gzipped: Buffer, maxBytes: number, lender?: Lender): Buffer | undefined {
+  return inflate(gunzipSync, gzipped, maxBytes, "is not gzip though it says so", lender);
 }
 
 /**
- * The inflated bytes, undefined if there are more than `maxBytes`. Allocates room for `maxBytes` at once, so
- * that they should be what is expected: one output buffer of the right size was measured to be a third faster
- * than zlib's own chunks of 16 KiB. Unless the bytes are few or many they lie in the lender's memory
- * afterwards, where there is one, and are good for as long as it says.
- * @param decode what undoes the wrapping.
+ * The decoded bytes of an object of a source. What is held from then on, both forms of the object, is reserved first.
+ * @throws FormatError if it is not gzip, or decodes to more than `maxBytes`; the signal's reason.
+ */
+export async function gunzipReserved(
+  gzipped: Buffer,
+  { maxBytes, reservation, signal }: ReadOptions,
+): Promise<Buffer> {
+  const declared = declaredSize(gzipped, maxBytes);
+  // A trailer that lies, and an object of several members of which it describes the last, need a second try.
+  for (const limit of declared < maxBytes ? [declared, maxBytes] : [maxBytes]) {
+    const leave = reservation?.atLeast(gzipped.length + limit);
+    if (leave !== undefined) await untilAborted(leave, signal);
+    const bytes = gunzip(gzipped, limit, reservation);
+    if (bytes !== undefined) return bytes;
+  }
+  throw tooLarge(maxBytes, `more than ${maxBytes} bytes, from ${gzipped.length} bytes of gzip`);
+}
+
+/**
+ * The inflated bytes, undefined if there are more than `maxBytes`. Allocates that much at once, so it should be what
+ * is expected: one output buffer of the right size was measured to be a third faster than zlib's chunks of 16 KiB.
+ * @param refusal what is wrong with bytes that cannot be inflated, as a clause.
+ * @param lender unless the bytes are few or many they lie in its memory, and are good for as long as it says.
  * @throws FormatError if `deflated` is not whole, or more follows its end.
  */
 export function inflate(
   decode: typeof gunzipSync | typeof inflateRawSync,
   deflated: Buffer,
   maxBytes: number,
-  { refusal, lender }: InflateOptions,
-): Uint8Array | undefined {
+  refusal: string,
+  lender: Lender,
+): Buffer | undefined {
   // With room for exactly maxBytes zlib would open a second chunk only to see that the first was enough.
   const chunkSize = Math.max(MIN_CHUNK_BYTES, maxBytes + 1);
-  let result: unknown;
+  let result: Inflated;
   try {
-    result = decode(deflated, { chunkSize, maxOutputLength: Math.max(1, maxBytes), info: true });
+    const options = { chunkSize, maxOutputLength: Math.max(1, maxBytes), info: true };
+    result = decode(deflated, options) as unknown as Inflated;
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ERR_BUFFER_TOO_LARGE") return undefined;
-    if (typeof code === "string" && code.startsWith("Z_")) throw unreadable(refusal, error);
-    throw error;
+    if (!(error instanceof Error && "code" in error)) throw error;
+    if (error.code === "ERR_BUFFER_TOO_LARGE") return undefined;
+    if (!String(error.code).startsWith("Z_")) throw error;
+    throw new FormatError(refusal, undefined, error.message);
   }
-  if (!isInflated(result)) throw new Error("zlib gave no account of what it read");
   // zlib passes over what follows, zeros at least; bytes that nothing stands for are not the object's.
   if (result.engine.bytesWritten !== deflated.length) {
     throw new FormatError(refusal, "nothing after its end", "more bytes");
@@ -65,34 +108,14 @@ export function inflate(
 }
 
 /**
- * The bytes in lent memory, where there is any; what they were in is then freed at once. zlib cannot be told
- * where to write, and a buffer a bundle, left to garbage collection, makes it run all the time. Measured with
- * 1,000,000 Static CT entries (bundles of 312 KB), medians of nine interleaved runs: 5.4 s of CPU time with the
- * move and 5.9 s without, and a peak of 132 MB against 272 MB. The copy itself takes 20 µs of a bundle's 1.4 ms.
+ * The bytes in lent memory, where zlib cannot write; what they were in is then freed at once. A buffer a bundle, left
+ * to garbage collection, makes it run all the time. Measured with 1,000,000 Static CT entries (bundles of 312 KB), medians
+ * of nine interleaved runs: 5.4 s of CPU time with the move, 5.9 s without; a peak of 132 MB against 272 MB.
  */
-function moved(bytes: Buffer<ArrayBuffer>, lender: Pick<ByteReservation, "allocate"> | undefined): Buffer {
+function moved(bytes: Buffer<ArrayBuffer>, lender: Lender): Buffer {
   const lent = lender?.allocate?.(bytes.length);
   if (lent === undefined) return bytes;
   lent.set(bytes);
   bytes.buffer.transfer(0);
   return lent;
-}
-
-/** What zlib returns when it is asked for `info`. */
-interface Inflated {
-  readonly buffer: Buffer<ArrayBuffer>;
-  readonly engine: { readonly bytesWritten: number };
-}
-
-function isInflated(result: unknown): result is Inflated {
-  if (typeof result !== "object" || result === null || !("buffer" in result && "engine" in result))
-    return false;
-  const { buffer, engine } = result;
-  return (
-    buffer instanceof Uint8Array && typeof engine === "object" && engine !== null && "bytesWritten" in engine
-  );
-}
-
-function unreadable(refusal: string, error: unknown): FormatError {
-  return new FormatError(refusal, undefined, error instanceof Error ? error.message : undefined);
 }

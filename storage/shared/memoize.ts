@@ -1,9 +1,6 @@
-/** What is made or found out once, for callers that ask again and again. */
+/** What is made or found out once, for callers that ask again and again. A failure is not kept: the next one tries. */
 
-/**
- * Returns what `make` makes, the same each time: for libraries that take long to load and that few commands need.
- * A failure is not kept: the next caller has it tried again.
- */
+/** Returns what `make` makes, the same each time. */
 export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
@@ -15,10 +12,7 @@ export function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/**
- * Does `find` at most once in `forMs` milliseconds, and returns what it found to all who ask within that time. A
- * failure is not kept. By the wall clock, which goes on while a machine sleeps.
- */
+/** Calls `find` at most once in `forMs` milliseconds. By the wall clock, which goes on while a machine sleeps. */
 export function onceEvery<T>(forMs: number, find: () => Promise<T>): () => Promise<T> {
   let found: { readonly what: Promise<T>; readonly since: number } | undefined;
   return () => {

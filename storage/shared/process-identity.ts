@@ -1,6 +1,6 @@
-/** Which process holds something in a target: named so that another process can see whether it still runs. */
+/** Which process holds something in a target, named so that another can see whether it still runs. */
 
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { hostname } from "node:os";
 
@@ -16,6 +16,12 @@ export interface ProcessIdentity {
   readonly startTime: string;
 }
 
+/** Who holds the lock of a target: a line of JSON in the lock. */
+export interface LockHolder extends ProcessIdentity {
+  /** Of this lock alone: a process may take several. */
+  readonly token: string;
+}
+
 export function currentProcess(): ProcessIdentity {
   return {
     host: hostname(),
@@ -24,6 +30,22 @@ export function currentProcess(): ProcessIdentity {
     pid: process.pid,
     startTime: processStartTime(process.pid) ?? "",
   };
+}
+
+export function newHolder(): LockHolder {
+  return { ...currentProcess(), token: randomUUID() };
+}
+
+/** The holder that a lock names, undefined if it names none. */
+export function parseHolder(text: string): LockHolder | undefined {
+  try {
+    const holder = Object(JSON.parse(text)) as LockHolder;
+    const { pid, host, boot, namespace, startTime, token } = holder;
+    const texts = [host, boot, namespace, startTime, token];
+    return Number.isSafeInteger(pid) && texts.every((each) => typeof each === "string") ? holder : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether a process runs; undefined if that cannot be seen from here. */

@@ -4,7 +4,7 @@ import type { Database, Spanner } from "@google-cloud/spanner";
 import { OperationError, UsageError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
-import { AbortWatch } from "../shared/abort-watch.ts";
+import { untilAborted } from "../shared/abort-watch.ts";
 import { authorizationHeaders, googleAuth } from "../shared/google-credentials.ts";
 import { once } from "../shared/memoize.ts";
 import { withinTime } from "../shared/within-time.ts";
@@ -55,7 +55,6 @@ export class SpannerDatabase {
   /** Its project, its instance and itself. */
   readonly #ids: readonly string[];
   readonly #signal: AbortSignal | undefined;
-  readonly #aborts = new AbortWatch();
   #client: Spanner | undefined;
 
   /**
@@ -81,7 +80,7 @@ export class SpannerDatabase {
   async use<T>(work: (database: Database) => Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
     try {
       const done = withinTime(this.#open().then(work), timeoutMs, () => timedOut(timeoutMs));
-      return await this.#aborts.until(done, this.#signal);
+      return await untilAborted(done, this.#signal);
     } catch (error) {
       this.#signal?.throwIfAborted();
       throw this.#failure(error);

@@ -11,8 +11,8 @@ export class Lender implements ByteReservation {
   readonly asked: Promise<void>;
   /** Every buffer that was lent. */
   readonly lent: Buffer[] = [];
-  /** The most that an object asked for in all. */
-  mostAsked = 0;
+  /** What was asked for, call by call. */
+  readonly amounts: number[] = [];
   readonly #granted = Promise.withResolvers<void>();
   readonly #onAsked: () => void;
   readonly #onLent: () => void;
@@ -32,10 +32,15 @@ export class Lender implements ByteReservation {
   }
 
   atLeast(bytes: number): Promise<void> | undefined {
-    this.mostAsked = Math.max(this.mostAsked, bytes);
+    this.amounts.push(bytes);
     if (bytes <= this.#atOnce) return undefined;
     this.#onAsked();
     return this.#held ? this.#granted.promise : undefined;
+  }
+
+  /** The most that an object asked for in all. */
+  get mostAsked(): number {
+    return Math.max(0, ...this.amounts);
   }
 
   allocate(bytes: number): Buffer {

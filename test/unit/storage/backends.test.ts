@@ -7,8 +7,7 @@ import { UsageError } from "../../../lib/errors.ts";
 import { backendWords, describeTarget, verifyLog } from "../../../lib/index.ts";
 import { ArchiveSource } from "../../../storage/archive/source.ts";
 import { backendModules, registerBackend } from "../../../storage/backends.ts";
-import { PosixSource } from "../../../storage/posix/source.ts";
-import { GzipSource } from "../../../storage/posix/sunlight-source.ts";
+import { GzipSource, PosixSource } from "../../../storage/posix/source.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
 import { openObjects, openTarget } from "../../support/places/open.ts";
 

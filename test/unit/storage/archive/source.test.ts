@@ -10,6 +10,8 @@ import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { bundleDirectory, tilePath } from "../../../../lib/tlog/layout.ts";
 import { ArchiveSource } from "../../../../storage/archive/source.ts";
 import { ArchiveZip } from "../../../../storage/archive/zip.ts";
+import { Lender } from "../../../support/http/lender.ts";
+import { ANY } from "../../../support/http/reads.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
 import { writeArchive, writeMembers } from "../../../support/places/archive.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
@@ -17,7 +19,6 @@ import type { ZipMemberSpec } from "../../../support/places/zip.ts";
 
 /** Entries below one of the zips of these tests. */
 const SPAN = 65_536;
-const ALL = { maxBytes: 1 << 20 };
 
 /** A source of an archive with these members, zip by zip. Undefined: there is no such zip. */
 function archiveOf(
@@ -30,7 +31,7 @@ function archiveOf(
 }
 
 function sourceOf(directory: string, span = SPAN): ArchiveSource {
-  const source = new ArchiveSource(directory, { span });
+  const source = new ArchiveSource(directory, span);
   onTestFinished(() => source.close());
   return source;
 }
@@ -40,7 +41,7 @@ function member(name: string, text: string, deflated = false): ZipMemberSpec {
 }
 
 async function text(source: ArchiveSource, path: string): Promise<string | undefined> {
-  const bytes = await source.read(path, ALL);
+  const bytes = await source.read(path, ANY);
   return bytes && Buffer.from(bytes).toString();
 }
 
@@ -64,7 +65,7 @@ test.each([
     if (found === undefined || !bytes.equals(found)) differing.push(path);
   }
   expect(differing).toEqual([]);
-  expect(await source.read(`${bundleDirectory(log.format)}/x001/000`, ALL)).toBeUndefined();
+  expect(await source.read(`${bundleDirectory(log.format)}/x001/000`, ANY)).toBeUndefined();
 });
 
 test("a zip of the format's own span has what is below its level-2 tile", async () => {
@@ -116,7 +117,7 @@ test("a signal ends a read before the next zip is looked into for the checkpoint
       return undefined;
     },
   };
-  const read = source.read("checkpoint", { ...ALL, reservation, signal: controller.signal });
+  const read = source.read("checkpoint", { ...ANY, reservation, signal: controller.signal });
   await expect(read).rejects.toBe("enough");
   expect(zips).toBe(1);
 });
@@ -135,7 +136,7 @@ test("a signal ends a read that has every zip opened, and no other", async () =>
   });
   onTestFinished(() => spy.mockRestore());
   const controller = new AbortController();
-  const ended = source.read("issuer/aa", { ...ALL, signal: controller.signal });
+  const ended = source.read("issuer/aa", { ...ANY, signal: controller.signal });
   await opening.promise;
   const other = text(source, "issuer/aa");
   controller.abort("enough");
@@ -155,7 +156,7 @@ test("an object is located in its zip", () => {
 
 test("below a zip that is missing everything is missing, and its location says why", async () => {
   const { source, directory } = archiveOf([[checkpoint(1)], undefined, [checkpoint(1)]]);
-  expect(await source.read("tile/data/256", ALL)).toBeUndefined();
+  expect(await source.read("tile/data/256", ANY)).toBeUndefined();
   expect(source.locate("tile/data/256")).toBe(
     `${join(directory, "001.zip")}, which does not exist: tile/data/256`,
   );
@@ -167,8 +168,8 @@ test("below a zip that is missing everything is missing, and its location says w
 test("a directory that is missing, or has no zips, has nothing", async () => {
   const { source, directory } = archiveOf([]);
   for (const path of ["checkpoint", "tile/data/000", "tile/3/000", "issuer/00"]) {
-    expect(await source.read(path, ALL)).toBeUndefined();
-    expect(await sourceOf(join(directory, "nowhere")).read(path, ALL)).toBeUndefined();
+    expect(await source.read(path, ANY)).toBeUndefined();
+    expect(await sourceOf(join(directory, "nowhere")).read(path, ANY)).toBeUndefined();
   }
 });
 
@@ -186,7 +187,7 @@ test("issuers and upper tiles are found in whichever zip has them", async () => 
 
 test("zips whose checkpoints say different things are refused", async () => {
   const { source } = archiveOf([[checkpoint(10)], [], [checkpoint(10)], [checkpoint(9)]]);
-  await expect(source.read("checkpoint", ALL)).rejects.toThrow(
+  await expect(source.read("checkpoint", ANY)).rejects.toThrow(
     new FormatError(
       "differs between 000.zip and 003.zip: they are of different archives",
       "log.example, size 10, root root",
@@ -270,20 +271,13 @@ function linkOf(path: string): string | undefined {
 test("room is asked for before bytes are held, and they lie in it", async () => {
   const bytes = Buffer.alloc(300_000, "certificates, ");
   const { source } = archiveOf([[{ name: "tile/data/000", bytes, deflated: true }]]);
-  const asked: number[] = [];
-  const lent: Buffer[] = [];
-  const reservation = {
-    atLeast: async (count: number) => void asked.push(count),
-    allocate: (count: number) => {
-      lent.push(Buffer.alloc(count));
-      return lent.at(-1) as Buffer;
-    },
-  };
-  const found = await source.read("tile/data/000", { ...ALL, reservation });
+  const reservation = new Lender();
+  const found = await source.read("tile/data/000", { ...ANY, reservation });
+  const { lent, amounts } = reservation;
   expect(found).toBe(lent.at(-1));
   expect(bytes.equals(found ?? Buffer.of())).toBe(true);
-  expect(asked).toHaveLength(1);
-  expect(asked[0]).toBeGreaterThanOrEqual(lent.reduce((sum, { length }) => sum + length, 0));
+  expect(amounts).toHaveLength(1);
+  expect(amounts[0]).toBeGreaterThanOrEqual(lent.reduce((sum, { length }) => sum + length, 0));
 });
 
 test("a budget is given back whole", async () => {
@@ -293,7 +287,7 @@ test("a budget is given back whole", async () => {
   ]);
   for (const path of ["tile/data/000", "tile/data/001"]) {
     const reservation = budget.reserve();
-    await source.read(path, { ...ALL, reservation }).catch(() => {});
+    await source.read(path, { ...ANY, reservation }).catch(() => {});
     reservation.release();
   }
   expect(budget.taken).toBe(0);
@@ -308,7 +302,7 @@ test("directories and pipes in the place of a zip are refused, and nothing hangs
     ["tile/data/000", "000.zip"],
     ["tile/data/256", "001.zip"],
   ]) {
-    await expect(source.read(path as string, ALL)).rejects.toThrow(
+    await expect(source.read(path as string, ANY)).rejects.toThrow(
       new FormatError(`cannot be read: ${zip} is not a regular file`),
     );
   }
@@ -320,11 +314,11 @@ test("a link leads to a zip; one in a circle is a failure of the source", async 
   fs.symlinkSync(join(elsewhere, "000.zip"), join(directory, "000.zip"));
   fs.symlinkSync("001.zip", join(directory, "001.zip"));
   expect(await text(source, "tile/data/000")).toBe("linked");
-  await expect(source.read("tile/data/256", ALL)).rejects.toThrow(SourceError);
+  await expect(source.read("tile/data/256", ANY)).rejects.toThrow(SourceError);
 });
 
 test("an aborted read does not begin", async () => {
   const { source } = archiveOf([[member("tile/data/000", "bytes")]]);
   const signal = AbortSignal.abort(new Error("enough"));
-  await expect(source.read("tile/data/000", { ...ALL, signal })).rejects.toThrow("enough");
+  await expect(source.read("tile/data/000", { ...ANY, signal })).rejects.toThrow("enough");
 });

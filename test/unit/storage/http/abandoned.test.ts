@@ -2,25 +2,9 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
+import { ANY, counter, outcomeOf, textOf } from "../../../support/http/reads.ts";
 import { okay, scriptedServer, TRANSPORTS } from "../../../support/http/scripted-server.ts";
-
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
-
-async function textOf(read: Promise<Uint8Array | undefined>): Promise<string> {
-  return Buffer.from((await read) ?? "there is none").toString();
-}
-
-/** Hears of requests that began and that ended, and with what status. */
-function counter() {
-  const heard = { started: 0, ended: [] as number[] };
-  const observer = {
-    started: () => void heard.started++,
-    ended: (status: number) => void heard.ended.push(status),
-  };
-  return { heard, observer };
-}
 
 describe.each(TRANSPORTS)("a request over %s that is given up", (transport) => {
   it("while it waits for a connection leaves it to the next, and its observer hears of its end", async () => {
@@ -94,7 +78,7 @@ describe.each(TRANSPORTS)("a request over %s that is given up", (transport) => {
     });
     const source = server.source({ observer });
     await source.read("first", ANY);
-    const next = source.read("next", { ...ANY, signal: controller.signal }).catch((error: unknown) => error);
+    const next = outcomeOf(source.read("next", { ...ANY, signal: controller.signal }));
     await server.connections[0]?.closed;
     controller.abort("enough");
     expect(await next).toBe("enough");

@@ -1,13 +1,10 @@
 /** Requests to an HTTP API: every answer is handed over as it came, and everything else is told as what it is. */
 
-import { getEventListeners, once } from "node:events";
-import { createServer } from "node:net";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type ApiAnswer, HttpClient } from "../../../../storage/http/client.ts";
 import type { HttpTimeouts } from "../../../../storage/http/error-messages.ts";
 import type { HttpRequest } from "../../../../storage/http/exchange.ts";
-import { stoppedClock } from "../../../support/http/clock.ts";
+import { outcomeOf } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -40,7 +37,7 @@ class Client {
 
   /** What a call fails with. */
   async failure(request?: ApiRequest, signal?: AbortSignal): Promise<unknown> {
-    return await this.call(request, signal).catch((error: unknown) => error);
+    return await outcomeOf(this.call(request, signal));
   }
 }
 
@@ -57,22 +54,6 @@ describe.each(TRANSPORTS)("a call over %s", (transport) => {
       expect(answer).toMatchObject({ status, headers: { "x-generation": "7" } });
       expect(answer.body.toString()).toBe(text);
       expect(server.requests).toEqual(["/asked"]);
-    },
-  );
-
-  it.each(["announced", "chunked"] as const)(
-    "is answered by a body that comes in pieces, %s",
-    async (framing) => {
-      const body = Buffer.alloc(200_000, "a body ");
-      const whole = okay(body, { framing });
-      const server = await scriptedServer(transport, async ({ socket }) => {
-        for (let at = 0; at < whole.length; at += 30_000) {
-          socket.write(whole.subarray(at, at + 30_000));
-          await nextTurn();
-        }
-      });
-      const { body: found } = await new Client(server).call();
-      expect(found.equals(body)).toBe(true);
     },
   );
 
@@ -103,37 +84,6 @@ describe.each(TRANSPORTS)("a call over %s", (transport) => {
     },
   );
 
-  it("hears no more of an answer without an end than it may hold", async () => {
-    const server = await scriptedServer(transport, async ({ socket }) => {
-      socket.write(head("transfer-encoding: chunked\r\n"));
-      const chunk = Buffer.concat([Buffer.from("8000\r\n"), Buffer.alloc(0x8000), Buffer.from("\r\n")]);
-      while (!socket.destroyed) {
-        socket.write(chunk);
-        await nextTurn();
-      }
-    });
-    expect(await new Client(server).failure()).toMatchObject({ retryable: false });
-    await server.allClosed();
-  });
-
-  it("that waits for its connection is not made once its signal fires, and another one is", async () => {
-    const server = await scriptedServer(transport);
-    const client = new Client(server);
-    const controller = new AbortController();
-    const first = client.call({ ...GET, path: "/first" });
-    const ended = client.failure({ ...GET, path: "/ended" }, controller.signal);
-    const last = client.call({ ...GET, path: "/last" });
-    const connection = await server.connection();
-    await connection.request();
-    controller.abort("enough");
-    expect(await ended).toBe("enough");
-    connection.send(okay("first"));
-    await connection.request();
-    connection.send(okay("last"));
-    expect([(await first).body.toString(), (await last).body.toString()]).toEqual(["first", "last"]);
-    expect(server.requests).toEqual(["/first", "/last"]);
-  });
-
   it.each([
     ["before its answer", ""],
     ["amid its answer", head("content-length: 10\r\n").toString()],
@@ -156,27 +106,6 @@ describe.each(TRANSPORTS)("a call over %s", (transport) => {
     expect((await next).body.toString()).toBe("next");
   });
 
-  it("leaves nothing with a signal that fires when it is over", async () => {
-    const server = await scriptedServer(transport, (connection) => connection.send(okay("an answer")));
-    const controller = new AbortController();
-    const answer = await new Client(server).call(GET, controller.signal);
-    expect(getEventListeners(controller.signal, "abort")).toEqual([]);
-    controller.abort("too late");
-    expect(answer.body.toString()).toBe("an answer");
-  });
-
-  it.each([
-    ["before its answer", "", /broke the connection off/],
-    ["amid its answer's head", "HTTP/1.1 200 OK\r\ncontent-", /broke the connection off/],
-    ["amid its answer's body", `${head("content-length: 10\r\n")}half.`, /less or more than it announced/],
-    ["amid a chunk", `${head("transfer-encoding: chunked\r\n")}a\r\nhalf.`, /broke the connection off/],
-  ])("whose connection ends %s may be made again", async (_when, begun, problem) => {
-    const server = await scriptedServer(transport, ({ socket }) => void socket.end(begun));
-    const failure = await new Client(server).failure();
-    expect(failure).toMatchObject({ name: "SourceError", retryable: true, unreachable: false });
-    expect(String(failure)).toMatch(problem);
-  });
-
   it.each([
     ["no status line", "SSH-2.0-OpenSSH_9.2\r\n\r\n"],
     ["a header without a name", head(": x\r\n").toString()],
@@ -187,34 +116,6 @@ describe.each(TRANSPORTS)("a call over %s", (transport) => {
     expect(failure).toMatchObject({ name: "SourceError", retryable: true });
     expect(String(failure)).toContain(`${server.url.host} sent something that is not HTTP`);
     await server.allClosed();
-  });
-
-  it("whose answer trickles for too long ends", async () => {
-    const clock = stoppedClock();
-    const server = await scriptedServer(transport);
-    const call = new Client(server, { objectMs: 1000 }).failure();
-    const connection = await server.connection();
-    await connection.request();
-    connection.send(head("content-length: 10\r\n"));
-    clock.goOn(1001);
-    connection.send("more");
-    expect(await call).toMatchObject({
-      message: `${server.url.host} took longer than 1 s for one object`,
-      retryable: true,
-    });
-    await connection.closed;
-  });
-
-  it("fails with the connections when they are closed", async () => {
-    const server = await scriptedServer(transport);
-    const client = new Client(server);
-    const failures = Promise.all([client.failure(), client.failure()]);
-    await (await server.connection()).request();
-    await client.http.close();
-    for (const failure of await failures) {
-      expect(failure).toMatchObject({ message: "the source was closed", retryable: false });
-    }
-    expect(await client.failure()).toMatchObject({ message: "the source was closed" });
   });
 });
 
@@ -253,19 +154,5 @@ describe("what is asked", () => {
     const answer = await client.call({ method: "POST", path: "/upload", headers: [], body });
     expect(answer.body.equals(Buffer.concat(body))).toBe(true);
     expect(ports.size).toBe(2);
-  });
-
-  it("of nobody says that nobody was there", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    const port = typeof address === "object" ? address?.port : undefined;
-    await new Promise((closed) => server.close(closed));
-    const client = new Client({ url: new URL(`http://127.0.0.1:${port}/`) });
-    expect(await client.failure()).toMatchObject({
-      message: `127.0.0.1:${port} refused the connection`,
-      retryable: true,
-      unreachable: true,
-    });
   });
 });

@@ -1,10 +1,10 @@
 /** Closing a source ends all that it has under way, whatever that is doing, and leaves no connection open. */
 
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { Lender } from "../../../support/http/lender.ts";
+import { ANY, outcomeOf } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -13,7 +13,6 @@ import {
   TRANSPORTS,
 } from "../../../support/http/scripted-server.ts";
 
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 const CLOSED = expect.objectContaining({ message: "the source was closed", retryable: false });
 
 /** Brings a read so far, and tells what it is to give when the source is closed then. */
@@ -51,7 +50,7 @@ const STAGES: Record<string, Stage> = {
   "has all of its body, and no leave for it yet": async (server, source) => {
     const lender = new Lender({ held: true });
     const read = source.read("x", { ...ANY, reservation: lender });
-    const next = source.read("next", ANY).catch((error: unknown) => error);
+    const next = outcomeOf(source.read("next", ANY));
     const connection = await server.connection();
     await connection.request();
     connection.send(okay("whole"));
@@ -76,7 +75,7 @@ const STAGES: Record<string, Stage> = {
     await connection.request();
     connection.send(okay("first"));
     await first;
-    const read = source.read("x", ANY).catch((error: unknown) => error);
+    const read = outcomeOf(source.read("x", ANY));
     await connection.request();
     connection.reset();
     await (await server.connection()).request();
@@ -91,12 +90,12 @@ describe.each(TRANSPORTS)("over %s, closing a source while a read", (transport) 
     const sockets = clientSockets();
     const server = await scriptedServer(transport);
     const source = server.source({ observer });
-    const { read, expected, lender } = (await STAGES[stage]?.(server, source)) ?? {};
-    const outcome = read?.catch((error: unknown) => error);
+    const { read, expected, lender } = await (STAGES[stage] as Stage)(server, source);
+    const outcome = outcomeOf(read);
     const waiting: Promise<unknown>[] = [];
     // It would be sent over a connection that is idle.
     if (heard.ended < heard.started) waiting.push(source.read("a", ANY), source.read("b", ANY));
-    const waited = waiting.map((read) => read.catch((error: unknown) => error));
+    const waited = waiting.map((read) => outcomeOf(read));
     await source.close();
     expect(sockets.map(({ destroyed }) => destroyed)).not.toContain(false);
     for (const outcome of await Promise.all(waited)) expect(outcome).toEqual(CLOSED);
@@ -104,7 +103,7 @@ describe.each(TRANSPORTS)("over %s, closing a source while a read", (transport) 
     lender?.grant();
     expect(await outcome).toEqual(expected);
     await server.allClosed();
-    const late = source.read("late", ANY).catch((error: unknown) => error);
+    const late = outcomeOf(source.read("late", ANY));
     expect(await late).toEqual(CLOSED);
     expect(heard.ended).toBe(heard.started);
     await source.close();
@@ -120,8 +119,9 @@ it("closing a source amid a TLS handshake ends the connection", async () => {
     },
   });
   const source = server.source();
-  const read = source.read("x", ANY).catch((error: unknown) => error);
+  const read = outcomeOf(source.read("x", ANY));
   await begun.promise;
   await source.close();
   expect(await read).toEqual(CLOSED);
+  await server.allClosed();
 });

@@ -4,7 +4,7 @@ import net from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import tls from "node:tls";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
+import { ANY, outcomeOf, textOf } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -12,12 +12,6 @@ import {
   scriptedServer,
   TRANSPORTS,
 } from "../../../support/http/scripted-server.ts";
-
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
-
-async function textOf(read: Promise<Uint8Array | undefined>): Promise<string> {
-  return Buffer.from((await read) ?? "there is none").toString();
-}
 
 describe.each(TRANSPORTS)("connections over %s", (transport) => {
   it("are as many as allowed, and carry all requests one after the other", async () => {
@@ -102,9 +96,9 @@ describe.each(TRANSPORTS)("connections over %s", (transport) => {
       else connection.send(okay(path));
     });
     const source = server.source();
-    const reads = [source.read("first", ANY), source.read("second", ANY)];
-    expect(await reads[0]).toHaveLength(40_000);
-    expect(Buffer.from((await reads[1]) ?? []).toString()).toBe("/second");
+    const [first, second] = [source.read("first", ANY), source.read("second", ANY)];
+    expect(await first).toHaveLength(40_000);
+    expect(await textOf(second)).toBe("/second");
     expect(server.connections).toHaveLength(2);
     await server.connections[0]?.closed;
   });
@@ -155,7 +149,7 @@ describe.each(TRANSPORTS)("connections over %s", (transport) => {
       });
       onTestFinished(() => connect.mockRestore());
     }
-    const reads = ["a", "b"].map((path) => source.read(path, ANY).catch((error: unknown) => error));
+    const reads = ["a", "b"].map((path) => outcomeOf(source.read(path, ANY)));
     for (const outcome of await Promise.all(reads)) {
       expect(outcome).toMatchObject({
         name: "SourceError",

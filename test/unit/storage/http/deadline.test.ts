@@ -1,31 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
+import { ANY, textOf } from "../../../support/http/reads.ts";
 import { serve, serveRaw, sourceAt } from "../../../support/http/servers.ts";
 
-const ANY: ReadOptions = { maxBytes: 1_000_000 };
 const TOO_SLOW = { name: "SourceError", retryable: true, message: expect.stringContaining("for one object") };
-
-describe("a source gives up on a server", () => {
-  it("that trickles one byte at a time for ever", async () => {
-    const url = await serve((_request, response) => {
-      response.writeHead(200, { "content-length": "1000000" });
-      const trickle = setInterval(() => response.write("x"), 10);
-      response.on("close", () => clearInterval(trickle));
-    });
-    const source = sourceAt(url, { timeouts: { objectMs: 200 } });
-    await expect(source.read("tile/0/000", ANY)).rejects.toMatchObject(TOO_SLOW);
-  }, 5000);
-
-  it("that sends early hints for ever", async () => {
-    const url = await serveRaw((socket) => {
-      const hints = setInterval(() => socket.write("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"), 10);
-      socket.on("close", () => clearInterval(hints));
-    });
-    const source = sourceAt(url, { timeouts: { objectMs: 200 } });
-    await expect(source.read("tile/0/000", ANY)).rejects.toMatchObject(TOO_SLOW);
-  }, 5000);
-});
 
 const CHUNKED = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
@@ -66,8 +44,8 @@ describe("the time for an object", () => {
       response.end("slow");
     });
     const source = sourceAt(url, { connections: 1, timeouts: { objectMs: 1000 } });
-    const reads = ["a", "b", "c"].map((path) => source.read(path, ANY));
-    for (const bytes of await Promise.all(reads)) expect(Buffer.from(bytes ?? []).toString()).toBe("slow");
+    const reads = ["a", "b", "c"].map((path) => textOf(source.read(path, ANY)));
+    expect(await Promise.all(reads)).toEqual(["slow", "slow", "slow"]);
   });
 
   it("does not run while the body waits for its reservation, and goes on after", async () => {
@@ -88,14 +66,12 @@ describe("the time for an object", () => {
         asked[i]?.resolve();
         return granted.promise;
       };
-      return source.read(path, { ...ANY, reservation: { atLeast } });
+      return textOf(source.read(path, { ...ANY, reservation: { atLeast } }));
     });
     await Promise.all(asked.map(({ promise }) => promise));
     clock.goOn(3_600_000);
     granted.resolve();
     rest.resolve();
-    for (const bytes of await Promise.all(reads)) {
-      expect(Buffer.from(bytes ?? []).toString()).toBe("first, rest");
-    }
+    expect(await Promise.all(reads)).toEqual(["first, rest", "first, rest"]);
   });
 });

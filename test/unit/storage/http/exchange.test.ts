@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { ByteReservation } from "../../../../lib/migrate/ports/source.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
+import { outcomeOf } from "../../../support/http/reads.ts";
 import { okay, scriptedServer, TRANSPORTS } from "../../../support/http/scripted-server.ts";
 
 describe("an observer", () => {
@@ -86,9 +87,7 @@ describe.each(TRANSPORTS.flatMap((transport) => CALLS.map((call) => ({ transport
         },
       });
       const options = { maxBytes: 1 << 20, reservation };
-      const reads = ["probe", "next"].map((path) =>
-        source.read(path, options).catch((error: unknown) => error),
-      );
+      const reads = ["probe", "next"].map((path) => outcomeOf(source.read(path, options)));
       const [probe, next] = await Promise.all(reads);
       return { source, server, probe, next, ends: () => ends };
     }

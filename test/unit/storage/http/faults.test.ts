@@ -1,12 +1,11 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { networkError } from "../../../../storage/http/error-messages.ts";
+import { ANY, outcomeOf, textOf } from "../../../support/http/reads.ts";
 import { serve, serveAnswer, serveRaw, serveTls, sourceAt } from "../../../support/http/servers.ts";
 import { EXPIRED, LOCALHOST, OTHER_HOST } from "../../../support/http/test-certificates.ts";
 
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 const LATER = { name: "SourceError", retryable: true, unreachable: false };
 
 describe("a server that cannot be reached", () => {
@@ -27,7 +26,7 @@ describe("a server that cannot be reached", () => {
 
   it("has a name that nobody knows", async () => {
     const source = sourceAt(new URL("http://no-such-host.invalid/"));
-    const failure = await source.read("checkpoint", ANY).catch((error: unknown) => error);
+    const failure = await outcomeOf(source.read("checkpoint", ANY));
     // Where there is no network at all, the name is one that could not be looked up.
     expect(failure).toMatchObject({ name: "SourceError" });
     expect(String(failure)).toMatch(/no such host|could not be looked up/);
@@ -112,15 +111,6 @@ describe("a server that takes its time", () => {
     const read = sourceAt(url, { timeouts: { bodyMs: 50, objectMs: 600_000 } }).read("checkpoint", ANY);
     await expect(read).rejects.toMatchObject({ ...LATER, message: `${url.host} sent nothing for 0.05 s` });
   });
-
-  it("is left after the time to connect, TLS included", async () => {
-    const { host } = await serveRaw(() => {});
-    const source = sourceAt(new URL(`https://${host}/`), { timeouts: { connectMs: 50 } });
-    await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
-      ...LATER,
-      message: `${host} did not accept a connection within 0.05 s`,
-    });
-  });
 });
 
 describe("a server that breaks its word", () => {
@@ -146,7 +136,7 @@ describe("a server that breaks its word", () => {
     const url = await serveAnswer("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nright, and wrong");
     const source = sourceAt(url, { connections: 1 });
     for (let i = 0; i < 5; i++) {
-      const outcome = await source.read("checkpoint", ANY).catch((error: unknown) => error);
+      const outcome = await outcomeOf(source.read("checkpoint", ANY));
       if (outcome instanceof Uint8Array) expect(Buffer.from(outcome).toString()).toBe("right");
       else expect(outcome).toMatchObject(LATER);
     }
@@ -196,62 +186,12 @@ describe("a server that breaks its word", () => {
     });
     const source = sourceAt(url, { connections: 1 });
     await expect(source.read("checkpoint", ANY)).rejects.toMatchObject(LATER);
-    expect(Buffer.from((await source.read("checkpoint", ANY)) ?? []).toString()).toBe("back");
-  });
-
-  it("may say early hints first", async () => {
-    const url = await serveAnswer(
-      "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
-    );
-    expect(Buffer.from((await sourceAt(url).read("checkpoint", ANY)) ?? []).toString()).toBe("ok");
+    expect(await textOf(source.read("checkpoint", ANY))).toBe("back");
   });
 
   it("may end a body of unknown length by closing", async () => {
     const url = await serveAnswer("HTTP/1.0 200 OK\r\n\r\nall of it", (socket) => socket.end());
-    expect(Buffer.from((await sourceAt(url).read("checkpoint", ANY)) ?? []).toString()).toBe("all of it");
-  });
-});
-
-describe("closing a source", () => {
-  it("ends reads under way and waiting, and those that come later", async () => {
-    const asked = Promise.withResolvers<void>();
-    const closed = Promise.withResolvers<void>();
-    const url = await serve((request) => {
-      request.socket.on("close", () => closed.resolve());
-      asked.resolve();
-    });
-    const source = sourceAt(url, { connections: 1 });
-    const reads = [source.read("a", ANY), source.read("b", ANY)].map((read) =>
-      read.catch((error: unknown) => error),
-    );
-    await asked.promise;
-    await source.close();
-    await closed.promise;
-    reads.push(source.read("c", ANY).catch((error: unknown) => error));
-    for (const outcome of await Promise.all(reads)) {
-      expect(outcome).toMatchObject({ message: "the source was closed", retryable: false });
-    }
-  });
-
-  it("gives up a connection that is still being made", async () => {
-    const connected = Promise.withResolvers<void>();
-    const closed = Promise.withResolvers<void>();
-    const { host } = await serveRaw((socket) => {
-      socket.on("data", () => connected.resolve());
-      socket.on("close", () => closed.resolve());
-    });
-    const source = sourceAt(new URL(`https://${host}/`), { timeouts: { connectMs: 600_000 } });
-    const read = source.read("checkpoint", ANY).catch((error: unknown) => error);
-    await connected.promise;
-    await source.close();
-    await closed.promise;
-    expect(await read).toMatchObject({ retryable: false });
-  });
-
-  it("may be done twice", async () => {
-    const source = sourceAt(new URL("http://127.0.0.1:9/"));
-    await source.close();
-    await source.close();
+    expect(await textOf(sourceAt(url).read("checkpoint", ANY))).toBe("all of it");
   });
 });
 

@@ -2,11 +2,10 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
+import { ANY } from "../../../support/http/reads.ts";
 import { head, okay, scriptedServer, TRANSPORTS } from "../../../support/http/scripted-server.ts";
 
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 const TOO_LATE = { name: "SourceError", retryable: true, message: expect.stringContaining("did not answer") };
 const HEADERS_MS = 400;
 
@@ -83,22 +82,5 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await checks();
     }
     expect(await read).toEqual(Buffer.from("onetwo"));
-  });
-
-  it("a body of which nothing more comes is given up", async () => {
-    const clock = stoppedClock();
-    const server = await scriptedServer(transport);
-    const source = server.source({ timeouts: { bodyMs: HEADERS_MS } });
-    const read = source.read("x", ANY).catch((error: unknown) => error);
-    const connection = await server.connection();
-    await connection.request();
-    connection.send(head("content-length: 10\r\n"), "half.");
-    await checks();
-    clock.goOn(HEADERS_MS + 1);
-    expect(await read).toMatchObject({
-      message: expect.stringContaining("sent nothing for"),
-      retryable: true,
-    });
-    await connection.closed;
   });
 });

@@ -4,33 +4,43 @@ import { randomBytes } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
+import type { HttpSourceOptions } from "../../../../storage/http/source.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { Lender } from "../../../support/http/lender.ts";
-import { head, okay, scriptedServer, TRANSPORTS, WIRES } from "../../../support/http/scripted-server.ts";
-
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
+import { ANY, bytesOf, outcomeOf } from "../../../support/http/reads.ts";
+import {
+  head,
+  okay,
+  scriptedServer,
+  TRANSPORTS,
+  type Transport,
+  WIRES,
+} from "../../../support/http/scripted-server.ts";
 
 /** With its head it comes in one read, so that all of it is in hand when the server is held up. */
 const SMALL = randomBytes(20_000);
 /** Most of it stays in the socket when the server is held up. */
 const LARGE = randomBytes(500_000);
 
-const CASES = TRANSPORTS.flatMap((transport) => WIRES.map((wire) => ({ transport, ...wire })));
-
-/** What a read gave, as a Buffer. */
-async function bytesOf(read: Promise<Uint8Array | undefined>): Promise<Buffer> {
-  return Buffer.from((await read) ?? "there is none");
+/** A read for whose body there is no leave yet, and the connection on which it waits for its answer. */
+async function startHeld(
+  transport: Transport,
+  options: Partial<HttpSourceOptions> = {},
+  signal?: AbortSignal,
+) {
+  const server = await scriptedServer(transport);
+  const source = server.source(options);
+  const lender = new Lender({ held: true });
+  const read = source.read("first", { ...ANY, reservation: lender, ...(signal && { signal }) });
+  return { server, source, lender, read, connection: await server.connection() };
 }
+
+const CASES = TRANSPORTS.flatMap((transport) => WIRES.map((wire) => ({ transport, ...wire })));
 
 describe.each(CASES)("over $transport, $framing, gzip: $gzip", ({ transport, ...wire }) => {
   it("a body that is in hand before there is leave for it does not keep its connection from the next request", async () => {
-    const server = await scriptedServer(transport);
-    const source = server.source();
-    const lender = new Lender({ held: true });
-    const first = source.read("first", { ...ANY, reservation: lender });
-    const connection = await server.connection();
+    const { server, source, lender, read: first, connection } = await startHeld(transport);
     await connection.request();
     connection.send(okay(SMALL, wire));
     await lender.asked;
@@ -94,12 +104,8 @@ describe.each(CASES)("over $transport, $framing, gzip: $gzip", ({ transport, ...
 
 describe.each(TRANSPORTS)("while its server is held up over %s", (transport) => {
   it("a connection of which nothing is wanted any more is closed, and leave that comes late takes nothing", async () => {
-    const server = await scriptedServer(transport);
-    const source = server.source();
-    const lender = new Lender({ held: true });
     const controller = new AbortController();
-    const read = source.read("first", { ...ANY, reservation: lender, signal: controller.signal });
-    const connection = await server.connection();
+    const { server, source, lender, read, connection } = await startHeld(transport, {}, controller.signal);
     connection.send(okay(LARGE));
     await lender.asked;
     controller.abort("enough");
@@ -120,10 +126,7 @@ describe.each(TRANSPORTS)("while its server is held up over %s", (transport) => 
   ])(
     "the connection may end behind %s",
     async (_what, response) => {
-      const server = await scriptedServer(transport);
-      const lender = new Lender({ held: true });
-      const read = server.source().read("first", { ...ANY, reservation: lender });
-      const connection = await server.connection();
+      const { lender, read, connection } = await startHeld(transport);
       connection.send(response);
       connection.socket.end();
       await lender.asked;
@@ -135,18 +138,13 @@ describe.each(TRANSPORTS)("while its server is held up over %s", (transport) => 
   );
 
   it("a connection that ends too early is found when it is read on", async () => {
-    const server = await scriptedServer(transport);
-    const lender = new Lender({ held: true });
-    const read = server
-      .source()
-      .read("first", { ...ANY, reservation: lender })
-      .catch((error: unknown) => error);
-    const connection = await server.connection();
+    const { lender, read, connection } = await startHeld(transport);
+    const outcome = outcomeOf(read);
     connection.send(head("content-length: 20001\r\n"), SMALL);
     connection.socket.end();
     await lender.asked;
     lender.grant();
-    expect(await read).toMatchObject({
+    expect(await outcome).toMatchObject({
       message: expect.stringContaining("sent less or more than it announced"),
       retryable: true,
     });
@@ -154,13 +152,8 @@ describe.each(TRANSPORTS)("while its server is held up over %s", (transport) => 
 
   it("its time does not run, and runs again when there is permission", async () => {
     const clock = stoppedClock();
-    const server = await scriptedServer(transport);
-    const lender = new Lender({ held: true });
-    const read = server
-      .source({ timeouts: { bodyMs: 400 } })
-      .read("first", { ...ANY, reservation: lender })
-      .catch((error: unknown) => error);
-    const connection = await server.connection();
+    const { lender, read, connection } = await startHeld(transport, { timeouts: { bodyMs: 400 } });
+    const outcome = outcomeOf(read);
     connection.send(head(`content-length: ${LARGE.length + 1}\r\n`), LARGE);
     await lender.asked;
     await nextTurn();
@@ -171,7 +164,7 @@ describe.each(TRANSPORTS)("while its server is held up over %s", (transport) => 
     await new Promise((resume) => setTimeout(resume, 300));
     expect(inspect(read)).toContain("<pending>");
     clock.goOn(401);
-    expect(await read).toMatchObject({ message: expect.stringContaining("sent nothing for 0.4 s") });
+    expect(await outcome).toMatchObject({ message: expect.stringContaining("sent nothing for 0.4 s") });
     await connection.closed;
   }, 15_000);
 });

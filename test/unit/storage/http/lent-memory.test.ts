@@ -6,18 +6,19 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
-import type { HttpSource } from "../../../../storage/http/source.ts";
+import type { HttpSource, HttpSourceOptions } from "../../../../storage/http/source.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { Lender } from "../../../support/http/lender.ts";
+import { ANY } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
   type ScriptedConnection,
   scriptedServer,
   TRANSPORTS,
+  type Transport,
 } from "../../../support/http/scripted-server.ts";
 
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 const BODY = Buffer.alloc(400_000, "body");
 const HEAD = head(`content-length: ${BODY.length}\r\n`);
 const JUNK = Buffer.alloc(100_000, "junk");
@@ -36,6 +37,21 @@ async function borrow(
   } finally {
     lender.release();
   }
+}
+
+interface Loan {
+  readonly transport: Transport;
+  readonly lender?: Lender;
+  readonly source?: Partial<HttpSourceOptions>;
+  readonly options?: Partial<ReadOptions>;
+}
+
+/** A read that borrows memory, and the connection on which it waits for its answer. */
+async function startLoan({ transport, lender = new Lender(), source: more, options }: Loan) {
+  const server = await scriptedServer(transport);
+  const source = server.source(more);
+  const read = borrow(source, lender, options);
+  return { lender, source, read, connection: await server.connection() };
 }
 
 /** Waits until the first `count` bytes of the body are where they shall be. */
@@ -63,9 +79,8 @@ describe.each(CASES)(
       const controller = new AbortController();
       // While the first bytes are looked at, and before the next are.
       const lender = new Lender({ onLent: () => queueMicrotask(() => controller.abort("enough")) });
-      const server = await scriptedServer(transport);
-      const read = borrow(server.source(), lender, { signal: controller.signal });
-      const connection = await server.connection();
+      const { signal } = controller;
+      const { read, connection } = await startLoan({ transport, lender, options: { signal } });
       connection.send(HEAD, BODY.subarray(0, pieceBytes));
       await sendOn(connection, BODY.subarray(pieceBytes), pieceBytes);
       expect(await read).toBe("enough");
@@ -79,11 +94,8 @@ describe.each(CASES)(
       ["because the source is closed", (source) => source.close()],
     ])("%s amid the body", async (_how, end) => {
       const controller = new AbortController();
-      const lender = new Lender();
-      const server = await scriptedServer(transport);
-      const source = server.source();
-      const read = borrow(source, lender, { signal: controller.signal });
-      const connection = await server.connection();
+      const options = { signal: controller.signal };
+      const { lender, source, read, connection } = await startLoan({ transport, options });
       const half = Math.min(pieceBytes, BODY.length / 2);
       connection.send(HEAD, BODY.subarray(0, half));
       await arrival(lender, half);
@@ -95,10 +107,8 @@ describe.each(CASES)(
 
     it("because the server took too long for all of it", async () => {
       const clock = stoppedClock();
-      const lender = new Lender();
-      const server = await scriptedServer(transport);
-      const read = borrow(server.source({ timeouts: { objectMs: 1000 } }), lender);
-      const connection = await server.connection();
+      const source = { timeouts: { objectMs: 1000 } };
+      const { lender, read, connection } = await startLoan({ transport, source });
       const half = Math.min(pieceBytes, BODY.length / 2);
       connection.send(HEAD, BODY.subarray(0, half));
       await arrival(lender, half);
@@ -111,10 +121,8 @@ describe.each(CASES)(
     });
 
     it("because the server was silent for too long", async () => {
-      const lender = new Lender();
-      const server = await scriptedServer(transport);
-      const read = borrow(server.source({ timeouts: { bodyMs: 20 } }), lender);
-      const connection = await server.connection();
+      const source = { timeouts: { bodyMs: 20 } };
+      const { lender, read, connection } = await startLoan({ transport, source });
       connection.send(HEAD, BODY.subarray(0, BODY.length / 2));
       expect(await read).toMatchObject({ message: expect.stringContaining("sent nothing for") });
       await sendOn(connection, BODY.subarray(BODY.length / 2), pieceBytes);
@@ -125,10 +133,7 @@ describe.each(CASES)(
       ["junk", JUNK],
       ["another response", okay(JUNK)],
     ])("because all of it came, and %s in the same breath", async (_what, more) => {
-      const lender = new Lender();
-      const server = await scriptedServer(transport);
-      const read = borrow(server.source(), lender);
-      const connection = await server.connection();
+      const { lender, read, connection } = await startLoan({ transport });
       connection.send(HEAD, BODY.subarray(0, -pieceBytes));
       await sendOn(connection, Buffer.concat([BODY.subarray(-pieceBytes), more]), pieceBytes + 10_000);
       expect(BODY.equals((await read) as Buffer)).toBe(true);
@@ -138,10 +143,7 @@ describe.each(CASES)(
     it.each(["announced", "chunked"] as const)(
       "because all of it came (%s), and later junk",
       async (framing) => {
-        const lender = new Lender();
-        const server = await scriptedServer(transport);
-        const read = borrow(server.source(), lender);
-        const connection = await server.connection();
+        const { lender, read, connection } = await startLoan({ transport });
         connection.send(okay(BODY, { framing }));
         expect(BODY.equals((await read) as Buffer)).toBe(true);
         await sendOn(connection, JUNK, pieceBytes);
@@ -169,10 +171,8 @@ describe.each(CASES)(
 
     it("before any was lent, because it is too large: nothing is taken", async () => {
       for (const framing of ["announced", "chunked"] as const) {
-        const lender = new Lender();
-        const server = await scriptedServer(transport);
-        const read = borrow(server.source(), lender, { maxBytes: BODY.length - 1 });
-        const connection = await server.connection();
+        const options = { maxBytes: BODY.length - 1 };
+        const { lender, read, connection } = await startLoan({ transport, options });
         await sendOn(connection, okay(BODY, { framing }), pieceBytes);
         expect(await read).toMatchObject({ name: "FormatError" });
         expect(lender.lent).toEqual([]);

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { ByteReservation } from "../../../../lib/migrate/ports/source.ts";
+import { ANY, bytesOf } from "../../../support/http/reads.ts";
 import { serve, sourceAt } from "../../../support/http/servers.ts";
 
 const PLAIN = Buffer.alloc(100_000, "entries of a bundle, ");
@@ -63,8 +64,7 @@ describe("gzip", () => {
     async (encoding) => {
       for (const how of ["announced", "in chunks"]) {
         const url = await serveObject(GZIPPED, { "content-encoding": encoding }, how);
-        const bytes = await sourceAt(url).read("tile/data/000", { maxBytes: PLAIN.length });
-        expect(Buffer.from(bytes ?? [])).toEqual(PLAIN);
+        expect(await bytesOf(sourceAt(url).read("tile/data/000", { maxBytes: PLAIN.length }))).toEqual(PLAIN);
       }
     },
   );
@@ -72,8 +72,7 @@ describe("gzip", () => {
   it("is left alone when the server does not name it: the object may be gzip itself", async () => {
     for (const headers of [{}, { "content-encoding": "identity" }]) {
       const url = await serveObject(GZIPPED, headers);
-      const bytes = await sourceAt(url).read("tile/data/000", { maxBytes: 1 << 20 });
-      expect(Buffer.from(bytes ?? [])).toEqual(GZIPPED);
+      expect(await bytesOf(sourceAt(url).read("tile/data/000", ANY))).toEqual(GZIPPED);
     }
   });
 
@@ -82,8 +81,7 @@ describe("gzip", () => {
     const gzipped = gzipSync(random);
     expect(gzipped.length).toBeGreaterThan(random.length);
     const url = await serveObject(gzipped, { "content-encoding": "gzip" });
-    const bytes = await sourceAt(url).read("tile/data/000", { maxBytes: random.length });
-    expect(Buffer.from(bytes ?? [])).toEqual(random);
+    expect(await bytesOf(sourceAt(url).read("tile/data/000", { maxBytes: random.length }))).toEqual(random);
   });
 
   it.each([
@@ -93,7 +91,7 @@ describe("gzip", () => {
     ["garbage behind it", Buffer.concat([GZIPPED, Buffer.alloc(9)])],
   ])("is refused when it is %s", async (_what, body) => {
     const url = await serveObject(body, { "content-encoding": "gzip" });
-    await expect(sourceAt(url).read("tile/data/000", { maxBytes: 1 << 20 })).rejects.toMatchObject({
+    await expect(sourceAt(url).read("tile/data/000", ANY)).rejects.toMatchObject({
       name: "FormatError",
       message: "is not gzip though it says so",
     });
@@ -101,7 +99,7 @@ describe("gzip", () => {
 
   it.each(["br", "gzip, gzip", "zstd"])("is the only encoding: %s is refused by name", async (encoding) => {
     const url = await serveObject(PLAIN, { "content-encoding": encoding });
-    await expect(sourceAt(url).read("tile/data/000", { maxBytes: 1 << 20 })).rejects.toMatchObject({
+    await expect(sourceAt(url).read("tile/data/000", ANY)).rejects.toMatchObject({
       name: "FormatError",
       found: encoding,
     });
@@ -156,35 +154,33 @@ describe("a reservation", () => {
     ] as const) {
       const url = await serveObject(body, { ...headers }, how);
       const reservation: ByteReservation = { atLeast: async () => {} };
-      const bytes = await sourceAt(url).read("tile/0/000", { maxBytes: 1 << 20, reservation });
-      expect(Buffer.from(bytes ?? [])).toEqual(PLAIN);
+      expect(await bytesOf(sourceAt(url).read("tile/0/000", { ...ANY, reservation }))).toEqual(PLAIN);
     }
   });
 
   it("that waits holds back even the news that there is nothing in the object", async () => {
     const url = await serveObject(Buffer.alloc(0));
     const reservation = new ReservationInSteps();
-    const read = sourceAt(url).read("tile/0/000", { maxBytes: 1 << 20, reservation });
+    const read = sourceAt(url).read("tile/0/000", { ...ANY, reservation });
     await reservation.asks;
     await new Promise((resume) => setTimeout(resume, 100));
     reservation.grant();
     expect(await read).toHaveLength(0);
   });
 
-  it("is asked for the length that the server announces", async () => {
+  it.each<[string, Buffer, Record<string, string>, number[]]>([
+    ["the length that the server announces", PLAIN, {}, [PLAIN.length]],
+    [
+      "both forms of a gzipped object before it is decoded",
+      GZIPPED,
+      { "content-encoding": "gzip" },
+      [GZIPPED.length, GZIPPED.length + PLAIN.length],
+    ],
+  ])("is asked for %s", async (_what, body, headers, expected) => {
     const asked: number[] = [];
-    const url = await serveObject(PLAIN);
     const reservation: ByteReservation = { atLeast: async (bytes) => void asked.push(bytes) };
-    await sourceAt(url).read("tile/0/000", { maxBytes: 1 << 20, reservation });
-    expect(asked).toEqual([PLAIN.length]);
-  });
-
-  it("is asked for both forms of a gzipped object before it is decoded", async () => {
-    const asked: number[] = [];
-    const url = await serveObject(GZIPPED, { "content-encoding": "gzip" });
-    const reservation: ByteReservation = { atLeast: async (bytes) => void asked.push(bytes) };
-    await sourceAt(url).read("tile/0/000", { maxBytes: 1 << 20, reservation });
-    expect(asked).toEqual([GZIPPED.length, GZIPPED.length + PLAIN.length]);
+    await sourceAt(await serveObject(body, headers)).read("tile/0/000", { ...ANY, reservation });
+    expect(asked).toEqual(expected);
   });
 
   it("is asked in steps that at least double for an object of unknown length", async () => {
@@ -249,7 +245,7 @@ describe("a reservation", () => {
       const controller = new AbortController();
       const reservation = new ReservationInSteps();
       const read = sourceAt(url).read("tile/0/000", {
-        maxBytes: 1 << 20,
+        ...ANY,
         reservation,
         signal: controller.signal,
       });
@@ -264,25 +260,21 @@ describe("a reservation", () => {
     }
   });
 
-  it("that is refused ends the read with the reason", async () => {
-    const url = await serveObject(PLAIN);
-    const reservation: ByteReservation = { atLeast: () => Promise.reject(new Error("no room")) };
-    await expect(sourceAt(url).read("tile/0/000", { maxBytes: 1 << 20, reservation })).rejects.toThrow(
-      "no room",
-    );
-  });
-
-  it("that has no memory after all ends the read with the reason", async () => {
-    const url = await serveObject(PLAIN);
-    const reservation: ByteReservation = {
-      atLeast: async () => {},
-      allocate() {
-        throw new Error("no memory");
+  it.each<[string, ByteReservation, string]>([
+    ["is refused", { atLeast: () => Promise.reject(new Error("no room")) }, "no room"],
+    [
+      "has no memory after all",
+      {
+        atLeast: async () => {},
+        allocate() {
+          throw new Error("no memory");
+        },
       },
-    };
-    await expect(sourceAt(url).read("tile/0/000", { maxBytes: 1 << 20, reservation })).rejects.toThrow(
       "no memory",
-    );
+    ],
+  ])("that %s ends the read with the reason", async (_what, reservation, reason) => {
+    const read = sourceAt(await serveObject(PLAIN)).read("tile/0/000", { ...ANY, reservation });
+    await expect(read).rejects.toThrow(reason);
   });
 });
 

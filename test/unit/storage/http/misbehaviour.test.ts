@@ -10,6 +10,7 @@ import { HttpClient } from "../../../../storage/http/client.ts";
 import { damaged, interims, mutations, response } from "../../../support/http/any-response.ts";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { Lender } from "../../../support/http/lender.ts";
+import { turns } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -54,10 +55,6 @@ const plans = fc.record({
 });
 
 type Plan = typeof plans extends fc.Arbitrary<infer T> ? T : never;
-
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await nextTurn();
-}
 
 async function answer(connection: ScriptedConnection, plan: Plan): Promise<void> {
   const { socket } = connection;
@@ -104,8 +101,9 @@ class Request {
       observer,
       reservation: this.lender,
       signal: controller.signal,
-      maxBodyBytes: (status: number) => (status === 200 ? maxBytes : undefined),
-      tooLarge: (found: string) => new Error(found),
+      maxBytes,
+      wireLimit: (status: number) => (status === 200 ? maxBytes : undefined),
+      tooLarge: (_maxBytes: number, found: string) => new Error(found),
     };
     client.request({ origin, method: "GET", path, headers: [] }, rules).then(
       ({ status }) => settle(status),

@@ -2,12 +2,10 @@
 
 import { expect, it } from "vitest";
 import type { RequestObserver } from "../../../../lib/migrate/ports/backend.ts";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { Lender } from "../../../support/http/lender.ts";
+import { ANY } from "../../../support/http/reads.ts";
 import { head, okay, scriptedServer } from "../../../support/http/scripted-server.ts";
-
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 
 /** Notes what it hears. */
 class Recorder implements Required<RequestObserver> {

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
+import { ANY, outcomeOf, textOf } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -12,12 +12,6 @@ import {
   TRANSPORTS,
 } from "../../../support/http/scripted-server.ts";
 import { sourceAt } from "../../../support/http/servers.ts";
-
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
-
-async function textOf(read: Promise<Uint8Array | undefined>): Promise<string> {
-  return Buffer.from((await read) ?? "there is none").toString();
-}
 
 /** Origins that say where they are asked, and one that sends every request for `/N` on to the N-th of them. */
 async function redirectingOrigin(count: number): Promise<{ own: ScriptedServer; others: ScriptedServer[] }> {
@@ -64,7 +58,7 @@ describe("a source that is redirected to many origins", () => {
   it("ends them all when it is closed", async () => {
     const { own, others } = await redirectingOrigin(12);
     const source = own.source({ connections: 12 });
-    const held = others.map((_server, i) => source.read(`${i}-held`, ANY).catch((error: unknown) => error));
+    const held = others.map((_server, i) => outcomeOf(source.read(`${i}-held`, ANY)));
     const connections = await Promise.all(others.map((server) => server.connection()));
     await Promise.all(connections.map((connection) => connection.request()));
     await source.close();

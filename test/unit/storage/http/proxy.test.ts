@@ -1,15 +1,14 @@
 /** HTTP_PROXY, HTTPS_PROXY and NO_PROXY, for sources and for uploads. */
 
-import { once } from "node:events";
 import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { HttpClient } from "../../../../storage/http/client.ts";
-import { serve, serveTls, sourceAt } from "../../../support/http/servers.ts";
+import { ANY, outcomeOf } from "../../../support/http/reads.ts";
+import { listening, serve, serveTls, sourceAt } from "../../../support/http/servers.ts";
 import { LOCALHOST } from "../../../support/http/test-certificates.ts";
 
-const ANY = { maxBytes: 1 << 20 };
 const VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].flatMap((name) => [name, name.toLowerCase()]);
 
 beforeEach(() => {
@@ -42,8 +41,6 @@ async function startProxy({ refuses = false } = {}): Promise<Proxy> {
     passedOn.on("error", () => response.destroy());
     request.pipe(passedOn);
   });
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket) => sockets.add(socket));
   server.on("connect", (request: IncomingMessage, client: Socket) => {
     note(request);
     if (refuses) return void client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
@@ -52,16 +49,9 @@ async function startProxy({ refuses = false } = {}): Promise<Proxy> {
       client.write("HTTP/1.1 200 OK\r\n\r\n");
       upstream.pipe(client).pipe(upstream);
     });
-    sockets.add(upstream);
     for (const socket of [client, upstream]) socket.on("error", () => {});
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(async () => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise((closed) => server.close(closed));
-  });
-  return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`), asked, credentials };
+  return { url: await listening(server, "http"), asked, credentials };
 }
 
 const BODY = Buffer.alloc(300_000, "what the object holds ");
@@ -125,7 +115,7 @@ describe("a source", () => {
     const proxy = await startProxy();
     vi.stubEnv("HTTP_PROXY", proxy.url.href);
     const source = sourceAt(await serve(() => {}), { connections: 1 });
-    const reads = ["1", "2"].map((path) => source.read(path, ANY).catch((error: unknown) => error));
+    const reads = ["1", "2"].map((path) => outcomeOf(source.read(path, ANY)));
     await vi.waitUntil(() => proxy.asked.length === 1);
     await source.close();
     const [, waiting] = await Promise.all(reads);
@@ -161,14 +151,9 @@ it("an upload goes through HTTPS_PROXY too", async () => {
   vi.stubEnv("HTTPS_PROXY", proxy.url.href);
   const client = new HttpClient({ connections: 1, tls: { ca: LOCALHOST.cert } });
   onTestFinished(() => client.close());
-  const request = {
-    origin: server.origin,
-    method: "POST",
-    path: "/upload",
-    headers: [],
-    body: [BODY, BODY],
-  } as const;
-  const answer = await client.send({ ...request, headers: [] });
+  const body = [BODY, BODY];
+  const { origin } = server;
+  const answer = await client.send({ origin, method: "POST", path: "/upload", headers: [], body });
   expect([answer.status, String(answer.body), received]).toEqual([200, "stored", 2 * BODY.length]);
   expect(proxy.asked).toEqual([`CONNECT ${server.host}`]);
 });

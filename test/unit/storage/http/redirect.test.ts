@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type ReadOptions, SourceError } from "../../../../lib/migrate/ports/source.ts";
-import { redirectTarget } from "../../../../storage/http/redirect.ts";
+import { SourceError } from "../../../../lib/migrate/ports/source.ts";
+import { redirectTarget } from "../../../../storage/http/headers.ts";
+import { ANY, textOf } from "../../../support/http/reads.ts";
 import { serve, sourceAt } from "../../../support/http/servers.ts";
-
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 
 describe("an object that stands elsewhere", () => {
   it.each([301, 302, 303, 307, 308])(
@@ -14,8 +13,7 @@ describe("an object that stands elsewhere", () => {
           response.writeHead(status, { location: "../new/checkpoint?v=1" }).end();
         } else response.end(request.url);
       });
-      const bytes = await sourceAt(new URL("old", url)).read("checkpoint", ANY);
-      expect(Buffer.from(bytes ?? []).toString()).toBe("/new/checkpoint?v=1");
+      expect(await textOf(sourceAt(new URL("old", url)).read("checkpoint", ANY))).toBe("/new/checkpoint?v=1");
     },
   );
 
@@ -30,8 +28,7 @@ describe("an object that stands elsewhere", () => {
       response.writeHead(302, { location: `${elsewhere}blob/7` }).end();
     });
     url.username = "ops";
-    const bytes = await sourceAt(url).read("checkpoint", { ...ANY, fresh: true });
-    expect(Buffer.from(bytes ?? []).toString()).toBe("no-cache /blob/7");
+    expect(await textOf(sourceAt(url).read("checkpoint", { ...ANY, fresh: true }))).toBe("no-cache /blob/7");
     expect(authorizations).toEqual(["Basic b3BzOg==", undefined]);
   });
 
@@ -41,8 +38,7 @@ describe("an object that stands elsewhere", () => {
       else response.end(request.headers.authorization);
     });
     url.username = "ops";
-    const bytes = await sourceAt(url).read("checkpoint", ANY);
-    expect(Buffer.from(bytes ?? []).toString()).toBe("Basic b3BzOg==");
+    expect(await textOf(sourceAt(url).read("checkpoint", ANY))).toBe("Basic b3BzOg==");
   });
 
   it("is missing when it is missing there", async () => {
@@ -96,18 +92,18 @@ describe("redirectTarget", () => {
     ["file:///etc/passwd", "not HTTP"],
     ["http://log.example/checkpoint", "from https to plain http"],
   ])("refuses to go to %s", (location, words) => {
-    const follow = () => redirectTarget(from, location);
+    const follow = () => redirectTarget(from, { location });
     expect(follow).toThrow(SourceError);
     expect(follow).toThrow(words);
   });
 
   it("goes from plain http to https", () => {
-    expect(redirectTarget(new URL("http://a/"), "https://b/c").href).toBe("https://b/c");
+    expect(redirectTarget(new URL("http://a/"), { location: "https://b/c" }).href).toBe("https://b/c");
   });
 
   it("takes no credentials from a server, and shows no query", () => {
-    expect(redirectTarget(from, "https://u:p@b/c").href).toBe("https://b/c");
-    const follow = () => redirectTarget(from, "http://u:hidden@b/c?sig=hidden");
+    expect(redirectTarget(from, { location: "https://u:p@b/c" }).href).toBe("https://b/c");
+    const follow = () => redirectTarget(from, { location: "http://u:hidden@b/c?sig=hidden" });
     expect(follow).toThrow("http://b/c");
     expect(follow).not.toThrow("hidden");
   });

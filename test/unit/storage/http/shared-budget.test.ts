@@ -7,6 +7,7 @@ import type { ByteReservation } from "../../../../lib/migrate/ports/source.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
 import { Lender } from "../../../support/http/lender.ts";
+import { turns } from "../../../support/http/reads.ts";
 import {
   okay,
   type ScriptedConnection,
@@ -90,10 +91,6 @@ async function copy(
     lender.release();
     share.release();
   }
-}
-
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await nextTurn();
 }
 
 it.each(TRANSPORTS)("over %s", async (transport) => {

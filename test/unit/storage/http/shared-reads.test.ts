@@ -9,6 +9,7 @@ import type { TLSSocket } from "node:tls";
 import { describe, expect, it } from "vitest";
 import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { Lender } from "../../../support/http/lender.ts";
+import { ANY, turns } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -18,13 +19,7 @@ import {
   type Transport,
 } from "../../../support/http/scripted-server.ts";
 
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
-
 const INTERIM = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
-
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await nextTurn();
-}
 
 /** A source of two connections, and who carries the request for a path, once it has come. */
 async function twoConnections(transport: Transport) {

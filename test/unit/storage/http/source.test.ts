@@ -2,12 +2,12 @@ import { getEventListeners } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../../lib/errors.ts";
-import { type ReadOptions, SourceError } from "../../../../lib/migrate/ports/source.ts";
+import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { HttpSource } from "../../../../storage/http/source.ts";
+import { ANY, bytesOf, textOf } from "../../../support/http/reads.ts";
 import { serve, serveTls, sourceAt } from "../../../support/http/servers.ts";
 import { LOCALHOST } from "../../../support/http/test-certificates.ts";
 
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 const CHUNK = Buffer.alloc(1 << 16);
 
 /** What a read was rejected with. */
@@ -44,7 +44,7 @@ describe("reading an object", () => {
         response.setHeader("content-length", size);
         response.end(body);
       });
-      expect(Buffer.from((await sourceAt(url).read("tile/0/000", ANY)) ?? "none")).toEqual(body);
+      expect(await bytesOf(sourceAt(url).read("tile/0/000", ANY))).toEqual(body);
     },
   );
 
@@ -54,7 +54,7 @@ describe("reading an object", () => {
       for (let at = 0; at < size; at += 50_000) response.write(body.subarray(at, at + 50_000));
       response.end();
     });
-    expect(Buffer.from((await sourceAt(url).read("tile/0/000", ANY)) ?? "none")).toEqual(body);
+    expect(await bytesOf(sourceAt(url).read("tile/0/000", ANY))).toEqual(body);
   });
 
   it("hands over bytes that the caller may write into", async () => {
@@ -62,13 +62,11 @@ describe("reading an object", () => {
     const source = sourceAt(url);
     const first = await source.read("checkpoint", ANY);
     first?.fill(0);
-    expect(Buffer.from((await source.read("checkpoint", ANY)) ?? []).toString()).toBe("same");
+    expect(await textOf(source.read("checkpoint", ANY))).toBe("same");
   });
 
   it.each([404, 410])("says by undefined that there is none when the server answers %i", async (status) => {
-    const url = await serve((_request, response) => {
-      response.writeHead(status).end("no such thing");
-    });
+    const url = await serve((_request, response) => response.writeHead(status).end("no such thing"));
     expect(await sourceAt(url).read("tile/0/000", ANY)).toBeUndefined();
   });
 
@@ -88,25 +86,7 @@ describe("reading an object", () => {
   it("reads over TLS from a server whose certificate is trusted", async () => {
     const url = await serveTls(LOCALHOST, (_request, response) => response.end("secure"));
     const source = sourceAt(url, { tls: { ca: LOCALHOST.cert } });
-    expect(Buffer.from((await source.read("checkpoint", ANY)) ?? []).toString()).toBe("secure");
-  });
-
-  it("keeps connections alive, and has no more of them than allowed", async () => {
-    const ports = new Set<number | undefined>();
-    let atOnce = 0;
-    let most = 0;
-    const url = await serve((request, response) => {
-      ports.add(request.socket.remotePort);
-      most = Math.max(most, ++atOnce);
-      setTimeout(() => {
-        atOnce--;
-        response.end("x");
-      }, 1);
-    });
-    const source = sourceAt(url, { connections: 3 });
-    await Promise.all(Array.from({ length: 40 }, (_, i) => source.read(`tile/0/${i}`, ANY)));
-    expect(most).toBeLessThanOrEqual(3);
-    expect(ports.size).toBeLessThan(10);
+    expect(await textOf(source.read("checkpoint", ANY))).toBe("secure");
   });
 });
 
@@ -158,18 +138,14 @@ describe("what a request says", () => {
 
 describe("statuses that are failures", () => {
   it.each([408, 429, 500, 502, 503, 504])("%i may succeed later", async (status) => {
-    const url = await serve((_request, response) => {
-      response.writeHead(status).end();
-    });
+    const url = await serve((_request, response) => response.writeHead(status).end());
     const failure = await failureOf(sourceAt(url).read("checkpoint", ANY));
     expect(failure).toMatchObject({ retryable: true, unreachable: false, retryAfterMs: undefined });
     expect(failure.message).toContain(`127.0.0.1:${url.port} answered ${status} `);
   });
 
   it.each([204, 206, 304, 400, 401, 403, 451])("%i will not", async (status) => {
-    const url = await serve((_request, response) => {
-      response.writeHead(status).end();
-    });
+    const url = await serve((_request, response) => response.writeHead(status).end());
     const failure = await failureOf(sourceAt(url).read("checkpoint", ANY));
     expect(failure).toMatchObject({ retryable: false, unreachable: false });
     if (status >= 400) expect(failure.advice).toBeDefined();
@@ -186,17 +162,6 @@ describe("statuses that are failures", () => {
     expect(untilDate).toBeGreaterThan(3_000_000);
     expect(untilDate).toBeLessThanOrEqual(3_600_000);
     expect((await failureOf(source.read("checkpoint", ANY))).retryAfterMs).toBeUndefined();
-  });
-
-  it("leave the connection fit for the next request when their body is small", async () => {
-    const ports = new Set<number | undefined>();
-    const url = await serve((request, response) => {
-      ports.add(request.socket.remotePort);
-      response.writeHead(503).end("sorry ".repeat(1000));
-    });
-    const source = sourceAt(url, { connections: 1 });
-    for (let i = 0; i < 3; i++) await failureOf(source.read("checkpoint", ANY));
-    expect(ports.size).toBe(1);
   });
 
   it.each(["announced", "in chunks"])(
@@ -222,16 +187,6 @@ describe("statuses that are failures", () => {
       expect(sent).toBeLessThan(1 << 25);
     },
   );
-
-  it("do not hold a connection whose body never ends", async () => {
-    const broken = Promise.withResolvers<void>();
-    const url = await serve((_request, response) => {
-      response.writeHead(404).write("and so on");
-      response.on("close", () => broken.resolve());
-    });
-    expect(await sourceAt(url).read("checkpoint", ANY)).toBeUndefined();
-    await broken.promise;
-  });
 });
 
 describe("an observer and a rate limiter", () => {
@@ -254,14 +209,6 @@ describe("an observer and a rate limiter", () => {
     expect(seen).toEqual(["started", "302 5", "started", "200 5"]);
   });
 
-  it("are told of a request without response by status 0", async () => {
-    const url = await serve((request) => request.socket.destroy());
-    const statuses: number[] = [];
-    const observer = { started() {}, ended: (status: number) => statuses.push(status) };
-    await failureOf(sourceAt(url, { observer }).read("checkpoint", ANY));
-    expect(statuses).toEqual([0]);
-  });
-
   it("are asked before every request, and waited for", async () => {
     const { url, requests } = await recordingServer();
     const gate = Promise.withResolvers<void>();
@@ -277,22 +224,6 @@ describe("an observer and a rate limiter", () => {
 });
 
 describe("a signal", () => {
-  it("ends a read under way with its reason, and its connection", async () => {
-    const asked = Promise.withResolvers<void>();
-    const broken = Promise.withResolvers<void>();
-    const url = await serve((_request, response) => {
-      response.on("close", () => broken.resolve());
-      response.writeHead(200, { "content-length": 10 }).write("half.");
-      asked.resolve();
-    });
-    const controller = new AbortController();
-    const read = sourceAt(url).read("checkpoint", { ...ANY, signal: controller.signal });
-    await asked.promise;
-    controller.abort("stopped by the operator");
-    await expect(read).rejects.toBe("stopped by the operator");
-    await broken.promise;
-  });
-
   it("ends reads that wait for a connection, for admission or that have not begun", async () => {
     const url = await serve(() => {});
     const controller = new AbortController();
@@ -303,27 +234,6 @@ describe("a signal", () => {
     controller.abort("enough");
     reads.push(source.read("d", options));
     for (const read of reads) await expect(read).rejects.toBe("enough");
-  });
-
-  it("leaves the connection to others when it ends a read that was waiting for it", async () => {
-    const first = Promise.withResolvers<void>();
-    const asked: (string | undefined)[] = [];
-    const url = await serve((request, response) => {
-      asked.push(request.url);
-      if (request.url === "/a") first.promise.then(() => response.end("a"));
-      else response.end("other");
-    });
-    const controller = new AbortController();
-    const source = sourceAt(url, { connections: 1 });
-    const a = source.read("a", ANY);
-    const b = source.read("b", { ...ANY, signal: controller.signal });
-    const c = source.read("c", ANY);
-    controller.abort("not b");
-    await expect(b).rejects.toBe("not b");
-    first.resolve();
-    expect(Buffer.from((await a) ?? []).toString()).toBe("a");
-    expect(Buffer.from((await c) ?? []).toString()).toBe("other");
-    expect(asked).toEqual(["/a", "/c"]);
   });
 
   it("carries thousands of reads without a warning or a listener left behind", async () => {

@@ -3,12 +3,11 @@
  * on a new connection, if nothing of an answer had come.
  */
 
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
+import { ANY, outcomeOf, textOf } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -16,9 +15,8 @@ import {
   scriptedServer,
   TRANSPORTS,
 } from "../../../support/http/scripted-server.ts";
-import { sourceAt } from "../../../support/http/servers.ts";
+import { listening, sourceAt } from "../../../support/http/servers.ts";
 
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 const LATER = { name: "SourceError", retryable: true };
 
 /** How a server ends a connection. */
@@ -29,10 +27,6 @@ const ENDS: readonly [string, (connection: ScriptedConnection) => void][] = [
 ];
 
 const CASES = TRANSPORTS.flatMap((transport) => ENDS.map(([how, end]) => ({ transport, how, end })));
-
-async function textOf(read: Promise<Uint8Array | undefined>): Promise<string> {
-  return Buffer.from((await read) ?? "there is none").toString();
-}
 
 /** A source whose connection has carried a request; its server does `next` with every later one. */
 async function keptConnection(
@@ -85,7 +79,7 @@ describe.each(CASES)("over $transport, by $how", ({ transport, end }) => {
     const server = await scriptedServer(transport, end);
     const source = server.source();
     for (const paths of [["a"], ["b", "c"]]) {
-      const reads = paths.map((path) => source.read(path, ANY).catch((error: unknown) => error));
+      const reads = paths.map((path) => outcomeOf(source.read(path, ANY)));
       for (const outcome of await Promise.all(reads)) expect(outcome).toMatchObject(LATER);
     }
     expect(server.requests).toEqual(["/a", "/b", "/c"]);
@@ -139,7 +133,7 @@ describe.each(TRANSPORTS)("a kept connection over %s of which the system says", 
       if (isNew) connection.send(okay("next"));
       else sockets[0]?.destroy(/^E/.test(code) ? Object.assign(new Error(code), { code }) : undefined);
     });
-    const outcome = await source.read("next", ANY).catch((error: unknown) => error);
+    const outcome = await outcomeOf(source.read("next", ANY));
     expect(outcome).toEqual(times === 2 ? Buffer.from("next") : expect.objectContaining(LATER));
     expect(server.requests).toHaveLength(1 + times);
   });
@@ -153,13 +147,11 @@ it("a server that is gone for good refuses the request that is sent again", asyn
       socket.once("data", () => server.close(() => {}) && socket.destroy());
     });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const source = sourceAt(new URL(`http://127.0.0.1:${port}/`), { connections: 1 });
+  const url = await listening(server, "http");
+  const source = sourceAt(url, { connections: 1 });
   await source.read("first", ANY);
   await expect(source.read("next", ANY)).rejects.toMatchObject({
-    message: `127.0.0.1:${port} refused the connection`,
+    message: `${url.host} refused the connection`,
     unreachable: true,
   });
 });

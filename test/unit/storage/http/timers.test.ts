@@ -1,21 +1,16 @@
 /** Bodies that nobody wants, and connections that are not made, have their time, and harm nothing that comes after. */
 
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
+import { ANY, outcomeOf } from "../../../support/http/reads.ts";
 import { head, okay, scriptedServer, TRANSPORTS } from "../../../support/http/scripted-server.ts";
-
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 
 describe.each(TRANSPORTS)("over %s", (transport) => {
   it.each([404, 302, 503])("the body of a %i that nobody wants has a second, and no more", async (status) => {
     const clock = stoppedClock();
     const server = await scriptedServer(transport);
-    const outcome = server
-      .source()
-      .read("first", ANY)
-      .catch((error: unknown) => error);
+    const outcome = outcomeOf(server.source().read("first", ANY));
     const connection = await server.connection();
     await connection.request();
     connection.send(head("content-length: 10\r\nlocation: ftp://x/\r\n", `${status} x`), "half.");
@@ -33,7 +28,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       const clock = stoppedClock();
       const server = await scriptedServer(transport);
       const source = server.source();
-      const first = source.read("first", ANY).catch((error: unknown) => error);
+      const first = outcomeOf(source.read("first", ANY));
       const second = source.read("second", ANY);
       const connection = await server.connection();
       await connection.request();
@@ -53,7 +48,7 @@ it("a connection that is not made in time is given up", async () => {
   const sockets = clientSockets();
   const server = await scriptedServer("TLS", undefined, { beforeHandshake: () => new Promise(() => {}) });
   const source = server.source({ connections: 2, timeouts: { connectMs: 50 } });
-  const reads = ["a", "b"].map((path) => source.read(path, ANY).catch((error: unknown) => error));
+  const reads = ["a", "b"].map((path) => outcomeOf(source.read(path, ANY)));
   for (const outcome of await Promise.all(reads)) {
     expect(outcome).toMatchObject({
       message: expect.stringContaining("did not accept a connection within 0.05 s"),

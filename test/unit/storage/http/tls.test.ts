@@ -2,7 +2,7 @@
 
 import type { TLSSocket, TlsOptions } from "node:tls";
 import { describe, expect, it } from "vitest";
-import type { ReadOptions } from "../../../../lib/migrate/ports/source.ts";
+import { ANY } from "../../../support/http/reads.ts";
 import {
   head,
   type ScriptedConnection,
@@ -10,8 +10,6 @@ import {
   scriptedServer,
 } from "../../../support/http/scripted-server.ts";
 import { OTHER_HOST } from "../../../support/http/test-certificates.ts";
-
-const ANY: ReadOptions = { maxBytes: 1 << 20 };
 
 /** A server that ends the connection behind each answer, and what it knew of each when it was asked. */
 async function serverOfOne(

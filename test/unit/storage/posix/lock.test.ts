@@ -1,11 +1,12 @@
 /** The lock that tells a second copy of the first: held by the living, taken over from the dead. */
 
 import fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { TargetRefusedError } from "../../../../lib/errors.ts";
 import { DurableDirectory } from "../../../../storage/posix/durable.ts";
-import { takeLock } from "../../../../storage/posix/lock.ts";
+import { takeLock, temporariesOf } from "../../../../storage/posix/process-files.ts";
+import { STATE } from "../../../../storage/posix/state.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 
 interface Place {
@@ -18,10 +19,11 @@ interface Place {
 
 function newPlace(): Place {
   const root = memoryDirectory();
-  const path = join(root, "lock");
+  const path = join(root, STATE.lock);
+  fs.mkdirSync(dirname(path));
   return {
     path,
-    take: () => takeLock(new DurableDirectory(root, join(root, "tmp")), path),
+    take: () => takeLock(new DurableDirectory(root, temporariesOf(root))),
     holder: () => JSON.parse(fs.readFileSync(path, "utf8")),
     leave(holder, secondsAgo = 0) {
       fs.writeFileSync(path, typeof holder === "string" ? holder : JSON.stringify(holder));

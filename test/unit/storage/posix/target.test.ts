@@ -1,7 +1,9 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
 import { PosixTarget } from "../../../../storage/posix/target.ts";
-import { memoryDirectory } from "../../../support/places/directory.ts";
+import { memoryDirectory, writeFiles } from "../../../support/places/directory.ts";
 
 describe("a directory is held against the room that a copy needs", () => {
   test.each([
@@ -20,4 +22,17 @@ describe("a directory is held against the room that a copy needs", () => {
   test("it has enough", async () => {
     await new PosixTarget(memoryDirectory()).requireFreeSpace({ bytes: 1, objects: 1 });
   });
+});
+
+test("a file that is removed while its directory is listed is not there", async () => {
+  const root = memoryDirectory();
+  const paths = ["tile/0/000", "tile/0/001", "tile/0/002"];
+  for (const path of paths) writeFiles(root, [[path, "bytes"]]);
+  const listed: string[] = [];
+  for await (const { path, bytes } of new PosixTarget(root).list("tile")) {
+    expect(bytes).toBe(5);
+    listed.push(path);
+    for (const other of paths) if (!listed.includes(other)) rmSync(join(root, other), { force: true });
+  }
+  expect(listed).toHaveLength(1);
 });

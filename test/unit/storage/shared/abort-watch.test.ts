@@ -1,75 +1,74 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
-import { AbortWatch } from "../../../../storage/shared/abort-watch.ts";
+import { addAbortable, removeAbortable, untilAborted } from "../../../../storage/shared/abort-watch.ts";
 
 const NEVER = new Promise<void>(() => {});
 
-describe("AbortWatch", () => {
-  it("ends everything that waits under a signal, with the signal's reason", () => {
-    const watch = new AbortWatch();
+describe("work that waits under a signal", () => {
+  it("is ended with the signal's reason", () => {
     const controller = new AbortController();
     const reasons: unknown[] = [];
-    for (let i = 0; i < 3; i++) watch.add(controller.signal, { abort: (reason) => reasons.push(reason) });
-    watch.add(new AbortController().signal, { abort: () => reasons.push("of another signal") });
+    for (let i = 0; i < 3; i++) addAbortable(controller.signal, { abort: (reason) => reasons.push(reason) });
+    addAbortable(new AbortController().signal, { abort: () => reasons.push("of another signal") });
     controller.abort("enough");
     expect(reasons).toEqual(["enough", "enough", "enough"]);
   });
 
-  it("lets work leave while others are ended", () => {
-    const watch = new AbortWatch();
+  it("may leave while others are ended", () => {
     const controller = new AbortController();
+    const { signal } = controller;
     let ended = 0;
     for (let i = 0; i < 3; i++) {
       const work = {
         abort() {
           ended++;
-          watch.remove(controller.signal, work);
+          removeAbortable(signal, work);
         },
       };
-      watch.add(controller.signal, work);
+      addAbortable(signal, work);
     }
     controller.abort();
     expect(ended).toBe(3);
   });
 
-  it("has one listener on a signal while something waits under it, and none after", () => {
-    const watch = new AbortWatch();
+  it("has one listener on it, and none is left after", () => {
     const { signal } = new AbortController();
     const works = Array.from({ length: 50 }, () => ({ abort() {} }));
-    for (const work of works) watch.add(signal, work);
+    for (const work of works) addAbortable(signal, work);
     expect(getEventListeners(signal, "abort")).toHaveLength(1);
-    for (const work of works) watch.remove(signal, work);
+    for (const work of works) removeAbortable(signal, work);
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
   it("does not mind the removal of what does not wait", () => {
-    const watch = new AbortWatch();
     const controller = new AbortController();
+    const { signal } = controller;
     const waiting = { abort: () => ended++ };
     let ended = 0;
-    watch.add(controller.signal, waiting);
-    watch.remove(controller.signal, { abort() {} });
-    watch.remove(new AbortController().signal, waiting);
+    addAbortable(signal, waiting);
+    removeAbortable(signal, { abort() {} });
+    removeAbortable(new AbortController().signal, waiting);
     controller.abort();
     expect(ended).toBe(1);
   });
+});
 
+describe("untilAborted", () => {
   it("waits for a promise only until the signal fires", async () => {
-    const watch = new AbortWatch();
     const controller = new AbortController();
-    const waiting = watch.until(NEVER, controller.signal);
+    const { signal } = controller;
+    const waiting = untilAborted(NEVER, signal);
     controller.abort(new Error("enough"));
     await expect(waiting).rejects.toThrow("enough");
-    await expect(watch.until(NEVER, controller.signal)).rejects.toThrow("enough");
-    expect(getEventListeners(controller.signal, "abort")).toHaveLength(0);
+    await expect(untilAborted(NEVER, signal)).rejects.toThrow("enough");
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
   it("passes on what a promise comes to", async () => {
-    const watch = new AbortWatch();
     const { signal } = new AbortController();
-    await expect(watch.until(Promise.resolve(7), signal)).resolves.toBe(7);
-    await expect(watch.until(Promise.resolve(7), undefined)).resolves.toBe(7);
-    await expect(watch.until(Promise.reject(new Error("no")), signal)).rejects.toThrow("no");
+    await expect(untilAborted(Promise.resolve(7), signal)).resolves.toBe(7);
+    await expect(untilAborted(Promise.resolve(7), undefined)).resolves.toBe(7);
+    await expect(untilAborted(Promise.reject(new Error("no")), signal)).rejects.toThrow("no");
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 });

@@ -1,0 +1,140 @@
+/**
+ * The private state of a log in a directory: the files of `.state/` decide whether Tessera's Appender starts, and where
+ * it continues (storage/posix/files.go of github.com/transparency-dev/tessera, v1.0.4). Our claim is a text in
+ * `.state/version`, where its lifecycles accept one number alone.
+ */
+
+import fs from "node:fs";
+import { dirname, join } from "node:path";
+import { TargetRefusedError } from "../../lib/errors.ts";
+import type { IntegratedTree, TargetContents } from "../../lib/migrate/ports/target.ts";
+import { FormatError } from "../../lib/tlog/errors.ts";
+import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
+import { formatHash, HASH_SIZE } from "../../lib/tlog/merkle.ts";
+import { fileFailure, ifPresent } from "./errno.ts";
+import { listObjects } from "./listing.ts";
+
+/** Paths below the log's root. */
+export const STATE = {
+  directory: ".state",
+  /** Every lifecycle reads it once before anything else; it refuses anything but `1`, and prints it. */
+  version: ".state/version",
+  /** Size and root of the integrated tree: trusted and signed by the Appender. */
+  tree: ".state/treeState",
+  /** Where the collection of obsolete partial tiles continues. */
+  collection: ".state/gcState",
+  /** Ours, as what follows: the record of a finished migration. */
+  record: ".state/tlog-migrate.json",
+  lock: ".state/tlog-migrate.lock",
+  temporaries: ".state/tlog-migrate.tmp",
+} as const;
+
+/** The one version of the state directory that Tessera's lifecycles accept. */
+export const COMPATIBLE_VERSION = "1";
+
+/** The text before the marker's JSON: Tessera prints it when it refuses the directory. */
+const CLAIM_PREFIX = "migration-in-progress ";
+
+export function claimText(marker: string): Uint8Array {
+  return Buffer.from(`${CLAIM_PREFIX}${marker}`);
+}
+
+/** The marker in a `.state/version`, undefined if it contains something else. */
+function markerIn(version: string | undefined): string | undefined {
+  return version?.startsWith(CLAIM_PREFIX) ? version.slice(CLAIM_PREFIX.length) : undefined;
+}
+
+/** The text of a small file of the state, undefined if there is none. @throws OperationError */
+export function stateText(root: string, name: string): string | undefined {
+  const path = join(root, name);
+  try {
+    return ifPresent(() => fs.readFileSync(path, "utf8"), ["ENOENT", "ENOTDIR"]);
+  } catch (error) {
+    throw fileFailure(error, path);
+  }
+}
+
+/** What is in and around a directory that a migration is to write. Changes nothing. */
+export async function inspectDirectory(root: string): Promise<TargetContents> {
+  const enclosing = enclosingLog(root);
+  if (enclosing !== undefined) return occupied(`a directory inside the log ${enclosing}`);
+  const stat = fs.statSync(root, { throwIfNoEntry: false });
+  if (stat === undefined) return { kind: "empty" };
+  if (!stat.isDirectory()) return occupied("a file, not a directory");
+  const version = stateText(root, STATE.version);
+  const marker = markerIn(version);
+  if (marker !== undefined) return { kind: "claimed", marker };
+  const record = stateText(root, STATE.record);
+  const tree = stateText(root, STATE.tree);
+  if (version === COMPATIBLE_VERSION && record !== undefined && tree !== undefined) {
+    return { kind: "handed-over", record };
+  }
+  if (tree !== undefined) return occupied(`a log with the tree state ${tree.slice(0, 200)}`);
+  if (version !== undefined) {
+    return occupied(`log software has opened it (${STATE.version}: ${version.slice(0, 100)})`);
+  }
+  if (fs.lstatSync(join(root, CHECKPOINT_PATH), { throwIfNoEntry: false })) return occupied("a checkpoint");
+  for await (const { path } of listObjects(root, "tile")) return { kind: "unclaimed-tiles", example: path };
+  return { kind: "empty" };
+}
+
+/**
+ * Another copy may have raised the aim, or handed the target over, while this one was suspended.
+ * @throws TargetRefusedError unless a directory is still claimed; given a marker, by exactly that one.
+ */
+export function requireClaim(root: string, marker?: string): void {
+  const version = stateText(root, STATE.version);
+  const found = markerIn(version);
+  if (found !== undefined && (marker === undefined || found === marker)) return;
+  throw new TargetRefusedError({
+    object: join(root, STATE.version),
+    problem: "is not this copy's claim any more",
+    found: version?.slice(0, 200) ?? "nothing",
+    advice:
+      "Another copy was at work here, or log software was: find out which, then run the same command again",
+  });
+}
+
+export function formatTreeState({ size, rootHash }: IntegratedTree): Uint8Array {
+  return Buffer.from(JSON.stringify({ size, root: formatHash(rootHash) }));
+}
+
+/** @throws FormatError if it is not a tree state. */
+export function parseTreeState(text: string): IntegratedTree {
+  let state: { size?: unknown; root?: unknown } | null = null;
+  try {
+    state = JSON.parse(text);
+  } catch {
+    // Reported below.
+  }
+  if (typeof state !== "object" || state === null) {
+    throw new FormatError("is not a tree state: not a JSON object");
+  }
+  const { size, root } = state;
+  const rootHash = typeof root === "string" ? Buffer.from(root, "base64") : undefined;
+  if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
+    throw new FormatError("is not a tree state: its size is not a count of entries");
+  }
+  if (rootHash?.length !== HASH_SIZE) throw new FormatError("is not a tree state: its root is not a hash");
+  return { size, rootHash };
+}
+
+/** A directory above `root` that contains a log, or undefined: writing to `root` would add to that log's files. */
+function enclosingLog(root: string): string | undefined {
+  const real = realPath(root);
+  for (let at = dirname(real); at !== dirname(at); at = dirname(at)) {
+    const holds = [CHECKPOINT_PATH, STATE.directory].some((name) => fs.existsSync(join(at, name)));
+    if (holds && fs.existsSync(join(at, "tile"))) return at;
+  }
+  return undefined;
+}
+
+/** The path without symbolic links, as far as it exists. */
+function realPath(path: string): string {
+  if (fs.existsSync(path) || dirname(path) === path) return fs.realpathSync(path);
+  return join(realPath(dirname(path)), path.slice(dirname(path).length));
+}
+
+function occupied(found: string): TargetContents {
+  return { kind: "occupied", found };
+}
