@@ -29,11 +29,10 @@ export async function readStateObject(
   const document = await readDocument(bucket, STATE_OBJECT);
   if (document === undefined) return undefined;
   const fields = parseFields(document.text);
-  const kinds = ["marker", "record"] as const;
   return {
     ...document,
     store: readers.map((read) => read(fields)).find((options) => options !== undefined),
-    kind: kinds.find((kind) => `tlog-migrate-${kind}` in fields),
+    kind: (["marker", "record"] as const).find((kind) => `tlog-migrate-${kind}` in fields),
   };
 }
 
@@ -47,10 +46,7 @@ function parseFields(text: string): Readonly<Record<string, unknown>> {
 
 const MAX_DOCUMENT_BYTES = 1 << 20;
 
-/**
- * A document, undefined if there is none. Replaced between the two requests, it has a version that is gone, so that
- * nothing can be stored in its place.
- */
+/** A document. Replaced between the two requests, it has a version that is gone: nothing is stored in its place. */
 export async function readDocument(bucket: BucketObjects, path: string): Promise<BucketDocument | undefined> {
   const version = await bucket.stat(path);
   if (version === undefined) return undefined;

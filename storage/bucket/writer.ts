@@ -10,10 +10,9 @@ import type { Bucket, BucketObjects } from "./bucket.ts";
 const MAX_LOOKS = 5;
 
 /**
- * An object is durable when its upload is acknowledged, and whole or not there at all. So a batch has nothing to do
- * in the end; and what was uploaded is authentic, so that it may stay where a batch is abandoned: the same bytes
- * belong there. A copy that slept through another's handover can add nothing that would not be there but the right
- * edge of a smaller size, which is an obsolete partial.
+ * An object is durable when its upload is acknowledged, and whole or not there at all, so that a batch has nothing to do
+ * in the end. It is authentic, so that it may stay where a batch is abandoned. A copy that slept through another's
+ * handover can add nothing but the right edge of a smaller size, which is an obsolete partial.
  */
 export class BucketWriter implements TargetWriter, TargetBatch {
   readonly #bucket: Pick<Bucket, "locate">;
@@ -21,8 +20,8 @@ export class BucketWriter implements TargetWriter, TargetBatch {
   readonly #requireClaim: () => Promise<void>;
 
   /**
-   * @param requireClaim throws if the target is another's by now. Asked before an object is replaced: another copy may
-   * have handed the target over while this one slept, and what is handed over is never changed.
+   * @param requireClaim throws if the target is another's by now. Asked before an object is replaced: what another copy
+   * has handed over while this one slept is never changed.
    */
   constructor(bucket: Pick<Bucket, "locate">, objects: BucketObjects, requireClaim: () => Promise<void>) {
     this.#bucket = bucket;

@@ -8,7 +8,7 @@ import type { Transaction } from "@google-cloud/spanner";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
-import type { LogState, StoreContents } from "../bucket/log-state.ts";
+import type { LogState, StateContents } from "../bucket/log-state.ts";
 import { SpannerDatabase } from "./database.ts";
 import { BINDING_KEY, optionsOf, type SpannerPlace } from "./place.ts";
 import {
@@ -59,7 +59,7 @@ export class SpannerLogState implements LogState {
   }
 
   /** @throws TargetRefusedError if a table has a different schema. */
-  async inspect(): Promise<StoreContents> {
+  async inspect(): Promise<StateContents> {
     const state = await this.#look(readState);
     const { version, marker, record, place: location } = state;
     const elsewhere = this.#elsewhere(state);
@@ -227,6 +227,6 @@ export class SpannerLogState implements LogState {
   }
 }
 
-function occupied(found: string): StoreContents {
+function occupied(found: string): StateContents {
   return { kind: "occupied", found };
 }

@@ -1,7 +1,7 @@
 /** How the operator, and a bucket, name a Spanner database as the state store of a log. */
 
 import { UsageError } from "../../lib/errors.ts";
-import type { StateStoreKind } from "../bucket/state-store.ts";
+import type { StateStoreKind } from "../bucket/log-state.ts";
 import { BINDING_KEY, optionsOf } from "./place.ts";
 
 export const spannerStores: StateStoreKind = {

@@ -4,7 +4,7 @@ import { TargetRefusedError } from "../../../lib/errors.ts";
 import type { IntegratedTree, StoredObject, TreeState } from "../../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import type { Bucket, ObjectVersion } from "../../../storage/bucket/bucket.ts";
-import type { LogState, StoreContents } from "../../../storage/bucket/log-state.ts";
+import type { LogState, StateContents } from "../../../storage/bucket/log-state.ts";
 
 interface MemoryObject extends ObjectVersion {
   readonly bytes: Uint8Array;
@@ -75,7 +75,7 @@ export class MemoryBucket implements Bucket {
 /** What a memory state store holds, shared by all that open it. */
 export class MemoryTables {
   readonly name: string;
-  contents: StoreContents = { kind: "unclaimed" };
+  contents: StateContents = { kind: "unclaimed" };
   tree: IntegratedTree | undefined;
 
   constructor(name: string) {
@@ -106,7 +106,7 @@ export class MemoryLogState implements LogState {
     this.#location = location;
   }
 
-  async inspect(): Promise<StoreContents> {
+  async inspect(): Promise<StateContents> {
     const { contents } = this.#tables;
     if (!("location" in contents) || contents.location === this.#location) return contents;
     return { kind: "occupied", found: `${this.name} belongs to ${contents.location}` };

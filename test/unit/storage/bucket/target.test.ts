@@ -6,7 +6,7 @@ import { TargetRefusedError, UsageError } from "../../../../lib/errors.ts";
 import type { MigrationTarget, TargetContents, TreeState } from "../../../../lib/migrate/ports/target.ts";
 import { LOCK_OBJECT } from "../../../../storage/bucket/lock.ts";
 import { STATE_OBJECT } from "../../../../storage/bucket/state-object.ts";
-import { openBucketTarget } from "../../../../storage/bucket/target.ts";
+import { BucketTarget } from "../../../../storage/bucket/target.ts";
 import { spannerStores } from "../../../../storage/spanner/store.ts";
 import {
   MemoryBucket,
@@ -24,7 +24,7 @@ const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), c
 
 function open(bucket: MemoryBucket, tables?: MemoryTables): MigrationTarget {
   const store = tables && new MemoryLogState(tables, bucket.location);
-  return openBucketTarget(bucket, { store, storeReaders: [spannerStores.optionsIn, memoryOptionsIn] });
+  return new BucketTarget(bucket, { store, storeReaders: [spannerStores.optionsIn, memoryOptionsIn] });
 }
 
 async function found(target: MigrationTarget): Promise<string> {
@@ -89,7 +89,7 @@ it("a copy that is stopped waits for nothing in its bucket, and still gives its 
   until.objects = lasting.objects;
   const { signal } = new AbortController();
   const ended = vi.spyOn(lasting, "until").mockReturnValue(until);
-  const target = openBucketTarget(lasting, { storeReaders: [], signal });
+  const target = new BucketTarget(lasting, { storeReaders: [], signal });
   expect(ended).toHaveBeenCalledWith(signal);
   await target.claim(MARKER);
   const lock = await target.lock();
