@@ -83,8 +83,12 @@ describe("an object in a bucket", () => {
     for (let i = 0; i < 2; i++) {
       const failure = await failureOf(source.read("checkpoint", ANY));
       expect(failure).toBeInstanceOf(SourceError);
-      expect(failure).toMatchObject({ retryable: false, unreachable: true });
-      expect(String(failure)).toContain("there is no bucket bucket");
+      expect(failure).toMatchObject({
+        message: "there is no bucket bucket",
+        retryable: false,
+        unreachable: true,
+        advice: expect.stringContaining("create it"),
+      });
     }
   });
 
