@@ -12,14 +12,9 @@ import type { Schema } from "./schema.ts";
 
 const RESOURCE = /^projects\/([a-z0-9.:-]+)\/instances\/([a-z0-9-]+)\/databases\/([a-z0-9_-]+)$/;
 
-interface ColumnRow {
-  readonly TABLE_NAME: string;
-  readonly COLUMN_NAME: string;
-}
-
 const SCOPE = "https://www.googleapis.com/auth/spanner.data";
 
-/** Longest wait for an answer: a database that is out of reach is asked again and again by the library. */
+/** Longest wait for an answer: the library asks a database that is out of reach again and again. */
 const TIMEOUT_MS = 20_000;
 
 /** Longest wait for a change of the schema, which takes minutes where a database is busy. */
@@ -45,6 +40,11 @@ const FAILURES: Readonly<Record<number, readonly [problem: string, advice: strin
     "Run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS",
   ],
 };
+
+interface ColumnRow {
+  readonly TABLE_NAME: string;
+  readonly COLUMN_NAME: string;
+}
 
 /** Without the tables of the system's own schemas. */
 const COLUMNS = "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ''";

@@ -10,16 +10,7 @@ import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.t
 import { equalBytes } from "../../lib/tlog/merkle.ts";
 import type { LogState, StateContents } from "../bucket/log-state.ts";
 import { SpannerDatabase } from "./database.ts";
-import { BINDING_KEY, optionsOf, type SpannerPlace } from "./place.ts";
-import {
-  type Claim,
-  type Documents,
-  readClaim,
-  readState,
-  type State,
-  type TablesView,
-  traceOfALog,
-} from "./rows.ts";
+import { type Claim, readClaim, readState, type State, type TablesView, traceOfALog } from "./rows.ts";
 import {
   COMPATIBLE_VERSION,
   GUARD_VERSION,
@@ -30,6 +21,14 @@ import {
 } from "./schema.ts";
 
 const ROW = { id: 0 } as const;
+
+/** A database, and how it is named. */
+export interface SpannerPlace extends Pick<LogState, "options" | "binding"> {
+  /** `projects/P/instances/I/databases/D` */
+  readonly database: string;
+  /** What the names of its tables begin with. */
+  readonly tablePrefix: string;
+}
 
 export class SpannerLogState implements LogState {
   readonly name: string;
@@ -47,18 +46,16 @@ export class SpannerLogState implements LogState {
    * @param signal ends the wait for an answer.
    */
   constructor(place: SpannerPlace, location: string, signal?: AbortSignal) {
-    const { database, tablePrefix = "" } = place;
+    const { database, tablePrefix, options, binding } = place;
     this.name = `the database ${database}`;
-    this.options = optionsOf(place).join(" ");
-    const note = "The log in this bucket is, or is to be, written by log software that uses this database.";
-    this.binding = { [BINDING_KEY]: database, tablePrefix, note };
+    this.options = options;
+    this.binding = binding;
     this.#database = new SpannerDatabase(database, signal);
     this.#prefix = requireTablePrefix(tablePrefix);
     this.#location = location;
     this.treeStateName = `the table ${this.#prefix}IntCoord of ${database}`;
   }
 
-  /** @throws TargetRefusedError if a table has a different schema. */
   async inspect(): Promise<StateContents> {
     const state = await this.#look(readState);
     const { version, marker, record, place: location } = state;
@@ -84,10 +81,10 @@ export class SpannerLogState implements LogState {
     return state.integrated;
   }
 
-  /** Makes the tables that are missing. @throws TargetRefusedError if one has a different schema. */
   async prepare(): Promise<void> {
-    const statements = missingTables(await this.#database.schema(), this.#prefix, this.#database.name);
-    if (statements.length > 0) await this.#database.changeSchema(statements);
+    this.#schema = undefined;
+    const { missing } = await this.#tables();
+    if (missing.length > 0) await this.#database.changeSchema(missing);
     this.#schema = undefined;
   }
 
@@ -98,7 +95,7 @@ export class SpannerLogState implements LogState {
       this.#requireNoTrace(found);
       // Inserted, never updated: a version that is there is a log's.
       transaction.insert(this.#table("Tessera"), { ...ROW, compatibilityVersion: GUARD_VERSION });
-      this.#upsertDocuments(transaction, { marker, record: null });
+      this.#upsertDocuments(transaction, marker, null);
     });
   }
 
@@ -107,7 +104,7 @@ export class SpannerLogState implements LogState {
       if (isRerun && this.#isClaimedBy(found, to)) return;
       this.#requireClaim(found, from);
       this.#requireNoTrace(found);
-      this.#upsertDocuments(transaction, { marker: to, record: null });
+      this.#upsertDocuments(transaction, to, null);
     });
   }
 
@@ -124,13 +121,10 @@ export class SpannerLogState implements LogState {
       transaction.upsert(this.#table("SeqCoord"), { ...ROW, next: size });
       transaction.upsert(this.#table("IntCoord"), { ...ROW, seq: size, rootHash: Buffer.from(rootHash) });
       // Long ago, so that the Appender publishes a checkpoint at its first tick.
-      transaction.upsert(this.#table("PubCoord"), {
-        ...ROW,
-        publishedAt: new Date(0).toISOString(),
-        size: 0,
-      });
+      const publishedAt = new Date(0).toISOString();
+      transaction.upsert(this.#table("PubCoord"), { ...ROW, publishedAt, size: 0 });
       transaction.upsert(this.#table("GCCoord"), { ...ROW, fromSize: collectFrom });
-      this.#upsertDocuments(transaction, { marker: null, record });
+      this.#upsertDocuments(transaction, null, record);
       transaction.update(this.#table("Tessera"), { ...ROW, compatibilityVersion: COMPATIBLE_VERSION });
     });
   }
@@ -152,8 +146,8 @@ export class SpannerLogState implements LogState {
   /** Also where an earlier run did it, and got no answer. */
   #isHandedOver(found: State, { size, rootHash }: TreeState, record: string): boolean {
     const { version, integrated } = found;
-    if (version !== COMPATIBLE_VERSION || found.record !== record || found.place !== this.#location)
-      return false;
+    const isOurs = found.record === record && found.place === this.#location;
+    if (version !== COMPATIBLE_VERSION || !isOurs) return false;
     return integrated.size === size && equalBytes(integrated.rootHash, rootHash);
   }
 
@@ -171,11 +165,12 @@ export class SpannerLogState implements LogState {
     if (trace !== undefined) throw this.#refusal(`holds ${trace}`);
   }
 
-  #upsertDocuments(transaction: Transaction, documents: Omit<Documents, "place">): void {
-    transaction.upsert(this.#table("TlogMigrate"), { ...ROW, ...documents, place: this.#location });
+  #upsertDocuments(transaction: Transaction, marker: string | null, record: string | null): void {
+    transaction.upsert(this.#table("TlogMigrate"), { ...ROW, marker, record, place: this.#location });
   }
 
-  async #tables(): Promise<{ readonly schema: Schema; readonly missing: readonly string[] }> {
+  /** @throws TargetRefusedError if a table has a different schema. */
+  async #tables(): Promise<{ schema: Schema; missing: string[] }> {
     this.#schema ??= await this.#database.schema();
     const missing = missingTables(this.#schema, this.#prefix, this.#database.name);
     return { schema: this.#schema, missing };

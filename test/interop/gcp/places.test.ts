@@ -5,7 +5,6 @@ import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import { migrate } from "../../../lib/index.ts";
 import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
-import type { SpannerPlace } from "../../../storage/spanner/place.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
@@ -22,6 +21,8 @@ const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
 const RECORD = `{"tlog-migrate-record":1}\n`;
 const BINDING = ".state/tlog-migrate.json";
 const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
+
+type SpannerPlace = Readonly<{ database: string; tablePrefix?: string }>;
 
 function open(url: string, spanner: SpannerPlace | undefined): Promise<MigrationTarget> {
   const state =

@@ -4,7 +4,6 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../lib/errors.ts";
 import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
-import type { SpannerPlace } from "../../../storage/spanner/place.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
@@ -16,6 +15,8 @@ const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
 const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
 const RECORD = `{"tlog-migrate-record":1}\n`;
 const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
+
+type SpannerPlace = Readonly<{ database: string; tablePrefix?: string }>;
 
 function open(bucket: string, spanner: SpannerPlace | undefined): Promise<MigrationTarget> {
   const state =
