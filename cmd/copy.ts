@@ -1,38 +1,31 @@
 /** `tlog-migrate copy`. */
 
 import { type Command, Option } from "commander";
+import { type BackendWords, describeTarget, type MigrationOptions, migrate } from "../lib/index.ts";
 import {
-  type BackendWords,
-  describeTarget,
-  type MigrationReport,
-  migrate,
-  type TargetWords,
-  type TileOrigin,
-} from "../lib/index.ts";
-import { addBackendOptions, valuesOf } from "./options/backends.ts";
-import {
+  addBackendOptions,
   addTrustOptions,
   addWorkOptions,
   type LogOptions,
   requireStaticCt,
+  valuesOf,
   workOptions,
 } from "./options/log.ts";
 import { requiredPolicy } from "./options/trust.ts";
 import { jsonLine, writeResult } from "./output.ts";
-import { copySummary } from "./report/migration.ts";
+import { copySummary } from "./report/summary.ts";
 import { outputWidth } from "./report/text-layout.ts";
 import { runWithTools } from "./run.ts";
 import { VERSION } from "./version.ts";
 
-interface CopyOptions extends LogOptions {
-  readonly tiles: TileOrigin;
-  readonly snapshot?: boolean;
+interface CopyOptions
+  extends LogOptions,
+    Pick<
+      MigrationOptions,
+      "tiles" | "snapshot" | "adopt" | "deep" | "allowMissingIssuers" | "saveCheckpoint"
+    > {
   /** False by --no-handover. */
   readonly handover: boolean;
-  readonly adopt?: boolean;
-  readonly deep?: boolean;
-  readonly allowMissingIssuers?: boolean;
-  readonly saveCheckpoint?: boolean;
 }
 
 const examples = (ofBackends: readonly string[]): string => `
@@ -76,7 +69,7 @@ async function copy(
   options: CopyOptions,
   backends: BackendWords,
 ): Promise<void> {
-  const { tiles, snapshot, handover, adopt, saveCheckpoint, deep, allowMissingIssuers } = options;
+  const { tiles, snapshot, handover: handOver, adopt, saveCheckpoint, deep, allowMissingIssuers } = options;
   requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = requiredPolicy(options, source);
   const targetOptions = valuesOf(backends.targetOptions, options);
@@ -94,22 +87,15 @@ async function copy(
         tool: `tlog-migrate ${VERSION}`,
         tiles,
         snapshot,
-        handOver: handover,
+        handOver,
         adopt,
         saveCheckpoint,
         deep,
         allowMissingIssuers,
       }),
-    print: (report) => writeResult(resultText(report, options, words)),
+    print: (report) => {
+      const facts = { snapshot, saveCheckpoint, target: words };
+      return writeResult(options.json ? jsonLine(report) : copySummary(report, facts, outputWidth()));
+    },
   });
-}
-
-function resultText(report: MigrationReport, options: CopyOptions, target: TargetWords): string {
-  if (options.json) return jsonLine(report);
-  const facts = {
-    snapshot: options.snapshot === true,
-    savedCheckpoint: options.saveCheckpoint === true,
-    target,
-  };
-  return copySummary(report, facts, outputWidth());
 }

@@ -1,8 +1,7 @@
 /** Common to the runs of all commands: progress, metrics, signals. */
 
 import { oneLine, Progress } from "../lib/index.ts";
-import { EXIT, endOf, exitCodeOf } from "./exit.ts";
-import { Interrupt } from "./interrupt.ts";
+import { endOf, exitCodeOf, Interruption } from "./exit.ts";
 import type { LogOptions } from "./options/log.ts";
 import { writeLine } from "./output.ts";
 import { openDisplay } from "./progress/display.ts";
@@ -28,7 +27,7 @@ export interface RunParts<Report> {
 export async function runWithTools<Report>(options: LogOptions, parts: RunParts<Report>): Promise<void> {
   const progress = new Progress();
   const file = await openMetricsFile(options, progress);
-  let exitCode: number = EXIT.done;
+  let exitCode = 0;
   try {
     await runShown(options, parts, progress);
   } catch (error) {
@@ -49,34 +48,47 @@ async function runShown<Report>(
   const notice = (sentence: string): void => {
     if (options.quiet !== true) display.say(oneLine(sentence));
   };
-  const interrupt = new Interrupt(() => {
+  const signals = watchSignals(() => {
     display.close();
     writeLine(`stopping, another signal ends it at once; ${afterStop}`);
   });
   try {
     if (server !== undefined) notice(`metrics at ${server.url}`);
-    const report = await work({ progress, signal: interrupt.signal, notice });
+    const report = await work({ progress, signal: signals.signal, notice });
     display.close();
     await print(report);
   } catch (error) {
-    throw endOf(error, interrupt.signal);
+    throw endOf(error, signals.signal);
   } finally {
     display.close();
-    interrupt.dispose();
+    signals.ignore();
     server?.close();
   }
 }
 
-// prom-client takes about as long to load as Node takes to start: loaded only for metrics.
-
-async function openMetricsFile({ metricsFile }: LogOptions, progress: Progress) {
-  if (metricsFile === undefined) return undefined;
-  const { MetricsFile } = await import("./metrics/file.ts");
-  return await MetricsFile.open(metricsFile, progress);
+/** SIGINT and SIGTERM: the first aborts the work, after a call of `onFirst`; the second ends the process. */
+function watchSignals(onFirst: () => void) {
+  const controller = new AbortController();
+  const receive = (name: NodeJS.Signals): void => {
+    const interruption = new Interruption(name);
+    if (controller.signal.aborted) process.exit(interruption.exitCode);
+    onFirst();
+    controller.abort(interruption);
+  };
+  const names = ["SIGINT", "SIGTERM"] as const;
+  for (const name of names) process.on(name, receive);
+  return {
+    signal: controller.signal,
+    ignore: () => names.forEach((name) => void process.off(name, receive)),
+  };
 }
 
-async function openMetricsServer({ metrics }: LogOptions, progress: Progress) {
-  if (metrics === undefined) return undefined;
-  const { serveMetrics } = await import("./metrics/server.ts");
-  return await serveMetrics(progress, metrics);
+// prom-client takes about as long to load as Node takes to start: loaded only for metrics.
+
+async function openMetricsFile({ metricsFile: path }: LogOptions, progress: Progress) {
+  return path === undefined ? undefined : (await import("./metrics/file.ts")).openMetricsFile(path, progress);
+}
+
+async function openMetricsServer({ metrics: at }: LogOptions, progress: Progress) {
+  return at === undefined ? undefined : (await import("./metrics/server.ts")).serveMetrics(progress, at);
 }

@@ -1,20 +1,27 @@
 /** `tlog-migrate verify`. */
 
 import type { Command } from "commander";
-import { type BackendWords, VerificationError, type VerificationReport, verifyLog } from "../lib/index.ts";
-import { addBackendOptions, valuesOf } from "./options/backends.ts";
 import {
+  type BackendWords,
+  VerificationError,
+  type VerificationReport,
+  type VerifyOptions,
+  verifyLog,
+} from "../lib/index.ts";
+import {
+  addBackendOptions,
   addTrustOptions,
   addWorkOptions,
   type LogOptions,
   requireStaticCt,
+  valuesOf,
   workOptions,
 } from "./options/log.ts";
 import { checkpointPolicy } from "./options/trust.ts";
 import { jsonLine, writeResult } from "./output.ts";
 import { countOf } from "./report/quantities.ts";
+import { verificationSummary } from "./report/summary.ts";
 import { outputWidth } from "./report/text-layout.ts";
-import { verificationSummary } from "./report/verification.ts";
 import { runWithTools } from "./run.ts";
 
 const EXAMPLES = `
@@ -40,15 +47,12 @@ export function addVerifyCommand(program: Command, backends: BackendWords): void
     .action((log, options) => verify(log, options, backends));
 }
 
-interface VerifyCommandOptions extends LogOptions {
-  /** False by --no-deep. */
-  readonly deep: boolean;
-  readonly allowMissingIssuers?: boolean;
-}
+/** `deep` is false by --no-deep. */
+type VerifyCommandOptions = LogOptions & Pick<VerifyOptions, "deep" | "allowMissingIssuers">;
 
 async function verify(log: string, options: VerifyCommandOptions, backends: BackendWords): Promise<void> {
   const { deep, allowMissingIssuers } = options;
-  requireStaticCt(options, { "--no-deep": !deep, "--allow-missing-issuers": allowMissingIssuers });
+  requireStaticCt(options, { "--no-deep": deep === false, "--allow-missing-issuers": allowMissingIssuers });
   const policy = checkpointPolicy(options, log);
   await runWithTools(options, {
     afterStop: "nothing was changed, and the same command starts over",

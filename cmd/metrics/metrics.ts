@@ -1,102 +1,95 @@
 /** The counters of a run as Prometheus metrics. */
 
-import { Counter, Gauge, Registry } from "prom-client";
+import { Counter, type CounterConfiguration, Gauge, Registry } from "prom-client";
 import { type Counters, LATENCY_BUCKETS, type Progress, type ProgressSnapshot } from "../../lib/index.ts";
 
 const PREFIX = "tlog_migrate_";
 
-type CounterName = Parameters<Counters["get"]>[0];
+type Metric = readonly [
+  kind: new (configuration: CounterConfiguration<string>) => unknown,
+  name: string,
+  help: string,
+  /** A plain counter, or what a snapshot has: a value, or one for each value of the label. */
+  value: Parameters<Counters["get"]>[0] | ((snapshot: ProgressSnapshot) => number | Record<string, number>),
+  label?: string,
+];
 
-const COUNTERS: readonly (readonly [name: string, help: string, counted: CounterName])[] = [
-  ["entries_total", "Entries copied or verified by this run", "entries"],
-  ["resumed_entries_total", "Entries found in place from earlier runs", "resumedEntries"],
-  ["stored_bytes_total", "Bytes written into the target", "bytesStored"],
-  ["received_bytes_total", "Bytes of response bodies as they came over the wire", "bytesReceived"],
-  ["retries_total", "Reads that were tried again", "retries"],
+const METRICS: readonly Metric[] = [
+  [Counter, "entries_total", "Entries copied or verified by this run", "entries"],
+  [Counter, "resumed_entries_total", "Entries found in place from earlier runs", "resumedEntries"],
+  [Counter, "stored_bytes_total", "Bytes written into the target", "bytesStored"],
+  [Counter, "received_bytes_total", "Bytes of response bodies as they came over the wire", "bytesReceived"],
+  [Counter, "retries_total", "Reads that were tried again", "retries"],
   [
+    Counter,
     "throttles_total",
     "Times that the limit on requests in flight was made smaller, since the source refused some (429, 503)",
     "throttles",
   ],
-  ["replaced_objects_total", "Objects found with wrong bytes and replaced", "replacedObjects"],
+  [Counter, "replaced_objects_total", "Objects found with wrong bytes and replaced", "replacedObjects"],
   [
+    Counter,
     "reencoded_entries_total",
     "Static CT entries that differ from what was submitted as re-encoding explains",
     "reencodedEntries",
   ],
   [
+    Counter,
     "unchecked_entries_total",
     "Static CT entries not checked beyond their leaf hash, since an issuer is missing",
     "uncheckedEntries",
   ],
-];
-
-const GAUGES: readonly (readonly [
-  name: string,
-  help: string,
-  value: (snapshot: ProgressSnapshot) => number,
-])[] = [
-  ["requests_in_flight", "Requests under way", ({ counters }) => counters.get("inFlight")],
   [
+    Counter,
+    "requests_total",
+    "Requests that ended, by HTTP status; none where there was no response",
+    ({ counters }) =>
+      Object.fromEntries([...counters.requestsByStatus()].map(([status, n]) => [status || "none", n])),
+    "status",
+  ],
+  [Gauge, "requests_in_flight", "Requests under way", "inFlight"],
+  [
+    Gauge,
     "request_window",
     "Requests that may be in flight to the source, 0 before there is one",
     ({ requestLimit }) => requestLimit,
   ],
-  ["tree_size", "Entries of the tree aimed at, 0 while unknown", ({ size }) => size],
-  ["entries_done", "Entries of that tree that are done", ({ entriesDone }) => entriesDone],
+  [Gauge, "tree_size", "Entries of the tree aimed at, 0 while unknown", ({ size }) => size],
+  [Gauge, "entries_done", "Entries of that tree that are done", ({ entriesDone }) => entriesDone],
+  [
+    Gauge,
+    "phase",
+    "What the run is doing: 1 for the phase it is in",
+    ({ phase }) => ({ [phase]: 1 }),
+    "phase",
+  ],
 ];
 
-/** Metrics of one run, in a registry of their own. */
+/** Metrics of one run. */
 export class RunMetrics {
+  readonly registry = new Registry();
   readonly #progress: Progress;
-  readonly #registry = new Registry();
 
   constructor(progress: Progress) {
     this.#progress = progress;
-    for (const [name, help, counted] of COUNTERS) {
-      new Counter({
+    for (const [Kind, name, help, value, label = ""] of METRICS) {
+      new Kind({
         ...this.#described(name, help),
+        labelNames: label === "" ? [] : [label],
         collect() {
+          const snapshot = progress.snapshot();
+          const found = typeof value === "string" ? snapshot.counters.get(value) : value(snapshot);
           this.reset();
-          this.inc(progress.total().get(counted));
+          if (typeof found === "number") this.inc(found);
+          else for (const [text, each] of Object.entries(found)) this.inc({ [label]: text }, each);
         },
       });
     }
-    for (const [name, help, value] of GAUGES) {
-      new Gauge({
-        ...this.#described(name, help),
-        collect() {
-          this.set(value(progress.snapshot()));
-        },
-      });
-    }
-    new Counter({
-      ...this.#described(
-        "requests_total",
-        "Requests that ended, by HTTP status; none where there was no response",
-      ),
-      labelNames: ["status"],
-      collect() {
-        this.reset();
-        for (const [status, count] of progress.total().requestsByStatus()) {
-          this.inc({ status: status === 0 ? "none" : `${status}` }, count);
-        }
-      },
-    });
-    new Gauge({
-      ...this.#described("phase", "What the run is doing: 1 for the phase it is in"),
-      labelNames: ["phase"],
-      collect() {
-        this.reset();
-        this.set({ phase: progress.phase }, 1);
-      },
-    });
   }
 
-  /** The metrics as they are now, in the Prometheus text format; with those of other registries after them. */
-  async text(...others: readonly Registry[]): Promise<string> {
-    const texts = [this.#registry, ...others].map((registry) => registry.metrics());
-    return [durationsText(this.#progress.total().latencies()), ...(await Promise.all(texts))].join("\n");
+  /** The registry's metrics as they are now, in the Prometheus text format. */
+  async text(): Promise<string> {
+    return `${durationsText(this.#progress.total().latencies())}\n${await this.registry.metrics()}`;
   }
 
   /** Adds how the run ended. */
@@ -107,7 +100,7 @@ export class RunMetrics {
   }
 
   #described(name: string, help: string) {
-    return { name: PREFIX + name, help, registers: [this.#registry] };
+    return { name: PREFIX + name, help, registers: [this.registry] };
   }
 }
 

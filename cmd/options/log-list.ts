@@ -12,11 +12,9 @@ import {
 import { systemErrorWords } from "../output.ts";
 import { readValue } from "./values.ts";
 
-/** What says which log is meant. */
+/** Which log is meant: its origin or submission prefix counts more than where it is read, since copies are anywhere. */
 export interface LogWanted {
-  /** Where it is read: a URL or a path. */
   readonly source: string;
-  /** Its origin or submission prefix; counts more than the source, since copies of a log are anywhere. */
   readonly origin?: string | undefined;
 }
 

@@ -1,16 +1,21 @@
 /** The options of every command that reads a whole log. */
 
-import { type Command, Option } from "commander";
-import { type BackendWords, DEFAULT_RETRY, type LogWorkOptions, UsageError } from "../../lib/index.ts";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import {
+  type BackendOption,
+  type BackendWords,
+  DEFAULT_RETRY,
+  type LogWorkOptions,
+  type OptionValues,
+  optionName,
+  UsageError,
+} from "../../lib/index.ts";
 import { VERSION } from "../version.ts";
-import { valuesOf } from "./backends.ts";
 import type { TrustOptions } from "./trust.ts";
 import { type Endpoint, endpoint, nonEmpty, repeated, wholeNumber } from "./values.ts";
 
 /** The options as commander gives them. */
-export interface LogOptions extends TrustOptions {
-  readonly workers?: number;
-  readonly concurrency?: number;
+export interface LogOptions extends TrustOptions, Pick<LogWorkOptions, "workers" | "concurrency"> {
   /** Megabytes. */
   readonly budget: number;
   readonly rate?: number;
@@ -57,6 +62,37 @@ export function addWorkOptions(command: Command): Command {
     .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
     .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
     .option("--quiet", "show no progress and no notices");
+}
+
+/** Adds what the backends of sources and targets declare for a command. */
+export function addBackendOptions(
+  command: Command,
+  { sourceOptions, targetOptions }: BackendWords,
+  name: "copy" | "verify",
+): Command {
+  for (const { flags, description, parse = nonEmpty, commands } of [...sourceOptions, ...targetOptions]) {
+    const option = new Option(flags, description);
+    if (option.required || option.optional) option.argParser(argumentParser(parse));
+    if (commands?.includes(name) ?? true) command.addOption(option);
+  }
+  return command;
+}
+
+/** Backends throw UsageErrors, commander expects its own. */
+function argumentParser<T>(parse: (text: string, before: unknown) => T) {
+  return (text: string, before: unknown): T => {
+    try {
+      return parse(text, before);
+    } catch (error) {
+      throw error instanceof UsageError ? new InvalidArgumentError(error.facts.problem) : error;
+    }
+  };
+}
+
+/** The values of these options among all that were given. */
+export function valuesOf(options: readonly BackendOption[], given: object): OptionValues {
+  const names = new Set(options.map(({ flags }) => optionName(flags)));
+  return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
 }
 
 /** The options of the engine among them. */

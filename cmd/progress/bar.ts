@@ -1,7 +1,7 @@
 /** Progress as a bar on a terminal. */
 
 import { styleText } from "node:util";
-import cliProgress, { type Options, type SingleBar } from "cli-progress";
+import cliProgress, { type Options } from "cli-progress";
 import type { Progress, ProgressSnapshot } from "../../lib/index.ts";
 import { writeLine } from "../output.ts";
 import {
@@ -14,72 +14,71 @@ import {
 } from "../report/quantities.ts";
 import { countsEntries, type Pace, PaceMeter } from "./pace.ts";
 
-const FRAMES_PER_SECOND = 8;
 const [MIN_BAR, MAX_BAR] = [6, 40];
 
-export class BarDisplay {
-  readonly #bar: SingleBar;
-  #closed = false;
-  readonly #close = (): void => this.close();
-
-  constructor(progress: Progress) {
-    const meter = new PaceMeter();
-    this.#bar = new cliProgress.SingleBar({
-      ...barCharacters(),
-      barsize: MAX_BAR,
-      clearOnComplete: true,
-      fps: FRAMES_PER_SECOND,
-      gracefulExit: false,
-      hideCursor: true,
-      linewrap: false,
-      stream: process.stderr,
-      format: (options, { maxWidth }) => {
-        const snapshot = progress.snapshot();
-        const pace = meter.observe(snapshot, performance.now());
-        const bar = (share: number, width: number) => drawBar(share, width, options);
-        // The last column stays empty: some terminals wrap as soon as it is written.
-        return progressBarLine(snapshot, pace, maxWidth - 1, bar);
-      },
-    });
-    // However the process ends, the cursor is shown again.
-    process.once("exit", this.#close);
-    this.#bar.start(1, 0);
-  }
-
-  say(line: string): void {
-    if (!this.#closed) this.#bar.stop();
-    writeLine(line);
-    if (!this.#closed) this.#bar.start(1, 0);
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    process.off("exit", this.#close);
-    this.#bar.stop();
-  }
+/** Shows progress as a bar until it is closed. */
+export function showBar(progress: Progress) {
+  const { stderr: stream } = process;
+  const meter = new PaceMeter();
+  let isOpen = true;
+  const options: Options = {
+    barsize: MAX_BAR,
+    clearOnComplete: true,
+    fps: 8,
+    gracefulExit: false,
+    hideCursor: true,
+    linewrap: false,
+    stream,
+    format: (options, { maxWidth }) => {
+      const snapshot = progress.snapshot();
+      const pace = meter.observe(snapshot, performance.now());
+      const draw = (share: number, barsize: number) =>
+        styleText("cyan", cliProgress.Format.BarFormat(share, { ...options, barsize }), { stream });
+      // The last column stays empty: some terminals wrap as soon as it is written.
+      return progressBarLine(snapshot, pace, maxWidth - 1, draw);
+    },
+  };
+  // Blocks where the locale says that the terminal has them.
+  const { LC_ALL, LC_CTYPE, LANG } = process.env;
+  const isUnicode = /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
+  const { shades_classic, legacy } = cliProgress.Presets;
+  const bar = new cliProgress.SingleBar(options, isUnicode ? shades_classic : legacy);
+  const close = (): void => {
+    if (isOpen) bar.stop();
+    isOpen = false;
+    process.off("exit", close);
+  };
+  // However the process ends, the cursor is shown again.
+  process.once("exit", close);
+  bar.start(1, 0);
+  return {
+    say(line: string): void {
+      if (isOpen) bar.stop();
+      writeLine(line);
+      if (isOpen) bar.start(1, 0);
+    },
+    close,
+  };
 }
 
-/** Draws a bar of `width` columns, filled to a share from 0 to 1. */
-export type DrawBar = (share: number, width: number) => string;
-
-/** One line of at most `width` columns: what does not fit is shortened, then left out, the least important first. */
+/**
+ * One line of at most `width` columns: what does not fit is shortened, then left out, the least important first.
+ * @param draw draws a bar of `width` columns, filled to a share from 0 to 1.
+ */
 export function progressBarLine(
   snapshot: ProgressSnapshot,
   pace: Pace,
   width: number,
-  draw: DrawBar,
+  draw: (share: number, width: number) => string,
 ): string {
   const { phase, size, entriesDone } = snapshot;
   if (!countsEntries(phase)) return `${phase} …`.slice(0, width);
   const head = `${phase} `;
   for (const facts of candidates(snapshot, pace)) {
-    const tail = facts.join(", ");
+    const tail = facts.filter((fact) => fact !== undefined).join(", ");
     const left = width - head.length - tail.length - 1;
-    if (left >= MIN_BAR) {
-      const share = size === 0 ? 1 : entriesDone / size;
-      return `${head}${draw(share, Math.min(left, MAX_BAR))} ${tail}`;
-    }
+    const share = size === 0 ? 1 : entriesDone / size;
+    if (left >= MIN_BAR) return `${head}${draw(share, Math.min(left, MAX_BAR))} ${tail}`;
   }
   return `${head}${formatPercent(entriesDone, size)}`.slice(0, width);
 }
@@ -88,9 +87,8 @@ export function progressBarLine(
 function candidates(
   { size, entriesDone, counters }: ProgressSnapshot,
   { entriesPerSecond, bytesPerSecond, secondsLeft }: Pace,
-): string[][] {
+): (string | undefined)[][] {
   const percent = formatPercent(entriesDone, size);
-  const known = (parts: (string | undefined)[]) => parts.filter((part) => part !== undefined);
   const written = (format: (count: number) => string, rateUnit: string) => ({
     entries: `${percent} of ${format(size)}`,
     count: `${format(entriesDone)} of ${format(size)} entries`,
@@ -109,19 +107,5 @@ function candidates(
     [percent, short.rate, left],
     [percent, left],
     [percent],
-  ].map(known);
-}
-
-function drawBar(share: number, width: number, options: Options): string {
-  const bar = cliProgress.Format.BarFormat(share, { ...options, barsize: width });
-  return styleText("cyan", bar, { stream: process.stderr });
-}
-
-/** Blocks where the locale says that the terminal has them. */
-function barCharacters(): Pick<Options, "barCompleteChar" | "barIncompleteChar"> {
-  const { LC_ALL, LC_CTYPE, LANG } = process.env;
-  const isUnicode = /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
-  return isUnicode
-    ? { barCompleteChar: "█", barIncompleteChar: "░" }
-    : { barCompleteChar: "=", barIncompleteChar: "-" };
+  ];
 }

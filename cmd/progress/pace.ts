@@ -44,8 +44,8 @@ export class PaceMeter {
     const bytes = counters.get(phase === "copying" ? "bytesStored" : "bytesReceived");
     const now = { atMs: nowMs, entries, bytes };
     const oldest = this.#remember(now);
+    if (nowMs - oldest.atMs < MIN_SPAN_MS) return {};
     const seconds = (nowMs - oldest.atMs) / 1000;
-    if (seconds * 1000 < MIN_SPAN_MS) return {};
     const entriesPerSecond = (entries - oldest.entries) / seconds;
     const bytesPerSecond = (bytes - oldest.bytes) / seconds;
     if (entriesPerSecond === 0) return { entriesPerSecond, bytesPerSecond };

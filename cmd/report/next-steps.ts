@@ -1,21 +1,23 @@
 /** What an operator does after `copy`, one sentence a step. */
 
-import { type LogFormat, type MigrationReport, oneLine, type TargetWords } from "../../lib/index.ts";
+import {
+  type LogFormat,
+  type MigrationOptions,
+  type MigrationReport,
+  oneLine,
+  type TargetWords,
+} from "../../lib/index.ts";
 import { formatCount } from "./quantities.ts";
 
 /** What the steps depend on, in addition to the report. */
-export interface StepFacts {
-  /** The source may keep growing: what was handed over is a copy of one moment. */
-  readonly snapshot: boolean;
-  /** The source's checkpoint was to be stored in the target. */
-  readonly savedCheckpoint: boolean;
+export interface StepFacts extends Pick<MigrationOptions, "snapshot" | "saveCheckpoint"> {
   readonly target: TargetWords;
 }
 
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
   if (report.outcome === "ready-for-hand-over") return beforeHandover(report);
   if (report.outcome === "taken-over") return [];
-  const isMirror = facts.snapshot || facts.savedCheckpoint || !facts.target.canBeTakenOver;
+  const isMirror = facts.snapshot || facts.saveCheckpoint || !facts.target.canBeTakenOver;
   return isMirror ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
 }
 
@@ -46,7 +48,7 @@ const START: Record<LogFormat, (target: string, size: string) => string> = {
 /** For a copy that is read, and must not append. */
 function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
   const { size, origin, target } = report;
-  const checkpoint = facts.savedCheckpoint
+  const checkpoint = facts.saveCheckpoint
     ? `The source's checkpoint is stored with the tiles, so ${oneLine(target)} can be served as a mirror of size ${formatCount(size)}.`
     : "No checkpoint is stored, so readers cannot use it yet: the same command with --save-checkpoint stores the source's.";
   return [
@@ -58,8 +60,8 @@ function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
 
 /** None where there is nothing to check a mirror against. */
 function readBack({ format, target }: MigrationReport, facts: StepFacts): string[] {
-  if (!facts.savedCheckpoint && !facts.target.canBeTakenOver) return [];
-  const key = facts.savedCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
+  if (!facts.saveCheckpoint && !facts.target.canBeTakenOver) return [];
+  const key = facts.saveCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
   return [`To read all of it back:\n${verifyCommand(format, target)}${stateOptions(facts)}${key}`];
 }
 

@@ -1,22 +1,25 @@
 /** Layout of plain text: aligned fields, wrapped lists. */
 
 import { styleText } from "node:util";
+import { oneLine } from "../../lib/index.ts";
 
 const INDENT = "  ";
-const [DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH] = [100, 100, 40];
+const [MIN_WIDTH, MAX_WIDTH] = [40, 100];
 
 /** Columns that results are wrapped to. */
 export function outputWidth(): number {
-  const columns = process.stdout.isTTY ? process.stdout.columns : DEFAULT_WIDTH;
-  return Math.max(MIN_WIDTH, Math.min(columns || DEFAULT_WIDTH, MAX_WIDTH));
+  const { isTTY, columns } = process.stdout;
+  return Math.max(MIN_WIDTH, Math.min((isTTY && columns) || MAX_WIDTH, MAX_WIDTH));
 }
 
-/** A label and its value; undefined leaves the line out. */
-export type Field = readonly [label: string, value: string | undefined];
+/** A label and its value; without one the line is left out. */
+export type Field = readonly [label: string, value: string | false | undefined];
 
 /** Labels in one column, values in the next. Values are not wrapped, so that they can be copied. */
 export function alignFields(fields: readonly Field[]): string {
-  const present = fields.filter(([, value]) => value !== undefined);
+  const present = fields.flatMap(([label, value]) =>
+    typeof value === "string" ? [[label, oneLine(value)] as const] : [],
+  );
   const width = Math.max(...present.map(([label]) => label.length));
   return present.map(([label, value]) => `${INDENT}${label.padEnd(width)}  ${value}\n`).join("");
 }

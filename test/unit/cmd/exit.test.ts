@@ -1,7 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
-import { endOf, errorText, exitCodeOf } from "../../../cmd/exit.ts";
-import { Interruption } from "../../../cmd/interrupt.ts";
+import { endOf, errorText, exitCodeOf, Interruption } from "../../../cmd/exit.ts";
 import { OperationError, TargetRefusedError, UsageError, VerificationError } from "../../../lib/index.ts";
 
 const facts = { object: "tile/0/000", problem: "is\nmissing" };

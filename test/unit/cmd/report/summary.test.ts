@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { copySummary } from "../../../../cmd/report/migration.ts";
 import type { StepFacts } from "../../../../cmd/report/next-steps.ts";
-import { verificationSummary } from "../../../../cmd/report/verification.ts";
+import { copySummary, verificationSummary } from "../../../../cmd/report/summary.ts";
 import type { ExtraDataReport, MigrationReport, VerificationReport } from "../../../../lib/index.ts";
 
 const report: MigrationReport = {
@@ -26,7 +25,7 @@ const report: MigrationReport = {
 };
 const plain = {
   snapshot: false,
-  savedCheckpoint: false,
+  saveCheckpoint: false,
   target: { state: "", verifyOptions: [], canBeTakenOver: true },
 };
 
@@ -111,7 +110,7 @@ describe("the summary of a copy", () => {
   test("tells who made a mirror never to start a writer on it", () => {
     for (const facts of [
       { ...plain, snapshot: true },
-      { ...plain, savedCheckpoint: true },
+      { ...plain, saveCheckpoint: true },
     ]) {
       const text = copySummary(report, facts, 1000);
       expect(text).toMatch(/Do not start a writer here/);
@@ -130,15 +129,15 @@ describe("the summary of a copy", () => {
     });
     const verify = "tlog-migrate verify /srv/log";
     expect(commandOf({})).toBe(verify);
-    expect(commandOf({ savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
+    expect(commandOf({ saveCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
     expect(commandOf({ target: inDatabase("--spanner-table-prefix", "a_") })).toBe(
       `${verify} --spanner ${database} --spanner-table-prefix a_`,
     );
-    expect(commandOf({ target: inDatabase(), savedCheckpoint: true })).toBe(
+    expect(commandOf({ target: inDatabase(), saveCheckpoint: true })).toBe(
       `${verify} --spanner ${database} --vkey <vkey>`,
     );
     expect(commandOf({ target: mirror })).toBeUndefined();
-    expect(commandOf({ target: mirror, savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
+    expect(commandOf({ target: mirror, saveCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
   });
 
   test("is short where there was nothing to do", () => {
