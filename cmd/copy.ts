@@ -3,18 +3,14 @@
 import { type Command, Option } from "commander";
 import { type BackendWords, describeTarget, type MigrationOptions, migrate } from "../lib/index.ts";
 import {
-  addBackendOptions,
   addTrustOptions,
   addWorkOptions,
   type LogOptions,
   requireStaticCt,
-  valuesOf,
   workOptions,
 } from "./options/log.ts";
 import { requiredPolicy } from "./options/trust.ts";
-import { jsonLine, writeResult } from "./output.ts";
 import { copySummary } from "./report/summary.ts";
-import { outputWidth } from "./report/text-layout.ts";
 import { runWithTools } from "./run.ts";
 import { VERSION } from "./version.ts";
 
@@ -58,7 +54,7 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
     .option("--save-checkpoint", "store the source's checkpoint too: for mirrors that never append")
     .option("--deep", "Static CT: check the extra data too, which no leaf hash covers, as verify does")
     .option("--allow-missing-issuers", "Static CT: continue where the source lacks issuers, and list them");
-  addBackendOptions(addWorkOptions(command), backends, "copy")
+  addWorkOptions(command, backends)
     .addHelpText("after", examples(backends.examples))
     .action((source, target, options) => copy(source, target, options, backends));
 }
@@ -72,18 +68,17 @@ async function copy(
   const { tiles, snapshot, handover: handOver, adopt, saveCheckpoint, deep, allowMissingIssuers } = options;
   requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = requiredPolicy(options, source);
-  const targetOptions = valuesOf(backends.targetOptions, options);
-  const words = await describeTarget(target, targetOptions);
+  const chosen = workOptions(options, backends);
+  const words = await describeTarget(target, chosen.targetOptions);
   await runWithTools(options, {
     afterStop: "the same command continues where this one stopped",
     work: (tools) =>
       migrate({
-        ...workOptions(options, backends),
+        ...chosen,
         ...tools,
         policy,
         source,
         target,
-        targetOptions,
         tool: `tlog-migrate ${VERSION}`,
         tiles,
         snapshot,
@@ -93,9 +88,6 @@ async function copy(
         deep,
         allowMissingIssuers,
       }),
-    print: (report) => {
-      const facts = { snapshot, saveCheckpoint, target: words };
-      return writeResult(options.json ? jsonLine(report) : copySummary(report, facts, outputWidth()));
-    },
+    summary: (report, width) => copySummary(report, { snapshot, saveCheckpoint, target: words }, width),
   });
 }

@@ -3,8 +3,9 @@
 import { oneLine, Progress } from "../lib/index.ts";
 import { endOf, exitCodeOf, Interruption } from "./exit.ts";
 import type { LogOptions } from "./options/log.ts";
-import { writeLine } from "./output.ts";
+import { jsonLine, writeLine, writeResult } from "./output.ts";
 import { openDisplay } from "./progress/display.ts";
+import { outputWidth } from "./report/text-layout.ts";
 
 /** What the work needs. */
 export interface RunTools {
@@ -17,14 +18,19 @@ export interface RunTools {
 /** The work of a command, and its output. */
 export interface RunParts<Report> {
   readonly work: (tools: RunTools) => Promise<Report>;
-  /** Prints the report; throws if it means failure. */
-  readonly print: (report: Report) => Promise<void>;
+  /** The report as a text of so many columns. */
+  readonly summary: (report: Report, width: number) => string;
+  /** Throws if the report, once it is printed, means failure. */
+  readonly requireSuccess?: (report: Report) => void;
   /** Shown at the first signal: what a second run of the command does. */
   readonly afterStop: string;
 }
 
 /** Does the work and prints its report. @throws what the work threw, or an Interruption. */
-export async function runWithTools<Report>(options: LogOptions, parts: RunParts<Report>): Promise<void> {
+export async function runWithTools<Report extends object>(
+  options: LogOptions,
+  parts: RunParts<Report>,
+): Promise<void> {
   const progress = new Progress();
   const file = await openMetricsFile(options, progress);
   let exitCode = 0;
@@ -38,9 +44,9 @@ export async function runWithTools<Report>(options: LogOptions, parts: RunParts<
   }
 }
 
-async function runShown<Report>(
+async function runShown<Report extends object>(
   options: LogOptions,
-  { work, print, afterStop }: RunParts<Report>,
+  { work, summary, requireSuccess, afterStop }: RunParts<Report>,
   progress: Progress,
 ): Promise<void> {
   const server = await openMetricsServer(options, progress);
@@ -56,7 +62,8 @@ async function runShown<Report>(
     if (server !== undefined) notice(`metrics at ${server.url}`);
     const report = await work({ progress, signal: signals.signal, notice });
     display.close();
-    await print(report);
+    await writeResult(options.json ? jsonLine(report) : summary(report, outputWidth()));
+    requireSuccess?.(report);
   } catch (error) {
     throw endOf(error, signals.signal);
   } finally {

@@ -9,19 +9,15 @@ import {
   verifyLog,
 } from "../lib/index.ts";
 import {
-  addBackendOptions,
   addTrustOptions,
   addWorkOptions,
   type LogOptions,
   requireStaticCt,
-  valuesOf,
   workOptions,
 } from "./options/log.ts";
 import { checkpointPolicy } from "./options/trust.ts";
-import { jsonLine, writeResult } from "./output.ts";
 import { countOf } from "./report/quantities.ts";
 import { verificationSummary } from "./report/summary.ts";
-import { outputWidth } from "./report/text-layout.ts";
 import { runWithTools } from "./run.ts";
 
 const EXAMPLES = `
@@ -42,7 +38,7 @@ export function addVerifyCommand(program: Command, backends: BackendWords): void
   addTrustOptions(command)
     .option("--no-deep", "Static CT: do not check the extra data, which no leaf hash covers")
     .option("--allow-missing-issuers", "Static CT: list missing issuers, and do not count them as faults");
-  addBackendOptions(addWorkOptions(command), backends, "verify")
+  addWorkOptions(command, backends)
     .addHelpText("after", EXAMPLES)
     .action((log, options) => verify(log, options, backends));
 }
@@ -57,26 +53,16 @@ async function verify(log: string, options: VerifyCommandOptions, backends: Back
   await runWithTools(options, {
     afterStop: "nothing was changed, and the same command starts over",
     work: (tools) =>
-      verifyLog({
-        ...workOptions(options, backends),
-        ...tools,
-        policy,
-        log,
-        targetOptions: valuesOf(backends.targetOptions, options),
-        deep,
-        allowMissingIssuers,
-      }),
-    async print(report) {
-      const { json } = options;
-      await writeResult(json ? jsonLine(report) : verificationSummary(report, outputWidth()));
-      if (report.faults > 0) throw faultsFound(report);
-    },
+      verifyLog({ ...workOptions(options, backends), ...tools, policy, log, deep, allowMissingIssuers }),
+    summary: verificationSummary,
+    requireSuccess,
   });
 }
 
-function faultsFound({ log, faults, findings: [first] }: VerificationReport): VerificationError {
+function requireSuccess({ log, faults, findings: [first] }: VerificationReport): void {
+  if (faults === 0) return;
   const example = first === undefined ? "" : `, the first of them ${first.path}, which ${first.problem}`;
-  return new VerificationError({
+  throw new VerificationError({
     object: log,
     problem: `${countOf(faults, "object")} of the log ${faults === 1 ? "is" : "are"} bad, missing or beyond its tree${example}`,
   });

@@ -5,8 +5,10 @@ import { type Counters, LATENCY_BUCKETS, type Progress, type ProgressSnapshot } 
 
 const PREFIX = "tlog_migrate_";
 
+type MetricClass = new (configuration: CounterConfiguration<string>) => unknown;
+
+/** A counter if its name ends with `_total`, as Prometheus asks, or else a gauge. */
 type Metric = readonly [
-  kind: new (configuration: CounterConfiguration<string>) => unknown,
   name: string,
   help: string,
   /** A plain counter, or what a snapshot has: a value, or one for each value of the label. */
@@ -15,54 +17,43 @@ type Metric = readonly [
 ];
 
 const METRICS: readonly Metric[] = [
-  [Counter, "entries_total", "Entries copied or verified by this run", "entries"],
-  [Counter, "resumed_entries_total", "Entries found in place from earlier runs", "resumedEntries"],
-  [Counter, "stored_bytes_total", "Bytes written into the target", "bytesStored"],
-  [Counter, "received_bytes_total", "Bytes of response bodies as they came over the wire", "bytesReceived"],
-  [Counter, "retries_total", "Reads that were tried again", "retries"],
+  ["entries_total", "Entries copied or verified by this run", "entries"],
+  ["resumed_entries_total", "Entries found in place from earlier runs", "resumedEntries"],
+  ["stored_bytes_total", "Bytes written into the target", "bytesStored"],
+  ["received_bytes_total", "Bytes of response bodies as they came over the wire", "bytesReceived"],
+  ["retries_total", "Reads that were tried again", "retries"],
   [
-    Counter,
     "throttles_total",
     "Times that the limit on requests in flight was made smaller, since the source refused some (429, 503)",
     "throttles",
   ],
-  [Counter, "replaced_objects_total", "Objects found with wrong bytes and replaced", "replacedObjects"],
+  ["replaced_objects_total", "Objects found with wrong bytes and replaced", "replacedObjects"],
   [
-    Counter,
     "reencoded_entries_total",
     "Static CT entries that differ from what was submitted as re-encoding explains",
     "reencodedEntries",
   ],
   [
-    Counter,
     "unchecked_entries_total",
     "Static CT entries not checked beyond their leaf hash, since an issuer is missing",
     "uncheckedEntries",
   ],
   [
-    Counter,
     "requests_total",
     "Requests that ended, by HTTP status; none where there was no response",
     ({ counters }) =>
       Object.fromEntries([...counters.requestsByStatus()].map(([status, n]) => [status || "none", n])),
     "status",
   ],
-  [Gauge, "requests_in_flight", "Requests under way", "inFlight"],
+  ["requests_in_flight", "Requests under way", "inFlight"],
   [
-    Gauge,
     "request_window",
     "Requests that may be in flight to the source, 0 before there is one",
     ({ requestLimit }) => requestLimit,
   ],
-  [Gauge, "tree_size", "Entries of the tree aimed at, 0 while unknown", ({ size }) => size],
-  [Gauge, "entries_done", "Entries of that tree that are done", ({ entriesDone }) => entriesDone],
-  [
-    Gauge,
-    "phase",
-    "What the run is doing: 1 for the phase it is in",
-    ({ phase }) => ({ [phase]: 1 }),
-    "phase",
-  ],
+  ["tree_size", "Entries of the tree aimed at, 0 while unknown", ({ size }) => size],
+  ["entries_done", "Entries of that tree that are done", ({ entriesDone }) => entriesDone],
+  ["phase", "What the run is doing: 1 for the phase it is in", ({ phase }) => ({ [phase]: 1 }), "phase"],
 ];
 
 /** Metrics of one run. */
@@ -72,7 +63,8 @@ export class RunMetrics {
 
   constructor(progress: Progress) {
     this.#progress = progress;
-    for (const [Kind, name, help, value, label = ""] of METRICS) {
+    for (const [name, help, value, label = ""] of METRICS) {
+      const Kind: MetricClass = name.endsWith("_total") ? Counter : Gauge;
       new Kind({
         ...this.#described(name, help),
         labelNames: label === "" ? [] : [label],

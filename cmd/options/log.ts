@@ -41,9 +41,9 @@ export function addTrustOptions(command: Command): Command {
     .option("--insecure-no-signature", "accept the checkpoint without a signature");
 }
 
-/** Declares limits, and what to show. */
-export function addWorkOptions(command: Command): Command {
-  return command
+/** Declares limits, what to show, and what the backends of sources and targets declare for the command. */
+export function addWorkOptions(command: Command, { sourceOptions, targetOptions }: BackendWords): Command {
+  command
     .option("--workers <n>", "worker threads (default: the cores, at most 8)", wholeNumber(1, 256))
     .option(
       "--concurrency <n>",
@@ -62,18 +62,10 @@ export function addWorkOptions(command: Command): Command {
     .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
     .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
     .option("--quiet", "show no progress and no notices");
-}
-
-/** Adds what the backends of sources and targets declare for a command. */
-export function addBackendOptions(
-  command: Command,
-  { sourceOptions, targetOptions }: BackendWords,
-  name: "copy" | "verify",
-): Command {
   for (const { flags, description, parse = nonEmpty, commands } of [...sourceOptions, ...targetOptions]) {
     const option = new Option(flags, description);
     if (option.required || option.optional) option.argParser(argumentParser(parse));
-    if (commands?.includes(name) ?? true) command.addOption(option);
+    if (commands?.some((name) => name === command.name()) ?? true) command.addOption(option);
   }
   return command;
 }
@@ -89,42 +81,33 @@ function argumentParser<T>(parse: (text: string, before: unknown) => T) {
   };
 }
 
-/** The values of these options among all that were given. */
-export function valuesOf(options: readonly BackendOption[], given: object): OptionValues {
-  const names = new Set(options.map(({ flags }) => optionName(flags)));
-  return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
-}
-
-/** The options of the engine among them. */
-export function workOptions(
-  options: LogOptions,
-  { sourceOptions }: BackendWords,
-): Omit<LogWorkOptions, "policy" | "progress" | "signal"> {
+/** The options of the engine and of the backends among all that were given. */
+export function workOptions(options: LogOptions, { sourceOptions, targetOptions }: BackendWords) {
   const { format, workers, concurrency, budget, rate, retries } = options;
   return {
     format,
     access: { userAgentVersion: VERSION, ...valuesOf(sourceOptions, options) },
+    targetOptions: valuesOf(targetOptions, options),
     workers,
     concurrency,
     budgetBytes: budget * BYTES_PER_MEGABYTE,
     requestsPerSecond: rate,
     retry: { ...DEFAULT_RETRY, attempts: retries },
-  };
+  } satisfies Partial<LogWorkOptions>;
+}
+
+function valuesOf(options: readonly BackendOption[], given: object): OptionValues {
+  const names = new Set(options.map(({ flags }) => optionName(flags)));
+  return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
 }
 
 /**
  * @param given by its name, whether an option for Static CT logs is given.
  * @throws UsageError for the first of them, if the log has another format.
  */
-export function requireStaticCt(
-  { format }: LogOptions,
-  given: Readonly<Record<string, boolean | undefined>>,
-): void {
-  const [option] = Object.entries(given).find(([, isGiven]) => isGiven === true) ?? [];
-  if (format === "static-ct" || option === undefined) return;
-  throw new UsageError({
-    object: option,
-    problem: "is for Static CT logs",
-    advice: "Pass --format static-ct too, or leave it out",
-  });
+export function requireStaticCt({ format }: LogOptions, given: Record<string, boolean | undefined>): void {
+  const object = Object.keys(given).find((option) => given[option] === true);
+  if (format === "static-ct" || object === undefined) return;
+  const advice = "Pass --format static-ct too, or leave it out";
+  throw new UsageError({ object, problem: "is for Static CT logs", advice });
 }

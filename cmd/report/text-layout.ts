@@ -45,18 +45,13 @@ export function listSection(
 export function wrap(text: string, width: number, lead: string): string {
   const [prose = "", ...verbatim] = text.split("\n");
   const lines: string[] = [];
-  let line = "";
   for (const word of prose.split(" ")) {
-    const joined = line === "" ? word : `${line} ${word}`;
-    if (line !== "" && lead.length + joined.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = joined;
+    const joined = `${lines.at(-1)} ${word}`;
+    if (lines.length === 0 || lead.length + joined.length > width) lines.push(word);
+    else lines[lines.length - 1] = joined;
   }
   const indent = " ".repeat(lead.length);
-  return [...lines, line, ...verbatim]
-    .map((part, index) => `${index === 0 ? lead : indent}${part}\n`)
-    .join("");
+  return [...lines, ...verbatim].map((part, index) => `${index === 0 ? lead : indent}${part}\n`).join("");
 }
 
 /** Styles a text where standard output is a terminal that shows it. */
