@@ -36,6 +36,7 @@ export function jsonLine(result: object): string {
 export function writeLine(line: string): void {
   process.stderr.write(`tlog-migrate: ${line}\n`);
 }
+
 /** The operating system's message for a failed call: `permission denied`, `address already in use`, … */
 export function systemErrorWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

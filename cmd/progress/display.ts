@@ -1,10 +1,11 @@
 /** What is shown on standard error while a run is under way. */
 
-import type { Progress, ProgressSnapshot } from "../../lib/index.ts";
+import { styleText } from "node:util";
+import cliProgress, { type Options } from "cli-progress";
+import type { Progress } from "../../lib/index.ts";
 import { writeLine } from "../output.ts";
-import { countOf, formatByteRate, formatCount, formatPercent, formatTimeLeft } from "../report/quantities.ts";
-import { showBar } from "./bar.ts";
-import { countsEntries, type Pace, PaceMeter } from "./pace.ts";
+import { MAX_BAR, progressBarLine, progressLine } from "./line.ts";
+import { PaceMeter } from "./pace.ts";
 
 export interface Display {
   /** Shows a line, without disturbing the progress. */
@@ -18,6 +19,49 @@ export function openDisplay(progress: Progress, quiet: boolean): Display {
   if (quiet) return { say: writeLine, close: () => {} };
   const canRedraw = process.stderr.isTTY && process.env.TERM !== "dumb";
   return canRedraw ? showBar(progress) : showLines(progress);
+}
+
+function showBar(progress: Progress): Display {
+  const { stderr: stream, env } = process;
+  const meter = new PaceMeter();
+  let isOpen = true;
+  const options: Options = {
+    barsize: MAX_BAR,
+    clearOnComplete: true,
+    fps: 8,
+    gracefulExit: false,
+    hideCursor: true,
+    linewrap: false,
+    stream,
+    format: (options, { maxWidth }) => {
+      const snapshot = progress.snapshot();
+      const pace = meter.observe(snapshot, performance.now());
+      const draw = (share: number, barsize: number) =>
+        styleText("cyan", cliProgress.Format.BarFormat(share, { ...options, barsize }), { stream });
+      // The last column stays empty: some terminals wrap as soon as it is written.
+      return progressBarLine(snapshot, pace, maxWidth - 1, draw);
+    },
+  };
+  // Blocks where the locale says that the terminal has them.
+  const isUnicode = /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || "");
+  const { shades_classic, legacy } = cliProgress.Presets;
+  const bar = new cliProgress.SingleBar(options, isUnicode ? shades_classic : legacy);
+  const close = (): void => {
+    if (isOpen) bar.stop();
+    isOpen = false;
+    process.off("exit", close);
+  };
+  // However the process ends, the cursor is shown again.
+  process.once("exit", close);
+  bar.start(1, 0);
+  return {
+    say(line) {
+      if (isOpen) bar.stop();
+      writeLine(line);
+      if (isOpen) bar.start(1, 0);
+    },
+    close,
+  };
 }
 
 const POLL_MS = 250;
@@ -45,18 +89,4 @@ function showLines(progress: Progress): Display {
   };
   const timer = setInterval(poll, POLL_MS);
   return { say: writeLine, close: () => clearInterval(timer) };
-}
-
-/** `copying 1,234,567 of 4,000,000 entries (30.9 %), 210,000 entries/s, 215 MB/s, 0 retries, 13 s left`. */
-export function progressLine({ phase, size, entriesDone, counters }: ProgressSnapshot, pace: Pace): string {
-  if (!countsEntries(phase)) return phase;
-  const { entriesPerSecond, bytesPerSecond, secondsLeft } = pace;
-  const done = `${formatCount(entriesDone)} of ${countOf(size, "entry", "entries")}`;
-  return [
-    `${phase} ${done} (${formatPercent(entriesDone, size)})`,
-    ...(entriesPerSecond === undefined ? [] : [`${formatCount(entriesPerSecond)} entries/s`]),
-    ...(bytesPerSecond ? [formatByteRate(bytesPerSecond)] : []),
-    countOf(counters.get("retries"), "retry", "retries"),
-    ...(secondsLeft === undefined ? [] : [`${formatTimeLeft(secondsLeft)} left`]),
-  ].join(", ");
 }

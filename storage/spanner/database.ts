@@ -41,11 +41,6 @@ const FAILURES: Readonly<Record<number, readonly [problem: string, advice: strin
   ],
 };
 
-interface ColumnRow {
-  readonly TABLE_NAME: string;
-  readonly COLUMN_NAME: string;
-}
-
 /** Without the tables of the system's own schemas. */
 const COLUMNS = "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ''";
 
@@ -65,10 +60,11 @@ export class SpannerDatabase {
   constructor(name: string, signal?: AbortSignal) {
     const [, ...ids] = RESOURCE.exec(name) ?? [];
     if (ids.length === 0) {
+      const expected = "projects/PROJECT/instances/INSTANCE/databases/DATABASE";
       throw new UsageError({
         object: "--spanner",
         problem: "does not name a database",
-        expected: "projects/PROJECT/instances/INSTANCE/databases/DATABASE",
+        expected,
         found: name,
       });
     }
@@ -77,7 +73,7 @@ export class SpannerDatabase {
     this.#signal = signal;
   }
 
-  /** Does work with the database; a failure of the library's is reported in our words. */
+  /** A failure of the library's is reported in our words. */
   async use<T>(work: (database: Database) => Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
     try {
       const done = withinTime(this.#open().then(work), timeoutMs, () => timedOut(timeoutMs));
@@ -92,14 +88,13 @@ export class SpannerDatabase {
   async schema(): Promise<Schema> {
     const [rows] = await this.use((database) => database.run({ sql: COLUMNS, json: true }));
     const schema = new Map<string, Set<string>>();
-    for (const { TABLE_NAME, COLUMN_NAME } of rows as unknown as readonly ColumnRow[]) {
-      const [table, column] = [TABLE_NAME.toLowerCase(), COLUMN_NAME.toLowerCase()];
-      schema.set(table, (schema.get(table) ?? new Set()).add(column));
+    for (const row of rows as unknown as Record<"TABLE_NAME" | "COLUMN_NAME", string>[]) {
+      const table = row.TABLE_NAME.toLowerCase();
+      schema.set(table, (schema.get(table) ?? new Set()).add(row.COLUMN_NAME.toLowerCase()));
     }
     return schema;
   }
 
-  /** Changes its schema. */
   async changeSchema(statements: string[]): Promise<void> {
     await this.use(async (database) => {
       const [operation] = await database.updateSchema(statements);
