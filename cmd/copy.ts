@@ -14,12 +14,9 @@ import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
 import { VERSION } from "./version.ts";
 
-interface CopyOptions
-  extends LogOptions,
-    Pick<
-      MigrationOptions,
-      "tiles" | "snapshot" | "adopt" | "deep" | "allowMissingIssuers" | "saveCheckpoint"
-    > {
+type Choice = "tiles" | "snapshot" | "adopt" | "deep" | "allowMissingIssuers" | "saveCheckpoint";
+
+interface CopyOptions extends LogOptions, Pick<MigrationOptions, Choice> {
   /** False by --no-handover. */
   readonly handover: boolean;
 }

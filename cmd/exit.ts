@@ -32,7 +32,6 @@ export class Interruption extends Error {
   }
 }
 
-/** The exit code of an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interruption) return error.exitCode;
   if (error instanceof UsageError) return 2;
@@ -43,10 +42,7 @@ export function exitCodeOf(error: unknown): number {
   return 1;
 }
 
-/**
- * The message of an error for standard error, without a newline; undefined if it is written already.
- * @param debug whether to add the stack of an error that can only be a bug.
- */
+/** The message of an error, undefined if it is written already; with `debug` the stack of what can only be a bug too. */
 export function errorText(error: unknown, debug: boolean): string | undefined {
   if (error instanceof Interruption || error instanceof CommanderError) return undefined;
   if (error instanceof LogError) return error.message;

@@ -8,10 +8,7 @@ export function surviveClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
-/**
- * Writes a result to standard output.
- * @throws OperationError if it could not be written, except where the reader has exited.
- */
+/** Writes to standard output. @throws OperationError if it cannot, except where the reader has exited. */
 export async function writeResult(text: string): Promise<void> {
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((written) => {
     process.stdout.write(text, written);

@@ -1,23 +1,14 @@
 /** Common to the runs of all commands: progress, metrics, signals. */
 
-import { oneLine, Progress } from "../lib/index.ts";
+import { type LogWorkOptions, oneLine, Progress } from "../lib/index.ts";
 import { endOf, exitCodeOf, Interruption } from "./exit.ts";
 import type { LogOptions } from "./options/log.ts";
 import { jsonLine, writeLine, writeResult } from "./output.ts";
 import { openDisplay } from "./progress/display.ts";
 import { outputWidth } from "./report/text-layout.ts";
 
-/** What the work needs. */
-export interface RunTools {
-  readonly progress: Progress;
-  readonly signal: AbortSignal;
-  /** Shows the operator a sentence, unless --quiet. */
-  readonly notice: (sentence: string) => void;
-}
-
-/** The work of a command, and its output. */
 export interface RunParts<Report> {
-  readonly work: (tools: RunTools) => Promise<Report>;
+  readonly work: (tools: Pick<LogWorkOptions, "progress" | "signal" | "notice">) => Promise<Report>;
   /** The report as a text of so many columns. */
   readonly summary: (report: Report, width: number) => string;
   /** Throws if the report, once it is printed, means failure. */

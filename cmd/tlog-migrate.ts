@@ -17,7 +17,7 @@ await new Promise((flushed) => process.stdout.write("", flushed));
 // A connection that was left open would keep a finished run alive.
 process.exit(exitCode);
 
-/** Writes the message of an error, and returns its exit code. */
+/** Returns the exit code. */
 function report(error: unknown): number {
   const text = errorText(error, process.env.TLOG_MIGRATE_DEBUG === "1");
   if (text !== undefined) writeLine(text);

@@ -56,7 +56,6 @@ const METRICS: readonly Metric[] = [
   ["phase", "What the run is doing: 1 for the phase it is in", ({ phase }) => ({ [phase]: 1 }), "phase"],
 ];
 
-/** Metrics of one run. */
 export class RunMetrics {
   readonly registry = new Registry();
   readonly #progress: Progress;
@@ -84,7 +83,6 @@ export class RunMetrics {
     return `${durationsText(this.#progress.total().latencies())}\n${await this.registry.metrics()}`;
   }
 
-  /** Adds how the run ended. */
   ended(exitCode: number): void {
     const finished = "When the run ended, in seconds since the Unix epoch";
     new Gauge(this.#described("exit_code", "Exit code of the run that ended")).set(exitCode);

@@ -12,15 +12,11 @@ import { RunMetrics } from "./metrics.ts";
 const PATH = "/metrics";
 
 export interface MetricsServer {
-  /** Where the metrics are. */
   readonly url: string;
   close(): void;
 }
 
-/**
- * Serves the metrics of a run and of the process. It keeps no process alive.
- * @throws OperationError if it cannot listen there.
- */
+/** Serves the metrics of a run and its process, without keeping it alive. @throws OperationError if it cannot listen. */
 export async function serveMetrics(progress: Progress, { host, port }: Endpoint): Promise<MetricsServer> {
   const metrics = new RunMetrics(progress);
   const { registry } = metrics;

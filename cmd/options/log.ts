@@ -14,7 +14,6 @@ import { VERSION } from "../version.ts";
 import type { TrustOptions } from "./trust.ts";
 import { type Endpoint, endpoint, nonEmpty, repeated, wholeNumber } from "./values.ts";
 
-/** The options as commander gives them. */
 export interface LogOptions extends TrustOptions, Pick<LogWorkOptions, "workers" | "concurrency"> {
   /** Megabytes. */
   readonly budget: number;
@@ -101,10 +100,7 @@ function valuesOf(options: readonly BackendOption[], given: object): OptionValue
   return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
 }
 
-/**
- * @param given by its name, whether an option for Static CT logs is given.
- * @throws UsageError for the first of them, if the log has another format.
- */
+/** @throws UsageError for the first option for Static CT logs that is given, if the log has another format. */
 export function requireStaticCt({ format }: LogOptions, given: Record<string, boolean | undefined>): void {
   const object = Object.keys(given).find((option) => given[option] === true);
   if (format === "static-ct" || object === undefined) return;

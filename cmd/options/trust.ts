@@ -12,7 +12,6 @@ import {
 import { listedLog, listName, readLogList } from "./log-list.ts";
 import { readValue } from "./values.ts";
 
-/** These options as commander gives them. */
 export interface TrustOptions {
   readonly format: LogFormat;
   readonly vkey?: readonly string[] | undefined;

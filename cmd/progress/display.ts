@@ -70,7 +70,6 @@ const LINE_EVERY_MS = 5_000;
 /** A phase that lasts this long is reported, even if it began just after the last line. */
 const LASTING_MS = 1_000;
 
-/** Progress as a line every few seconds, for logs and pipes. */
 function showLines(progress: Progress): Display {
   const meter = new PaceMeter();
   let lastLine = performance.now();

@@ -55,7 +55,6 @@ export function progressBarLine(
   return `${phase} ${percent}`.slice(0, width);
 }
 
-/** What a line may say; undefined where it is not known. */
 function factsOf(
   { size, entriesDone, counters }: ProgressSnapshot,
   { entriesPerSecond, bytesPerSecond, secondsLeft }: Pace,

@@ -25,7 +25,6 @@ export function countsEntries(phase: Phase): boolean {
   return phase === "copying" || phase === "verifying";
 }
 
-/** Measures the pace of one run from snapshots. */
 export class PaceMeter {
   #phase: Phase | undefined;
   #samples: Sample[] = [];

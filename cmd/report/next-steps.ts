@@ -32,7 +32,7 @@ function beforeHandover({ source, target }: MigrationReport): string[] {
 function takeoverSteps({ format, size, origin, target }: MigrationReport, facts: StepFacts): string[] {
   return [
     `Stop the old writer for good, if it still runs. From now on, only this target may sign checkpoints for ${oneLine(origin)}.`,
-    `If you like, read all of it back first:\n${verifyCommand(format, target)}${stateOptions(facts)}`,
+    `If you like, read all of it back first:\n${verifyCommand(format, target, facts)}`,
     START[format](oneLine(target + facts.target.state), formatCount(size)),
     "Point readers here, and serve the log from one place alone: two that both append are a fork, which nobody can repair.",
   ];
@@ -62,7 +62,7 @@ function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
 function readBack({ format, target }: MigrationReport, facts: StepFacts): string[] {
   if (!facts.saveCheckpoint && !facts.target.canBeTakenOver) return [];
   const key = facts.saveCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
-  return [`To read all of it back:\n${verifyCommand(format, target)}${stateOptions(facts)}${key}`];
+  return [`To read all of it back:\n${verifyCommand(format, target, facts)}${key}`];
 }
 
 const KEY_OPTIONS: Record<LogFormat, string> = {
@@ -70,13 +70,10 @@ const KEY_OPTIONS: Record<LogFormat, string> = {
   "static-ct": "--public-key <base64> --origin <origin>",
 };
 
-function stateOptions({ target }: StepFacts): string {
-  return target.verifyOptions.map((word) => ` ${shellWord(oneLine(word))}`).join("");
-}
-
-function verifyCommand(format: LogFormat, target: string): string {
+function verifyCommand(format: LogFormat, target: string, { target: words }: StepFacts): string {
   const option = format === "tiles" ? "" : ` --format ${format}`;
-  return `tlog-migrate verify${option} ${shellWord(oneLine(target))}`;
+  const places = [target, ...words.verifyOptions].map((word) => shellWord(oneLine(word)));
+  return `tlog-migrate verify${option} ${places.join(" ")}`;
 }
 
 /** A text as one word of a shell's command line. */

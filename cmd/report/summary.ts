@@ -1,4 +1,4 @@
-/** The summaries that `copy` and `verify` print. */
+/** The summaries that `copy` and `verify` print, each ending in a newline. */
 
 import {
   type ExtraDataReport,
@@ -11,7 +11,6 @@ import { nextSteps, type StepFacts } from "./next-steps.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./quantities.ts";
 import { alignFields, bad, emphasis, type Field, good, listSection, wrap } from "./text-layout.ts";
 
-/** The summary of a migration, ending in a newline. */
 export function copySummary(report: MigrationReport, facts: StepFacts, width: number): string {
   const { notChecked, warnings, uncovered } = report;
   return [
@@ -31,7 +30,6 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
   ].join("");
 }
 
-/** The summary of a verification, ending in a newline. */
 export function verificationSummary(report: VerificationReport, width: number): string {
   const { origin, size, rootHash, log, requests, uncovered, faults } = report;
   return [

@@ -8,7 +8,6 @@ import type { NamedStore } from "./log-state.ts";
 
 const OPTIONS = STATE_STORES.flatMap(({ options }) => options);
 
-/** What is different about each object store. */
 export interface BucketKind extends Required<Pick<Backend, "form" | "example" | "openObjects">> {
   openBucket(url: URL, request: Omit<TargetRequest, "options" | "readOnly" | "signal">): Promise<Bucket>;
 }

@@ -16,16 +16,12 @@ export interface ObjectVersion {
 
 /** Objects of a bucket, by their paths below the log's root. */
 export interface BucketObjects {
-  /**
-   * The bytes of an object as they are stored, undefined if there is none.
-   * @throws FormatError if there are more than `maxBytes`, or perhaps if they are stored with an encoding.
-   */
+  /** Its bytes as stored, undefined if there is none. @throws FormatError if over `maxBytes`, or perhaps if encoded. */
   get(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
-  /** The version of an object, undefined if there is none. */
   stat(path: string): Promise<ObjectVersion | undefined>;
   /**
-   * Stores an object, whole and durable when it resolves, in place of the version `instead`; by default only where there
-   * is none. The bytes are the caller's again once it resolves.
+   * Stores an object in place of the version `instead`, by default only where there is none. When it resolves, the object
+   * is whole and durable, and the bytes are the caller's again.
    * @returns whether it was stored. False also for a request that was repeated because its answer got lost.
    */
   put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean>;

@@ -1,6 +1,6 @@
 /**
- * Shows a second copy into one bucket that the first is at work: an object that names its holder, stored again and
- * again. It is advice, not safety: two copies store the same authenticated bytes (promise 2).
+ * Shows a second copy that the first is at work: an object that names its holder, stored again and again. It is advice,
+ * not safety: two copies store the same authenticated bytes (promise 2).
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -19,9 +19,7 @@ const SILENCE_MS = 90_000;
 const RELEASE_MS = 3_000;
 
 /**
- * Takes the lock.
- * @param bucket in which it is taken.
- * @param lasting the same bucket, in which it is kept and given back, whatever has ended meanwhile.
+ * @param lasting the same bucket, in which the lock is kept and given back, whatever has ended meanwhile.
  * @throws TargetRefusedError if another copy that is alive holds it.
  */
 export async function takeLock(bucket: Bucket, lasting: Bucket): Promise<{ release(): Promise<void> }> {

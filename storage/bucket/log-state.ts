@@ -1,7 +1,4 @@
-/**
- * The private state of a log in a bucket: who may write the log, and where it goes on. What a directory keeps in
- * `.state/`, a log in a bucket keeps in a state store, for Tessera a database; a mirror keeps it in an object.
- */
+/** The private state of a log in a bucket, which is in a state store, for Tessera a database; a mirror's is an object. */
 
 import type { BackendOption, OptionValues } from "../../lib/migrate/ports/backend.ts";
 import type { MigrationTarget, TargetContents } from "../../lib/migrate/ports/target.ts";
@@ -14,7 +11,7 @@ export type StateContents =
       readonly location?: string | undefined;
     });
 
-/** Does for a target what the target's methods of the same names promise. */
+/** Keeps what the target's methods of the same names promise. */
 export interface PrivateState
   extends Pick<
     MigrationTarget,
@@ -42,7 +39,6 @@ export interface LogState extends PrivateState {
 export type StoreReader = (document: Readonly<Record<string, unknown>>) => string | undefined;
 
 export interface StateStoreKind {
-  /** The options that name a store of this kind. */
   readonly options: readonly BackendOption[];
   /** The store that they name, undefined if they name none. @throws UsageError if they name a part of one. */
   named(values: OptionValues): NamedStore | undefined;

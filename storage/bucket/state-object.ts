@@ -1,7 +1,4 @@
-/**
- * The object by which a bucket says where the private state of its log is: in a state store that it names, or, of a
- * mirror, in this object itself.
- */
+/** The object by which a bucket names the state store of its log; of a mirror, it is the private state itself. */
 
 import { FormatError } from "../../lib/tlog/errors.ts";
 import type { BucketObjects, ObjectVersion } from "./bucket.ts";
@@ -9,7 +6,6 @@ import type { StoreReader } from "./log-state.ts";
 
 export const STATE_OBJECT = ".state/tlog-migrate.json";
 
-/** A small object of ours. */
 export interface BucketDocument extends ObjectVersion {
   readonly text: string;
 }

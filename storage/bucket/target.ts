@@ -1,7 +1,4 @@
-/**
- * A bucket as MigrationTarget. Objects are laid out as Tessera's drivers for object stores do; the private state is
- * elsewhere, see log-state.ts.
- */
+/** A bucket as MigrationTarget, laid out as Tessera's drivers for object stores do. */
 
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type {

@@ -6,7 +6,7 @@ import { FormatError } from "../../lib/tlog/errors.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
 import type { Bucket, BucketObjects } from "./bucket.ts";
 
-/** How often an object that others change at the same time is looked at again. */
+/** How often an object that others change meanwhile is looked at. */
 const MAX_LOOKS = 5;
 
 /**
@@ -19,10 +19,7 @@ export class BucketWriter implements TargetWriter, TargetBatch {
   readonly #objects: BucketObjects;
   readonly #requireClaim: () => Promise<void>;
 
-  /**
-   * @param requireClaim throws if the target is another's by now. Asked before an object is replaced: what another copy
-   * has handed over while this one slept is never changed.
-   */
+  /** @param requireClaim throws if another copy has handed the target over: then nothing is replaced any more. */
   constructor(bucket: Pick<Bucket, "locate">, objects: BucketObjects, requireClaim: () => Promise<void>) {
     this.#bucket = bucket;
     this.#objects = objects;

@@ -1,9 +1,7 @@
 /**
  * A bucket of Cloud Storage through Google's client library: listings, claims and the lock, asked seldom and by the main
- * thread. The library takes 0.2 s to load, so that it is loaded when it is first used.
- *
- * Its own retrying is turned off. It waits for as long as minutes between two tries, tries a name again that does not
- * exist, and has no limit of time for an answer that does not come.
+ * thread. The library is loaded when it is first used: that takes 0.2 s. Its own retrying is turned off: it waits for
+ * minutes, tries again a name that does not exist, and waits for ever for an answer that does not come.
  */
 
 import type { ApiError, File, Bucket as LibraryBucket } from "@google-cloud/storage";
@@ -20,11 +18,8 @@ import { gcsError, patiently } from "./failures.ts";
 import { type GcsObjectOptions, GcsObjects } from "./objects.ts";
 import { formatGcsName, type GcsPlace } from "./url.ts";
 
-/** What the JSON API says to a listing, of the fields that are asked for. */
-interface ListAnswer {
-  readonly items?: readonly { readonly name: string; readonly size: string }[];
-  readonly nextPageToken?: string;
-}
+/** Of the JSON API, with the fields that are asked for. */
+type ListAnswer = Readonly<{ items?: { name: string; size: string }[]; nextPageToken?: string }>;
 
 /** How long an answer is waited for, each time that it is asked for. */
 const ANSWER_MS = 30_000;

@@ -16,7 +16,7 @@ const ANONYMOUS = Promise.resolve([]);
 
 /** Shared by all that a thread asks of one bucket. An emulator is asked without credentials. */
 export class GcsAccess {
-  /** Origin of the JSON and the XML API. */
+  /** Of the JSON and the XML API. */
   readonly endpoint: string;
   readonly host: string;
   readonly #anonymous: boolean;
@@ -31,10 +31,7 @@ export class GcsAccess {
     this.host = new URL(this.endpoint).host;
   }
 
-  /**
-   * The headers that authorize a request, names and values in turn.
-   * @throws OperationError if there are no credentials; SourceError if they could not be renewed just now.
-   */
+  /** Headers, names and values in turn. @throws OperationError if there are none; SourceError if none just now. */
   authorization(): Promise<readonly string[]> {
     return this.#anonymous ? ANONYMOUS : this.#credentials.headers();
   }

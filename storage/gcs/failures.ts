@@ -18,8 +18,7 @@ export interface RetryLimits {
 
 /**
  * Does what may fail with a SourceError, until it succeeds or has had every fair chance.
- * @param object what messages call what is asked for.
- * @throws OperationError in place of the last SourceError; the signal's reason once that has fired.
+ * @throws OperationError for `object` in place of the last SourceError; the signal's reason once that has fired.
  */
 export async function patiently<T>(
   object: string,

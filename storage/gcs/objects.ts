@@ -16,7 +16,6 @@ import { answerError, patiently } from "./failures.ts";
 import { GcsSource } from "./source.ts";
 import { formatGcsName, type GcsPlace } from "./url.ts";
 
-/** How a thread uses a bucket. */
 export type GcsObjectOptions = Pick<TargetRequest, "connections" | "retry" | "userAgentVersion">;
 
 /** An upload over a slow line takes its time before any header can come. */

@@ -45,18 +45,14 @@ const FAILURES: Readonly<Record<number, readonly [problem: string, advice: strin
 const COLUMNS = "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ''";
 
 export class SpannerDatabase {
-  /** `projects/P/instances/I/databases/D` */
   readonly name: string;
-  /** Its project, its instance and itself. */
+  /** Of its project, its instance and itself. */
   readonly #ids: readonly string[];
   readonly #signal: AbortSignal | undefined;
   readonly #aborts = new AbortWatch();
   #client: Spanner | undefined;
 
-  /**
-   * @param signal ends the wait for an answer; what was asked may be done all the same.
-   * @throws UsageError if the name is not that of a database.
-   */
+  /** @param signal ends the wait for an answer, not what was asked. @throws UsageError if it names no database. */
   constructor(name: string, signal?: AbortSignal) {
     const [, ...ids] = RESOURCE.exec(name) ?? [];
     if (ids.length === 0) {
@@ -123,10 +119,9 @@ export class SpannerDatabase {
     const code = codeOf(error);
     if (code === undefined || !(error instanceof Error)) return error;
     const [what, advice] = FAILURES[code] ?? FAILED;
-    const said = oneLine(error.message)
-      .replace(/^\d+ [A-Z_]+: /, "")
-      .slice(0, 300);
-    return new OperationError({ object: this.name, problem: `${what}: ${said}`, advice }, { cause: error });
+    const said = oneLine(error.message).replace(/^\d+ [A-Z_]+: /, "");
+    const problem = `${what}: ${said.slice(0, 300)}`;
+    return new OperationError({ object: this.name, problem, advice }, { cause: error });
   }
 }
 

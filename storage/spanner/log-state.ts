@@ -1,7 +1,7 @@
 /**
- * The private state of a Tessera log in Spanner, which decides whether an Appender starts and where it goes on.
- * The claim is the row of the table Tessera with a version that every lifecycle refuses. A table of ours next to it
- * names the target where the log's objects are: a database is believed for that target alone.
+ * The private state of a Tessera log in Spanner, which decides whether an Appender starts and where it goes on. The claim
+ * is a version that every lifecycle refuses. A table of ours names the target where the log's objects are: a database
+ * is believed for that target alone.
  */
 
 import type { Transaction } from "@google-cloud/spanner";
@@ -22,11 +22,9 @@ import {
 
 const ROW = { id: 0 } as const;
 
-/** A database, and how it is named. */
 export interface SpannerPlace extends Pick<LogState, "options" | "binding"> {
   /** `projects/P/instances/I/databases/D` */
   readonly database: string;
-  /** What the names of its tables begin with. */
   readonly tablePrefix: string;
 }
 
@@ -41,10 +39,7 @@ export class SpannerLogState implements LogState {
   /** Read once, and again when we have changed it: nobody else changes it while a copy is at work. */
   #schema: Schema | undefined;
 
-  /**
-   * @param location names the target where the log's objects are.
-   * @param signal ends the wait for an answer.
-   */
+  /** @param location names the target where the log's objects are. */
   constructor(place: SpannerPlace, location: string, signal?: AbortSignal) {
     const { database, tablePrefix, options, binding } = place;
     this.name = `the database ${database}`;
@@ -188,10 +183,7 @@ export class SpannerLogState implements LogState {
     });
   }
 
-  /**
-   * Reads the state and writes what follows from it, atomically. A transaction whose outcome got lost is run again
-   * with `isRerun`: it may find that it has been done.
-   */
+  /** Writes what follows from the state, atomically; again, with `isRerun`, where it may be done but no answer came. */
   async #write(work: (transaction: Transaction, state: State, isRerun: boolean) => void): Promise<void> {
     // A claim of an earlier version of ours is in a table that lacks a column.
     if ((await this.#tables()).missing.length > 0) await this.prepare();

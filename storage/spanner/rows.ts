@@ -17,7 +17,7 @@ export interface Claim {
 export interface State extends Claim {
   readonly next: number;
   readonly integrated: IntegratedTree;
-  /** Whether a checkpoint was ever published. */
+  /** Whether a checkpoint ever was. */
   readonly published: boolean;
   readonly hasEntries: boolean;
 }
@@ -26,13 +26,11 @@ export interface State extends Claim {
 export interface TablesView {
   readonly reader: Snapshot;
   readonly schema: Schema;
-  /** What their names begin with. */
   readonly prefix: string;
 }
 
 type Documents = Record<"marker" | "record" | "place", string | null>;
 
-/** Whose the tables are: two rows. */
 export async function readClaim(view: TablesView): Promise<Claim> {
   const guard = await row<{ compatibilityVersion: number }>(view, "Tessera", "compatibilityVersion");
   const ours = await row<Documents>(view, "TlogMigrate", "marker", "record", "place");

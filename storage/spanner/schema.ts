@@ -13,7 +13,6 @@ export const GUARD_VERSION = 0;
 
 const ID = "id INT64 NOT NULL";
 
-/** The columns of each table. */
 const TABLES = {
   Tessera: [ID, "compatibilityVersion INT64 NOT NULL"],
   SeqCoord: [ID, "next INT64 NOT NULL"],
@@ -52,10 +51,7 @@ export function requireTablePrefix(prefix: string): string {
   });
 }
 
-/**
- * The statements that bring a database to what a migration needs; none if it has it all.
- * @throws TargetRefusedError if a table of one of these names has a different schema.
- */
+/** The statements that make what is missing. @throws TargetRefusedError if a table has a different schema. */
 export function missingTables(schema: Schema, prefix: string, database: string): string[] {
   return Object.entries(TABLES).flatMap(([name, columns]) => {
     const table = prefix + name;
