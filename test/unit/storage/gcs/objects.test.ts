@@ -74,16 +74,6 @@ async function putsBy(steps: readonly Step[], options?: Options) {
   return storage;
 }
 
-/** The requests that a put leads to, where it fails for a reason that a person reads. */
-async function failingPut(steps: readonly Step[], words: RegExp | string) {
-  const storage = await newObjects(steps);
-  const work = storage.writer.put(TILE, BYTES);
-  await expect(work).rejects.toBeInstanceOf(OperationError);
-  await expect(work).rejects.toThrow(words);
-  await expect(work).rejects.toThrow(`${NAME}: `);
-  return storage;
-}
-
 describe("an upload", () => {
   it("says what is stored: bytes, their kind, and the checksum that they must have", async () => {
     const { asked, lines } = await putsBy([DONE]);
@@ -149,21 +139,38 @@ describe("credentials that are refused", () => {
   });
 });
 
-describe("an object that is there", () => {
-  it("is replaced where it is encoded, whatever it decodes to, and read as none", async () => {
-    const body = gzipSync(BYTES);
-    const gzipped: Answer = { status: 200, headers: { "content-encoding": "gzip" }, body };
-    const { objects, writer, lines } = await newObjects([EXISTS, generation(7), gzipped, DONE, gzipped]);
-    await writer.put(TILE, BYTES);
-    expect(lines()).toEqual([upload(0), METADATA, OBJECT, upload(7)]);
-    await expect(objects.get(TILE, 100)).rejects.toBeInstanceOf(FormatError);
-  });
+describe("a put", () => {
+  const [CREATE, REPLACE] = [upload(0), upload(5)];
+  const breakOff = (response: ServerResponse) => void response.destroy();
+  const gzipped = { status: 200, headers: { "content-encoding": "gzip" }, body: gzipSync(BYTES) };
+  const LOOKED = [EXISTS, generation(5)];
+  const REPLACED = [...LOOKED, holding("debris"), DONE];
+  const TO_REPLACE = [CREATE, METADATA, OBJECT, REPLACE];
 
-  it("stays where it is the same", async () => {
+  it.each<[what: string, steps: readonly Step[], requests: readonly string[]]>([
+    ["keeps what is the same", [...LOOKED, holding(BYTES)], [CREATE, METADATA, OBJECT]],
+    ["replaces what is encoded, whatever it decodes to", [...LOOKED, gzipped, DONE], TO_REPLACE],
+    ["of what is gone when it is looked at stores it", [EXISTS, GONE, DONE], [CREATE, METADATA, CREATE]],
+    [
+      "of what is gone when it is read stores it",
+      [...LOOKED, GONE, holding("{}"), EXISTS, DONE],
+      [CREATE, METADATA, OBJECT, BUCKET, REPLACE, CREATE],
+    ],
+    [
+      "whose line breaks is sent again, and meets itself where it had come through",
+      [breakOff, ...LOOKED, holding(BYTES)],
+      [CREATE, CREATE, METADATA, OBJECT],
+    ],
+    [
+      "is sent again at every step",
+      REPLACED.flatMap((step) => [BUSY, step]),
+      TO_REPLACE.flatMap((line) => [line, line]),
+    ],
+  ])("%s", async (_what, steps, requests) => {
     const requireClaim = vi.fn();
-    const { lines } = await putsBy([EXISTS, generation(5), holding(BYTES)], { requireClaim });
-    expect(lines()).toEqual([upload(0), METADATA, OBJECT]);
-    expect(requireClaim).not.toHaveBeenCalled();
+    const { lines } = await putsBy(steps, { requireClaim });
+    expect(lines()).toEqual(requests);
+    expect(requireClaim).toHaveBeenCalledTimes(requests.includes(REPLACE) ? 1 : 0);
   });
 
   it.each([
@@ -171,70 +178,69 @@ describe("an object that is there", () => {
     ["fewer bytes", "12345678"],
     ["more bytes", "1234567890"],
     ["no bytes", ""],
-  ])("is replaced where it has %s, and only it", async (_what, debris) => {
+  ])("replaces what has %s, and only it", async (_what, debris) => {
     const requireClaim = vi.fn();
-    const steps = [EXISTS, generation(5), holding(debris), DONE];
-    const { asked, lines } = await putsBy(steps, { requireClaim });
-    expect(lines()).toEqual([upload(0), METADATA, OBJECT, upload(5)]);
+    const { asked, lines } = await putsBy([...LOOKED, holding(debris), DONE], { requireClaim });
+    expect(lines()).toEqual(TO_REPLACE);
     expect(asked[2]?.headers["cache-control"]).toBe("no-cache");
     expect(asked[3]?.body.includes(BYTES)).toBe(true);
     expect(requireClaim).toHaveBeenCalledOnce();
   });
 
-  it("is not replaced in a place that is another's by now", async () => {
+  it("replaces nothing in a place that is another's by now", async () => {
     const refusal = new TargetRefusedError({ object: "gs://bucket/log/", problem: "is handed over" });
     const requireClaim = () => Promise.reject(refusal);
-    const steps = [EXISTS, generation(5), holding("debris")];
-    const { writer, lines } = await newObjects(steps, { requireClaim });
+    const { writer, lines } = await newObjects([...LOOKED, holding("debris")], { requireClaim });
     await expect(writer.put(TILE, BYTES)).rejects.toBe(refusal);
-    expect(lines()).toEqual([upload(0), METADATA, OBJECT]);
+    expect(lines()).toEqual([CREATE, METADATA, OBJECT]);
   });
 
-  it("is not replaced where it cannot be read", async () => {
-    const { lines } = await failingPut([EXISTS, generation(5), { status: 403 }], "403");
-    expect(lines()).toEqual([upload(0), METADATA, OBJECT]);
-  });
-
-  it("and is gone when it is looked at, or read, is stored after all", async () => {
-    const gone = await putsBy([EXISTS, GONE, DONE]);
-    expect(gone.lines()).toEqual([upload(0), METADATA, upload(0)]);
-    const { lines } = await putsBy([EXISTS, generation(5), GONE, holding("{}"), EXISTS, DONE]);
-    expect(lines()).toEqual([upload(0), METADATA, OBJECT, BUCKET, upload(5), upload(0)]);
-  });
-
-  it("and is changed over and over is somebody else's, and is said to be", async () => {
-    const look = (number: number) => [EXISTS, generation(number), holding(`debris ${number}`), EXISTS];
-    const words = /: is changed by somebody else.*Find out who/;
-    const { lines } = await failingPut([1, 2, 3, 4, 5, 6].flatMap(look), words);
-    expect(lines().filter((line) => line === upload(0))).toHaveLength(5);
-  });
-});
-
-describe("a request that fails for a while", () => {
-  it.each([408, 429, 500, 502, 503, 504])("with %i is sent again", async (status) => {
+  it.each([408, 429, 500, 502, 503, 504])("that %i answers is sent again", async (status) => {
     const { asked, lines } = await putsBy([{ status }, { status }, DONE]);
-    expect(lines()).toEqual([upload(0), upload(0), upload(0)]);
+    expect(lines()).toEqual([CREATE, CREATE, CREATE]);
     expect(asked[2]?.body).toEqual(asked[0]?.body);
   });
 
-  it("by a line that breaks is sent again, and meets itself where it had come through", async () => {
-    const breakOff = (response: ServerResponse) => void response.destroy();
-    const { lines } = await putsBy([breakOff, EXISTS, generation(5), holding(BYTES)]);
-    expect(lines()).toEqual([upload(0), upload(0), METADATA, OBJECT]);
-  });
+  const MISMATCH = 'Provided CRC32C "4waSgw==" doesn\'t match calculated CRC32C "AAAAAA==".';
+  const look = (number: number) => [EXISTS, generation(number), holding(`debris ${number}`), EXISTS];
+  const GIVEN_UP = Array<string>(1 + PATIENT.attempts).fill(CREATE);
 
-  it("is sent again at every step", async () => {
-    const steps = [EXISTS, generation(5), holding("debris"), DONE];
-    const { lines } = await putsBy(steps.flatMap((step) => [BUSY, step]));
-    const once = [upload(0), METADATA, OBJECT, upload(5)];
-    expect(lines()).toEqual(once.flatMap((line) => [line, line]));
-  });
-
-  it("is given up after as many tries as were asked for, with what to do", async () => {
-    const words =
-      /: 127\.0\.0\.1:\d+ answered 503 Service Unavailable\. Run the same command again, it goes on where it stopped$/;
-    const { lines } = await failingPut(Array(10).fill(BUSY), words);
-    expect(lines()).toHaveLength(1 + PATIENT.attempts);
+  it.each<[what: string, steps: readonly Step[], words: RegExp | string, requests: readonly string[]]>([
+    [
+      "is given up after as many tries as were asked for",
+      Array(10).fill(BUSY),
+      /\d answered 503 Service Unavailable\. Run the same command again, it goes on where it stopped$/,
+      GIVEN_UP,
+    ],
+    ["of too many requests says so", Array(10).fill({ status: 429 }), /429.*\. Lower the rate/, GIVEN_UP],
+    [
+      "whose bytes did not arrive as they were sent says so",
+      [{ status: 400, body: { error: { code: 400, message: MISMATCH } } }],
+      `answered 400 Bad Request (${MISMATCH}). Check the address`,
+      [CREATE],
+    ],
+    ["without credentials", [REFUSED], /401.*gcloud auth application-default login/, [CREATE]],
+    [
+      "that is forbidden",
+      [{ status: 403 }],
+      /403.*roles\/storage.objectUser on gs:\/\/bucket .*roles\/storage.objectViewer to read/,
+      [CREATE],
+    ],
+    ["without a bucket", [GONE], /404.*there is a bucket bucket, or create it/, [CREATE]],
+    ["of what cannot be read", [...LOOKED, { status: 403 }], "403", [CREATE, METADATA, OBJECT]],
+    [
+      "of what is changed over and over is somebody else's",
+      [1, 2, 3, 4, 5, 6].flatMap(look),
+      /: is changed by somebody else.*Find out who/,
+      [1, 2, 3, 4, 5].flatMap((number) => [CREATE, METADATA, OBJECT, upload(number)]),
+    ],
+  ])("that fails: %s", async (_what, steps, words, requests) => {
+    const { writer, lines } = await newObjects(steps);
+    const work = writer.put(TILE, BYTES);
+    await expect(work).rejects.toBeInstanceOf(OperationError);
+    await expect(work).rejects.toThrow(words);
+    await expect(work).rejects.toThrow(`${NAME}: `);
+    expect(lines()).toEqual(requests);
   });
 
   it.each([
@@ -253,30 +259,11 @@ describe("a request that fails for a while", () => {
   it.each([
     ["after the last try", 503, 0],
     ["where it will not be sent again", 403, 3],
-  ])("is not waited for %s", async (_when, status, attempts) => {
-    const { writer } = await newObjects([{ status, headers: { "retry-after": "7" } }], {
-      retry: { attempts },
-    });
+  ])("does not wait %s", async (_when, status, attempts) => {
+    const step = { status, headers: { "retry-after": "7" } };
+    const { writer } = await newObjects([step], { retry: { attempts } });
     await expect(writer.put(TILE, BYTES)).rejects.toBeInstanceOf(OperationError);
     expect(sleep).not.toHaveBeenCalled();
-  });
-});
-
-describe("a request that fails for good", () => {
-  it("for bytes that did not arrive as they were sent says so, and is not sent again", async () => {
-    const message = 'Provided CRC32C "4waSgw==" doesn\'t match calculated CRC32C "AAAAAA==".';
-    const mismatch = { status: 400, body: { error: { code: 400, message } } };
-    const { lines } = await failingPut([mismatch, DONE], `answered 400 Bad Request (${message})`);
-    expect(lines()).toEqual([upload(0)]);
-  });
-
-  it.each<[number, RegExp]>([
-    [401, /401.*gcloud auth application-default login/],
-    [403, /403.*roles\/storage.objectUser on gs:\/\/bucket/],
-    [404, /404.*there is a bucket bucket/],
-  ])("with %i says what to do, and is not sent again", async (status, words) => {
-    const { lines } = await failingPut([{ status }, DONE], words);
-    expect(lines()).toEqual([upload(0)]);
   });
 });
 
@@ -290,8 +277,11 @@ describe("reading an object", () => {
     expect(asked[0]?.headers["cache-control"]).toBe("no-cache");
   });
 
-  it("that is larger than it may be fails at once, for that", async () => {
-    const { objects, lines } = await newObjects([holding(BYTES), holding(BYTES)]);
+  it.each([
+    ["larger than it may be", holding(BYTES)],
+    ["encoded", { status: 200, headers: { "content-encoding": "gzip" }, body: gzipSync("1") }],
+  ])("that is %s fails at once, for that", async (_what, step) => {
+    const { objects, lines } = await newObjects([step, step]);
     await expect(objects.get(TILE, BYTES.length - 1)).rejects.toBeInstanceOf(FormatError);
     expect(lines()).toEqual([OBJECT]);
   });
