@@ -83,16 +83,26 @@ describe("a bucket that is asked for the first time", () => {
 });
 
 describe("a bucket that fails for a while", () => {
-  it.each([408, 429, 500, 502, 503, 504])("with %i is asked again", async (status) => {
-    const { bucket, asked } = await bucketOf([{ status }, { status }, FOUND]);
-    expect(await bucket.stat("tile/1/000")).toMatchObject({ version: "7" });
-    expect(asked).toHaveLength(3);
-  });
+  const breakOff = (response: ServerResponse) => void response.destroy();
+  const statuses = [408, 429, 500, 502, 503, 504].map((status) => [`with ${status}`, { status }] as const);
 
-  it("by a line that breaks is asked again", async () => {
-    const { bucket, asked } = await bucketOf([(response) => response.destroy(), FOUND]);
-    expect(await bucket.stat("tile/1/000")).toBeDefined();
-    expect(asked).toHaveLength(2);
+  it.each<readonly [how: string, step: Step]>([...statuses, ["by a line that breaks", breakOff]])(
+    "%s is asked again",
+    async (_how, step) => {
+      const { bucket, asked } = await bucketOf([step, step, FOUND]);
+      expect(await bucket.stat("tile/1/000")).toMatchObject({ version: "7" });
+      expect(asked).toHaveLength(3);
+    },
+  );
+
+  const FORBIDDEN: Step = { status: 403, body: { error: { code: 403, message: "no" } } };
+  it.each<[how: string, step: Step, words: RegExp, tries: number]>([
+    ["for too long", BUSY, /\d answered 503 Service Unavailable \(busy\)/, 1 + RETRY.attempts],
+    ["for good", FORBIDDEN, /403.*roles\/storage.objectUser on gs:\/\/bucket/, 1],
+  ])("%s is given up", async (_how, step, words, tries) => {
+    const { bucket, asked } = await bucketOf(Array(10).fill(step));
+    await expectFailure(bucket.stat("tile/1/000"), words);
+    expect(asked).toHaveLength(tries);
   });
 
   it("to be there at all, and has been there, is asked again", async () => {
@@ -105,21 +115,6 @@ describe("a bucket that fails for a while", () => {
     onTestFinished(() => spy.mockRestore());
     await expectFailure(bucket.stat("tile/1/000"), `${host} refused the connection`);
     expect(tries).toHaveBeenCalledTimes(1 + RETRY.attempts);
-  });
-
-  it("is given up after as many tries as were asked for", async () => {
-    const { bucket, asked, host } = await bucketOf([BUSY, BUSY, BUSY, BUSY, FOUND]);
-    const words = `${host} answered 503 Service Unavailable (busy)`;
-    await expectFailure(bucket.stat("tile/1/000"), words);
-    expect(asked).toHaveLength(1 + RETRY.attempts);
-  });
-
-  it("for good is not asked again", async () => {
-    const { bucket, asked } = await bucketOf([
-      { status: 403, body: { error: { code: 403, message: "no" } } },
-    ]);
-    await expectFailure(bucket.stat("tile/1/000"), /403.*roles\/storage.objectUser on gs:\/\/bucket/);
-    expect(asked).toHaveLength(1);
   });
 
   it("to answer at all is asked again, and given up", async () => {
@@ -175,39 +170,27 @@ describe("a signal", () => {
   });
 });
 
-describe("a listing", () => {
-  it("has every page", async () => {
-    const page = (name: string, nextPageToken?: string): Step => ({
-      status: 200,
-      body: { items: [{ name: `log/tile/${name}`, size: "8192" }], nextPageToken },
-    });
-    const { bucket, lines } = await bucketOf([page("0/000", "one"), page("0/001", "two"), page("1/000")]);
-    const found: string[] = [];
-    for await (const { path, bytes } of bucket.list("tile")) found.push(`${path} ${bytes}`);
-    expect(found).toEqual(["tile/0/000 8192", "tile/0/001 8192", "tile/1/000 8192"]);
-    expect(lines().map((line) => /pageToken=(\w+)/.exec(line)?.[1])).toEqual([undefined, "one", "two"]);
+it("a listing has every page", async () => {
+  const page = (name: string, nextPageToken?: string): Step => ({
+    status: 200,
+    body: { items: [{ name: `log/tile/${name}`, size: "8192" }], nextPageToken },
   });
+  const { bucket, lines } = await bucketOf([page("0/000", "one"), page("0/001", "two"), page("1/000")]);
+  const found: string[] = [];
+  for await (const { path, bytes } of bucket.list("tile")) found.push(`${path} ${bytes}`);
+  expect(found).toEqual(["tile/0/000 8192", "tile/0/001 8192", "tile/1/000 8192"]);
+  expect(lines().map((line) => /pageToken=(\w+)/.exec(line)?.[1])).toEqual([undefined, "one", "two"]);
 });
 
-describe("an object is removed", () => {
-  it("if it is the one that was looked at", async () => {
-    const { bucket, lines } = await bucketOf([{ status: 204 }]);
-    expect(await bucket.remove("tile/1/000", SEVEN)).toBe(true);
-    expect(lines()[0]).toMatch(/^DELETE \/b\/bucket\/o\/log\/tile\/1\/000\?.*ifGenerationMatch=7/);
-  });
-
-  it.each([
-    ["another is there", 200, false],
-    ["it is gone already", 404, true],
-  ])("and %s", async (_what, status, isGone) => {
-    const { bucket } = await bucketOf([{ status: 412 }, { status, body: {} }]);
-    expect(await bucket.remove("tile/1/000", SEVEN)).toBe(isGone);
-  });
-
-  it("where it is not there", async () => {
-    const { bucket } = await bucketOf([{ status: 404 }]);
-    expect(await bucket.remove("tile/1/000", SEVEN)).toBe(true);
-  });
+it.each<[what: string, statuses: readonly number[], isGone: boolean]>([
+  ["if it is the one that was looked at", [204], true],
+  ["unless another is there", [412, 200], false],
+  ["though it is gone already", [412, 404], true],
+  ["though it is not there", [404], true],
+])("an object is removed %s", async (_what, statuses, isGone) => {
+  const { bucket, lines } = await bucketOf(statuses.map((status) => ({ status, body: {} })));
+  expect(await bucket.remove("tile/1/000", SEVEN)).toBe(isGone);
+  expect(lines()[0]).toMatch(/^DELETE \/b\/bucket\/o\/log\/tile\/1\/000\?.*ifGenerationMatch=7/);
 });
 
 describe("a document", () => {
