@@ -3,28 +3,21 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../lib/errors.ts";
-import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
-import { openTarget } from "../../support/places/open.ts";
+import {
+  LATER_MARKER,
+  MARKER,
+  openGcsTarget,
+  RECORD,
+  STATE as state,
+} from "../../support/places/bucket-targets.ts";
 
 const emulators = useGcpEmulators();
 
-const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
-const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
-const RECORD = `{"tlog-migrate-record":1}\n`;
-const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
-
-type SpannerPlace = Readonly<{ database: string; tablePrefix?: string }>;
-
-function open(bucket: string, spanner: SpannerPlace | undefined): Promise<MigrationTarget> {
-  const state =
-    spanner === undefined
-      ? { treeState: false }
-      : { spanner: spanner.database, spannerTablePrefix: spanner.tablePrefix };
-  return openTarget(`gs://${bucket}/log`, state);
-}
+const open = (bucket: string, spanner?: Parameters<typeof openGcsTarget>[1]) =>
+  openGcsTarget(`gs://${bucket}/log`, spanner);
 
 /** What log software leaves, a trace each. */
 const TRACES: Record<string, readonly [table: string, row: object, said: RegExp]> = {

@@ -1,13 +1,13 @@
 /** A bucket as a target, whichever object store it is in and wherever the private state is. */
 
-import { createHash } from "node:crypto";
 import { describe, expect, it, vi } from "vitest";
 import { TargetRefusedError, UsageError } from "../../../../lib/errors.ts";
-import type { TargetContents, TreeState } from "../../../../lib/migrate/ports/target.ts";
+import type { TargetContents } from "../../../../lib/migrate/ports/target.ts";
 import { LOCK_OBJECT } from "../../../../storage/bucket/lock.ts";
 import { STATE_OBJECT } from "../../../../storage/bucket/state-object.ts";
 import { BucketTarget } from "../../../../storage/bucket/target.ts";
 import { spannerStores } from "../../../../storage/spanner/store.ts";
+import { LATER_MARKER, MARKER, RECORD, STATE as state } from "../../../support/places/bucket-targets.ts";
 import {
   MemoryBucket,
   MemoryLogState,
@@ -16,12 +16,7 @@ import {
 } from "../../../support/places/memory-bucket.ts";
 import { testTarget } from "../../../support/places/target-conformance.ts";
 
-const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
-const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
-const RECORD = `{"tlog-migrate-record":1}\n`;
 const DATABASE = "projects/p/instances/i/databases/d";
-const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
-
 const bindingTo = (name: string) => JSON.stringify({ "memory-store": name });
 const bindingToDatabase = (tablePrefix: string) =>
   JSON.stringify({ "tlog-migrate-database": DATABASE, tablePrefix });
@@ -77,14 +72,17 @@ describe("a copy that is overtaken by another", () => {
     expect(bucket.text(STATE_OBJECT)).toBe(RECORD);
   });
 
-  it("removes nothing, also after it has looked at the changed claim", async () => {
-    const { bucket, target } = await claimed();
-    bucket.store("tile/1/000", "a seal");
-    await open(bucket).replaceMarker(MARKER, LATER_MARKER);
-    await target.inspect();
-    await expect(target.remove("tile/1/000")).rejects.toBeInstanceOf(TargetRefusedError);
-    expect(bucket.text("tile/1/000")).toBe("a seal");
-  });
+  it.each([undefined, "one"])(
+    "removes nothing, also after it has looked at the changed claim",
+    async (store) => {
+      const { bucket, tables, target } = await claimed(store);
+      bucket.store("tile/1/000", "a seal");
+      await open(bucket, tables).replaceMarker(MARKER, LATER_MARKER);
+      expect(await target.inspect()).toEqual({ kind: "claimed", marker: LATER_MARKER });
+      await expect(target.remove("tile/1/000")).rejects.toBeInstanceOf(TargetRefusedError);
+      expect(bucket.text("tile/1/000")).toBe("a seal");
+    },
+  );
 
   it("does not confirm a handover that is there no more", async () => {
     const { bucket, target } = await claimed();
@@ -122,10 +120,18 @@ describe("what a bucket says of its private state", () => {
     [bindingTo("one"), /goes with --memory one; it may be deleted if no copy/],
     [bindingToDatabase("a_"), new RegExp(`goes with --spanner ${DATABASE} --spanner-table-prefix a_;`)],
     [Buffer.alloc(2 << 20), STATE_OBJECT],
-  ])("keeps a copy for another state store out, of whichever kind", async (text, words) => {
+    [MARKER, "tlog-migrate-marker"],
+  ])("keeps a copy for another state store out, of whichever kind, or a mirror", async (text, words) => {
     const { target } = stating(text, "two");
     expect(await found(target)).toMatch(words);
-    await expect(target.claim(MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    for (const work of [
+      () => target.claim(MARKER),
+      () => target.replaceMarker(MARKER, LATER_MARKER),
+      () => target.handOver(MARKER, state, RECORD),
+      () => target.confirmHandOver(),
+    ]) {
+      await expect(work()).rejects.toBeInstanceOf(TargetRefusedError);
+    }
   });
 
   it("keeps a mirror out where nobody could have written it", async () => {
