@@ -49,14 +49,8 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
       [second.bucket, "two_"],
     ] as const) {
       const state = ["--spanner", database, "--spanner-table-prefix", prefix];
-      const { code, stdout } = await run(
-        "copy",
-        logDirectory(log),
-        `gs://${bucket}`,
-        ...key,
-        ...state,
-        "--json",
-      );
+      const places = [logDirectory(log), `gs://${bucket}`];
+      const { code, stdout } = await run("copy", ...places, ...key, ...state, "--json");
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ outcome: "handed-over" });
       expect((await run("verify", `gs://${bucket}`, ...state)).code).toBe(0);
@@ -109,19 +103,14 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
 
   it("refuses what it could not do, and writes nothing", async () => {
     const { bucket, database } = await emulators().newHome();
-    const [source, target, directory] = [
-      logDirectory(log),
-      `gs://${bucket}/log`,
-      join(memoryDirectory(), "copy"),
-    ];
+    const [source, target] = [logDirectory(log), `gs://${bucket}/log`];
+    const directory = join(memoryDirectory(), "copy");
     const spanner = ["--spanner", database];
+    const both = [...spanner, "--no-tree-state"];
     const NO_MEANING = /has no meaning for .*expected a log at gs:.*Leave it out/;
     for (const [args, message] of [
       [["copy", source, target, ...key], /no log software could take this log over/],
-      [
-        ["copy", source, target, ...key, ...spanner, "--no-tree-state"],
-        /--no-tree-state: contradicts --spanner/,
-      ],
+      [["copy", source, target, ...key, ...both], /--no-tree-state: contradicts --spanner/],
       [["copy", source, target, ...key, "--spanner-table-prefix", "a_"], /Pass --spanner too/],
       [["copy", source, directory, ...key, "--spanner-table-prefix", "a_"], NO_MEANING],
       [["copy", source, directory, ...key, ...spanner], NO_MEANING],

@@ -63,54 +63,34 @@ describe("trust in a checkpoint", () => {
     expect(() => requiredPolicy({ format }, SOURCE)).toThrow(words);
   });
 
-  const noKey = () => listFile(JSON.stringify(listEntry("AAAA", { url: "https://ct.test/" })));
+  const WAIVED = { insecureNoSignature: true };
   const CONTRADICTION = /^--insecure-no-signature: contradicts/;
+  const otherId = vkey.replace(/\+\w{8}\+/, "+00000000+");
+  const listed = () => ({ logList: logListFile() });
   const refused: [what: string, options: () => Partial<TrustOptions>, words: RegExp][] = [
     ["no vkey", () => ({ vkey: ["hello"] }), /^--vkey: is not a vkey/],
     ["an empty vkey", () => ({ vkey: [""] }), /^--vkey: is not a vkey/],
-    ["a vkey of another key id", () => ({ vkey: [vkey.replace(/\+\w{8}\+/, "+00000000+")] }), /key id/],
+    ["a vkey of another key id", () => ({ vkey: [otherId] }), /key id/],
     ["a public key for tiles", () => ({ publicKey, origin }), /--format static-ct/],
-    ["a key that is not to be used", () => ({ vkey: [vkey], insecureNoSignature: true }), CONTRADICTION],
+    ["a key that is not to be used", () => ({ vkey: [vkey], ...WAIVED }), CONTRADICTION],
     ["an origin that no key is there to check", () => ({ origin }), /^--origin: .*--vkey/],
-    [
-      "a log list for tiles",
-      () => ({ logList: logListFile() }),
-      /^--log-list: is for Static CT logs\. .*--vkey/,
-    ],
+    ["a log list for tiles", listed, /^--log-list: is for Static CT logs\. .*--vkey/],
   ];
   test.each(refused)("refuses %s as a usage error", (_, options, words) => {
     expect(() => policyOf({ format: "tiles", ...options() })).toThrow(UsageError);
     expect(() => policyOf({ format: "tiles", ...options() })).toThrow(words);
   });
 
+  const noKey = () => listFile(JSON.stringify(listEntry("AAAA", { url: "https://ct.test/" })));
+  const both = () => ({ ...listed(), publicKey, origin: ct.origin });
   const refusedStaticCt: typeof refused = [
     ["no public key", () => ({ publicKey: "AAAA", origin }), /^--public-key: is not a public key/],
     ["a public key without an origin", () => ({ publicKey }), /--origin/],
-    [
-      "a public key that is not to be used",
-      () => ({ publicKey, origin, insecureNoSignature: true }),
-      CONTRADICTION,
-    ],
-    [
-      "a log list and a public key",
-      () => ({ logList: logListFile(), publicKey, origin: ct.origin }),
-      /^--log-list: contradicts --public-key/,
-    ],
-    [
-      "a log list that is not to be used",
-      () => ({ logList: logListFile(), insecureNoSignature: true }),
-      CONTRADICTION,
-    ],
-    [
-      "a log list without the log",
-      () => ({ logList: logListFile(), origin: "ct.test" }),
-      /no log with the origin ct\.test/,
-    ],
-    [
-      "a log list without a key",
-      () => ({ logList: noKey() }),
-      /^--log-list \S+list\.json: is not a public key/,
-    ],
+    ["a public key that is not to be used", () => ({ publicKey, origin, ...WAIVED }), CONTRADICTION],
+    ["a log list and a public key", both, /^--log-list: contradicts --public-key/],
+    ["a log list that is not to be used", () => ({ ...listed(), ...WAIVED }), CONTRADICTION],
+    ["a list without the log", () => ({ ...listed(), origin: "ct.test" }), /no log with the origin ct\.test/],
+    ["a list without a key", () => ({ logList: noKey() }), /^--log-list \S+list\.json: is not a public key/],
   ];
   test.each(refusedStaticCt)("refuses %s as a usage error", (_, options, words) => {
     expect(() => staticCt(options())).toThrow(UsageError);

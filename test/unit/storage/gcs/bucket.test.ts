@@ -1,8 +1,6 @@
 /** What is asked seldom of a bucket, by a Cloud Storage that answers as a test says; and for how long it is asked. */
 
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { Bucket } from "@google-cloud/storage";
 import { crc32c } from "@node-rs/crc32";
@@ -18,6 +16,7 @@ import {
   stubEnvironment,
   withoutCredentials,
 } from "../../../support/google.ts";
+import { closedPlace } from "../../../support/http/servers.ts";
 
 const RETRY = { attempts: 3, minDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 5, contentAttempts: 0 };
 
@@ -40,15 +39,6 @@ async function expectFailure(work: Promise<unknown>, words: RegExp | string): Pr
   await expect(work).rejects.toThrow(/^[^\n]*$/);
 }
 
-/** An address where nobody listens. */
-async function nobody(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return `127.0.0.1:${port}`;
-}
-
 function crc32cOf(text: string): string {
   const checksum = Buffer.alloc(4);
   checksum.writeUInt32BE(crc32c(text));
@@ -61,7 +51,7 @@ const BUSY: Step = { status: 503, body: { error: { code: 503, message: "busy" } 
 
 describe("a bucket that is asked for the first time", () => {
   it.each([
-    ["nobody is there", nobody, /refused the connection/],
+    ["nobody is there", closedPlace, /refused the connection/],
     ["there is no such host", async () => "there-is-no-such-host.invalid", /no such host/],
   ])("and %s is not asked again", async (_what, host, words) => {
     stubEnvironment({ STORAGE_EMULATOR_HOST: `http://${await host()}` });
