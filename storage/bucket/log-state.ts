@@ -11,19 +11,20 @@ export type StateContents =
       readonly location?: string | undefined;
     });
 
-/** Keeps what the target's methods of the same names promise. */
-export interface PrivateState
-  extends Pick<
-    MigrationTarget,
-    "treeStateName" | "integratedTree" | "claim" | "replaceMarker" | "handOver" | "close"
-  > {
+type Promised = "treeStateName" | "integratedTree" | "claim" | "replaceMarker" | "handOver" | "close";
+
+/** Keeps what a target's methods of the same names promise. */
+export interface PrivateState extends Pick<MigrationTarget, Promised> {
   /** Looks, without changing anything. */
   inspect(): Promise<StateContents>;
   /** @throws TargetRefusedError unless the target is claimed, by `marker` where that is known. */
   requireClaim(marker: string | undefined): Promise<void>;
 }
 
-/** Private state in a state store, which is opened for one target and refuses to be another's. Hands over atomically. */
+/**
+ * Private state in a state store, which is opened for one target and refuses to be another's. It hands over atomically,
+ * and has no integrated tree before, nor where another log is.
+ */
 export interface LogState extends PrivateState {
   /** How messages call the store. */
   readonly name: string;

@@ -26,8 +26,8 @@ export class GcsAccess {
     // As Google's client library for Node takes it.
     const emulator = process.env.STORAGE_EMULATOR_HOST ?? "";
     this.#anonymous = emulator !== "";
-    const origin = /^(https?:\/\/|$)/.test(emulator) ? emulator : `https://${emulator}`;
-    this.endpoint = origin.replace(/\/+$/, "") || API_ENDPOINT;
+    const origin = /^https?:\/\//.test(emulator) ? emulator : `https://${emulator}`;
+    this.endpoint = this.#anonymous ? origin.replace(/\/+$/, "") : API_ENDPOINT;
     this.host = new URL(this.endpoint).host;
   }
 

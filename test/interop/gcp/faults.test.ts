@@ -65,11 +65,8 @@ async function opens(home: Bucket): Promise<boolean> {
 describeWithGo("a copy into a bucket that is killed", () => {
   it("while it copies goes on where it stopped", async () => {
     const [from, home] = [source(), await emulators().newHome("log")];
-    await killedAt(
-      { service: "storage", method: "POST", contains: "uploadType=multipart", skip: 300, times: 1 },
-      from,
-      home,
-    );
+    const upload = { service: "storage", method: "POST", contains: "uploadType=multipart" } as const;
+    await killedAt({ ...upload, skip: 300, times: 1 }, from, home);
     expect(await opens(home)).toBe(false);
     const report = await copy(from, home);
     expect(report.outcome).toBe("handed-over");

@@ -60,15 +60,9 @@ describe("the summary of a copy", () => {
   });
 
   test("tells what became of what no leaf hash covers, and lists the issuers that are missing", () => {
-    const uncovered: ExtraDataReport = {
-      issuers: 7,
-      missingIssuers: 2,
-      firstMissingIssuers: [{ fingerprint: "ab".repeat(32), entry: 5, problem: "is missing" }],
-      deep: true,
-      deepEntries: 700,
-      reencodedEntries: 1,
-      uncheckedEntries: 300,
-    };
+    const firstMissingIssuers = [{ fingerprint: "ab".repeat(32), entry: 5, problem: "is missing" }];
+    const checked = { deep: true, deepEntries: 700, reencodedEntries: 1, uncheckedEntries: 300 };
+    const uncovered: ExtraDataReport = { issuers: 7, missingIssuers: 2, firstMissingIssuers, ...checked };
     const text = textOf({ format: "static-ct", uncovered });
     expect(text).toContain("issuers     7 certificates, 2 of them missing\n");
     expect(text).toContain(

@@ -20,14 +20,14 @@ const take = () => takeLock(bucket, bucket);
 const storeLock = (holder: object) => bucket.store(LOCK_OBJECT, JSON.stringify(holder));
 const lockText = () => bucket.text(LOCK_OBJECT);
 const elsewhere = { ...currentProcess(), host: "elsewhere", token: "other" };
+const sameName = { ...elsewhere, host: hostname() };
 
 describe("a lock in a bucket", () => {
   it("names its holder, is refused to a second copy, and is gone when it is given back", async () => {
     const lock = await take();
     expect(JSON.parse(lockText() ?? "")).toMatchObject({ pid: process.pid, host: hostname() });
-    await expect(take()).rejects.toThrow(
-      new RegExp(`another copy is at work here.*process ${process.pid} on `),
-    );
+    const words = new RegExp(`another copy is at work here.*process ${process.pid} on `);
+    await expect(take()).rejects.toThrow(words);
     await lock.release();
     expect(lockText()).toBeUndefined();
   });
@@ -72,11 +72,8 @@ describe("a lock in a bucket", () => {
 describe("a lock whose holder cannot be seen from here", () => {
   it.each([
     ["another machine", elsewhere],
-    [
-      "a machine of the same name",
-      { ...elsewhere, host: hostname(), boot: "another", pid: 1, startTime: "1" },
-    ],
-    ["another process namespace", { ...elsewhere, host: hostname(), namespace: "another" }],
+    ["a machine of the same name", { ...sameName, boot: "another", pid: 1, startTime: "1" }],
+    ["another process namespace", { ...sameName, namespace: "another" }],
     ["a holder whose clock is years ahead", { ...elsewhere, until: "2099-01-01T00:00:00Z" }],
   ])("%s, is theirs for 90 s from when it was last stored, and no longer", async (_where, holder) => {
     storeLock(holder);
