@@ -42,18 +42,18 @@ export class StateBinding implements ExternalState {
   }
 
   /** Binds the bucket to its store, which is prepared first: a bucket is bound to none that cannot be. */
-  async make(): Promise<void> {
+  async bind(): Promise<void> {
     if (this.#store === undefined) return;
     await this.#store.prepare();
     // Another copy into this target and this store may be faster, and writes the same.
     if ((await this.#stated()) === undefined) {
       await writeDocument(this.#bucket, STATE_OBJECT, `${JSON.stringify(this.#store.binding)}\n`);
     }
-    await this.require();
+    await this.requireBound();
   }
 
   /** @throws TargetRefusedError unless the bucket names the store. */
-  async require(): Promise<void> {
+  async requireBound(): Promise<void> {
     if (this.#store === undefined) return;
     const stated = await this.#stated();
     if (stated?.store === this.#store.options) return;

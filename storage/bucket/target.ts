@@ -79,13 +79,13 @@ export class BucketTarget implements MigrationTarget {
 
   /** Claims the private state last: where there is a claim, there was a binding. */
   async claim(marker: string): Promise<void> {
-    await this.externalState.make();
+    await this.externalState.bind();
     await this.#state.claim(marker);
     this.#marker = marker;
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
-    await this.externalState.require();
+    await this.externalState.requireBound();
     await this.#state.replaceMarker(from, to);
     this.#marker = to;
   }
@@ -127,7 +127,7 @@ export class BucketTarget implements MigrationTarget {
         advice: "Find out who else writes here and move it away, then run the same command again",
       });
     }
-    await this.externalState.require();
+    await this.externalState.requireBound();
     await this.#state.handOver(marker, state, record);
   }
 
