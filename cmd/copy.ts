@@ -1,15 +1,7 @@
 /** `tlog-migrate copy`. */
 
 import { type Command, Option } from "commander";
-import {
-  type BackendWords,
-  describeTarget,
-  type MigrationReport,
-  migrate,
-  type TargetWords,
-  type TileOrigin,
-} from "../lib/index.ts";
-import { addBackendOptions, valuesOf } from "./options/backends.ts";
+import { type BackendWords, describeTarget, type MigrationOptions, migrate } from "../lib/index.ts";
 import {
   addTrustOptions,
   addWorkOptions,
@@ -18,21 +10,15 @@ import {
   workOptions,
 } from "./options/log.ts";
 import { requiredPolicy } from "./options/trust.ts";
-import { jsonLine, writeResult } from "./output.ts";
-import { copySummary } from "./report/migration.ts";
-import { outputWidth } from "./report/text-layout.ts";
+import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
 import { VERSION } from "./version.ts";
 
-interface CopyOptions extends LogOptions {
-  readonly tiles: TileOrigin;
-  readonly snapshot?: boolean;
+type Choice = "tiles" | "snapshot" | "adopt" | "deep" | "allowMissingIssuers" | "saveCheckpoint";
+
+interface CopyOptions extends LogOptions, Pick<MigrationOptions, Choice> {
   /** False by --no-handover. */
   readonly handover: boolean;
-  readonly adopt?: boolean;
-  readonly deep?: boolean;
-  readonly allowMissingIssuers?: boolean;
-  readonly saveCheckpoint?: boolean;
 }
 
 const examples = (ofBackends: readonly string[]): string => `
@@ -65,7 +51,7 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
     .option("--save-checkpoint", "store the source's checkpoint too: for mirrors that never append")
     .option("--deep", "Static CT: check the extra data too, which no leaf hash covers, as verify does")
     .option("--allow-missing-issuers", "Static CT: continue where the source lacks issuers, and list them");
-  addBackendOptions(addWorkOptions(command), backends, "copy")
+  addWorkOptions(command, backends)
     .addHelpText("after", examples(backends.examples))
     .action((source, target, options) => copy(source, target, options, backends));
 }
@@ -76,40 +62,29 @@ async function copy(
   options: CopyOptions,
   backends: BackendWords,
 ): Promise<void> {
-  const { tiles, snapshot, handover, adopt, saveCheckpoint, deep, allowMissingIssuers } = options;
+  const { tiles, snapshot, handover: handOver, adopt, saveCheckpoint, deep, allowMissingIssuers } = options;
   requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = requiredPolicy(options, source);
-  const targetOptions = valuesOf(backends.targetOptions, options);
-  const words = await describeTarget(target, targetOptions);
+  const chosen = workOptions(options, backends);
+  const words = await describeTarget(target, chosen.targetOptions);
   await runWithTools(options, {
     afterStop: "the same command continues where this one stopped",
     work: (tools) =>
       migrate({
-        ...workOptions(options, backends),
+        ...chosen,
         ...tools,
         policy,
         source,
         target,
-        targetOptions,
         tool: `tlog-migrate ${VERSION}`,
         tiles,
         snapshot,
-        handOver: handover,
+        handOver,
         adopt,
         saveCheckpoint,
         deep,
         allowMissingIssuers,
       }),
-    print: (report) => writeResult(resultText(report, options, words)),
+    summary: (report, width) => copySummary(report, { snapshot, saveCheckpoint, target: words }, width),
   });
-}
-
-function resultText(report: MigrationReport, options: CopyOptions, target: TargetWords): string {
-  if (options.json) return jsonLine(report);
-  const facts = {
-    snapshot: options.snapshot === true,
-    savedCheckpoint: options.saveCheckpoint === true,
-    target,
-  };
-  return copySummary(report, facts, outputWidth());
 }

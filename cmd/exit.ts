@@ -1,5 +1,6 @@
 /** The exit code and the one-line message of an error. */
 
+import { constants } from "node:os";
 import { CommanderError } from "commander";
 import {
   LogError,
@@ -9,9 +10,6 @@ import {
   UsageError,
   VerificationError,
 } from "../lib/index.ts";
-import { Interruption } from "./interrupt.ts";
-
-export const EXIT = { done: 0, failed: 1, usage: 2, unverified: 3, refused: 4 } as const;
 
 export const EXIT_CODES_HELP = `
 Exit codes:
@@ -22,21 +20,29 @@ Exit codes:
   4         the target may not be written
   130, 143  interrupted by SIGINT or SIGTERM; the same command continues`;
 
-/** The exit code of an error. */
-export function exitCodeOf(error: unknown): number {
-  if (error instanceof Interruption) return error.exitCode;
-  if (error instanceof UsageError) return EXIT.usage;
-  if (error instanceof VerificationError) return EXIT.unverified;
-  if (error instanceof TargetRefusedError) return EXIT.refused;
-  // commander throws an error after --help and --version too.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  return EXIT.failed;
+/** The reason with which the work is aborted by a signal. */
+export class Interruption extends Error {
+  /** 130 or 143, as shells report a process ended by the signal. */
+  readonly exitCode: number;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`stopped by ${signal}`);
+    this.name = "Interruption";
+    this.exitCode = 128 + constants.signals[signal];
+  }
 }
 
-/**
- * The message of an error for standard error, without a newline; undefined if it is written already.
- * @param debug whether to add the stack of an error that can only be a bug.
- */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof Interruption) return error.exitCode;
+  if (error instanceof UsageError) return 2;
+  if (error instanceof VerificationError) return 3;
+  if (error instanceof TargetRefusedError) return 4;
+  // commander throws an error after --help and --version too.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  return 1;
+}
+
+/** The message of an error, undefined if it is written already; with `debug` the stack of what can only be a bug too. */
 export function errorText(error: unknown, debug: boolean): string | undefined {
   if (error instanceof Interruption || error instanceof CommanderError) return undefined;
   if (error instanceof LogError) return error.message;

@@ -3,18 +3,12 @@
 import { getSystemErrorMessage } from "node:util";
 import { OperationError } from "../lib/index.ts";
 
-/** The beginning of every line on standard error. */
-const PREFIX = "tlog-migrate: ";
-
 /** A reader that exits (`| head`) must not stop a copy: the broken pipe is ignored. */
 export function surviveClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
-/**
- * Writes a result to standard output.
- * @throws OperationError if it could not be written, except where the reader has exited.
- */
+/** Writes to standard output. @throws OperationError if it cannot, except where the reader has exited. */
 export async function writeResult(text: string): Promise<void> {
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((written) => {
     process.stdout.write(text, written);
@@ -29,23 +23,15 @@ export async function writeResult(text: string): Promise<void> {
  * on a terminal (C1 and bidirectional controls, other invisible characters) are escaped, which alters no value.
  */
 export function jsonLine(result: object): string {
-  return `${JSON.stringify(result).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escaped)}\n`;
-}
-
-/** As JSON escapes it: two escapes beyond U+FFFF. */
-function escaped(character: string): string {
-  const units = character.split("");
-  return units.map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("");
+  // As JSON escapes them: two escapes beyond U+FFFF.
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  const escapedAll = (characters: string) => characters.split("").map(escaped).join("");
+  return `${JSON.stringify(result).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapedAll)}\n`;
 }
 
 /** Writes one line to standard error. */
 export function writeLine(line: string): void {
-  process.stderr.write(`${PREFIX}${line}\n`);
-}
-
-/** Resolves when everything is written to standard output. */
-export async function flushed(): Promise<void> {
-  await new Promise((written) => process.stdout.write("", written));
+  process.stderr.write(`tlog-migrate: ${line}\n`);
 }
 
 /** The operating system's message for a failed call: `permission denied`, `address already in use`, … */

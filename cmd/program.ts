@@ -6,7 +6,7 @@ import { addCopyCommand } from "./copy.ts";
 import { EXIT_CODES_HELP } from "./exit.ts";
 import { writeLine } from "./output.ts";
 import { addVerifyCommand } from "./verify.ts";
-import { versionLine } from "./version.ts";
+import { VERSION } from "./version.ts";
 
 const EXAMPLES = `
 Examples:
@@ -23,7 +23,7 @@ export async function newProgram(): Promise<Command> {
     )
     .option("-V, --version", "output the version, and which hasher runs")
     .on("option:version", printVersion)
-    .configureOutput({ outputError: (text) => writeLine(usageLine(text)) })
+    .configureOutput({ outputError: (text) => writeLine(oneLine(text.trim().replace(/^error: /, ""))) })
     .exitOverride()
     .addHelpText("after", `${EXAMPLES}\n${EXIT_CODES_HELP}`)
     // An unavailable hasher is a usage error: reported before any work, not later by a thread.
@@ -33,12 +33,8 @@ export async function newProgram(): Promise<Command> {
   return program;
 }
 
-/** Loads the hasher only for --version: help works whatever the environment says. */
+/** The version, then the hasher: scripts cut off the first word. Help works whatever hasher the environment asks for. */
 function printVersion(): never {
-  process.stdout.write(`${versionLine()}\n`);
+  process.stdout.write(`${VERSION} (hasher: ${hasherName()})\n`);
   throw new CommanderError(0, "commander.version", "");
-}
-
-function usageLine(text: string): string {
-  return oneLine(text.trim().replace(/^error: /, ""));
 }

@@ -1,34 +1,30 @@
 /** Common to the runs of all commands: progress, metrics, signals. */
 
-import { oneLine, Progress } from "../lib/index.ts";
-import { EXIT, endOf, exitCodeOf } from "./exit.ts";
-import { Interrupt } from "./interrupt.ts";
+import { type LogWorkOptions, oneLine, Progress } from "../lib/index.ts";
+import { endOf, exitCodeOf, Interruption } from "./exit.ts";
 import type { LogOptions } from "./options/log.ts";
-import { writeLine } from "./output.ts";
+import { jsonLine, writeLine, writeResult } from "./output.ts";
 import { openDisplay } from "./progress/display.ts";
+import { outputWidth } from "./report/text-layout.ts";
 
-/** What the work needs. */
-export interface RunTools {
-  readonly progress: Progress;
-  readonly signal: AbortSignal;
-  /** Shows the operator a sentence, unless --quiet. */
-  readonly notice: (sentence: string) => void;
-}
-
-/** The work of a command, and its output. */
 export interface RunParts<Report> {
-  readonly work: (tools: RunTools) => Promise<Report>;
-  /** Prints the report; throws if it means failure. */
-  readonly print: (report: Report) => Promise<void>;
+  readonly work: (tools: Pick<LogWorkOptions, "progress" | "signal" | "notice">) => Promise<Report>;
+  /** The report as a text of so many columns. */
+  readonly summary: (report: Report, width: number) => string;
+  /** Throws if the report, once it is printed, means failure. */
+  readonly requireSuccess?: (report: Report) => void;
   /** Shown at the first signal: what a second run of the command does. */
   readonly afterStop: string;
 }
 
 /** Does the work and prints its report. @throws what the work threw, or an Interruption. */
-export async function runWithTools<Report>(options: LogOptions, parts: RunParts<Report>): Promise<void> {
+export async function runWithTools<Report extends object>(
+  options: LogOptions,
+  parts: RunParts<Report>,
+): Promise<void> {
   const progress = new Progress();
   const file = await openMetricsFile(options, progress);
-  let exitCode: number = EXIT.done;
+  let exitCode = 0;
   try {
     await runShown(options, parts, progress);
   } catch (error) {
@@ -39,9 +35,9 @@ export async function runWithTools<Report>(options: LogOptions, parts: RunParts<
   }
 }
 
-async function runShown<Report>(
+async function runShown<Report extends object>(
   options: LogOptions,
-  { work, print, afterStop }: RunParts<Report>,
+  { work, summary, requireSuccess, afterStop }: RunParts<Report>,
   progress: Progress,
 ): Promise<void> {
   const server = await openMetricsServer(options, progress);
@@ -49,34 +45,48 @@ async function runShown<Report>(
   const notice = (sentence: string): void => {
     if (options.quiet !== true) display.say(oneLine(sentence));
   };
-  const interrupt = new Interrupt(() => {
+  const signals = watchSignals(() => {
     display.close();
     writeLine(`stopping, another signal ends it at once; ${afterStop}`);
   });
   try {
     if (server !== undefined) notice(`metrics at ${server.url}`);
-    const report = await work({ progress, signal: interrupt.signal, notice });
+    const report = await work({ progress, signal: signals.signal, notice });
     display.close();
-    await print(report);
+    await writeResult(options.json ? jsonLine(report) : summary(report, outputWidth()));
+    requireSuccess?.(report);
   } catch (error) {
-    throw endOf(error, interrupt.signal);
+    throw endOf(error, signals.signal);
   } finally {
     display.close();
-    interrupt.dispose();
+    signals.ignore();
     server?.close();
   }
 }
 
-// prom-client takes about as long to load as Node takes to start: loaded only for metrics.
-
-async function openMetricsFile({ metricsFile }: LogOptions, progress: Progress) {
-  if (metricsFile === undefined) return undefined;
-  const { MetricsFile } = await import("./metrics/file.ts");
-  return await MetricsFile.open(metricsFile, progress);
+/** SIGINT and SIGTERM: the first aborts the work, after a call of `onFirst`; the second ends the process. */
+function watchSignals(onFirst: () => void) {
+  const controller = new AbortController();
+  const receive = (name: NodeJS.Signals): void => {
+    const interruption = new Interruption(name);
+    if (controller.signal.aborted) process.exit(interruption.exitCode);
+    onFirst();
+    controller.abort(interruption);
+  };
+  const names = ["SIGINT", "SIGTERM"] as const;
+  for (const name of names) process.on(name, receive);
+  return {
+    signal: controller.signal,
+    ignore: () => names.forEach((name) => void process.off(name, receive)),
+  };
 }
 
-async function openMetricsServer({ metrics }: LogOptions, progress: Progress) {
-  if (metrics === undefined) return undefined;
-  const { serveMetrics } = await import("./metrics/server.ts");
-  return await serveMetrics(progress, metrics);
+// prom-client takes about as long to load as Node takes to start: loaded only for metrics.
+
+async function openMetricsFile({ metricsFile: path }: LogOptions, progress: Progress) {
+  return path === undefined ? undefined : (await import("./metrics/file.ts")).openMetricsFile(path, progress);
+}
+
+async function openMetricsServer({ metrics: at }: LogOptions, progress: Progress) {
+  return at === undefined ? undefined : (await import("./metrics/server.ts")).serveMetrics(progress, at);
 }

@@ -2,7 +2,7 @@
 /** The program. */
 
 import { errorText, exitCodeOf } from "./exit.ts";
-import { flushed, surviveClosedOutput, writeLine } from "./output.ts";
+import { surviveClosedOutput, writeLine } from "./output.ts";
 import { newProgram } from "./program.ts";
 
 // Log software that takes over a copy may run as another user: directories 0755, files 0644.
@@ -13,11 +13,11 @@ process.on("uncaughtException", (error) => process.exit(report(error)));
 const exitCode = await newProgram()
   .then((program) => program.parseAsync())
   .then(() => 0, report);
-await flushed();
+await new Promise((flushed) => process.stdout.write("", flushed));
 // A connection that was left open would keep a finished run alive.
 process.exit(exitCode);
 
-/** Writes the message of an error, and returns its exit code. */
+/** Returns the exit code. */
 function report(error: unknown): number {
   const text = errorText(error, process.env.TLOG_MIGRATE_DEBUG === "1");
   if (text !== undefined) writeLine(text);

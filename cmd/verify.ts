@@ -1,8 +1,13 @@
 /** `tlog-migrate verify`. */
 
 import type { Command } from "commander";
-import { type BackendWords, VerificationError, type VerificationReport, verifyLog } from "../lib/index.ts";
-import { addBackendOptions, valuesOf } from "./options/backends.ts";
+import {
+  type BackendWords,
+  VerificationError,
+  type VerificationReport,
+  type VerifyOptions,
+  verifyLog,
+} from "../lib/index.ts";
 import {
   addTrustOptions,
   addWorkOptions,
@@ -11,10 +16,8 @@ import {
   workOptions,
 } from "./options/log.ts";
 import { checkpointPolicy } from "./options/trust.ts";
-import { jsonLine, writeResult } from "./output.ts";
 import { countOf } from "./report/quantities.ts";
-import { outputWidth } from "./report/text-layout.ts";
-import { verificationSummary } from "./report/verification.ts";
+import { verificationSummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
 
 const EXAMPLES = `
@@ -35,44 +38,31 @@ export function addVerifyCommand(program: Command, backends: BackendWords): void
   addTrustOptions(command)
     .option("--no-deep", "Static CT: do not check the extra data, which no leaf hash covers")
     .option("--allow-missing-issuers", "Static CT: list missing issuers, and do not count them as faults");
-  addBackendOptions(addWorkOptions(command), backends, "verify")
+  addWorkOptions(command, backends)
     .addHelpText("after", EXAMPLES)
     .action((log, options) => verify(log, options, backends));
 }
 
-interface VerifyCommandOptions extends LogOptions {
-  /** False by --no-deep. */
-  readonly deep: boolean;
-  readonly allowMissingIssuers?: boolean;
-}
+/** `deep` is false by --no-deep. */
+type VerifyCommandOptions = LogOptions & Pick<VerifyOptions, "deep" | "allowMissingIssuers">;
 
 async function verify(log: string, options: VerifyCommandOptions, backends: BackendWords): Promise<void> {
   const { deep, allowMissingIssuers } = options;
-  requireStaticCt(options, { "--no-deep": !deep, "--allow-missing-issuers": allowMissingIssuers });
+  requireStaticCt(options, { "--no-deep": deep === false, "--allow-missing-issuers": allowMissingIssuers });
   const policy = checkpointPolicy(options, log);
   await runWithTools(options, {
     afterStop: "nothing was changed, and the same command starts over",
     work: (tools) =>
-      verifyLog({
-        ...workOptions(options, backends),
-        ...tools,
-        policy,
-        log,
-        targetOptions: valuesOf(backends.targetOptions, options),
-        deep,
-        allowMissingIssuers,
-      }),
-    async print(report) {
-      const { json } = options;
-      await writeResult(json ? jsonLine(report) : verificationSummary(report, outputWidth()));
-      if (report.faults > 0) throw faultsFound(report);
-    },
+      verifyLog({ ...workOptions(options, backends), ...tools, policy, log, deep, allowMissingIssuers }),
+    summary: verificationSummary,
+    requireSuccess,
   });
 }
 
-function faultsFound({ log, faults, findings: [first] }: VerificationReport): VerificationError {
+function requireSuccess({ log, faults, findings: [first] }: VerificationReport): void {
+  if (faults === 0) return;
   const example = first === undefined ? "" : `, the first of them ${first.path}, which ${first.problem}`;
-  return new VerificationError({
+  throw new VerificationError({
     object: log,
     problem: `${countOf(faults, "object")} of the log ${faults === 1 ? "is" : "are"} bad, missing or beyond its tree${example}`,
   });

@@ -4,48 +4,34 @@
  */
 
 import { rename, rm, writeFile } from "node:fs/promises";
+import pLimit from "p-limit";
 import { OperationError, type Progress } from "../../lib/index.ts";
 import { systemErrorWords } from "../output.ts";
 import { RunMetrics } from "./metrics.ts";
 
 const WRITE_EVERY_MS = 5_000;
 
-export class MetricsFile {
-  readonly #path: string;
-  readonly #metrics: RunMetrics;
-  readonly #timer: NodeJS.Timeout;
-  #writing: Promise<unknown> = Promise.resolve();
-
-  private constructor(path: string, metrics: RunMetrics) {
-    this.#path = path;
-    this.#metrics = metrics;
-    // A failure that lasts, such as a full disk, is reported by the last write.
-    this.#timer = setInterval(() => void this.#write().catch(() => {}), WRITE_EVERY_MS);
-    this.#timer.unref();
-  }
-
-  /** Writes the file for the first time, then every few seconds. @throws OperationError if it cannot. */
-  static async open(path: string, progress: Progress): Promise<MetricsFile> {
-    const metrics = new RunMetrics(progress);
-    await replaceFile(path, await metrics.text());
-    return new MetricsFile(path, metrics);
-  }
-
+export interface MetricsFile {
   /** Writes it for the last time. @throws OperationError if it cannot. */
-  async finish(exitCode: number): Promise<void> {
-    clearInterval(this.#timer);
-    this.#metrics.ended(exitCode);
-    await this.#write();
-  }
+  finish(exitCode: number): Promise<void>;
+}
 
-  /** One write at a time: all of them use one temporary name. */
-  #write(): Promise<void> {
-    const written = this.#writing
-      .catch(() => {})
-      .then(async () => await replaceFile(this.#path, await this.#metrics.text()));
-    this.#writing = written;
-    return written;
-  }
+/** Writes the file for the first time, then every few seconds. @throws OperationError if it cannot. */
+export async function openMetricsFile(path: string, progress: Progress): Promise<MetricsFile> {
+  const metrics = new RunMetrics(progress);
+  // All writes use one temporary name.
+  const oneAtATime = pLimit(1);
+  const write = () => oneAtATime(async () => replaceFile(path, await metrics.text()));
+  await write();
+  // A failure that lasts, such as a full disk, is reported by the last write.
+  const timer = setInterval(() => write().catch(() => {}), WRITE_EVERY_MS).unref();
+  return {
+    finish(exitCode) {
+      clearInterval(timer);
+      metrics.ended(exitCode);
+      return write();
+    },
+  };
 }
 
 /** A reader sees the old text or the new one, never a part. */

@@ -1,13 +1,22 @@
 /** The counters of a run as Prometheus metrics. */
 
-import { Counter, Gauge, Registry } from "prom-client";
+import { Counter, type CounterConfiguration, Gauge, Registry } from "prom-client";
 import { type Counters, LATENCY_BUCKETS, type Progress, type ProgressSnapshot } from "../../lib/index.ts";
 
 const PREFIX = "tlog_migrate_";
 
-type CounterName = Parameters<Counters["get"]>[0];
+type MetricClass = new (configuration: CounterConfiguration<string>) => unknown;
 
-const COUNTERS: readonly (readonly [name: string, help: string, counted: CounterName])[] = [
+/** A counter if its name ends with `_total`, as Prometheus asks, or else a gauge. */
+type Metric = readonly [
+  name: string,
+  help: string,
+  /** A plain counter, or what a snapshot has: a value, or one for each value of the label. */
+  value: Parameters<Counters["get"]>[0] | ((snapshot: ProgressSnapshot) => number | Record<string, number>),
+  label?: string,
+];
+
+const METRICS: readonly Metric[] = [
   ["entries_total", "Entries copied or verified by this run", "entries"],
   ["resumed_entries_total", "Entries found in place from earlier runs", "resumedEntries"],
   ["stored_bytes_total", "Bytes written into the target", "bytesStored"],
@@ -29,14 +38,14 @@ const COUNTERS: readonly (readonly [name: string, help: string, counted: Counter
     "Static CT entries not checked beyond their leaf hash, since an issuer is missing",
     "uncheckedEntries",
   ],
-];
-
-const GAUGES: readonly (readonly [
-  name: string,
-  help: string,
-  value: (snapshot: ProgressSnapshot) => number,
-])[] = [
-  ["requests_in_flight", "Requests under way", ({ counters }) => counters.get("inFlight")],
+  [
+    "requests_total",
+    "Requests that ended, by HTTP status; none where there was no response",
+    ({ counters }) =>
+      Object.fromEntries([...counters.requestsByStatus()].map(([status, n]) => [status || "none", n])),
+    "status",
+  ],
+  ["requests_in_flight", "Requests under way", "inFlight"],
   [
     "request_window",
     "Requests that may be in flight to the source, 0 before there is one",
@@ -44,62 +53,36 @@ const GAUGES: readonly (readonly [
   ],
   ["tree_size", "Entries of the tree aimed at, 0 while unknown", ({ size }) => size],
   ["entries_done", "Entries of that tree that are done", ({ entriesDone }) => entriesDone],
+  ["phase", "What the run is doing: 1 for the phase it is in", ({ phase }) => ({ [phase]: 1 }), "phase"],
 ];
 
-/** Metrics of one run, in a registry of their own. */
 export class RunMetrics {
+  readonly registry = new Registry();
   readonly #progress: Progress;
-  readonly #registry = new Registry();
 
   constructor(progress: Progress) {
     this.#progress = progress;
-    for (const [name, help, counted] of COUNTERS) {
-      new Counter({
+    for (const [name, help, value, label = ""] of METRICS) {
+      const Kind: MetricClass = name.endsWith("_total") ? Counter : Gauge;
+      new Kind({
         ...this.#described(name, help),
+        labelNames: label === "" ? [] : [label],
         collect() {
+          const snapshot = progress.snapshot();
+          const found = typeof value === "string" ? snapshot.counters.get(value) : value(snapshot);
           this.reset();
-          this.inc(progress.total().get(counted));
+          if (typeof found === "number") this.inc(found);
+          else for (const [text, each] of Object.entries(found)) this.inc({ [label]: text }, each);
         },
       });
     }
-    for (const [name, help, value] of GAUGES) {
-      new Gauge({
-        ...this.#described(name, help),
-        collect() {
-          this.set(value(progress.snapshot()));
-        },
-      });
-    }
-    new Counter({
-      ...this.#described(
-        "requests_total",
-        "Requests that ended, by HTTP status; none where there was no response",
-      ),
-      labelNames: ["status"],
-      collect() {
-        this.reset();
-        for (const [status, count] of progress.total().requestsByStatus()) {
-          this.inc({ status: status === 0 ? "none" : `${status}` }, count);
-        }
-      },
-    });
-    new Gauge({
-      ...this.#described("phase", "What the run is doing: 1 for the phase it is in"),
-      labelNames: ["phase"],
-      collect() {
-        this.reset();
-        this.set({ phase: progress.phase }, 1);
-      },
-    });
   }
 
-  /** The metrics as they are now, in the Prometheus text format; with those of other registries after them. */
-  async text(...others: readonly Registry[]): Promise<string> {
-    const texts = [this.#registry, ...others].map((registry) => registry.metrics());
-    return [durationsText(this.#progress.total().latencies()), ...(await Promise.all(texts))].join("\n");
+  /** The registry's metrics as they are now, in the Prometheus text format. */
+  async text(): Promise<string> {
+    return `${durationsText(this.#progress.total().latencies())}\n${await this.registry.metrics()}`;
   }
 
-  /** Adds how the run ended. */
   ended(exitCode: number): void {
     const finished = "When the run ended, in seconds since the Unix epoch";
     new Gauge(this.#described("exit_code", "Exit code of the run that ended")).set(exitCode);
@@ -107,7 +90,7 @@ export class RunMetrics {
   }
 
   #described(name: string, help: string) {
-    return { name: PREFIX + name, help, registers: [this.#registry] };
+    return { name: PREFIX + name, help, registers: [this.registry] };
   }
 }
 

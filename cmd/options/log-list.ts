@@ -12,11 +12,9 @@ import {
 import { systemErrorWords } from "../output.ts";
 import { readValue } from "./values.ts";
 
-/** What says which log is meant. */
+/** Which log is meant: its origin or submission prefix counts more than where it is read, since copies are anywhere. */
 export interface LogWanted {
-  /** Where it is read: a URL or a path. */
   readonly source: string;
-  /** Its origin or submission prefix; counts more than the source, since copies of a log are anywhere. */
   readonly origin?: string | undefined;
 }
 
@@ -40,8 +38,7 @@ export function readLogList(path: string): LogList {
 
 /**
  * The log of a list that has the origin, or that is read at the source where no origin is given. A `log.v3.json`
- * is about one log: it is meant unless it has another origin than the one that is given.
- * @param object the list, as messages name it.
+ * is about one log: it is meant unless another origin is given.
  * @throws UsageError if the list has no such log, or several with different keys.
  */
 export function listedLog(list: LogList, wanted: LogWanted, object: string): ListedLog {
@@ -72,18 +69,15 @@ export function listedLog(list: LogList, wanted: LogWanted, object: string): Lis
   });
 }
 
+const GIVE_ORIGIN =
+  "Pass the log's --origin, as the list's submission_url or url has it, and it is looked up by that";
+
 function firstOf(names: readonly string[]): string {
   const more = names.length > 3 ? [`${names.length - 3} more`] : [];
   return [...names.slice(0, 3).map(excerpt), ...more].join(", ");
 }
 
-const GIVE_ORIGIN =
-  "Pass the log's --origin, as the list's submission_url or url has it, and it is looked up by that";
-
-/**
- * An HTTP URL in one of its spellings, without credentials and query, which are the reader's own. Undefined for
- * anything else.
- */
+/** An HTTP URL in one of its spellings, without the reader's own credentials and query; undefined for anything else. */
 function normalUrl(url: string): string | undefined {
   const parsed = /^https?:\/\//i.test(url) ? URL.parse(url) : null;
   if (parsed === null) return undefined;

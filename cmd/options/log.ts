@@ -1,16 +1,20 @@
 /** The options of every command that reads a whole log. */
 
-import { type Command, Option } from "commander";
-import { type BackendWords, DEFAULT_RETRY, type LogWorkOptions, UsageError } from "../../lib/index.ts";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import {
+  type BackendOption,
+  type BackendWords,
+  DEFAULT_RETRY,
+  type LogWorkOptions,
+  type OptionValues,
+  optionName,
+  UsageError,
+} from "../../lib/index.ts";
 import { VERSION } from "../version.ts";
-import { valuesOf } from "./backends.ts";
 import type { TrustOptions } from "./trust.ts";
 import { type Endpoint, endpoint, nonEmpty, repeated, wholeNumber } from "./values.ts";
 
-/** The options as commander gives them. */
-export interface LogOptions extends TrustOptions {
-  readonly workers?: number;
-  readonly concurrency?: number;
+export interface LogOptions extends TrustOptions, Pick<LogWorkOptions, "workers" | "concurrency"> {
   /** Megabytes. */
   readonly budget: number;
   readonly rate?: number;
@@ -36,9 +40,9 @@ export function addTrustOptions(command: Command): Command {
     .option("--insecure-no-signature", "accept the checkpoint without a signature");
 }
 
-/** Declares limits, and what to show. */
-export function addWorkOptions(command: Command): Command {
-  return command
+/** Declares limits, what to show, and what the backends of sources and targets declare for the command. */
+export function addWorkOptions(command: Command, { sourceOptions, targetOptions }: BackendWords): Command {
+  command
     .option("--workers <n>", "worker threads (default: the cores, at most 8)", wholeNumber(1, 256))
     .option(
       "--concurrency <n>",
@@ -57,38 +61,49 @@ export function addWorkOptions(command: Command): Command {
     .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
     .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
     .option("--quiet", "show no progress and no notices");
+  for (const { flags, description, parse = nonEmpty, commands } of [...sourceOptions, ...targetOptions]) {
+    const option = new Option(flags, description);
+    if (option.required || option.optional) option.argParser(argumentParser(parse));
+    if (commands?.some((name) => name === command.name()) ?? true) command.addOption(option);
+  }
+  return command;
 }
 
-/** The options of the engine among them. */
-export function workOptions(
-  options: LogOptions,
-  { sourceOptions }: BackendWords,
-): Omit<LogWorkOptions, "policy" | "progress" | "signal"> {
+/** Backends throw UsageErrors, commander expects its own. */
+function argumentParser<T>(parse: (text: string, before: unknown) => T) {
+  return (text: string, before: unknown): T => {
+    try {
+      return parse(text, before);
+    } catch (error) {
+      throw error instanceof UsageError ? new InvalidArgumentError(error.facts.problem) : error;
+    }
+  };
+}
+
+/** The options of the engine and of the backends among all that were given. */
+export function workOptions(options: LogOptions, { sourceOptions, targetOptions }: BackendWords) {
   const { format, workers, concurrency, budget, rate, retries } = options;
   return {
     format,
     access: { userAgentVersion: VERSION, ...valuesOf(sourceOptions, options) },
+    targetOptions: valuesOf(targetOptions, options),
     workers,
     concurrency,
     budgetBytes: budget * BYTES_PER_MEGABYTE,
     requestsPerSecond: rate,
     retry: { ...DEFAULT_RETRY, attempts: retries },
-  };
+  } satisfies Partial<LogWorkOptions>;
 }
 
-/**
- * @param given by its name, whether an option for Static CT logs is given.
- * @throws UsageError for the first of them, if the log has another format.
- */
-export function requireStaticCt(
-  { format }: LogOptions,
-  given: Readonly<Record<string, boolean | undefined>>,
-): void {
-  const [option] = Object.entries(given).find(([, isGiven]) => isGiven === true) ?? [];
-  if (format === "static-ct" || option === undefined) return;
-  throw new UsageError({
-    object: option,
-    problem: "is for Static CT logs",
-    advice: "Pass --format static-ct too, or leave it out",
-  });
+function valuesOf(options: readonly BackendOption[], given: object): OptionValues {
+  const names = new Set(options.map(({ flags }) => optionName(flags)));
+  return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
+}
+
+/** @throws UsageError for the first option for Static CT logs that is given, if the log has another format. */
+export function requireStaticCt({ format }: LogOptions, given: Record<string, boolean | undefined>): void {
+  const object = Object.keys(given).find((option) => given[option] === true);
+  if (format === "static-ct" || object === undefined) return;
+  const advice = "Pass --format static-ct too, or leave it out";
+  throw new UsageError({ object, problem: "is for Static CT logs", advice });
 }

@@ -12,7 +12,6 @@ import {
 import { listedLog, listName, readLogList } from "./log-list.ts";
 import { readValue } from "./values.ts";
 
-/** These options as commander gives them. */
 export interface TrustOptions {
   readonly format: LogFormat;
   readonly vkey?: readonly string[] | undefined;
@@ -30,16 +29,16 @@ export interface TrustOptions {
  * @throws UsageError if a key is malformed, the options contradict each other, or a log list lacks the log.
  */
 export function checkpointPolicy(options: TrustOptions, source: string): CheckpointPolicy | undefined {
-  const listed = listedVerifier(options, source);
-  const origin = listed?.name ?? expectedOrigin(options);
-  const verifiers = [...keysOf(options), ...(listed === undefined ? [] : [listed])];
-  if (options.insecureNoSignature === true) {
-    if (verifiers.length === 0) return { insecureNoSignature: true, origin };
-    throw usage(
-      "--insecure-no-signature",
-      "contradicts the key that is given",
-      "Pass the key alone, and the signature is checked",
-    );
+  const { format, vkey = [], insecureNoSignature } = options;
+  const key = staticCtKey(options, source);
+  const isStaticCt = format === "static-ct" && options.origin !== undefined;
+  const origin = key?.name ?? (isStaticCt ? staticCtOrigin(options.origin) : options.origin);
+  const verifiers = vkey.map((text) => readValue("--vkey", () => parseVkey(text)));
+  if (key !== undefined) verifiers.push(key);
+  if (insecureNoSignature === true) {
+    if (verifiers.length === 0) return { insecureNoSignature, origin };
+    const advice = "Pass the key alone, and the signature is checked";
+    throw usage("--insecure-no-signature", "contradicts the key that is given", advice);
   }
   if (verifiers.length > 0) return { verifiers, origin };
   if (origin === undefined) return undefined;
@@ -61,35 +60,25 @@ export function requiredPolicy(options: TrustOptions, source: string): Checkpoin
   );
 }
 
-function expectedOrigin({ format, origin }: TrustOptions): string | undefined {
-  return format === "static-ct" && origin !== undefined ? staticCtOrigin(origin) : origin;
-}
-
-function keysOf(options: TrustOptions): Verifier[] {
-  const verifiers = (options.vkey ?? []).map((vkey) => readValue("--vkey", () => parseVkey(vkey)));
-  const { format, publicKey, origin } = options;
-  if (publicKey === undefined) return verifiers;
-  if (format !== "static-ct") {
-    throw usage("--public-key", "is for Static CT logs", "Pass --format static-ct, or the log's --vkey");
-  }
-  if (origin === undefined) {
-    throw usage("--public-key", "does not say which log it belongs to", "Pass the log's --origin too");
-  }
-  return [...verifiers, readValue("--public-key", () => staticCtVerifier(publicKey, origin))];
-}
-
-function listedVerifier(options: TrustOptions, source: string): Verifier | undefined {
+/** The key of a Static CT log that is given, or that a log list has. */
+function staticCtKey(options: TrustOptions, source: string): Verifier | undefined {
   const { format, logList, publicKey, origin } = options;
-  if (logList === undefined) return undefined;
-  if (format !== "static-ct") {
-    throw usage("--log-list", "is for Static CT logs", "Pass --format static-ct, or the log's --vkey");
+  const option = logList === undefined ? "--public-key" : "--log-list";
+  const isGiven = (logList ?? publicKey) !== undefined;
+  if (isGiven && format !== "static-ct") {
+    throw usage(option, "is for Static CT logs", "Pass --format static-ct, or the log's --vkey");
   }
-  if (publicKey !== undefined) {
-    throw usage("--log-list", "contradicts --public-key", "Pass the one whose key is to be trusted");
+  if (logList !== undefined && publicKey !== undefined) {
+    throw usage(option, "contradicts --public-key", "Pass the one whose key is to be trusted");
   }
-  const name = listName(logList);
-  const log = listedLog(readLogList(logList), { source, origin }, name);
-  return readValue(name, () => staticCtVerifier(log.publicKey, log.origin));
+  if (logList !== undefined) {
+    const name = listName(logList);
+    const log = listedLog(readLogList(logList), { source, origin }, name);
+    return readValue(name, () => staticCtVerifier(log.publicKey, log.origin));
+  }
+  if (publicKey === undefined) return undefined;
+  if (origin !== undefined) return readValue(option, () => staticCtVerifier(publicKey, origin));
+  throw usage(option, "does not say which log it belongs to", "Pass the log's --origin too");
 }
 
 function usage(object: string, problem: string, advice: string): UsageError {

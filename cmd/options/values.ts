@@ -23,12 +23,8 @@ export function nonEmpty(text: string): string {
   throw new InvalidArgumentError("It is empty.");
 }
 
-/** Where to listen. */
-export interface Endpoint {
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
-}
+/** Where to listen; port 0: at any free port. */
+export type Endpoint = Readonly<{ host: string; port: number }>;
 
 /** Reads `host:port`; an IPv6 address is in brackets. */
 export function endpoint(text: string): Endpoint {

@@ -1,9 +1,11 @@
 /** What is shown on standard error while a run is under way. */
 
+import { styleText } from "node:util";
+import cliProgress, { type Options } from "cli-progress";
 import type { Progress } from "../../lib/index.ts";
 import { writeLine } from "../output.ts";
-import { BarDisplay } from "./bar.ts";
-import { LinesDisplay } from "./lines.ts";
+import { MAX_BAR, progressBarLine, progressLine } from "./line.ts";
+import { PaceMeter } from "./pace.ts";
 
 export interface Display {
   /** Shows a line, without disturbing the progress. */
@@ -16,5 +18,74 @@ export interface Display {
 export function openDisplay(progress: Progress, quiet: boolean): Display {
   if (quiet) return { say: writeLine, close: () => {} };
   const canRedraw = process.stderr.isTTY && process.env.TERM !== "dumb";
-  return canRedraw ? new BarDisplay(progress) : new LinesDisplay(progress);
+  return canRedraw ? showBar(progress) : showLines(progress);
+}
+
+function showBar(progress: Progress): Display {
+  const { stderr: stream, env } = process;
+  const meter = new PaceMeter();
+  let isOpen = true;
+  const options: Options = {
+    barsize: MAX_BAR,
+    clearOnComplete: true,
+    fps: 8,
+    gracefulExit: false,
+    hideCursor: true,
+    linewrap: false,
+    stream,
+    format: (options, { maxWidth }) => {
+      const snapshot = progress.snapshot();
+      const pace = meter.observe(snapshot, performance.now());
+      const draw = (share: number, barsize: number) =>
+        styleText("cyan", cliProgress.Format.BarFormat(share, { ...options, barsize }), { stream });
+      // The last column stays empty: some terminals wrap as soon as it is written.
+      return progressBarLine(snapshot, pace, maxWidth - 1, draw);
+    },
+  };
+  // Blocks where the locale says that the terminal has them.
+  const isUnicode = /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || "");
+  const { shades_classic, legacy } = cliProgress.Presets;
+  const bar = new cliProgress.SingleBar(options, isUnicode ? shades_classic : legacy);
+  const close = (): void => {
+    if (isOpen) bar.stop();
+    isOpen = false;
+    process.off("exit", close);
+  };
+  // However the process ends, the cursor is shown again.
+  process.once("exit", close);
+  bar.start(1, 0);
+  return {
+    say(line) {
+      if (isOpen) bar.stop();
+      writeLine(line);
+      if (isOpen) bar.start(1, 0);
+    },
+    close,
+  };
+}
+
+const POLL_MS = 250;
+const LINE_EVERY_MS = 5_000;
+
+/** A phase that lasts this long is reported, even if it began just after the last line. */
+const LASTING_MS = 1_000;
+
+function showLines(progress: Progress): Display {
+  const meter = new PaceMeter();
+  let lastLine = performance.now();
+  let latest = { phase: "", since: 0, isReported: false };
+  const poll = () => {
+    const now = performance.now();
+    const snapshot = progress.snapshot();
+    const pace = meter.observe(snapshot, now);
+    const { phase } = snapshot;
+    if (phase !== latest.phase) latest = { phase, since: now, isReported: false };
+    const isDue = !latest.isReported && now - latest.since >= LASTING_MS;
+    if (!isDue && now - lastLine < LINE_EVERY_MS) return;
+    latest.isReported = true;
+    lastLine = now;
+    writeLine(progressLine(snapshot, pace));
+  };
+  const timer = setInterval(poll, POLL_MS);
+  return { say: writeLine, close: () => clearInterval(timer) };
 }

@@ -18,18 +18,13 @@ export interface Pace {
   readonly secondsLeft?: number;
 }
 
-interface Sample {
-  readonly atMs: number;
-  readonly entries: number;
-  readonly bytes: number;
-}
+type Sample = Readonly<{ atMs: number; entries: number; bytes: number }>;
 
 /** Whether a phase works through the entries one by one. */
 export function countsEntries(phase: Phase): boolean {
   return phase === "copying" || phase === "verifying";
 }
 
-/** Measures the pace of one run from snapshots. */
 export class PaceMeter {
   #phase: Phase | undefined;
   #samples: Sample[] = [];
@@ -42,10 +37,9 @@ export class PaceMeter {
     // Entries found in place are done at once, which says nothing about the others.
     const entries = counters.get("entries");
     const bytes = counters.get(phase === "copying" ? "bytesStored" : "bytesReceived");
-    const now = { atMs: nowMs, entries, bytes };
-    const oldest = this.#remember(now);
+    const oldest = this.#remember({ atMs: nowMs, entries, bytes });
+    if (nowMs - oldest.atMs < MIN_SPAN_MS) return {};
     const seconds = (nowMs - oldest.atMs) / 1000;
-    if (seconds * 1000 < MIN_SPAN_MS) return {};
     const entriesPerSecond = (entries - oldest.entries) / seconds;
     const bytesPerSecond = (bytes - oldest.bytes) / seconds;
     if (entriesPerSecond === 0) return { entriesPerSecond, bytesPerSecond };

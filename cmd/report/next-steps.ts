@@ -1,21 +1,23 @@
 /** What an operator does after `copy`, one sentence a step. */
 
-import { type LogFormat, type MigrationReport, oneLine, type TargetWords } from "../../lib/index.ts";
+import {
+  type LogFormat,
+  type MigrationOptions,
+  type MigrationReport,
+  oneLine,
+  type TargetWords,
+} from "../../lib/index.ts";
 import { formatCount } from "./quantities.ts";
 
 /** What the steps depend on, in addition to the report. */
-export interface StepFacts {
-  /** The source may keep growing: what was handed over is a copy of one moment. */
-  readonly snapshot: boolean;
-  /** The source's checkpoint was to be stored in the target. */
-  readonly savedCheckpoint: boolean;
+export interface StepFacts extends Pick<MigrationOptions, "snapshot" | "saveCheckpoint"> {
   readonly target: TargetWords;
 }
 
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
   if (report.outcome === "ready-for-hand-over") return beforeHandover(report);
   if (report.outcome === "taken-over") return [];
-  const isMirror = facts.snapshot || facts.savedCheckpoint || !facts.target.canBeTakenOver;
+  const isMirror = facts.snapshot || facts.saveCheckpoint || !facts.target.canBeTakenOver;
   return isMirror ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
 }
 
@@ -30,7 +32,7 @@ function beforeHandover({ source, target }: MigrationReport): string[] {
 function takeoverSteps({ format, size, origin, target }: MigrationReport, facts: StepFacts): string[] {
   return [
     `Stop the old writer for good, if it still runs. From now on, only this target may sign checkpoints for ${oneLine(origin)}.`,
-    `If you like, read all of it back first:\n${verifyCommand(format, target)}${stateOptions(facts)}`,
+    `If you like, read all of it back first:\n${verifyCommand(format, target, facts)}`,
     START[format](oneLine(target + facts.target.state), formatCount(size)),
     "Point readers here, and serve the log from one place alone: two that both append are a fork, which nobody can repair.",
   ];
@@ -46,7 +48,7 @@ const START: Record<LogFormat, (target: string, size: string) => string> = {
 /** For a copy that is read, and must not append. */
 function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
   const { size, origin, target } = report;
-  const checkpoint = facts.savedCheckpoint
+  const checkpoint = facts.saveCheckpoint
     ? `The source's checkpoint is stored with the tiles, so ${oneLine(target)} can be served as a mirror of size ${formatCount(size)}.`
     : "No checkpoint is stored, so readers cannot use it yet: the same command with --save-checkpoint stores the source's.";
   return [
@@ -58,9 +60,9 @@ function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
 
 /** None where there is nothing to check a mirror against. */
 function readBack({ format, target }: MigrationReport, facts: StepFacts): string[] {
-  if (!facts.savedCheckpoint && !facts.target.canBeTakenOver) return [];
-  const key = facts.savedCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
-  return [`To read all of it back:\n${verifyCommand(format, target)}${stateOptions(facts)}${key}`];
+  if (!facts.saveCheckpoint && !facts.target.canBeTakenOver) return [];
+  const key = facts.saveCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
+  return [`To read all of it back:\n${verifyCommand(format, target, facts)}${key}`];
 }
 
 const KEY_OPTIONS: Record<LogFormat, string> = {
@@ -68,13 +70,10 @@ const KEY_OPTIONS: Record<LogFormat, string> = {
   "static-ct": "--public-key <base64> --origin <origin>",
 };
 
-function stateOptions({ target }: StepFacts): string {
-  return target.verifyOptions.map((word) => ` ${shellWord(oneLine(word))}`).join("");
-}
-
-function verifyCommand(format: LogFormat, target: string): string {
+function verifyCommand(format: LogFormat, target: string, { target: words }: StepFacts): string {
   const option = format === "tiles" ? "" : ` --format ${format}`;
-  return `tlog-migrate verify${option} ${shellWord(oneLine(target))}`;
+  const places = [target, ...words.verifyOptions].map((word) => shellWord(oneLine(word)));
+  return `tlog-migrate verify${option} ${places.join(" ")}`;
 }
 
 /** A text as one word of a shell's command line. */

@@ -41,23 +41,22 @@ export function formatPercent(part: number, whole: number): string {
 
 /** `0.84 s`, `13 s`, `2 min 5 s`, `3 h 12 min`, `2 d 4 h`: at most two units. */
 export function formatDuration(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(2)} s`;
-  return formatTimeLeft(seconds);
+  return seconds < 10 ? `${seconds.toFixed(2)} s` : formatTimeLeft(seconds);
 }
+
+const TIME_UNITS = { d: 86_400, h: 3600, min: 60, s: 1 };
 
 /** A duration to the second. */
 export function formatTimeLeft(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return joinUnits(whole, 60, "min", 1, "s");
-  if (whole < 86_400) return joinUnits(whole, 3600, "h", 60, "min");
-  return joinUnits(whole, 86_400, "d", 3600, "h");
-}
-
-function joinUnits(seconds: number, large: number, largeUnit: string, small: number, smallUnit: string) {
-  const rest = Math.floor((seconds % large) / small);
-  const first = `${formatCount(Math.floor(seconds / large))} ${largeUnit}`;
-  return rest === 0 ? first : `${first} ${rest} ${smallUnit}`;
+  let rest = Math.round(seconds);
+  const units = Object.entries(TIME_UNITS);
+  const largest = units.findIndex(([, length]) => rest >= length);
+  const parts = units.slice(largest, largest + 2).flatMap(([unit, length]) => {
+    const count = Math.floor(rest / length);
+    rest %= length;
+    return count === 0 ? [] : [`${formatCount(count)} ${unit}`];
+  });
+  return parts.join(" ") || "0 s";
 }
 
 function scaleBytes(bytes: number): { value: number; unit: string } {

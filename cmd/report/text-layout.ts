@@ -1,22 +1,25 @@
 /** Layout of plain text: aligned fields, wrapped lists. */
 
 import { styleText } from "node:util";
+import { oneLine } from "../../lib/index.ts";
 
 const INDENT = "  ";
-const [DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH] = [100, 100, 40];
+const [MIN_WIDTH, MAX_WIDTH] = [40, 100];
 
 /** Columns that results are wrapped to. */
 export function outputWidth(): number {
-  const columns = process.stdout.isTTY ? process.stdout.columns : DEFAULT_WIDTH;
-  return Math.max(MIN_WIDTH, Math.min(columns || DEFAULT_WIDTH, MAX_WIDTH));
+  const { isTTY, columns } = process.stdout;
+  return Math.max(MIN_WIDTH, Math.min((isTTY && columns) || MAX_WIDTH, MAX_WIDTH));
 }
 
-/** A label and its value; undefined leaves the line out. */
-export type Field = readonly [label: string, value: string | undefined];
+/** A label and its value; without one the line is left out. */
+export type Field = readonly [label: string, value: string | false | undefined];
 
 /** Labels in one column, values in the next. Values are not wrapped, so that they can be copied. */
 export function alignFields(fields: readonly Field[]): string {
-  const present = fields.filter(([, value]) => value !== undefined);
+  const present = fields.flatMap(([label, value]) =>
+    typeof value === "string" ? [[label, oneLine(value)] as const] : [],
+  );
   const width = Math.max(...present.map(([label]) => label.length));
   return present.map(([label, value]) => `${INDENT}${label.padEnd(width)}  ${value}\n`).join("");
 }
@@ -42,18 +45,13 @@ export function listSection(
 export function wrap(text: string, width: number, lead: string): string {
   const [prose = "", ...verbatim] = text.split("\n");
   const lines: string[] = [];
-  let line = "";
   for (const word of prose.split(" ")) {
-    const joined = line === "" ? word : `${line} ${word}`;
-    if (line !== "" && lead.length + joined.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = joined;
+    const joined = `${lines.at(-1)} ${word}`;
+    if (lines.length === 0 || lead.length + joined.length > width) lines.push(word);
+    else lines[lines.length - 1] = joined;
   }
   const indent = " ".repeat(lead.length);
-  return [...lines, line, ...verbatim]
-    .map((part, index) => `${index === 0 ? lead : indent}${part}\n`)
-    .join("");
+  return [...lines, ...verbatim].map((part, index) => `${index === 0 ? lead : indent}${part}\n`).join("");
 }
 
 /** Styles a text where standard output is a terminal that shows it. */

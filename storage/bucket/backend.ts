@@ -4,11 +4,10 @@ import { UsageError } from "../../lib/errors.ts";
 import type { Backend, OptionValues, TargetRequest } from "../../lib/migrate/ports/backend.ts";
 import { STATE_STORES } from "../state-stores.ts";
 import type { Bucket } from "./bucket.ts";
-import type { NamedStore } from "./state-store.ts";
+import type { NamedStore } from "./log-state.ts";
 
 const OPTIONS = STATE_STORES.flatMap(({ options }) => options);
 
-/** What is different about each object store. */
 export interface BucketKind extends Required<Pick<Backend, "form" | "example" | "openObjects">> {
   openBucket(url: URL, request: Omit<TargetRequest, "options" | "readOnly" | "signal">): Promise<Bucket>;
 }
@@ -25,48 +24,36 @@ export function bucketBackend({ openBucket, ...kind }: BucketKind): Backend {
       },
     ],
     async openTarget(url, { options, readOnly = false, signal, ...request }) {
-      const named = readOnly ? namedStore(options) : requiredStore(options);
-      const { openBucketTarget } = await import("./target.ts");
+      const named = namedStore(options, !readOnly);
+      const { BucketTarget } = await import("./target.ts");
       const bucket = await openBucket(url, request);
       const store = await named?.open(bucket.location, signal);
-      return openBucketTarget(bucket, {
-        store,
-        storeReaders: STATE_STORES.map(({ optionsIn }) => optionsIn),
-        signal,
-      });
+      const storeReaders = STATE_STORES.map(({ optionsIn }) => optionsIn);
+      return new BucketTarget(bucket, { store, storeReaders, signal });
     },
     describeTarget(options) {
-      const store = requiredStore(options);
-      return {
-        state: store?.words ?? "",
-        verifyOptions: store?.options ?? [],
-        canBeTakenOver: store !== undefined,
-      };
+      const store = namedStore(options, true);
+      const { words: state = "", options: verifyOptions = [] } = store ?? {};
+      return { state, verifyOptions, canBeTakenOver: store !== undefined };
     },
   };
 }
 
-/** @throws UsageError if several are named. */
-function namedStore(values: OptionValues): NamedStore | undefined {
+/** @throws UsageError if several are named, or none is though one `isNeeded` and none was declined. */
+function namedStore(values: OptionValues, isNeeded: boolean): NamedStore | undefined {
   const [store, another] = STATE_STORES.flatMap((kind) => kind.named(values) ?? []);
-  if (another === undefined) return store;
-  throw new UsageError({
-    object: `${another.options[0]}`,
-    problem: `contradicts ${store?.options[0]}`,
-    advice: "Name the one state store of the log",
-  });
-}
-
-/** @throws UsageError unless a store is named, or none is wanted. */
-function requiredStore(values: OptionValues): NamedStore | undefined {
-  const store = namedStore(values);
+  const contradiction = `contradicts ${store?.options[0]}`;
+  if (another !== undefined) {
+    const advice = "Name the one state store of the log";
+    throw new UsageError({ object: `${another.options[0]}`, problem: contradiction, advice });
+  }
   const isUnwanted = values.treeState === false;
-  if ((store === undefined) === isUnwanted) return store;
+  if (!isNeeded || (store === undefined) === isUnwanted) return store;
   const flags = OPTIONS.map((option) => option.flags).filter((option) => !option.includes("prefix"));
   throw new UsageError({
     object: "--no-tree-state",
     problem: isUnwanted
-      ? `contradicts ${store?.options[0]}`
+      ? contradiction
       : "is not given, and neither is a state store: no log software could take this log over",
     advice: `Pass ${flags.join(" or ")}, or --no-tree-state for a mirror that nothing ever appends to`,
   });

@@ -1,9 +1,9 @@
 /**
- * What is asked of a bucket, whichever object store it is in. An implementation repeats by itself what failed for a
- * reason that may pass, and its errors name the object and say what to do.
+ * What is asked of a bucket, whichever object store it is in. An implementation repeats what failed for a reason that
+ * may pass, and its errors name the object and say what to do.
  */
 
-import type { StoredObject } from "../../lib/migrate/ports/target.ts";
+import type { MigrationTarget } from "../../lib/migrate/ports/target.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../../lib/tlog/layout.ts";
 
 /** Which of the objects that had its name an object is. */
@@ -16,16 +16,12 @@ export interface ObjectVersion {
 
 /** Objects of a bucket, by their paths below the log's root. */
 export interface BucketObjects {
-  /**
-   * The bytes of an object as they are stored, undefined if there is none.
-   * @throws FormatError if there are more than `maxBytes`. One that is stored with an encoding may be refused so too.
-   */
+  /** Its bytes as stored, undefined if there is none. @throws FormatError if over `maxBytes`, or perhaps if encoded. */
   get(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
-  /** The version of an object, undefined if there is none. */
   stat(path: string): Promise<ObjectVersion | undefined>;
   /**
-   * Stores an object, whole and durable when it resolves, in place of the version `instead`; by default only where there
-   * is none. The bytes are the caller's again once it resolves.
+   * Stores an object in place of the version `instead`, by default only where there is none. When it resolves, the object
+   * is whole and durable, and the bytes are the caller's again.
    * @returns whether it was stored. False also for a request that was repeated because its answer got lost.
    */
   put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean>;
@@ -33,13 +29,7 @@ export interface BucketObjects {
 }
 
 /** A bucket, or the part of it below a prefix. Used by the main thread. */
-export interface Bucket extends BucketObjects {
-  /** What the operator calls it. */
-  readonly location: string;
-  /** The name of an object in messages. */
-  locate(path: string): string;
-  /** Every object below `directory`, in no order. */
-  list(directory: string): AsyncIterable<StoredObject>;
+export interface Bucket extends BucketObjects, Pick<MigrationTarget, "location" | "locate" | "list"> {
   /** Removes an object if it has this version: whether there is none now. */
   remove(path: string, version: ObjectVersion): Promise<boolean>;
   /** The same bucket for work that ends when the signal fires. */
@@ -48,23 +38,23 @@ export interface Bucket extends BucketObjects {
   openObjects(signal?: AbortSignal): BucketObjects;
 }
 
-/** The headers with which an object is stored. */
+/** The headers with which an object is stored: those of Tessera's drivers, and of TesseraCT's for issuers. */
 export interface StoredHeaders {
   readonly contentType: string;
   readonly cacheControl?: string;
 }
 
-/** As Tessera's drivers for object stores have them, and TesseraCT's for issuers. */
-const HEADERS = {
-  resource: { contentType: "application/octet-stream", cacheControl: "max-age=604800,immutable" },
-  checkpoint: { contentType: "text/plain; charset=utf-8", cacheControl: "no-cache" },
-  /** Of our own documents, which change. */
-  state: { contentType: "application/json", cacheControl: "no-store" },
-  issuer: { contentType: "application/pkix-cert" },
-} satisfies Record<string, StoredHeaders>;
+const CHECKPOINT: StoredHeaders = { contentType: "text/plain; charset=utf-8", cacheControl: "no-cache" };
+/** Of our own documents, which change. */
+const STATE: StoredHeaders = { contentType: "application/json", cacheControl: "no-store" };
+const ISSUER: StoredHeaders = { contentType: "application/pkix-cert" };
+const RESOURCE: StoredHeaders = {
+  contentType: "application/octet-stream",
+  cacheControl: "max-age=604800,immutable",
+};
 
 export function storedHeaders(path: string): StoredHeaders {
-  if (path === CHECKPOINT_PATH) return HEADERS.checkpoint;
-  if (path.startsWith(".state/")) return HEADERS.state;
-  return path.startsWith(`${ISSUER_DIRECTORY}/`) ? HEADERS.issuer : HEADERS.resource;
+  if (path === CHECKPOINT_PATH) return CHECKPOINT;
+  if (path.startsWith(".state/")) return STATE;
+  return path.startsWith(`${ISSUER_DIRECTORY}/`) ? ISSUER : RESOURCE;
 }

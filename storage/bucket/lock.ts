@@ -1,19 +1,12 @@
 /**
- * Shows a second copy into one bucket that the first is at work: an object that names its holder, which stores it
- * again and again while it is at work. It is advice, not safety: two copies store the same authenticated bytes
- * (promise 2).
+ * Shows a second copy that the first is at work: an object that names its holder, stored again and again. It is advice,
+ * not safety: two copies store the same authenticated bytes (promise 2).
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { TargetRefusedError } from "../../lib/errors.ts";
-import {
-  currentProcess,
-  isRunning,
-  type LockHolder,
-  newHolder,
-  parseHolder,
-} from "../shared/process-identity.ts";
-import type { Bucket } from "./bucket.ts";
+import { currentProcess, isRunning, newHolder, parseHolder } from "../shared/process-identity.ts";
+import type { Bucket, ObjectVersion } from "./bucket.ts";
 import { type BucketDocument, readDocument, writeDocument } from "./state-object.ts";
 
 export const LOCK_OBJECT = ".state/tlog-migrate.lock";
@@ -24,19 +17,11 @@ const SILENCE_MS = 90_000;
 /** Longest wait for the lock to be given back. */
 const RELEASE_MS = 3_000;
 
-/** What a lock needs of a bucket. */
-type LockedBucket = Pick<Bucket, "location" | "get" | "stat" | "put" | "remove" | "close">;
-
 /**
- * Takes the lock.
- * @param bucket in which it is taken.
- * @param lasting the same bucket, in which it is kept and given back, whatever has ended meanwhile.
+ * @param lasting the same bucket, in which the lock is kept and given back, whatever has ended meanwhile.
  * @throws TargetRefusedError if another copy that is alive holds it.
  */
-export async function takeLock(
-  bucket: LockedBucket,
-  lasting: LockedBucket,
-): Promise<{ release(): Promise<void> }> {
+export async function takeLock(bucket: Bucket, lasting: Bucket): Promise<{ release(): Promise<void> }> {
   const self = newHolder();
   let beats = 0;
   // Other bytes each time: a version may be a hash of them, and a lock that is kept must get another.
@@ -46,19 +31,12 @@ export async function takeLock(
   if (!(await writeDocument(bucket, LOCK_OBJECT, text(), found))) {
     throw atWork(bucket, await readDocument(bucket, LOCK_OBJECT));
   }
-  /** The lock, while it is ours. */
-  const ours = async () => {
-    const now = await readDocument(lasting, LOCK_OBJECT);
-    return now && parseHolder(now.text)?.token === self.token ? now : undefined;
+  const ifOurs = async (work: (lock: ObjectVersion) => Promise<unknown>) => {
+    const lock = await readDocument(lasting, LOCK_OBJECT);
+    if (lock && parseHolder(lock.text)?.token === self.token) await work(lock);
   };
-  const beat = async () => {
-    const now = await ours();
-    if (now !== undefined) await lasting.put(LOCK_OBJECT, Buffer.from(text()), now);
-  };
-  const giveBack = async () => {
-    const now = await ours();
-    if (now !== undefined) await lasting.remove(LOCK_OBJECT, now);
-  };
+  const beat = () => ifOurs((lock) => lasting.put(LOCK_OBJECT, Buffer.from(text()), lock));
+  const giveBack = () => ifOurs((lock) => lasting.remove(LOCK_OBJECT, lock));
   let beating = Promise.resolve();
   const heartbeat = setInterval(() => {
     beating = beating.then(beat).catch(() => {});
@@ -86,8 +64,8 @@ function isAlive({ text, storedAt }: BucketDocument): boolean {
   return (isSeen ? isRunning(holder) : undefined) ?? Date.now() - storedAt < SILENCE_MS;
 }
 
-function atWork({ location }: LockedBucket, found: BucketDocument | undefined): TargetRefusedError {
-  const holder: LockHolder | undefined = found && parseHolder(found.text);
+function atWork({ location }: Bucket, found: BucketDocument | undefined): TargetRefusedError {
+  const holder = found && parseHolder(found.text);
   return new TargetRefusedError({
     object: location,
     problem: "another copy is at work here",

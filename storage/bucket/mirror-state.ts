@@ -1,7 +1,4 @@
-/**
- * The private state of a mirror, which no log software will ever append to: its claim, and later its record, are one
- * object, changed only from what it was.
- */
+/** The private state of a mirror, which no log software will ever append to: one object, a claim and later a record. */
 
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { TreeState } from "../../lib/migrate/ports/target.ts";
@@ -18,9 +15,8 @@ export class MirrorState implements PrivateState {
   }
 
   async inspect(): Promise<StateContents> {
-    const stated = await readStateObject(this.#bucket, []);
-    if (stated === undefined) return { kind: "unclaimed" };
-    const { kind, text } = stated;
+    const { kind, text } = (await readStateObject(this.#bucket, [])) ?? {};
+    if (text === undefined) return { kind: "unclaimed" };
     if (kind === "marker") return { kind: "claimed", marker: text };
     if (kind === "record") return { kind: "handed-over", record: text };
     return { kind: "occupied", found: `${STATE_OBJECT}: ${text.slice(0, 200)}` };

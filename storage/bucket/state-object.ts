@@ -1,7 +1,4 @@
-/**
- * The object by which a bucket says where the private state of its log is: in a state store that it names, or, of a
- * mirror, in this object itself.
- */
+/** The object by which a bucket names the state store of its log; of a mirror, it is the private state itself. */
 
 import { FormatError } from "../../lib/tlog/errors.ts";
 import type { BucketObjects, ObjectVersion } from "./bucket.ts";
@@ -9,7 +6,6 @@ import type { StoreReader } from "./log-state.ts";
 
 export const STATE_OBJECT = ".state/tlog-migrate.json";
 
-/** A small object of ours. */
 export interface BucketDocument extends ObjectVersion {
   readonly text: string;
 }
@@ -29,11 +25,10 @@ export async function readStateObject(
   const document = await readDocument(bucket, STATE_OBJECT);
   if (document === undefined) return undefined;
   const fields = parseFields(document.text);
-  const kinds = ["marker", "record"] as const;
   return {
     ...document,
     store: readers.map((read) => read(fields)).find((options) => options !== undefined),
-    kind: kinds.find((kind) => `tlog-migrate-${kind}` in fields),
+    kind: (["marker", "record"] as const).find((kind) => `tlog-migrate-${kind}` in fields),
   };
 }
 
@@ -47,10 +42,7 @@ function parseFields(text: string): Readonly<Record<string, unknown>> {
 
 const MAX_DOCUMENT_BYTES = 1 << 20;
 
-/**
- * A document, undefined if there is none. Replaced between the two requests, it has a version that is gone, so that
- * nothing can be stored in its place.
- */
+/** A document. Replaced between the two requests, it has a version that is gone: nothing is stored in its place. */
 export async function readDocument(bucket: BucketObjects, path: string): Promise<BucketDocument | undefined> {
   const version = await bucket.stat(path);
   if (version === undefined) return undefined;

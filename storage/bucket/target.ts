@@ -1,7 +1,4 @@
-/**
- * A bucket as MigrationTarget. Objects are laid out as Tessera's drivers for object stores do; the private state is
- * elsewhere, see log-state.ts.
- */
+/** A bucket as MigrationTarget, laid out as Tessera's drivers for object stores do. */
 
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type {
@@ -14,18 +11,16 @@ import type {
 } from "../../lib/migrate/ports/target.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { onceEvery } from "../shared/memoize.ts";
-import { BoundState } from "./bound-state.ts";
+import { StateBinding } from "./binding.ts";
 import type { Bucket } from "./bucket.ts";
 import { takeLock } from "./lock.ts";
 import type { LogState, PrivateState, StoreReader } from "./log-state.ts";
-import { MirrorState } from "./mirror-state.ts";
-import { StateLocation } from "./state-location.ts";
 import { BucketWriter } from "./writer.ts";
 
 /**
  * How long a writer trusts its last look at the claim. Another copy may have handed the target over in that time, and
- * log software may have started there. But what is replaced is the very version that was looked at, and only where its
- * bytes are not those that belong there; log software that goes on from the same tree stores the same bytes.
+ * log software may have started there. But only the very version that was looked at is replaced, and only where its
+ * bytes do not belong there; log software that goes on from the same tree stores the same bytes.
  */
 const CLAIM_TRUSTED_MS = 3_000;
 
@@ -38,15 +33,11 @@ export interface BucketTargetOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Opens a target: any bucket with any state store. */
-export function openBucketTarget(bucket: Bucket, options: BucketTargetOptions): MigrationTarget {
-  return new BucketTarget(bucket, options);
-}
-
-class BucketTarget implements MigrationTarget {
+/** Any bucket with any state store. */
+export class BucketTarget implements MigrationTarget {
   readonly location: string;
   readonly treeStateName: string;
-  readonly externalState: StateLocation;
+  readonly externalState: StateBinding;
   /** Until the copy is stopped. */
   readonly #bucket: Bucket;
   /** For what is done even then. */
@@ -59,9 +50,8 @@ class BucketTarget implements MigrationTarget {
     this.location = bucket.location;
     this.#bucket = signal === undefined ? bucket : bucket.until(signal);
     this.#lastingBucket = bucket;
-    this.#state =
-      store === undefined ? new MirrorState(this.#bucket) : new BoundState(this.#bucket, store, storeReaders);
-    this.externalState = new StateLocation(this.#bucket, storeReaders, store);
+    this.externalState = new StateBinding(this.#bucket, store, storeReaders);
+    this.#state = this.externalState.state;
     this.treeStateName = this.#state.treeStateName;
   }
 
@@ -70,13 +60,11 @@ class BucketTarget implements MigrationTarget {
   }
 
   async inspect(): Promise<TargetContents> {
-    const state = await this.#state.inspect();
+    const state = await this.externalState.inspect();
     // What is found later may be another copy's: the first is what this one goes by.
     if (state.kind === "claimed") this.#marker ??= state.marker;
     if (state.kind !== "unclaimed") return state;
-    if ((await this.#bucket.stat(CHECKPOINT_PATH)) !== undefined) {
-      return { kind: "occupied", found: "a checkpoint" };
-    }
+    if (await this.#hasCheckpoint()) return { kind: "occupied", found: "a checkpoint" };
     for await (const { path } of this.#bucket.list("tile")) return { kind: "unclaimed-tiles", example: path };
     return { kind: "empty" };
   }
@@ -89,12 +77,15 @@ class BucketTarget implements MigrationTarget {
     return takeLock(this.#bucket, this.#lastingBucket);
   }
 
+  /** Claims the private state last: where there is a claim, there was a binding. */
   async claim(marker: string): Promise<void> {
+    await this.externalState.bind();
     await this.#state.claim(marker);
     this.#marker = marker;
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
+    await this.externalState.requireBound();
     await this.#state.replaceMarker(from, to);
     this.#marker = to;
   }
@@ -107,7 +98,7 @@ class BucketTarget implements MigrationTarget {
   }
 
   openWriter(signal?: AbortSignal): TargetWriter {
-    const requireClaim = onceEvery(CLAIM_TRUSTED_MS, () => this.#requireClaim());
+    const requireClaim = onceEvery(CLAIM_TRUSTED_MS, () => this.#state.requireClaim(this.#marker));
     return new BucketWriter(this.#bucket, this.#bucket.openObjects(signal), requireClaim);
   }
 
@@ -119,7 +110,7 @@ class BucketTarget implements MigrationTarget {
     // Looked up before the claim is: what another copy stores after it has made this claim its own stays.
     const found = await this.#bucket.stat(path);
     if (found === undefined) return;
-    await this.#requireClaim();
+    await this.#state.requireClaim(this.#marker);
     if (await this.#bucket.remove(path, found)) return;
     throw new TargetRefusedError({
       object: this.locate(path),
@@ -129,19 +120,20 @@ class BucketTarget implements MigrationTarget {
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
-    if ((await this.#bucket.stat(CHECKPOINT_PATH)) !== undefined) {
+    if (await this.#hasCheckpoint()) {
       throw new TargetRefusedError({
         object: this.locate(CHECKPOINT_PATH),
         problem: "appeared while the copy was unfinished",
         advice: "Find out who else writes here and move it away, then run the same command again",
       });
     }
+    await this.externalState.requireBound();
     await this.#state.handOver(marker, state, record);
   }
 
   /** A commit that was answered is durable; but the target may have become another since it was looked at. */
   async confirmHandOver(): Promise<void> {
-    const { kind } = await this.#state.inspect();
+    const { kind } = await this.externalState.inspect();
     if (kind === "handed-over") return;
     throw new TargetRefusedError({
       object: this.location,
@@ -159,7 +151,7 @@ class BucketTarget implements MigrationTarget {
     await Promise.all([this.#state.close(), this.#bucket.close(), this.#lastingBucket.close()]);
   }
 
-  #requireClaim(): Promise<void> {
-    return this.#state.requireClaim(this.#marker);
+  async #hasCheckpoint(): Promise<boolean> {
+    return (await this.#bucket.stat(CHECKPOINT_PATH)) !== undefined;
   }
 }

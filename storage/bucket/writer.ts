@@ -6,24 +6,20 @@ import { FormatError } from "../../lib/tlog/errors.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
 import type { Bucket, BucketObjects } from "./bucket.ts";
 
-/** How often an object that others change at the same time is looked at again. */
+/** How often an object that others change meanwhile is looked at. */
 const MAX_LOOKS = 5;
 
 /**
- * An object is durable when its upload is acknowledged, and whole or not there at all. So a batch has nothing to do
- * in the end; and what was uploaded is authentic, so that it may stay where a batch is abandoned: the same bytes
- * belong there. A copy that slept through another's handover can add nothing that would not be there but the right
- * edge of a smaller size, which is an obsolete partial.
+ * An object is durable when its upload is acknowledged, and whole or not there at all, so that a batch has nothing to do
+ * in the end. It is authentic, so that it may stay where a batch is abandoned. A copy that slept through another's
+ * handover can add nothing but the right edge of a smaller size, which is an obsolete partial.
  */
 export class BucketWriter implements TargetWriter, TargetBatch {
   readonly #bucket: Pick<Bucket, "locate">;
   readonly #objects: BucketObjects;
   readonly #requireClaim: () => Promise<void>;
 
-  /**
-   * @param requireClaim throws if the target is another's by now. Asked before an object is replaced: another copy may
-   * have handed the target over while this one slept, and what is handed over is never changed.
-   */
+  /** @param requireClaim throws if another copy has handed the target over: then nothing is replaced any more. */
   constructor(bucket: Pick<Bucket, "locate">, objects: BucketObjects, requireClaim: () => Promise<void>) {
     this.#bucket = bucket;
     this.#objects = objects;

@@ -1,21 +1,21 @@
 /** Logs in buckets of Cloud Storage. */
 
 import { bucketBackend } from "../bucket/backend.ts";
+import { parseGcsUrl } from "./url.ts";
 
 export default bucketBackend({
   form: "gs://bucket/prefix",
   example: "/srv/log gs://bucket/log --vkey … --spanner projects/p/instances/i/databases/d",
   async openObjects(url, { access, ...request }) {
-    const [{ GcsSource }, { GcsAccess }, { parseGcsUrl }] = await Promise.all([
+    const [{ GcsSource }, { GcsAccess }] = await Promise.all([
       import("./source.ts"),
       import("./credentials.ts"),
-      import("./url.ts"),
     ]);
     const { userAgentVersion } = access;
     return new GcsSource(parseGcsUrl(url), new GcsAccess(), { userAgentVersion, ...request });
   },
   async openBucket(url, request) {
-    const [{ GcsBucket }, { parseGcsUrl }] = await Promise.all([import("./bucket.ts"), import("./url.ts")]);
+    const { GcsBucket } = await import("./bucket.ts");
     return new GcsBucket(parseGcsUrl(url), request);
   },
 });

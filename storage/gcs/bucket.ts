@@ -1,15 +1,12 @@
 /**
  * A bucket of Cloud Storage through Google's client library: listings, claims and the lock, asked seldom and by the main
- * thread. The library takes 0.2 s to load, so that it is loaded when it is first used.
- *
- * Its own retrying is turned off. It waits for as long as minutes between two tries, tries a name again that does not
- * exist, and has no limit of time for an answer that does not come.
+ * thread. The library is loaded when it is first used: that takes 0.2 s. Its own retrying is turned off: it waits for
+ * minutes, tries again a name that does not exist, and waits for ever for an answer that does not come.
  */
 
 import type { ApiError, File, Bucket as LibraryBucket } from "@google-cloud/storage";
 import { SourceError, tooLarge } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
-import { oneLine } from "../../lib/tlog/errors.ts";
 import { type Bucket, type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket/bucket.ts";
 import { DEFAULT_TIMEOUTS } from "../http/client.ts";
 import { networkError, statusError } from "../http/error-messages.ts";
@@ -17,47 +14,32 @@ import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import { withinTime } from "../shared/within-time.ts";
 import { GcsAccess } from "./credentials.ts";
-import { gcsError } from "./error-messages.ts";
+import { gcsError, patiently } from "./failures.ts";
 import { type GcsObjectOptions, GcsObjects } from "./objects.ts";
-import { patiently } from "./retry.ts";
 import { formatGcsName, type GcsPlace } from "./url.ts";
 
-/** What the JSON API says to a listing, of the fields that are asked for. */
-interface ListAnswer {
-  readonly items?: readonly { readonly name: string; readonly size: string }[];
-  readonly nextPageToken?: string;
-}
+/** Of the JSON API, with the fields that are asked for. */
+type ListAnswer = Readonly<{ items?: { name: string; size: string }[]; nextPageToken?: string }>;
 
-/** How long an answer is waited for, in milliseconds. */
-export interface BucketTimeouts {
-  /** Each time that it is asked for. */
-  readonly answerMs: number;
-  /** When it is not asked for again any more. */
-  readonly totalMs: number;
-}
-
-const TIMEOUTS: BucketTimeouts = { answerMs: 30_000, totalMs: 180_000 };
-
-export interface GcsBucketOptions extends GcsObjectOptions {
-  readonly timeouts?: BucketTimeouts;
-}
+/** How long an answer is waited for, each time that it is asked for. */
+const ANSWER_MS = 30_000;
+/** When it is not asked for again any more. */
+const TOTAL_MS = 180_000;
 
 export class GcsBucket implements Bucket {
   readonly location: string;
   readonly #place: GcsPlace;
-  readonly #options: GcsBucketOptions;
+  readonly #options: GcsObjectOptions;
   readonly #signal: AbortSignal | undefined;
-  readonly #timeouts: BucketTimeouts;
   readonly #access = new GcsAccess();
   /** Whether Cloud Storage was ever there. Where it was not, it is the network or the address that is wrong. */
   #wasReached = false;
 
-  constructor(place: GcsPlace, options: GcsBucketOptions, signal?: AbortSignal) {
+  constructor(place: GcsPlace, options: GcsObjectOptions, signal?: AbortSignal) {
     this.location = formatGcsName(place);
     this.#place = place;
     this.#options = options;
     this.#signal = signal;
-    this.#timeouts = options.timeouts ?? TIMEOUTS;
   }
 
   until(signal: AbortSignal): Bucket {
@@ -90,44 +72,40 @@ export class GcsBucket implements Bucket {
   }
 
   stat(path: string): Promise<ObjectVersion | undefined> {
-    const stat = async (file: File) => {
+    return this.#unless(404, path, async (file) => {
       const [{ generation = 0, updated = "" }] = await file.getMetadata();
       return { version: String(generation), storedAt: Date.parse(updated) };
-    };
-    return this.#doWith(path, (file) => stat(file).catch(where(404, undefined)));
+    });
   }
 
   get(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
-    const get = async (file: File) => {
+    return this.#unless(404, path, async (file) => {
       const [bytes] = await file.download({ validation: "crc32c", decompress: false });
       if (bytes.length > maxBytes) throw tooLarge(maxBytes, `${bytes.length} bytes`);
       return bytes;
-    };
-    return this.#doWith(path, (file) => get(file).catch(where(404, undefined)));
+    });
   }
 
-  put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean> {
+  async put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean> {
     const options = {
       resumable: false,
       validation: "crc32c",
       preconditionOpts: { ifGenerationMatch: instead?.version ?? 0 },
       metadata: { ...storedHeaders(path) },
     } as const;
-    const put = async (file: File) => {
+    const stored = await this.#unless(412, path, async (file) => {
       await file.save(Buffer.from(bytes), options);
       return true;
-    };
-    return this.#doWith(path, (file) => put(file).catch(where(412, false)));
+    });
+    return stored ?? false;
   }
 
   async remove(path: string, { version }: ObjectVersion): Promise<boolean> {
-    const remove = async (file: File) => {
-      await file.delete({ ignoreNotFound: true, ifGenerationMatch: version });
-      return true;
-    };
+    const removed = await this.#unless(412, path, (file) =>
+      file.delete({ ignoreNotFound: true, ifGenerationMatch: version }),
+    );
     // Another version may be there, or none: a request whose answer got lost was sent again.
-    const isRemoved = await this.#doWith(path, (file) => remove(file).catch(where(412, false)));
-    return isRemoved || (await this.stat(path)) === undefined;
+    return removed !== undefined || (await this.stat(path)) === undefined;
   }
 
   async close(): Promise<void> {}
@@ -139,42 +117,47 @@ export class GcsBucket implements Bucket {
     return storage.bucket(this.#place.bucket);
   });
 
-  #doWith<T>(path: string, work: (file: File) => Promise<T>): Promise<T> {
-    return this.#do(path, (bucket) => work(bucket.file(this.#place.prefix + path)));
+  /** What is done with an object; undefined where the answer has this status. */
+  #unless<T>(status: number, path: string, work: (file: File) => Promise<T>): Promise<T | undefined> {
+    return this.#do(path, (bucket) =>
+      work(bucket.file(this.#place.prefix + path)).catch((error: unknown) => {
+        if (statusOf(error) === status) return undefined;
+        throw error;
+      }),
+    );
   }
 
   #do<T>(path: string, work: (bucket: LibraryBucket) => Promise<T>): Promise<T> {
-    const limits = {
-      retry: this.#options.retry,
-      signal: this.#signal,
-      totalMs: this.#timeouts.totalMs,
-      isWorthwhile: (error: SourceError) => this.#wasReached || !error.unreachable,
-    };
-    return patiently(this.locate(path), limits, () => untilAborted(this.#ask(work), this.#signal));
+    const [signal, { retry }] = [this.#signal, this.#options];
+    const attempt = () => untilAborted(this.#ask(work), signal);
+    return patiently(this.locate(path), { retry, signal, totalMs: TOTAL_MS }, attempt);
   }
 
   async #ask<T>(work: (bucket: LibraryBucket) => Promise<T>): Promise<T> {
     // Asked for first, since the library has no clear words for credentials that it cannot find.
     await this.#access.authorization();
     const bucket = await this.#library();
-    const { answerMs } = this.#timeouts;
     try {
-      const answer = await withinTime(work(bucket), answerMs, () => noAnswer(answerMs));
+      const answer = await withinTime(work(bucket), ANSWER_MS, noAnswer);
       this.#wasReached = true;
       return answer;
     } catch (error) {
-      if (statusOf(error) !== undefined) this.#wasReached = true;
-      throw this.#sourceError(error);
+      throw this.#failure(error);
     }
   }
 
   /** A failure of the library's in our words; anything else is left as it is. */
-  #sourceError(error: unknown): unknown {
+  #failure(error: unknown): unknown {
     if (!(error instanceof Error && "code" in error)) return error;
     const { host } = this.#access;
     const status = statusOf(error);
-    if (status === undefined) return networkError(error, { host, timeouts: DEFAULT_TIMEOUTS }, false);
-    return gcsError(statusError(status, host, undefined), this.#place, oneLine(error.message).slice(0, 300));
+    if (status !== undefined) {
+      this.#wasReached = true;
+      return gcsError(statusError(status, host, undefined), this.#place, error.message);
+    }
+    const failure = networkError(error, { host, timeouts: DEFAULT_TIMEOUTS }, false);
+    if (this.#wasReached || !failure.unreachable) return failure;
+    return new SourceError(failure.message, { ...failure, retryable: false }, { cause: error });
   }
 }
 
@@ -183,18 +166,8 @@ function statusOf(error: unknown): number | undefined {
   return typeof code === "number" ? code : undefined;
 }
 
-/** Makes a result of failures with this status. */
-function where<T>(status: number, result: T): (error: unknown) => T {
-  return (error) => {
-    if (statusOf(error) === status) return result;
-    throw error;
-  };
-}
-
-function noAnswer(answerMs: number): SourceError {
+function noAnswer(): SourceError {
   const advice = "Check this machine's network, then run the same command again";
-  return new SourceError(`Cloud Storage gave no answer within ${answerMs / 1000} s`, {
-    retryable: true,
-    advice,
-  });
+  const problem = `Cloud Storage gave no answer within ${ANSWER_MS / 1000} s`;
+  return new SourceError(problem, { retryable: true, advice });
 }

@@ -1,6 +1,7 @@
 /** How Cloud Storage is reached: where it answers, and with whose credentials it is asked. */
 
 import type { GoogleAuth } from "google-auth-library";
+import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { authorizationHeaders, googleAuth } from "../shared/google-credentials.ts";
 import { once, onceEvery } from "../shared/memoize.ts";
 
@@ -11,32 +12,26 @@ const SCOPE = "https://www.googleapis.com/auth/devstorage.read_write";
 /** How long headers are used before the library is asked again, which renews a token in time. */
 const HEADERS_LIFETIME_MS = 30_000;
 
-/** As Google's client library for Node takes it: an emulator is asked without credentials. */
-function emulatorEndpoint(): string | undefined {
-  const host = process.env.STORAGE_EMULATOR_HOST;
-  if (host === undefined || host === "") return undefined;
-  return (/^https?:\/\//.test(host) ? host : `https://${host}`).replace(/\/+$/, "");
-}
+const ANONYMOUS = Promise.resolve([]);
 
-/** Shared by all that a thread asks of one bucket. */
+/** Shared by all that a thread asks of one bucket. An emulator is asked without credentials. */
 export class GcsAccess {
-  /** Origin of the JSON and the XML API. */
+  /** Of the JSON and the XML API. */
   readonly endpoint: string;
   readonly host: string;
   readonly #anonymous: boolean;
   #credentials = newCredentials();
 
   constructor() {
-    const emulator = emulatorEndpoint();
-    this.endpoint = emulator ?? API_ENDPOINT;
+    // As Google's client library for Node takes it.
+    const emulator = process.env.STORAGE_EMULATOR_HOST ?? "";
+    this.#anonymous = emulator !== "";
+    const origin = /^https?:\/\//.test(emulator) ? emulator : `https://${emulator}`;
+    this.endpoint = this.#anonymous ? origin.replace(/\/+$/, "") : API_ENDPOINT;
     this.host = new URL(this.endpoint).host;
-    this.#anonymous = emulator !== undefined;
   }
 
-  /**
-   * The headers that authorize a request, names and values in turn.
-   * @throws OperationError if there are no credentials; SourceError if they could not be renewed just now.
-   */
+  /** Headers, names and values in turn. @throws OperationError if there are none; SourceError if none just now. */
   authorization(): Promise<readonly string[]> {
     return this.#anonymous ? ANONYMOUS : this.#credentials.headers();
   }
@@ -46,16 +41,23 @@ export class GcsAccess {
     return this.#anonymous ? undefined : await this.#credentials.auth();
   }
 
+  /** Sends a request; once more with other credentials, if there may be others, where they were not accepted. */
+  async renewing<T>(request: () => Promise<T>): Promise<T> {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof SourceError) || error.status !== 401 || !this.discard()) throw error;
+      return await request();
+    }
+  }
+
   /** Drops credentials that were not accepted: whether there may be others. */
   discard(): boolean {
-    if (this.#anonymous) return false;
     // The library keeps its tokens for as long as they should be good.
-    this.#credentials = newCredentials();
-    return true;
+    if (!this.#anonymous) this.#credentials = newCredentials();
+    return !this.#anonymous;
   }
 }
-
-const ANONYMOUS = Promise.resolve([]);
 
 function newCredentials() {
   const auth = once(() => googleAuth(SCOPE));

@@ -6,7 +6,7 @@ import { HttpSource, type HttpSourceOptions } from "../http/source.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import type { GcsAccess } from "./credentials.ts";
-import { gcsError, noBucket } from "./error-messages.ts";
+import { gcsError } from "./failures.ts";
 import { formatGcsName, type GcsPlace } from "./url.ts";
 
 /** How a bucket is read; credentials come from the access. */
@@ -39,7 +39,7 @@ export class GcsSource implements ObjectSource {
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
-    const found = await this.#readObject(path, options, true);
+    const found = await this.#readObject(path, options);
     if (found === undefined) await untilAborted(this.#requireBucket(), options.signal);
     return found;
   }
@@ -48,29 +48,25 @@ export class GcsSource implements ObjectSource {
     return this.#client.close();
   }
 
-  async #readObject(
-    path: string,
-    options: ReadOptions,
-    mayDiscard: boolean,
-  ): Promise<Uint8Array | undefined> {
+  async #readObject(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
     try {
-      return await this.#objects.read(path, options);
+      return await this.#access.renewing(() => this.#objects.read(path, options));
     } catch (error) {
-      if (!(error instanceof SourceError)) throw error;
-      const isRefused = error.status === 401 && mayDiscard && this.#access.discard();
-      if (isRefused) return await this.#readObject(path, options, false);
-      throw gcsError(error, this.#place);
+      throw error instanceof SourceError ? gcsError(error, this.#place) : error;
     }
   }
 
   /** An object that is missing from a bucket that is missing is another matter. Asked until it was answered. */
   #requireBucket = once(async () => {
+    const { bucket } = this.#place;
     try {
-      const found = await this.#buckets.read(this.#place.bucket, { maxBytes: 1 << 16 });
-      if (found === undefined) throw noBucket(this.#place);
+      if ((await this.#buckets.read(bucket, { maxBytes: 1 << 16 })) !== undefined) return;
     } catch (error) {
       // Credentials that may read objects need not allow to look at their bucket.
-      if (!(error instanceof SourceError && error.status === 403)) throw error;
+      if (error instanceof SourceError && error.status === 403) return;
+      throw error;
     }
+    const advice = "Check its name, or create it first";
+    throw new SourceError(`there is no bucket ${bucket}`, { retryable: false, unreachable: true, advice });
   });
 }

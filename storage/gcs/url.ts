@@ -12,10 +12,7 @@ export interface GcsPlace {
 /** Names of 3 to 222 characters (https://cloud.google.com/storage/docs/buckets#naming). */
 const BUCKET_NAME = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
 
-/**
- * The place that `gs://bucket/prefix` names.
- * @throws UsageError if it is none.
- */
+/** The place that `gs://bucket/prefix` names. @throws UsageError if it is none. */
 export function parseGcsUrl(url: URL): GcsPlace {
   const wrong = (problem: string) =>
     new UsageError({ object: url.href, problem, expected: "gs://BUCKET or gs://BUCKET/PREFIX" });
@@ -24,8 +21,8 @@ export function parseGcsUrl(url: URL): GcsPlace {
   }
   if (!BUCKET_NAME.test(url.hostname)) throw wrong("has no name that a bucket could have");
   const prefix = percentDecoded(url.pathname.slice(1), wrong).replace(/\/$/, "");
-  if (/(^|\/)\.{0,2}(\/|$)/.test(prefix) && prefix !== "")
-    throw wrong("has a prefix with an empty or dotted part");
+  const hasBadPart = prefix.split("/").some((part) => ["", ".", ".."].includes(part));
+  if (prefix !== "" && hasBadPart) throw wrong("has a prefix with an empty or dotted part");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
   if (/[\u0000-\u001f\u007f]/.test(prefix)) throw wrong("has a control character in its prefix");
   return { bucket: url.hostname, prefix: prefix === "" ? "" : `${prefix}/` };

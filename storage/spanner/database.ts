@@ -12,14 +12,9 @@ import type { Schema } from "./schema.ts";
 
 const RESOURCE = /^projects\/([a-z0-9.:-]+)\/instances\/([a-z0-9-]+)\/databases\/([a-z0-9_-]+)$/;
 
-interface ColumnRow {
-  readonly TABLE_NAME: string;
-  readonly COLUMN_NAME: string;
-}
-
 const SCOPE = "https://www.googleapis.com/auth/spanner.data";
 
-/** Longest wait for an answer: a database that is out of reach is asked again and again by the library. */
+/** Longest wait for an answer: the library asks a database that is out of reach again and again. */
 const TIMEOUT_MS = 20_000;
 
 /** Longest wait for a change of the schema, which takes minutes where a database is busy. */
@@ -50,24 +45,21 @@ const FAILURES: Readonly<Record<number, readonly [problem: string, advice: strin
 const COLUMNS = "SELECT TABLE_NAME, COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = ''";
 
 export class SpannerDatabase {
-  /** `projects/P/instances/I/databases/D` */
   readonly name: string;
-  /** Its project, its instance and itself. */
+  /** Of its project, its instance and itself. */
   readonly #ids: readonly string[];
   readonly #signal: AbortSignal | undefined;
   #client: Spanner | undefined;
 
-  /**
-   * @param signal ends the wait for an answer; what was asked may be done all the same.
-   * @throws UsageError if the name is not that of a database.
-   */
+  /** @param signal ends the wait for an answer, not what was asked. @throws UsageError if it names no database. */
   constructor(name: string, signal?: AbortSignal) {
     const [, ...ids] = RESOURCE.exec(name) ?? [];
     if (ids.length === 0) {
+      const expected = "projects/PROJECT/instances/INSTANCE/databases/DATABASE";
       throw new UsageError({
         object: "--spanner",
         problem: "does not name a database",
-        expected: "projects/PROJECT/instances/INSTANCE/databases/DATABASE",
+        expected,
         found: name,
       });
     }
@@ -76,7 +68,7 @@ export class SpannerDatabase {
     this.#signal = signal;
   }
 
-  /** Does work with the database; a failure of the library's is reported in our words. */
+  /** A failure of the library's is reported in our words. */
   async use<T>(work: (database: Database) => Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
     try {
       const done = withinTime(this.#open().then(work), timeoutMs, () => timedOut(timeoutMs));
@@ -91,14 +83,13 @@ export class SpannerDatabase {
   async schema(): Promise<Schema> {
     const [rows] = await this.use((database) => database.run({ sql: COLUMNS, json: true }));
     const schema = new Map<string, Set<string>>();
-    for (const { TABLE_NAME, COLUMN_NAME } of rows as unknown as readonly ColumnRow[]) {
-      const [table, column] = [TABLE_NAME.toLowerCase(), COLUMN_NAME.toLowerCase()];
-      schema.set(table, (schema.get(table) ?? new Set()).add(column));
+    for (const row of rows as unknown as Record<"TABLE_NAME" | "COLUMN_NAME", string>[]) {
+      const table = row.TABLE_NAME.toLowerCase();
+      schema.set(table, (schema.get(table) ?? new Set()).add(row.COLUMN_NAME.toLowerCase()));
     }
     return schema;
   }
 
-  /** Changes its schema. */
   async changeSchema(statements: string[]): Promise<void> {
     await this.use(async (database) => {
       const [operation] = await database.updateSchema(statements);
@@ -127,10 +118,9 @@ export class SpannerDatabase {
     const code = codeOf(error);
     if (code === undefined || !(error instanceof Error)) return error;
     const [what, advice] = FAILURES[code] ?? FAILED;
-    const said = oneLine(error.message)
-      .replace(/^\d+ [A-Z_]+: /, "")
-      .slice(0, 300);
-    return new OperationError({ object: this.name, problem: `${what}: ${said}`, advice }, { cause: error });
+    const said = oneLine(error.message).replace(/^\d+ [A-Z_]+: /, "");
+    const problem = `${what}: ${said.slice(0, 300)}`;
+    return new OperationError({ object: this.name, problem, advice }, { cause: error });
   }
 }
 

@@ -1,25 +1,16 @@
 /**
- * The private state of a Tessera log in Spanner, which decides whether an Appender starts and where it goes on.
- * The claim is the row of the table Tessera with a version that every lifecycle refuses. A table of ours next to it
- * names the target where the log's objects are: a database is believed for that target alone.
+ * The private state of a Tessera log in Spanner, which decides whether an Appender starts and where it goes on. The claim
+ * is a version that every lifecycle refuses. A table of ours names the target where the log's objects are: a database
+ * is believed for that target alone.
  */
 
 import type { Transaction } from "@google-cloud/spanner";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
-import type { LogState, StoreContents } from "../bucket/log-state.ts";
+import type { LogState, StateContents } from "../bucket/log-state.ts";
 import { SpannerDatabase } from "./database.ts";
-import { BINDING_KEY, optionsOf, type SpannerPlace } from "./place.ts";
-import {
-  type Claim,
-  type Documents,
-  readClaim,
-  readState,
-  type State,
-  type TablesView,
-  traceOfALog,
-} from "./rows.ts";
+import { type Claim, readClaim, readState, type State, type TablesView, traceOfALog } from "./rows.ts";
 import {
   COMPATIBLE_VERSION,
   GUARD_VERSION,
@@ -30,6 +21,12 @@ import {
 } from "./schema.ts";
 
 const ROW = { id: 0 } as const;
+
+export interface SpannerPlace extends Pick<LogState, "options" | "binding"> {
+  /** `projects/P/instances/I/databases/D` */
+  readonly database: string;
+  readonly tablePrefix: string;
+}
 
 export class SpannerLogState implements LogState {
   readonly name: string;
@@ -42,24 +39,19 @@ export class SpannerLogState implements LogState {
   /** Read once, and again when we have changed it: nobody else changes it while a copy is at work. */
   #schema: Schema | undefined;
 
-  /**
-   * @param location names the target where the log's objects are.
-   * @param signal ends the wait for an answer.
-   */
+  /** @param location names the target where the log's objects are. */
   constructor(place: SpannerPlace, location: string, signal?: AbortSignal) {
-    const { database, tablePrefix = "" } = place;
+    const { database, tablePrefix, options, binding } = place;
     this.name = `the database ${database}`;
-    this.options = optionsOf(place).join(" ");
-    const note = "The log in this bucket is, or is to be, written by log software that uses this database.";
-    this.binding = { [BINDING_KEY]: database, tablePrefix, note };
+    this.options = options;
+    this.binding = binding;
     this.#database = new SpannerDatabase(database, signal);
     this.#prefix = requireTablePrefix(tablePrefix);
     this.#location = location;
     this.treeStateName = `the table ${this.#prefix}IntCoord of ${database}`;
   }
 
-  /** @throws TargetRefusedError if a table has a different schema. */
-  async inspect(): Promise<StoreContents> {
+  async inspect(): Promise<StateContents> {
     const state = await this.#look(readState);
     const { version, marker, record, place: location } = state;
     const elsewhere = this.#elsewhere(state);
@@ -84,10 +76,10 @@ export class SpannerLogState implements LogState {
     return state.integrated;
   }
 
-  /** Makes the tables that are missing. @throws TargetRefusedError if one has a different schema. */
   async prepare(): Promise<void> {
-    const statements = missingTables(await this.#database.schema(), this.#prefix, this.#database.name);
-    if (statements.length > 0) await this.#database.changeSchema(statements);
+    this.#schema = undefined;
+    const { missing } = await this.#tables();
+    if (missing.length > 0) await this.#database.changeSchema(missing);
     this.#schema = undefined;
   }
 
@@ -98,7 +90,7 @@ export class SpannerLogState implements LogState {
       this.#requireNoTrace(found);
       // Inserted, never updated: a version that is there is a log's.
       transaction.insert(this.#table("Tessera"), { ...ROW, compatibilityVersion: GUARD_VERSION });
-      this.#upsertDocuments(transaction, { marker, record: null });
+      this.#upsertDocuments(transaction, marker, null);
     });
   }
 
@@ -107,7 +99,7 @@ export class SpannerLogState implements LogState {
       if (isRerun && this.#isClaimedBy(found, to)) return;
       this.#requireClaim(found, from);
       this.#requireNoTrace(found);
-      this.#upsertDocuments(transaction, { marker: to, record: null });
+      this.#upsertDocuments(transaction, to, null);
     });
   }
 
@@ -124,13 +116,10 @@ export class SpannerLogState implements LogState {
       transaction.upsert(this.#table("SeqCoord"), { ...ROW, next: size });
       transaction.upsert(this.#table("IntCoord"), { ...ROW, seq: size, rootHash: Buffer.from(rootHash) });
       // Long ago, so that the Appender publishes a checkpoint at its first tick.
-      transaction.upsert(this.#table("PubCoord"), {
-        ...ROW,
-        publishedAt: new Date(0).toISOString(),
-        size: 0,
-      });
+      const publishedAt = new Date(0).toISOString();
+      transaction.upsert(this.#table("PubCoord"), { ...ROW, publishedAt, size: 0 });
       transaction.upsert(this.#table("GCCoord"), { ...ROW, fromSize: collectFrom });
-      this.#upsertDocuments(transaction, { marker: null, record });
+      this.#upsertDocuments(transaction, null, record);
       transaction.update(this.#table("Tessera"), { ...ROW, compatibilityVersion: COMPATIBLE_VERSION });
     });
   }
@@ -152,8 +141,8 @@ export class SpannerLogState implements LogState {
   /** Also where an earlier run did it, and got no answer. */
   #isHandedOver(found: State, { size, rootHash }: TreeState, record: string): boolean {
     const { version, integrated } = found;
-    if (version !== COMPATIBLE_VERSION || found.record !== record || found.place !== this.#location)
-      return false;
+    const isOurs = found.record === record && found.place === this.#location;
+    if (version !== COMPATIBLE_VERSION || !isOurs) return false;
     return integrated.size === size && equalBytes(integrated.rootHash, rootHash);
   }
 
@@ -171,11 +160,12 @@ export class SpannerLogState implements LogState {
     if (trace !== undefined) throw this.#refusal(`holds ${trace}`);
   }
 
-  #upsertDocuments(transaction: Transaction, documents: Omit<Documents, "place">): void {
-    transaction.upsert(this.#table("TlogMigrate"), { ...ROW, ...documents, place: this.#location });
+  #upsertDocuments(transaction: Transaction, marker: string | null, record: string | null): void {
+    transaction.upsert(this.#table("TlogMigrate"), { ...ROW, marker, record, place: this.#location });
   }
 
-  async #tables(): Promise<{ readonly schema: Schema; readonly missing: readonly string[] }> {
+  /** @throws TargetRefusedError if a table has a different schema. */
+  async #tables(): Promise<{ schema: Schema; missing: string[] }> {
     this.#schema ??= await this.#database.schema();
     const missing = missingTables(this.#schema, this.#prefix, this.#database.name);
     return { schema: this.#schema, missing };
@@ -193,10 +183,7 @@ export class SpannerLogState implements LogState {
     });
   }
 
-  /**
-   * Reads the state and writes what follows from it, atomically. A transaction whose outcome got lost is run again
-   * with `isRerun`: it may find that it has been done.
-   */
+  /** Writes what follows from the state, atomically; again, with `isRerun`, where it may be done but no answer came. */
   async #write(work: (transaction: Transaction, state: State, isRerun: boolean) => void): Promise<void> {
     // A claim of an earlier version of ours is in a table that lacks a column.
     if ((await this.#tables()).missing.length > 0) await this.prepare();
@@ -227,6 +214,6 @@ export class SpannerLogState implements LogState {
   }
 }
 
-function occupied(found: string): StoreContents {
+function occupied(found: string): StateContents {
   return { kind: "occupied", found };
 }

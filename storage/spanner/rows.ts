@@ -14,34 +14,26 @@ export interface Claim {
   readonly place: string | undefined;
 }
 
-/** What is in the tables. */
 export interface State extends Claim {
   readonly next: number;
   readonly integrated: IntegratedTree;
-  /** Whether a checkpoint was ever published. */
+  /** Whether a checkpoint ever was. */
   readonly published: boolean;
   readonly hasEntries: boolean;
-}
-
-/** Of our own table. */
-export interface Documents {
-  readonly marker: string | null;
-  readonly record: string | null;
-  readonly place: string | null;
 }
 
 /** The tables as one transaction sees them. */
 export interface TablesView {
   readonly reader: Snapshot;
   readonly schema: Schema;
-  /** What their names begin with. */
   readonly prefix: string;
 }
 
-/** Whose the tables are: two rows. */
+type Documents = Record<"marker" | "record" | "place", string | null>;
+
 export async function readClaim(view: TablesView): Promise<Claim> {
-  const guard = await row<{ compatibilityVersion: number }>(view, "Tessera", ["compatibilityVersion"]);
-  const ours = await row<Documents>(view, "TlogMigrate", ["marker", "record", "place"]);
+  const guard = await row<{ compatibilityVersion: number }>(view, "Tessera", "compatibilityVersion");
+  const ours = await row<Documents>(view, "TlogMigrate", "marker", "record", "place");
   return {
     version: guard && Number(guard.compatibilityVersion),
     marker: ours?.marker ?? undefined,
@@ -52,19 +44,13 @@ export async function readClaim(view: TablesView): Promise<Claim> {
 
 export async function readState(view: TablesView): Promise<State> {
   const claim = await readClaim(view);
-  const sequence = await row<{ next: number }>(view, "SeqCoord", ["next"]);
-  const integration = await row<{ seq: number; rootHash: Uint8Array | null }>(view, "IntCoord", [
-    "seq",
-    "rootHash",
-  ]);
-  const publication = await row<{ publishedAt: Date }>(view, "PubCoord", ["publishedAt"]);
+  const sequence = await row<{ next: number }>(view, "SeqCoord", "next");
+  const tree = await row<{ seq: number; rootHash: Uint8Array | null }>(view, "IntCoord", "seq", "rootHash");
+  const publication = await row<{ publishedAt: Date }>(view, "PubCoord", "publishedAt");
   return {
     ...claim,
     next: Number(sequence?.next ?? 0),
-    integrated: {
-      size: Number(integration?.seq ?? 0),
-      rootHash: integration?.rootHash ?? new Uint8Array(),
-    },
+    integrated: { size: Number(tree?.seq ?? 0), rootHash: tree?.rootHash ?? new Uint8Array() },
     published: publication !== undefined && Number(publication.publishedAt) > 0,
     hasEntries: await hasEntries(view),
   };
@@ -84,7 +70,7 @@ export function traceOfALog({ next, integrated, published, hasEntries }: State):
 async function row<Row>(
   { reader, schema, prefix }: TablesView,
   table: TableName,
-  wanted: readonly (keyof Row & string)[],
+  ...wanted: readonly (keyof Row & string)[]
 ): Promise<Partial<Row> | undefined> {
   const present = columnsOf(schema, prefix, table);
   if (present === undefined) return undefined;

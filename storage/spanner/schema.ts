@@ -11,46 +11,32 @@ export const COMPATIBLE_VERSION = 1;
 /** While a copy is unfinished: every lifecycle of Tessera refuses it. */
 export const GUARD_VERSION = 0;
 
-interface Table {
-  readonly columns: Readonly<Record<string, string>>;
-  readonly key: string;
-}
+const ID = "id INT64 NOT NULL";
 
-const TESSERA_TABLES = {
-  Tessera: { columns: { id: "INT64 NOT NULL", compatibilityVersion: "INT64 NOT NULL" }, key: "id" },
-  SeqCoord: { columns: { id: "INT64 NOT NULL", next: "INT64 NOT NULL" }, key: "id" },
-  Seq: { columns: { id: "INT64 NOT NULL", seq: "INT64 NOT NULL", v: "BYTES(MAX)" }, key: "id, seq" },
-  IntCoord: { columns: { id: "INT64 NOT NULL", seq: "INT64 NOT NULL", rootHash: "BYTES(32)" }, key: "id" },
-  PubCoord: {
-    columns: { id: "INT64 NOT NULL", publishedAt: "TIMESTAMP NOT NULL", size: "INT64" },
-    key: "id",
-  },
-  GCCoord: { columns: { id: "INT64 NOT NULL", fromSize: "INT64 NOT NULL" }, key: "id" },
-} satisfies Record<string, Table>;
+const TABLES = {
+  Tessera: [ID, "compatibilityVersion INT64 NOT NULL"],
+  SeqCoord: [ID, "next INT64 NOT NULL"],
+  Seq: [ID, "seq INT64 NOT NULL", "v BYTES(MAX)"],
+  IntCoord: [ID, "seq INT64 NOT NULL", "rootHash BYTES(32)"],
+  PubCoord: [ID, "publishedAt TIMESTAMP NOT NULL", "size INT64"],
+  GCCoord: [ID, "fromSize INT64 NOT NULL"],
+  /** Ours: the marker of an unfinished migration or the record of a finished one, and where the log's objects are. */
+  TlogMigrate: [ID, "marker STRING(MAX)", "record STRING(MAX)", "place STRING(MAX)"],
+} satisfies Record<string, readonly string[]>;
 
-/** The marker while a migration is unfinished, the record once it is finished; and where the log's objects are. */
-const OUR_TABLES = {
-  TlogMigrate: {
-    columns: { id: "INT64 NOT NULL", marker: "STRING(MAX)", record: "STRING(MAX)", place: "STRING(MAX)" },
-    key: "id",
-  },
-} satisfies Record<string, Table>;
+export type TableName = keyof typeof TABLES;
 
-const TABLES: Record<TableName, Table> = { ...TESSERA_TABLES, ...OUR_TABLES };
-
-export type TableName = keyof typeof TESSERA_TABLES | keyof typeof OUR_TABLES;
-
-/**
- * Columns that older tables lack: Tessera v1.0.0 made the first without it, and later ones add it where it is missing;
- * our own first versions made the second without it.
- */
-const LATER_COLUMNS: Readonly<Record<string, string>> = { PubCoord: "size", TlogMigrate: "place" };
+/** Columns that tables of Tessera v1.0.0, which later ones add to them, and of our own first versions lack. */
+const LATER_COLUMNS: Readonly<Record<string, string>> = {
+  PubCoord: "size INT64",
+  TlogMigrate: "place STRING(MAX)",
+};
 
 /** The columns of each table, by its name. All names are in lower case: Spanner does not tell case apart. */
 export type Schema = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** The columns of a table of ours or Tessera's, undefined if there is no such table. */
-export function columnsOf(schema: Schema, prefix: string, name: TableName): ReadonlySet<string> | undefined {
+export function columnsOf(schema: Schema, prefix: string, name: string): ReadonlySet<string> | undefined {
   return schema.get((prefix + name).toLowerCase());
 }
 
@@ -65,27 +51,28 @@ export function requireTablePrefix(prefix: string): string {
   });
 }
 
-/**
- * The statements that bring a database to what a migration needs; none if it has it all.
- * @throws TargetRefusedError if a table of one of these names has a different schema.
- */
+/** The statements that make what is missing. @throws TargetRefusedError if a table has a different schema. */
 export function missingTables(schema: Schema, prefix: string, database: string): string[] {
-  return Object.entries(TABLES).flatMap(([name, { columns, key }]) => {
-    const found = columnsOf(schema, prefix, name as TableName);
+  return Object.entries(TABLES).flatMap(([name, columns]) => {
+    const table = prefix + name;
+    const found = columnsOf(schema, prefix, name);
     if (found === undefined) {
-      const list = Object.entries(columns).map(([column, type]) => `${column} ${type}`);
-      return [`CREATE TABLE IF NOT EXISTS ${prefix}${name} (${list.join(", ")}) PRIMARY KEY (${key})`];
+      const key = name === "Seq" ? "id, seq" : "id";
+      return [`CREATE TABLE IF NOT EXISTS ${table} (${columns.join(", ")}) PRIMARY KEY (${key})`];
     }
-    const missing = Object.keys(columns).filter((column) => !found.has(column.toLowerCase()));
-    if (missing.length === 0) return [];
-    const later = LATER_COLUMNS[name];
-    if (later !== undefined && missing.join() === later) {
-      return [`ALTER TABLE ${prefix}${name} ADD COLUMN IF NOT EXISTS ${later} ${columns[later]}`];
+    const [missing, ...others] = columns.filter((column) => !found.has(columnName(column).toLowerCase()));
+    if (missing === undefined) return [];
+    if (others.length === 0 && missing === LATER_COLUMNS[name]) {
+      return [`ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${missing}`];
     }
     throw new TargetRefusedError({
-      object: `${database}: the table ${prefix}${name}`,
-      problem: `has a different schema than Tessera's: it has no column ${missing[0]}`,
+      object: `${database}: the table ${table}`,
+      problem: `has a different schema than Tessera's: it has no column ${columnName(missing)}`,
       advice: "Name another database, or another --spanner-table-prefix",
     });
   });
+}
+
+function columnName(column: string): string {
+  return column.slice(0, column.indexOf(" "));
 }

@@ -1,8 +1,10 @@
 /** How the operator, and a bucket, name a Spanner database as the state store of a log. */
 
 import { UsageError } from "../../lib/errors.ts";
-import type { StateStoreKind } from "../bucket/state-store.ts";
-import { BINDING_KEY, optionsOf } from "./place.ts";
+import type { StateStoreKind } from "../bucket/log-state.ts";
+
+/** The key by which a bucket's document names a database. */
+const BINDING_KEY = "tlog-migrate-database";
 
 export const spannerStores: StateStoreKind = {
   options: [
@@ -13,8 +15,8 @@ export const spannerStores: StateStoreKind = {
     },
     { flags: "--spanner-table-prefix <prefix>", description: "what the names of its tables begin with" },
   ],
-  named({ spanner, spannerTablePrefix: tablePrefix }) {
-    if (spanner === undefined && tablePrefix === undefined) return undefined;
+  named({ spanner, spannerTablePrefix }) {
+    if (spanner === undefined && spannerTablePrefix === undefined) return undefined;
     if (spanner === undefined) {
       throw new UsageError({
         object: "--spanner-table-prefix",
@@ -22,22 +24,27 @@ export const spannerStores: StateStoreKind = {
         advice: "Pass --spanner too, or leave it out",
       });
     }
-    const place = {
-      database: `${spanner}`,
-      ...(tablePrefix !== undefined && { tablePrefix: `${tablePrefix}` }),
-    };
-    const prefix = tablePrefix === undefined ? "" : ` with the table prefix ${tablePrefix}`;
+    const [database, tablePrefix] = [`${spanner}`, `${spannerTablePrefix ?? ""}`];
+    const options = optionsOf(database, tablePrefix);
     return {
-      words: ` and the Spanner database ${spanner}${prefix}`,
-      options: optionsOf(place),
+      words: ` and the Spanner database ${database}${tablePrefix && ` with the table prefix ${tablePrefix}`}`,
+      options,
       async open(location, signal) {
         const { SpannerLogState } = await import("./log-state.ts");
+        const note =
+          "The log in this bucket is, or is to be, written by log software that uses this database.";
+        const binding = { [BINDING_KEY]: database, tablePrefix, note };
+        const place = { database, tablePrefix, options: options.join(" "), binding };
         return new SpannerLogState(place, location, signal);
       },
     };
   },
   optionsIn({ [BINDING_KEY]: database, tablePrefix }) {
     if (typeof database !== "string") return undefined;
-    return optionsOf({ database, tablePrefix: typeof tablePrefix === "string" ? tablePrefix : "" }).join(" ");
+    return optionsOf(database, typeof tablePrefix === "string" ? tablePrefix : "").join(" ");
   },
 };
+
+function optionsOf(database: string, tablePrefix: string): string[] {
+  return ["--spanner", database, ...(tablePrefix === "" ? [] : ["--spanner-table-prefix", tablePrefix])];
+}

@@ -5,6 +5,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
+import { startLogServer } from "./http/misbehaving-log-server.ts";
+import { testLog } from "./logs/generated-log.ts";
+import { temporaryDirectory } from "./places/temp.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../cmd/tlog-migrate.ts");
 
@@ -32,6 +35,14 @@ export interface RunningCli {
   readonly child: ChildProcessWithoutNullStreams;
   /** Resolves when it has ended and all that it printed was read. */
   readonly result: Promise<CliResult>;
+}
+
+/** A log that is served, and what copies it to a target that does not exist. */
+export async function servedLog(size: number) {
+  const log = testLog({ size });
+  const server = await startLogServer(log.objects);
+  const target = join(temporaryDirectory(), "log");
+  return { log, server, target, args: ["copy", server.url, target, "--vkey", log.vkey] };
 }
 
 /** Runs `tlog-migrate` to its end. Whatever its exit code, the promise resolves. Call it within a test. */

@@ -1,9 +1,9 @@
 import { existsSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type CliResult, runCli } from "../../support/cli.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { closedPlace } from "../../support/http/servers.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { temporaryDirectory } from "../../support/places/temp.ts";
 
@@ -33,14 +33,6 @@ async function copyWith(
   else objects.set("checkpoint", Buffer.from(checkpoint));
   const server = await startLogServer(objects);
   return await runCli(["copy", server.url, target, "--quiet", ...trust]);
-}
-
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((listening) => server.once("listening", listening));
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 const checkpoint = log.object("checkpoint");
@@ -107,7 +99,7 @@ describe("a source that cannot be read is told in one line, with exit code 1", (
   });
 
   test("nobody listens", async () => {
-    const url = `http://127.0.0.1:${await closedPort()}/`;
+    const url = `http://${await closedPlace()}/`;
     const result = await runCli(["copy", url, newTarget(), "--vkey", log.vkey]);
     expectOneLine(result, 1, /127\.0\.0\.1:\d+ refused the connection/);
   });

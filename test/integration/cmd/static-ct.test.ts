@@ -42,6 +42,9 @@ function copy(log: EntryLog, ...options: string[]): Promise<CliResult> {
   return runCli([...args, "--quiet", ...options]);
 }
 
+const verify = (log: EntryLog, ...options: string[]): Promise<CliResult> =>
+  runCli(["verify", storedLog(log), "--format", "static-ct", "--vkey", log.vkey, "--quiet", ...options]);
+
 /** Exit code 3, one line on standard error, nothing on standard output, and no hand-over. */
 function expectNotVerified({ code, stdout, stderr }: CliResult, words: string): void {
   expect(stderr).toMatch(/^tlog-migrate: [^\n]+\n$/);
@@ -60,12 +63,11 @@ describe("a precertificate that was changed after it was submitted", () => {
   });
 
   test("is found by verify, and not by verify --no-deep", async () => {
-    const args = ["verify", storedLog(changed), "--format", "static-ct", "--vkey", changed.vkey, "--quiet"];
-    const found = await runCli(args);
+    const found = await verify(changed);
     expect(found.code).toBe(3);
     expect(found.stdout).toContain(changed.bundle);
     expect(found.stderr).toMatch(/^tlog-migrate: [^\n]+\n$/);
-    const passed = await runCli([...args, "--no-deep"]);
+    const passed = await verify(changed, "--no-deep");
     expect([passed.code, passed.stderr]).toEqual([0, ""]);
   });
 });
@@ -97,21 +99,16 @@ test("--json tells what became of what no leaf hash covers", async () => {
   const lacking = await copy(withoutIssuer, "--deep", "--json", "--allow-missing-issuers");
   expect(lacking.code).toBe(0);
   expect(JSON.parse(lacking.stdout)).toMatchObject({
-    uncovered: {
-      missingIssuers: 1,
-      firstMissingIssuers: [{ fingerprint: intermediate.fingerprint }],
-    },
+    uncovered: { missingIssuers: 1, firstMissingIssuers: [{ fingerprint: intermediate.fingerprint }] },
   });
   expect(JSON.parse(lacking.stdout).uncovered.uncheckedEntries).toBeGreaterThan(0);
 });
 
 test("verify counts a missing issuer as a fault, or lists it where that is allowed", async () => {
-  const directory = storedLog(withoutIssuer);
-  const args = ["verify", directory, "--format", "static-ct", "--vkey", withoutIssuer.vkey, "--quiet"];
-  const strict = await runCli(args);
+  const strict = await verify(withoutIssuer);
   expect(strict.code).toBe(3);
   expect(strict.stdout).toMatch(/^Every entry and tile is what its checkpoint commits to, but issuers/);
-  const { code, stdout, stderr } = await runCli([...args, "--allow-missing-issuers"]);
+  const { code, stdout, stderr } = await verify(withoutIssuer, "--allow-missing-issuers");
   expect([code, stderr]).toEqual([0, ""]);
   expect(stdout.replaceAll(/\s+/g, " ")).toContain(`Missing issuers - ${MISSING}`);
 });

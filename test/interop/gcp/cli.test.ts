@@ -7,17 +7,11 @@ import { runCli } from "../../support/cli.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { logDirectory, memoryDirectory } from "../../support/places/directory.ts";
 
 const emulators = useGcpEmulators();
 const log = testLog({ size: 700, entrySize: 20 });
 const key = ["--vkey", log.vkey];
-
-function logDirectory(of = log): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, of.objects);
-  return directory;
-}
 
 const unwrapped = (text: string) => text.replace(/\s+/g, " ");
 
@@ -33,7 +27,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     const { bucket, database } = await emulators().newHome();
     const target = `gs://${bucket}/log`;
     const state = ["--spanner", database, "--spanner-table-prefix", "my_"];
-    const copied = await run("copy", logDirectory(), target, ...key, ...state);
+    const copied = await run("copy", logDirectory(log), target, ...key, ...state);
     expect(copied).toMatchObject({ code: 0 });
     expect(copied.stdout).toMatch(/^The log is handed over: gs:\/\//);
     expect(unwrapped(copied.stdout)).toContain(`the Spanner database ${database} with the table prefix my_`);
@@ -42,7 +36,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     const verified = await run("verify", `${target}/`, ...state);
     expect(verified).toMatchObject({ code: 0, stdout: expect.stringMatching(/^The log is sound/) });
 
-    const again = await run("copy", logDirectory(), target, ...key, ...state, "--json", "--quiet");
+    const again = await run("copy", logDirectory(log), target, ...key, ...state, "--json", "--quiet");
     expect(again).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(again.stdout)).toMatchObject({ outcome: "already-handed-over", size: 700 });
   });
@@ -55,14 +49,8 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
       [second.bucket, "two_"],
     ] as const) {
       const state = ["--spanner", database, "--spanner-table-prefix", prefix];
-      const { code, stdout } = await run(
-        "copy",
-        logDirectory(),
-        `gs://${bucket}`,
-        ...key,
-        ...state,
-        "--json",
-      );
+      const places = [logDirectory(log), `gs://${bucket}`];
+      const { code, stdout } = await run("copy", ...places, ...key, ...state, "--json");
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ outcome: "handed-over" });
       expect((await run("verify", `gs://${bucket}`, ...state)).code).toBe(0);
@@ -73,7 +61,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     const { bucket } = await emulators().newHome();
     const target = `gs://${bucket}/mirror/`;
     const mirror = ["--no-tree-state", "--save-checkpoint"];
-    const copied = await run("copy", logDirectory(), target, ...key, ...mirror);
+    const copied = await run("copy", logDirectory(log), target, ...key, ...mirror);
     expect(copied.code).toBe(0);
     expect(copied.stdout).toContain(`tlog-migrate verify ${target} --vkey <vkey>\n`);
     expect(copied.stdout).not.toContain("Start the log software");
@@ -90,7 +78,13 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
 
   it("says of a mirror without a checkpoint that it cannot be read yet", async () => {
     const { bucket } = await emulators().newHome();
-    const { code, stdout } = await run("copy", logDirectory(), `gs://${bucket}`, ...key, "--no-tree-state");
+    const { code, stdout } = await run(
+      "copy",
+      logDirectory(log),
+      `gs://${bucket}`,
+      ...key,
+      "--no-tree-state",
+    );
     expect(code).toBe(0);
     expect(unwrapped(stdout)).toContain("--save-checkpoint stores the source's");
     expect(stdout).not.toContain("tlog-migrate verify");
@@ -99,7 +93,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
   it("ends with exit code 3 and a line where an object is bad", async () => {
     const { bucket, database } = await emulators().newHome();
     const state = ["--spanner", database];
-    await run("copy", logDirectory(), `gs://${bucket}`, ...key, ...state);
+    await run("copy", logDirectory(log), `gs://${bucket}`, ...key, ...state);
     await emulators().putObject(bucket, "tile/entries/000", "spoilt");
     const { code, stdout, stderr } = await run("verify", `gs://${bucket}`, ...state);
     expect(code).toBe(3);
@@ -109,19 +103,14 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
 
   it("refuses what it could not do, and writes nothing", async () => {
     const { bucket, database } = await emulators().newHome();
-    const [source, target, directory] = [
-      logDirectory(),
-      `gs://${bucket}/log`,
-      join(memoryDirectory(), "copy"),
-    ];
+    const [source, target] = [logDirectory(log), `gs://${bucket}/log`];
+    const directory = join(memoryDirectory(), "copy");
     const spanner = ["--spanner", database];
+    const both = [...spanner, "--no-tree-state"];
     const NO_MEANING = /has no meaning for .*expected a log at gs:.*Leave it out/;
     for (const [args, message] of [
       [["copy", source, target, ...key], /no log software could take this log over/],
-      [
-        ["copy", source, target, ...key, ...spanner, "--no-tree-state"],
-        /--no-tree-state: contradicts --spanner/,
-      ],
+      [["copy", source, target, ...key, ...both], /--no-tree-state: contradicts --spanner/],
       [["copy", source, target, ...key, "--spanner-table-prefix", "a_"], /Pass --spanner too/],
       [["copy", source, directory, ...key, "--spanner-table-prefix", "a_"], NO_MEANING],
       [["copy", source, directory, ...key, ...spanner], NO_MEANING],

@@ -3,30 +3,25 @@
 import { expect, it, vi } from "vitest";
 import { migrate } from "../../../lib/index.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
+import type { Interference } from "../../support/go/gcp-emulators.ts";
 import type { Bucket } from "../../support/go/tessera.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, migrationOptions } from "../../support/migration.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { logDirectory } from "../../support/places/directory.ts";
 
 const emulators = useGcpEmulators();
 const log = testLog({ size: 300, entrySize: 20 });
 
 async function messageOf(
   home: Pick<Bucket, "bucket" | "database">,
-  source = logDirectory(),
+  source = logDirectory(log),
 ): Promise<string> {
   const targetOptions = { spanner: home.database };
   const options = migrationOptions(log, source, `gs://${home.bucket}/log`, { targetOptions });
   const { message } = await failureOf(migrate(options));
   expect(message).not.toContain("\n");
   return message;
-}
-
-function logDirectory(): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, log.objects);
-  return directory;
 }
 
 describeWithGo("an operator is told of", () => {
@@ -37,14 +32,32 @@ describeWithGo("an operator is told of", () => {
     expect(await messageOf(home, `gs://${bucket}/log`)).toMatch(/there is no bucket there-is-no-such-bucket/);
   });
 
-  it("a bucket that may not be read, or written", async () => {
+  const NO_ROLE = /403.*roles\/storage.objectUser on gs:\/\//;
+  const [GET, POST] = [
+    { service: "storage", method: "GET" } as const,
+    { service: "storage", method: "POST" } as const,
+  ];
+  const denied = { service: "spanner", code: "PERMISSION_DENIED" } as const;
+  const NOT_ALLOWED = /may not be used with these credentials.*roles\/spanner/;
+
+  it.each<[what: string, refusal: Interference, words: RegExp]>([
+    ["bucket that may not be read", { ...GET, status: 403 }, NO_ROLE],
+    [
+      "bucket that may not be written",
+      { ...POST, contains: "tile/", status: 403 },
+      /tile\/.*403.*roles\/storage.objectUser on gs:\/\//,
+    ],
+    [
+      "bucket that takes no credentials",
+      { ...GET, status: 401 },
+      /401.*gcloud auth application-default login/,
+    ],
+    ["database that may not be read", { ...denied, method: "ExecuteStreamingSql" }, NOT_ALLOWED],
+    ["database whose tables may not be made", { ...denied, method: "UpdateDatabaseDdl" }, NOT_ALLOWED],
+  ])("a %s", async (_what, refusal, words) => {
     const home = await emulators().newHome();
-    await emulators().interfere({ service: "storage", method: "GET", status: 403 });
-    expect(await messageOf(home)).toMatch(/403.*roles\/storage.objectUser on gs:\/\//);
-    await emulators().interfere({ service: "storage", method: "POST", contains: "tile/", status: 403 });
-    expect(await messageOf(home)).toMatch(/tile\/.*403.*roles\/storage.objectUser on gs:\/\//);
-    await emulators().interfere({ service: "storage", method: "GET", status: 401 });
-    expect(await messageOf(home)).toMatch(/401.*gcloud auth application-default login/);
+    await emulators().interfere(refusal);
+    expect(await messageOf(home)).toMatch(words);
     await emulators().interfere();
   });
 
@@ -61,23 +74,6 @@ describeWithGo("an operator is told of", () => {
     expect(await messageOf({ ...home, database: "projects/p/databases/d" })).toMatch(
       /--spanner: does not name a database \(expected projects\/PROJECT/,
     );
-  });
-
-  it("a database that may not be used", async () => {
-    const home = await emulators().newHome();
-    await emulators().interfere({
-      service: "spanner",
-      method: "ExecuteStreamingSql",
-      code: "PERMISSION_DENIED",
-    });
-    expect(await messageOf(home)).toMatch(/may not be used with these credentials.*roles\/spanner/);
-    await emulators().interfere({
-      service: "spanner",
-      method: "UpdateDatabaseDdl",
-      code: "PERMISSION_DENIED",
-    });
-    expect(await messageOf(home)).toMatch(/may not be used with these credentials.*roles\/spanner/);
-    await emulators().interfere();
   });
 
   it("a database that cannot be reached", async () => {

@@ -11,7 +11,8 @@ import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, migrationOptions } from "../../support/migration.ts";
 import { startMigration } from "../../support/migration-process.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { urlOf } from "../../support/places/bucket-targets.ts";
+import { logDirectory } from "../../support/places/directory.ts";
 
 const emulators = useGcpEmulators();
 
@@ -20,14 +21,9 @@ const log = testLog({ size: 65_536 + 256 + 7, entrySize: 20 });
 
 const HAND_OVER = { service: "spanner", method: "Commit", contains: 'table:"IntCoord"' } as const;
 
-const urlOf = ({ bucket, prefix }: Bucket) => `gs://${bucket}${prefix === undefined ? "" : `/${prefix}`}`;
 const stateOf = ({ database }: Bucket) => ({ spanner: database });
 
-function source(of: TestLog = log): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, of.objects);
-  return directory;
-}
+const source = (of: TestLog = log) => logDirectory(of);
 
 function copy(
   from: string,
@@ -69,11 +65,8 @@ async function opens(home: Bucket): Promise<boolean> {
 describeWithGo("a copy into a bucket that is killed", () => {
   it("while it copies goes on where it stopped", async () => {
     const [from, home] = [source(), await emulators().newHome("log")];
-    await killedAt(
-      { service: "storage", method: "POST", contains: "uploadType=multipart", skip: 300, times: 1 },
-      from,
-      home,
-    );
+    const upload = { service: "storage", method: "POST", contains: "uploadType=multipart" } as const;
+    await killedAt({ ...upload, skip: 300, times: 1 }, from, home);
     expect(await opens(home)).toBe(false);
     const report = await copy(from, home);
     expect(report.outcome).toBe("handed-over");

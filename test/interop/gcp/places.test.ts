@@ -1,36 +1,27 @@
 /** A bucket and a database that go together name each other; a database is believed for that place alone. */
 
-import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import { migrate } from "../../../lib/index.ts";
-import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
-import type { SpannerPlace } from "../../../storage/spanner/place.ts";
+import type { MigrationTarget } from "../../../lib/migrate/ports/target.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, migrationOptions } from "../../support/migration.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
-import { openTarget } from "../../support/places/open.ts";
+import {
+  LATER_MARKER,
+  MARKER,
+  openGcsTarget as open,
+  RECORD,
+  STATE as state,
+} from "../../support/places/bucket-targets.ts";
+import { logDirectory } from "../../support/places/directory.ts";
 
 const emulators = useGcpEmulators();
 const log = testLog({ size: 300, entrySize: 20 });
 
-const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
-const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
-const RECORD = `{"tlog-migrate-record":1}\n`;
 const BINDING = ".state/tlog-migrate.json";
-const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
-
-function open(url: string, spanner: SpannerPlace | undefined): Promise<MigrationTarget> {
-  const state =
-    spanner === undefined
-      ? { treeState: false }
-      : { spanner: spanner.database, spannerTablePrefix: spanner.tablePrefix };
-  return openTarget(url, state);
-}
-
 async function foundAt(target: MigrationTarget): Promise<string> {
   const contents = await target.inspect();
   if (contents.kind !== "occupied") throw new Error(`is ${contents.kind}`);
@@ -49,15 +40,9 @@ async function expectRefused(target: MigrationTarget): Promise<void> {
   }
 }
 
-function source(): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, log.objects);
-  return directory;
-}
-
 describeWithGo("a database that belongs to a place", () => {
   it("is not believed for another bucket, nor another prefix, by a copy of the same log", async () => {
-    const [from, { bucket, database }] = [source(), await emulators().newHome()];
+    const [from, { bucket, database }] = [logDirectory(log), await emulators().newHome()];
     const another = await emulators().newBucket();
     const copyTo = (url: string, handOver = true) =>
       migrate(migrationOptions(log, from, url, { handOver, targetOptions: { spanner: database } }));
@@ -118,15 +103,6 @@ describeWithGo("a bucket that belongs to a database", () => {
       /goes with --spanner \S+ --spanner-table-prefix a_; it may be deleted if no copy/,
     );
   });
-
-  it("and is a mirror's is not filled for a database", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const url = `gs://${bucket}/log`;
-    await (await open(url, undefined)).claim(MARKER);
-    const target = await open(url, { database });
-    await expectRefused(target);
-    expect(await foundAt(target)).toContain("tlog-migrate-marker");
-  });
 });
 
 describeWithGo("a binding that is gone", () => {
@@ -175,21 +151,5 @@ describeWithGo("a claim of a version that did not name the place", () => {
     expect(await tables.row("TlogMigrate", "place")).toEqual({ place: `gs://${bucket}/older/` });
     await older.handOver(LATER_MARKER, state, RECORD);
     expect(await older.inspect()).toEqual({ kind: "handed-over", record: RECORD });
-  });
-});
-
-describeWithGo("a copy whose claim another has changed", () => {
-  it("removes nothing, also after it has looked at the place again", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const [mine, another] = (await Promise.all(
-      [0, 1].map(() => open(`gs://${bucket}`, { database: database ?? "" })),
-    )) as [MigrationTarget, MigrationTarget];
-    await mine.claim(MARKER);
-    await emulators().putObject(bucket, "tile/1/000", "a seal");
-    await another.replaceMarker(MARKER, LATER_MARKER);
-    expect(await mine.inspect()).toMatchObject({ kind: "claimed", marker: LATER_MARKER });
-    await expect(mine.remove("tile/1/000")).rejects.toBeInstanceOf(TargetRefusedError);
-    expect([...(await emulators().objects(bucket, "tile/")).keys()]).toEqual(["tile/1/000"]);
-    await Promise.all([mine.close(), another.close()]);
   });
 });

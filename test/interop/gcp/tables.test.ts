@@ -3,26 +3,28 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../lib/errors.ts";
-import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
-import type { SpannerPlace } from "../../../storage/spanner/place.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
-import { openTarget } from "../../support/places/open.ts";
+import {
+  LATER_MARKER,
+  MARKER,
+  openGcsTarget,
+  RECORD,
+  STATE as state,
+} from "../../support/places/bucket-targets.ts";
 
 const emulators = useGcpEmulators();
 
-const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
-const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
-const RECORD = `{"tlog-migrate-record":1}\n`;
-const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
+const open = (bucket: string, spanner?: Parameters<typeof openGcsTarget>[1]) =>
+  openGcsTarget(`gs://${bucket}/log`, spanner);
 
-function open(bucket: string, spanner: SpannerPlace | undefined): Promise<MigrationTarget> {
-  const state =
-    spanner === undefined
-      ? { treeState: false }
-      : { spanner: spanner.database, spannerTablePrefix: spanner.tablePrefix };
-  return openTarget(`gs://${bucket}/log`, state);
+/** A target that is claimed. */
+async function claimed() {
+  const { bucket, database } = await emulators().newHome();
+  const target = await open(bucket, { database });
+  await target.claim(MARKER);
+  return { bucket, database, target };
 }
 
 /** What log software leaves, a trace each. */
@@ -55,18 +57,13 @@ describeWithGo("the tables of a database", () => {
       const target = await open(bucket, { database });
       expect(await target.inspect()).toEqual({ kind: "empty" });
       await tables.put(table, row);
-      expect(await target.inspect()).toMatchObject({
-        kind: "occupied",
-        found: expect.stringMatching(said),
-      });
+      expect(await target.inspect()).toMatchObject({ kind: "occupied", found: expect.stringMatching(said) });
       await expect(target.claim(MARKER)).rejects.toThrow(said);
       expect(await tables.row("Tessera", "id")).toBeUndefined();
     });
 
     it("are not handed over", async () => {
-      const { bucket, database } = await emulators().newHome();
-      const target = await open(bucket, { database });
-      await target.claim(MARKER);
+      const { target, database } = await claimed();
       await using tables = new SpannerTables(database);
       for (const zeroes of ZEROES) await tables.put(...zeroes);
       await target.replaceMarker(MARKER, LATER_MARKER);
@@ -83,9 +80,7 @@ describeWithGo("the tables of a database", () => {
   });
 
   it("that a refused transaction looked at are free for the next", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
-    await target.claim(MARKER);
+    const { target } = await claimed();
     await expect(target.handOver(LATER_MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
     const before = (await emulators().callCounts())["spanner Rollback"] ?? 0;
     await expect(target.handOver(LATER_MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
@@ -94,9 +89,7 @@ describeWithGo("the tables of a database", () => {
   });
 
   it("say after the hand-over where log software goes on", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
-    await target.claim(MARKER);
+    const { target, bucket, database } = await claimed();
     await target.handOver(MARKER, state, RECORD);
     await using tables = new SpannerTables(database);
     const rootHash = Buffer.from(state.rootHash);
@@ -114,9 +107,7 @@ describeWithGo("the tables of a database", () => {
   });
 
   it("have their names begin as they shall, beside another log's", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const first = await open(bucket, { database });
-    await first.claim(MARKER);
+    const { target: first, database } = await claimed();
     await first.handOver(MARKER, state, RECORD);
     const place = { database, tablePrefix: "second_" };
     const second = await open(await emulators().newBucket(), place);
@@ -133,9 +124,7 @@ describeWithGo("the tables of a database", () => {
   });
 
   it("are looked up when a copy begins, and not again", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
-    await target.claim(MARKER);
+    const { target, bucket } = await claimed();
     await target.replaceMarker(MARKER, LATER_MARKER);
     const lookUps = async () => (await emulators().callCounts())["spanner ExecuteStreamingSql"];
     const before = await lookUps();
@@ -147,9 +136,7 @@ describeWithGo("the tables of a database", () => {
   });
 
   it("with a version that is a copy's and no marker say so", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
-    await target.claim(MARKER);
+    const { target, database } = await claimed();
     await using tables = new SpannerTables(database);
     await tables.put("TlogMigrate", { marker: null });
     expect(await target.inspect()).toMatchObject({
@@ -165,25 +152,22 @@ describeWithGo("a transaction whose outcome gets lost", () => {
   it("is found to be done: claim, another marker, hand-over", async () => {
     const { bucket, database } = await emulators().newHome();
     const target = await open(bucket, { database });
-    await emulators().interfere(lost);
-    await target.claim(MARKER);
-    expect(await emulators().interferences()).toEqual([1]);
-    await emulators().interfere(lost);
-    await target.replaceMarker(MARKER, LATER_MARKER);
-    expect(await emulators().interferences()).toEqual([1]);
-    await emulators().interfere(lost);
-    await target.handOver(LATER_MARKER, state, RECORD);
-    expect(await emulators().interferences()).toEqual([1]);
+    for (const work of [
+      () => target.claim(MARKER),
+      () => target.replaceMarker(MARKER, LATER_MARKER),
+      () => target.handOver(LATER_MARKER, state, RECORD),
+    ]) {
+      await emulators().interfere(lost);
+      await work();
+      expect(await emulators().interferences()).toEqual([1]);
+    }
     await emulators().interfere();
-    expect(await (await open(bucket, { database })).inspect()).toEqual({
-      kind: "handed-over",
-      record: RECORD,
-    });
+    const again = await open(bucket, { database });
+    expect(await again.inspect()).toEqual({ kind: "handed-over", record: RECORD });
   });
 
   it("is another's where another has been faster", async () => {
-    const { bucket, database } = await emulators().newHome();
-    await (await open(bucket, { database })).claim(MARKER);
+    const { bucket, database } = await claimed();
     await expect((await open(bucket, { database })).claim(MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
   });
 });
@@ -191,11 +175,8 @@ describeWithGo("a transaction whose outcome gets lost", () => {
 describeWithGo("a bucket", () => {
   it("is bound to no database whose tables cannot be made", async () => {
     const { bucket, database } = await emulators().newHome();
-    await emulators().interfere({
-      service: "spanner",
-      method: "UpdateDatabaseDdl",
-      code: "PERMISSION_DENIED",
-    });
+    const denied = { service: "spanner", method: "UpdateDatabaseDdl", code: "PERMISSION_DENIED" } as const;
+    await emulators().interfere(denied);
     await expect((await open(bucket, { database })).claim(MARKER)).rejects.toBeInstanceOf(OperationError);
     await emulators().interfere();
     expect((await emulators().objects(bucket)).size).toBe(0);
@@ -209,9 +190,7 @@ describeWithGo("a copy that slept", () => {
   const SEAL = "tile/1/000";
 
   it("removes no seal that another has stored anew meanwhile", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
-    await target.claim(MARKER);
+    const { target, bucket } = await claimed();
     await emulators().putObject(bucket, `log/${SEAL}`, "another tool's");
     const looked = (await emulators().objects(bucket)).get(`log/${SEAL}`)?.generation;
     const asleep = { service: "spanner", method: "StreamingRead" } as const;
@@ -220,12 +199,8 @@ describeWithGo("a copy that slept", () => {
     await expect.poll(async () => (await emulators().interferences())[0]).toBeGreaterThan(0);
     await emulators().putObject(bucket, `log/${SEAL}`, "another copy's");
     // As Cloud Storage answers; this one does not look at the generation.
-    await emulators().interfere({
-      service: "storage",
-      method: "DELETE",
-      contains: `ifGenerationMatch=${looked}`,
-      status: 412,
-    });
+    const contains = `ifGenerationMatch=${looked}`;
+    await emulators().interfere({ service: "storage", method: "DELETE", contains, status: 412 });
     expect(await removal).toBeInstanceOf(TargetRefusedError);
     expect((await emulators().objects(bucket, `log/${SEAL}`)).size).toBe(1);
     await target.remove(SEAL);

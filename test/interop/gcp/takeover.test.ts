@@ -19,14 +19,13 @@ import {
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { migrationOptions } from "../../support/migration.ts";
+import { urlOf } from "../../support/places/bucket-targets.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
 
 const emulators = useGcpEmulators();
 const identity = { origin: "log.example/gcp", key: "the log's key" };
 const ctIdentity = { origin: "ct.log.example/2026h1", key: "the log's key" };
 const APPENDED = 300;
-
-const urlOf = ({ bucket, prefix }: Bucket) => `gs://${bucket}${prefix === undefined ? "" : `/${prefix}`}`;
 
 /** Copies a log of Tessera's to a home in the cloud. */
 function copyTo(

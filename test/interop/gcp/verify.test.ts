@@ -6,9 +6,10 @@ import { migrate, type VerificationReport, type VerifyOptions } from "../../../l
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { type Bucket, makeLog, startLive, takeOver } from "../../support/go/tessera.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
-import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
 import { FAST_RETRY, type KnownLog, migrationOptions } from "../../support/migration.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { urlOf } from "../../support/places/bucket-targets.ts";
+import { logDirectory } from "../../support/places/directory.ts";
 import { verify } from "../../support/verification.ts";
 
 const emulators = useGcpEmulators();
@@ -20,15 +21,6 @@ const LISTING = { service: "storage", method: "GET", contains: "items(name,size)
 /** An Appender's first such commit is that of its start. */
 const INTEGRATION = { service: "spanner", method: "Commit", contains: 'table:"IntCoord"', skip: 1 } as const;
 
-const urlOf = ({ bucket, prefix }: Pick<Bucket, "bucket" | "prefix">) =>
-  `gs://${bucket}${prefix === undefined ? "" : `/${prefix}`}`;
-
-function logDirectory(objects: TestLog["objects"] = log.objects): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, objects);
-  return directory;
-}
-
 /** Where a log has its tree state: what --spanner and --spanner-table-prefix say. */
 const stateIn = (database: string, tablePrefix?: string) => ({
   spanner: database,
@@ -39,7 +31,7 @@ const stateIn = (database: string, tablePrefix?: string) => ({
 async function copied(overrides: Parameters<typeof migrationOptions>[3] = {}): Promise<Bucket> {
   const home = await emulators().newHome("log");
   const targetOptions = stateIn(home.database);
-  await migrate(migrationOptions(log, logDirectory(), urlOf(home), { targetOptions, ...overrides }));
+  await migrate(migrationOptions(log, logDirectory(log), urlOf(home), { targetOptions, ...overrides }));
   return home;
 }
 
@@ -81,7 +73,7 @@ describeWithGo("verify of a copy in a bucket", () => {
   it("says which database it is to be given, if it is given none or another", async () => {
     const home = await emulators().newHome("log");
     const [right, other] = [stateIn(home.database, "my_"), stateIn(emulators().newDatabase())];
-    const options = migrationOptions(log, logDirectory(), urlOf(home), { targetOptions: right });
+    const options = migrationOptions(log, logDirectory(log), urlOf(home), { targetOptions: right });
     await migrate({ ...options, handOver: false });
     const advice = `Pass --spanner ${home.database} --spanner-table-prefix my_`;
     for (const targetOptions of [undefined, other, stateIn(home.database)]) {
@@ -151,7 +143,7 @@ describeWithGo("a copy into a bucket whose listing has many pages", () => {
   it("is handed over, and not if something beyond it is on the last of them", async () => {
     await using _ = await limitedPages(3);
     const home = await copied({ handOver: false });
-    const options = migrationOptions(log, logDirectory(), urlOf(home), {
+    const options = migrationOptions(log, logDirectory(log), urlOf(home), {
       targetOptions: stateIn(home.database),
     });
     await emulators().putObject(home.bucket, "log/tile/entries/999", "beyond");

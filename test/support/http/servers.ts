@@ -56,6 +56,15 @@ export function sourceAt(url: URL, options: Partial<HttpSourceOptions> = {}): Ht
   return source;
 }
 
+/** A host and a port where nobody listens. */
+export async function closedPlace(): Promise<string> {
+  const server = createNetServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return `127.0.0.1:${port}`;
+}
+
 /** Starts a server that ends with the test. */
 export async function listening(server: Server | NetServer, scheme: string): Promise<URL> {
   const sockets = new Set<Socket>();

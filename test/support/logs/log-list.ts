@@ -1,6 +1,9 @@
 /** Entries of CT log lists, as browser vendors and logs write them. */
 
 import { hash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryDirectory } from "../places/temp.ts";
 
 /** What every entry of a log with this key (base64 DER) has; `fields` are added, or stand instead. */
 export function listEntry(key: string, fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -11,9 +14,13 @@ export function listEntry(key: string, fields: Readonly<Record<string, unknown>>
 /** The text of a list with one operator. */
 export function listText(lists: { readonly logs?: unknown; readonly tiled_logs?: unknown }): string {
   const operator = { name: "Some operator", email: ["logs@operator.test"], ...lists };
-  return JSON.stringify({
-    version: "76.9",
-    log_list_timestamp: "2026-08-01T00:00:00Z",
-    operators: [operator],
-  });
+  const list = { version: "76.9", log_list_timestamp: "2026-08-01T00:00:00Z", operators: [operator] };
+  return JSON.stringify(list);
+}
+
+/** The path of a file `list.json` with this text, which is removed when the running test ends. */
+export function listFile(text: string): string {
+  const path = join(temporaryDirectory(), "list.json");
+  writeFileSync(path, text);
+  return path;
 }

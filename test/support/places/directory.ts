@@ -13,6 +13,13 @@ export function memoryDirectory(): string {
   return newDirectory(isInMemory("/dev/shm") ? "/dev/shm" : tmpdir());
 }
 
+/** A new directory in memory that holds the objects of a log. */
+export function logDirectory({ objects }: Pick<TestLog, "objects">): string {
+  const directory = memoryDirectory();
+  writeFiles(directory, objects);
+  return directory;
+}
+
 /** A new directory on a disk, undefined where only memory can be written. Removed when the test ends. */
 export function diskDirectory(): string | undefined {
   const base = [tmpdir(), "/var/tmp", process.cwd()].find((at) => fs.existsSync(at) && !isInMemory(at));

@@ -4,15 +4,11 @@ import { TargetRefusedError } from "../../../lib/errors.ts";
 import type { IntegratedTree, StoredObject, TreeState } from "../../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import type { Bucket, ObjectVersion } from "../../../storage/bucket/bucket.ts";
-import type { LogState, StoreContents } from "../../../storage/bucket/log-state.ts";
-
-interface MemoryObject extends ObjectVersion {
-  readonly bytes: Uint8Array;
-}
+import type { LogState, StateContents } from "../../../storage/bucket/log-state.ts";
 
 export class MemoryBucket implements Bucket {
   readonly location: string;
-  objects = new Map<string, MemoryObject>();
+  objects = new Map<string, ObjectVersion & { readonly bytes: Uint8Array }>();
   #stored = 0;
 
   constructor(location = "mem://bucket/log/") {
@@ -26,8 +22,7 @@ export class MemoryBucket implements Bucket {
   }
 
   text(path: string): string | undefined {
-    const bytes = this.objects.get(path)?.bytes;
-    return bytes && Buffer.from(bytes).toString();
+    return this.objects.get(path)?.bytes.toString();
   }
 
   locate(path: string): string {
@@ -73,19 +68,14 @@ export class MemoryBucket implements Bucket {
 }
 
 /** What a memory state store holds, shared by all that open it. */
-export class MemoryTables {
+export interface MemoryTables {
   readonly name: string;
-  contents: StoreContents = { kind: "unclaimed" };
-  tree: IntegratedTree | undefined;
-
-  constructor(name: string) {
-    this.name = name;
-  }
+  contents?: StateContents;
+  tree?: IntegratedTree;
 }
 
 /** The options that name the memory store of a bucket's document. */
-export function memoryOptionsIn(document: Readonly<Record<string, unknown>>): string | undefined {
-  const { "memory-store": name } = document;
+export function memoryOptionsIn({ "memory-store": name }: Readonly<Record<string, unknown>>) {
   return typeof name === "string" ? `--memory ${name}` : undefined;
 }
 
@@ -106,8 +96,8 @@ export class MemoryLogState implements LogState {
     this.#location = location;
   }
 
-  async inspect(): Promise<StoreContents> {
-    const { contents } = this.#tables;
+  async inspect(): Promise<StateContents> {
+    const { contents = { kind: "unclaimed" } } = this.#tables;
     if (!("location" in contents) || contents.location === this.#location) return contents;
     return { kind: "occupied", found: `${this.name} belongs to ${contents.location}` };
   }
@@ -119,7 +109,7 @@ export class MemoryLogState implements LogState {
   async prepare(): Promise<void> {}
 
   async claim(marker: string): Promise<void> {
-    if (this.#tables.contents.kind !== "unclaimed") throw this.#refusal();
+    if (this.#tables.contents !== undefined) throw this.#refusal();
     this.#tables.contents = { kind: "claimed", marker, location: this.#location };
   }
 

@@ -1,21 +1,22 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
-import { endOf, errorText, exitCodeOf } from "../../../cmd/exit.ts";
-import { Interruption } from "../../../cmd/interrupt.ts";
+import { endOf, errorText, exitCodeOf, Interruption } from "../../../cmd/exit.ts";
 import { OperationError, TargetRefusedError, UsageError, VerificationError } from "../../../lib/index.ts";
 
 const facts = { object: "tile/0/000", problem: "is\nmissing" };
 
 describe("the end of a run", () => {
-  test("has an exit code for each kind of failure", () => {
-    expect(exitCodeOf(new OperationError(facts))).toBe(1);
-    expect(exitCodeOf(new UsageError(facts))).toBe(2);
-    expect(exitCodeOf(new InvalidArgumentError("no"))).toBe(2);
-    expect(exitCodeOf(new VerificationError(facts))).toBe(3);
-    expect(exitCodeOf(new TargetRefusedError(facts))).toBe(4);
-    expect(exitCodeOf(new Interruption("SIGINT"))).toBe(130);
-    expect(exitCodeOf(new Interruption("SIGTERM"))).toBe(143);
-    expect(exitCodeOf(new TypeError("bug"))).toBe(1);
+  test.each([
+    [1, new OperationError(facts)],
+    [2, new UsageError(facts)],
+    [2, new InvalidArgumentError("no")],
+    [3, new VerificationError(facts)],
+    [4, new TargetRefusedError(facts)],
+    [130, new Interruption("SIGINT")],
+    [143, new Interruption("SIGTERM")],
+    [1, new TypeError("bug")],
+  ])("has an exit code for each kind of failure: %i", (code, error) => {
+    expect(exitCodeOf(error)).toBe(code);
   });
 
   test("says a failure in one line", () => {
@@ -31,14 +32,13 @@ describe("the end of a run", () => {
 
   test("is the interruption, where what failed is a consequence of it", () => {
     const controller = new AbortController();
-    const failure = new OperationError(facts);
+    const [failure, news] = [new OperationError(facts), new VerificationError(facts)];
     expect(endOf(failure, controller.signal)).toBe(failure);
     const interruption = new Interruption("SIGTERM");
     controller.abort(interruption);
     for (const error of [failure, new Error("The operation was aborted"), interruption]) {
       expect(endOf(error, controller.signal)).toBe(interruption);
     }
-    const news = new VerificationError(facts);
     expect(endOf(news, controller.signal)).toBe(news);
   });
 });

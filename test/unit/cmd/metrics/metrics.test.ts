@@ -14,6 +14,9 @@ function samplesOf(text: string): Map<string, number> {
   return samples;
 }
 
+const samplesOfRun = async (metrics = new RunMetrics(progressOfTwoThreads())) =>
+  samplesOf(await metrics.text());
+
 function progressOfTwoThreads(): Progress {
   const progress = new Progress();
   const worker = new Counters();
@@ -21,21 +24,12 @@ function progressOfTwoThreads(): Progress {
   progress.startRound(1000);
   progress.phase = "copying";
   progress.window = { limit: 8 };
-  for (const [name, amount] of [
-    ["entries", 300],
-    ["resumedEntries", 256],
-    ["bytesStored", 12_345],
-    ["retries", 2],
-    ["throttles", 3],
-    ["replacedObjects", 1],
-    ["reencodedEntries", 3],
-    ["uncheckedEntries", 4],
-  ] as const) {
-    worker.add(name, amount);
+  const copied = { entries: 300, resumedEntries: 256, bytesStored: 12_345, retries: 2, throttles: 3 };
+  const looked = { replacedObjects: 1, reencodedEntries: 3, uncheckedEntries: 4 };
+  for (const [name, amount] of Object.entries({ ...copied, ...looked })) {
+    worker.add(name as keyof typeof copied, amount);
   }
-  worker.requestStarted();
-  worker.requestStarted();
-  worker.requestStarted();
+  for (let started = 0; started < 3; started++) worker.requestStarted();
   worker.requestEnded(200, 0.5, 1000);
   worker.requestEnded(503, 40, 10);
   progress.own.requestStarted();
@@ -45,7 +39,7 @@ function progressOfTwoThreads(): Progress {
 
 describe("metrics of a run", () => {
   test("are the sums over all threads", async () => {
-    const samples = samplesOf(await new RunMetrics(progressOfTwoThreads()).text());
+    const samples = await samplesOfRun();
     expect(Object.fromEntries([...samples].filter(([name]) => !name.includes("duration")))).toEqual({
       tlog_migrate_entries_total: 300,
       tlog_migrate_resumed_entries_total: 256,
@@ -68,7 +62,7 @@ describe("metrics of a run", () => {
   });
 
   test("have durations in buckets that each hold the ones before", async () => {
-    const samples = samplesOf(await new RunMetrics(progressOfTwoThreads()).text());
+    const samples = await samplesOfRun();
     const name = "tlog_migrate_request_duration_seconds";
     const bucket = (le: number | string) => samples.get(`${name}_bucket{le="${le}"}`);
     const counts = [...LATENCY_BUCKETS, "+Inf"].map((le) => bucket(le) ?? Number.NaN);
@@ -84,7 +78,7 @@ describe("metrics of a run", () => {
     await metrics.text();
     progress.phase = "handing over";
     progress.own.add("entries", 1);
-    const samples = samplesOf(await metrics.text());
+    const samples = await samplesOfRun(metrics);
     expect(samples.get("tlog_migrate_entries_total")).toBe(301);
     expect([...samples.keys()].filter((name) => name.includes("phase"))).toEqual([
       'tlog_migrate_phase{phase="handing over"}',
@@ -95,7 +89,7 @@ describe("metrics of a run", () => {
     const metrics = new RunMetrics(new Progress());
     expect(await metrics.text()).not.toContain("exit_code");
     metrics.ended(3);
-    const samples = samplesOf(await metrics.text());
+    const samples = await samplesOfRun(metrics);
     expect(samples.get("tlog_migrate_exit_code")).toBe(3);
     expect(samples.get("tlog_migrate_finish_timestamp_seconds")).toBeCloseTo(Date.now() / 1000, -2);
   });

@@ -1,27 +1,21 @@
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type LogWanted, listedLog, readLogList } from "../../../../cmd/options/log-list.ts";
 import { type ListedLog, type LogList, UsageError } from "../../../../lib/index.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
-import { listEntry, listText } from "../../../support/logs/log-list.ts";
+import { listEntry, listFile, listText } from "../../../support/logs/log-list.ts";
 import { temporaryDirectory } from "../../../support/places/temp.ts";
-
-const NAME = "--log-list list.json";
 
 function tiled(shard: string, publicKey = `key of ${shard}`): ListedLog {
   return { origin: `log.test/${shard}`, publicKey, monitoringUrl: `https://mon.test/${shard}/` };
 }
 
 const archived: ListedLog = { origin: "ct.test/2019", publicKey: "old", monitoringUrl: undefined };
+const listOf = (...logs: ListedLog[]): LogList => ({ kind: "list", logs });
+const list = listOf(tiled("2026h1"), tiled("2026h2"), tiled("2027h1"), tiled("2027h2"), archived);
 
-const list: LogList = {
-  kind: "list",
-  logs: [tiled("2026h1"), tiled("2026h2"), tiled("2027h1"), tiled("2027h2"), archived],
-};
-
-const found = (wanted: LogWanted, from: LogList = list) => listedLog(from, wanted, NAME);
+const found = (wanted: LogWanted, from = list) => listedLog(from, wanted, "--log-list list.json");
 
 describe("the log of a list that is meant", () => {
   test.each([
@@ -45,16 +39,18 @@ describe("the log of a list that is meant", () => {
     expect(() => found({ source })).toThrow(UsageError);
   });
 
-  test("is the one of the origin that is given, wherever the copy is", () => {
-    for (const origin of ["log.test/2027h1", "https://log.test/2027h1/"]) {
-      expect(found({ source: "/srv/copy", origin })).toEqual(tiled("2027h1"));
-      expect(found({ source: "https://mon.test/2026h1/", origin })).toEqual(tiled("2027h1"));
-    }
-    expect(found({ source: "/srv/archive", origin: "https://ct.test/2019/" })).toEqual(archived);
+  test.each([
+    ["/srv/copy", "log.test/2027h1", tiled("2027h1")],
+    ["/srv/copy", "https://log.test/2027h1/", tiled("2027h1")],
+    ["https://mon.test/2026h1/", "log.test/2027h1", tiled("2027h1")],
+    ["https://mon.test/2026h1/", "https://log.test/2027h1/", tiled("2027h1")],
+    ["/srv/archive", "https://ct.test/2019/", archived],
+  ])("is, where %s is read, the one of the origin %s", (source, origin, log) => {
+    expect(found({ source, origin })).toEqual(log);
   });
 
   test("may be listed for each of its APIs", () => {
-    const both: LogList = { kind: "list", logs: [{ ...tiled("1"), monitoringUrl: undefined }, tiled("1")] };
+    const both = listOf({ ...tiled("1"), monitoringUrl: undefined }, tiled("1"));
     expect(found({ source: "x", origin: "log.test/1" }, both)).toEqual(tiled("1"));
   });
 
@@ -65,7 +61,7 @@ describe("the log of a list that is meant", () => {
     expect(() => found({ source: "x", origin: "ct.test/2018" })).toThrow(
       /no log with the origin ct\.test\/2018 \(found 5 other logs\)\. .*--public-key/,
     );
-    expect(() => found({ source: "https://x/" }, { kind: "list", logs: [] })).toThrow("(found 0 other logs)");
+    expect(() => found({ source: "https://x/" }, listOf())).toThrow("(found 0 other logs)");
   });
 
   test("is not known from a source that is not a URL", () => {
@@ -77,25 +73,18 @@ describe("the log of a list that is meant", () => {
   });
 
   test("is not chosen among several keys", () => {
-    const twice: LogList = { kind: "list", logs: [tiled("1", "A"), tiled("1", "B")] };
+    const twice = listOf(tiled("1", "A"), tiled("1", "B"));
     for (const wanted of [{ source: "https://mon.test/1/" }, { source: "x", origin: "log.test/1" }]) {
       expect(() => found(wanted, twice)).toThrow(UsageError);
       expect(() => found(wanted, twice)).toThrow(/2 logs .* with the key A, .* with the key B/);
     }
   });
-});
 
-describe("the log of a log.v3.json", () => {
-  const single: LogList = { kind: "log", log: tiled("2026h1") };
-
-  test("is meant wherever the copy is", () => {
+  test("is that of a log.v3.json, wherever the copy is, unless --origin says another", () => {
+    const single: LogList = { kind: "log", log: tiled("2026h1") };
+    const [source, origin] = ["https://mirror.test/", "https://log.test/2026h1"];
     expect(found({ source: "/srv/copy" }, single)).toEqual(single.log);
-    expect(found({ source: "https://mirror.test/", origin: "https://log.test/2026h1" }, single)).toEqual(
-      single.log,
-    );
-  });
-
-  test("is not another one than --origin says", () => {
+    expect(found({ source, origin }, single)).toEqual(single.log);
     expect(() => found({ source: "/srv/copy", origin: "log.test/2026h2" }, single)).toThrow(
       "--log-list list.json: is about another log than --origin (expected origin log.test/2026h2, found log.test/2026h1)",
     );
@@ -103,26 +92,18 @@ describe("the log of a log.v3.json", () => {
 });
 
 const MODULE = join(import.meta.dirname, "../../../../cmd/options/log-list.ts");
-
 const { publicKey = "" } = testLog({ size: 1, format: "static-ct" });
-
-function fileWith(text: string): string {
-  const path = join(temporaryDirectory(), "list.json");
-  writeFileSync(path, text);
-  return path;
-}
+const entryText = (fields: object) => JSON.stringify(listEntry(publicKey, { ...fields }));
 
 describe("the file of a log list", () => {
   test("is read to its end", () => {
-    const logs = Array.from({ length: 2_000 }, (_, shard) =>
-      listEntry(publicKey, { url: `https://log.test/${shard}/` }),
-    );
-    expect(readLogList(fileWith(listText({ logs })))).toHaveProperty("logs.length", 2_000);
+    const urls = Array.from({ length: 2_000 }, (_, shard) => `https://log.test/${shard}/`);
+    const logs = urls.map((url) => listEntry(publicKey, { url }));
+    expect(readLogList(listFile(listText({ logs })))).toHaveProperty("logs.length", 2_000);
   });
 
   test("may be a pipe", () => {
-    const padding = "x".repeat(300_000);
-    const list = fileWith(JSON.stringify(listEntry(publicKey, { url: "https://log.test/1/", padding })));
+    const list = listFile(entryText({ url: "https://log.test/1/", padding: "x".repeat(300_000) }));
     const program = `
       import { readLogList } from ${JSON.stringify(MODULE)};
       console.log(readLogList("/dev/stdin").log.origin);`;
@@ -131,19 +112,18 @@ describe("the file of a log list", () => {
     expect(stdout.toString()).toBe("log.test/1\n");
   });
 
-  test("is refused in one line if it cannot be read, is too large, or is not a list", () => {
-    const cases: [path: string, words: string][] = [
-      ["/nowhere/list.json", "cannot be read (no such file or directory)"],
-      [temporaryDirectory(), "cannot be read (illegal operation on a directory)"],
-      [fileWith("<html>\n"), "is not a log list: it is not JSON"],
-      [
-        fileWith(JSON.stringify(listEntry(publicKey, { url: "https://x/", log_id: "A\nB" }))),
-        `the log has a log_id that is not the SHA-256 of its key (expected ${listEntry(publicKey, {}).log_id}, found A B)`,
-      ],
-    ];
-    for (const [path, words] of cases) {
-      expect(() => readLogList(path)).toThrow(UsageError);
-      expect(() => readLogList(path)).toThrow(`--log-list ${path}: ${words}`);
-    }
+  const { log_id } = listEntry(publicKey, {});
+  test.each<[path: () => string, words: string]>([
+    [() => "/nowhere/list.json", "cannot be read (no such file or directory)"],
+    [temporaryDirectory, "cannot be read (illegal operation on a directory)"],
+    [() => listFile("<html>\n"), "is not a log list: it is not JSON"],
+    [
+      () => listFile(entryText({ url: "https://x/", log_id: "A\nB" })),
+      `the log has a log_id that is not the SHA-256 of its key (expected ${log_id}, found A B)`,
+    ],
+  ])("is refused in one line if it cannot be read or is not a list: %s", (file, words) => {
+    const path = file();
+    expect(() => readLogList(path)).toThrow(UsageError);
+    expect(() => readLogList(path)).toThrow(`--log-list ${path}: ${words}`);
   });
 });

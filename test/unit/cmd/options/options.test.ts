@@ -2,6 +2,8 @@ import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
 import { endpoint, nonEmpty, wholeNumber } from "../../../../cmd/options/values.ts";
 
+const INVALID_PLACES = "9100 :9100 ::1:9100 localhost localhost: a:65536 http://a:1 []:1".split(" ");
+
 describe("values of options", () => {
   test("numbers are whole and within bounds", () => {
     const parse = wholeNumber(1, 256);
@@ -16,18 +18,7 @@ describe("values of options", () => {
     expect(endpoint("127.0.0.1:9100")).toEqual({ host: "127.0.0.1", port: 9100 });
     expect(endpoint("localhost:0")).toEqual({ host: "localhost", port: 0 });
     expect(endpoint("[::1]:9100")).toEqual({ host: "::1", port: 9100 });
-    for (const text of [
-      "9100",
-      ":9100",
-      "::1:9100",
-      "localhost",
-      "localhost:",
-      "a:65536",
-      "http://a:1",
-      "[]:1",
-    ]) {
-      expect(() => endpoint(text)).toThrow("<host>:<port>");
-    }
+    for (const text of INVALID_PLACES) expect(() => endpoint(text)).toThrow("<host>:<port>");
   });
 
   test("an empty value is a slip", () => {

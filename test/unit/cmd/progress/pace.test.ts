@@ -1,35 +1,29 @@
-import { describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { PaceMeter } from "../../../../cmd/progress/pace.ts";
 import { snapshotOf } from "../../../support/snapshots.ts";
 
 describe("the pace of a run", () => {
-  test("is unknown until there is a span to measure", () => {
-    const meter = new PaceMeter();
+  let meter: PaceMeter;
+  beforeEach(() => {
+    meter = new PaceMeter();
     expect(meter.observe(snapshotOf({}), 0)).toEqual({});
+  });
+
+  test("is unknown until there is a span to measure", () => {
     expect(meter.observe(snapshotOf({ entries: 1000 }), 300)).toEqual({});
   });
 
   test("gives rates and the time left from what was copied", () => {
-    const meter = new PaceMeter();
-    meter.observe(snapshotOf({}), 0);
-    expect(meter.observe(snapshotOf({ entries: 1_000_000, bytes: 2e9 }), 5_000)).toEqual({
-      entriesPerSecond: 200_000,
-      bytesPerSecond: 4e8,
-      secondsLeft: 15,
-    });
+    const pace = { entriesPerSecond: 200_000, bytesPerSecond: 4e8, secondsLeft: 15 };
+    expect(meter.observe(snapshotOf({ entries: 1_000_000, bytes: 2e9 }), 5_000)).toEqual(pace);
   });
 
   test("does not take entries that were in place for speed", () => {
-    const meter = new PaceMeter();
-    meter.observe(snapshotOf({}), 0);
-    expect(meter.observe(snapshotOf({ entries: 1_000_000, resumed: 2_000_000 }), 5_000)).toMatchObject({
-      entriesPerSecond: 200_000,
-      secondsLeft: 5,
-    });
+    const snapshot = snapshotOf({ entries: 1_000_000, resumed: 2_000_000 });
+    expect(meter.observe(snapshot, 5_000)).toMatchObject({ entriesPerSecond: 200_000, secondsLeft: 5 });
   });
 
   test("follows a source that becomes slower within the window", () => {
-    const meter = new PaceMeter();
     let entries = 0;
     for (let ms = 0; ms <= 60_000; ms += 250) {
       entries += ms <= 30_000 ? 50_000 : 250;
@@ -41,14 +35,10 @@ describe("the pace of a run", () => {
   });
 
   test("names no time left while nothing moves", () => {
-    const meter = new PaceMeter();
-    meter.observe(snapshotOf({}), 0);
     expect(meter.observe(snapshotOf({}), 5_000)).toEqual({ entriesPerSecond: 0, bytesPerSecond: 0 });
   });
 
   test("starts anew with each phase, and has none where entries are not counted", () => {
-    const meter = new PaceMeter();
-    meter.observe(snapshotOf({}), 0);
     expect(meter.observe(snapshotOf({ phase: "checking the target", entries: 1000 }), 60_000)).toEqual({});
     expect(meter.observe(snapshotOf({ entries: 1000 }), 120_000)).toEqual({});
   });

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { progressBarLine } from "../../../../cmd/progress/bar.ts";
-import { progressLine } from "../../../../cmd/progress/lines.ts";
+import { progressBarLine, progressLine } from "../../../../cmd/progress/line.ts";
 import type { Pace } from "../../../../cmd/progress/pace.ts";
 import { snapshotOf } from "../../../support/snapshots.ts";
 

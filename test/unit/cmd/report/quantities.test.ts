@@ -1,14 +1,7 @@
 import { describe, expect, test } from "vitest";
-import {
-  countOf,
-  formatByteRate,
-  formatBytes,
-  formatCompact,
-  formatCount,
-  formatDuration,
-  formatPercent,
-  formatTimeLeft,
-} from "../../../../cmd/report/quantities.ts";
+import * as quantities from "../../../../cmd/report/quantities.ts";
+
+const { countOf, formatCount, formatPercent, formatTimeLeft } = quantities;
 
 describe("numbers for people", () => {
   test("counts have their thousands apart, and a noun that fits them", () => {
@@ -20,31 +13,20 @@ describe("numbers for people", () => {
   });
 
   test("compact counts keep three digits", () => {
-    expect([999, 12_345, 1_234_567, 4_000_000, 1e9].map(formatCompact)).toEqual([
-      "999",
-      "12.3K",
-      "1.23M",
-      "4M",
-      "1B",
-    ]);
+    const texts = [999, 12_345, 1_234_567, 4_000_000, 1e9].map(quantities.formatCompact);
+    expect(texts).toEqual(["999", "12.3K", "1.23M", "4M", "1B"]);
   });
 
   test("bytes change their unit where the number would need a fourth digit", () => {
-    expect([0, 999, 8192, 999_949, 999_951, 215_300_000, 1e9, 2.5e12, 1e16].map(formatBytes)).toEqual([
-      "0 B",
-      "999 B",
-      "8.2 kB",
-      "999.9 kB",
-      "1.0 MB",
-      "215.3 MB",
-      "1.0 GB",
-      "2.5 TB",
-      "10000.0 TB",
-    ]);
+    const small = [0, 999, 8192, 999_949, 999_951].map(quantities.formatBytes);
+    expect(small).toEqual(["0 B", "999 B", "8.2 kB", "999.9 kB", "1.0 MB"]);
+    const large = [215_300_000, 1e9, 2.5e12, 1e16].map(quantities.formatBytes);
+    expect(large).toEqual(["215.3 MB", "1.0 GB", "2.5 TB", "10000.0 TB"]);
   });
 
   test("rates of bytes have a decimal only while they are small", () => {
-    expect([12, 9_100_000, 215_300_000].map(formatByteRate)).toEqual(["12 B/s", "9.1 MB/s", "215 MB/s"]);
+    const texts = [12, 9_100_000, 215_300_000].map(quantities.formatByteRate);
+    expect(texts).toEqual(["12 B/s", "9.1 MB/s", "215 MB/s"]);
   });
 
   test("nothing is at 100 % before it is, and an empty whole is", () => {
@@ -55,15 +37,8 @@ describe("numbers for people", () => {
   });
 
   test("durations have two units at the most", () => {
-    expect([0.844, 13.2, 59.6, 125, 3600, 11_520, 187_200].map(formatDuration)).toEqual([
-      "0.84 s",
-      "13 s",
-      "1 min",
-      "2 min 5 s",
-      "1 h",
-      "3 h 12 min",
-      "2 d 4 h",
-    ]);
+    const texts = [0.844, 13.2, 59.6, 125, 3600, 11_520, 187_200].map(quantities.formatDuration);
+    expect(texts).toEqual(["0.84 s", "13 s", "1 min", "2 min 5 s", "1 h", "3 h 12 min", "2 d 4 h"]);
     expect(formatTimeLeft(0.4)).toBe("0 s");
   });
 });

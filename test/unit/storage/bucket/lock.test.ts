@@ -9,30 +9,30 @@ import { MemoryBucket } from "../../../support/places/memory-bucket.ts";
 
 const NOW = Date.parse("2026-11-21T12:00:00Z");
 
+let bucket: MemoryBucket;
 beforeEach((context) => {
   vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: NOW });
   context.onTestFinished(() => void vi.useRealTimers());
+  bucket = new MemoryBucket();
 });
 
-const take = (bucket: MemoryBucket) => takeLock(bucket, bucket);
-const lockIn = (bucket: MemoryBucket) => bucket.text(LOCK_OBJECT);
-const storedAt = (bucket: MemoryBucket) => bucket.objects.get(LOCK_OBJECT)?.storedAt;
+const take = () => takeLock(bucket, bucket);
+const storeLock = (holder: object) => bucket.store(LOCK_OBJECT, JSON.stringify(holder));
+const lockText = () => bucket.text(LOCK_OBJECT);
 const elsewhere = { ...currentProcess(), host: "elsewhere", token: "other" };
+const sameName = { ...elsewhere, host: hostname() };
 
 describe("a lock in a bucket", () => {
   it("names its holder, is refused to a second copy, and is gone when it is given back", async () => {
-    const bucket = new MemoryBucket();
-    const lock = await take(bucket);
-    expect(JSON.parse(lockIn(bucket) ?? "")).toMatchObject({ pid: process.pid, host: hostname() });
-    await expect(take(bucket)).rejects.toThrow(
-      new RegExp(`another copy is at work here.*process ${process.pid} on `),
-    );
+    const lock = await take();
+    expect(JSON.parse(lockText() ?? "")).toMatchObject({ pid: process.pid, host: hostname() });
+    const words = new RegExp(`another copy is at work here.*process ${process.pid} on `);
+    await expect(take()).rejects.toThrow(words);
     await lock.release();
-    expect(lockIn(bucket)).toBeUndefined();
+    expect(lockText()).toBeUndefined();
   });
 
   it("is stored again while it is held, by what goes on when the copy is stopped", async () => {
-    const bucket = new MemoryBucket();
     const copy = new MemoryBucket();
     const [get, stat, put] = [vi.spyOn(copy, "get"), vi.spyOn(copy, "stat"), vi.spyOn(copy, "put")];
     put.mockImplementationOnce((...args) => bucket.put(...args));
@@ -41,20 +41,19 @@ describe("a lock in a bucket", () => {
     const texts = new Set<string | undefined>();
     for (let beats = 1; beats <= 10; beats++) {
       await vi.advanceTimersByTimeAsync(20_000);
-      expect(storedAt(bucket)).toBe(NOW + beats * 20_000);
-      texts.add(lockIn(bucket));
+      expect(bucket.objects.get(LOCK_OBJECT)?.storedAt).toBe(NOW + beats * 20_000);
+      texts.add(lockText());
     }
     // A version may be a hash of the bytes.
     expect(texts.size).toBe(10);
     await lock.release();
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(lockIn(bucket)).toBeUndefined();
+    expect(lockText()).toBeUndefined();
   });
 
   it("that another has taken meanwhile is neither stored again nor given back", async () => {
-    const bucket = new MemoryBucket();
-    const lock = await take(bucket);
-    bucket.store(LOCK_OBJECT, JSON.stringify(elsewhere));
+    const lock = await take();
+    storeLock(elsewhere);
     const theirs = bucket.objects.get(LOCK_OBJECT);
     await vi.advanceTimersByTimeAsync(20_000);
     await lock.release();
@@ -62,50 +61,43 @@ describe("a lock in a bucket", () => {
   });
 
   it("that another takes at the same moment is theirs", async () => {
-    const bucket = new MemoryBucket();
     vi.spyOn(bucket, "stat").mockImplementationOnce(async () => {
-      bucket.store(LOCK_OBJECT, JSON.stringify(elsewhere));
+      storeLock(elsewhere);
       return undefined;
     });
-    await expect(take(bucket)).rejects.toThrow(/process \d+ on elsewhere/);
+    await expect(take()).rejects.toThrow(/process \d+ on elsewhere/);
   });
 });
 
 describe("a lock whose holder cannot be seen from here", () => {
   it.each([
     ["another machine", elsewhere],
-    [
-      "a machine of the same name",
-      { ...elsewhere, host: hostname(), boot: "another", pid: 1, startTime: "1" },
-    ],
-    ["another process namespace", { ...elsewhere, host: hostname(), namespace: "another" }],
+    ["a machine of the same name", { ...sameName, boot: "another", pid: 1, startTime: "1" }],
+    ["another process namespace", { ...sameName, namespace: "another" }],
     ["a holder whose clock is years ahead", { ...elsewhere, until: "2099-01-01T00:00:00Z" }],
   ])("%s, is theirs for 90 s from when it was last stored, and no longer", async (_where, holder) => {
-    const bucket = new MemoryBucket();
-    bucket.store(LOCK_OBJECT, JSON.stringify(holder));
+    storeLock(holder);
     vi.setSystemTime(NOW + 89_999);
-    await expect(take(bucket)).rejects.toBeInstanceOf(TargetRefusedError);
+    await expect(take()).rejects.toBeInstanceOf(TargetRefusedError);
     vi.setSystemTime(NOW + 90_000);
-    await (await take(bucket)).release();
+    await (await take()).release();
   });
 });
 
 describe("a lock is taken over", () => {
   it("from a process of this machine that is gone", async () => {
-    const bucket = new MemoryBucket();
-    bucket.store(LOCK_OBJECT, JSON.stringify({ ...currentProcess(), startTime: "1", token: "other" }));
-    const lock = await take(bucket);
-    expect(JSON.parse(lockIn(bucket) ?? "")).not.toMatchObject({ token: "other" });
+    storeLock({ ...currentProcess(), startTime: "1", token: "other" });
+    const lock = await take();
+    expect(JSON.parse(lockText() ?? "")).not.toMatchObject({ token: "other" });
     await lock.release();
   });
 
   it.each(["null", "", "7", '"text"', "[]", "{}", JSON.stringify({ ...elsewhere, pid: "1" })])(
     "where it is none: %j",
     async (text) => {
-      const bucket = new MemoryBucket();
       bucket.store(LOCK_OBJECT, text);
-      await (await take(bucket)).release();
-      expect(lockIn(bucket)).toBeUndefined();
+      await (await take()).release();
+      expect(lockText()).toBeUndefined();
     },
   );
 });

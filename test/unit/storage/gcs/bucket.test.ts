@@ -1,8 +1,6 @@
 /** What is asked seldom of a bucket, by a Cloud Storage that answers as a test says; and for how long it is asked. */
 
-import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer } from "node:net";
+import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { Bucket } from "@google-cloud/storage";
 import { crc32c } from "@node-rs/crc32";
@@ -11,61 +9,34 @@ import { OperationError } from "../../../../lib/errors.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { readDocument, writeDocument } from "../../../../storage/bucket/state-object.ts";
 import { GcsBucket } from "../../../../storage/gcs/bucket.ts";
-import { GcsAccess } from "../../../../storage/gcs/credentials.ts";
-import { serve } from "../../../support/http/servers.ts";
-import { memoryDirectory } from "../../../support/places/directory.ts";
+import {
+  type Step,
+  spyOnAccess,
+  startStorage,
+  stubEnvironment,
+  withoutCredentials,
+} from "../../../support/google.ts";
+import { closedPlace } from "../../../support/http/servers.ts";
 
 const RETRY = { attempts: 3, minDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 5, contentAttempts: 0 };
-const OPTIONS = { connections: 1, retry: RETRY, userAgentVersion: "test" };
-const PLACE = { bucket: "bucket", prefix: "log/" };
 
-type Step = Readonly<{ status: number; body?: object }> | ((response: ServerResponse) => void);
+/** The part of a bucket below gs://bucket/log/. */
+const newBucket = () =>
+  new GcsBucket(
+    { bucket: "bucket", prefix: "log/" },
+    { connections: 1, retry: RETRY, userAgentVersion: "0" },
+  );
 
 /** A bucket of a Cloud Storage that answers one step after the other, and what it was asked. */
-async function newBucket(steps: readonly Step[], timeouts = { answerMs: 60_000, totalMs: 60_000 }) {
-  const asked: string[] = [];
-  const remaining = [...steps];
-  const url = await serve((request: IncomingMessage, response: ServerResponse) => {
-    asked.push(`${request.method} ${decodeURIComponent(request.url ?? "")}`);
-    request.resume();
-    const step = remaining.shift() ?? { status: 501 };
-    if (typeof step === "function") return step(response);
-    response.writeHead(step.status, { "content-type": "application/json" });
-    response.end(JSON.stringify(step.body ?? {}));
-  });
-  return { bucket: at(url.origin, timeouts), asked, host: url.host };
+async function bucketOf(steps: readonly Step[]) {
+  const { asked, lines, host } = await startStorage(steps);
+  return { bucket: newBucket(), asked, lines: () => lines().map(decodeURIComponent), host };
 }
 
-function at(origin: string, timeouts = { answerMs: 60_000, totalMs: 60_000 }): GcsBucket {
-  vi.stubEnv("STORAGE_EMULATOR_HOST", origin);
-  onTestFinished(() => void vi.unstubAllEnvs());
-  return new GcsBucket(PLACE, { ...OPTIONS, timeouts });
-}
-
-async function failureOf(work: Promise<unknown>): Promise<Error> {
-  const failure = await work.then(
-    () => new Error("no failure"),
-    (error: Error) => error,
-  );
-  expect(failure).toBeInstanceOf(OperationError);
-  expect(failure.message).not.toContain("\n");
-  return failure;
-}
-
-/** An address where nobody listens. */
-async function nobody(): Promise<string> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  return `127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
-}
-
-/** Each try begins by asking for credentials. */
-function countTries(): () => number {
-  const spy = vi.spyOn(GcsAccess.prototype, "authorization");
-  onTestFinished(() => spy.mockRestore());
-  return () => spy.mock.calls.length;
+async function expectFailure(work: Promise<unknown>, words: RegExp | string): Promise<void> {
+  await expect(work).rejects.toBeInstanceOf(OperationError);
+  await expect(work).rejects.toThrow(words);
+  await expect(work).rejects.toThrow(/^[^\n]*$/);
 }
 
 function crc32cOf(text: string): string {
@@ -80,68 +51,60 @@ const BUSY: Step = { status: 503, body: { error: { code: 503, message: "busy" } 
 
 describe("a bucket that is asked for the first time", () => {
   it.each([
-    ["nobody is there", nobody, /refused the connection/],
+    ["nobody is there", closedPlace, /refused the connection/],
     ["there is no such host", async () => "there-is-no-such-host.invalid", /no such host/],
-  ])("and %s is not asked again", async (_what, host, said) => {
-    const bucket = at(`http://${await host()}`);
-    const tries = countTries();
-    const failure = await failureOf(bucket.stat("tile/0/000"));
-    expect(failure.message).toMatch(said);
-    expect(failure.message).toMatch(/^gs:\/\/bucket\/log\/tile\/0\/000: .*Check the address/);
-    expect(tries()).toBe(1);
+  ])("and %s is not asked again", async (_what, host, words) => {
+    stubEnvironment({ STORAGE_EMULATOR_HOST: `http://${await host()}` });
+    const tries = spyOnAccess("authorization");
+    const failure = newBucket().stat("tile/0/000");
+    await expectFailure(failure, words);
+    await expectFailure(failure, /^gs:\/\/bucket\/log\/tile\/0\/000: .*Check the address/);
+    expect(tries).toHaveBeenCalledTimes(1);
   });
 
   it("without credentials says so, in the words of every part", async () => {
-    vi.stubEnv("STORAGE_EMULATOR_HOST", undefined);
-    vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", join(memoryDirectory(), "not-there.json"));
-    onTestFinished(() => void vi.unstubAllEnvs());
-    const failure = await failureOf(new GcsBucket(PLACE, OPTIONS).stat("checkpoint"));
-    expect(failure.message).toMatch(
+    withoutCredentials();
+    stubEnvironment({ GOOGLE_APPLICATION_CREDENTIALS: join(import.meta.dirname, "not-there.json") });
+    await expectFailure(
+      newBucket().stat("checkpoint"),
       /^Google Cloud credentials: are unavailable: .*not-there\.json.*gcloud auth application-default login/,
     );
   });
 });
 
 describe("a bucket that fails for a while", () => {
-  it.each([408, 429, 500, 502, 503, 504])("with %i is asked again", async (status) => {
-    const { bucket, asked } = await newBucket([{ status }, { status }, FOUND]);
-    expect(await bucket.stat("tile/1/000")).toMatchObject({ version: "7" });
-    expect(asked).toHaveLength(3);
-  });
+  const breakOff = (response: ServerResponse) => void response.destroy();
+  const statuses = [408, 429, 500, 502, 503, 504].map((status) => [`with ${status}`, { status }] as const);
 
-  it("by a line that breaks is asked again", async () => {
-    const { bucket, asked } = await newBucket([(response) => response.destroy(), FOUND]);
-    expect(await bucket.stat("tile/1/000")).toBeDefined();
-    expect(asked).toHaveLength(2);
+  it.each<readonly [how: string, step: Step]>([...statuses, ["by a line that breaks", breakOff]])(
+    "%s is asked again",
+    async (_how, step) => {
+      const { bucket, asked } = await bucketOf([step, step, FOUND]);
+      expect(await bucket.stat("tile/1/000")).toMatchObject({ version: "7" });
+      expect(asked).toHaveLength(3);
+    },
+  );
+
+  const FORBIDDEN: Step = { status: 403, body: { error: { code: 403, message: "no" } } };
+  it.each<[how: string, step: Step, words: RegExp, tries: number]>([
+    ["for too long", BUSY, /\d answered 503 Service Unavailable \(busy\)/, 1 + RETRY.attempts],
+    ["for good", FORBIDDEN, /403.*roles\/storage.objectUser on gs:\/\/bucket/, 1],
+  ])("%s is given up", async (_how, step, words, tries) => {
+    const { bucket, asked } = await bucketOf(Array(10).fill(step));
+    await expectFailure(bucket.stat("tile/1/000"), words);
+    expect(asked).toHaveLength(tries);
   });
 
   it("to be there at all, and has been there, is asked again", async () => {
-    const { bucket, host } = await newBucket([FOUND]);
+    const { bucket, host } = await bucketOf([FOUND]);
     await bucket.stat("tile/1/000");
-    const tries = countTries();
+    const tries = spyOnAccess("authorization");
     const spy = vi.spyOn(Bucket.prototype, "file").mockImplementation(() => {
       throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
     });
     onTestFinished(() => spy.mockRestore());
-    const failure = await failureOf(bucket.stat("tile/1/000"));
-    expect(failure.message).toContain(`${host} refused the connection`);
-    expect(tries()).toBe(1 + RETRY.attempts);
-  });
-
-  it("is given up after as many tries as were asked for", async () => {
-    const { bucket, asked, host } = await newBucket([BUSY, BUSY, BUSY, BUSY, FOUND]);
-    const failure = await failureOf(bucket.stat("tile/1/000"));
-    expect(failure.message).toContain(`${host} answered 503 Service Unavailable (busy)`);
-    expect(asked).toHaveLength(1 + RETRY.attempts);
-  });
-
-  it("for good is not asked again", async () => {
-    const { bucket, asked } = await newBucket([
-      { status: 403, body: { error: { code: 403, message: "no" } } },
-    ]);
-    const failure = await failureOf(bucket.stat("tile/1/000"));
-    expect(failure.message).toMatch(/403.*roles\/storage.objectUser on gs:\/\/bucket/);
-    expect(asked).toHaveLength(1);
+    await expectFailure(bucket.stat("tile/1/000"), `${host} refused the connection`);
+    expect(tries).toHaveBeenCalledTimes(1 + RETRY.attempts);
   });
 
   it("to answer at all is asked again, and given up", async () => {
@@ -149,31 +112,37 @@ describe("a bucket that fails for a while", () => {
     onTestFinished(() => held.forEach((response) => void response.destroy()));
     const arrivals = Array.from({ length: 1 + RETRY.attempts }, () => Promise.withResolvers<void>());
     const hold = (response: ServerResponse) => void arrivals[held.push(response) - 1]?.resolve();
-    const limits = { answerMs: 30_000, totalMs: 3_600_000 };
-    const { bucket, asked } = await newBucket([FOUND, hold, hold, hold, hold, hold], limits);
+    const { bucket, asked } = await bucketOf([FOUND, hold, hold, hold, hold, hold]);
     await bucket.stat("tile/1/000");
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     onTestFinished(() => void vi.useRealTimers());
-    const failure = failureOf(bucket.stat("tile/1/000"));
+    const words = /gave no answer within 30 s.*Check this machine's network/;
+    const failure = expectFailure(bucket.stat("tile/1/000"), words);
     for (const { promise } of arrivals) {
       await promise;
-      await vi.advanceTimersByTimeAsync(limits.answerMs);
+      await vi.advanceTimersByTimeAsync(30_000);
       await vi.advanceTimersByTimeAsync(RETRY.maxDelayMs * 2);
     }
-    expect((await failure).message).toMatch(/gave no answer within 30 s.*Check this machine's network/);
+    await failure;
     expect(asked).toHaveLength(1 + arrivals.length);
   });
 
   it("is not asked again once its time is over", async () => {
-    const { bucket, asked } = await newBucket([BUSY, FOUND], { answerMs: 60_000, totalMs: 0 });
-    await failureOf(bucket.stat("tile/1/000"));
-    expect(asked).toHaveLength(1);
+    const busyUntil = (milliseconds: number) => (response: ServerResponse) => {
+      vi.advanceTimersByTime(milliseconds - performance.now());
+      response.writeHead(503).end("{}");
+    };
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { bucket, asked } = await bucketOf([busyUntil(179_999), busyUntil(180_000), FOUND]);
+    await expectFailure(bucket.stat("tile/1/000"), "503");
+    expect(asked).toHaveLength(2);
   });
 });
 
 describe("a signal", () => {
   it("that has fired keeps a bucket from being asked", async () => {
-    const { bucket, asked } = await newBucket([FOUND]);
+    const { bucket, asked } = await bucketOf([FOUND]);
     await expect(bucket.until(AbortSignal.abort("enough")).stat("tile/1/000")).rejects.toBe("enough");
     expect(asked).toEqual([]);
   });
@@ -181,7 +150,7 @@ describe("a signal", () => {
   it("ends the wait for an answer in the bucket that it was given to, and in no other", async () => {
     const controller = new AbortController();
     const held = Promise.withResolvers<ServerResponse>();
-    const { bucket } = await newBucket([held.resolve, FOUND]);
+    const { bucket } = await bucketOf([held.resolve, FOUND]);
     const ended = bucket.until(controller.signal).stat("tile/1/000");
     const response = await held.promise;
     controller.abort("enough");
@@ -191,39 +160,27 @@ describe("a signal", () => {
   });
 });
 
-describe("a listing", () => {
-  it("has every page", async () => {
-    const page = (name: string, nextPageToken?: string): Step => ({
-      status: 200,
-      body: { items: [{ name: `log/tile/${name}`, size: "8192" }], nextPageToken },
-    });
-    const { bucket, asked } = await newBucket([page("0/000", "one"), page("0/001", "two"), page("1/000")]);
-    const found: string[] = [];
-    for await (const { path, bytes } of bucket.list("tile")) found.push(`${path} ${bytes}`);
-    expect(found).toEqual(["tile/0/000 8192", "tile/0/001 8192", "tile/1/000 8192"]);
-    expect(asked.map((line) => /pageToken=(\w+)/.exec(line)?.[1])).toEqual([undefined, "one", "two"]);
+it("a listing has every page", async () => {
+  const page = (name: string, nextPageToken?: string): Step => ({
+    status: 200,
+    body: { items: [{ name: `log/tile/${name}`, size: "8192" }], nextPageToken },
   });
+  const { bucket, lines } = await bucketOf([page("0/000", "one"), page("0/001", "two"), page("1/000")]);
+  const found: string[] = [];
+  for await (const { path, bytes } of bucket.list("tile")) found.push(`${path} ${bytes}`);
+  expect(found).toEqual(["tile/0/000 8192", "tile/0/001 8192", "tile/1/000 8192"]);
+  expect(lines().map((line) => /pageToken=(\w+)/.exec(line)?.[1])).toEqual([undefined, "one", "two"]);
 });
 
-describe("an object is removed", () => {
-  it("if it is the one that was looked at", async () => {
-    const { bucket, asked } = await newBucket([{ status: 204 }]);
-    expect(await bucket.remove("tile/1/000", SEVEN)).toBe(true);
-    expect(asked[0]).toMatch(/^DELETE \/b\/bucket\/o\/log\/tile\/1\/000\?.*ifGenerationMatch=7/);
-  });
-
-  it.each([
-    ["another is there", 200, false],
-    ["it is gone already", 404, true],
-  ])("and %s", async (_what, status, isGone) => {
-    const { bucket } = await newBucket([{ status: 412 }, { status, body: {} }]);
-    expect(await bucket.remove("tile/1/000", SEVEN)).toBe(isGone);
-  });
-
-  it("where it is not there", async () => {
-    const { bucket } = await newBucket([{ status: 404 }]);
-    expect(await bucket.remove("tile/1/000", SEVEN)).toBe(true);
-  });
+it.each<[what: string, statuses: readonly number[], isGone: boolean]>([
+  ["if it is the one that was looked at", [204], true],
+  ["unless another is there", [412, 200], false],
+  ["though it is gone already", [412, 404], true],
+  ["though it is not there", [404], true],
+])("an object is removed %s", async (_what, statuses, isGone) => {
+  const { bucket, lines } = await bucketOf(statuses.map((status) => ({ status, body: {} })));
+  expect(await bucket.remove("tile/1/000", SEVEN)).toBe(isGone);
+  expect(lines()[0]).toMatch(/^DELETE \/b\/bucket\/o\/log\/tile\/1\/000\?.*ifGenerationMatch=7/);
 });
 
 describe("a document", () => {
@@ -233,7 +190,7 @@ describe("a document", () => {
   const STORED: Step = { status: 200, body: { one: 1 } };
 
   it("is read with when it was stored, and which of its name it is", async () => {
-    const { bucket } = await newBucket([LOOKED, STORED]);
+    const { bucket } = await bucketOf([LOOKED, STORED]);
     expect(await readDocument(bucket, ".state/x")).toEqual({
       text: TEXT,
       version: "7",
@@ -245,26 +202,26 @@ describe("a document", () => {
     ["when it is looked at", [{ status: 404 }]],
     ["when it is read", [LOOKED, { status: 404 }]],
   ])("that is gone %s is none", async (_when, steps) => {
-    const { bucket } = await newBucket(steps);
+    const { bucket } = await bucketOf(steps);
     expect(await readDocument(bucket, ".state/x")).toBeUndefined();
   });
 
   it("that is larger than it may be is not read", async () => {
-    const { bucket } = await newBucket([STORED]);
+    const { bucket } = await bucketOf([STORED]);
     await expect(bucket.get(".state/x", TEXT.length - 1)).rejects.toBeInstanceOf(FormatError);
   });
 
   it("is stored in place of the one that was read, and of no other", async () => {
     // The library compares it with what it sent.
     const stored: Step = { status: 200, body: { generation: "8", crc32c: crc32cOf(TEXT) } };
-    const { bucket, asked } = await newBucket([stored, stored]);
+    const { bucket, lines } = await bucketOf([stored, stored]);
     expect(await writeDocument(bucket, ".state/x", TEXT, SEVEN)).toBe(true);
     expect(await writeDocument(bucket, ".state/x", TEXT)).toBe(true);
-    expect(asked.map((line) => /ifGenerationMatch=(\d+)/.exec(line)?.[1])).toEqual(["7", "0"]);
+    expect(lines().map((line) => /ifGenerationMatch=(\d+)/.exec(line)?.[1])).toEqual(["7", "0"]);
   });
 
   it("was stored where only the answer got lost, and not where another is there", async () => {
-    const { bucket } = await newBucket([BUSY, EXISTS, LOOKED, STORED, EXISTS, LOOKED, FOUND]);
+    const { bucket } = await bucketOf([BUSY, EXISTS, LOOKED, STORED, EXISTS, LOOKED, FOUND]);
     expect(await writeDocument(bucket, ".state/x", TEXT)).toBe(true);
     expect(await writeDocument(bucket, ".state/x", TEXT)).toBe(false);
   });

@@ -8,19 +8,13 @@ import { OperationError } from "../../../../lib/errors.ts";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { GcsAccess } from "../../../../storage/gcs/credentials.ts";
 import { credentialsFailure } from "../../../../storage/shared/google-credentials.ts";
+import { stubEnvironment, withoutCredentials } from "../../../support/google.ts";
 import { serve } from "../../../support/http/servers.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 
-beforeEach((context) => {
-  const home = memoryDirectory();
-  for (const name of ["STORAGE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT"]) {
-    vi.stubEnv(name, undefined);
-  }
-  vi.stubEnv("HOME", home);
-  vi.stubEnv("CLOUDSDK_CONFIG", home);
-  vi.stubEnv("METADATA_SERVER_DETECTION", "none");
-  context.onTestFinished(() => void vi.unstubAllEnvs());
-});
+const EMULATOR = { STORAGE_EMULATOR_HOST: "http://127.0.0.1:4443" };
+
+beforeEach(withoutCredentials);
 
 describe("Cloud Storage", () => {
   it.each([
@@ -29,47 +23,43 @@ describe("Cloud Storage", () => {
     ["http://127.0.0.1:4443/", "http://127.0.0.1:4443"],
     ["emulator:4443", "https://emulator:4443"],
   ])("with STORAGE_EMULATOR_HOST %s is at %s", (host, endpoint) => {
-    vi.stubEnv("STORAGE_EMULATOR_HOST", host);
+    stubEnvironment({ STORAGE_EMULATOR_HOST: host });
     expect(new GcsAccess().endpoint).toBe(endpoint);
   });
 
-  it("is asked without credentials where it is an emulator", async () => {
-    vi.stubEnv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:4443");
+  it("is asked without credentials where it is an emulator, and there are no others", async () => {
+    stubEnvironment(EMULATOR);
     expect(await new GcsAccess().authorization()).toEqual([]);
     expect(await new GcsAccess().auth()).toBeUndefined();
+    expect(new GcsAccess().discard()).toBe(false);
   });
 
   it("cannot be asked where there are none, in one line that says what to do", async () => {
-    const refusal = await new GcsAccess().authorization().catch((error: unknown) => error);
-    expect(refusal).toBeInstanceOf(OperationError);
-    expect((refusal as Error).message).toMatch(
-      /^Google Cloud credentials: are unavailable: .*gcloud auth application-default login/,
-    );
-    expect((refusal as Error).message).not.toContain("\n");
+    const refusal = new GcsAccess().authorization();
+    await expect(refusal).rejects.toBeInstanceOf(OperationError);
+    const words =
+      /^Google Cloud credentials: are unavailable: .*gcloud auth application-default login[^\n]*$/;
+    await expect(refusal).rejects.toThrow(words);
   });
 
   it("cannot be asked with a key file that is none", async () => {
     const file = join(memoryDirectory(), "key.json");
     writeFileSync(file, "{");
-    vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", file);
+    stubEnvironment({ GOOGLE_APPLICATION_CREDENTIALS: file });
     await expect(new GcsAccess().authorization()).rejects.toBeInstanceOf(OperationError);
   });
 });
 
-/** Has the library give these headers, one after the other, or fail so; the number of times that it was asked. */
-function libraryGiving(...answers: readonly (Record<string, string> | Error)[]): { readonly asked: number } {
+/** An access whose library gives these tokens, one after the other, or fails so; and what was asked of the library. */
+function accessTo(...answers: readonly (string | Error)[]) {
   const remaining = [...answers];
   const spy = vi.spyOn(GoogleAuth.prototype, "getRequestHeaders").mockImplementation(async () => {
-    const next = remaining.shift();
-    if (next === undefined || next instanceof Error) throw next ?? new Error("asked too often");
-    return new Headers(next);
+    const next = remaining.shift() ?? new Error("asked too often");
+    if (next instanceof Error) throw next;
+    return new Headers({ authorization: `Bearer ${next}` });
   });
   onTestFinished(() => spy.mockRestore());
-  return {
-    get asked() {
-      return spy.mock.calls.length;
-    },
-  };
+  return { access: new GcsAccess(), asked: spy };
 }
 
 const bearer = (token: string) => ["authorization", `Bearer ${token}`];
@@ -83,41 +73,34 @@ function stoppedDay(): (milliseconds: number) => void {
 
 describe("credentials", () => {
   it("are headers, names and values in turn", async () => {
-    libraryGiving({ authorization: "Bearer token", "x-goog-user-project": "project" });
-    expect(await new GcsAccess().authorization()).toEqual([
-      "authorization",
-      "Bearer token",
-      "x-goog-user-project",
-      "project",
-    ]);
+    const { access, asked } = accessTo();
+    asked.mockResolvedValue(new Headers({ authorization: "Bearer token", "x-goog-user-project": "project" }));
+    expect(await access.authorization()).toEqual([...bearer("token"), "x-goog-user-project", "project"]);
   });
 
   it("are asked of the library once in 30 s", async () => {
     const goOn = stoppedDay();
-    const library = libraryGiving({ authorization: "Bearer one" }, { authorization: "Bearer two" });
-    const access = new GcsAccess();
+    const { access, asked } = accessTo("one", "two");
     expect(await access.authorization()).toEqual(bearer("one"));
     goOn(29_999);
     expect(await access.authorization()).toEqual(bearer("one"));
-    expect(library.asked).toBe(1);
+    expect(asked).toHaveBeenCalledTimes(1);
     goOn(1);
     expect(await access.authorization()).toEqual(bearer("two"));
-    expect(library.asked).toBe(2);
+    expect(asked).toHaveBeenCalledTimes(2);
   });
 
   it("are asked for once where many wait for them", async () => {
-    const library = libraryGiving({ authorization: "Bearer one" });
-    const access = new GcsAccess();
+    const { access, asked } = accessTo("one");
     const headers = await Promise.all(Array.from({ length: 5 }, () => access.authorization()));
     expect(headers).toEqual(Array(5).fill(bearer("one")));
-    expect(library.asked).toBe(1);
+    expect(asked).toHaveBeenCalledTimes(1);
   });
 
   it("that could not be renewed are asked for again, and what is too old is not used meanwhile", async () => {
     const goOn = stoppedDay();
     const broken = Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
-    libraryGiving({ authorization: "Bearer one" }, broken, { authorization: "Bearer two" });
-    const access = new GcsAccess();
+    const { access } = accessTo("one", broken, "two");
     await access.authorization();
     goOn(30_000);
     await expect(access.authorization()).rejects.toMatchObject({ name: "SourceError", retryable: true });
@@ -125,43 +108,25 @@ describe("credentials", () => {
   });
 
   it("are shared with Google's libraries", async () => {
-    libraryGiving({ authorization: "Bearer one" });
-    const auths = vi.mocked(GoogleAuth.prototype.getRequestHeaders).mock.contexts;
-    const access = new GcsAccess();
+    const { access, asked } = accessTo("one");
     await access.authorization();
-    expect(await access.auth()).toBe(auths[0]);
+    expect(await access.auth()).toBe(asked.mock.contexts[0]);
   });
-});
 
-describe("credentials that were not accepted", () => {
-  it("are not used again: the library is asked anew, without the tokens that it keeps", async () => {
-    const library = libraryGiving({ authorization: "Bearer one" }, { authorization: "Bearer two" });
-    const auths = vi.mocked(GoogleAuth.prototype.getRequestHeaders).mock.contexts;
-    const access = new GcsAccess();
+  it("that were not accepted are not used again: the library is asked anew, without its tokens", async () => {
+    const { access, asked } = accessTo("one", "two");
     await access.authorization();
     expect(access.discard()).toBe(true);
     expect(await access.authorization()).toEqual(bearer("two"));
-    expect(library.asked).toBe(2);
-    expect(auths[1]).not.toBe(auths[0]);
-  });
-
-  it("are all that there are where there are none", () => {
-    vi.stubEnv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:4443");
-    expect(new GcsAccess().discard()).toBe(false);
+    expect(asked).toHaveBeenCalledTimes(2);
+    expect(asked.mock.contexts[1]).not.toBe(asked.mock.contexts[0]);
   });
 });
 
 describe("credentials that are unavailable", () => {
-  it.each([
-    "ECONNREFUSED",
-    "ECONNRESET",
-    "EPIPE",
-    "ETIMEDOUT",
-    "ENOTFOUND",
-    "EAI_AGAIN",
-    "EHOSTUNREACH",
-    "ENETUNREACH",
-  ])("for %s may be there later", (code) => {
+  const PASSING = ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN"];
+
+  it.each([...PASSING, "EHOSTUNREACH", "ENETUNREACH"])("for %s may be there later", (code) => {
     const cause = Object.assign(new Error("a line that broke\n  at somewhere"), { code });
     const failure = credentialsFailure(cause);
     expect(failure).toBeInstanceOf(SourceError);
@@ -196,36 +161,28 @@ describe("credentials that are unavailable", () => {
 });
 
 /** Credentials of which Google's library gets the token from a server here. */
-async function federated(answer: { readonly status: number; readonly body: object }): Promise<GcsAccess> {
+async function federated(status: number, body: object): Promise<GcsAccess> {
   const url = await serve((_request, response) => {
-    response
-      .writeHead(answer.status, { "content-type": "application/json" })
-      .end(JSON.stringify(answer.body));
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
   });
   const directory = memoryDirectory();
-  const [file, subject] = ["credentials.json", "subject"].map((name) => join(directory, name)) as [
-    string,
-    string,
-  ];
+  const [file, subject] = [join(directory, "credentials.json"), join(directory, "subject")];
   writeFileSync(subject, "who I am");
-  const pool = "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q";
   const credentials = {
     type: "external_account",
-    audience: pool,
+    audience: "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
     subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
     token_url: new URL("token", url).href,
     credential_source: { file: subject },
   };
   writeFileSync(file, JSON.stringify(credentials));
-  vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", file);
-  vi.stubEnv("GOOGLE_CLOUD_PROJECT", "project");
+  stubEnvironment({ GOOGLE_APPLICATION_CREDENTIALS: file, GOOGLE_CLOUD_PROJECT: "project" });
   return new GcsAccess();
 }
 
 describe("Google's library", () => {
   it("gives the token that it is given", async () => {
-    const token = { access_token: "a-token", token_type: "Bearer", expires_in: 3600 };
-    const access = await federated({ status: 200, body: token });
+    const access = await federated(200, { access_token: "a-token", token_type: "Bearer", expires_in: 3600 });
     expect(await access.authorization()).toEqual(expect.arrayContaining(bearer("a-token")));
   });
 
@@ -233,9 +190,9 @@ describe("Google's library", () => {
     [503, SourceError],
     [400, OperationError],
   ])("fails for an answer of %i in a way that is understood", async (status, kind) => {
-    const access = await federated({ status, body: { error: "no", error_description: "not\nnow" } });
-    const failure = await access.authorization().catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(kind);
-    expect((failure as Error).message).not.toContain("\n");
+    const access = await federated(status, { error: "no", error_description: "not\nnow" });
+    const failure = access.authorization();
+    await expect(failure).rejects.toBeInstanceOf(kind);
+    await expect(failure).rejects.toThrow(/^[^\n]*$/);
   });
 });

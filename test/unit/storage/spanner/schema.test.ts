@@ -29,18 +29,16 @@ function schemaOf(tables: Readonly<Record<string, readonly string[]>>, prefix = 
   );
 }
 
-describe("an empty database", () => {
-  it("gets Tessera's tables, letter by letter as Tessera makes them, and ours", () => {
-    expect(missingTables(schemaOf({}), "", DATABASE)).toEqual([
-      "CREATE TABLE IF NOT EXISTS Tessera (id INT64 NOT NULL, compatibilityVersion INT64 NOT NULL) PRIMARY KEY (id)",
-      "CREATE TABLE IF NOT EXISTS SeqCoord (id INT64 NOT NULL, next INT64 NOT NULL) PRIMARY KEY (id)",
-      "CREATE TABLE IF NOT EXISTS Seq (id INT64 NOT NULL, seq INT64 NOT NULL, v BYTES(MAX)) PRIMARY KEY (id, seq)",
-      "CREATE TABLE IF NOT EXISTS IntCoord (id INT64 NOT NULL, seq INT64 NOT NULL, rootHash BYTES(32)) PRIMARY KEY (id)",
-      "CREATE TABLE IF NOT EXISTS PubCoord (id INT64 NOT NULL, publishedAt TIMESTAMP NOT NULL, size INT64) PRIMARY KEY (id)",
-      "CREATE TABLE IF NOT EXISTS GCCoord (id INT64 NOT NULL, fromSize INT64 NOT NULL) PRIMARY KEY (id)",
-      "CREATE TABLE IF NOT EXISTS TlogMigrate (id INT64 NOT NULL, marker STRING(MAX), record STRING(MAX), place STRING(MAX)) PRIMARY KEY (id)",
-    ]);
-  });
+it("an empty database gets Tessera's tables, letter by letter as Tessera makes them, and ours", () => {
+  expect(missingTables(schemaOf({}), "", DATABASE)).toEqual([
+    "CREATE TABLE IF NOT EXISTS Tessera (id INT64 NOT NULL, compatibilityVersion INT64 NOT NULL) PRIMARY KEY (id)",
+    "CREATE TABLE IF NOT EXISTS SeqCoord (id INT64 NOT NULL, next INT64 NOT NULL) PRIMARY KEY (id)",
+    "CREATE TABLE IF NOT EXISTS Seq (id INT64 NOT NULL, seq INT64 NOT NULL, v BYTES(MAX)) PRIMARY KEY (id, seq)",
+    "CREATE TABLE IF NOT EXISTS IntCoord (id INT64 NOT NULL, seq INT64 NOT NULL, rootHash BYTES(32)) PRIMARY KEY (id)",
+    "CREATE TABLE IF NOT EXISTS PubCoord (id INT64 NOT NULL, publishedAt TIMESTAMP NOT NULL, size INT64) PRIMARY KEY (id)",
+    "CREATE TABLE IF NOT EXISTS GCCoord (id INT64 NOT NULL, fromSize INT64 NOT NULL) PRIMARY KEY (id)",
+    "CREATE TABLE IF NOT EXISTS TlogMigrate (id INT64 NOT NULL, marker STRING(MAX), record STRING(MAX), place STRING(MAX)) PRIMARY KEY (id)",
+  ]);
 });
 
 describe("a database with tables", () => {
@@ -57,18 +55,13 @@ describe("a database with tables", () => {
     expect(columnsOf(schemaOf(TESSERA, "Log1_"), "log1_", "Seq")).toEqual(new Set(["id", "seq", "v"]));
   });
 
-  it("of Tessera v1.0.0 gets the column that came later", () => {
-    const older = { ...TESSERA, PubCoord: ["id", "publishedAt"] };
-    expect(missingTables(schemaOf(older), "", DATABASE)[0]).toBe(
-      "ALTER TABLE PubCoord ADD COLUMN IF NOT EXISTS size INT64",
-    );
-  });
-
-  it("of an earlier version of ours gets the place that came later", () => {
-    const older = { ...TESSERA, TlogMigrate: ["id", "marker", "record"] };
-    expect(missingTables(schemaOf(older, "log1_"), "log1_", DATABASE)).toEqual([
-      "ALTER TABLE log1_TlogMigrate ADD COLUMN IF NOT EXISTS place STRING(MAX)",
-    ]);
+  it.each([
+    ["Tessera v1.0.0", { ...OURS, PubCoord: ["id", "publishedAt"] }, "PubCoord", "size INT64"],
+    ["ours", { TlogMigrate: ["id", "marker", "record"] }, "TlogMigrate", "place STRING(MAX)"],
+  ])("of an earlier version of %s gets the column that came later", (_whose, older, table, column) => {
+    const schema = schemaOf({ ...TESSERA, ...older }, "log1_");
+    const statement = `ALTER TABLE log1_${table} ADD COLUMN IF NOT EXISTS ${column}`;
+    expect(missingTables(schema, "log1_", DATABASE)).toEqual([statement]);
   });
 
   it("with a different schema is refused", () => {

@@ -1,7 +1,6 @@
 /** How a Spanner database is named: by a bucket's document, whose form stays readable for ever, and by options. */
 
 import { expect, it } from "vitest";
-import { SpannerLogState } from "../../../../storage/spanner/log-state.ts";
 import { spannerStores } from "../../../../storage/spanner/store.ts";
 
 const DATABASE = "projects/p/instances/i/databases/d";
@@ -15,10 +14,11 @@ it.each([
   [undefined, "", `--spanner ${DATABASE}`],
   ["", "", `--spanner ${DATABASE}`],
   ["a_", "a_", `--spanner ${DATABASE} --spanner-table-prefix a_`],
-])("with the table prefix %j is written and read as it always was", (tablePrefix, written, options) => {
-  const state = new SpannerLogState({ database: DATABASE, tablePrefix }, "gs://bucket/log/");
-  expect(JSON.stringify(state.binding)).toBe(document(written));
-  expect(state.options).toBe(options);
+])("with the table prefix %j is written and read as it always was", async (prefix, written, options) => {
+  const named = spannerStores.named({ spanner: DATABASE, spannerTablePrefix: prefix });
+  const state = await named?.open("gs://bucket/log/");
+  expect(JSON.stringify(state?.binding)).toBe(document(written));
+  expect(state?.options).toBe(options);
   expect(spannerStores.optionsIn(JSON.parse(document(written)))).toBe(options);
 });
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { copySummary } from "../../../../cmd/report/migration.ts";
 import type { StepFacts } from "../../../../cmd/report/next-steps.ts";
-import { verificationSummary } from "../../../../cmd/report/verification.ts";
+import { copySummary, verificationSummary } from "../../../../cmd/report/summary.ts";
 import type { ExtraDataReport, MigrationReport, VerificationReport } from "../../../../lib/index.ts";
 
 const report: MigrationReport = {
@@ -24,11 +23,11 @@ const report: MigrationReport = {
   notChecked: ["The source's own level-0 tiles"],
   warnings: ["The files belong to root"],
 };
-const plain = {
-  snapshot: false,
-  savedCheckpoint: false,
-  target: { state: "", verifyOptions: [], canBeTakenOver: true },
-};
+const plain = { target: { state: "", verifyOptions: [], canBeTakenOver: true } };
+
+/** A summary that is hardly wrapped. */
+const textOf = (changes: Partial<MigrationReport> = {}, facts: Partial<StepFacts> = {}) =>
+  copySummary({ ...report, ...changes }, { ...plain, ...facts }, 1000);
 
 describe("the summary of a copy", () => {
   const summary = copySummary(report, plain, 100);
@@ -61,16 +60,10 @@ describe("the summary of a copy", () => {
   });
 
   test("tells what became of what no leaf hash covers, and lists the issuers that are missing", () => {
-    const uncovered: ExtraDataReport = {
-      issuers: 7,
-      missingIssuers: 2,
-      firstMissingIssuers: [{ fingerprint: "ab".repeat(32), entry: 5, problem: "is missing" }],
-      deep: true,
-      deepEntries: 700,
-      reencodedEntries: 1,
-      uncheckedEntries: 300,
-    };
-    const text = copySummary({ ...report, format: "static-ct", uncovered }, plain, 1000);
+    const firstMissingIssuers = [{ fingerprint: "ab".repeat(32), entry: 5, problem: "is missing" }];
+    const checked = { deep: true, deepEntries: 700, reencodedEntries: 1, uncheckedEntries: 300 };
+    const uncovered: ExtraDataReport = { issuers: 7, missingIssuers: 2, firstMissingIssuers, ...checked };
+    const text = textOf({ format: "static-ct", uncovered });
     expect(text).toContain("issuers     7 certificates, 2 of them missing\n");
     expect(text).toContain(
       "deep check  700 entries; 1 precertificate differs from what was logged as re-encoding explains\n",
@@ -78,14 +71,14 @@ describe("the summary of a copy", () => {
     expect(text).toContain(`- issuer/${"ab".repeat(32)} is missing; entry 5 names it\n`);
     expect(text).toContain("- and 1 more\n");
     const clean = { ...uncovered, missingIssuers: 0, firstMissingIssuers: [], deep: false };
-    const short = copySummary({ ...report, format: "static-ct", uncovered: clean }, plain, 1000);
+    const short = textOf({ format: "static-ct", uncovered: clean });
     expect(short).toMatch(/issuers +7 certificates\n/);
     expect(short).not.toMatch(/deep check|Missing issuers/);
   });
 
   test("leaves out what did not happen", () => {
-    const clean = { ...report, resumedEntries: 0, replacedObjects: 0, notChecked: [], warnings: [] };
-    expect(copySummary(clean, plain, 100)).not.toMatch(/resumed|replaced|Not checked|Look at this/);
+    const text = textOf({ resumedEntries: 0, replacedObjects: 0, notChecked: [], warnings: [] });
+    expect(text).not.toMatch(/resumed|replaced|Not checked|Look at this/);
   });
 
   test("tells who takes over to stop the old writer for good, and to serve one place", () => {
@@ -96,63 +89,52 @@ describe("the summary of a copy", () => {
   });
 
   test("tells who takes over a Static CT log what TesseraCT does at first", () => {
-    const text = copySummary({ ...report, format: "static-ct" }, plain, 1000);
+    const text = textOf({ format: "static-ct" });
     expect(text).toMatch(/TesseraCT .*antispam.*within 2,048 entries of 4,000,000 every add is pushed back/);
     expect(text).toContain("tlog-migrate verify --format static-ct /srv/log\n");
   });
 
   test("tells who stopped before the hand-over how to go on", () => {
-    const text = copySummary({ ...report, outcome: "ready-for-hand-over" }, plain, 1000);
+    const text = textOf({ outcome: "ready-for-hand-over" });
     expect(text).toMatch(/not handed over yet/);
     expect(text).toMatch(/same command again without --no-handover/);
     expect(text).not.toMatch(/Start the log software/);
   });
 
-  test("tells who made a mirror never to start a writer on it", () => {
-    for (const facts of [
-      { ...plain, snapshot: true },
-      { ...plain, savedCheckpoint: true },
-    ]) {
-      const text = copySummary(report, facts, 1000);
-      expect(text).toMatch(/Do not start a writer here/);
-      expect(text).not.toMatch(/Start the log software/);
-    }
-  });
+  test.each([{ snapshot: true }, { saveCheckpoint: true }])(
+    "tells who made a mirror by %o never to start a writer on it",
+    (facts) => {
+      expect(textOf({}, facts)).toMatch(/Do not start a writer here/);
+      expect(textOf({}, facts)).not.toMatch(/Start the log software/);
+    },
+  );
 
   test("tells how a mirror is read back: with its key, its database, or not at all", () => {
     const database = "projects/p/instances/i/databases/d";
     const commandOf = (facts: Partial<StepFacts>) =>
-      /tlog-migrate verify .*/.exec(copySummary(report, { ...plain, snapshot: true, ...facts }, 1000))?.[0];
+      /tlog-migrate verify .*/.exec(textOf({}, { snapshot: true, ...facts }))?.[0];
     const mirror = { ...plain.target, canBeTakenOver: false };
-    const inDatabase = (...further: string[]) => ({
-      ...plain.target,
-      verifyOptions: ["--spanner", database, ...further],
-    });
+    const options = ["--spanner", database];
+    const inDatabase = { ...plain.target, verifyOptions: options };
+    const prefixed = { ...plain.target, verifyOptions: [...options, "--spanner-table-prefix", "a_"] };
     const verify = "tlog-migrate verify /srv/log";
     expect(commandOf({})).toBe(verify);
-    expect(commandOf({ savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
-    expect(commandOf({ target: inDatabase("--spanner-table-prefix", "a_") })).toBe(
-      `${verify} --spanner ${database} --spanner-table-prefix a_`,
-    );
-    expect(commandOf({ target: inDatabase(), savedCheckpoint: true })).toBe(
-      `${verify} --spanner ${database} --vkey <vkey>`,
-    );
+    expect(commandOf({ saveCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
+    const withDatabase = `${verify} --spanner ${database}`;
+    expect(commandOf({ target: prefixed })).toBe(`${withDatabase} --spanner-table-prefix a_`);
+    expect(commandOf({ target: inDatabase, saveCheckpoint: true })).toBe(`${withDatabase} --vkey <vkey>`);
     expect(commandOf({ target: mirror })).toBeUndefined();
-    expect(commandOf({ target: mirror, savedCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
+    expect(commandOf({ target: mirror, saveCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
   });
 
   test("is short where there was nothing to do", () => {
-    const text = copySummary({ ...report, outcome: "already-handed-over", entries: 0 }, plain, 1000);
+    const text = textOf({ outcome: "already-handed-over", entries: 0 });
     expect(text).toMatch(/^Nothing to do/);
     expect(text).not.toMatch(/copied|time/);
   });
 
   test("lets no control character of a hostile log through, and quotes paths for the shell", () => {
-    const text = copySummary(
-      { ...report, origin: "evil\u001b[2Jlog\n", target: "/srv/it's mine" },
-      plain,
-      1000,
-    );
+    const text = textOf({ origin: "evil\u001b[2Jlog\n", target: "/srv/it's mine" });
     expect(text).not.toContain("\u001b");
     expect(text).toContain(`tlog-migrate verify '/srv/it'\\''s mine'\n`);
   });

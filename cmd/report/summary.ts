@@ -1,0 +1,141 @@
+/** The summaries that `copy` and `verify` print, each ending in a newline. */
+
+import {
+  type ExtraDataReport,
+  type MigrationOutcome,
+  type MigrationReport,
+  oneLine,
+  type VerificationReport,
+} from "../../lib/index.ts";
+import { nextSteps, type StepFacts } from "./next-steps.ts";
+import { countOf, formatBytes, formatCount, formatDuration } from "./quantities.ts";
+import { alignFields, bad, emphasis, type Field, good, listSection, wrap } from "./text-layout.ts";
+
+export function copySummary(report: MigrationReport, facts: StepFacts, width: number): string {
+  const { notChecked, warnings, uncovered } = report;
+  return [
+    headline(good, wrap(outcomeText(report, facts), width, "")),
+    alignFields([
+      ["origin", report.origin],
+      ["size", entriesText(report.size)],
+      ["root", report.rootHash],
+      ["from", report.source],
+      ["to", report.target],
+      ...workFields(report),
+    ]),
+    listSection(emphasis("Not checked"), notChecked.map(oneLine), { width }),
+    listSection(emphasis("Missing issuers"), missingIssuerLines(uncovered), { width }),
+    listSection(emphasis("Look at this"), warnings.map(oneLine), { width }),
+    listSection(emphasis("What to do next"), nextSteps(report, facts), { width, numbered: true }),
+  ].join("");
+}
+
+export function verificationSummary(report: VerificationReport, width: number): string {
+  const { origin, size, rootHash, log, requests, uncovered, faults } = report;
+  return [
+    headline(faults === 0 ? good : bad, wrap(verdict(report), width, "")),
+    alignFields([
+      ["log", log],
+      ["origin", origin],
+      ["size", entriesText(size)],
+      ["root", rootHash],
+      ["verified", entriesText(report.entries)],
+      ...extraDataFields(uncovered),
+      ["faults", faults > 0 && formatCount(faults)],
+      ["time", timeText(report)],
+      ["requests", requests > 0 && requestsText(report)],
+    ]),
+    listSection(bad("Bad, missing or beyond the tree"), faultLines(report), { width }),
+    listSection(emphasis("Missing issuers"), missingIssuerLines(uncovered), { width }),
+    listSection(emphasis("Not checked"), report.notChecked, { width }),
+  ].join("");
+}
+
+function outcomeText({ outcome, target }: MigrationReport, { target: words }: StepFacts): string {
+  const isMirror = !words.canBeTakenOver && outcome === "handed-over";
+  if (isMirror) return `The mirror is complete: ${oneLine(target)} holds the whole log.`;
+  return OUTCOMES[outcome](oneLine(target));
+}
+
+const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
+  "handed-over": (target) => `The log is handed over: ${target} is ready for its log software.`,
+  "already-handed-over": (target) =>
+    `Nothing to do: an earlier run has handed ${target} over, at the size and root that the source has now.`,
+  "taken-over": (target) =>
+    `Nothing to do: an earlier run has handed ${target} over, and the log software there has continued the log since.`,
+  "ready-for-hand-over": (target) =>
+    `Everything is copied and checked, and ${target} is not handed over yet, as you asked.`,
+};
+
+function verdict({ faults, authority, findings }: VerificationReport): string {
+  const measure = authority === "checkpoint" ? "its checkpoint" : "its tree state";
+  if (faults === 0) return `The log is sound: every entry and tile is what ${measure} commits to.`;
+  if (findings.every(({ path }) => path.startsWith("issuer/"))) {
+    return `Every entry and tile is what ${measure} commits to, but issuers that entries name are missing or wrong.`;
+  }
+  return `The log is not what ${measure} commits to.`;
+}
+
+function workFields(report: MigrationReport): Field[] {
+  const { outcome, entries, resumedEntries, bytes, replacedObjects } = report;
+  if (outcome === "already-handed-over" || outcome === "taken-over") return [];
+  const resumed = countOf(resumedEntries, "entry was", "entries were");
+  return [
+    ["copied", `${entriesText(entries)}, ${formatBytes(bytes)}`],
+    ["resumed", resumedEntries > 0 && `${resumed} in place from earlier runs`],
+    ["replaced", replacedObjects > 0 && `${countOf(replacedObjects, "object")} that had wrong bytes`],
+    ...extraDataFields(report.uncovered),
+    ["time", timeText(report)],
+    ["requests", requestsText(report)],
+  ];
+}
+
+/** What is reported on the extra data of Static CT entries, which no leaf hash covers. */
+function extraDataFields(report: ExtraDataReport | undefined): Field[] {
+  if (report === undefined) return [];
+  const { issuers, missingIssuers, deep, deepEntries, reencodedEntries } = report;
+  const missing = missingIssuers > 0 ? `, ${formatCount(missingIssuers)} of them missing` : "";
+  const differ = countOf(reencodedEntries, "precertificate differs", "precertificates differ");
+  const reencoded = reencodedEntries > 0 ? `; ${differ} from what was logged as re-encoding explains` : "";
+  return [
+    ["issuers", `${countOf(issuers, "certificate")}${missing}`],
+    ["deep check", deep && `${entriesText(deepEntries)}${reencoded}`],
+  ];
+}
+
+function missingIssuerLines(report: ExtraDataReport | undefined): string[] {
+  if (report === undefined) return [];
+  const { missingIssuers, firstMissingIssuers } = report;
+  const lines = firstMissingIssuers.map(
+    ({ fingerprint, entry, problem }) => `issuer/${fingerprint} ${problem}; entry ${entry} names it`,
+  );
+  return [...lines, ...andMore(missingIssuers - lines.length)];
+}
+
+function faultLines({ findings, faults }: VerificationReport): string[] {
+  const lines = findings.map(({ path, problem }) => oneLine(`${path}: ${problem}`));
+  return [...lines, ...andMore(faults - lines.length)];
+}
+
+function andMore(count: number): string[] {
+  return count > 0 ? [`and ${formatCount(count)} more`] : [];
+}
+
+function entriesText(count: number): string {
+  return countOf(count, "entry", "entries");
+}
+
+type Work = Pick<MigrationReport, "seconds" | "entriesPerSecond" | "hasher" | "requests" | "retries">;
+
+function timeText({ seconds, entriesPerSecond, hasher }: Work): string {
+  return `${formatDuration(seconds)}, ${formatCount(entriesPerSecond)} entries/s (${hasher} hasher)`;
+}
+
+function requestsText({ requests, retries }: Work): string {
+  return `${formatCount(requests)}, ${countOf(retries, "retry", "retries")}`;
+}
+
+/** Styles a text without the newline at its end; an empty line follows. */
+function headline(style: (text: string) => string, text: string): string {
+  return `${style(text.trimEnd())}\n\n`;
+}
