@@ -4,11 +4,16 @@
  * agree with the certificates in their chains (promise 1).
  */
 
+import { forEachStaticCtEntry } from "../../tlog/bundle.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { type EntryBundleCoordinate, FULL_WIDTH, issuerPath } from "../../tlog/layout.ts";
-import { type IssuerChain, linkIssuers } from "../../tlog/static-ct/chain.ts";
-import { FINGERPRINT_SIZE, forEachStaticCtEntry } from "../../tlog/static-ct/entry.ts";
-import { DeepCheck, type EntryVerdict } from "../../tlog/static-ct/extra-data-check.ts";
+import { FINGERPRINT_SIZE } from "../../tlog/static-ct/entry.ts";
+import {
+  checkEntry,
+  type EntryVerdict,
+  type IssuerChain,
+  linkIssuers,
+} from "../../tlog/static-ct/extra-data-check.ts";
 import type { Counters } from "../counters.ts";
 import { type Issuer, type IssuerCache, MISSING_ADVICE } from "../issuers/cache.ts";
 
@@ -47,7 +52,6 @@ const DEEP_ADVICE =
 
 export class ExtraDataCheck {
   readonly #options: ExtraDataOptions;
-  readonly #deepCheck = new DeepCheck();
   readonly #chains = new Map<string, KnownChain>();
 
   constructor(options: ExtraDataOptions) {
@@ -94,7 +98,7 @@ export class ExtraDataCheck {
         if (chain !== undefined && !chains.has(chain)) chains.set(chain, entry);
       }
       if (deepCounters === undefined || chain === undefined || unknown.size > 0) return;
-      const verdict = this.#deepCheck.checkEntry(bytes, parts, entry, chain);
+      const verdict = checkEntry(bytes, parts, entry, chain);
       if (verdict.kind === "ok") return;
       verdicts[verdict.kind]++;
       if (verdict.kind === "wrong") verdicts.firstWrong ??= `entry ${entry} ${verdict.problem}`;

@@ -3,7 +3,7 @@
  * is what a malformed bundle means everywhere; other implementations of `BundleHasher` are compared with it.
  */
 
-import { entryFormat, forEachEntry } from "../bundle.ts";
+import { forEachEntry, leafPrefix } from "../bundle.ts";
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 import { foldTile, HASH_SIZE, writeSha256 } from "../merkle.ts";
 
@@ -57,8 +57,8 @@ function hashBundle(format: LogFormat, bundle: Uint8Array, width: number): Bundl
 
 /** 0x00 of the leaf hash (RFC 6962 section 2.1), then the constant start of every leaf: 1 or 3 bytes. */
 const LEAF_INPUT_PREFIXES: Record<LogFormat, Uint8Array> = {
-  tiles: Uint8Array.of(0x00, ...entryFormat("tiles").leafPrefix),
-  "static-ct": Uint8Array.of(0x00, ...entryFormat("static-ct").leafPrefix),
+  tiles: Uint8Array.of(0x00, ...leafPrefix("tiles")),
+  "static-ct": Uint8Array.of(0x00, ...leafPrefix("static-ct")),
 };
 
 /** Writes `prefix` (at most 3 bytes) at `start` and returns the bytes that were there, packed in one number. */

@@ -5,13 +5,16 @@
  */
 
 import { FormatError } from "../errors.ts";
-import { CONSTRUCTED, DerElement, startsAt, TAG } from "./der.ts";
+import { CONSTRUCTED, DerElement, TAG } from "./der.ts";
 
 const CONTEXT = 0x80;
 const VERSION = CONTEXT | CONSTRUCTED | 0;
 const ISSUER_UNIQUE_ID = CONTEXT | 1;
 const SUBJECT_UNIQUE_ID = CONTEXT | 2;
-const EXTENSIONS = CONTEXT | CONSTRUCTED | 3;
+export const EXTENSIONS_FIELD: number = CONTEXT | CONSTRUCTED | 3;
+
+/** The element at hand. Each thread has one, and reading never awaits. */
+const element = new DerElement();
 
 /** A TBSCertificate: what an authority signs. */
 export class TbsCertificate {
@@ -35,11 +38,8 @@ export class TbsCertificate {
   /** Whether there are bytes after the last field or its list: many decoders skip them. */
   hasMore = false;
 
-  readonly #element = new DerElement();
-
   /** Reads the TBSCertificate at `at`. @throws FormatError */
   read(bytes: Uint8Array, at: number, limit: number): void {
-    const element = this.#element;
     element.expect(bytes, at, limit, TAG.SEQUENCE, "TBSCertificate");
     this.contentStart = element.contentStart;
     const end = element.end;
@@ -58,7 +58,6 @@ export class TbsCertificate {
   }
 
   #readOptionalFields(bytes: Uint8Array, start: number): void {
-    const element = this.#element;
     const end = this.end;
     let at = start;
     let tag = nextTag(bytes, at, end);
@@ -69,7 +68,7 @@ export class TbsCertificate {
       tag = nextTag(bytes, at, end);
     }
     this.extensionsFieldStart = this.extensionsStart = this.extensionsEnd = at;
-    if (tag === EXTENSIONS) {
+    if (tag === EXTENSIONS_FIELD) {
       element.read(bytes, at, end);
       const fieldEnd = element.end;
       this.minimalLengths &&= element.minimalLength;
@@ -95,11 +94,8 @@ export class Certificate {
   /** Whether there are bytes after the signature within the certificate. */
   hasMore = false;
 
-  readonly #element = new DerElement();
-
   /** Reads the certificate that takes the bytes from `start` to `end`. @throws FormatError */
   read(bytes: Uint8Array, start: number, end: number): void {
-    const element = this.#element;
     element.expect(bytes, start, end, TAG.SEQUENCE, "Certificate");
     if (element.end !== end) throw new FormatError("has bytes after its end");
     this.minimalLength = element.minimalLength;
@@ -110,46 +106,37 @@ export class Certificate {
   }
 }
 
-/** An Extension of a certificate (RFC 5280 §4.2). */
-export class Extension {
-  contentStart = 0;
+/** An Extension of a certificate (RFC 5280 §4.2): views. */
+export interface Extension {
   /** The content of its object identifier. */
-  identifierStart = 0;
-  identifierEnd = 0;
-  /** Where the BOOLEAN "critical" begins; `valueStart` where there is none. */
-  criticalStart = 0;
-  /** The OCTET STRING of its value, and the content of that. */
-  valueStart = 0;
-  valueContentStart = 0;
-  valueEnd = 0;
-  end = 0;
+  readonly identifier: Uint8Array;
+  /** The BOOLEAN "critical"; no bytes where there is none. */
+  readonly critical: Uint8Array;
+  /** The content of the OCTET STRING of its value, and all before that. */
+  readonly value: Uint8Array;
+  readonly beforeValue: Uint8Array;
+}
 
-  readonly #element = new DerElement();
-
-  /** Reads the extension at `at`. @throws FormatError */
-  read(bytes: Uint8Array, at: number, limit: number): void {
-    const element = this.#element;
-    element.expect(bytes, at, limit, TAG.SEQUENCE, "extension");
-    const end = element.end;
-    this.contentStart = element.contentStart;
-    this.end = end;
-    element.expect(bytes, element.contentStart, end, TAG.OBJECT_IDENTIFIER, "extension's identifier");
-    this.identifierStart = element.contentStart;
-    this.identifierEnd = element.end;
-    this.criticalStart = element.end;
-    if (nextTag(bytes, element.end, end) === TAG.BOOLEAN) element.read(bytes, element.end, end);
-    this.valueStart = element.expect(bytes, element.end, end, TAG.OCTET_STRING, "extension's value");
-    this.valueContentStart = element.contentStart;
-    this.valueEnd = element.end;
-  }
-
-  /** Whether its identifier has this content. */
-  is(bytes: Uint8Array, identifier: Uint8Array): boolean {
-    const { identifierStart, identifierEnd } = this;
-    return (
-      identifierEnd - identifierStart === identifier.length && startsAt(bytes, identifierStart, identifier)
-    );
-  }
+/** The extension at `at`, and where it ends. @throws FormatError */
+export function readExtension(
+  bytes: Uint8Array,
+  at: number,
+  limit: number,
+): Extension & { readonly end: number } {
+  element.expect(bytes, at, limit, TAG.SEQUENCE, "extension");
+  const { contentStart, end } = element;
+  element.expect(bytes, contentStart, end, TAG.OBJECT_IDENTIFIER, "extension's identifier");
+  const identifier = bytes.subarray(element.contentStart, element.end);
+  const criticalStart = element.end;
+  if (nextTag(bytes, criticalStart, end) === TAG.BOOLEAN) element.read(bytes, criticalStart, end);
+  const valueStart = element.expect(bytes, element.end, end, TAG.OCTET_STRING, "extension's value");
+  return {
+    identifier,
+    critical: bytes.subarray(criticalStart, valueStart),
+    value: bytes.subarray(element.contentStart, element.end),
+    beforeValue: bytes.subarray(contentStart, valueStart),
+    end,
+  };
 }
 
 function nextTag(bytes: Uint8Array, at: number, end: number): number | undefined {

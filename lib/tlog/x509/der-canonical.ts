@@ -26,19 +26,30 @@ export function normalizeDer(bytes: Uint8Array): Uint8Array {
   return normalElement(bytes, element, 0);
 }
 
+/** The elements from `start` to `end`, each encoded again. @throws FormatError as `normalizeDer`. */
+export function normalizeElements(
+  bytes: Uint8Array,
+  start = 0,
+  end: number = bytes.length,
+  depth = 0,
+): Uint8Array[] {
+  if (depth > MAX_DEPTH) throw new FormatError(`is nested more than ${MAX_DEPTH} deep`);
+  const elements: Uint8Array[] = [];
+  forEachElement(bytes, start, end, (element) => elements.push(normalElement(bytes, element, depth)));
+  return elements;
+}
+
 /** The content of an OBJECT IDENTIFIER without leading zeros in its arcs. @throws FormatError */
 export function normalObjectIdentifier(content: Uint8Array): Uint8Array {
   if (content.length === 0 || (content.at(-1) as number) >= MORE_ARCS) {
     throw new FormatError("has an object identifier that is cut off");
   }
-  const startsArc = (at: number) => at === 0 || (content[at - 1] as number) < MORE_ARCS;
-  const octets: number[] = [];
   let leading = false;
-  for (const [at, octet] of content.entries()) {
-    leading = (leading || startsArc(at)) && octet === MORE_ARCS;
-    if (!leading) octets.push(octet);
-  }
-  return Uint8Array.from(octets);
+  return content.filter((octet, at) => {
+    const startsArc = at === 0 || (content[at - 1] as number) < MORE_ARCS;
+    leading = (leading || startsArc) && octet === MORE_ARCS;
+    return !leading;
+  });
 }
 
 function normalElement(bytes: Uint8Array, element: Readonly<DerElement>, depth: number): Uint8Array {
@@ -72,11 +83,7 @@ function normalContent(bytes: Uint8Array, element: Readonly<DerElement>, depth: 
 }
 
 function normalElements(bytes: Uint8Array, parent: Readonly<DerElement>, depth: number): Uint8Array {
-  if (depth > MAX_DEPTH) throw new FormatError(`is nested more than ${MAX_DEPTH} deep`);
-  const elements: Uint8Array[] = [];
-  forEachElement(bytes, parent.contentStart, parent.end, (element) => {
-    elements.push(normalElement(bytes, element, depth));
-  });
+  const elements = normalizeElements(bytes, parent.contentStart, parent.end, depth);
   // X.690 §11.6 orders encodings as if the shorter were padded with zeros, which for whole elements is the order
   // of their bytes: neither can be a prefix of the other.
   if (parent.tag === TAG.SET) elements.sort(Buffer.compare);

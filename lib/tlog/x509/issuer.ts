@@ -1,9 +1,9 @@
-/** The facts about issuers on which checks of Static CT entries depend (https://c2sp.org/static-ct-api#issuers). */
+/** Issuers: the facts on which checks of Static CT entries depend (https://c2sp.org/static-ct-api#issuers), and names. */
 
 import { createPublicKey, hash, X509Certificate } from "node:crypto";
 import { attempt } from "../errors.ts";
 import { equalBytes } from "../merkle.ts";
-import { Certificate, Extension, type TbsCertificate } from "./certificate.ts";
+import { Certificate, readExtension, type TbsCertificate } from "./certificate.ts";
 import { childrenOf, type DerPart, TAG } from "./der.ts";
 
 /** Contents of object identifiers. */
@@ -16,6 +16,11 @@ export const OID = {
   /** RFC 6962 §3.1: the extended key usage of a precertificate signing certificate. */
   certificateTransparency: Uint8Array.of(0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x04),
 } as const;
+
+const UTF8_STRING = 0x0c;
+const BMP_STRING = 0x1e;
+/** NumericString, PrintableString, TeletexString, IA5String and VisibleString, all read as Latin-1. */
+const LATIN1_STRINGS: ReadonlySet<number> = new Set([0x12, 0x13, 0x14, 0x16, 0x1a]);
 
 /** The facts about one issuer: copies, plain data, to be kept for long and sent to other threads. */
 export interface IssuerFacts {
@@ -58,11 +63,10 @@ export function extensionValue(
   tbs: Readonly<TbsCertificate>,
   identifier: Uint8Array,
 ): Uint8Array | undefined {
-  const extension = new Extension();
-  for (let at = tbs.extensionsStart; at < tbs.extensionsEnd; at = extension.end) {
-    extension.read(bytes, at, tbs.extensionsEnd);
-    if (extension.is(bytes, identifier))
-      return bytes.subarray(extension.valueContentStart, extension.valueEnd);
+  for (let at = tbs.extensionsStart; at < tbs.extensionsEnd; ) {
+    const extension = readExtension(bytes, at, tbs.extensionsEnd);
+    if (equalBytes(extension.identifier, identifier)) return extension.value;
+    at = extension.end;
   }
   return undefined;
 }
@@ -99,6 +103,40 @@ export function isSignedBy(certificate: Uint8Array, keyInfo: Uint8Array): boolea
   } catch {
     return false;
   }
+}
+
+/**
+ * Whether two DER Names are equal, or differ only in the kinds of their strings, in capitals, in runs of spaces and in
+ * the order of the parts of one RelativeDistinguishedName. Most logs compare bytes; some compare the meaning as RFC
+ * 5280 §7.1 does, so a check of what such a log accepted must do the same.
+ */
+export function namesMatch(a: Uint8Array, b: Uint8Array): boolean {
+  return equalBytes(a, b) || attempt(() => meaningOfName(a) === meaningOfName(b)) === true;
+}
+
+/** A text that is the same for names that match. @throws FormatError */
+function meaningOfName(name: Uint8Array): string {
+  return JSON.stringify(
+    childrenOf(name, TAG.SEQUENCE, "name").map((set) =>
+      childrenOf(set.bytes, TAG.SET, "part of a name")
+        .map((attribute) => childrenOf(attribute.bytes, TAG.SEQUENCE, "attribute").map(meaningOfPart))
+        .sort(),
+    ),
+  );
+}
+
+/** The meaning of an attribute's identifier or value: its bytes where it is not a string. */
+function meaningOfPart({ tag, content, bytes }: DerPart): string {
+  if (tag === UTF8_STRING) return foldedText(Buffer.from(content).toString("utf8"));
+  if (tag === BMP_STRING && content.length % 2 === 0) {
+    return foldedText(Buffer.from(content).swap16().toString("utf16le"));
+  }
+  if (LATIN1_STRINGS.has(tag)) return foldedText(Buffer.from(content).toString("latin1"));
+  return `#${Buffer.from(bytes).toString("hex")}`;
+}
+
+function foldedText(text: string): string {
+  return `=${text.normalize("NFKC").toLowerCase().trim().replace(/\s+/g, " ")}`;
 }
 
 // A copy: node:crypto returns small Buffers that share memory, all of which would be sent to another thread.
