@@ -6,41 +6,21 @@
 import { hash } from "node:crypto";
 import { FULL_WIDTH, levelCount, partialTileWidth } from "./layout.ts";
 
-/** Bytes in a SHA-256 hash. */
 export const HASH_SIZE = 32;
 
 /** Root of the tree with no entries: SHA-256 of the empty string (RFC 6962 section 2.1). */
 export const EMPTY_ROOT: Uint8Array = hash("sha256", "", "buffer");
 
-const LEAF_PREFIX = 0x00;
 const NODE_PREFIX = 0x01;
-
-/** Leaf hash: SHA-256(0x00 || leaf). */
-export function leafHash(leaf: Uint8Array): Uint8Array {
-  const prefixed = new Uint8Array(leaf.length + 1);
-  prefixed[0] = LEAF_PREFIX;
-  prefixed.set(leaf, 1);
-  return hash("sha256", prefixed, "buffer");
-}
 
 /** Node hash: SHA-256(0x01 || left || right), of two 32-byte hashes. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const node = new Uint8Array(1 + 2 * HASH_SIZE);
-  node[0] = NODE_PREFIX;
-  node.set(left, 1);
-  node.set(right, 1 + HASH_SIZE);
-  return hash("sha256", node, "buffer");
+  return hash("sha256", Buffer.concat([Buffer.of(NODE_PREFIX), left, right]), "buffer");
 }
 
 /** Hash `position` of a list of hashes, as a view on it. */
 export function hashAt(hashes: Uint8Array, position: number): Uint8Array {
   return hashes.subarray(position * HASH_SIZE, (position + 1) * HASH_SIZE);
-}
-
-/** How many hashes a list holds. */
-export function hashCount(hashes: Uint8Array): number {
-  if (hashes.length % HASH_SIZE !== 0) throw new Error("a list of hashes is a multiple of 32 bytes");
-  return hashes.length / HASH_SIZE;
 }
 
 /**
@@ -106,7 +86,7 @@ export function rootFromRightEdge(size: number, edge: readonly (Uint8Array | und
     const width = partialTileWidth(size, level);
     if (width === 0) continue;
     const hashes = edge[level];
-    if (hashes === undefined || hashCount(hashes) !== width) {
+    if (hashes?.length !== width * HASH_SIZE) {
       throw new Error(`the right edge lacks its partial tile of level ${level}`);
     }
     let first = 0;

@@ -18,22 +18,16 @@ export interface BundleHashes {
 /** An addon in C; the same where it can only hash one message after another; node:crypto. */
 export type HasherName = "native" | "native-serial" | "javascript";
 
-/** Hashes whole bundles. */
 export interface BundleHasher {
   readonly name: HasherName;
   /**
-   * Hashes a bundle of exactly `width` entries.
+   * Hashes a bundle of exactly `width` entries: one SHA-256 an entry, and 255 more where the bundle is full.
    * @throws FormatError if the bundle does not hold exactly `width` well-formed entries.
    */
   hashBundle(format: LogFormat, bundle: Uint8Array, width: number): BundleHashes;
 }
 
-/**
- * The hasher on node:crypto: one SHA-256 an entry, and 255 more where the bundle is full.
- *
- * While it runs it writes into the bundle and puts every byte back before it returns or throws, so the bytes must
- * not be shared with another thread.
- */
+/** While it runs it writes into the bundle, and puts every byte back before it returns or throws. */
 export const JAVASCRIPT_HASHER: BundleHasher = { name: "javascript", hashBundle };
 
 function hashBundle(format: LogFormat, bundle: Uint8Array, width: number): BundleHashes {

@@ -1,9 +1,9 @@
 /**
- * The bundle hasher in C, `native/bundle-hasher.c`: one call a bundle. It is an addon that npm builds when the
- * package is installed, where there is a C compiler (`native/build.js`), so it may be missing.
+ * The bundle hasher in C, `native/bundle-hasher.c`: one call a bundle. It is an addon that `native/build.js` builds at
+ * installation where there is a C compiler, so it may be missing.
  *
- * It hashes entries one after another, or several side by side where OpenSSL and the processor allow it
- * (`native/sha256-lanes.c`). A broken compiler, or a Node with another SHA-256 in it, must not affect a log: each
+ * It hashes entries one after another, or several side by side where OpenSSL and the processor allow it. A broken
+ * compiler, or a Node with another SHA-256 in it, must not affect a log: each
  * way is used only after it has returned the right hashes in the process that uses it.
  */
 
@@ -11,7 +11,7 @@ import { hash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 import { HASH_SIZE } from "../merkle.ts";
-import { type BundleHasher, type BundleHashes, type HasherName, JAVASCRIPT_HASHER } from "./javascript.ts";
+import { type BundleHasher, type HasherName, JAVASCRIPT_HASHER } from "./javascript.ts";
 import { BORDER_SIZES, knownAnswers, type TrialBundle, trialBundles } from "./self-test.ts";
 
 /**
@@ -23,7 +23,6 @@ import { BORDER_SIZES, knownAnswers, type TrialBundle, trialBundles } from "./se
  */
 export type NativeHashBundle = (format: number, bundle: Uint8Array, hashes: Uint8Array) => number;
 
-/** What the addon exports. */
 export interface NativeAddon {
   /** Hashes one entry after another, by functions that OpenSSL documents. */
   readonly hashBundle: NativeHashBundle;
@@ -53,10 +52,7 @@ export function loadNativeHasher(path: string = ADDON_PATH): BundleHasher {
   return nativeHasher(trusted, trusted === addon.hashBundle ? "native-serial" : "native");
 }
 
-/**
- * The addon at `path`, untested.
- * @throws Error if there is no such addon, or if it does not load.
- */
+/** The addon at `path`, untested. @throws Error if there is no such addon, or if it does not load. */
 export function loadAddon(path: string = ADDON_PATH): NativeAddon {
   const addon: { exports: Partial<NativeAddon> } = { exports: {} };
   process.dlopen(addon, path);
@@ -91,14 +87,22 @@ export function tryAddon(path: string): void {
 export function nativeHasher(hashNatively: NativeHashBundle, name: HasherName = "native"): BundleHasher {
   return {
     name,
-    hashBundle: (format, bundle, width) => hashBundle(hashNatively, format, bundle, width),
+    hashBundle(format, bundle, width) {
+      if (width < 1 || width > FULL_WIDTH) return JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
+      const hashes = hashesOf(hashNatively, { format, bundle, width });
+      if (hashes === undefined) {
+        // The addon only refuses: what is wrong, and in which words, is written once, in the other hasher.
+        JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
+        throw new Error("the native hasher refuses a bundle that the JavaScript one takes");
+      }
+      if (width < FULL_WIDTH) return { leafHashes: hashes, root: undefined };
+      const leafHashes = hashes.subarray(0, FULL_WIDTH * HASH_SIZE);
+      return { leafHashes, root: hashes.subarray(FULL_WIDTH * HASH_SIZE) };
+    },
   };
 }
 
-/**
- * Space for the hashes of a bundle of `width` entries, in one allocation: the folded hash of a full bundle follows
- * its leaf hashes.
- */
+/** Space for the hashes of a bundle of `width` entries; the folded hash of a full bundle follows its leaf hashes. */
 export function roomForHashes(width: number): Buffer {
   return Buffer.allocUnsafeSlow((width === FULL_WIDTH ? FULL_WIDTH + 1 : width) * HASH_SIZE);
 }
@@ -134,22 +138,4 @@ function hashesOf(
 ): Buffer | undefined {
   const hashes = roomForHashes(width);
   return hashNatively(NATIVE_FORMATS[format], bundle, hashes) === width ? hashes : undefined;
-}
-
-function hashBundle(
-  hashNatively: NativeHashBundle,
-  format: LogFormat,
-  bundle: Uint8Array,
-  width: number,
-): BundleHashes {
-  if (width < 1 || width > FULL_WIDTH) return JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
-  const hashes = hashesOf(hashNatively, { format, bundle, width });
-  if (hashes === undefined) {
-    // The addon only refuses: what is wrong, and in which words, is written once, in the other hasher.
-    JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
-    throw new Error("the native hasher refuses a bundle that the JavaScript one takes");
-  }
-  if (width < FULL_WIDTH) return { leafHashes: hashes, root: undefined };
-  const leafHashes = hashes.subarray(0, FULL_WIDTH * HASH_SIZE);
-  return { leafHashes, root: hashes.subarray(FULL_WIDTH * HASH_SIZE) };
 }

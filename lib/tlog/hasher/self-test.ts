@@ -2,11 +2,15 @@
 
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 
-/** A bundle, and what it hashes to, in hex. */
-export interface KnownAnswer {
+/** A well-formed bundle, on which two ways of hashing are compared. */
+export interface TrialBundle {
   readonly format: LogFormat;
   readonly bundle: Uint8Array;
   readonly width: number;
+}
+
+/** A bundle, and what it hashes to, in hex. */
+export interface KnownAnswer extends TrialBundle {
   /** SHA-256 of its level-0 tile. */
   readonly tileHash: string;
   /** For a full bundle, its hash in the level-1 tile, otherwise undefined. */
@@ -54,13 +58,6 @@ function entriesOfAllLengths(): Uint8Array {
     at += 2 + i;
   }
   return bundle;
-}
-
-/** A well-formed bundle of a few entries, on which two ways of hashing are compared. */
-export interface TrialBundle {
-  readonly format: LogFormat;
-  readonly bundle: Uint8Array;
-  readonly width: number;
 }
 
 /**

@@ -3,7 +3,8 @@
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { parseResourcePath, tileWidth } from "../../../lib/tlog/layout.ts";
+import { parseResourcePath } from "../../../lib/tlog/layout.ts";
+import { tileWidth } from "../../logs/tiles.ts";
 import { readWithSunlight } from "../../support/go/ct-readers.ts";
 import { ISSUERS, precertificatesAmong } from "../../support/go/ct-submissions.ts";
 import {

@@ -2,15 +2,8 @@
 
 import fs from "node:fs";
 import { join } from "node:path";
-import {
-  bundlePath,
-  FULL_WIDTH,
-  type LogFormat,
-  levelCount,
-  tileCount,
-  tilePath,
-  tileWidth,
-} from "../../../lib/tlog/layout.ts";
+import { bundlePath, FULL_WIDTH, type LogFormat, levelCount, tilePath } from "../../../lib/tlog/layout.ts";
+import { tilesOf, tileWidth } from "../../logs/tiles.ts";
 import { filesBelow } from "../places/directory.ts";
 
 /** Public files of a log by their paths. */
@@ -35,8 +28,7 @@ export function filesOfSize(files: LogFiles, format: LogFormat, size: number): L
 
 function* requiredPaths(format: LogFormat, size: number): Generator<string> {
   for (let level = 0; level < levelCount(size); level++) {
-    for (let index = 0; index < tileCount(size, level); index++) {
-      const width = tileWidth(size, level, index);
+    for (const { index, width } of tilesOf(size, level)) {
       yield tilePath({ level, index, width });
       if (level === 0) yield bundlePath(format, { index, width });
     }
