@@ -6,7 +6,7 @@ import { equalRanges } from "./merkle.ts";
 import { StaticCtEntry } from "./static-ct/entry.ts";
 
 /**
- * Where one entry is in its bundle. The leaf is `leafPrefix` of the format followed by the bytes from `leafStart`
+ * Where one entry is in its bundle. Its leaf hash covers `leafHashPrefix` of the format, then the bytes from `leafStart`
  * to `leafEnd`; the entry itself ends at `entryEnd`. One object reads entry after entry.
  */
 export interface BundleEntry {
@@ -21,7 +21,7 @@ const LENGTH_SIZE = 2;
 
 /** https://c2sp.org/tlog-tiles#log-entries: a big-endian uint16 length, then that many bytes, which are the leaf. */
 class TilesEntry implements BundleEntry {
-  static readonly leafPrefix = new Uint8Array(0);
+  static readonly leafHashPrefix = Uint8Array.of(0x00);
   static readonly minSize = LENGTH_SIZE;
   static readonly maxSize = LENGTH_SIZE + 0xffff;
 
@@ -48,9 +48,9 @@ class TilesEntry implements BundleEntry {
 
 const ENTRIES = { tiles: TilesEntry, "static-ct": StaticCtEntry };
 
-/** Constant bytes at the start of every leaf of a format, which the bundle does not store. */
-export function leafPrefix(format: LogFormat): Uint8Array {
-  return ENTRIES[format].leafPrefix;
+/** 0x00 of the leaf hash (RFC 6962 section 2.1), then the constant start of every leaf: 1 or 3 bytes. */
+export function leafHashPrefix(format: LogFormat): Uint8Array {
+  return ENTRIES[format].leafHashPrefix;
 }
 
 /** The most bytes that a bundle of `width` entries can have when it is well formed. */
@@ -96,9 +96,8 @@ export function forEachStaticCtEntry(
 }
 
 /**
- * The bundle of the first `width` entries of a wider bundle: what a client takes when the source has deleted
- * a partial bundle because a fuller one exists (https://c2sp.org/tlog-tiles#partial-tiles). Returns a view;
- * bytes after those entries are not examined. @throws FormatError
+ * The first `width` entries of a wider bundle, as a view: for a partial bundle that the source has deleted because a
+ * fuller one exists (https://c2sp.org/tlog-tiles#partial-tiles). The others are not examined. @throws FormatError
  */
 export function cutBundle(format: LogFormat, bundle: Uint8Array, width: number): Uint8Array {
   return bundle.subarray(0, readEntries(new ENTRIES[format](), bundle, width));

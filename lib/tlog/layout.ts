@@ -96,12 +96,8 @@ export function partialTile(size: number, level: number): TileCoordinate | undef
 
 /** The right-edge partial tiles of a tree, lowest level first: at most one a level, together they give the root. */
 export function rightEdge(size: number): TileCoordinate[] {
-  const edge: TileCoordinate[] = [];
-  for (let level = 0; level < levelCount(size); level++) {
-    const tile = partialTile(size, level);
-    if (tile !== undefined) edge.push(tile);
-  }
-  return edge;
+  const levels = Array.from({ length: levelCount(size) }, (_, level) => partialTile(size, level));
+  return levels.filter((tile) => tile !== undefined);
 }
 
 /**

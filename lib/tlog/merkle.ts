@@ -38,11 +38,8 @@ export function foldPerfect(hashes: Uint8Array, first: number, count: number): U
   }
   for (let pairs = count / 2; pairs > 1; pairs /= 2) {
     for (let pair = 0; pair < pairs; pair++) {
-      writeSha256(
-        pairViews[pair] as Uint8Array,
-        foldScratch,
-        (pair >> 1) * PAIR_STRIDE + 1 + (pair & 1) * HASH_SIZE,
-      );
+      const target = (pair >> 1) * PAIR_STRIDE + 1 + (pair & 1) * HASH_SIZE;
+      writeSha256(pairViews[pair] as Uint8Array, foldScratch, target);
     }
   }
   return hash("sha256", pairViews[0] as Uint8Array, "buffer");
@@ -57,8 +54,8 @@ export function writeSha256(input: Uint8Array, target: Buffer, offset: number): 
 }
 
 // The scratch of foldPerfect holds the byte 0x01 before every pair of hashes, so that each node hash reads 65
-// bytes in place; the result of a pair is written at or before the pair itself. Each thread has one scratch, and
-// folding never awaits, so no two folds share it.
+// bytes in place; the result of a pair is written at or before the pair itself. Each thread has one, and folding
+// never awaits.
 const PAIR_STRIDE = 1 + 2 * HASH_SIZE;
 const foldScratch = Buffer.alloc((FULL_WIDTH / 2) * PAIR_STRIDE);
 for (let pair = 0; pair < FULL_WIDTH / 2; pair++) foldScratch[pair * PAIR_STRIDE] = NODE_PREFIX;

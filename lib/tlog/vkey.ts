@@ -1,7 +1,4 @@
-/**
- * Public keys of logs and witnesses, and the verification of the signatures they make: vkeys as of
- * https://c2sp.org/signed-note (Verifier keys), and the bare keys that CT log lists hold.
- */
+/** Public keys of logs and witnesses: vkeys (https://c2sp.org/signed-note), and the bare keys that CT log lists hold. */
 
 import { createPublicKey, hash, type KeyObject, verify } from "node:crypto";
 import { parseCheckpointText, staticCtOrigin, treeHeadBytes } from "./checkpoint.ts";
@@ -46,9 +43,7 @@ const TLS_ECDSA = 3;
 /**
  * Reads `<name>+<8 hex digits of key id>+<base64(type byte ‖ key)>`. The key is DER SPKI for the types 0x02 and
  * 0x05, 32 bytes for 0x01 and 0x04.
- *
- * @throws FormatError if it is malformed, of a type that is not supported, or if the key id does not follow from
- *   name, type and key.
+ * @throws FormatError if it is malformed, of an unsupported type, or if the key id is not of name, type and key.
  */
 export function parseVkey(vkey: string): Verifier {
   const { name, keyId, typeByte, key } = splitVkey(vkey);
@@ -60,7 +55,6 @@ export function parseVkey(vkey: string): Verifier {
 
 /**
  * The verifier of a Static CT log, from its entry in a CT log list.
- *
  * @param publicKey base64 of the DER SubjectPublicKeyInfo.
  * @param origin the log's origin, or its submission prefix.
  * @throws FormatError

@@ -31,8 +31,7 @@ export function hasherName(): HasherName {
 
 /**
  * The hasher that was asked for; if none was, the native one, or else the one in JavaScript.
- * @param choice what the environment says.
- * @param loadNative returns the native hasher, or throws why there is none.
+ * @param loadNative throws why there is none.
  * @throws UsageError
  */
 export function chooseHasher(

@@ -1,10 +1,8 @@
 /**
- * The bundle hasher in C, `native/bundle-hasher.c`: one call a bundle. It is an addon that `native/build.js` builds at
- * installation where there is a C compiler, so it may be missing.
- *
- * It hashes entries one after another, or several side by side where OpenSSL and the processor allow it. A broken
- * compiler, or a Node with another SHA-256 in it, must not affect a log: each
- * way is used only after it has returned the right hashes in the process that uses it.
+ * The bundle hasher in C, an addon that `native/build.js` builds at installation where there is a C compiler. It hashes
+ * entries one after another, or several side by side where OpenSSL and the processor allow it. A broken compiler, or a
+ * Node with another SHA-256 in it, must not affect a log: each way is used only after it has returned the right hashes
+ * in the process that uses it.
  */
 
 import { hash } from "node:crypto";
@@ -15,8 +13,7 @@ import { type BundleHasher, type HasherName, JAVASCRIPT_HASHER } from "./javascr
 import { BORDER_SIZES, knownAnswers, type TrialBundle, trialBundles } from "./self-test.ts";
 
 /**
- * A function of the addon: writes the leaf hashes of all entries to `hashes`, and after 256 of them the hash that
- * they fold to.
+ * Writes the leaf hashes of all entries to `hashes`, and after 256 of them the hash that they fold to.
  * @param hashes space for as many hashes as there may be entries; for a full bundle, one more.
  * @returns how many entries the bundle holds; -1 if it is malformed, or holds more than there is space for.
  * @throws TypeError on arguments of other types.
@@ -33,19 +30,15 @@ export interface NativeAddon {
 /** The numbers by which the addon knows the formats. */
 export const NATIVE_FORMATS: Record<LogFormat, number> = { tiles: 0, "static-ct": 1 };
 
-// The published package has compiled files one directory deeper, a clone runs the sources; the C source and the
-// addon are in the same place in both.
-const ADDON = import.meta.url.endsWith(".ts")
-  ? "./native/bundle-hasher.node"
-  : "../../../../lib/tlog/hasher/native/bundle-hasher.node";
+// The published package has compiled files below dist/, a clone runs the sources; the addon is in lib/ in both.
+const HERE = import.meta.url.endsWith(".ts") ? "." : "../../../../lib/tlog/hasher";
 
 /** Where the addon is built, and looked for. */
-export const ADDON_PATH: string = fileURLToPath(new URL(ADDON, import.meta.url));
+export const ADDON_PATH: string = fileURLToPath(
+  new URL(`${HERE}/native/bundle-hasher.node`, import.meta.url),
+);
 
-/**
- * The hasher of an addon, tested with known answers.
- * @throws Error if there is no such addon, if it does not load, or if one of its answers is wrong.
- */
+/** The hasher of an addon. @throws Error if there is none, if it does not load, or fails its known-answer test. */
 export function loadNativeHasher(path: string = ADDON_PATH): BundleHasher {
   const addon = loadAddon(path);
   const trusted = trustedFunction(addon);

@@ -22,15 +22,15 @@ const LEAF_INDEX_SIZE = 5;
 
 /** Where the parts of one entry are in its data tile. */
 export class StaticCtEntry {
-  /** MerkleTreeLeaf (RFC 6962 section 3.4): version v1 (0), leaf_type timestamped_entry (0). */
-  static readonly leafPrefix: Uint8Array = Uint8Array.of(0, 0);
+  /** 0x00, then of the MerkleTreeLeaf (RFC 6962 section 3.4) version v1 (0) and leaf_type timestamped_entry (0). */
+  static readonly leafHashPrefix: Uint8Array = Uint8Array.of(0x00, 0, 0);
   static readonly minSize: number = TIMESTAMP_SIZE + ENTRY_TYPE_SIZE + 3 + 2 + 2;
   static readonly maxSize: number =
     TIMESTAMP_SIZE + ENTRY_TYPE_SIZE + ISSUER_KEY_HASH_SIZE + 2 * (3 + MAX_UINT24) + 2 * (2 + MAX_UINT16);
 
   leafStart = 0;
   isPrecertificate = false;
-  /** 32 bytes; -1 in an entry that is not a precertificate's. */
+  /** -1 in an entry that is not a precertificate's. */
   issuerKeyHashStart = -1;
   /** The certificate, or a precertificate's TBSCertificate as the log has signed it. */
   signedStart = 0;

@@ -1,7 +1,6 @@
 /**
- * Where the parts of an X.509 certificate are in its DER (RFC 5280 §4.1): offsets, nothing is copied. One object is
- * used for certificate after certificate. A certificate is valid here if its parts can be located, since logs keep
- * what authorities make, whether RFC 5280 allows it or not.
+ * Where the parts of an X.509 certificate are in its DER (RFC 5280 §4.1). A certificate is valid here if its parts can
+ * be located, since logs keep what authorities make, whether RFC 5280 allows it or not.
  */
 
 import { FormatError } from "../errors.ts";
@@ -16,7 +15,7 @@ export const EXTENSIONS_FIELD: number = CONTEXT | CONSTRUCTED | 3;
 /** The element at hand. Each thread has one, and reading never awaits. */
 const element = new DerElement();
 
-/** A TBSCertificate: what an authority signs. */
+/** Offsets in a TBSCertificate, which an authority signs. One object reads certificate after certificate. */
 export class TbsCertificate {
   /** Start of its first field: the version, or else the serial number. */
   contentStart = 0;
@@ -60,30 +59,26 @@ export class TbsCertificate {
   #readOptionalFields(bytes: Uint8Array, start: number): void {
     const end = this.end;
     let at = start;
-    let tag = nextTag(bytes, at, end);
     for (const optional of [ISSUER_UNIQUE_ID, SUBJECT_UNIQUE_ID]) {
-      if (tag !== optional) continue;
+      if (nextTag(bytes, at, end) !== optional) continue;
       element.read(bytes, at, end);
       at = element.end;
-      tag = nextTag(bytes, at, end);
     }
     this.extensionsFieldStart = this.extensionsStart = this.extensionsEnd = at;
-    if (tag === EXTENSIONS_FIELD) {
-      element.read(bytes, at, end);
-      const fieldEnd = element.end;
-      this.minimalLengths &&= element.minimalLength;
-      element.expect(bytes, element.contentStart, fieldEnd, TAG.SEQUENCE, "list of extensions");
-      this.minimalLengths &&= element.minimalLength;
-      this.extensionsStart = element.contentStart;
-      this.extensionsEnd = element.end;
-      this.hasMore = element.end !== fieldEnd || fieldEnd !== end;
-    } else {
-      this.hasMore = at !== end;
-    }
+    this.hasMore = at !== end;
+    if (nextTag(bytes, at, end) !== EXTENSIONS_FIELD) return;
+    element.read(bytes, at, end);
+    const fieldEnd = element.end;
+    this.minimalLengths &&= element.minimalLength;
+    element.expect(bytes, element.contentStart, fieldEnd, TAG.SEQUENCE, "list of extensions");
+    this.minimalLengths &&= element.minimalLength;
+    this.extensionsStart = element.contentStart;
+    this.extensionsEnd = element.end;
+    this.hasMore = element.end !== fieldEnd || fieldEnd !== end;
   }
 }
 
-/** A Certificate: a TBSCertificate and its signature. */
+/** Offsets in a Certificate: a TBSCertificate and its signature. */
 export class Certificate {
   readonly tbs: TbsCertificate = new TbsCertificate();
   /** The signature algorithm, up to the signature. */
@@ -106,37 +101,30 @@ export class Certificate {
   }
 }
 
-/** An Extension of a certificate (RFC 5280 §4.2): views. */
+/** Offsets in an Extension of a certificate (RFC 5280 §4.2). */
 export interface Extension {
-  /** The content of its object identifier. */
-  readonly identifier: Uint8Array;
-  /** The BOOLEAN "critical"; no bytes where there is none. */
-  readonly critical: Uint8Array;
-  /** The content of the OCTET STRING of its value, and all before that. */
-  readonly value: Uint8Array;
-  readonly beforeValue: Uint8Array;
+  readonly contentStart: number;
+  /** The content of its object identifier, up to `criticalStart`. */
+  readonly identifierStart: number;
+  /** The BOOLEAN "critical", up to `valueStart`, which is the same where there is none. */
+  readonly criticalStart: number;
+  /** The OCTET STRING of its value, and the content of that. */
+  readonly valueStart: number;
+  readonly valueContentStart: number;
+  readonly valueEnd: number;
+  readonly end: number;
 }
 
-/** The extension at `at`, and where it ends. @throws FormatError */
-export function readExtension(
-  bytes: Uint8Array,
-  at: number,
-  limit: number,
-): Extension & { readonly end: number } {
+/** The extension at `at`. @throws FormatError */
+export function readExtension(bytes: Uint8Array, at: number, limit: number): Extension {
   element.expect(bytes, at, limit, TAG.SEQUENCE, "extension");
   const { contentStart, end } = element;
   element.expect(bytes, contentStart, end, TAG.OBJECT_IDENTIFIER, "extension's identifier");
-  const identifier = bytes.subarray(element.contentStart, element.end);
-  const criticalStart = element.end;
+  const { contentStart: identifierStart, end: criticalStart } = element;
   if (nextTag(bytes, criticalStart, end) === TAG.BOOLEAN) element.read(bytes, criticalStart, end);
   const valueStart = element.expect(bytes, element.end, end, TAG.OCTET_STRING, "extension's value");
-  return {
-    identifier,
-    critical: bytes.subarray(criticalStart, valueStart),
-    value: bytes.subarray(element.contentStart, element.end),
-    beforeValue: bytes.subarray(contentStart, valueStart),
-    end,
-  };
+  const { contentStart: valueContentStart, end: valueEnd } = element;
+  return { contentStart, identifierStart, criticalStart, valueStart, valueContentStart, valueEnd, end };
 }
 
 function nextTag(bytes: Uint8Array, at: number, end: number): number | undefined {

@@ -24,8 +24,8 @@ const LATIN1_STRINGS: ReadonlySet<number> = new Set([0x12, 0x13, 0x14, 0x16, 0x1
 
 /** The facts about one issuer: copies, plain data, to be kept for long and sent to other threads. */
 export interface IssuerFacts {
-  /** SHA-256 of its DER, which identifies it in chains. */
-  readonly fingerprint: Uint8Array;
+  /** SHA-256 of its DER, which identifies it in chains, in hexadecimal. */
+  readonly fingerprint: string;
   /** SubjectPublicKeyInfo, as it is in the certificate. */
   readonly keyInfo: Uint8Array;
   /** SHA-256 of `keyInfo`: the issuer_key_hash of precertificate entries. */
@@ -47,9 +47,10 @@ export function parseIssuer(der: Uint8Array): IssuerFacts {
   const keyInfo = der.subarray(tbs.keyInfoStart, tbs.keyInfoEnd);
   const authorityKeyId = extensionValue(der, tbs, OID.authorityKeyId);
   return {
-    fingerprint: sha256(der),
+    fingerprint: hash("sha256", der),
     keyInfo: new Uint8Array(keyInfo),
-    keyHash: sha256(keyInfo),
+    // Copies: node:crypto returns small Buffers that share memory, all of which would be sent to another thread.
+    keyHash: new Uint8Array(hash("sha256", keyInfo, "buffer")),
     subject: new Uint8Array(der.subarray(tbs.subjectStart, tbs.keyInfoStart)),
     issuerName: new Uint8Array(der.subarray(tbs.issuerStart, tbs.validityStart)),
     authorityKeyId: authorityKeyId && new Uint8Array(authorityKeyId),
@@ -65,7 +66,9 @@ export function extensionValue(
 ): Uint8Array | undefined {
   for (let at = tbs.extensionsStart; at < tbs.extensionsEnd; ) {
     const extension = readExtension(bytes, at, tbs.extensionsEnd);
-    if (equalBytes(extension.identifier, identifier)) return extension.value;
+    if (equalBytes(bytes.subarray(extension.identifierStart, extension.criticalStart), identifier)) {
+      return bytes.subarray(extension.valueContentStart, extension.valueEnd);
+    }
     at = extension.end;
   }
   return undefined;
@@ -73,22 +76,19 @@ export function extensionValue(
 
 /** Whether its basic constraints make it an authority (RFC 5280 §4.2.1.9). @throws FormatError */
 export function isAuthority(bytes: Uint8Array, tbs: Readonly<TbsCertificate>): boolean {
-  const value = extensionValue(bytes, tbs, OID.basicConstraints);
-  if (value === undefined) return false;
-  const [first] = elementsOfSequence(value);
+  const [first] = elementsOf(extensionValue(bytes, tbs, OID.basicConstraints));
   return first?.tag === TAG.BOOLEAN && first.content.length === 1 && first.content[0] !== 0;
 }
 
 function isForCertificateTransparency(bytes: Uint8Array, tbs: Readonly<TbsCertificate>): boolean {
-  const value = extensionValue(bytes, tbs, OID.extendedKeyUsage);
-  if (value === undefined) return false;
-  return elementsOfSequence(value).some(({ content }) => equalBytes(content, OID.certificateTransparency));
+  const usages = elementsOf(extensionValue(bytes, tbs, OID.extendedKeyUsage));
+  return usages.some(({ content }) => equalBytes(content, OID.certificateTransparency));
 }
 
 /** The elements of an extension's value, up to one that cannot be read: the certificate is one all the same. */
-function elementsOfSequence(value: Uint8Array): DerPart[] {
+function elementsOf(sequence: Uint8Array = new Uint8Array()): DerPart[] {
   const elements: DerPart[] = [];
-  attempt(() => childrenOf(value, TAG.SEQUENCE, "SEQUENCE", elements));
+  attempt(() => childrenOf(sequence, TAG.SEQUENCE, "SEQUENCE", elements));
   return elements;
 }
 
@@ -137,9 +137,4 @@ function meaningOfPart({ tag, content, bytes }: DerPart): string {
 
 function foldedText(text: string): string {
   return `=${text.normalize("NFKC").toLowerCase().trim().replace(/\s+/g, " ")}`;
-}
-
-// A copy: node:crypto returns small Buffers that share memory, all of which would be sent to another thread.
-function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(hash("sha256", bytes, "buffer"));
 }

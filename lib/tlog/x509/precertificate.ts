@@ -1,8 +1,7 @@
 /**
  * The simple case of a precertificate: not signed on behalf of another authority, and not encoded again. Then the log
- * signed its TBSCertificate without the poison (RFC 6962 §3.2), byte for byte except for the lengths around it.
- * Nothing is copied, and the bytes are compared in place: a log has hundreds of millions of these. All other cases
- * are for `tbs-match.ts`.
+ * signed its TBSCertificate without the poison (RFC 6962 §3.2), byte for byte except for the lengths around it. The
+ * bytes are compared in place: a log has hundreds of millions of these. All other cases are for `tbs-match.ts`.
  */
 
 import { attempt } from "../errors.ts";

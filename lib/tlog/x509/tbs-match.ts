@@ -21,7 +21,6 @@ export type FinalIssuer = Pick<IssuerFacts, "issuerName" | "authorityKeyId">;
 
 /**
  * How the TBSCertificate that was logged follows from the precertificate.
- *
  * @param finalIssuer given where a precertificate signing certificate has signed the precertificate.
  * @throws FormatError where the precertificate is not a certificate with one poison extension.
  */
@@ -120,7 +119,8 @@ function extensionsFor(extensions: readonly Uint8Array[], finalIssuer?: FinalIss
   }
   if (authorityKeyId === undefined) return [extensions.toSpliced(at, 1)];
   const extension = extensions[at] as Uint8Array;
-  const { beforeValue } = readExtension(extension, 0, extension.length);
+  const { contentStart, valueStart } = readExtension(extension, 0, extension.length);
+  const beforeValue = extension.subarray(contentStart, valueStart);
   return [extensions.with(at, encodeExtension(beforeValue, authorityKeyId))];
 }
 
@@ -156,14 +156,16 @@ function normalVersion(part: Uint8Array): Uint8Array {
 
 /** Bytes after the value are skipped by Go's decoders, and lost. */
 function normalExtension(part: Uint8Array): Uint8Array {
-  const { critical, value } = readExtension(part, 0, part.length);
-  const normal = normalElements(critical);
+  const { criticalStart, valueStart, valueContentStart, valueEnd } = readExtension(part, 0, part.length);
+  const critical = normalElements(part.subarray(criticalStart, valueStart));
   const identifier = encodeElement(TAG.OBJECT_IDENTIFIER, identifierOf(part));
-  return encodeExtension(Buffer.concat(normal.at(-1) === 0 ? [identifier] : [identifier, normal]), value);
+  const beforeValue = critical.at(-1) === 0 ? identifier : Buffer.concat([identifier, critical]);
+  return encodeExtension(beforeValue, part.subarray(valueContentStart, valueEnd));
 }
 
 function identifierOf(part: Uint8Array): Uint8Array {
-  return normalObjectIdentifier(readExtension(part, 0, part.length).identifier);
+  const { identifierStart, criticalStart } = readExtension(part, 0, part.length);
+  return normalObjectIdentifier(part.subarray(identifierStart, criticalStart));
 }
 
 /** Two times; bytes after them are skipped by Go's decoders, and lost. */
