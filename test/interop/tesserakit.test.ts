@@ -160,7 +160,6 @@ async function publishedSize(dir: string): Promise<number> {
   return Number(checkpoint.split("\n")[1]);
 }
 
-/** Serves the files of a directory on the loopback. */
 async function serve(dir: string): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer((request, response) => {
     readFile(join(dir, new URL(request.url ?? "/", "http://localhost").pathname)).then(

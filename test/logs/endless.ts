@@ -20,9 +20,7 @@ import { logKeys } from "./log-keys.ts";
 import { tilesOf, tileWidth } from "./tiles.ts";
 
 export interface EndlessLogOptions {
-  /** Entries in the log. */
   readonly size: number;
-  /** Bytes of an entry. */
   readonly entrySize: number;
 }
 

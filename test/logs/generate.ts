@@ -28,7 +28,6 @@ import { logKeys } from "./log-keys.ts";
 import { tilesOf } from "./tiles.ts";
 
 export interface LogOptions {
-  /** Entries in the log. */
   readonly size: number;
   /** Default "tiles". */
   readonly format?: LogFormat;
@@ -98,9 +97,7 @@ export function entriesOf(options: LogOptions): EntryWriter & { readonly issuers
   return certificateEntries(seed);
 }
 
-/** What was written by `writeLog`. */
 export interface WrittenLog extends GeneratedLog {
-  /** Bytes and number of the objects written. */
   readonly bytes: number;
   readonly objects: number;
 }

@@ -79,7 +79,7 @@ export function agreementProperties(
 }
 
 /** @throws AssertionError where the two differ. */
-function requireAgreement(
+export function requireAgreement(
   hashNatively: NativeHashBundle,
   format: LogFormat,
   bytes: Uint8Array,

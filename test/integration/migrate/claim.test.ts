@@ -9,7 +9,7 @@ import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectRefused } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
 import {
   differences,
   directoryContents,
@@ -49,8 +49,7 @@ const claimed = (marker: string) => `migration-in-progress ${marker}`;
 
 /** Expects that a target with these files is refused, with and without --adopt, and not changed by it. */
 async function expectLeftAlone(files: [string, string | Uint8Array][], message: RegExp): Promise<void> {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   writeFiles(target, files);
   const before = directoryContents(target);
   for (const adopt of [false, true]) {
@@ -122,16 +121,13 @@ describe("an unfinished migration that is not this one is refused and untouched:
   });
 
   test("with a checkpoint that our keys have not signed", async () => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
+    const { server, target } = await newCopy(log);
     writeFiles(
       target,
       stateOf(formatMarker(markerOf(log, { checkpoint: other.object("checkpoint").toString() }))),
     );
     const before = directoryContents(target);
-    const failure = await failureOf(migrateLog(log, server, target));
-    expect(failure).toBeInstanceOf(VerificationError);
-    expect(failure.message).toMatch(/the marker in .*sign/);
+    await expectFailure(migrateLog(log, server, target), VerificationError, /the marker in .*sign/);
     expect(directoryContents(target)).toEqual(before);
   });
 });
@@ -141,20 +137,16 @@ describe("an unfinished migration of this log goes on only with this log:", () =
     ["shrunk", 600, log.atSize(599), /the log shrank .*size 600 or more.*found size 599/],
     ["forked at the same size", 600, testLog({ size: 600, entrySize: 31 }), /the log forked: at size 600/],
   ])("a source that %s between two runs", async (_name, _size, now, message) => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
+    const { server, target } = await newCopy(log);
     await migrateLog(log, server, target, { handOver: false });
     const before = directoryContents(target);
     server.objects = now.objects;
-    const failure = await failureOf(migrateLog(log, server, target));
-    expect(failure).toBeInstanceOf(VerificationError);
-    expect(failure.message).toMatch(message);
+    await expectFailure(migrateLog(log, server, target), VerificationError, message);
     expect(directoryContents(target)).toEqual(before);
   });
 
   test("a source that forked and grew between two runs", async () => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
+    const { server, target } = await newCopy(log);
     await migrateLog(log, server, target, { handOver: false });
     const marker = readFileSync(join(target, ".state/version"), "utf8");
     server.objects = testLog({ size: 900, entrySize: 31 }).objects;
@@ -188,8 +180,7 @@ test("markers and records of every version that was ever written are still read"
 });
 
 test("the claim says what it is for, and asks not to be deleted", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
   const version = readFileSync(join(target, ".state/version"), "utf8");
   expect(version).toMatch(/^migration-in-progress \{"tlog-migrate-marker":2,"note":".*Do not delete.*\}\n$/);

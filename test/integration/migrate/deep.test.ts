@@ -15,9 +15,9 @@ import {
   testAuthorities,
 } from "../../support/logs/certificates.ts";
 import { type EntryLog, entryLog } from "../../support/logs/single-tile-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
-import { storedLog, verify } from "../../support/verification.ts";
+import { pathsOf, storedLog, verify } from "../../support/verification.ts";
 
 const authorities = testAuthorities("deep");
 const ISSUERS = [authorities.root, authorities.intermediate, authorities.signer].map(({ der }) => der);
@@ -79,19 +79,20 @@ describe.each(Object.entries(WRONG))("%s", (_name, { entry, problem }) => {
     new RegExp(`^${log.bundle} \\(${directory}.*: entry 2 .*${problem.source}`);
 
   it("ends copy --deep, stores nothing of the bundle, and says so", async () => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
-    const failure = await failureOf(migrateLog(log, server, target, { deep: true }));
-    expect(failure).toBeInstanceOf(VerificationError);
-    expect(failure.message).toMatch(message(server.url));
+    const { server, target } = await newCopy(log);
+    await expectFailure(
+      migrateLog(log, server, target, { deep: true }),
+      VerificationError,
+      message(server.url),
+    );
     expect(existsSync(join(target, log.bundle))).toBe(false);
   });
 
   it("is found by verify, and passed over where that is asked for", async () => {
     const directory = storedLog(log);
-    const { findings } = await verify(log, directory);
-    expect(findings.map(({ path }) => path)).toEqual([log.bundle]);
-    expect(findings[0]?.problem).toMatch(new RegExp(`^entry 2 .*${problem.source}`));
+    const report = await verify(log, directory);
+    expect(pathsOf(report)).toEqual([log.bundle]);
+    expect(report.findings[0]?.problem).toMatch(new RegExp(`^entry 2 .*${problem.source}`));
     expect(await verify(log, directory, { deep: false })).toMatchObject({ faults: 0 });
   });
 });
@@ -120,8 +121,7 @@ it("an issuer that is no certificate switches no check off", async () => {
   const server = await startLogServer(log.objects);
   const failure = await failureOf(migrateLog(log, server, memoryDirectory(), { deep: true }));
   expect(failure.message).toMatch(/names an issuer that is not a certificate that can be read: issuer\//);
-  const { findings } = await verify(log, storedLog(log));
-  expect(findings.map(({ path }) => path)).toContain(`issuer/${named.fingerprint}`);
+  expect(pathsOf(await verify(log, storedLog(log)))).toContain(`issuer/${named.fingerprint}`);
   expect((await migrateLog(log, server, memoryDirectory())).outcome).toBe("handed-over");
 });
 

@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { killAt, killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
+import { expectKilled, killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
 import { differences, diskDirectory, writeFiles } from "../../support/places/directory.ts";
 import { sealsIn } from "../../support/places/seals.ts";
 import { type TraceResult, traceMigration, whyNotTraced } from "../../support/places/traced-migration.ts";
@@ -92,8 +92,7 @@ traced("a tree state that a killed run left is synced before the record vouches 
   const server = await startLogServer(log.objects);
   const base = newBase();
   const target = join(base, "place");
-  const killed = await runMigration(log, server, target, killAt("after", "link", ".state/treeState"));
-  expect(killed.kind).toBe("killed");
+  await expectKilled(log, server, target, "after", "link", ".state/treeState");
   const result = await traceMigration({ log, server, base, target });
   expectKept(result, { ...HAND_OVER, "every object before the tree state": 0 });
 });

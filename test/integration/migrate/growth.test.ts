@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { OperationError, VerificationError } from "../../../lib/errors.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { expectFailure, migrateLog, newCopy } from "../../support/migration.ts";
 import { differences, memoryDirectory, versionOf } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 900, entrySize: 30 });
@@ -48,8 +48,7 @@ test("a source that grows during the copy is caught up with before the hand-over
 });
 
 test("clean-up of obsolete partials may start at the smallest size that was ever aimed at, rounded down to 256", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
   // The aim of a round outlives the run: the next one starts from the marker.
   growsThrough(server, [log.atSize(2_000)]);
@@ -63,9 +62,11 @@ test("a source that grows for ever is not handed over: everything is kept, and i
   const server = await startLogServer(log.objects);
   growsThrough(server, sizes);
   const target = memoryDirectory();
-  const failure = await failureOf(migrateLog(log, server, target));
-  expect(failure).toBeInstanceOf(OperationError);
-  expect(failure.message).toMatch(/still grows.*Freeze its writer.*--snapshot/);
+  await expectFailure(
+    migrateLog(log, server, target),
+    OperationError,
+    /still grows.*Freeze its writer.*--snapshot/,
+  );
   // The marker pins the last aim: a source that falls behind it is found out by the next run.
   expect(versionOf(target)).toMatch(/^migration-in-progress .*\\n1200\\n/);
   const frozen = log.atSize(1_500);
@@ -96,9 +97,7 @@ test("a source that shrinks or forks during the copy is found, and not followed"
       const server = await startLogServer(log.objects);
       growsThrough(server, [log, now]);
       const target = memoryDirectory();
-      const failure = await failureOf(migrateLog(log, server, target, { snapshot }));
-      expect(failure, failure.stack).toBeInstanceOf(VerificationError);
-      expect(failure.message).toMatch(message);
+      await expectFailure(migrateLog(log, server, target, { snapshot }), VerificationError, message);
       expect(versionOf(target)).toContain("migration-in-progress ");
       expect(versionOf(target)).toContain(`\\n900\\n`);
       expect(differences(target, log)).toEqual([]);

@@ -4,16 +4,12 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import {
-  type Interceptor,
-  type LogServer,
-  startLogServer,
-} from "../../support/http/misbehaving-log-server.ts";
+import type { Interceptor, LogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectRefused, notFound } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
 import { killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
-import { differences, memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { differences, writeFiles } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 900, entrySize: 30 });
 const LOCK = ".state/tlog-migrate.lock";
@@ -32,8 +28,7 @@ function heldBack(server: LogServer, path: string): { asked: Promise<void>; letG
 }
 
 test("a second copy is refused while the first is at work, which is not disturbed", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   const { asked, letGo } = heldBack(server, "tile/entries/003.p/132");
   const first = migrateLog(log, server, target);
   await asked;
@@ -49,8 +44,7 @@ test("a second copy is refused while the first is at work, which is not disturbe
 });
 
 test("two copies that start at once do not both go on", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   const { asked, letGo } = heldBack(server, "tile/entries/003.p/132");
   const both = [migrateLog(log, server, target), migrateLog(log, server, target)];
   const outcomes = Promise.allSettled(both);
@@ -63,8 +57,7 @@ test("two copies that start at once do not both go on", async () => {
 });
 
 test("the lock is given back however a copy ends, so that the same process can go on", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   const undo = server.intercept("tile/entries/001", notFound);
   await failureOf(migrateLog(log, server, target));
   expect(existsSync(join(target, LOCK))).toBe(false);
@@ -74,8 +67,7 @@ test("the lock is given back however a copy ends, so that the same process can g
 });
 
 test("the lock of a copy that was killed is taken over", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   const killed = await killedAfter(7, server, () => startMigration(log, server, target));
   expect(killed.kind).toBe("killed");
   expect(existsSync(join(target, LOCK))).toBe(true);
@@ -83,8 +75,7 @@ test("the lock of a copy that was killed is taken over", async () => {
 });
 
 test("a lock whose process number belongs to another process now, or that says nothing, is taken over", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
   const { asked, letGo } = heldBack(server, "tile/0/003.p/132");
   const running = migrateLog(log, server, target, { handOver: false });

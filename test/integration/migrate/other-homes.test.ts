@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { VerificationError } from "../../../lib/errors.ts";
 import { ZIP_SPAN } from "../../../storage/archive/layout.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { expectFailure, failureOf, migrateLog } from "../../support/migration.ts";
 import { writeArchive, writeSunlightDirectory } from "../../support/places/archive.ts";
 import {
   differences,
@@ -14,7 +14,7 @@ import {
   memoryDirectory,
   writeFiles,
 } from "../../support/places/directory.ts";
-import { verify } from "../../support/verification.ts";
+import { pathsOf, verify } from "../../support/verification.ts";
 
 /** A full level-1 tile, partial ones on three levels, a partial data tile. */
 const SIZE = 65_536 + 256 + 17;
@@ -76,23 +76,23 @@ describe("where an object is not what it should be", () => {
   it("a copy of a plain directory that is said to be compressed says what to write instead", async () => {
     const directory = memoryDirectory();
     writeFiles(directory, log.objects);
-    const failure = await failureOf(migrateLog(log, { url: `gzip+file://${directory}` }, memoryDirectory()));
-    expect(failure).toBeInstanceOf(VerificationError);
-    expect(failure.message).toContain(`where they are plain, name the log as file://${directory}`);
+    await expectFailure(
+      migrateLog(log, { url: `gzip+file://${directory}` }, memoryDirectory()),
+      VerificationError,
+      `where they are plain, name the log as file://${directory}`,
+    );
   });
 
   it("a copy or a verification of a compressed directory that is named as a plain one says what to write instead", async () => {
     const directory = memoryDirectory();
     writeSunlightDirectory(directory, log.objects);
-    const failure = await failureOf(migrateLog(log, { url: directory }, memoryDirectory()));
-    expect(failure).toBeInstanceOf(VerificationError);
-    expect(failure.message).toContain(`name the log as gzip+file://${directory}`);
-    const { findings } = await verify(log, directory);
-    expect(findings.map(({ path }) => path)).toEqual([
-      "tile/data/000",
-      "tile/data/001",
-      "tile/data/002.p/88",
-    ]);
-    for (const { problem } of findings) expect(problem).toContain(`gzip+file://${directory}`);
+    await expectFailure(
+      migrateLog(log, { url: directory }, memoryDirectory()),
+      VerificationError,
+      `name the log as gzip+file://${directory}`,
+    );
+    const report = await verify(log, directory);
+    expect(pathsOf(report)).toEqual(["tile/data/000", "tile/data/001", "tile/data/002.p/88"]);
+    for (const { problem } of report.findings) expect(problem).toContain(`gzip+file://${directory}`);
   });
 });

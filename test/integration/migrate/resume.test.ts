@@ -6,8 +6,8 @@ import { expect, test } from "vitest";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectUnfinished, flippedBit } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
-import { killAt, runMigration } from "../../support/migration-process.ts";
+import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
+import { expectKilled } from "../../support/migration-process.ts";
 import { differences, filesBelow, memoryDirectory, temporaryFiles } from "../../support/places/directory.ts";
 import { isSealed, sealsIn } from "../../support/places/seals.ts";
 
@@ -92,8 +92,7 @@ test("a seal that is not the tree's seals nothing: all below it is looked at aga
 
 test("a run that is aborted at any moment leaves no temporary file, and the next one completes", async () => {
   for (const moment of [2, 5, 20, 150, 262]) {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
+    const { server, target } = await newCopy(log);
     const stop = new AbortController();
     const reason = new Error("stopped by the test");
     let left = moment;
@@ -118,8 +117,7 @@ test("a run that is aborted at any moment leaves no temporary file, and the next
 });
 
 test("a migration that is aborted before it starts writes nothing", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   const reason = new Error("too late");
   expect(await failureOf(migrateLog(log, server, target, { signal: AbortSignal.abort(reason) }))).toBe(
     reason,
@@ -128,10 +126,8 @@ test("a migration that is aborted before it starts writes nothing", async () => 
 });
 
 test("temporary files of a run that was killed are removed by the next", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
-  const killed = await runMigration(log, server, target, killAt("before", "rename", "tile/entries/100"));
-  expect(killed.kind).toBe("killed");
+  const { server, target } = await newCopy(log);
+  await expectKilled(log, server, target, "before", "rename", "tile/entries/100");
   expect(temporaryFiles(target)).not.toEqual([]);
   await migrateLog(log, server, target, { handOver: false });
   expect(temporaryFiles(target)).toEqual([]);

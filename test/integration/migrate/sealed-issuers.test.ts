@@ -11,7 +11,7 @@ import { PosixTarget } from "../../../storage/posix/target.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { expectFailure, failureOf, migrateLog } from "../../support/migration.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
 
 /** One seal, and nothing at its right. */
@@ -52,9 +52,7 @@ describe("a resume of a sealed copy", () => {
     await copy({ handOver: false });
     rmSync(join(target, ISSUERS[0] as string));
     server.objects = WITHOUT_ISSUERS;
-    const failure = await failureOf(copy());
-    expect(failure).toBeInstanceOf(VerificationError);
-    expect(failure.message).toContain(ISSUERS[0] as string);
+    await expectFailure(copy(), VerificationError, ISSUERS[0] as string);
     expect(existsSync(join(target, ".state/treeState"))).toBe(false);
   });
 
@@ -131,9 +129,7 @@ it("a copy under whose feet another asks for more writes no seal, and has listed
     await place.replaceMarker(contents.marker, contents.marker.replace('"deep":false', '"deep":true'));
     await next();
   });
-  const failure = await failureOf(copy());
-  expect(failure).toBeInstanceOf(TargetRefusedError);
-  expect(failure.message).toContain("by another copy with other options");
+  await expectFailure(copy(), TargetRefusedError, "by another copy with other options");
   expect(existsSync(join(target, SEAL))).toBe(false);
   expect(existsSync(join(target, LIST))).toBe(true);
 });

@@ -12,7 +12,6 @@ import (
 	"github.com/google/certificate-transparency-go/x509"
 )
 
-// precertificatesReport counts the precertificates that stand for what was logged.
 type precertificatesReport struct {
 	Precertificates int64 `json:"precertificates"`
 	// BySigningCertificate of them were issued by a precertificate signing certificate.
@@ -82,7 +81,6 @@ func (l *verifiedLog) checkPrecertificate(entry *sunlight.LogEntry) (bySigningCe
 	return signing != nil, nil
 }
 
-// chainOf returns the issuers that an entry names.
 func (l *verifiedLog) chainOf(entry *sunlight.LogEntry) ([]*x509.Certificate, error) {
 	var chain []*x509.Certificate
 	for _, fingerprint := range entry.ChainFingerprints {

@@ -11,7 +11,6 @@ import (
 	"filippo.io/sunlight"
 )
 
-// readFlags say which log to read.
 type readFlags struct {
 	url, publicKey string
 }
@@ -21,10 +20,8 @@ func (f *readFlags) register(set *flag.FlagSet) {
 	set.StringVar(&f.publicKey, "public-key", "", "key of the log, base64 DER SPKI")
 }
 
-// verifiedLog reads a log with Sunlight's client.
 type verifiedLog struct {
-	client *sunlight.Client
-	// issuers are those seen so far.
+	client  *sunlight.Client
 	issuers map[[sha256.Size]byte][]byte
 }
 
@@ -104,7 +101,6 @@ type readReport struct {
 	Issuers int `json:"issuers"`
 }
 
-// readLog reads every entry, and every issuer.
 func readLog(args []string) (any, error) {
 	var flags readFlags
 	set := flag.NewFlagSet("read", flag.ContinueOnError)

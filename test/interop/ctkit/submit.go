@@ -26,7 +26,6 @@ import (
 // retryPause is what the submitter waits when it is pushed back, however long it was told to.
 const retryPause = 100 * time.Millisecond
 
-// submitReport says what a log answered.
 type submitReport struct {
 	// Indices are the leaf indices in the SCTs, in the order of the submissions.
 	Indices []int64 `json:"indices"`
@@ -39,7 +38,6 @@ type submitReport struct {
 	ElapsedMs      int64 `json:"elapsedMs"`
 }
 
-// submitter submits chains to one log and checks the SCTs.
 type submitter struct {
 	client *http.Client
 	prefix string // of the submission API, with the address of the log
@@ -110,7 +108,6 @@ func newSubmitter(url, origin, publicKey string, concurrency int) (*submitter, e
 	}, nil
 }
 
-// submitAll ends with the first failure.
 func (s *submitter) submitAll(authorities *testca.Authorities, from, count uint64, concurrency int) error {
 	ctx, fail := context.WithCancelCause(context.Background())
 	defer fail(nil)

@@ -7,17 +7,12 @@ import { runCli } from "../../support/cli.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { memoryDirectory } from "../../support/places/directory.ts";
+import { storedLog } from "../../support/verification.ts";
 
 const emulators = useGcpEmulators();
 const log = testLog({ size: 700, entrySize: 20 });
 const key = ["--vkey", log.vkey];
-
-function logDirectory(of = log): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, of.objects);
-  return directory;
-}
 
 const unwrapped = (text: string) => text.replace(/\s+/g, " ");
 
@@ -33,7 +28,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     const { bucket, database } = await emulators().newHome();
     const target = `gs://${bucket}/log`;
     const state = ["--spanner", database, "--spanner-table-prefix", "my_"];
-    const copied = await run("copy", logDirectory(), target, ...key, ...state);
+    const copied = await run("copy", storedLog(log), target, ...key, ...state);
     expect(copied).toMatchObject({ code: 0 });
     expect(copied.stdout).toMatch(/^The log is handed over: gs:\/\//);
     expect(unwrapped(copied.stdout)).toContain(`the Spanner database ${database} with the table prefix my_`);
@@ -42,7 +37,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     const verified = await run("verify", `${target}/`, ...state);
     expect(verified).toMatchObject({ code: 0, stdout: expect.stringMatching(/^The log is sound/) });
 
-    const again = await run("copy", logDirectory(), target, ...key, ...state, "--json", "--quiet");
+    const again = await run("copy", storedLog(log), target, ...key, ...state, "--json", "--quiet");
     expect(again).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(again.stdout)).toMatchObject({ outcome: "already-handed-over", size: 700 });
   });
@@ -57,7 +52,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
       const state = ["--spanner", database, "--spanner-table-prefix", prefix];
       const { code, stdout } = await run(
         "copy",
-        logDirectory(),
+        storedLog(log),
         `gs://${bucket}`,
         ...key,
         ...state,
@@ -73,7 +68,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     const { bucket } = await emulators().newHome();
     const target = `gs://${bucket}/mirror/`;
     const mirror = ["--no-tree-state", "--save-checkpoint"];
-    const copied = await run("copy", logDirectory(), target, ...key, ...mirror);
+    const copied = await run("copy", storedLog(log), target, ...key, ...mirror);
     expect(copied.code).toBe(0);
     expect(copied.stdout).toContain(`tlog-migrate verify ${target} --vkey <vkey>\n`);
     expect(copied.stdout).not.toContain("Start the log software");
@@ -82,7 +77,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     expect(verified).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(verified.stdout)).toMatchObject({ authority: "checkpoint", size: 700, faults: 0 });
 
-    const grown = await run("copy", logDirectory(log.atSize(900)), target, ...key, ...mirror);
+    const grown = await run("copy", storedLog(log.atSize(900)), target, ...key, ...mirror);
     expect(grown).toMatchObject({ code: 4, stdout: "" });
     expect(grown.stderr).toMatch(/is a mirror that was finished at size 700 .*Copy into an empty target/);
     expect(grown.stderr).not.toMatch(/log software|frozen/);
@@ -90,7 +85,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
 
   it("says of a mirror without a checkpoint that it cannot be read yet", async () => {
     const { bucket } = await emulators().newHome();
-    const { code, stdout } = await run("copy", logDirectory(), `gs://${bucket}`, ...key, "--no-tree-state");
+    const { code, stdout } = await run("copy", storedLog(log), `gs://${bucket}`, ...key, "--no-tree-state");
     expect(code).toBe(0);
     expect(unwrapped(stdout)).toContain("--save-checkpoint stores the source's");
     expect(stdout).not.toContain("tlog-migrate verify");
@@ -99,7 +94,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
   it("ends with exit code 3 and a line where an object is bad", async () => {
     const { bucket, database } = await emulators().newHome();
     const state = ["--spanner", database];
-    await run("copy", logDirectory(), `gs://${bucket}`, ...key, ...state);
+    await run("copy", storedLog(log), `gs://${bucket}`, ...key, ...state);
     await emulators().putObject(bucket, "tile/entries/000", "spoilt");
     const { code, stdout, stderr } = await run("verify", `gs://${bucket}`, ...state);
     expect(code).toBe(3);
@@ -110,7 +105,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
   it("refuses what it could not do, and writes nothing", async () => {
     const { bucket, database } = await emulators().newHome();
     const [source, target, directory] = [
-      logDirectory(),
+      storedLog(log),
       `gs://${bucket}/log`,
       join(memoryDirectory(), "copy"),
     ];

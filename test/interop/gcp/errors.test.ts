@@ -7,26 +7,20 @@ import type { Bucket } from "../../support/go/tessera.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, migrationOptions } from "../../support/migration.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { storedLog } from "../../support/verification.ts";
 
 const emulators = useGcpEmulators();
 const log = testLog({ size: 300, entrySize: 20 });
 
 async function messageOf(
   home: Pick<Bucket, "bucket" | "database">,
-  source = logDirectory(),
+  source = storedLog(log),
 ): Promise<string> {
   const targetOptions = { spanner: home.database };
   const options = migrationOptions(log, source, `gs://${home.bucket}/log`, { targetOptions });
   const { message } = await failureOf(migrate(options));
   expect(message).not.toContain("\n");
   return message;
-}
-
-function logDirectory(): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, log.objects);
-  return directory;
 }
 
 describeWithGo("an operator is told of", () => {

@@ -6,12 +6,13 @@ import { type MigrationOptions, type MigrationReport, migrate } from "../../../l
 import { spawnCli } from "../../support/cli.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import type { Interference } from "../../support/go/gcp-emulators.ts";
+import { urlOf } from "../../support/go/gcp-targets.ts";
 import { type Bucket, TesseraError, takeOver } from "../../support/go/tessera.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
-import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, migrationOptions } from "../../support/migration.ts";
 import { startMigration } from "../../support/migration-process.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { storedLog } from "../../support/verification.ts";
 
 const emulators = useGcpEmulators();
 
@@ -20,14 +21,7 @@ const log = testLog({ size: 65_536 + 256 + 7, entrySize: 20 });
 
 const HAND_OVER = { service: "spanner", method: "Commit", contains: 'table:"IntCoord"' } as const;
 
-const urlOf = ({ bucket, prefix }: Bucket) => `gs://${bucket}${prefix === undefined ? "" : `/${prefix}`}`;
 const stateOf = ({ database }: Bucket) => ({ spanner: database });
-
-function source(of: TestLog = log): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, of.objects);
-  return directory;
-}
 
 function copy(
   from: string,
@@ -68,7 +62,7 @@ async function opens(home: Bucket): Promise<boolean> {
 
 describeWithGo("a copy into a bucket that is killed", () => {
   it("while it copies goes on where it stopped", async () => {
-    const [from, home] = [source(), await emulators().newHome("log")];
+    const [from, home] = [storedLog(log), await emulators().newHome("log")];
     await killedAt(
       { service: "storage", method: "POST", contains: "uploadType=multipart", skip: 300, times: 1 },
       from,
@@ -83,7 +77,7 @@ describeWithGo("a copy into a bucket that is killed", () => {
   });
 
   it("between its last object and the hand-over hands over then", async () => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     await killedAt(HAND_OVER, from, home);
     expect(await opens(home)).toBe(false);
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over" });
@@ -91,14 +85,14 @@ describeWithGo("a copy into a bucket that is killed", () => {
   });
 
   it("before the answer to its hand-over finds it done", async () => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     await killedAt({ ...HAND_OVER, after: true }, from, home);
     expect(await copy(from, home)).toMatchObject({ outcome: "already-handed-over" });
     expect(await opens(home)).toBe(true);
   });
 
   it("between the bucket's claim and the database's starts over", async () => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     await killedAt({ service: "spanner", method: "Commit", contains: 'table:"TlogMigrate"' }, from, home);
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over", entries: log.size });
   });
@@ -115,7 +109,7 @@ describeWithGo("a copy into a cloud that gives no answer", () => {
   };
 
   it.each(Object.entries(moments))("%s is stopped by one signal", async (_name, moment) => {
-    const [from, home] = [source(), await emulators().newHome("log")];
+    const [from, home] = [storedLog(log), await emulators().newHome("log")];
     await emulators().interfere({ ...moment, hang: true });
     const state = ["--spanner", home.database ?? ""];
     const running = spawnCli(["copy", from, urlOf(home), "--vkey", log.vkey, "--quiet", ...state], {
@@ -135,7 +129,7 @@ describeWithGo("a copy into a cloud that gives no answer", () => {
 
 describeWithGo("a busy cloud", () => {
   it.each([408, 429, 500, 503])("that answers %i now and then is asked again", async (status) => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     const every = { service: "storage", status, times: 2 } as const;
     await emulators().interfere(
       { ...every, method: "POST", contains: "tile/entries/007" },
@@ -148,7 +142,7 @@ describeWithGo("a busy cloud", () => {
   });
 
   it("that stores an object and breaks off is found to have stored it", async () => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     const upload = { service: "storage", method: "POST", contains: "tile/entries/", times: 3 } as const;
     await emulators().interfere({ ...upload, status: 503, after: true });
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over", replacedObjects: 0 });
@@ -157,7 +151,7 @@ describeWithGo("a busy cloud", () => {
   });
 
   it.each(["ABORTED", "UNAVAILABLE"])("whose transactions end %s is asked again", async (code) => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     await emulators().interfere({ ...HAND_OVER, code, times: 2 });
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over" });
     await emulators().interfere();
@@ -165,7 +159,7 @@ describeWithGo("a busy cloud", () => {
   });
 
   it("that loses the answer to the hand-over does not lose the hand-over", async () => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     await emulators().interfere({ ...HAND_OVER, code: "UNAVAILABLE", after: true, times: 1 });
     const first = await copy(from, home).catch((error: unknown) => error);
     await emulators().interfere();
@@ -177,7 +171,7 @@ describeWithGo("a busy cloud", () => {
 
 describeWithGo("what another tool left and a copy adopts", () => {
   it("is replaced where it is gzip-encoded, though it decodes to the right bytes", async () => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     const gzipped = [...log.objects].filter(([path]) => path.startsWith("tile/0/0"));
     for (const [path, bytes] of gzipped) {
       const body = gzipSync(bytes);
@@ -191,7 +185,7 @@ describeWithGo("what another tool left and a copy adopts", () => {
   });
 
   it("is replaced without asking the database for every object", async () => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     const bundles = [...log.objects.keys()].filter((path) => path.startsWith("tile/entries/"));
     for (const path of bundles) await emulators().putObject(home.bucket, path, "?");
     const before = await emulators().callCounts();
@@ -206,7 +200,11 @@ describeWithGo("what another tool left and a copy adopts", () => {
 
 describeWithGo("refused is", () => {
   it("a bucket with a checkpoint, and one with tiles that are not ours", async () => {
-    const [from, live, half] = [source(), await emulators().newHome("log"), await emulators().newHome()];
+    const [from, live, half] = [
+      storedLog(log),
+      await emulators().newHome("log"),
+      await emulators().newHome(),
+    ];
     await emulators().putObject(live.bucket, "log/checkpoint", "a checkpoint");
     expect((await failureOf(copy(from, live))).message).toMatch(/somebody's log.*a checkpoint/);
     await emulators().putObject(half.bucket, "tile/0/000", "?");
@@ -216,7 +214,7 @@ describeWithGo("refused is", () => {
   });
 
   it("a database in which a log is at work", async () => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     await copy(from, home);
     await expect(opens(home)).resolves.toBe(true);
     const grown = { ...home, bucket: await emulators().newBucket() };
@@ -224,7 +222,7 @@ describeWithGo("refused is", () => {
   });
 
   it("a bucket that is being filled for another database", async () => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     await copy(from, home, { handOver: false });
     const other = { ...home, database: emulators().newDatabase() };
     expect((await failureOf(copy(from, other))).message).toMatch(/somebody's log.*database/);
@@ -232,7 +230,7 @@ describeWithGo("refused is", () => {
   });
 
   it("an object beyond the tree, before the hand-over", async () => {
-    const [from, home] = [source(), await emulators().newHome()];
+    const [from, home] = [storedLog(log), await emulators().newHome()];
     await copy(from, home, { handOver: false });
     await emulators().putObject(home.bucket, "tile/entries/999", "?");
     expect((await failureOf(copy(from, home))).message).toMatch(/tile\/entries\/999: is beyond size/);

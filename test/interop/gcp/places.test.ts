@@ -1,35 +1,21 @@
 /** A bucket and a database that go together name each other; a database is believed for that place alone. */
 
-import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import { migrate } from "../../../lib/index.ts";
-import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
-import type { SpannerPlace } from "../../../storage/spanner/place.ts";
+import type { MigrationTarget } from "../../../lib/migrate/ports/target.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
+import { claimedTarget, LATER_MARKER, MARKER, openIn, RECORD, STATE } from "../../support/go/gcp-targets.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, migrationOptions } from "../../support/migration.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
-import { openTarget } from "../../support/places/open.ts";
+import { storedLog } from "../../support/verification.ts";
 
 const emulators = useGcpEmulators();
 const log = testLog({ size: 300, entrySize: 20 });
 
-const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
-const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
-const RECORD = `{"tlog-migrate-record":1}\n`;
 const BINDING = ".state/tlog-migrate.json";
-const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
-
-function open(url: string, spanner: SpannerPlace | undefined): Promise<MigrationTarget> {
-  const state =
-    spanner === undefined
-      ? { treeState: false }
-      : { spanner: spanner.database, spannerTablePrefix: spanner.tablePrefix };
-  return openTarget(url, state);
-}
 
 async function foundAt(target: MigrationTarget): Promise<string> {
   const contents = await target.inspect();
@@ -42,22 +28,16 @@ async function expectRefused(target: MigrationTarget): Promise<void> {
   for (const work of [
     () => target.claim(MARKER),
     () => target.replaceMarker(MARKER, LATER_MARKER),
-    () => target.handOver(MARKER, state, RECORD),
+    () => target.handOver(MARKER, STATE, RECORD),
     () => target.confirmHandOver(),
   ]) {
     await expect(work(), String(work)).rejects.toBeInstanceOf(TargetRefusedError);
   }
 }
 
-function source(): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, log.objects);
-  return directory;
-}
-
 describeWithGo("a database that belongs to a place", () => {
   it("is not believed for another bucket, nor another prefix, by a copy of the same log", async () => {
-    const [from, { bucket, database }] = [source(), await emulators().newHome()];
+    const [from, { bucket, database }] = [storedLog(log), await emulators().newHome()];
     const another = await emulators().newBucket();
     const copyTo = (url: string, handOver = true) =>
       migrate(migrationOptions(log, from, url, { handOver, targetOptions: { spanner: database } }));
@@ -74,11 +54,11 @@ describeWithGo("a database that belongs to a place", () => {
 
   it.each(["claimed", "handed-over"])("and is %s cannot be used from another", async (kind) => {
     const { bucket, database } = await emulators().newHome();
-    const target = await open(`gs://${bucket}/kill`, { database });
-    const other = await open(`gs://${bucket}/kilk`, { database });
+    const target = await openIn(`gs://${bucket}/kill`, { database });
+    const other = await openIn(`gs://${bucket}/kilk`, { database });
     expect(await other.inspect()).toEqual({ kind: "empty" });
     await target.claim(MARKER);
-    if (kind === "handed-over") await target.handOver(MARKER, state, RECORD);
+    if (kind === "handed-over") await target.handOver(MARKER, STATE, RECORD);
     await expectRefused(other);
     // Not even with a binding, which such a claim has left there.
     expect((await emulators().objects(bucket, "kilk/")).size).toBe(1);
@@ -93,7 +73,7 @@ describeWithGo("a database that belongs to a place", () => {
   it("is claimed by one of two copies that start at once", async () => {
     const { bucket, database } = await emulators().newHome();
     const targets = await Promise.all(
-      ["one", "two"].map((prefix) => open(`gs://${bucket}/${prefix}`, { database })),
+      ["one", "two"].map((prefix) => openIn(`gs://${bucket}/${prefix}`, { database })),
     );
     for (const target of targets) expect(await target.inspect()).toEqual({ kind: "empty" });
     const claims = await Promise.allSettled(targets.map((target) => target.claim(MARKER)));
@@ -107,14 +87,14 @@ describeWithGo("a bucket that belongs to a database", () => {
   it("is not filled for another, for other tables, or for none, and says which it belongs to", async () => {
     const { bucket, database } = await emulators().newHome();
     const url = `gs://${bucket}/log`;
-    await (await open(url, { database, tablePrefix: "a_" })).claim(MARKER);
+    await (await openIn(url, { database, tablePrefix: "a_" })).claim(MARKER);
     const others = [{ database: emulators().newDatabase(), tablePrefix: "a_" }, { database }, undefined];
     for (const other of others) {
-      const target = await open(url, other);
+      const target = await openIn(url, other);
       await expectRefused(target);
       expect(await foundAt(target)).toContain(database);
     }
-    expect(await foundAt(await open(url, { database }))).toMatch(
+    expect(await foundAt(await openIn(url, { database }))).toMatch(
       /goes with --spanner \S+ --spanner-table-prefix a_; it may be deleted if no copy/,
     );
   });
@@ -122,8 +102,8 @@ describeWithGo("a bucket that belongs to a database", () => {
   it("and is a mirror's is not filled for a database", async () => {
     const { bucket, database } = await emulators().newHome();
     const url = `gs://${bucket}/log`;
-    await (await open(url, undefined)).claim(MARKER);
-    const target = await open(url, { database });
+    await (await openIn(url, undefined)).claim(MARKER);
+    const target = await openIn(url, { database });
     await expectRefused(target);
     expect(await foundAt(target)).toContain("tlog-migrate-marker");
   });
@@ -133,17 +113,15 @@ describeWithGo("a binding that is gone", () => {
   it.each(["claimed", "handed-over"])(
     "from a place that is %s is told, with how to mend it",
     async (kind) => {
-      const { bucket, database } = await emulators().newHome();
-      const target = await open(`gs://${bucket}/log`, { database });
-      await target.claim(MARKER);
-      if (kind === "handed-over") await target.handOver(MARKER, state, RECORD);
+      const { bucket, target } = await claimedTarget(emulators());
+      if (kind === "handed-over") await target.handOver(MARKER, STATE, RECORD);
       await emulators().deleteObject(bucket, `log/${BINDING}`);
       const found = await foundAt(target);
       expect(found).toMatch(
         /belongs to this target, but \.state\/tlog-migrate\.json, which said so too, is gone/,
       );
       await expect(target.replaceMarker(MARKER, LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
-      await expect(target.handOver(MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
+      await expect(target.handOver(MARKER, STATE, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
       await expect(target.confirmHandOver()).rejects.toBeInstanceOf(TargetRefusedError);
       await emulators().putObject(bucket, `log/${BINDING}`, found.slice(found.indexOf("{")));
       expect(await target.inspect()).toMatchObject({ kind });
@@ -153,9 +131,7 @@ describeWithGo("a binding that is gone", () => {
 
 describeWithGo("a claim of a version that did not name the place", () => {
   it("is gone on with where the bucket is bound, and refused where it is not", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(`gs://${bucket}/log`, { database });
-    await target.claim(MARKER);
+    const { bucket, database } = await claimedTarget(emulators());
     const made = emulators().newDatabase();
     await using tables = new SpannerTables(made);
     await using now = new SpannerTables(database);
@@ -163,7 +139,7 @@ describeWithGo("a claim of a version that did not name the place", () => {
     await tables.make(...schema.map((statement) => statement.replace(/,\s*place STRING\(MAX\)/, "")));
     await tables.put("Tessera", { compatibilityVersion: 0 });
     await tables.put("TlogMigrate", { marker: MARKER });
-    const older = await open(`gs://${bucket}/older`, { database: made });
+    const older = await openIn(`gs://${bucket}/older`, { database: made });
     expect(await foundAt(older)).toBe(
       `the database ${made} belongs to another target: there is no ${BINDING} here that names it`,
     );
@@ -173,7 +149,7 @@ describeWithGo("a claim of a version that did not name the place", () => {
     expect(await older.inspect()).toEqual({ kind: "claimed", marker: MARKER });
     await older.replaceMarker(MARKER, LATER_MARKER);
     expect(await tables.row("TlogMigrate", "place")).toEqual({ place: `gs://${bucket}/older/` });
-    await older.handOver(LATER_MARKER, state, RECORD);
+    await older.handOver(LATER_MARKER, STATE, RECORD);
     expect(await older.inspect()).toEqual({ kind: "handed-over", record: RECORD });
   });
 });
@@ -182,7 +158,7 @@ describeWithGo("a copy whose claim another has changed", () => {
   it("removes nothing, also after it has looked at the place again", async () => {
     const { bucket, database } = await emulators().newHome();
     const [mine, another] = (await Promise.all(
-      [0, 1].map(() => open(`gs://${bucket}`, { database: database ?? "" })),
+      [0, 1].map(() => openIn(`gs://${bucket}`, { database: database ?? "" })),
     )) as [MigrationTarget, MigrationTarget];
     await mine.claim(MARKER);
     await emulators().putObject(bucket, "tile/1/000", "a seal");

@@ -3,27 +3,12 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../lib/errors.ts";
-import type { MigrationTarget, TreeState } from "../../../lib/migrate/ports/target.ts";
-import type { SpannerPlace } from "../../../storage/spanner/place.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
+import { claimedTarget, LATER_MARKER, MARKER, openIn, RECORD, STATE } from "../../support/go/gcp-targets.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
-import { openTarget } from "../../support/places/open.ts";
 
 const emulators = useGcpEmulators();
-
-const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
-const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
-const RECORD = `{"tlog-migrate-record":1}\n`;
-const state: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
-
-function open(bucket: string, spanner: SpannerPlace | undefined): Promise<MigrationTarget> {
-  const state =
-    spanner === undefined
-      ? { treeState: false }
-      : { spanner: spanner.database, spannerTablePrefix: spanner.tablePrefix };
-  return openTarget(`gs://${bucket}/log`, state);
-}
 
 /** What log software leaves, a trace each. */
 const TRACES: Record<string, readonly [table: string, row: object, said: RegExp]> = {
@@ -45,14 +30,17 @@ describeWithGo("the tables of a database", () => {
   describe.each(Object.entries(TRACES))("with %s", (_name, [table, row, said]) => {
     it("are not claimed", async () => {
       const { bucket, database } = await emulators().newHome();
-      const other = await open(await emulators().newBucket(), { database, tablePrefix: "other_" });
+      const other = await openIn(`gs://${await emulators().newBucket()}/log`, {
+        database,
+        tablePrefix: "other_",
+      });
       await other.claim(MARKER);
       await using tables = new SpannerTables(database);
       // Tables as Tessera makes them, and nobody's claim.
       const schema = (await tables.schema()).filter((statement) => !statement.includes("TlogMigrate"));
       await tables.make(...schema.map((statement) => statement.replaceAll("other_", "")));
       for (const zeroes of ZEROES) await tables.put(...zeroes);
-      const target = await open(bucket, { database });
+      const target = await openIn(`gs://${bucket}/log`, { database });
       expect(await target.inspect()).toEqual({ kind: "empty" });
       await tables.put(table, row);
       expect(await target.inspect()).toMatchObject({
@@ -64,16 +52,14 @@ describeWithGo("the tables of a database", () => {
     });
 
     it("are not handed over", async () => {
-      const { bucket, database } = await emulators().newHome();
-      const target = await open(bucket, { database });
-      await target.claim(MARKER);
+      const { database, target } = await claimedTarget(emulators());
       await using tables = new SpannerTables(database);
       for (const zeroes of ZEROES) await tables.put(...zeroes);
       await target.replaceMarker(MARKER, LATER_MARKER);
       await tables.put(table, row);
       expect(await target.inspect()).toMatchObject({ kind: "occupied", found: expect.stringMatching(said) });
       await expect(target.replaceMarker(LATER_MARKER, MARKER)).rejects.toThrow(said);
-      await expect(target.handOver(LATER_MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
+      await expect(target.handOver(LATER_MARKER, STATE, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
       expect(await tables.row("Tessera", "compatibilityVersion")).toEqual({ compatibilityVersion: 0 });
       expect(await tables.row("TlogMigrate", "marker", "record")).toEqual({
         marker: LATER_MARKER,
@@ -83,23 +69,19 @@ describeWithGo("the tables of a database", () => {
   });
 
   it("that a refused transaction looked at are free for the next", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
-    await target.claim(MARKER);
-    await expect(target.handOver(LATER_MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
+    const { target } = await claimedTarget(emulators());
+    await expect(target.handOver(LATER_MARKER, STATE, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
     const before = (await emulators().callCounts())["spanner Rollback"] ?? 0;
-    await expect(target.handOver(LATER_MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
+    await expect(target.handOver(LATER_MARKER, STATE, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
     expect((await emulators().callCounts())["spanner Rollback"]).toBe(before + 1);
-    await target.handOver(MARKER, state, RECORD);
+    await target.handOver(MARKER, STATE, RECORD);
   });
 
   it("say after the hand-over where log software goes on", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
-    await target.claim(MARKER);
-    await target.handOver(MARKER, state, RECORD);
+    const { bucket, database, target } = await claimedTarget(emulators());
+    await target.handOver(MARKER, STATE, RECORD);
     await using tables = new SpannerTables(database);
-    const rootHash = Buffer.from(state.rootHash);
+    const rootHash = Buffer.from(STATE.rootHash);
     expect(await tables.row("Tessera", "compatibilityVersion")).toEqual({ compatibilityVersion: 1 });
     expect(await tables.row("SeqCoord", "next")).toEqual({ next: 300 });
     expect(await tables.row("IntCoord", "seq", "rootHash")).toEqual({ seq: 300, rootHash });
@@ -115,11 +97,11 @@ describeWithGo("the tables of a database", () => {
 
   it("have their names begin as they shall, beside another log's", async () => {
     const { bucket, database } = await emulators().newHome();
-    const first = await open(bucket, { database });
+    const first = await openIn(`gs://${bucket}/log`, { database });
     await first.claim(MARKER);
-    await first.handOver(MARKER, state, RECORD);
+    await first.handOver(MARKER, STATE, RECORD);
     const place = { database, tablePrefix: "second_" };
-    const second = await open(await emulators().newBucket(), place);
+    const second = await openIn(`gs://${await emulators().newBucket()}/log`, place);
     expect(await second.inspect()).toEqual({ kind: "empty" });
     expect(second.treeStateName).toBe(`the table second_IntCoord of ${database}`);
     await second.claim(LATER_MARKER);
@@ -127,29 +109,25 @@ describeWithGo("the tables of a database", () => {
     expect(await tables.row("second_Tessera", "compatibilityVersion")).toEqual({ compatibilityVersion: 0 });
     expect(await tables.row("second_TlogMigrate", "marker")).toEqual({ marker: LATER_MARKER });
     expect(await first.inspect()).toEqual({ kind: "handed-over", record: RECORD });
-    await second.handOver(LATER_MARKER, { ...state, size: 400 }, RECORD);
+    await second.handOver(LATER_MARKER, { ...STATE, size: 400 }, RECORD);
     expect(await tables.row("second_SeqCoord", "next")).toEqual({ next: 400 });
     expect(await tables.row("SeqCoord", "next")).toEqual({ next: 300 });
   });
 
   it("are looked up when a copy begins, and not again", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
-    await target.claim(MARKER);
+    const { bucket, target } = await claimedTarget(emulators());
     await target.replaceMarker(MARKER, LATER_MARKER);
     const lookUps = async () => (await emulators().callCounts())["spanner ExecuteStreamingSql"];
     const before = await lookUps();
     await emulators().putObject(bucket, "log/tile/1/000", "?");
     await target.remove("tile/1/000");
     await target.inspect();
-    await target.handOver(LATER_MARKER, state, RECORD);
+    await target.handOver(LATER_MARKER, STATE, RECORD);
     expect(await lookUps()).toBe(before);
   });
 
   it("with a version that is a copy's and no marker say so", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
-    await target.claim(MARKER);
+    const { database, target } = await claimedTarget(emulators());
     await using tables = new SpannerTables(database);
     await tables.put("TlogMigrate", { marker: null });
     expect(await target.inspect()).toMatchObject({
@@ -164,7 +142,7 @@ describeWithGo("a transaction whose outcome gets lost", () => {
 
   it("is found to be done: claim, another marker, hand-over", async () => {
     const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
+    const target = await openIn(`gs://${bucket}/log`, { database });
     await emulators().interfere(lost);
     await target.claim(MARKER);
     expect(await emulators().interferences()).toEqual([1]);
@@ -172,10 +150,10 @@ describeWithGo("a transaction whose outcome gets lost", () => {
     await target.replaceMarker(MARKER, LATER_MARKER);
     expect(await emulators().interferences()).toEqual([1]);
     await emulators().interfere(lost);
-    await target.handOver(LATER_MARKER, state, RECORD);
+    await target.handOver(LATER_MARKER, STATE, RECORD);
     expect(await emulators().interferences()).toEqual([1]);
     await emulators().interfere();
-    expect(await (await open(bucket, { database })).inspect()).toEqual({
+    expect(await (await openIn(`gs://${bucket}/log`, { database })).inspect()).toEqual({
       kind: "handed-over",
       record: RECORD,
     });
@@ -183,8 +161,10 @@ describeWithGo("a transaction whose outcome gets lost", () => {
 
   it("is another's where another has been faster", async () => {
     const { bucket, database } = await emulators().newHome();
-    await (await open(bucket, { database })).claim(MARKER);
-    await expect((await open(bucket, { database })).claim(MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    await (await openIn(`gs://${bucket}/log`, { database })).claim(MARKER);
+    await expect((await openIn(`gs://${bucket}/log`, { database })).claim(MARKER)).rejects.toBeInstanceOf(
+      TargetRefusedError,
+    );
   });
 });
 
@@ -196,10 +176,12 @@ describeWithGo("a bucket", () => {
       method: "UpdateDatabaseDdl",
       code: "PERMISSION_DENIED",
     });
-    await expect((await open(bucket, { database })).claim(MARKER)).rejects.toBeInstanceOf(OperationError);
+    await expect((await openIn(`gs://${bucket}/log`, { database })).claim(MARKER)).rejects.toBeInstanceOf(
+      OperationError,
+    );
     await emulators().interfere();
     expect((await emulators().objects(bucket)).size).toBe(0);
-    const another = await open(bucket, { database: emulators().newDatabase() });
+    const another = await openIn(`gs://${bucket}/log`, { database: emulators().newDatabase() });
     expect(await another.inspect()).toEqual({ kind: "empty" });
     await another.claim(MARKER);
   });
@@ -209,9 +191,7 @@ describeWithGo("a copy that slept", () => {
   const SEAL = "tile/1/000";
 
   it("removes no seal that another has stored anew meanwhile", async () => {
-    const { bucket, database } = await emulators().newHome();
-    const target = await open(bucket, { database });
-    await target.claim(MARKER);
+    const { bucket, target } = await claimedTarget(emulators());
     await emulators().putObject(bucket, `log/${SEAL}`, "another tool's");
     const looked = (await emulators().objects(bucket)).get(`log/${SEAL}`)?.generation;
     const asleep = { service: "spanner", method: "StreamingRead" } as const;
@@ -239,8 +219,11 @@ describeWithGo("a copy that slept", () => {
   ])("removes no seal once another has changed the marker, in %s", async (_kind, hasDatabase) => {
     const { bucket, database } = await emulators().newHome();
     const spanner = hasDatabase ? { database } : undefined;
-    await (await open(bucket, spanner)).claim(MARKER);
-    const [slept, other] = [await open(bucket, spanner), await open(bucket, spanner)];
+    await (await openIn(`gs://${bucket}/log`, spanner)).claim(MARKER);
+    const [slept, other] = [
+      await openIn(`gs://${bucket}/log`, spanner),
+      await openIn(`gs://${bucket}/log`, spanner),
+    ];
     expect(await slept.inspect()).toMatchObject({ kind: "claimed" });
     await other.replaceMarker(MARKER, LATER_MARKER);
     await emulators().putObject(bucket, `log/${SEAL}`, "another copy's");

@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 import type { MigrationOptions, MigrationReport } from "../../../lib/index.ts";
 import { migrate } from "../../../lib/index.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
+import { urlOf } from "../../support/go/gcp-targets.ts";
 import { readLog } from "../../support/go/log-files.ts";
 import {
   type Bucket,
@@ -26,9 +27,6 @@ const identity = { origin: "log.example/gcp", key: "the log's key" };
 const ctIdentity = { origin: "ct.log.example/2026h1", key: "the log's key" };
 const APPENDED = 300;
 
-const urlOf = ({ bucket, prefix }: Bucket) => `gs://${bucket}${prefix === undefined ? "" : `/${prefix}`}`;
-
-/** Copies a log of Tessera's to a home in the cloud. */
 function copyTo(
   home: Bucket,
   source: string,

@@ -4,12 +4,12 @@ import { expect, it } from "vitest";
 import { exitCodeOf } from "../../../cmd/exit.ts";
 import { migrate, type VerificationReport, type VerifyOptions } from "../../../lib/index.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
+import { urlOf } from "../../support/go/gcp-targets.ts";
 import { type Bucket, makeLog, startLive, takeOver } from "../../support/go/tessera.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
-import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
 import { FAST_RETRY, type KnownLog, migrationOptions } from "../../support/migration.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
-import { verify } from "../../support/verification.ts";
+import { pathsOf, storedLog, verify } from "../../support/verification.ts";
 
 const emulators = useGcpEmulators();
 const identity = { origin: "log.example/gcp", key: "the log's key" };
@@ -20,26 +20,16 @@ const LISTING = { service: "storage", method: "GET", contains: "items(name,size)
 /** An Appender's first such commit is that of its start. */
 const INTEGRATION = { service: "spanner", method: "Commit", contains: 'table:"IntCoord"', skip: 1 } as const;
 
-const urlOf = ({ bucket, prefix }: Pick<Bucket, "bucket" | "prefix">) =>
-  `gs://${bucket}${prefix === undefined ? "" : `/${prefix}`}`;
-
-function logDirectory(objects: TestLog["objects"] = log.objects): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, objects);
-  return directory;
-}
-
 /** Where a log has its tree state: what --spanner and --spanner-table-prefix say. */
 const stateIn = (database: string, tablePrefix?: string) => ({
   spanner: database,
   spannerTablePrefix: tablePrefix,
 });
 
-/** A copy of the log in a bucket. */
 async function copied(overrides: Parameters<typeof migrationOptions>[3] = {}): Promise<Bucket> {
   const home = await emulators().newHome("log");
   const targetOptions = stateIn(home.database);
-  await migrate(migrationOptions(log, logDirectory(), urlOf(home), { targetOptions, ...overrides }));
+  await migrate(migrationOptions(log, storedLog(log), urlOf(home), { targetOptions, ...overrides }));
   return home;
 }
 
@@ -62,8 +52,6 @@ async function endOf(verification: Promise<VerificationReport>): Promise<{ code:
   return { code: exitCodeOf(error), line: error.message };
 }
 
-const pathsOf = ({ findings }: VerificationReport) => findings.map(({ path }) => path);
-
 describeWithGo("verify of a copy in a bucket", () => {
   it("holds it against its tree state before the Appender's first checkpoint, without a key", async () => {
     const home = await copied();
@@ -81,7 +69,7 @@ describeWithGo("verify of a copy in a bucket", () => {
   it("says which database it is to be given, if it is given none or another", async () => {
     const home = await emulators().newHome("log");
     const [right, other] = [stateIn(home.database, "my_"), stateIn(emulators().newDatabase())];
-    const options = migrationOptions(log, logDirectory(), urlOf(home), { targetOptions: right });
+    const options = migrationOptions(log, storedLog(log), urlOf(home), { targetOptions: right });
     await migrate({ ...options, handOver: false });
     const advice = `Pass --spanner ${home.database} --spanner-table-prefix my_`;
     for (const targetOptions of [undefined, other, stateIn(home.database)]) {
@@ -151,7 +139,7 @@ describeWithGo("a copy into a bucket whose listing has many pages", () => {
   it("is handed over, and not if something beyond it is on the last of them", async () => {
     await using _ = await limitedPages(3);
     const home = await copied({ handOver: false });
-    const options = migrationOptions(log, logDirectory(), urlOf(home), {
+    const options = migrationOptions(log, storedLog(log), urlOf(home), {
       targetOptions: stateIn(home.database),
     });
     await emulators().putObject(home.bucket, "log/tile/entries/999", "beyond");

@@ -6,10 +6,8 @@ import { bundlePath, FULL_WIDTH, type LogFormat, levelCount, tilePath } from "..
 import { tilesOf, tileWidth } from "../../logs/tiles.ts";
 import { filesBelow } from "../places/directory.ts";
 
-/** Public files of a log by their paths. */
 export type LogFiles = Map<string, Buffer>;
 
-/** Everything that a log's directory serves: not its private state. */
 export function readLog(directory: string): LogFiles {
   const paths = filesBelow(directory).filter((path) => !path.startsWith(".state/"));
   return new Map(paths.map((path) => [path, fs.readFileSync(join(directory, path))]));
@@ -35,7 +33,6 @@ function* requiredPaths(format: LogFormat, size: number): Generator<string> {
   }
 }
 
-/** Of these paths, the partial tiles and bundles for which the full one is there too. */
 export function obsoletePartials(paths: Iterable<string>): string[] {
   const present = new Set(paths);
   return [...present].filter((path) => {

@@ -13,7 +13,6 @@ import { build } from "./programs.ts";
 import { type CallOptions, type ProgramOptions, start } from "./run.ts";
 import type { Bucket, Directory, Home } from "./tessera.ts";
 
-/** How long fsck may take that is not told otherwise. */
 const FSCK_TIMEOUT_MS = 60_000;
 
 /** A bucket for TesseraCT, which knows no prefix: the log is at the bucket's root. */
@@ -28,7 +27,6 @@ export type TesseraCTOptions = (Directory | CtBucket) &
 
 /** TesseraCT at work; what is done with it stops it or disposes of it. */
 export interface TesseraCT extends CtLog, AsyncDisposable {
-  /** The size that it found when it started. */
   readonly sizeBefore: number;
   /** How many entries its antispam index knows: what is not in it, is accepted again. */
   indexed(): Promise<number>;

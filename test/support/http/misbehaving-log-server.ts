@@ -85,12 +85,10 @@ export class LogServer {
     };
   }
 
-  /** How often a path was asked for. */
   requestCount(path: string): number {
     return this.requests.filter((request) => request.path === path).length;
   }
 
-  /** Closes every connection and stops listening. */
   async close(): Promise<void> {
     if (!this.#http.listening) return;
     const closed = once(this.#http, "close");

@@ -19,12 +19,10 @@ export function serve(listener: RequestListener): Promise<URL> {
   return listening(createServer(listener), "http");
 }
 
-/** An HTTPS server. */
 export function serveTls(certificate: TestCertificate, listener: RequestListener): Promise<URL> {
   return listening(createTlsServer({ ...certificate }, listener), "https");
 }
 
-/** A server of raw TCP: `conversation` is called with every connection. */
 export function serveRaw(conversation: (socket: Socket) => void): Promise<URL> {
   const server = createNetServer((socket) => {
     socket.on("error", () => {});

@@ -8,7 +8,6 @@ export function listEntry(key: string, fields: Readonly<Record<string, unknown>>
   return { description: "Some 'Log2026h1' log", log_id, key, mmd: 86_400, ...fields };
 }
 
-/** The text of a list with one operator. */
 export function listText(lists: { readonly logs?: unknown; readonly tiled_logs?: unknown }): string {
   const operator = { name: "Some operator", email: ["logs@operator.test"], ...lists };
   return JSON.stringify({

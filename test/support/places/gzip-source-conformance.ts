@@ -21,7 +21,6 @@ import {
 /** So many zeros, and more than they are encoded to, whatever is asked for ahead. */
 const [DECODED_BYTES, ENCODED_BYTES] = [70_000, 10_000];
 
-/** Declares the tests. */
 export function testGzipSource(newPlace: NewPlace<GzipSourceKind>): void {
   it.each([0, 1, 8192, 300_001, LARGE_BYTES])("undoes gzip of %i bytes", async (size) => {
     const { source, bundle } = await openedGzip(newPlace, gzip(anyBytes(size)));

@@ -32,7 +32,6 @@ const AWKWARD_NAME = "a log/50% + ü/日本 %2F (1) [2] & 'x' = #; ?";
 const TILE = tilePath({ level: 0, index: 0, width: FULL_WIDTH });
 const OTHER_TILE = tilePath({ level: 0, index: 1, width: FULL_WIDTH });
 
-/** Declares the tests. */
 export function testSource(newPlace: NewPlace): void {
   testBytes(newPlace);
   testMemory(newPlace);

@@ -24,10 +24,8 @@ export interface GzipSourceKind extends SourceKind {
 /** Makes an empty place that is called `name`, or lies in something that is called so. */
 export type NewPlace<Kind extends SourceKind = SourceKind> = (name: string) => Promise<Kind>;
 
-/** Of a place whose name does not matter. */
 export const NAME = "log";
 
-/** For reads of objects of any size. */
 export const ANY: ReadOptions = { maxBytes: 1 << 26 };
 
 /** A bundle as large as the formats of entries make them now and then. */
@@ -39,7 +37,6 @@ export const MANY = 40;
 /** What a source may ask for beside the bytes of an object that it refuses. */
 export const SLACK_BYTES = 1 << 20;
 
-/** Why a test ends a read. */
 export const REASON = new Error("enough");
 
 /** A source, and the path of the first bundle of its log. */
@@ -75,7 +72,6 @@ function firstBundle({ format }: SourceKind): string {
   return bundlePath(format, { index: 0, width: FULL_WIDTH });
 }
 
-/** Closed when the running test ends. */
 async function openUntilTheEnd(place: SourceKind): Promise<ObjectSource> {
   const source = await place.open();
   onTestFinished(() => source.close());

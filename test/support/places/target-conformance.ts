@@ -5,7 +5,6 @@ import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import type { MigrationTarget, StoredObject, TreeState } from "../../../lib/migrate/ports/target.ts";
 
-/** A place of its own for each test. */
 export interface TargetKind {
   /** Opens the place anew, as another run would. */
   open(): Promise<MigrationTarget>;
@@ -27,7 +26,6 @@ const state: TreeState = {
 const TILE = "tile/0/000";
 const BUNDLE = "tile/entries/000";
 
-/** Declares the tests. */
 export function testTarget(newPlace: () => Promise<TargetKind>): void {
   it("is empty, then claimed, then handed over, and says so", async () => {
     const place = await newPlace();

@@ -11,7 +11,6 @@ import (
 	"github.com/transparency-dev/tessera"
 )
 
-// takeoverReport is the log after a takeover, and where its new entries went.
 type takeoverReport struct {
 	logReport
 	SizeBefore uint64 `json:"sizeBefore"`
@@ -95,7 +94,6 @@ func newTakeoverReport(report logReport, sizeBefore uint64, indices []uint64) ta
 	return r
 }
 
-// span names the lowest and the highest of ascending indices.
 func span(indices []uint64) string {
 	if len(indices) == 0 {
 		return "none"
