@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"flag"
 
 	"filippo.io/sunlight"
 	ct "github.com/google/certificate-transparency-go"
@@ -21,15 +20,7 @@ type precertificatesReport struct {
 // checkPrecertificates holds each logged TBSCertificate, and the issuer's key hash, against what
 // certificate-transparency-go makes of the submitted precertificate and its chain. The leaf hash covers neither.
 func checkPrecertificates(args []string) (any, error) {
-	var flags readFlags
-	set := flag.NewFlagSet("precerts", flag.ContinueOnError)
-	flags.register(set)
-	startTimeout := timeoutFlag(set)
-	if err := set.Parse(args); err != nil {
-		return nil, err
-	}
-	startTimeout()
-	log, err := flags.open()
+	log, err := openLog("precerts", args)
 	if err != nil {
 		return nil, err
 	}

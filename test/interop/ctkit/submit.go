@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	stdx509 "crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -83,11 +81,7 @@ func submit(args []string) (any, error) {
 }
 
 func newSubmitter(url, origin, publicKey string, concurrency int) (*submitter, error) {
-	spki, err := base64.StdEncoding.DecodeString(publicKey)
-	if err != nil {
-		return nil, err
-	}
-	key, err := stdx509.ParsePKIXPublicKey(spki)
+	spki, key, err := parsePublicKey(publicKey)
 	if err != nil {
 		return nil, err
 	}

@@ -57,11 +57,7 @@ func (k Kit) takeOver(args []string) (any, error) {
 // takeoverTuning is Tessera's default batch size with a shorter wait. Where nothing is added, only a republication
 // shows that the Appender signs what it found.
 func takeoverTuning(add uint64) appenderTuning {
-	tuning := appenderTuning{batchSize: tessera.DefaultBatchMaxSize, batchAge: 50 * time.Millisecond}
-	if add == 0 {
-		tuning.republish = true
-	}
-	return tuning
+	return appenderTuning{batchSize: tessera.DefaultBatchMaxSize, batchAge: 50 * time.Millisecond, republish: add == 0}
 }
 
 // addConcurrently adds count entries, each from its own goroutine, and returns their indices in ascending order.
