@@ -5,6 +5,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
+import { startLogServer } from "./http/misbehaving-log-server.ts";
+import { testLog } from "./logs/generated-log.ts";
+import { temporaryDirectory } from "./places/temp.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../cmd/tlog-migrate.ts");
 
@@ -91,4 +94,12 @@ function sendSignal(
     child.kill(name);
   };
   child.stderr.on("data", look);
+}
+
+/** A log that a server has, and how to copy it. Call it within a test. */
+export async function servedLog(size: number) {
+  const log = testLog({ size });
+  const server = await startLogServer(log.objects);
+  const target = join(temporaryDirectory(), "log");
+  return { log, server, target, args: ["copy", server.url, target, "--vkey", log.vkey] };
 }

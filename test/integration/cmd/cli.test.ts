@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync 
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { runCli } from "../../support/cli.ts";
+import { runCli, servedLog } from "../../support/cli.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { listEntry } from "../../support/logs/log-list.ts";
@@ -12,13 +12,6 @@ import { temporaryDirectory } from "../../support/places/temp.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../../cmd/tlog-migrate.ts");
 const SIZE = 3 * 256 + 7;
-
-async function servedLog() {
-  const log = testLog({ size: SIZE });
-  const server = await startLogServer(log.objects);
-  const target = join(temporaryDirectory(), "log");
-  return { log, server, target, args: ["copy", server.url, target, "--vkey", log.vkey] };
-}
 
 /** A Static CT log, and how to copy it with a log.v3.json that has the key of `listed`. */
 async function listedLog(listed?: TestLog) {
@@ -34,7 +27,7 @@ async function listedLog(listed?: TestLog) {
 
 describe("tlog-migrate copy", () => {
   test("hands the log over, and says so on standard output", async () => {
-    const { log, target, args } = await servedLog();
+    const { log, target, args } = await servedLog(SIZE);
     const { code, stdout } = await runCli(args);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^The log is handed over/);
@@ -47,7 +40,7 @@ describe("tlog-migrate copy", () => {
   });
 
   test("prints one JSON document with --json, also when nothing was to do", async () => {
-    const { log, target, args } = await servedLog();
+    const { log, target, args } = await servedLog(SIZE);
     for (const [outcome, entries] of [
       ["handed-over", SIZE],
       ["already-handed-over", 0],
@@ -73,14 +66,14 @@ describe("tlog-migrate copy", () => {
   });
 
   test("says nothing on standard error with --quiet", async () => {
-    const { server, args } = await servedLog();
+    const { server, args } = await servedLog(SIZE);
     server.latencyMs = 400;
     const { code, stderr } = await runCli([...args, "--quiet", "--metrics", "127.0.0.1:0"]);
     expect([code, stderr]).toEqual([0, ""]);
   });
 
   test("tells its progress to a pipe in plain lines", async () => {
-    const { server, args } = await servedLog();
+    const { server, args } = await servedLog(SIZE);
     // Every request waits: the phases in which requests are made last beyond a second.
     server.latencyMs = 1500;
     const { code, stderr } = await runCli(args, { env: { TERM: "xterm-256color" } });
@@ -93,7 +86,7 @@ describe("tlog-migrate copy", () => {
   });
 
   test("stops before the hand-over if asked, and hands over when asked again", async () => {
-    const { args } = await servedLog();
+    const { args } = await servedLog(SIZE);
     const stopped = await runCli([...args, "--no-handover"]);
     expect([stopped.code, stopped.stdout.split("\n")[0]]).toEqual([
       0,
@@ -105,7 +98,7 @@ describe("tlog-migrate copy", () => {
   });
 
   test("makes a mirror with --save-checkpoint", async () => {
-    const { log, target, args } = await servedLog();
+    const { log, target, args } = await servedLog(SIZE);
     const { code, stdout } = await runCli([...args, "--save-checkpoint", "--snapshot"]);
     expect(code).toBe(0);
     expect(stdout).toContain("Do not start a writer here");
@@ -138,7 +131,7 @@ describe("tlog-migrate copy", () => {
   });
 
   test("names itself and a contact to the source", async () => {
-    const { server, args } = await servedLog();
+    const { server, args } = await servedLog(SIZE);
     await runCli([...args, "--contact", "ops@your.site"]);
     expect(server.requests[0]?.headers["user-agent"]).toMatch(
       /^tlog-migrate\/\d+\.\d+\.\d+ \(\+ops@your\.site\)$/,
@@ -146,7 +139,7 @@ describe("tlog-migrate copy", () => {
   });
 
   test("leaves what it wrote readable for the log software's user, whatever the umask", async () => {
-    const { target, args } = await servedLog();
+    const { target, args } = await servedLog(SIZE);
     const command = `umask 077 && exec "$0" "$@"`;
     const child = spawn("sh", ["-c", command, process.execPath, PROGRAM, ...args], { stdio: "ignore" });
     expect(await once(child, "exit")).toEqual([0, null]);
@@ -157,7 +150,7 @@ describe("tlog-migrate copy", () => {
 
 describe("tlog-migrate verify", () => {
   test("finds a migrated directory sound without a key", async () => {
-    const { target, args } = await servedLog();
+    const { target, args } = await servedLog(SIZE);
     await runCli(args);
     const { code, stdout } = await runCli(["verify", target]);
     expect(code).toBe(0);
@@ -165,7 +158,7 @@ describe("tlog-migrate verify", () => {
   });
 
   test("reports what is bad, in words or as JSON, and exits with 3", async () => {
-    const { log, server } = await servedLog();
+    const { log, server } = await servedLog(SIZE);
     log.objects.delete("tile/entries/001");
     const args = ["verify", server.url, "--vkey", log.vkey];
     const { code, stdout, stderr } = await runCli(args);
@@ -184,7 +177,7 @@ describe("tlog-migrate verify", () => {
   });
 
   test("asks for a key where there is a checkpoint", async () => {
-    const { server } = await servedLog();
+    const { server } = await servedLog(SIZE);
     const { code, stdout, stderr } = await runCli(["verify", server.url]);
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toMatch(/^tlog-migrate: [^\n]*--vkey[^\n]*\n$/);
@@ -207,7 +200,7 @@ describe("the program", () => {
   });
 
   test("goes on to the end when nobody reads what it prints", async () => {
-    const { target, args } = await servedLog();
+    const { target, args } = await servedLog(SIZE);
     for (const work of [args, ["verify", target], ["--help"]]) {
       const child = spawn(process.execPath, [PROGRAM, ...work], { stdio: ["ignore", "pipe", "pipe"] });
       child.stdout.destroy();
@@ -218,7 +211,7 @@ describe("the program", () => {
   });
 
   test("tells that a result could not be written", async () => {
-    const { args } = await servedLog();
+    const { args } = await servedLog(SIZE);
     const full = openSync("/dev/full", "w");
     const child = spawn(process.execPath, [PROGRAM, ...args, "--json"], { stdio: ["ignore", full, "pipe"] });
     closeSync(full);

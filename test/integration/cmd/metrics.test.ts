@@ -3,22 +3,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { runCli, spawnCli } from "../../support/cli.ts";
-import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
-import { testLog } from "../../support/logs/generated-log.ts";
+import { runCli, servedLog, spawnCli } from "../../support/cli.ts";
 import { temporaryDirectory } from "../../support/places/temp.ts";
 
 const SIZE = 20 * 256;
 
 /** Bundles that are answered before a server is stuck: more than are looked at before the copying. */
 const ANSWERED = 8;
-
-async function servedLog() {
-  const log = testLog({ size: SIZE });
-  const server = await startLogServer(log.objects);
-  const target = join(temporaryDirectory(), "log");
-  return { log, server, args: ["copy", server.url, target, "--vkey", log.vkey] };
-}
 
 function isBundle(path: string): boolean {
   return path.startsWith("tile/entries/");
@@ -33,18 +24,8 @@ describe("--metrics", () => {
   test.each(["127.0.0.1", "[::1]"])(
     "serves the run's and the process's metrics at %s while it copies",
     async (host) => {
-      const { server, args } = await servedLog();
-      let release = (): void => {};
-      const released = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      const held = new Promise<void>((arrived) => {
-        server.intercept("tile/entries/003", async (_request, _response, next) => {
-          arrived();
-          await released;
-          await next();
-        });
-      });
+      const { server, args } = await servedLog(SIZE);
+      const { reached, letGo } = server.hold("tile/entries/003");
       const { child, result } = spawnCli([...args, "--metrics", `${host}:0`]);
       const url = await new Promise<string>((found) => {
         let printed = "";
@@ -54,7 +35,7 @@ describe("--metrics", () => {
           if (announced !== undefined) found(announced);
         });
       });
-      await held;
+      await reached;
       const response = await fetch(url);
       expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");
       const text = await response.text();
@@ -64,14 +45,14 @@ describe("--metrics", () => {
       expect(sample(text, 'tlog_migrate_phase{phase="copying"}')).toBe(1);
       expect(sample(text, "process_resident_memory_bytes")).toBeGreaterThan(0);
       expect((await fetch(new URL("/", url))).status).toBe(404);
-      release();
+      letGo();
       // The connections that fetch keeps alive do not keep the run from ending.
       expect((await result).code).toBe(0);
     },
   );
 
   test("stops before any copying where it cannot listen", async () => {
-    const { server, args } = await servedLog();
+    const { server, args } = await servedLog(SIZE);
     const taken = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void taken.close());
     await new Promise((listening) => taken.once("listening", listening));
@@ -87,7 +68,7 @@ describe("--metrics", () => {
 
 describe("--metrics-file", () => {
   test("holds the run and how it ended, and no metrics of the process", async () => {
-    const { args } = await servedLog();
+    const { args } = await servedLog(SIZE);
     const directory = temporaryDirectory();
     const file = join(directory, "run.prom");
     expect((await runCli([...args, "--metrics-file", file])).code).toBe(0);
@@ -101,7 +82,7 @@ describe("--metrics-file", () => {
   });
 
   test("holds the exit code of a failure and of an interruption", async () => {
-    const { server, args } = await servedLog();
+    const { server, args } = await servedLog(SIZE);
     const file = join(temporaryDirectory(), "run.prom");
     let bundles = 0;
     const goOn = server.intercept(isBundle, (_request, _response, next) =>
@@ -119,7 +100,7 @@ describe("--metrics-file", () => {
   });
 
   test("stops before any copying where it cannot be written", async () => {
-    const { server, args } = await servedLog();
+    const { server, args } = await servedLog(SIZE);
     const directory = temporaryDirectory();
     mkdirSync(join(directory, "taken.prom"));
     for (const path of ["nowhere/run.prom", "taken.prom"]) {
@@ -134,7 +115,7 @@ describe("--metrics-file", () => {
   });
 
   test("does not fail a copy that is done when its directory is gone", async () => {
-    const { server, args } = await servedLog();
+    const { server, args } = await servedLog(SIZE);
     const directory = join(temporaryDirectory(), "collector");
     mkdirSync(directory);
     server.intercept("tile/entries/000", async (_request, _response, next) => {

@@ -1,24 +1,20 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { runCli, spawnCli } from "../../support/cli.ts";
-import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
-import { testLog } from "../../support/logs/generated-log.ts";
+import { runCli, servedLog, spawnCli } from "../../support/cli.ts";
 import { temporaryDirectory } from "../../support/places/temp.ts";
 
 const SIZE = 20 * 256;
 
 /** A log whose server stops answering for bundles after the first few, until it is told to go on. */
 async function stuckLog() {
-  const log = testLog({ size: SIZE });
-  const server = await startLogServer(log.objects);
+  const served = await servedLog(SIZE);
   let bundles = 0;
-  const goOn = server.intercept(
+  const goOn = served.server.intercept(
     (path) => path.startsWith("tile/entries/"),
     (_request, _response, next) => (++bundles > 8 ? undefined : next()),
   );
-  const target = join(temporaryDirectory(), "log");
-  return { log, server, target, goOn, args: ["copy", server.url, target, "--vkey", log.vkey] };
+  return { ...served, goOn };
 }
 
 describe("a signal", () => {

@@ -4,9 +4,8 @@ import { hash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { VerificationError } from "../../../lib/errors.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
-import { answerWith } from "../../support/http/tampering.ts";
+import { answerWith, expectNotVerified, flippedBit } from "../../support/http/tampering.ts";
 import {
   ENTRY_KINDS,
   entryOf,
@@ -15,7 +14,7 @@ import {
   testAuthorities,
 } from "../../support/logs/certificates.ts";
 import { type EntryLog, entryLog } from "../../support/logs/single-tile-log.ts";
-import { expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
+import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
 import { pathsOf, storedLog, verify } from "../../support/verification.ts";
 
@@ -33,9 +32,7 @@ const logWith = (third: Buffer): EntryLog => entryLog(entries(third), ISSUERS);
 
 const submitted = parts.submitted;
 if (submitted === undefined) throw new Error("a precertificate was submitted");
-const flipped = Buffer.from(submitted.precertificate);
-const MIDDLE = Math.floor(flipped.length / 2);
-flipped[MIDDLE] = (flipped[MIDDLE] as number) ^ 0x01;
+const flipped = flippedBit(submitted.precertificate, Math.floor(submitted.precertificate.length / 2));
 
 /** Entries that a leaf hash does not tell from right ones, but for the last, which a log has signed. */
 const WRONG = {
@@ -80,11 +77,7 @@ describe.each(Object.entries(WRONG))("%s", (_name, { entry, problem }) => {
 
   it("ends copy --deep, stores nothing of the bundle, and says so", async () => {
     const { server, target } = await newCopy(log);
-    await expectFailure(
-      migrateLog(log, server, target, { deep: true }),
-      VerificationError,
-      message(server.url),
-    );
+    await expectNotVerified(migrateLog(log, server, target, { deep: true }), message(server.url));
     expect(existsSync(join(target, log.bundle))).toBe(false);
   });
 
@@ -101,8 +94,7 @@ it("a fingerprint that was changed on the way is asked for again past every cach
   const log = logWith(staticCtEntry(parts));
   const server = await startLogServer(log.objects);
   const good = Buffer.from(log.objects.get(log.bundle) ?? []);
-  const bad = Buffer.from(good);
-  bad[bad.length - 1] = (bad.at(-1) as number) ^ 0x80;
+  const bad = flippedBit(good, good.length - 1, 7);
   let asked = 0;
   server.intercept(log.bundle, (request, response, next) => {
     if (asked++ > 0) expect(request.headers["cache-control"]).toBe("no-cache");

@@ -4,7 +4,6 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Interceptor, LogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectRefused, notFound } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
@@ -14,24 +13,11 @@ import { differences, writeFiles } from "../../support/places/directory.ts";
 const log = testLog({ size: 900, entrySize: 30 });
 const LOCK = ".state/tlog-migrate.lock";
 
-/** Holds back the answers for one object: `asked` resolves when it is asked for, `letGo` lets them out. */
-function heldBack(server: LogServer, path: string): { asked: Promise<void>; letGo: () => void } {
-  const asked = Promise.withResolvers<void>();
-  const free = Promise.withResolvers<void>();
-  const hold: Interceptor = async (_request, _response, next) => {
-    asked.resolve();
-    await free.promise;
-    await next();
-  };
-  server.intercept(path, hold);
-  return { asked: asked.promise, letGo: free.resolve };
-}
-
 test("a second copy is refused while the first is at work, which is not disturbed", async () => {
   const { server, target } = await newCopy(log);
-  const { asked, letGo } = heldBack(server, "tile/entries/003.p/132");
+  const { reached, letGo } = server.hold("tile/entries/003.p/132");
   const first = migrateLog(log, server, target);
-  await asked;
+  await reached;
   const lock = readFileSync(join(target, LOCK), "utf8");
   await expectRefused(migrateLog(log, server, target), /another copy .* is at work: process \d+ on/);
   const inAProcess = await runMigration(log, server, target);
@@ -45,10 +31,10 @@ test("a second copy is refused while the first is at work, which is not disturbe
 
 test("two copies that start at once do not both go on", async () => {
   const { server, target } = await newCopy(log);
-  const { asked, letGo } = heldBack(server, "tile/entries/003.p/132");
+  const { reached, letGo } = server.hold("tile/entries/003.p/132");
   const both = [migrateLog(log, server, target), migrateLog(log, server, target)];
   const outcomes = Promise.allSettled(both);
-  await asked;
+  await reached;
   const refused = await Promise.race(both.map(failureOf));
   expect(refused.name).toBe("TargetRefusedError");
   letGo();
@@ -77,9 +63,9 @@ test("the lock of a copy that was killed is taken over", async () => {
 test("a lock whose process number belongs to another process now, or that says nothing, is taken over", async () => {
   const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
-  const { asked, letGo } = heldBack(server, "tile/0/003.p/132");
+  const { reached, letGo } = server.hold("tile/0/003.p/132");
   const running = migrateLog(log, server, target, { handOver: false });
-  await asked;
+  await reached;
   const holder = JSON.parse(readFileSync(join(target, LOCK), "utf8"));
   letGo();
   await running;

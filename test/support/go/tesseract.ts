@@ -95,16 +95,8 @@ export interface CtFsckOptions extends Pick<CtLog, "origin" | "publicKey">, Call
  */
 export async function fsckStaticCt(options: CtFsckOptions): Promise<Pick<CtReport, "size" | "rootHash">> {
   const { url, origin, publicKey, compressed = false, timeoutMs = FSCK_TIMEOUT_MS } = options;
-  const args = [
-    "--ui=false",
-    "--N=1",
-    "--monitoring_url",
-    url,
-    "--origin",
-    origin,
-    "--public_key",
-    publicKey,
-  ];
+  const log = ["--monitoring_url", url, "--origin", origin, "--public_key", publicKey];
+  const args = ["--ui=false", "--N=1", ...log];
   if (compressed) args.push("--bundle_compressed");
   const what = `TesseraCT's fsck of ${url}`;
   const { stderr } = await executeAll(await build("tesseract-fsck"), args, { timeoutMs, what });

@@ -9,7 +9,6 @@ import {
   type Server as NetServer,
   type Socket,
 } from "node:net";
-import { createServer as createRawTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
 import { onTestFinished } from "vitest";
 import { HttpSource, type HttpSourceOptions } from "../../../storage/http/source.ts";
 import type { TestCertificate } from "./test-certificates.ts";
@@ -29,15 +28,6 @@ export function serveRaw(conversation: (socket: Socket) => void): Promise<URL> {
     conversation(socket);
   });
   return listening(server, "http");
-}
-
-/** The same over TLS. */
-export function serveRawTls(options: TlsOptions, conversation: (socket: TLSSocket) => void): Promise<URL> {
-  const server = createRawTlsServer(options, (socket) => {
-    socket.on("error", () => {});
-    conversation(socket);
-  });
-  return listening(server, "https");
 }
 
 /** A server of raw TCP that answers every request with `answer`, and then does `after` with the connection. */

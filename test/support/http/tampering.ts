@@ -48,7 +48,7 @@ export async function expectTamperingFound(run: TamperedRun): Promise<void> {
   const target = memoryDirectory();
   const undo = server.intercept(path, answer);
   try {
-    await expectFailure(migrateLog(log, server, target, overrides), VerificationError, path);
+    await expectNotVerified(migrateLog(log, server, target, overrides), path);
   } finally {
     undo();
   }
@@ -68,4 +68,12 @@ export function expectUnfinished(target: string): void {
 /** Expects a refusal, of which the message matches. */
 export function expectRefused(migration: ReturnType<typeof migrateLog>, message: RegExp): Promise<void> {
   return expectFailure(migration, TargetRefusedError, message);
+}
+
+/** Expects a failed verification, of which the message holds the text or matches. */
+export function expectNotVerified(
+  migration: ReturnType<typeof migrateLog>,
+  message: string | RegExp,
+): Promise<void> {
+  return expectFailure(migration, VerificationError, message);
 }

@@ -4,6 +4,7 @@ import { expect, onTestFinished } from "vitest";
 import type { ObjectSource, ReadOptions } from "../../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { bundlePath, FULL_WIDTH, type LogFormat } from "../../../lib/tlog/layout.ts";
+import { Lender } from "../http/lender.ts";
 
 /** A place of its own for each test: everything is put there before it is opened. */
 export interface SourceKind {
@@ -114,4 +115,22 @@ export function watched<T>(promise: Promise<T>): [Promise<T>, () => boolean] {
   };
   promise.then(done, done);
   return [promise, () => settled];
+}
+
+/** That a read takes no memory by leave that comes after it was ended, and that the next one is as it should be. */
+export async function expectNoLateMemory(
+  { source, bundle }: OpenPlace,
+  expected: Buffer,
+  atOnce = -1,
+): Promise<void> {
+  const controller = new AbortController();
+  const lender = new Lender({ held: true, atOnce });
+  const read = source.read(bundle, { ...ANY, reservation: lender, signal: controller.signal });
+  await lender.asked;
+  controller.abort(REASON);
+  expect(await failureOf(read)).toBe(REASON);
+  lender.release();
+  lender.grant();
+  expectBytes(await source.read(bundle, ANY), expected);
+  expect(lender.misuse).toBeUndefined();
 }
