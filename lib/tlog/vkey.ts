@@ -54,9 +54,7 @@ export function parseVkey(vkey: string): Verifier {
 }
 
 /**
- * The verifier of a Static CT log, from its entry in a CT log list.
- * @param publicKey base64 of the DER SubjectPublicKeyInfo.
- * @param origin the log's origin, or its submission prefix.
+ * The verifier of a Static CT log, from its SubjectPublicKeyInfo in base64, and its origin or submission prefix.
  * @throws FormatError
  */
 export function staticCtVerifier(publicKey: string, origin: string): Verifier {
