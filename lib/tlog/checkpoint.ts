@@ -1,6 +1,6 @@
 /**
- * Checkpoints: signed notes that state how large a log is and what its root hash is.
- * The rules are those of https://c2sp.org/tlog-checkpoint and, for Static CT, https://c2sp.org/static-ct-api.
+ * Checkpoints: signed notes that state how large a log is and what its root hash is
+ * (https://c2sp.org/tlog-checkpoint and, for Static CT, https://c2sp.org/static-ct-api).
  */
 
 import { FormatError } from "./errors.ts";
@@ -44,7 +44,6 @@ export type CheckpointPolicy =
 
 /**
  * Reads a signed checkpoint and checks it against a policy.
- *
  * @throws SignatureError if a key of the policy has not signed or its signature does not verify, or if none of
  *   them is the log's own.
  * @throws FormatError if the bytes are not a checkpoint, or one of another origin.
@@ -63,11 +62,7 @@ export function openCheckpoint(noteBytes: Uint8Array, policy: CheckpointPolicy):
   return { ...checkpoint, signatures };
 }
 
-/**
- * Parses the text of a checkpoint, which is what its signatures cover.
- *
- * @throws FormatError
- */
+/** Parses the text of a checkpoint, which is what its signatures cover. @throws FormatError */
 export function parseCheckpointText(text: string): Checkpoint {
   if (!text.endsWith("\n")) throw new FormatError("has a checkpoint text that does not end in a newline");
   const [origin, size, root, ...extensions] = text.slice(0, -1).split("\n");
@@ -87,14 +82,12 @@ export function parseCheckpointText(text: string): Checkpoint {
 /**
  * What an RFC 6962 log signs in place of the text: a TreeHeadSignature (RFC 6962 §3.5). It contains neither the
  * origin nor extension lines.
- *
  * @param timestampMs time of signing, in milliseconds since the Unix epoch.
  */
 export function treeHeadBytes({ size, rootHash }: Checkpoint, timestampMs: bigint): Uint8Array {
-  const [version1, treeHash] = [0, 1];
   const head = Buffer.alloc(18 + HASH_SIZE);
-  head.writeUInt8(version1, 0);
-  head.writeUInt8(treeHash, 1);
+  const [version1, treeHash] = [0, 1];
+  head.set([version1, treeHash]);
   head.writeBigUInt64BE(timestampMs, 2);
   head.writeBigUInt64BE(BigInt(size), 10);
   head.set(rootHash, 18);

@@ -1,7 +1,6 @@
 /**
  * The paths of a log's parts, and how wide they are: the layout that tlog-tiles and the Static CT API share
- * (https://c2sp.org/tlog-tiles#tiles, https://c2sp.org/static-ct-api#monitoring-apis). Pure arithmetic on paths,
- * widths and ranges; nothing here reads a byte.
+ * (https://c2sp.org/tlog-tiles#tiles, https://c2sp.org/static-ct-api#monitoring-apis).
  */
 
 /** Hashes in a full tile, entries in a full entry bundle. */
@@ -10,31 +9,26 @@ export const FULL_WIDTH = 256;
 /** Entries below one full level-1 tile: the run that such a tile seals. */
 export const ENTRIES_PER_SEAL = FULL_WIDTH * FULL_WIDTH;
 
-/** Path of the signed checkpoint. */
 export const CHECKPOINT_PATH = "checkpoint";
 
 /** The two layouts: entry bundles of tlog-tiles, data tiles of the Static CT API. */
 export type LogFormat = "tiles" | "static-ct";
 
-/** One tile of hashes. `width` is 1 to 256; below 256 it names a partial tile. */
+/** One tile of hashes. `width` is 1 to 256 of them; below 256 it names a partial tile. */
 export interface TileCoordinate {
   readonly level: number;
   readonly index: number;
   readonly width: number;
 }
 
-/** One entry bundle (or Static CT data tile). `width` is 1 to 256 entries; below 256 it names a partial one. */
-export interface EntryBundleCoordinate {
-  readonly index: number;
-  readonly width: number;
-}
+/** One entry bundle (or Static CT data tile). */
+export type EntryBundleCoordinate = Omit<TileCoordinate, "level">;
 
 /** What a path below the log's root names. */
 export type LogResource =
   | { readonly kind: "tile"; readonly tile: TileCoordinate }
   | { readonly kind: "bundle"; readonly format: LogFormat; readonly bundle: EntryBundleCoordinate };
 
-/** Directory of the issuers of a Static CT log. */
 export const ISSUER_DIRECTORY = "issuer";
 
 /**
@@ -45,7 +39,6 @@ export function issuerPath(fingerprint: string): string {
   return `${ISSUER_DIRECTORY}/${fingerprint}`;
 }
 
-/** Directory of the entry bundles of a format. */
 export function bundleDirectory(format: LogFormat): string {
   return format === "tiles" ? "tile/entries" : "tile/data";
 }
@@ -96,7 +89,6 @@ export function partialTileWidth(size: number, level: number): number {
   return levelHashCount(size, level) % FULL_WIDTH;
 }
 
-/** The partial tile at the right edge of a level, if the tree has one there. */
 export function partialTile(size: number, level: number): TileCoordinate | undefined {
   const width = partialTileWidth(size, level);
   return width === 0 ? undefined : { level, index: fullTileCount(size, level), width };
@@ -104,20 +96,16 @@ export function partialTile(size: number, level: number): TileCoordinate | undef
 
 /** The right-edge partial tiles of a tree, lowest level first: at most one a level, together they give the root. */
 export function rightEdge(size: number): TileCoordinate[] {
-  const edge: TileCoordinate[] = [];
-  for (let level = 0; level < levelCount(size); level++) {
-    const tile = partialTile(size, level);
-    if (tile !== undefined) edge.push(tile);
-  }
-  return edge;
+  const levels = Array.from({ length: levelCount(size) }, (_, level) => partialTile(size, level));
+  return levels.filter((tile) => tile !== undefined);
 }
 
-/** How many tiles level `level` has in a tree of `size`, the partial one included. */
+/** How many tiles a level has, the partial one included. */
 export function tileCount(size: number, level: number): number {
   return fullTileCount(size, level) + (partialTileWidth(size, level) > 0 ? 1 : 0);
 }
 
-/** How wide tile `index` of `level` is in a tree of `size`; 0 if it lies beyond the tree. */
+/** How wide tile `index` of `level` is; 0 if it lies beyond the tree. */
 export function tileWidth(size: number, level: number, index: number): number {
   const hashes = levelHashCount(size, level) - index * FULL_WIDTH;
   return Math.max(0, Math.min(FULL_WIDTH, hashes));

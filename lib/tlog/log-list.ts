@@ -1,7 +1,7 @@
 /**
- * Lists of Certificate Transparency logs: the keys of logs, and where they are read. The formats are log lists of
- * schema v3 (https://www.gstatic.com/ct/log_list/v3/log_list_schema.json; Apple's list has the same fields), and
- * `log.v3.json`, an entry of such a list by which a log describes itself, and an archive the log that it holds.
+ * Lists of Certificate Transparency logs, of schema v3 (https://www.gstatic.com/ct/log_list/v3/log_list_schema.json;
+ * Apple's list has the same fields), and `log.v3.json`, an entry of such a list by which a log describes itself, and
+ * an archive the log that it holds.
  */
 
 import { hash } from "node:crypto";
@@ -9,12 +9,8 @@ import { staticCtOrigin } from "./checkpoint.ts";
 import { FormatError } from "./errors.ts";
 import { decodeBase64, excerpt } from "./note.ts";
 
-/** One log of a list. */
 export interface ListedLog {
-  /**
-   * The origin of its checkpoints: the submission prefix without scheme and trailing slashes. Archives of RFC 6962
-   * logs have theirs from the log's URL in the same way.
-   */
+  /** The origin of its checkpoints, from its submission prefix; in archives of RFC 6962 logs, from the log's URL. */
   readonly origin: string;
   /** Base64 of the DER SubjectPublicKeyInfo, as `staticCtVerifier` takes it. Not checked to be a key. */
   readonly publicKey: string;
@@ -22,12 +18,10 @@ export interface ListedLog {
   readonly monitoringUrl: string | undefined;
 }
 
-/** A `log.v3.json`, or a whole list. */
 export type LogList =
   | { readonly kind: "log"; readonly log: ListedLog }
   | { readonly kind: "list"; readonly logs: readonly ListedLog[] };
 
-/** A JSON object whose fields are anybody's. */
 type Fields = Readonly<Record<string, unknown>>;
 
 /**

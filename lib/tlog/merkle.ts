@@ -6,41 +6,21 @@
 import { hash } from "node:crypto";
 import { FULL_WIDTH, levelCount, partialTileWidth } from "./layout.ts";
 
-/** Bytes in a SHA-256 hash. */
 export const HASH_SIZE = 32;
 
 /** Root of the tree with no entries: SHA-256 of the empty string (RFC 6962 section 2.1). */
 export const EMPTY_ROOT: Uint8Array = hash("sha256", "", "buffer");
 
-const LEAF_PREFIX = 0x00;
 const NODE_PREFIX = 0x01;
-
-/** Leaf hash: SHA-256(0x00 || leaf). */
-export function leafHash(leaf: Uint8Array): Uint8Array {
-  const prefixed = new Uint8Array(leaf.length + 1);
-  prefixed[0] = LEAF_PREFIX;
-  prefixed.set(leaf, 1);
-  return hash("sha256", prefixed, "buffer");
-}
 
 /** Node hash: SHA-256(0x01 || left || right), of two 32-byte hashes. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const node = new Uint8Array(1 + 2 * HASH_SIZE);
-  node[0] = NODE_PREFIX;
-  node.set(left, 1);
-  node.set(right, 1 + HASH_SIZE);
-  return hash("sha256", node, "buffer");
+  return hash("sha256", Buffer.concat([Buffer.of(NODE_PREFIX), left, right]), "buffer");
 }
 
 /** Hash `position` of a list of hashes, as a view on it. */
 export function hashAt(hashes: Uint8Array, position: number): Uint8Array {
   return hashes.subarray(position * HASH_SIZE, (position + 1) * HASH_SIZE);
-}
-
-/** How many hashes a list holds. */
-export function hashCount(hashes: Uint8Array): number {
-  if (hashes.length % HASH_SIZE !== 0) throw new Error("a list of hashes is a multiple of 32 bytes");
-  return hashes.length / HASH_SIZE;
 }
 
 /**
@@ -58,11 +38,8 @@ export function foldPerfect(hashes: Uint8Array, first: number, count: number): U
   }
   for (let pairs = count / 2; pairs > 1; pairs /= 2) {
     for (let pair = 0; pair < pairs; pair++) {
-      writeSha256(
-        pairViews[pair] as Uint8Array,
-        foldScratch,
-        (pair >> 1) * PAIR_STRIDE + 1 + (pair & 1) * HASH_SIZE,
-      );
+      const target = (pair >> 1) * PAIR_STRIDE + 1 + (pair & 1) * HASH_SIZE;
+      writeSha256(pairViews[pair] as Uint8Array, foldScratch, target);
     }
   }
   return hash("sha256", pairViews[0] as Uint8Array, "buffer");
@@ -77,8 +54,8 @@ export function writeSha256(input: Uint8Array, target: Buffer, offset: number): 
 }
 
 // The scratch of foldPerfect holds the byte 0x01 before every pair of hashes, so that each node hash reads 65
-// bytes in place; the result of a pair is written at or before the pair itself. Each thread has one scratch, and
-// folding never awaits, so no two folds share it.
+// bytes in place; the result of a pair is written at or before the pair itself. Each thread has one, and folding
+// never awaits.
 const PAIR_STRIDE = 1 + 2 * HASH_SIZE;
 const foldScratch = Buffer.alloc((FULL_WIDTH / 2) * PAIR_STRIDE);
 for (let pair = 0; pair < FULL_WIDTH / 2; pair++) foldScratch[pair * PAIR_STRIDE] = NODE_PREFIX;
@@ -106,7 +83,7 @@ export function rootFromRightEdge(size: number, edge: readonly (Uint8Array | und
     const width = partialTileWidth(size, level);
     if (width === 0) continue;
     const hashes = edge[level];
-    if (hashes === undefined || hashCount(hashes) !== width) {
+    if (hashes?.length !== width * HASH_SIZE) {
       throw new Error(`the right edge lacks its partial tile of level ${level}`);
     }
     let first = 0;

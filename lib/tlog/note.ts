@@ -1,7 +1,4 @@
-/**
- * Signed notes: a text, a blank line, and signatures of the text. Checkpoints are published in this form.
- * The rules are those of https://c2sp.org/signed-note.
- */
+/** Signed notes (https://c2sp.org/signed-note): a text, a blank line, and signatures of the text, as checkpoints are. */
 
 import { FormatError, oneLine } from "./errors.ts";
 
@@ -26,7 +23,7 @@ export interface SignedNote {
   readonly signatures: readonly NoteSignature[];
 }
 
-/** A signature type of c2sp.org/signed-note: 0x01, 0x02, 0x04 and 0x05, in this order. */
+/** 0x01, 0x02, 0x04 and 0x05 of c2sp.org/signed-note, in this order. */
 export type SignatureType = "Ed25519" | "ECDSA" | "cosignature/v1" | "RFC 6962 tree head";
 
 /** The result of a verification; some signature types carry the time of signing, in milliseconds since the Unix epoch. */
@@ -40,7 +37,6 @@ export interface Verifier extends KeyIdentity {
 
   /**
    * Whether this key made `signature` for a note with this text.
-   *
    * @throws FormatError where the signature type covers only texts of a certain form, and this is not one.
    */
   verify(text: string, signature: Uint8Array): Verdict;
@@ -64,11 +60,7 @@ const MAX_SIGNATURES = 100;
 
 const KEY_ID_BYTES = 4;
 
-/**
- * Parses a note. Nothing is verified: the text is not trusted until `verifyNote` has passed.
- *
- * @throws FormatError
- */
+/** Parses a note. The text is not trusted until `verifyNote` has passed. @throws FormatError */
 export function parseNote(bytes: Uint8Array): SignedNote {
   const note = decodeNote(bytes);
   // The text may hold blank lines of its own: the last one divides.
@@ -82,18 +74,17 @@ export function parseNote(bytes: Uint8Array): SignedNote {
 
 /**
  * Verifies every signature of the note that names one of the verifiers, and returns one for each verifier that
- * signed, at least one. Signatures of other keys are ignored, as the specification demands.
- *
- * Two verifiers with the same name and key id must both accept the signature, so that a second key made to
- * collide with a first one cannot replace it.
- *
+ * signed, at least one. Signatures of other keys are ignored, as the specification demands. Two verifiers with the
+ * same name and key id must both accept the signature, so that a second key made to collide with a first one cannot
+ * replace it.
  * @throws SignatureError if a signature by a given key does not verify, or if no given key has signed.
  * @throws FormatError if the text does not have the form that a signature type needs.
  */
 export function verifyNote(note: SignedNote, verifiers: readonly Verifier[]): VerifiedSignature[] {
   const verified = new Map<Verifier, VerifiedSignature>();
-  for (const signature of note.signatures) {
-    for (const verifier of verifiers.filter((candidate) => isSameKey(candidate, signature))) {
+  for (const { name, keyId, signature } of note.signatures) {
+    for (const verifier of verifiers) {
+      if (verifier.name !== name || verifier.keyId !== keyId) continue;
       // A key may have signed twice. Each signature must verify, or a forged one could hide behind a good one.
       verified.set(verifier, verifySignature(note.text, signature, verifier));
     }
@@ -115,9 +106,9 @@ export function keyLabel({ name, keyId }: KeyIdentity): string {
 
 /** The first few keys of a list, for a message. */
 export function keyList(keys: readonly KeyIdentity[]): string {
-  const shown = keys.slice(0, 5).map(keyLabel);
-  const more = keys.length > shown.length ? [`${keys.length - shown.length} more`] : [];
-  return keys.length === 0 ? "no key" : [...shown, ...more].join(", ");
+  if (keys.length === 0) return "no key";
+  const more = keys.length > 5 ? `, ${keys.length - 5} more` : "";
+  return keys.slice(0, 5).map(keyLabel).join(", ") + more;
 }
 
 /** A text from elsewhere as it is shown in a message: one line, and not a long one. */
@@ -177,17 +168,12 @@ function parseSignatureLine(line: string): NoteSignature {
   return { name, keyId: new DataView(body.buffer).getUint32(0), signature: body.subarray(KEY_ID_BYTES) };
 }
 
-function isSameKey(a: KeyIdentity, b: KeyIdentity): boolean {
-  return a.name === b.name && a.keyId === b.keyId;
-}
-
-function verifySignature(text: string, { signature }: NoteSignature, verifier: Verifier): VerifiedSignature {
+function verifySignature(text: string, signature: Uint8Array, verifier: Verifier): VerifiedSignature {
   const verdict = verifier.verify(text, signature);
-  if (!verdict.valid) {
-    throw new SignatureError(
-      `has a signature by ${keyLabel(verifier)} (${verifier.type}) that does not verify: ${verdict.problem}`,
-    );
+  if (verdict.valid) {
+    const { valid, ...time } = verdict;
+    return { verifier, ...time };
   }
-  const { timestampMs } = verdict;
-  return timestampMs === undefined ? { verifier } : { verifier, timestampMs };
+  const by = `${keyLabel(verifier)} (${verifier.type})`;
+  throw new SignatureError(`has a signature by ${by} that does not verify: ${verdict.problem}`);
 }

@@ -1,7 +1,4 @@
-/**
- * Public keys of logs and witnesses, and the verification of the signatures they make: vkeys as of
- * https://c2sp.org/signed-note (Verifier keys), and the bare keys that CT log lists hold.
- */
+/** Public keys of logs and witnesses: vkeys (https://c2sp.org/signed-note), and the bare keys that CT log lists hold. */
 
 import { createPublicKey, hash, type KeyObject, verify } from "node:crypto";
 import { parseCheckpointText, staticCtOrigin, treeHeadBytes } from "./checkpoint.ts";
@@ -30,6 +27,7 @@ const ML_DSA_44_COSIGNATURE = 0x06;
 const ED25519_KEY_BYTES = 32;
 const ED25519_SIGNATURE_BYTES = 64;
 const TIMESTAMP_BYTES = 8;
+const DIGITALLY_SIGNED_HEADER_BYTES = 4;
 
 /** P-256, P-384 and P-521, by the names that Node gives them. */
 const CURVES: ReadonlySet<string | undefined> = new Set(["prime256v1", "secp384r1", "secp521r1"]);
@@ -39,35 +37,24 @@ const MIN_RSA_BITS = 2048;
 
 /** SignatureAndHashAlgorithm of TLS 1.2 (RFC 5246 §7.4.1.4.1), by which a DigitallySigned names its algorithms. */
 const TLS_SHA256 = 4;
-const TLS_SIGNATURE = { rsa: 1, ec: 3 } as const;
-
-type SpkiKeyType = keyof typeof TLS_SIGNATURE;
-
-interface SpkiKey {
-  readonly keyType: SpkiKeyType;
-  readonly key: KeyObject;
-}
+const TLS_RSA = 1;
+const TLS_ECDSA = 3;
 
 /**
  * Reads `<name>+<8 hex digits of key id>+<base64(type byte ‖ key)>`. The key is DER SPKI for the types 0x02 and
  * 0x05, 32 bytes for 0x01 and 0x04.
- *
- * @throws FormatError if it is malformed, of a type that is not supported, or if the key id does not follow from
- *   name, type and key.
+ * @throws FormatError if it is malformed, of an unsupported type, or if the key id is not of name, type and key.
  */
 export function parseVkey(vkey: string): Verifier {
   const { name, keyId, typeByte, key } = splitVkey(vkey);
-  const verifier = newVerifier(name, typeByte, key);
+  const verifier = verifierOf(name, typeOf(typeByte), key);
   if (keyId === verifier.keyId) return verifier;
   const problem = "is a vkey whose key id does not belong to its name and key";
   throw new FormatError(problem, keyLabel(verifier), keyLabel({ name, keyId }));
 }
 
 /**
- * The verifier of a Static CT log, from its entry in a CT log list.
- *
- * @param publicKey base64 of the DER SubjectPublicKeyInfo.
- * @param origin the log's origin, or its submission prefix.
+ * The verifier of a Static CT log, from its SubjectPublicKeyInfo in base64, and its origin or submission prefix.
  * @throws FormatError
  */
 export function staticCtVerifier(publicKey: string, origin: string): Verifier {
@@ -78,12 +65,12 @@ export function staticCtVerifier(publicKey: string, origin: string): Verifier {
   if (!isKeyName(name)) {
     throw new FormatError("is not an origin of a Static CT log: it is empty, or has a space or a plus");
   }
-  return treeHeadVerifier(name, spki);
+  return verifierOf(name, "RFC 6962 tree head", spki);
 }
 
 /** The key id as the specification recommends it: the first four bytes of SHA-256(name ‖ "\n" ‖ type ‖ key). */
 export function keyIdOf(name: string, type: SignatureType, key: Uint8Array): number {
-  return firstUint32(sha256(Buffer.concat([Buffer.from(`${name}\n`), Buffer.of(TYPE_BYTE[type]), key])));
+  return keyIdFrom(Buffer.concat([Buffer.from(`${name}\n`), Buffer.of(TYPE_BYTE[type]), key]));
 }
 
 function splitVkey(vkey: string): KeyIdentity & { readonly typeByte: number; readonly key: Uint8Array } {
@@ -98,115 +85,106 @@ function splitVkey(vkey: string): KeyIdentity & { readonly typeByte: number; rea
   return { name, keyId: Number.parseInt(keyId, 16), typeByte, key: body.subarray(1) };
 }
 
-function newVerifier(name: string, typeByte: number, key: Uint8Array): Verifier {
-  switch (typeByte) {
-    case TYPE_BYTE.Ed25519:
-      return ed25519Verifier(name, key);
-    case TYPE_BYTE.ECDSA:
-      return ecdsaVerifier(name, key);
-    case TYPE_BYTE["cosignature/v1"]:
-      return cosignatureVerifier(name, key);
-    case TYPE_BYTE["RFC 6962 tree head"]:
-      return treeHeadVerifier(name, key);
-    case ML_DSA_44_COSIGNATURE:
-      throw new FormatError("is a vkey for ML-DSA-44 cosignatures (type 0x06), which are not supported yet");
-    default:
-      throw new FormatError(
-        "is a vkey of a type that is not supported",
-        "type 0x01, 0x02, 0x04 or 0x05",
-        `0x${typeByte.toString(16).padStart(2, "0")}`,
-      );
+function typeOf(typeByte: number): SignatureType {
+  for (const [type, byte] of Object.entries(TYPE_BYTE)) if (byte === typeByte) return type as SignatureType;
+  if (typeByte === ML_DSA_44_COSIGNATURE) {
+    throw new FormatError("is a vkey for ML-DSA-44 cosignatures (type 0x06), which are not supported yet");
   }
+  throw new FormatError(
+    "is a vkey of a type that is not supported",
+    "type 0x01, 0x02, 0x04 or 0x05",
+    `0x${typeByte.toString(16).padStart(2, "0")}`,
+  );
 }
 
-/** Type 0x01: Ed25519 over the text. */
-function ed25519Verifier(name: string, publicKey: Uint8Array): Verifier {
-  const key = ed25519Key(publicKey);
-  return {
-    name,
-    keyId: keyIdOf(name, "Ed25519", publicKey),
-    type: "Ed25519",
-    verify: (text, signature) => verdict(verify(null, Buffer.from(text), key, signature)),
-  };
+function verifierOf(name: string, type: SignatureType, key: Uint8Array): Verifier {
+  return { name, type, ...VERIFIERS[type](name, key) };
 }
 
-/** Type 0x02: ECDSA over the SHA-256 of the text on any curve. Its key id is a hash of the key alone, as Rekor's. */
-function ecdsaVerifier(name: string, spki: Uint8Array): Verifier {
-  const { keyType, key } = readSpki(spki);
-  if (keyType !== "ec") {
-    throw new FormatError("is a vkey of type 0x02 with a key of another kind", "an ECDSA key", keyType);
-  }
-  return {
-    name,
-    keyId: firstUint32(sha256(spki)),
-    type: "ECDSA",
-    verify: (text, signature) => verdict(verify("sha256", Buffer.from(text), key, signature)),
-  };
-}
+const VERIFIERS: Record<
+  SignatureType,
+  (name: string, key: Uint8Array) => Pick<Verifier, "keyId" | "verify">
+> = {
+  /** Over the text. */
+  Ed25519(name, publicKey) {
+    const key = ed25519Key(publicKey);
+    return {
+      keyId: keyIdOf(name, "Ed25519", publicKey),
+      verify: (text, signature) => verdict(verify(null, Buffer.from(text), key, signature)),
+    };
+  },
 
-/** Type 0x04: a witness's timestamped statement (https://c2sp.org/tlog-cosignature, Ed25519 signed message). */
-function cosignatureVerifier(name: string, publicKey: Uint8Array): Verifier {
-  const key = ed25519Key(publicKey);
-  return {
-    name,
-    keyId: keyIdOf(name, "cosignature/v1", publicKey),
-    type: "cosignature/v1",
-    verify: (text, signature) => {
-      if (signature.length !== TIMESTAMP_BYTES + ED25519_SIGNATURE_BYTES) {
-        return invalid("it has the wrong length");
-      }
-      const seconds = viewOf(signature).getBigUint64(0);
-      const message = Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`);
-      const valid = verify(null, message, key, signature.subarray(TIMESTAMP_BYTES));
-      return verdict(valid, seconds * 1000n);
-    },
-  };
-}
+  /** Over the SHA-256 of the text, on any curve. Its key id is a hash of the key alone, as Rekor's. */
+  ECDSA(_, spki) {
+    const key = readSpki(spki);
+    if (key.asymmetricKeyType !== "ec") {
+      const problem = "is a vkey of type 0x02 with a key of another kind";
+      throw new FormatError(problem, "an ECDSA key", key.asymmetricKeyType);
+    }
+    return {
+      keyId: keyIdFrom(spki),
+      verify: (text, signature) => verdict(verify("sha256", Buffer.from(text), key, signature)),
+    };
+  },
 
-/** Type 0x05: an RFC 6962 tree head, as https://c2sp.org/static-ct-api puts it into checkpoints. */
-function treeHeadVerifier(name: string, spki: Uint8Array): Verifier {
-  const spkiKey = readSpki(spki);
-  const logId = sha256(spki);
-  return {
-    name,
-    keyId: keyIdOf(name, "RFC 6962 tree head", logId),
-    type: "RFC 6962 tree head",
-    verify: (text, signature) => verifyTreeHead(name, spkiKey, text, signature),
-  };
-}
+  /** A witness's timestamped statement (https://c2sp.org/tlog-cosignature, Ed25519 signed message). */
+  "cosignature/v1"(name, publicKey) {
+    const key = ed25519Key(publicKey);
+    return {
+      keyId: keyIdOf(name, "cosignature/v1", publicKey),
+      verify(text, signature) {
+        if (signature.length !== TIMESTAMP_BYTES + ED25519_SIGNATURE_BYTES) {
+          return invalid("it has the wrong length");
+        }
+        const seconds = Buffer.from(signature).readBigUInt64BE();
+        const message = Buffer.from(`cosignature/v1\ntime ${seconds}\n${text}`);
+        const valid = verify(null, message, key, signature.subarray(TIMESTAMP_BYTES));
+        return verdict(valid, seconds * 1000n);
+      },
+    };
+  },
+
+  /** An RFC 6962 tree head, as https://c2sp.org/static-ct-api puts it into checkpoints. */
+  "RFC 6962 tree head"(name, spki) {
+    const key = readSpki(spki);
+    return {
+      keyId: keyIdOf(name, "RFC 6962 tree head", hash("sha256", spki, "buffer")),
+      verify: (text, signature) => verifyTreeHead(name, key, text, Buffer.from(signature)),
+    };
+  },
+};
 
 /**
  * The signature covers timestamp, size and root, and nothing else: the rest could have been written by anybody, so
  * the origin must be the key's name, and extension lines are refused.
  */
-function verifyTreeHead(name: string, spkiKey: SpkiKey, text: string, signature: Uint8Array): Verdict {
+function verifyTreeHead(name: string, key: KeyObject, text: string, signature: Buffer): Verdict {
   const checkpoint = parseCheckpointText(text);
   const { origin, extensions } = checkpoint;
   if (origin !== name) {
     return invalid(`its key is not the key of ${excerpt(origin)}, which the signature does not cover`);
   }
   if (extensions.length > 0) return invalid("the checkpoint has extension lines, which it does not cover");
-  const body = digitallySignedBody(spkiKey.keyType, signature.subarray(TIMESTAMP_BYTES));
-  if (body === undefined)
+  const body = signature.subarray(TIMESTAMP_BYTES + DIGITALLY_SIGNED_HEADER_BYTES);
+  if (!isHeaderOf(signature.subarray(TIMESTAMP_BYTES), key, body)) {
     return invalid("it is not a tree head signature with SHA-256 by a key of this kind");
-  const timestamp = viewOf(signature).getBigUint64(0);
+  }
+  const timestamp = signature.readBigUInt64BE();
   // ECDSA with a DER signature, or RSA PKCS#1 v1.5, as the key is.
-  return verdict(verify("sha256", treeHeadBytes(checkpoint, timestamp), spkiKey.key, body), timestamp);
+  return verdict(verify("sha256", treeHeadBytes(checkpoint, timestamp), key, body), timestamp);
 }
 
 /**
- * The signature inside a DigitallySigned (RFC 5246 §4.7), if it claims to be made with SHA-256 and a key of this
- * type, and nothing follows it. The key determines the algorithm, never the signature.
+ * Whether a DigitallySigned (RFC 5246 §4.7) claims to be made with SHA-256 and a key of this kind, and is `body` and
+ * nothing more. The key determines the algorithm, never the signature.
  */
-function digitallySignedBody(keyType: SpkiKeyType, bytes: Uint8Array): Uint8Array | undefined {
-  const HEADER_BYTES = 4;
-  if (bytes.length < HEADER_BYTES) return undefined;
-  const body = bytes.subarray(HEADER_BYTES);
-  const fits =
-    bytes[0] === TLS_SHA256 &&
-    bytes[1] === TLS_SIGNATURE[keyType] &&
-    viewOf(bytes).getUint16(2) === body.length;
-  return fits ? body : undefined;
+function isHeaderOf(signed: Buffer, key: KeyObject, body: Uint8Array): boolean {
+  return (
+    signed.length >= DIGITALLY_SIGNED_HEADER_BYTES &&
+    signed[0] === TLS_SHA256 &&
+    signed[1] === (key.asymmetricKeyType === "rsa" ? TLS_RSA : TLS_ECDSA) &&
+    signed.readUInt16BE(2) === body.length
+  );
 }
 
 function ed25519Key(publicKey: Uint8Array): KeyObject {
@@ -218,12 +196,13 @@ function ed25519Key(publicKey: Uint8Array): KeyObject {
   return createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "Ed25519", x } });
 }
 
-function readSpki(der: Uint8Array): SpkiKey {
+/** An ECDSA or RSA key. */
+function readSpki(der: Uint8Array): KeyObject {
   const key = importSpki(Buffer.from(der));
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
-  if (type === "ec" && CURVES.has(details?.namedCurve)) return { keyType: type, key };
+  if (type === "ec" && CURVES.has(details?.namedCurve)) return key;
   // To Node an RSA-PSS key is another type: it is never used for PKCS#1 v1.5 by mistake.
-  if (type === "rsa" && (details?.modulusLength ?? 0) >= MIN_RSA_BITS) return { keyType: type, key };
+  if (type === "rsa" && (details?.modulusLength ?? 0) >= MIN_RSA_BITS) return key;
   throw new FormatError(
     "is a public key of an unsupported kind",
     `ECDSA on P-256, P-384 or P-521, or RSA of at least ${MIN_RSA_BITS} bits`,
@@ -253,14 +232,6 @@ function invalid(problem: string): Verdict {
   return { valid: false, problem };
 }
 
-function sha256(data: Uint8Array): Buffer {
-  return hash("sha256", data, "buffer");
-}
-
-function firstUint32(bytes: Uint8Array): number {
-  return viewOf(bytes).getUint32(0);
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function keyIdFrom(input: Uint8Array): number {
+  return hash("sha256", input, "buffer").readUInt32BE();
 }

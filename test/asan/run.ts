@@ -16,7 +16,6 @@ import { loadAddon } from "../../lib/tlog/hasher/native.ts";
 
 const SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
-/** How long each function is run on each kind of processor. */
 const SECONDS = 15;
 
 /** What OpenSSL is told not to use (OPENSSL_ia32cap(3)): nothing, SHA, AVX2 too, AVX too. */
@@ -141,7 +140,6 @@ function fuzz(addon: string, name: string, seconds: number, processor: string | 
   });
 }
 
-/** Runs the compiler, and gives what it printed. */
 function run(args: readonly string[]): string {
   return execFileSync(process.env.CC?.trim() || "cc", args, { encoding: "utf8" });
 }

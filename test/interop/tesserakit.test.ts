@@ -1,10 +1,9 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { describeWithGo } from "../support/go/describe-with-go.ts";
+import { readLog } from "../support/go/log-files.ts";
 import {
   fsck,
   makeCtLog,
@@ -14,6 +13,7 @@ import {
   takeOver,
   tesseraMigratePosix,
 } from "../support/go/tessera.ts";
+import { startLogServer } from "../support/http/misbehaving-log-server.ts";
 
 const identity = { origin: "log.example/kit", key: "kit" };
 const ctIdentity = { origin: "ct.log.example/2026h1", key: "kit" };
@@ -138,10 +138,10 @@ describeWithGo("tesserakit", () => {
 
   it("migrates with Tessera's own tool, and fsck accepts the copy under the source's checkpoint", async () => {
     const log = await makeLog({ ...identity, dir, size: 1000 });
-    await using source = await serve(dir);
-    expect(await fsck({ url: source.url, vkey: log.vkey })).toMatchObject({ size: 1000 });
+    const url = `${(await startLogServer(readLog(dir))).url}/`;
+    expect(await fsck({ url, vkey: log.vkey })).toMatchObject({ size: 1000 });
     const copy = join(parent, "copy");
-    await tesseraMigratePosix({ sourceUrl: source.url, dir: copy });
+    await tesseraMigratePosix({ sourceUrl: url, dir: copy });
     await writeFile(join(copy, "checkpoint"), log.checkpoint);
     expect(await fsck({ dir: copy, vkey: log.vkey })).toMatchObject({ rootHash: log.rootHash });
   });
@@ -158,23 +158,4 @@ async function flipByte(path: string): Promise<void> {
 async function publishedSize(dir: string): Promise<number> {
   const checkpoint = await readFile(join(dir, "checkpoint"), "utf8");
   return Number(checkpoint.split("\n")[1]);
-}
-
-/** Serves the files of a directory on the loopback. */
-async function serve(dir: string): Promise<AsyncDisposable & { readonly url: string }> {
-  const server = createServer((request, response) => {
-    readFile(join(dir, new URL(request.url ?? "/", "http://localhost").pathname)).then(
-      (bytes) => response.end(bytes),
-      () => response.writeHead(404).end(),
-    );
-  });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise((closed) => server.close(closed));
-    },
-  };
 }

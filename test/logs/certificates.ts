@@ -21,7 +21,6 @@ import {
 
 /** The certificate entries of one log, and the issuers that their chains name. */
 export interface CertificateEntries extends EntryWriter {
-  /** DER of every issuer. */
   readonly issuers: readonly Buffer[];
 }
 
@@ -44,11 +43,8 @@ interface RandomStretch {
 /** An entry with holes: all that two entries of one kind do not share. */
 interface EntryTemplate {
   readonly bytes: Buffer;
-  /** Stretches of random bytes. */
   readonly random: readonly Readonly<RandomStretch>[];
-  /** Where the host's number is written. */
   readonly hostNumbers: readonly number[];
-  /** Where the 40-bit leaf index is written. */
   readonly leafIndex: number;
 }
 
@@ -199,7 +195,6 @@ function signed(tbs: Buffer, fill: Fill): Buffer {
   return certificate(tbs, RSA_SHA256, fill(SIGNATURE_SIZE));
 }
 
-/** SubjectPublicKeyInfo of a 2048-bit RSA key. */
 function rsaKeyInfo(fill: Fill): Buffer {
   const modulus = der(0x02, Buffer.from([0x00, 0xc1]), fill(254), Buffer.from([0x01]));
   const exponent = der(0x02, Buffer.from([0x01, 0x00, 0x01]));

@@ -4,6 +4,7 @@
  */
 
 import { minBundleSize } from "../../lib/tlog/bundle.ts";
+import { hashBundle } from "../../lib/tlog/hasher/hasher.ts";
 import {
   bundlePath,
   CHECKPOINT_PATH,
@@ -11,18 +12,16 @@ import {
   levelCount,
   parseResourcePath,
   rightEdge,
-  tileCount,
   tilePath,
   tileWidth,
 } from "../../lib/tlog/layout.ts";
-import { foldTile, HASH_SIZE, leafHash, rootFromRightEdge } from "../../lib/tlog/merkle.ts";
+import { foldTile, HASH_SIZE, rootFromRightEdge } from "../../lib/tlog/merkle.ts";
 import { tilesEntries } from "./entries.ts";
 import { logKeys } from "./log-keys.ts";
+import { tilesOf } from "./tiles.ts";
 
 export interface EndlessLogOptions {
-  /** Entries in the log. */
   readonly size: number;
-  /** Bytes of an entry. */
   readonly entrySize: number;
 }
 
@@ -44,7 +43,7 @@ export class EndlessLog {
 
   constructor({ size, entrySize }: EndlessLogOptions) {
     const entry = firstEntry(entrySize);
-    const hashes = levelHashes(leafHash(entry.subarray(2)), levelCount(size));
+    const hashes = levelHashes(hashBundle("tiles", entry, 1).leafHashes, levelCount(size));
     const edge: Uint8Array[] = [];
     for (const { level, width } of rightEdge(size))
       edge[level] = repeated(hashes[level] as Uint8Array, width);
@@ -102,8 +101,7 @@ export function isBulk(path: string): boolean {
 
 /** The bundles and full level-0 tiles of a log of this size; of bundles, which differ, with the least bytes. */
 export function* listBulk(size: number): Generator<{ readonly path: string; readonly bytes: number }> {
-  for (let index = 0; index < tileCount(size, 0); index++) {
-    const width = tileWidth(size, 0, index);
+  for (const { index, width } of tilesOf(size, 0)) {
     yield { path: bundlePath("tiles", { index, width }), bytes: minBundleSize("tiles", width) };
     if (width < FULL_WIDTH) return;
     yield { path: tilePath({ level: 0, index, width }), bytes: width * HASH_SIZE };

@@ -7,7 +7,6 @@ import { createCipheriv, hash } from "node:crypto";
 
 /** Writes the entries of one log, as a bundle has them. */
 export interface EntryWriter {
-  /** Bytes that an entry takes at the most. */
   readonly maxEntrySize: number;
   /** Writes entry `index` into `target` at `offset` and returns where it ends. */
   writeEntry(index: number, target: Buffer, offset: number): number;

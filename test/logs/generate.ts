@@ -19,17 +19,15 @@ import {
   FULL_WIDTH,
   type LogFormat,
   levelCount,
-  tileCount,
   tilePath,
-  tileWidth,
 } from "../../lib/tlog/layout.ts";
 import { foldTile, formatHash, HASH_SIZE, rootFromRightEdge } from "../../lib/tlog/merkle.ts";
 import { certificateEntries } from "./certificates.ts";
 import { type EntrySize, type EntryWriter, tilesEntries } from "./entries.ts";
 import { logKeys } from "./log-keys.ts";
+import { tilesOf } from "./tiles.ts";
 
 export interface LogOptions {
-  /** Entries in the log. */
   readonly size: number;
   /** Default "tiles". */
   readonly format?: LogFormat;
@@ -71,8 +69,7 @@ export function* generateLog(options: LogOptions): Generator<LogObject, Generate
   const upper = new UpperLevels();
   const edge: Uint8Array[] = [];
   const buffer = Buffer.allocUnsafeSlow(entries.maxEntrySize * Math.min(size, FULL_WIDTH));
-  for (let index = 0; index < tileCount(size, 0); index++) {
-    const width = tileWidth(size, 0, index);
+  for (const { index, width } of tilesOf(size, 0)) {
     const bundle = writeBundle(entries, index, width, buffer);
     const { leafHashes, root } = hashBundle(format, bundle, width);
     yield { path: bundlePath(format, { index, width }), bytes: options.gzip ? gzipSync(bundle) : bundle };
@@ -100,9 +97,7 @@ export function entriesOf(options: LogOptions): EntryWriter & { readonly issuers
   return certificateEntries(seed);
 }
 
-/** What was written by `writeLog`. */
 export interface WrittenLog extends GeneratedLog {
-  /** Bytes and number of the objects written. */
   readonly bytes: number;
   readonly objects: number;
 }

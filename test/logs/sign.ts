@@ -13,7 +13,6 @@ export interface NoteSigner {
   readonly vkey: string;
   /** The line that a note with this text gets from the key, with its newline. */
   signatureLine(text: string): string;
-  /** A whole note with this one signature. */
   sign(text: string): Uint8Array;
 }
 
@@ -52,7 +51,6 @@ export function newRfc6962Signer(
   return { ...signer, publicKey: spki.toString("base64") };
 }
 
-/** A note with the signatures of several keys. */
 export function signNote(text: string, signers: readonly NoteSigner[]): Uint8Array {
   return new TextEncoder().encode(`${text}\n${signers.map((signer) => signer.signatureLine(text)).join("")}`);
 }

@@ -8,9 +8,7 @@ export interface TbsCertificate {
   readonly issuerName: Buffer;
   readonly validity: Buffer;
   readonly subject: Buffer;
-  /** SubjectPublicKeyInfo. */
   readonly keyInfo: Buffer;
-  /** Extensions, one after the other. */
   readonly extensions: Buffer;
 }
 
@@ -33,7 +31,6 @@ export function utcTime(time: string): Buffer {
   return der(0x17, Buffer.from(time));
 }
 
-/** A Name of one common name. */
 export function commonName(name: string): Buffer {
   return der(SEQUENCE, der(0x31, der(SEQUENCE, oid("550403"), der(0x0c, Buffer.from(name)))));
 }
@@ -43,13 +40,10 @@ export function extension(identifier: string, value: Buffer, critical = false): 
   return der(SEQUENCE, oid(identifier), flag, der(0x04, value));
 }
 
-/** Basic constraints of an authority. */
 export const AUTHORITY = extension("551d13", der(SEQUENCE, der(0x01, Buffer.from([0xff]))), true);
 
-/** Extended key usage of a TLS server. */
 export const SERVER_AUTH = extension("551d25", der(SEQUENCE, oid("2b06010505070301")));
 
-/** A TBSCertificate of version 3. */
 export function tbsCertificate(tbs: TbsCertificate): Buffer {
   const version3 = der(0xa0, der(0x02, Buffer.from([2])));
   const serial = der(0x02, tbs.serial);
@@ -58,7 +52,6 @@ export function tbsCertificate(tbs: TbsCertificate): Buffer {
   return der(SEQUENCE, version3, serial, algorithm, issuerName, validity, subject, keyInfo, extensions);
 }
 
-/** A Certificate with its signature. */
 export function certificate(tbs: Buffer, algorithm: Buffer, signature: Buffer): Buffer {
   return der(SEQUENCE, tbs, algorithm, der(0x03, Buffer.from([0]), signature));
 }

@@ -15,7 +15,6 @@ export interface CliOptions {
   /** Environment variables beside those of the test; undefined takes one away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
-  /** What it reads from standard input. */
   readonly input?: string;
   /** Sends a signal: so many milliseconds after the start, or once standard error matches. */
   readonly signal?: { readonly name: NodeJS.Signals; readonly after: number | RegExp };

@@ -5,7 +5,7 @@
 
 import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { FormatError } from "../../lib/tlog/errors.ts";
+import { attempt } from "../../lib/tlog/errors.ts";
 import { type BundleHashes, JAVASCRIPT_HASHER } from "../../lib/tlog/hasher/javascript.ts";
 import { NATIVE_FORMATS, type NativeHashBundle, roomForHashes } from "../../lib/tlog/hasher/native.ts";
 import { FULL_WIDTH, type LogFormat } from "../../lib/tlog/layout.ts";
@@ -79,7 +79,7 @@ export function agreementProperties(
 }
 
 /** @throws AssertionError where the two differ. */
-function requireAgreement(
+export function requireAgreement(
   hashNatively: NativeHashBundle,
   format: LogFormat,
   bytes: Uint8Array,
@@ -121,12 +121,7 @@ function requireBounds(
 
 /** What JavaScript makes of a bundle, or undefined where it refuses it. */
 function hashInJavaScript(format: LogFormat, bytes: Uint8Array, width: number): BundleHashes | undefined {
-  try {
-    return JAVASCRIPT_HASHER.hashBundle(format, inMemoryOfItsOwn(bytes), width);
-  } catch (error) {
-    if (error instanceof FormatError) return undefined;
-    throw error;
-  }
+  return attempt(() => JAVASCRIPT_HASHER.hashBundle(format, inMemoryOfItsOwn(bytes), width));
 }
 
 /** A copy after whose last byte AddressSanitizer sees the end. */

@@ -10,11 +10,9 @@ import { ADDON_PATH, loadNativeHasher } from "../../lib/tlog/hasher/native.ts";
 export const HAS_NATIVE_HASHER: boolean =
   existsSync(ADDON_PATH) || process.env.TLOG_MIGRATE_REQUIRE_NATIVE === "1";
 
-/** Whether the tests that need a C compiler run. */
 export const HAS_COMPILER: boolean =
   spawnSync("cc", ["--version"]).status === 0 || process.env.TLOG_MIGRATE_REQUIRE_NATIVE === "1";
 
-/** Runs the tests with each implementation. */
 export function describeHashers(name: string, tests: (hasher: BundleHasher) => void): void {
   describe(`${name}, in JavaScript`, () => tests(JAVASCRIPT_HASHER));
   describe.skipIf(!HAS_NATIVE_HASHER)(`${name}, by the addon`, () => tests(new LoadedAtFirstUse()));

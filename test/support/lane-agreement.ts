@@ -4,12 +4,10 @@
  * AddressSanitizer.
  */
 
-import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { FormatError } from "../../lib/tlog/errors.ts";
-import { JAVASCRIPT_HASHER } from "../../lib/tlog/hasher/javascript.ts";
-import { NATIVE_FORMATS, type NativeHashBundle, roomForHashes } from "../../lib/tlog/hasher/native.ts";
+import type { NativeHashBundle } from "../../lib/tlog/hasher/native.ts";
 import type { LogFormat } from "../../lib/tlog/layout.ts";
+import { requireAgreement } from "./hasher-agreement.ts";
 import { mutated } from "./logs/bundles.ts";
 
 /** Properties that hold for every addon that is right, by what they say. */
@@ -30,31 +28,6 @@ export function laneProperties(
       agree(bytes.subarray(0, choice % bytes.length), width),
     ),
   };
-}
-
-/** @throws AssertionError where the addon and JavaScript differ. */
-function requireAgreement(
-  hashNatively: NativeHashBundle,
-  format: LogFormat,
-  bytes: Uint8Array,
-  width: number,
-): void {
-  const hashes = roomForHashes(width);
-  const expected = hashInJavaScript(format, Buffer.from(bytes), width);
-  // In memory of its own: AddressSanitizer sees its end.
-  const count = hashNatively(NATIVE_FORMATS[format], new Uint8Array(bytes), hashes);
-  deepStrictEqual(count === width ? hashes.toString("hex") : undefined, expected);
-}
-
-/** What JavaScript makes of it, in hex, or undefined where it refuses it. */
-function hashInJavaScript(format: LogFormat, bytes: Uint8Array, width: number): string | undefined {
-  try {
-    const { leafHashes, root = new Uint8Array() } = JAVASCRIPT_HASHER.hashBundle(format, bytes, width);
-    return Buffer.concat([leafHashes, root]).toString("hex");
-  } catch (error) {
-    if (error instanceof FormatError) return undefined;
-    throw error;
-  }
 }
 
 /** Of what a leaf hash covers: about the borders of the first blocks and the last ones of a lane, or anything. */

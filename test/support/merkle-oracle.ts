@@ -5,12 +5,10 @@
 
 import { createHash } from "node:crypto";
 
-/** SHA-256(0x00 || leaf). */
 export function naiveLeafHash(leaf: Uint8Array): Uint8Array {
   return createHash("sha256").update(Uint8Array.of(0)).update(leaf).digest();
 }
 
-/** SHA-256(0x01 || left || right). */
 export function naiveNodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return createHash("sha256").update(Uint8Array.of(1)).update(left).update(right).digest();
 }

@@ -5,14 +5,13 @@ import { once } from "node:events";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { MigrationOptions, MigrationReport } from "../../lib/index.ts";
 import type { LogServer } from "./http/misbehaving-log-server.ts";
 import type { KnownLog } from "./migration.ts";
 
 const DRIVER = join(import.meta.dirname, "./migrate-driver.ts");
 
-/** Options that JSON can carry. */
 export type PlainOverrides = Pick<
   MigrationOptions,
   "adopt" | "snapshot" | "handOver" | "tiles" | "workers" | "concurrency" | "settleMs" | "targetOptions"
@@ -27,7 +26,6 @@ export interface ProcessOptions {
   readonly wrapper?: readonly string[];
 }
 
-/** How a migration's process ended. */
 export type ProcessResult =
   | { readonly kind: "done"; readonly report: MigrationReport }
   | { readonly kind: "failed"; readonly name: string; readonly message: string }
@@ -56,9 +54,18 @@ export function startMigration(
   return { child, result: resultOf(child) };
 }
 
-/** Runs a migration in a process of its own to its end. */
 export function runMigration(...parameters: Parameters<typeof startMigration>): Promise<ProcessResult> {
   return startMigration(...parameters).result;
+}
+
+/** Runs a migration that is killed at a call on a file: the arguments of `killAt`. */
+export async function expectKilled(
+  log: KnownLog,
+  source: { readonly url: string },
+  target: string,
+  ...moment: Parameters<typeof killAt>
+): Promise<void> {
+  expect(await runMigration(log, source, target, killAt(...moment))).toEqual({ kind: "killed" });
 }
 
 /** Runs a migration and kills it when the server has been asked `requests` times more; it may end before. */

@@ -1,11 +1,14 @@
 /** Migrations in this process: what a test of the engine runs, and how it looks at what came of it. */
 
+import { expect } from "vitest";
 import { migrate } from "../../lib/index.ts";
 import type { MigrationOptions } from "../../lib/migrate/options.ts";
 import type { MigrationReport } from "../../lib/migrate/report.ts";
 import type { RetryPolicy } from "../../lib/migrate/throttle/backoff.ts";
 import { parseVkey } from "../../lib/tlog/vkey.ts";
+import { type LogServer, startLogServer } from "./http/misbehaving-log-server.ts";
 import type { TestLog } from "./logs/generated-log.ts";
+import { memoryDirectory } from "./places/directory.ts";
 
 /** Patience for tests: every retry that the rules ask for, and no time between them. */
 export const FAST_RETRY: RetryPolicy = {
@@ -16,7 +19,6 @@ export const FAST_RETRY: RetryPolicy = {
   contentAttempts: 5,
 };
 
-/** What of a log a migration needs to be told. */
 export type KnownLog = Pick<TestLog, "vkey" | "format">;
 
 /** The options of a migration of `log`, which trusts the log's own key. */
@@ -48,6 +50,21 @@ export function migrateLog(
   overrides: Partial<MigrationOptions> = {},
 ): Promise<MigrationReport> {
   return migrate(migrationOptions(log, source.url, target, overrides));
+}
+
+export async function newCopy(log: Pick<TestLog, "objects">): Promise<{ server: LogServer; target: string }> {
+  return { server: await startLogServer(log.objects), target: memoryDirectory() };
+}
+
+/** Expects a failure of this kind, of which the message holds the text or matches. */
+export async function expectFailure(
+  migration: Promise<MigrationReport>,
+  kind: new (...args: never[]) => Error,
+  message: string | RegExp,
+): Promise<void> {
+  const failure = await failureOf(migration);
+  expect(failure, failure.stack).toBeInstanceOf(kind);
+  expect(failure.message).toMatch(message);
 }
 
 /** The failure that a migration ends with. A migration that ends well is an error. */

@@ -33,7 +33,6 @@ export interface SimulationOptions extends Partial<LimitOptions> {
   readonly demand?: number;
 }
 
-/** A request that is over. */
 export interface SimulatedRequest extends SimulatedAnswer {
   readonly sentAtMs: number;
   readonly endedAtMs: number;
@@ -46,22 +45,17 @@ export interface SimulationResult {
   /** The limit, every 25 ms. */
   readonly limits: readonly { readonly atMs: number; readonly limit: number }[];
   readonly notices: readonly string[];
-  /** How often the limit was halved. */
   readonly backOffs: number;
-  /** How often it became smaller. */
   readonly throttles: number;
-  /** When the last object was there. */
   readonly seconds: number;
 }
 
-/** An object that is being read. */
 interface Read {
   readonly delayAfter: (error: unknown) => number | undefined;
 }
 
 const LOOK_EVERY_MS = 25;
 
-/** Asks a simulated server. */
 export function simulate(options: SimulationOptions): SimulationResult {
   const { maximum = 64, start = maximum, minDelayMs = 250, maxRetryAfterMs = 600_000 } = options;
   const { server, seconds, objects = Number.POSITIVE_INFINITY, demand = maximum } = options;
@@ -130,7 +124,6 @@ export function simulate(options: SimulationOptions): SimulationResult {
   return { requests, limits, notices, backOffs: shared.backOffs, throttles, seconds: nowMs / 1000 };
 }
 
-/** What will happen, in order. */
 class Timeline<Event> {
   readonly #events: { readonly atMs: number; readonly event: Event }[] = [];
 
@@ -138,7 +131,6 @@ class Timeline<Event> {
     return this.#events.length;
   }
 
-  /** When the next one happens. */
   get nextMs(): number {
     return this.#events[0]?.atMs ?? Number.POSITIVE_INFINITY;
   }

@@ -23,7 +23,10 @@ export function verify(
   });
 }
 
-/** A directory that holds the log. */
+export function pathsOf({ findings }: Pick<VerificationReport, "findings">): string[] {
+  return findings.map(({ path }) => path);
+}
+
 export function storedLog(log: Pick<TestLog, "objects">): string {
   const directory = memoryDirectory();
   writeFiles(directory, log.objects);

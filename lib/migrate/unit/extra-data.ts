@@ -4,11 +4,16 @@
  * the certificates in their chains.
  */
 
+import { forEachStaticCtEntry } from "../../tlog/bundle.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { type EntryBundleCoordinate, FULL_WIDTH, issuerPath } from "../../tlog/layout.ts";
-import { type IssuerChain, linkIssuers } from "../../tlog/static-ct/chain.ts";
-import { FINGERPRINT_SIZE, forEachStaticCtEntry } from "../../tlog/static-ct/entry.ts";
-import { DeepCheck, type EntryVerdict } from "../../tlog/static-ct/extra-data-check.ts";
+import { FINGERPRINT_SIZE } from "../../tlog/static-ct/entry.ts";
+import {
+  checkEntry,
+  type EntryVerdict,
+  type IssuerChain,
+  linkIssuers,
+} from "../../tlog/static-ct/extra-data-check.ts";
 import type { Counters } from "../counters.ts";
 import { type Issuer, type IssuerCache, MISSING_ADVICE } from "../issuers/cache.ts";
 
@@ -44,7 +49,6 @@ const DEEP_ADVICE =
 
 export class ExtraDataCheck {
   readonly #options: ExtraDataOptions;
-  readonly #deepCheck = new DeepCheck();
   readonly #chains = new Map<string, KnownChain>();
 
   constructor(options: ExtraDataOptions) {
@@ -96,7 +100,7 @@ export class ExtraDataCheck {
         if (chain !== undefined && !chains.has(chain)) chains.set(chain, entry);
       }
       if (deepCounters === undefined || chain === undefined || unknown.size > 0) return;
-      const verdict = this.#deepCheck.checkEntry(bytes, parts, entry, chain);
+      const verdict = checkEntry(bytes, parts, entry, chain);
       verdicts[verdict.kind]++;
       if (verdict.kind === "wrong") firstWrong ||= `entry ${entry} ${verdict.problem}`;
     });

@@ -1,10 +1,7 @@
 /**
- * The leaf hashes of whole bundles: the hot path of a migration. One call takes a bundle and gives the level-0
- * tile that the bundle must have.
- *
- * There are two implementations, which return the same and refuse the same: `native.ts`, where the addon was built,
- * and `javascript.ts`. All else in `lib/tlog` is pure; what runs here depends on an environment variable, which
- * every thread of a process sees, and on whether there is an addon, which `native.ts` loads by `process.dlopen`.
+ * The leaf hashes of whole bundles: the hot path of a migration. There are two implementations, which return the same
+ * and refuse the same: `native.ts`, where the addon was built, and `javascript.ts`. All else in `lib/tlog` is pure;
+ * what runs here depends on an environment variable, and on whether there is an addon to load.
  */
 
 import { UsageError } from "../../errors.ts";
@@ -18,11 +15,8 @@ export type { BundleHashes, HasherName } from "./javascript.ts";
 const CHOICE = "TLOG_MIGRATE_HASHER";
 
 /**
- * Hashes a bundle of exactly `width` entries: one SHA-256 an entry, and 255 more where the bundle is full.
- *
- * While it runs it may write into `bundle`, and has put every byte back when it returns or throws, so the bytes
- * must not be shared with another thread.
- *
+ * As `BundleHasher.hashBundle`. While it runs it may write into `bundle`, so the bytes must not be shared with another
+ * thread.
  * @throws FormatError if the bundle does not hold exactly `width` well-formed entries.
  * @throws UsageError if the environment asks for a hasher that is unavailable.
  */
@@ -37,8 +31,7 @@ export function hasherName(): HasherName {
 
 /**
  * The hasher that was asked for; if none was, the native one, or else the one in JavaScript.
- * @param choice what the environment says.
- * @param loadNative returns the native hasher, or throws why there is none.
+ * @param loadNative throws why there is none.
  * @throws UsageError
  */
 export function chooseHasher(

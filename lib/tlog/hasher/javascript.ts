@@ -3,7 +3,7 @@
  * is what a malformed bundle means everywhere; other implementations of `BundleHasher` are compared with it.
  */
 
-import { entryFormat, forEachEntry } from "../bundle.ts";
+import { forEachEntry, leafHashPrefix } from "../bundle.ts";
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 import { foldTile, HASH_SIZE, writeSha256 } from "../merkle.ts";
 
@@ -18,26 +18,20 @@ export interface BundleHashes {
 /** An addon in C; the same where it can only hash one message after another; node:crypto. */
 export type HasherName = "native" | "native-serial" | "javascript";
 
-/** Hashes whole bundles. */
 export interface BundleHasher {
   readonly name: HasherName;
   /**
-   * Hashes a bundle of exactly `width` entries.
+   * Hashes a bundle of exactly `width` entries: one SHA-256 an entry, and 255 more where the bundle is full.
    * @throws FormatError if the bundle does not hold exactly `width` well-formed entries.
    */
   hashBundle(format: LogFormat, bundle: Uint8Array, width: number): BundleHashes;
 }
 
-/**
- * The hasher on node:crypto: one SHA-256 an entry, and 255 more where the bundle is full.
- *
- * While it runs it writes into the bundle and puts every byte back before it returns or throws, so the bytes must
- * not be shared with another thread.
- */
+/** While it runs it writes into the bundle, and puts every byte back before it returns or throws. */
 export const JAVASCRIPT_HASHER: BundleHasher = { name: "javascript", hashBundle };
 
 function hashBundle(format: LogFormat, bundle: Uint8Array, width: number): BundleHashes {
-  const prefix = LEAF_INPUT_PREFIXES[format];
+  const prefix = leafHashPrefix(format);
   const leafHashes = Buffer.allocUnsafeSlow(width * HASH_SIZE);
   forEachEntry(format, bundle, width, ({ leafStart, leafEnd }, position) => {
     const start = leafStart - prefix.length;
@@ -54,12 +48,6 @@ function hashBundle(format: LogFormat, bundle: Uint8Array, width: number): Bundl
   });
   return { leafHashes, root: width === FULL_WIDTH ? foldTile(leafHashes) : undefined };
 }
-
-/** 0x00 of the leaf hash (RFC 6962 section 2.1), then the constant start of every leaf: 1 or 3 bytes. */
-const LEAF_INPUT_PREFIXES: Record<LogFormat, Uint8Array> = {
-  tiles: Uint8Array.of(0x00, ...entryFormat("tiles").leafPrefix),
-  "static-ct": Uint8Array.of(0x00, ...entryFormat("static-ct").leafPrefix),
-};
 
 /** Writes `prefix` (at most 3 bytes) at `start` and returns the bytes that were there, packed in one number. */
 function keepBytes(bytes: Uint8Array, start: number, prefix: Uint8Array): number {

@@ -1,29 +1,25 @@
 /**
- * The bundle hasher in C, `native/bundle-hasher.c`: one call a bundle. It is an addon that npm builds when the
- * package is installed, where there is a C compiler (`native/build.js`), so it may be missing.
- *
- * It hashes entries one after another, or several side by side where OpenSSL and the processor allow it
- * (`native/sha256-lanes.c`). A broken compiler, or a Node with another SHA-256 in it, must not affect a log: each
- * way is used only after it has returned the right hashes in the process that uses it.
+ * The bundle hasher in C, an addon that `native/build.js` builds at installation where there is a C compiler. It hashes
+ * entries one after another, or several side by side where OpenSSL and the processor allow it. A broken compiler, or a
+ * Node with another SHA-256 in it, must not affect a log: each way is used only after it has returned the right hashes
+ * in the process that uses it.
  */
 
 import { hash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 import { HASH_SIZE } from "../merkle.ts";
-import { type BundleHasher, type BundleHashes, type HasherName, JAVASCRIPT_HASHER } from "./javascript.ts";
+import { type BundleHasher, type HasherName, JAVASCRIPT_HASHER } from "./javascript.ts";
 import { BORDER_SIZES, knownAnswers, type TrialBundle, trialBundles } from "./self-test.ts";
 
 /**
- * A function of the addon: writes the leaf hashes of all entries to `hashes`, and after 256 of them the hash that
- * they fold to.
+ * Writes the leaf hashes of all entries to `hashes`, and after 256 of them the hash that they fold to.
  * @param hashes space for as many hashes as there may be entries; for a full bundle, one more.
  * @returns how many entries the bundle holds; -1 if it is malformed, or holds more than there is space for.
  * @throws TypeError on arguments of other types.
  */
 export type NativeHashBundle = (format: number, bundle: Uint8Array, hashes: Uint8Array) => number;
 
-/** What the addon exports. */
 export interface NativeAddon {
   /** Hashes one entry after another, by functions that OpenSSL documents. */
   readonly hashBundle: NativeHashBundle;
@@ -34,29 +30,22 @@ export interface NativeAddon {
 /** The numbers by which the addon knows the formats. */
 export const NATIVE_FORMATS: Record<LogFormat, number> = { tiles: 0, "static-ct": 1 };
 
-// The published package has compiled files one directory deeper, a clone runs the sources; the C source and the
-// addon are in the same place in both.
-const ADDON = import.meta.url.endsWith(".ts")
-  ? "./native/bundle-hasher.node"
-  : "../../../../lib/tlog/hasher/native/bundle-hasher.node";
+// The published package has compiled files below dist/, a clone runs the sources; the addon is in lib/ in both.
+const HERE = import.meta.url.endsWith(".ts") ? "." : "../../../../lib/tlog/hasher";
 
 /** Where the addon is built, and looked for. */
-export const ADDON_PATH: string = fileURLToPath(new URL(ADDON, import.meta.url));
+export const ADDON_PATH: string = fileURLToPath(
+  new URL(`${HERE}/native/bundle-hasher.node`, import.meta.url),
+);
 
-/**
- * The hasher of an addon, tested with known answers.
- * @throws Error if there is no such addon, if it does not load, or if one of its answers is wrong.
- */
+/** The hasher of an addon. @throws Error if there is none, if it does not load, or fails its known-answer test. */
 export function loadNativeHasher(path: string = ADDON_PATH): BundleHasher {
   const addon = loadAddon(path);
   const trusted = trustedFunction(addon);
   return nativeHasher(trusted, trusted === addon.hashBundle ? "native-serial" : "native");
 }
 
-/**
- * The addon at `path`, untested.
- * @throws Error if there is no such addon, or if it does not load.
- */
+/** The addon at `path`, untested. @throws Error if there is no such addon, or if it does not load. */
 export function loadAddon(path: string = ADDON_PATH): NativeAddon {
   const addon: { exports: Partial<NativeAddon> } = { exports: {} };
   process.dlopen(addon, path);
@@ -91,14 +80,22 @@ export function tryAddon(path: string): void {
 export function nativeHasher(hashNatively: NativeHashBundle, name: HasherName = "native"): BundleHasher {
   return {
     name,
-    hashBundle: (format, bundle, width) => hashBundle(hashNatively, format, bundle, width),
+    hashBundle(format, bundle, width) {
+      if (width < 1 || width > FULL_WIDTH) return JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
+      const hashes = hashesOf(hashNatively, { format, bundle, width });
+      if (hashes === undefined) {
+        // The addon only refuses: what is wrong, and in which words, is written once, in the other hasher.
+        JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
+        throw new Error("the native hasher refuses a bundle that the JavaScript one takes");
+      }
+      if (width < FULL_WIDTH) return { leafHashes: hashes, root: undefined };
+      const leafHashes = hashes.subarray(0, FULL_WIDTH * HASH_SIZE);
+      return { leafHashes, root: hashes.subarray(FULL_WIDTH * HASH_SIZE) };
+    },
   };
 }
 
-/**
- * Space for the hashes of a bundle of `width` entries, in one allocation: the folded hash of a full bundle follows
- * its leaf hashes.
- */
+/** Space for the hashes of a bundle of `width` entries; the folded hash of a full bundle follows its leaf hashes. */
 export function roomForHashes(width: number): Buffer {
   return Buffer.allocUnsafeSlow((width === FULL_WIDTH ? FULL_WIDTH + 1 : width) * HASH_SIZE);
 }
@@ -134,22 +131,4 @@ function hashesOf(
 ): Buffer | undefined {
   const hashes = roomForHashes(width);
   return hashNatively(NATIVE_FORMATS[format], bundle, hashes) === width ? hashes : undefined;
-}
-
-function hashBundle(
-  hashNatively: NativeHashBundle,
-  format: LogFormat,
-  bundle: Uint8Array,
-  width: number,
-): BundleHashes {
-  if (width < 1 || width > FULL_WIDTH) return JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
-  const hashes = hashesOf(hashNatively, { format, bundle, width });
-  if (hashes === undefined) {
-    // The addon only refuses: what is wrong, and in which words, is written once, in the other hasher.
-    JAVASCRIPT_HASHER.hashBundle(format, bundle, width);
-    throw new Error("the native hasher refuses a bundle that the JavaScript one takes");
-  }
-  if (width < FULL_WIDTH) return { leafHashes: hashes, root: undefined };
-  const leafHashes = hashes.subarray(0, FULL_WIDTH * HASH_SIZE);
-  return { leafHashes, root: hashes.subarray(FULL_WIDTH * HASH_SIZE) };
 }

@@ -2,11 +2,15 @@
 
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 
-/** A bundle, and what it hashes to, in hex. */
-export interface KnownAnswer {
+/** A well-formed bundle. */
+export interface TrialBundle {
   readonly format: LogFormat;
   readonly bundle: Uint8Array;
   readonly width: number;
+}
+
+/** A bundle, and what it hashes to, in hex. */
+export interface KnownAnswer extends TrialBundle {
   /** SHA-256 of its level-0 tile. */
   readonly tileHash: string;
   /** For a full bundle, its hash in the level-1 tile, otherwise undefined. */
@@ -47,20 +51,8 @@ const PRECERTIFICATE = `0000019b76daa9c80001${"cc".repeat(32)}000010612054425343
  * the 6e340b9c… of an empty leaf that every log knows.
  */
 function entriesOfAllLengths(): Uint8Array {
-  const bundle = new Uint8Array(FULL_WIDTH * 2 + (FULL_WIDTH * (FULL_WIDTH - 1)) / 2);
-  for (let i = 0, at = 0; i < FULL_WIDTH; i++) {
-    bundle[at + 1] = i;
-    bundle.fill(i, at + 2, at + 2 + i);
-    at += 2 + i;
-  }
-  return bundle;
-}
-
-/** A well-formed bundle of a few entries, on which two ways of hashing are compared. */
-export interface TrialBundle {
-  readonly format: LogFormat;
-  readonly bundle: Uint8Array;
-  readonly width: number;
+  const entryOf = (_: unknown, i: number) => Buffer.concat([Buffer.of(0, i), Buffer.alloc(i, i)]);
+  return Buffer.concat(Array.from({ length: FULL_WIDTH }, entryOf));
 }
 
 /**

@@ -4,9 +4,7 @@
  * chain, which is the fingerprints (SHA-256 of DER) of the certificates above the logged one, its own issuer first.
  */
 
-import { type BundleEntry, type EntryFormat, readAllEntries } from "../entry.ts";
 import { FormatError } from "../errors.ts";
-import { equalRanges } from "../merkle.ts";
 
 export const FINGERPRINT_SIZE = 32;
 
@@ -23,10 +21,16 @@ const LEAF_INDEX = 0;
 const LEAF_INDEX_SIZE = 5;
 
 /** Where the parts of one entry are in its data tile. */
-export class StaticCtEntry implements BundleEntry {
+export class StaticCtEntry {
+  /** 0x00, then of the MerkleTreeLeaf (RFC 6962 section 3.4) version v1 (0) and leaf_type timestamped_entry (0). */
+  static readonly leafHashPrefix: Uint8Array = Uint8Array.of(0x00, 0, 0);
+  static readonly minSize: number = TIMESTAMP_SIZE + ENTRY_TYPE_SIZE + 3 + 2 + 2;
+  static readonly maxSize: number =
+    TIMESTAMP_SIZE + ENTRY_TYPE_SIZE + ISSUER_KEY_HASH_SIZE + 2 * (3 + MAX_UINT24) + 2 * (2 + MAX_UINT16);
+
   leafStart = 0;
   isPrecertificate = false;
-  /** 32 bytes; -1 in an entry that is not a precertificate's. */
+  /** -1 in an entry that is not a precertificate's. */
   issuerKeyHashStart = -1;
   /** The certificate, or a precertificate's TBSCertificate as the log has signed it. */
   signedStart = 0;
@@ -70,41 +74,10 @@ export class StaticCtEntry implements BundleEntry {
   }
 }
 
-export const STATIC_CT_ENTRIES: EntryFormat<StaticCtEntry> = {
-  // MerkleTreeLeaf (RFC 6962 section 3.4): version v1 (0), leaf_type timestamped_entry (0).
-  leafPrefix: new Uint8Array([0, 0]),
-  minEntrySize: TIMESTAMP_SIZE + ENTRY_TYPE_SIZE + 3 + 2 + 2,
-  maxEntrySize:
-    TIMESTAMP_SIZE + ENTRY_TYPE_SIZE + ISSUER_KEY_HASH_SIZE + 2 * (3 + MAX_UINT24) + 2 * (2 + MAX_UINT16),
-  newEntry: () => new StaticCtEntry(),
-};
-
 /**
- * Calls `visit` with every entry of a data tile of exactly `width` entries, in order.
- * @param visit `hasNewChain` is false where the chain equals that of the entry before, as it mostly does: a log has
- *   few chains.
- * @throws FormatError
- */
-export function forEachStaticCtEntry(
-  bundle: Uint8Array,
-  width: number,
-  visit: (entry: Readonly<StaticCtEntry>, position: number, hasNewChain: boolean) => void,
-): void {
-  let [start, length] = [0, -1];
-  readAllEntries(STATIC_CT_ENTRIES, bundle, width, (entry, position) => {
-    const { chainStart, entryEnd } = entry;
-    const isAsBefore = entryEnd - chainStart === length && equalRanges(bundle, start, chainStart, length);
-    [start, length] = [chainStart, entryEnd - chainStart];
-    visit(entry, position, !isAsBefore);
-  });
-}
-
-/**
- * The index that a CtExtensions list says its entry has (https://c2sp.org/static-ct-api#sct-extension). Undefined
+ * The index that a CtExtensions list says its entry has (https://c2sp.org/static-ct-api#sct-extension); undefined
  * where it says none, as in logs that are older than the extension.
- *
- * @throws FormatError where it is not a list of extensions, where two are of one type, or where a leaf_index is not
- *   5 bytes long.
+ * @throws FormatError where it is not such a list, where two are of one type, or where a leaf_index is malformed.
  */
 export function leafIndexOf(bytes: Uint8Array, start = 0, end: number = bytes.length): number | undefined {
   let index: number | undefined;
@@ -117,18 +90,15 @@ export function leafIndexOf(bytes: Uint8Array, start = 0, end: number = bytes.le
     const type = bytes[at] as number;
     if (types.has(type)) throw new FormatError(`has two extensions of type ${type}`);
     types.add(type);
-    if (type === LEAF_INDEX) index = leafIndexAt(bytes, dataStart, dataEnd);
     at = dataEnd;
+    if (type !== LEAF_INDEX) continue;
+    const size = dataEnd - dataStart;
+    if (size !== LEAF_INDEX_SIZE) {
+      throw new FormatError("has a leaf_index of the wrong length", `${LEAF_INDEX_SIZE} bytes`, `${size}`);
+    }
+    index = uint(bytes, dataStart, 2) * 0x1000000 + uint(bytes, dataStart + 2, 3);
   }
   return index;
-}
-
-function leafIndexAt(bytes: Uint8Array, start: number, end: number): number {
-  if (end - start !== LEAF_INDEX_SIZE) {
-    const [expected, found] = [`${LEAF_INDEX_SIZE} bytes`, `${end - start}`];
-    throw new FormatError("has a leaf_index of the wrong length", expected, found);
-  }
-  return uint(bytes, start, 2) * 0x1000000 + uint(bytes, start + 2, 3);
 }
 
 function skipVector(bytes: Uint8Array, at: number, lengthSize: number, what: string): number {

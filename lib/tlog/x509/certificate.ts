@@ -1,19 +1,21 @@
 /**
- * Where the parts of an X.509 certificate are in its DER (RFC 5280 §4.1): offsets, nothing is copied. One object is
- * used for certificate after certificate. A certificate is valid here if its parts can be located, since logs keep
- * what authorities make, whether RFC 5280 allows it or not.
+ * Where the parts of an X.509 certificate are in its DER (RFC 5280 §4.1). A certificate is valid here if its parts can
+ * be located, since logs keep what authorities make, whether RFC 5280 allows it or not.
  */
 
 import { FormatError } from "../errors.ts";
-import { CONSTRUCTED, DerElement, startsAt, TAG } from "./der.ts";
+import { CONSTRUCTED, DerElement, TAG } from "./der.ts";
 
 const CONTEXT = 0x80;
 const VERSION = CONTEXT | CONSTRUCTED | 0;
 const ISSUER_UNIQUE_ID = CONTEXT | 1;
 const SUBJECT_UNIQUE_ID = CONTEXT | 2;
-const EXTENSIONS = CONTEXT | CONSTRUCTED | 3;
+export const EXTENSIONS_FIELD: number = CONTEXT | CONSTRUCTED | 3;
 
-/** A TBSCertificate: what an authority signs. */
+/** The element at hand. Each thread has one, and reading never awaits. */
+const element = new DerElement();
+
+/** Offsets in a TBSCertificate, which an authority signs. One object reads certificate after certificate. */
 export class TbsCertificate {
   /** Start of its first field: the version, or else the serial number. */
   contentStart = 0;
@@ -35,11 +37,8 @@ export class TbsCertificate {
   /** Whether there are bytes after the last field or its list: many decoders skip them. */
   hasMore = false;
 
-  readonly #element = new DerElement();
-
   /** Reads the TBSCertificate at `at`. @throws FormatError */
   read(bytes: Uint8Array, at: number, limit: number): void {
-    const element = this.#element;
     element.expect(bytes, at, limit, TAG.SEQUENCE, "TBSCertificate");
     this.contentStart = element.contentStart;
     const end = element.end;
@@ -58,33 +57,28 @@ export class TbsCertificate {
   }
 
   #readOptionalFields(bytes: Uint8Array, start: number): void {
-    const element = this.#element;
     const end = this.end;
     let at = start;
-    let tag = nextTag(bytes, at, end);
     for (const optional of [ISSUER_UNIQUE_ID, SUBJECT_UNIQUE_ID]) {
-      if (tag !== optional) continue;
+      if (nextTag(bytes, at, end) !== optional) continue;
       element.read(bytes, at, end);
       at = element.end;
-      tag = nextTag(bytes, at, end);
     }
     this.extensionsFieldStart = this.extensionsStart = this.extensionsEnd = at;
-    if (tag === EXTENSIONS) {
-      element.read(bytes, at, end);
-      const fieldEnd = element.end;
-      this.minimalLengths &&= element.minimalLength;
-      element.expect(bytes, element.contentStart, fieldEnd, TAG.SEQUENCE, "list of extensions");
-      this.minimalLengths &&= element.minimalLength;
-      this.extensionsStart = element.contentStart;
-      this.extensionsEnd = element.end;
-      this.hasMore = element.end !== fieldEnd || fieldEnd !== end;
-    } else {
-      this.hasMore = at !== end;
-    }
+    this.hasMore = at !== end;
+    if (nextTag(bytes, at, end) !== EXTENSIONS_FIELD) return;
+    element.read(bytes, at, end);
+    const fieldEnd = element.end;
+    this.minimalLengths &&= element.minimalLength;
+    element.expect(bytes, element.contentStart, fieldEnd, TAG.SEQUENCE, "list of extensions");
+    this.minimalLengths &&= element.minimalLength;
+    this.extensionsStart = element.contentStart;
+    this.extensionsEnd = element.end;
+    this.hasMore = element.end !== fieldEnd || fieldEnd !== end;
   }
 }
 
-/** A Certificate: a TBSCertificate and its signature. */
+/** Offsets in a Certificate: a TBSCertificate and its signature. */
 export class Certificate {
   readonly tbs: TbsCertificate = new TbsCertificate();
   /** The signature algorithm, up to the signature. */
@@ -95,11 +89,8 @@ export class Certificate {
   /** Whether there are bytes after the signature within the certificate. */
   hasMore = false;
 
-  readonly #element = new DerElement();
-
   /** Reads the certificate that takes the bytes from `start` to `end`. @throws FormatError */
   read(bytes: Uint8Array, start: number, end: number): void {
-    const element = this.#element;
     element.expect(bytes, start, end, TAG.SEQUENCE, "Certificate");
     if (element.end !== end) throw new FormatError("has bytes after its end");
     this.minimalLength = element.minimalLength;
@@ -110,46 +101,30 @@ export class Certificate {
   }
 }
 
-/** An Extension of a certificate (RFC 5280 §4.2). */
-export class Extension {
-  contentStart = 0;
-  /** The content of its object identifier. */
-  identifierStart = 0;
-  identifierEnd = 0;
-  /** Where the BOOLEAN "critical" begins; `valueStart` where there is none. */
-  criticalStart = 0;
+/** Offsets in an Extension of a certificate (RFC 5280 §4.2). */
+export interface Extension {
+  readonly contentStart: number;
+  /** The content of its object identifier, up to `criticalStart`. */
+  readonly identifierStart: number;
+  /** The BOOLEAN "critical", up to `valueStart`, which is the same where there is none. */
+  readonly criticalStart: number;
   /** The OCTET STRING of its value, and the content of that. */
-  valueStart = 0;
-  valueContentStart = 0;
-  valueEnd = 0;
-  end = 0;
+  readonly valueStart: number;
+  readonly valueContentStart: number;
+  readonly valueEnd: number;
+  readonly end: number;
+}
 
-  readonly #element = new DerElement();
-
-  /** Reads the extension at `at`. @throws FormatError */
-  read(bytes: Uint8Array, at: number, limit: number): void {
-    const element = this.#element;
-    element.expect(bytes, at, limit, TAG.SEQUENCE, "extension");
-    const end = element.end;
-    this.contentStart = element.contentStart;
-    this.end = end;
-    element.expect(bytes, element.contentStart, end, TAG.OBJECT_IDENTIFIER, "extension's identifier");
-    this.identifierStart = element.contentStart;
-    this.identifierEnd = element.end;
-    this.criticalStart = element.end;
-    if (nextTag(bytes, element.end, end) === TAG.BOOLEAN) element.read(bytes, element.end, end);
-    this.valueStart = element.expect(bytes, element.end, end, TAG.OCTET_STRING, "extension's value");
-    this.valueContentStart = element.contentStart;
-    this.valueEnd = element.end;
-  }
-
-  /** Whether its identifier has this content. */
-  is(bytes: Uint8Array, identifier: Uint8Array): boolean {
-    const { identifierStart, identifierEnd } = this;
-    return (
-      identifierEnd - identifierStart === identifier.length && startsAt(bytes, identifierStart, identifier)
-    );
-  }
+/** The extension at `at`. @throws FormatError */
+export function readExtension(bytes: Uint8Array, at: number, limit: number): Extension {
+  element.expect(bytes, at, limit, TAG.SEQUENCE, "extension");
+  const { contentStart, end } = element;
+  element.expect(bytes, contentStart, end, TAG.OBJECT_IDENTIFIER, "extension's identifier");
+  const { contentStart: identifierStart, end: criticalStart } = element;
+  if (nextTag(bytes, criticalStart, end) === TAG.BOOLEAN) element.read(bytes, criticalStart, end);
+  const valueStart = element.expect(bytes, element.end, end, TAG.OCTET_STRING, "extension's value");
+  const { contentStart: valueContentStart, end: valueEnd } = element;
+  return { contentStart, identifierStart, criticalStart, valueStart, valueContentStart, valueEnd, end };
 }
 
 function nextTag(bytes: Uint8Array, at: number, end: number): number | undefined {

@@ -13,11 +13,9 @@ const MORE_ARCS = 0x80;
 
 /**
  * One element, encoded again: minimal lengths, TRUE as 0xff, minimal integers and object identifiers, no bits
- * set in the padding of a BIT STRING, and the elements of a SET OF in order. The SETs of certificates are all SET
- * OF. The type of an element with an implicit tag is unknown: its content is kept.
- *
- * @throws FormatError where the bytes are not a single element, or where an element has a content that its type
- *   cannot have.
+ * set in the padding of a BIT STRING, and the elements of a SET OF (as all SETs of certificates are) in order. The type
+ * of an element with an implicit tag is unknown: its content is kept.
+ * @throws FormatError where the bytes are not a single element, or one has a content that its type cannot have.
  */
 export function normalizeDer(bytes: Uint8Array): Uint8Array {
   const element = new DerElement();
@@ -26,16 +24,29 @@ export function normalizeDer(bytes: Uint8Array): Uint8Array {
   return normalElement(bytes, element, 0);
 }
 
+/** The elements from `start` to `end`, each encoded again. @throws FormatError as `normalizeDer`. */
+export function normalizeElements(
+  bytes: Uint8Array,
+  start = 0,
+  end: number = bytes.length,
+  depth = 0,
+): Uint8Array[] {
+  if (depth > MAX_DEPTH) throw new FormatError(`is nested more than ${MAX_DEPTH} deep`);
+  const elements: Uint8Array[] = [];
+  forEachElement(bytes, start, end, (element) => elements.push(normalElement(bytes, element, depth)));
+  return elements;
+}
+
 /** The content of an OBJECT IDENTIFIER without leading zeros in its arcs. @throws FormatError */
 export function normalObjectIdentifier(content: Uint8Array): Uint8Array {
   if (content.length === 0 || (content.at(-1) as number) >= MORE_ARCS) {
     throw new FormatError("has an object identifier that is cut off");
   }
-  const startsArc = (at: number) => at === 0 || (content[at - 1] as number) < MORE_ARCS;
   const octets: number[] = [];
   let leading = false;
   for (const [at, octet] of content.entries()) {
-    leading = (leading || startsArc(at)) && octet === MORE_ARCS;
+    const startsArc = at === 0 || (content[at - 1] as number) < MORE_ARCS;
+    leading = (leading || startsArc) && octet === MORE_ARCS;
     if (!leading) octets.push(octet);
   }
   return Uint8Array.from(octets);
@@ -65,22 +76,15 @@ function normalContent(bytes: Uint8Array, element: Readonly<DerElement>, depth: 
       return content;
     case TAG.OBJECT_IDENTIFIER:
       return normalObjectIdentifier(content);
-    default:
+    default: {
       if ((tag & CONSTRUCTED) === 0) return content;
-      return normalElements(bytes, element, depth + 1);
+      const elements = normalizeElements(bytes, contentStart, end, depth + 1);
+      // X.690 §11.6 orders encodings as if the shorter were padded with zeros, which for whole elements is the order
+      // of their bytes: neither can be a prefix of the other.
+      if (tag === TAG.SET) elements.sort(Buffer.compare);
+      return Buffer.concat(elements);
+    }
   }
-}
-
-function normalElements(bytes: Uint8Array, parent: Readonly<DerElement>, depth: number): Uint8Array {
-  if (depth > MAX_DEPTH) throw new FormatError(`is nested more than ${MAX_DEPTH} deep`);
-  const elements: Uint8Array[] = [];
-  forEachElement(bytes, parent.contentStart, parent.end, (element) => {
-    elements.push(normalElement(bytes, element, depth));
-  });
-  // X.690 §11.6 orders encodings as if the shorter were padded with zeros, which for whole elements is the order
-  // of their bytes: neither can be a prefix of the other.
-  if (parent.tag === TAG.SET) elements.sort(Buffer.compare);
-  return Buffer.concat(elements);
 }
 
 function normalInteger(content: Uint8Array): Uint8Array {

@@ -1,7 +1,6 @@
 /**
- * The elements of DER (ITU-T X.690), read in place: nothing is copied and no object is allocated for an element.
- * Lengths with more octets than necessary are flagged rather than refused, since certificates with them exist;
- * indefinite lengths are refused.
+ * The elements of DER (ITU-T X.690), read in place. Lengths with more octets than necessary are flagged rather than
+ * refused, since certificates with them exist; indefinite lengths are refused.
  */
 
 import { FormatError } from "../errors.ts";
@@ -40,10 +39,7 @@ export class DerElement {
   /** Whether the length has the fewest octets, as DER requires. */
   minimalLength = true;
 
-  /**
-   * Reads the element at `at`, which must end where its parent ends (`limit`, within `bytes`) or before.
-   * @throws FormatError
-   */
+  /** Reads the element at `at`, which must end at `limit`, the end of its parent, or before. @throws FormatError */
   read(bytes: Uint8Array, at: number, limit: number): void {
     this.start = at;
     let next = at + 1;
@@ -107,7 +103,7 @@ export function forEachElement(
   }
 }
 
-/** One element; all are views. */
+/** One element, as views. */
 export interface DerPart {
   readonly tag: number;
   readonly content: Uint8Array;

@@ -7,9 +7,9 @@
 
 import { attempt, FormatError } from "../errors.ts";
 import { equalBytes } from "../merkle.ts";
-import { Certificate, Extension, TbsCertificate } from "./certificate.ts";
+import { Certificate, readExtension, TbsCertificate } from "./certificate.ts";
 import { DerElement, encodeElement, forEachElement, TAG } from "./der.ts";
-import { normalizeDer, normalObjectIdentifier } from "./der-canonical.ts";
+import { normalizeDer, normalizeElements, normalObjectIdentifier } from "./der-canonical.ts";
 import { extensionValue, type IssuerFacts, OID } from "./issuer.ts";
 import { POISON } from "./precertificate.ts";
 
@@ -21,7 +21,6 @@ export type FinalIssuer = Pick<IssuerFacts, "issuerName" | "authorityKeyId">;
 
 /**
  * How the TBSCertificate that was logged follows from the precertificate.
- *
  * @param finalIssuer given where a precertificate signing certificate has signed the precertificate.
  * @throws FormatError where the precertificate is not a certificate with one poison extension.
  */
@@ -32,30 +31,24 @@ export function matchLoggedTbs(
 ): TbsMatch {
   const certificate = new Certificate();
   certificate.read(precertificate, 0, precertificate.length);
-  const { tbs, algorithmStart, signatureStart } = certificate;
-  const submitted = partsOf(precertificate, tbs);
-  const poison = poisonAmong(submitted.extensions);
-  const extensions = submitted.extensions.filter((extension) => extension !== poison);
-  const logged = attempt(() => loggedParts(loggedTbs));
+  const { tbs, algorithmStart, signatureStart, minimalLength, hasMore } = certificate;
+  const submitted = extensionsOf(precertificate, tbs);
+  const poison = poisonAmong(submitted);
+  const kept = submitted.filter((extension) => extension !== poison);
+  const logged = attempt(() => readLogged(loggedTbs));
   if (logged === undefined) return "different";
-  const { minimalLength, hasMore } = certificate;
   const isPlain = minimalLength && tbs.minimalLengths && !hasMore && !tbs.hasMore;
-  const outerAlgorithm = precertificate.subarray(algorithmStart, signatureStart);
+  const innerAlgorithm = precertificate.subarray(tbs.algorithmStart, tbs.issuerStart);
   return worstOf([
     isPlain ? "same" : "re-encoded",
     matchPart(poison, POISON, normalExtension),
-    matchPart(outerAlgorithm, submitted.algorithm, normalizeDer),
-    matchPart(submitted.version, logged.version, normalVersion),
-    matchPart(submitted.serial, logged.serial, normalizeDer),
-    matchPart(submitted.algorithm, logged.algorithm, normalizeDer),
-    matchPart(finalIssuer?.issuerName ?? submitted.issuer, logged.issuer, normalizeDer),
-    matchPart(submitted.validity, logged.validity, normalValidity),
-    matchPart(submitted.subject, logged.subject, normalizeDer),
-    matchPart(submitted.keyInfo, logged.keyInfo, normalizeDer),
-    matchPart(submitted.uniqueIds, logged.uniqueIds, normalElements),
-    bestOf(
-      extensionsFor(extensions, finalIssuer).map((expected) => matchExtensions(expected, logged.extensions)),
-    ),
+    matchPart(precertificate.subarray(algorithmStart, signatureStart), innerAlgorithm, normalizeDer),
+    ...FIELDS.map(([start, end, normalize]) => {
+      const replaced = start === "issuerStart" ? finalIssuer?.issuerName : undefined;
+      const expected = replaced ?? precertificate.subarray(tbs[start], tbs[end]);
+      return matchPart(expected, loggedTbs.subarray(logged.tbs[start], logged.tbs[end]), normalize);
+    }),
+    bestOf(extensionsFor(kept, finalIssuer).map((expected) => matchExtensions(expected, logged.extensions))),
   ]);
 }
 
@@ -69,45 +62,34 @@ export function finalIssuerOf(loggedTbs: Uint8Array): FinalIssuer {
   };
 }
 
-/** The fields of a TBSCertificate; no bytes for one that is missing. */
-interface TbsParts {
-  readonly version: Uint8Array;
-  readonly serial: Uint8Array;
-  readonly algorithm: Uint8Array;
-  readonly issuer: Uint8Array;
-  readonly validity: Uint8Array;
-  readonly subject: Uint8Array;
-  readonly keyInfo: Uint8Array;
-  readonly uniqueIds: Uint8Array;
-  readonly extensions: readonly Uint8Array[];
-}
+/** The fields of a TBSCertificate before its extensions: start, end, and how one is encoded again. */
+const FIELDS = [
+  ["contentStart", "serialStart", normalVersion],
+  ["serialStart", "algorithmStart", normalizeDer],
+  ["algorithmStart", "issuerStart", normalizeDer],
+  ["issuerStart", "validityStart", normalizeDer],
+  ["validityStart", "subjectStart", normalValidity],
+  ["subjectStart", "keyInfoStart", normalizeDer],
+  ["keyInfoStart", "keyInfoEnd", normalizeDer],
+  // The unique ids.
+  ["keyInfoEnd", "extensionsFieldStart", normalElements],
+] as const;
 
-function partsOf(bytes: Uint8Array, tbs: Readonly<TbsCertificate>): TbsParts {
+function extensionsOf(bytes: Uint8Array, tbs: Readonly<TbsCertificate>): Uint8Array[] {
   const extensions: Uint8Array[] = [];
   forEachElement(bytes, tbs.extensionsStart, tbs.extensionsEnd, ({ start, end }) => {
     extensions.push(bytes.subarray(start, end));
   });
-  return {
-    version: bytes.subarray(tbs.contentStart, tbs.serialStart),
-    serial: bytes.subarray(tbs.serialStart, tbs.algorithmStart),
-    algorithm: bytes.subarray(tbs.algorithmStart, tbs.issuerStart),
-    issuer: bytes.subarray(tbs.issuerStart, tbs.validityStart),
-    validity: bytes.subarray(tbs.validityStart, tbs.subjectStart),
-    subject: bytes.subarray(tbs.subjectStart, tbs.keyInfoStart),
-    keyInfo: bytes.subarray(tbs.keyInfoStart, tbs.keyInfoEnd),
-    uniqueIds: bytes.subarray(tbs.keyInfoEnd, tbs.extensionsFieldStart),
-    extensions,
-  };
+  return extensions;
 }
 
-/** @throws FormatError where it is not an encoded TBSCertificate. */
-function loggedParts(loggedTbs: Uint8Array): TbsParts {
+function readLogged(bytes: Uint8Array): { tbs: TbsCertificate; extensions: Uint8Array[] } {
   const tbs = new TbsCertificate();
-  tbs.read(loggedTbs, 0, loggedTbs.length);
-  if (tbs.end !== loggedTbs.length || tbs.hasMore || !tbs.minimalLengths) {
-    throw new FormatError("is not a TBSCertificate in DER");
+  tbs.read(bytes, 0, bytes.length);
+  if (tbs.end === bytes.length && !tbs.hasMore && tbs.minimalLengths) {
+    return { tbs, extensions: extensionsOf(bytes, tbs) };
   }
-  return partsOf(loggedTbs, tbs);
+  throw new FormatError("is not a TBSCertificate in DER");
 }
 
 function poisonAmong(extensions: readonly Uint8Array[]): Uint8Array {
@@ -131,29 +113,19 @@ function extensionsFor(extensions: readonly Uint8Array[], finalIssuer?: FinalIss
   const { authorityKeyId } = finalIssuer;
   const at = extensions.findIndex((extension) => equalBytes(identifierOf(extension), OID.authorityKeyId));
   if (at === -1) {
-    const added = authorityKeyId === undefined ? [] : [newExtension(OID.authorityKeyId, authorityKeyId)];
-    return [[...extensions, ...added], [...extensions]];
+    if (authorityKeyId === undefined) return [[...extensions]];
+    const identifier = encodeElement(TAG.OBJECT_IDENTIFIER, OID.authorityKeyId);
+    return [[...extensions, encodeExtension(identifier, authorityKeyId)], [...extensions]];
   }
   if (authorityKeyId === undefined) return [extensions.toSpliced(at, 1)];
-  return [extensions.with(at, withValue(extensions[at] as Uint8Array, authorityKeyId))];
+  const extension = extensions[at] as Uint8Array;
+  const { contentStart, valueStart } = readExtension(extension, 0, extension.length);
+  const beforeValue = extension.subarray(contentStart, valueStart);
+  return [extensions.with(at, encodeExtension(beforeValue, authorityKeyId))];
 }
 
-function newExtension(identifier: Uint8Array, value: Uint8Array): Uint8Array {
-  return encodeElement(
-    TAG.SEQUENCE,
-    encodeElement(TAG.OBJECT_IDENTIFIER, identifier),
-    encodeElement(TAG.OCTET_STRING, value),
-  );
-}
-
-/** An extension with another value. */
-function withValue(bytes: Uint8Array, value: Uint8Array): Uint8Array {
-  const extension = readExtension(bytes);
-  return encodeElement(
-    TAG.SEQUENCE,
-    bytes.subarray(extension.contentStart, extension.valueStart),
-    encodeElement(TAG.OCTET_STRING, value),
-  );
+function encodeExtension(beforeValue: Uint8Array, value: Uint8Array): Uint8Array {
+  return encodeElement(TAG.SEQUENCE, beforeValue, encodeElement(TAG.OCTET_STRING, value));
 }
 
 function matchExtensions(submitted: readonly Uint8Array[], logged: readonly Uint8Array[]): TbsMatch {
@@ -184,25 +156,16 @@ function normalVersion(part: Uint8Array): Uint8Array {
 
 /** Bytes after the value are skipped by Go's decoders, and lost. */
 function normalExtension(part: Uint8Array): Uint8Array {
-  const { criticalStart, valueStart, valueContentStart, valueEnd } = readExtension(part);
+  const { criticalStart, valueStart, valueContentStart, valueEnd } = readExtension(part, 0, part.length);
   const critical = normalElements(part.subarray(criticalStart, valueStart));
-  return encodeElement(
-    TAG.SEQUENCE,
-    encodeElement(TAG.OBJECT_IDENTIFIER, identifierOf(part)),
-    critical.at(-1) === 0 ? new Uint8Array(0) : critical,
-    encodeElement(TAG.OCTET_STRING, part.subarray(valueContentStart, valueEnd)),
-  );
+  const identifier = encodeElement(TAG.OBJECT_IDENTIFIER, identifierOf(part));
+  const beforeValue = critical.at(-1) === 0 ? identifier : Buffer.concat([identifier, critical]);
+  return encodeExtension(beforeValue, part.subarray(valueContentStart, valueEnd));
 }
 
 function identifierOf(part: Uint8Array): Uint8Array {
-  const { identifierStart, identifierEnd } = readExtension(part);
-  return normalObjectIdentifier(part.subarray(identifierStart, identifierEnd));
-}
-
-function readExtension(part: Uint8Array): Extension {
-  const extension = new Extension();
-  extension.read(part, 0, part.length);
-  return extension;
+  const { identifierStart, criticalStart } = readExtension(part, 0, part.length);
+  return normalObjectIdentifier(part.subarray(identifierStart, criticalStart));
 }
 
 /** Two times; bytes after them are skipped by Go's decoders, and lost. */
@@ -236,11 +199,7 @@ function normalTime(tag: number, time: string): Uint8Array {
 }
 
 function normalElements(part: Uint8Array): Uint8Array {
-  const elements: Uint8Array[] = [];
-  forEachElement(part, 0, part.length, ({ start, end }) => {
-    elements.push(normalizeDer(part.subarray(start, end)));
-  });
-  return Buffer.concat(elements);
+  return Buffer.concat(normalizeElements(part));
 }
 
 const FROM_BEST_TO_WORST: readonly TbsMatch[] = ["same", "re-encoded", "different"];

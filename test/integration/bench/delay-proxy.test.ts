@@ -5,7 +5,6 @@ import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startDelayProxy } from "../../../bench/servers/delay-proxy.ts";
 
-/** A server of raw TCP, gone when the test is over. */
 async function serve(conversation: (socket: Socket) => void): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -21,7 +20,6 @@ async function serve(conversation: (socket: Socket) => void): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A connection to a server that is so far away. */
 async function connectFar(roundTripMs: number, conversation: (socket: Socket) => void): Promise<Socket> {
   const upstreamPort = await serve(conversation);
   const proxy = await startDelayProxy({ upstreamPort, roundTripMs });

@@ -12,7 +12,6 @@ const PROGRAM = join(import.meta.dirname, "../../../cmd/tlog-migrate.ts");
 
 const log = testLog({ size: 70_000 });
 
-/** Runs a copy of a log into a target that discards. */
 async function copy(
   url: string,
   directory: string,

@@ -25,12 +25,7 @@ describe("--metrics", () => {
     "serves the run's and the process's metrics at %s while it copies",
     async (host) => {
       const { server, args } = await servedLog(SIZE);
-      const [held, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-      server.intercept("tile/entries/003", async (_request, _response, next) => {
-        held.resolve();
-        await released.promise;
-        await next();
-      });
+      const { reached, letGo } = server.hold("tile/entries/003");
       const { child, result } = spawnCli([...args, "--metrics", `${host}:0`]);
       const url = await new Promise<string>((found) => {
         let printed = "";
@@ -40,7 +35,7 @@ describe("--metrics", () => {
           if (announced !== undefined) found(announced);
         });
       });
-      await held.promise;
+      await reached;
       const response = await fetch(url);
       expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");
       const text = await response.text();
@@ -50,7 +45,7 @@ describe("--metrics", () => {
       expect(sample(text, 'tlog_migrate_phase{phase="copying"}')).toBe(1);
       expect(sample(text, "process_resident_memory_bytes")).toBeGreaterThan(0);
       expect((await fetch(new URL("/", url))).status).toBe(404);
-      released.resolve();
+      letGo();
       // The connections that fetch keeps alive do not keep the run from ending.
       expect((await result).code).toBe(0);
     },

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectRefused, flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { migrateLog } from "../../support/migration.ts";
+import { migrateLog, newCopy } from "../../support/migration.ts";
 import { killAt, killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
 import {
   differences,
@@ -56,8 +56,7 @@ const seeds: Record<string, Files> = {
 test.each(Object.entries(seeds))(
   "%s: refused without --adopt, complete and right with it",
   async (_name, files) => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
+    const { server, target } = await newCopy(log);
     writeFiles(target, files);
     const before = directoryContents(target);
     await expectRefused(migrateLog(log, server, target), /tiles that no migration of ours wrote.*--adopt/);
@@ -69,8 +68,7 @@ test.each(Object.entries(seeds))(
 );
 
 test("what an adoption finds right is not fetched again, what it finds wrong is counted", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   writeFiles(target, withSpoiled(WRONG_BUNDLES));
   const report = await migrateLog(log, server, target, { adopt: true });
   expect(report).toMatchObject({ replacedObjects: 3, entries: 3 * 256, resumedEntries: log.size - 3 * 256 });
@@ -101,8 +99,7 @@ test("an adoption that is killed at any step trusts no foreign seal afterwards, 
 });
 
 test("an adoption that is killed later keeps the seals that it has written itself", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   writeFiles(target, hashTiles);
   const options = { overrides: { adopt: true } };
   await killedAfter(400, server, () => startMigration(log, server, target, options));
@@ -113,8 +110,7 @@ test("an adoption that is killed later keeps the seals that it has written itsel
 });
 
 test("foreign objects beyond the log, and foreign partials that are not its beginning, stop the hand-over", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   for (const [path, bytes, problem] of [
     ["tile/entries/600", Buffer.from("beyond"), /tile\/entries\/600: is beyond size 131372/],
     ["tile/entries/100.p/3", Buffer.alloc(6), /tile\/entries\/100\.p\/3: is an obsolete partial object/],

@@ -7,9 +7,9 @@ import { VerificationError } from "../../../lib/errors.ts";
 import { formatMarker, type Marker } from "../../../lib/migrate/target/marker.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
-import { expectRefused } from "../../support/http/tampering.ts";
+import { expectNotVerified, expectRefused } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
 import {
   differences,
   directoryContents,
@@ -28,6 +28,14 @@ function tilesOf({ objects }: TestLog): [string, Buffer][] {
 
 function treeState({ size, rootHash }: TestLog): string {
   return JSON.stringify({ size, root: formatHash(rootHash) });
+}
+
+/** What log software keeps of a log. */
+function stateOf(log: TestLog): [string, string][] {
+  return [
+    [".state/version", "1"],
+    [".state/treeState", treeState(log)],
+  ];
 }
 
 function markerOf(of: TestLog, changes: Partial<Marker> = {}): Marker {
@@ -49,8 +57,7 @@ const claimed = (marker: string) => `migration-in-progress ${marker}`;
 
 /** Expects that a target with these files is refused, with and without --adopt, and not changed by it. */
 async function expectLeftAlone(files: [string, string | Uint8Array][], message: RegExp): Promise<void> {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   writeFiles(target, files);
   const before = directoryContents(target);
   for (const adopt of [false, true]) {
@@ -61,24 +68,9 @@ async function expectLeftAlone(files: [string, string | Uint8Array][], message: 
 
 describe("somebody's log is refused and untouched:", () => {
   test.each<[string, [string, string | Uint8Array][], RegExp]>([
-    [
-      "a live log",
-      [[".state/version", "1"], [".state/treeState", treeState(other)], ...other.objects],
-      /tree state/,
-    ],
-    [
-      "the same log, live",
-      [[".state/version", "1"], [".state/treeState", treeState(log)], ...log.objects],
-      /./,
-    ],
-    [
-      "an empty log",
-      [
-        [".state/version", "1"],
-        [".state/treeState", treeState(testLog({ size: 0 }))],
-      ],
-      /"size":0/,
-    ],
+    ["a live log", [...stateOf(other), ...other.objects], /tree state/],
+    ["the same log, live", [...stateOf(log), ...log.objects], /./],
+    ["an empty log", stateOf(testLog({ size: 0 })), /"size":0/],
     ["a version alone", [[".state/version", "1"]], /log software has opened it/],
     ["another version", [[".state/version", "2"]], /version: 2/],
     ["an empty version", [[".state/version", ""]], /log software has opened it/],
@@ -100,7 +92,7 @@ describe("somebody's log is refused and untouched:", () => {
 });
 
 describe("an unfinished migration that is not this one is refused and untouched:", () => {
-  const stateOf = (marker: string): [string, string][] => [[".state/version", claimed(marker)]];
+  const claimOf = (marker: string): [string, string][] => [[".state/version", claimed(marker)]];
 
   test.each<[string, string, RegExp]>([
     ["of another log", formatMarker(markerOf(other)), /another log: its origin differs/],
@@ -118,20 +110,17 @@ describe("an unfinished migration that is not this one is refused and untouched:
     ["with an empty marker", "{}", /has no tlog-migrate-marker/],
     ["with a marker that lacks a field", '{"tlog-migrate-marker":1,"format":"tiles"}', /its field origin/],
   ])("%s", async (_name, marker, message) => {
-    await expectLeftAlone([...stateOf(marker), ...tilesOf(other)], message);
+    await expectLeftAlone([...claimOf(marker), ...tilesOf(other)], message);
   });
 
   test("with a checkpoint that our keys have not signed", async () => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
+    const { server, target } = await newCopy(log);
     writeFiles(
       target,
-      stateOf(formatMarker(markerOf(log, { checkpoint: other.object("checkpoint").toString() }))),
+      claimOf(formatMarker(markerOf(log, { checkpoint: other.object("checkpoint").toString() }))),
     );
     const before = directoryContents(target);
-    const failure = await failureOf(migrateLog(log, server, target));
-    expect(failure).toBeInstanceOf(VerificationError);
-    expect(failure.message).toMatch(/the marker in .*sign/);
+    await expectNotVerified(migrateLog(log, server, target), /the marker in .*sign/);
     expect(directoryContents(target)).toEqual(before);
   });
 });
@@ -141,20 +130,16 @@ describe("an unfinished migration of this log goes on only with this log:", () =
     ["shrunk", 600, log.atSize(599), /the log shrank .*size 600 or more.*found size 599/],
     ["forked at the same size", 600, testLog({ size: 600, entrySize: 31 }), /the log forked: at size 600/],
   ])("a source that %s between two runs", async (_name, _size, now, message) => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
+    const { server, target } = await newCopy(log);
     await migrateLog(log, server, target, { handOver: false });
     const before = directoryContents(target);
     server.objects = now.objects;
-    const failure = await failureOf(migrateLog(log, server, target));
-    expect(failure).toBeInstanceOf(VerificationError);
-    expect(failure.message).toMatch(message);
+    await expectNotVerified(migrateLog(log, server, target), message);
     expect(directoryContents(target)).toEqual(before);
   });
 
   test("a source that forked and grew between two runs", async () => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
+    const { server, target } = await newCopy(log);
     await migrateLog(log, server, target, { handOver: false });
     const marker = readFileSync(join(target, ".state/version"), "utf8");
     server.objects = testLog({ size: 900, entrySize: 31 }).objects;
@@ -175,21 +160,15 @@ test("markers and records of every version that was ever written are still read"
   }
   for (const record of ["record-v1.json", "record-v2.json"]) {
     const finished = memoryDirectory();
-    writeFiles(finished, [
-      [".state/version", "1"],
-      [".state/tlog-migrate.json", readFileSync(join(FIXTURES, record))],
-      [".state/treeState", treeState(small)],
-    ]);
-    expect(await migrateLog(small, server, finished)).toMatchObject({
-      outcome: "already-handed-over",
-      size: 5,
-    });
+    const bytes = readFileSync(join(FIXTURES, record));
+    writeFiles(finished, [...stateOf(small), [".state/tlog-migrate.json", bytes]]);
+    const report = await migrateLog(small, server, finished);
+    expect(report).toMatchObject({ outcome: "already-handed-over", size: 5 });
   }
 });
 
 test("the claim says what it is for, and asks not to be deleted", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
   const version = readFileSync(join(target, ".state/version"), "utf8");
   expect(version).toMatch(/^migration-in-progress \{"tlog-migrate-marker":2,"note":".*Do not delete.*\}\n$/);

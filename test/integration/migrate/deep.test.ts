@@ -4,9 +4,8 @@ import { hash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { VerificationError } from "../../../lib/errors.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
-import { answerWith } from "../../support/http/tampering.ts";
+import { answerWith, expectNotVerified, flippedBit } from "../../support/http/tampering.ts";
 import {
   ENTRY_KINDS,
   entryOf,
@@ -15,9 +14,9 @@ import {
   testAuthorities,
 } from "../../support/logs/certificates.ts";
 import { type EntryLog, entryLog } from "../../support/logs/single-tile-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
-import { storedLog, verify } from "../../support/verification.ts";
+import { pathsOf, storedLog, verify } from "../../support/verification.ts";
 
 const authorities = testAuthorities("deep");
 const ISSUERS = [authorities.root, authorities.intermediate, authorities.signer].map(({ der }) => der);
@@ -33,9 +32,7 @@ const logWith = (third: Buffer): EntryLog => entryLog(entries(third), ISSUERS);
 
 const submitted = parts.submitted;
 if (submitted === undefined) throw new Error("a precertificate was submitted");
-const flipped = Buffer.from(submitted.precertificate);
-const MIDDLE = Math.floor(flipped.length / 2);
-flipped[MIDDLE] = (flipped[MIDDLE] as number) ^ 0x01;
+const flipped = flippedBit(submitted.precertificate, Math.floor(submitted.precertificate.length / 2));
 
 /** Entries that a leaf hash does not tell from right ones, but for the last, which a log has signed. */
 const WRONG = {
@@ -79,19 +76,16 @@ describe.each(Object.entries(WRONG))("%s", (_name, { entry, problem }) => {
     new RegExp(`^${log.bundle} \\(${directory}.*: entry 2 .*${problem.source}`);
 
   it("ends copy --deep, stores nothing of the bundle, and says so", async () => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
-    const failure = await failureOf(migrateLog(log, server, target, { deep: true }));
-    expect(failure).toBeInstanceOf(VerificationError);
-    expect(failure.message).toMatch(message(server.url));
+    const { server, target } = await newCopy(log);
+    await expectNotVerified(migrateLog(log, server, target, { deep: true }), message(server.url));
     expect(existsSync(join(target, log.bundle))).toBe(false);
   });
 
   it("is found by verify, and passed over where that is asked for", async () => {
     const directory = storedLog(log);
-    const { findings } = await verify(log, directory);
-    expect(findings.map(({ path }) => path)).toEqual([log.bundle]);
-    expect(findings[0]?.problem).toMatch(new RegExp(`^entry 2 .*${problem.source}`));
+    const report = await verify(log, directory);
+    expect(pathsOf(report)).toEqual([log.bundle]);
+    expect(report.findings[0]?.problem).toMatch(new RegExp(`^entry 2 .*${problem.source}`));
     expect(await verify(log, directory, { deep: false })).toMatchObject({ faults: 0 });
   });
 });
@@ -100,8 +94,7 @@ it("a fingerprint that was changed on the way is asked for again past every cach
   const log = logWith(staticCtEntry(parts));
   const server = await startLogServer(log.objects);
   const good = Buffer.from(log.objects.get(log.bundle) ?? []);
-  const bad = Buffer.from(good);
-  bad[bad.length - 1] = (bad.at(-1) as number) ^ 0x80;
+  const bad = flippedBit(good, good.length - 1, 7);
   let asked = 0;
   server.intercept(log.bundle, (request, response, next) => {
     if (asked++ > 0) expect(request.headers["cache-control"]).toBe("no-cache");
@@ -120,8 +113,7 @@ it("an issuer that is no certificate switches no check off", async () => {
   const server = await startLogServer(log.objects);
   const failure = await failureOf(migrateLog(log, server, memoryDirectory(), { deep: true }));
   expect(failure.message).toMatch(/names an issuer that is not a certificate that can be read: issuer\//);
-  const { findings } = await verify(log, storedLog(log));
-  expect(findings.map(({ path }) => path)).toContain(`issuer/${named.fingerprint}`);
+  expect(pathsOf(await verify(log, storedLog(log)))).toContain(`issuer/${named.fingerprint}`);
   expect((await migrateLog(log, server, memoryDirectory())).outcome).toBe("handed-over");
 });
 

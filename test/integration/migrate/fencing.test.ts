@@ -5,27 +5,12 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import { verifyLog } from "../../../lib/index.ts";
-import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, migrateLog } from "../../support/migration.ts";
 import { directoryContents, memoryDirectory, versionOf } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 1000, entrySize: 20 });
-
-/** Holds the answer to one request for `path`, after `before` others, until it is let go. */
-function held(server: LogServer, path: string, before = 0): { reached: Promise<void>; letGo: () => void } {
-  const reached = Promise.withResolvers<void>();
-  const gate = Promise.withResolvers<void>();
-  let left = before;
-  server.intercept(path, async (_request, _response, next) => {
-    if (left-- === 0) {
-      reached.resolve();
-      await gate.promise;
-    }
-    await next();
-  });
-  return { reached: reached.promise, letGo: () => gate.resolve() };
-}
 
 function losesItsLock(target: string): void {
   rmSync(join(target, ".state/tlog-migrate.lock"));
@@ -35,7 +20,7 @@ test("a copy that slept through another's hand-over writes nothing more, and rem
   const [slow, quick] = [await startLogServer(log.objects), await startLogServer(log.objects)];
   const target = memoryDirectory();
   // A bundle in the middle: others of its unit are written by then, and still have no names.
-  const sleep = held(slow, "tile/entries/001", 1);
+  const sleep = slow.hold("tile/entries/001", 1);
   const sleeping = failureOf(migrateLog(log, slow, target));
   await sleep.reached;
   losesItsLock(target);
@@ -53,7 +38,7 @@ test("a copy whose aim another has raised does not hand over its own", async () 
   const [slow, grown] = [await startLogServer(log.objects), await startLogServer(log.atSize(1300).objects)];
   const target = memoryDirectory();
   // The second read of the checkpoint is the last thing before the hand-over.
-  const sleep = held(slow, "checkpoint", 1);
+  const sleep = slow.hold("checkpoint", 1);
   const sleeping = failureOf(migrateLog(log, slow, target, { snapshot: true }));
   await sleep.reached;
   losesItsLock(target);

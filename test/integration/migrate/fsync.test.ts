@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { flippedBit } from "../../support/http/tampering.ts";
-import { testLog } from "../../support/logs/generated-log.ts";
-import { killAt, killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
+import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { expectKilled, killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
 import { differences, diskDirectory, writeFiles } from "../../support/places/directory.ts";
 import { sealsIn } from "../../support/places/seals.ts";
 import { type TraceResult, traceMigration, whyNotTraced } from "../../support/places/traced-migration.ts";
@@ -24,10 +24,10 @@ if (obstacle !== undefined && !isRequired) {
   test.skip(`no fsync can be seen here: ${obstacle}; TLOG_MIGRATE_REQUIRE_STRACE=1 makes this a failure`);
 }
 
-function newBase(): string {
+async function newPlace(of: TestLog, path: string) {
   const base = diskDirectory();
   if (base === undefined) throw new Error("there is no disk here: fsync has nothing to do in memory");
-  return base;
+  return { server: await startLogServer(of.objects), base, target: join(base, path) };
 }
 
 /** Expects that every rule was kept, and was applied as often as told where that is told. */
@@ -51,9 +51,7 @@ traced(
   "a copy into a place of which not even the parent exists syncs all in the promised order",
   async () => {
     expect(obstacle, "TLOG_MIGRATE_REQUIRE_STRACE=1 asks for strace").toBeUndefined();
-    const server = await startLogServer(log.objects);
-    const base = newBase();
-    const target = join(base, "new/place");
+    const { server, base, target } = await newPlace(log, "new/place");
     const result = await traceMigration({ log, server, base, target, overrides: { workers: 2 } });
     expect(differences(target, log)).toEqual([]);
     expectKept(result, { ...HAND_OVER, "all below a seal before the seal": 2 });
@@ -64,9 +62,7 @@ traced(
 traced(
   "a copy that was killed syncs what it finds in place, seals included, before it relies on it",
   async () => {
-    const server = await startLogServer(log.objects);
-    const base = newBase();
-    const target = join(base, "new/place");
+    const { server, base, target } = await newPlace(log, "new/place");
     await killedAfter(400, server, () => startMigration(log, server, target, { overrides: { workers: 1 } }));
     const seals = sealsIn(target);
     expect(seals.size).toBe(1);
@@ -77,9 +73,7 @@ traced(
 );
 
 traced("all that is found in place without its seals is synced before they appear", async () => {
-  const server = await startLogServer(log.objects);
-  const base = newBase();
-  const target = join(base, "place");
+  const { server, base, target } = await newPlace(log, "place");
   await runMigration(log, server, target, { overrides: { handOver: false } });
   for (const seal of ["tile/1/000", "tile/1/001"]) rmSync(join(target, seal));
   writeFiles(target, [["tile/entries/300", flippedBit(log.object("tile/entries/300"), 3)]]);
@@ -89,11 +83,8 @@ traced("all that is found in place without its seals is synced before they appea
 });
 
 traced("a tree state that a killed run left is synced before the record vouches for it", async () => {
-  const server = await startLogServer(log.objects);
-  const base = newBase();
-  const target = join(base, "place");
-  const killed = await runMigration(log, server, target, killAt("after", "link", ".state/treeState"));
-  expect(killed.kind).toBe("killed");
+  const { server, base, target } = await newPlace(log, "place");
+  await expectKilled(log, server, target, "after", "link", ".state/treeState");
   const result = await traceMigration({ log, server, base, target });
   expectKept(result, { ...HAND_OVER, "every object before the tree state": 0 });
 });
@@ -101,9 +92,7 @@ traced("a tree state that a killed run left is synced before the record vouches 
 traced(
   "an adopted copy loses its foreign seals for good before any seal is trusted, and is synced whole",
   async () => {
-    const server = await startLogServer(log.objects);
-    const base = newBase();
-    const target = join(base, "place");
+    const { server, base, target } = await newPlace(log, "place");
     writeFiles(
       target,
       [...log.objects].filter(([path]) => path.startsWith("tile/")),
@@ -122,9 +111,7 @@ traced(
   "the issuers of a Static CT log are synced before the seal above the entries that name them",
   async () => {
     const ct = testLog({ size: 65_536 + 300, format: "static-ct" });
-    const server = await startLogServer(ct.objects);
-    const base = newBase();
-    const target = join(base, "new/place");
+    const { server, base, target } = await newPlace(ct, "new/place");
     const result = await traceMigration({ log: ct, server, base, target, overrides: { workers: 2 } });
     expect(differences(target, ct)).toEqual([]);
     expectKept(result, { ...HAND_OVER, "all below a seal before the seal": 1 });
@@ -133,9 +120,7 @@ traced(
 
 traced("issuers that are found in place are synced before the hand-over", async () => {
   const ct = testLog({ size: 300, format: "static-ct" });
-  const server = await startLogServer(ct.objects);
-  const base = newBase();
-  const target = join(base, "place");
+  const { server, base, target } = await newPlace(ct, "place");
   await runMigration(ct, server, target, { overrides: { handOver: false } });
   const asked = server.requests.length;
   const result = await traceMigration({ log: ct, server, base, target });

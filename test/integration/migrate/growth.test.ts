@@ -3,11 +3,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { OperationError, VerificationError } from "../../../lib/errors.ts";
-import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { OperationError } from "../../../lib/errors.ts";
+import type { LogServer } from "../../support/http/misbehaving-log-server.ts";
+import { expectNotVerified } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
-import { differences, memoryDirectory, versionOf } from "../../support/places/directory.ts";
+import { expectFailure, migrateLog, newCopy } from "../../support/migration.ts";
+import { differences, versionOf } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 900, entrySize: 30 });
 
@@ -24,6 +25,12 @@ function growsThrough(server: LogServer, sizes: readonly TestLog[]): void {
   });
 }
 
+async function growingCopy(from: TestLog, sizes: readonly TestLog[]) {
+  const copy = await newCopy(from);
+  growsThrough(copy.server, sizes);
+  return copy;
+}
+
 /** What a target holds of a log, obsolete partials of smaller sizes aside. */
 function differencesButPartials(target: string, of: TestLog): string[] {
   return differences(target, of).filter((fault) => !/\.p\/\d+ is not the log's$/.test(fault));
@@ -36,9 +43,7 @@ function stateOf(target: string, name: string): unknown {
 test("a source that grows during the copy is caught up with before the hand-over", async () => {
   const sizes = [log, log.atSize(1_000), log.atSize(1_300)];
   const final = sizes[2] as TestLog;
-  const server = await startLogServer(log.objects);
-  growsThrough(server, sizes);
-  const target = memoryDirectory();
+  const { server, target } = await growingCopy(log, sizes);
   const notices: string[] = [];
   const report = await migrateLog(log, server, target, { notice: (line) => notices.push(line) });
   expect(report).toMatchObject({ outcome: "handed-over", size: 1_300 });
@@ -48,8 +53,7 @@ test("a source that grows during the copy is caught up with before the hand-over
 });
 
 test("clean-up of obsolete partials may start at the smallest size that was ever aimed at, rounded down to 256", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
   // The aim of a round outlives the run: the next one starts from the marker.
   growsThrough(server, [log.atSize(2_000)]);
@@ -60,12 +64,12 @@ test("clean-up of obsolete partials may start at the smallest size that was ever
 
 test("a source that grows for ever is not handed over: everything is kept, and it is said what to do", async () => {
   const sizes = [900, 1_000, 1_100, 1_200, 1_300, 1_400, 1_500].map((size) => log.atSize(size));
-  const server = await startLogServer(log.objects);
-  growsThrough(server, sizes);
-  const target = memoryDirectory();
-  const failure = await failureOf(migrateLog(log, server, target));
-  expect(failure).toBeInstanceOf(OperationError);
-  expect(failure.message).toMatch(/still grows.*Freeze its writer.*--snapshot/);
+  const { server, target } = await growingCopy(log, sizes);
+  await expectFailure(
+    migrateLog(log, server, target),
+    OperationError,
+    /still grows.*Freeze its writer.*--snapshot/,
+  );
   // The marker pins the last aim: a source that falls behind it is found out by the next run.
   expect(versionOf(target)).toMatch(/^migration-in-progress .*\\n1200\\n/);
   const frozen = log.atSize(1_500);
@@ -77,9 +81,7 @@ test("a source that grows for ever is not handed over: everything is kept, and i
 });
 
 test("a snapshot hands over the size that was reached, however the source grows", async () => {
-  const server = await startLogServer(log.objects);
-  growsThrough(server, [log, log.atSize(1_000), log.atSize(1_100)]);
-  const target = memoryDirectory();
+  const { server, target } = await growingCopy(log, [log, log.atSize(1_000), log.atSize(1_100)]);
   expect(await migrateLog(log, server, target, { snapshot: true })).toMatchObject({ size: 900 });
   expect(differences(target, log)).toEqual([]);
   expect(stateOf(target, "treeState")).toMatchObject({ size: 900 });
@@ -93,12 +95,8 @@ test("a source that shrinks or forks during the copy is found, and not followed"
     [log.atSize(899), /the log shrank/],
   ] as const) {
     for (const snapshot of [false, true]) {
-      const server = await startLogServer(log.objects);
-      growsThrough(server, [log, now]);
-      const target = memoryDirectory();
-      const failure = await failureOf(migrateLog(log, server, target, { snapshot }));
-      expect(failure, failure.stack).toBeInstanceOf(VerificationError);
-      expect(failure.message).toMatch(message);
+      const { server, target } = await growingCopy(log, [log, now]);
+      await expectNotVerified(migrateLog(log, server, target, { snapshot }), message);
       expect(versionOf(target)).toContain("migration-in-progress ");
       expect(versionOf(target)).toContain(`\\n900\\n`);
       expect(differences(target, log)).toEqual([]);
@@ -109,9 +107,7 @@ test("a source that shrinks or forks during the copy is found, and not followed"
 test("growth across a seal writes the seal, and what was partial is copied in full", async () => {
   const small = testLog({ size: 65_536 - 100, entrySize: 8 });
   const large = small.atSize(65_536 + 300);
-  const server = await startLogServer(small.objects);
-  growsThrough(server, [small, large]);
-  const target = memoryDirectory();
+  const { server, target } = await growingCopy(small, [small, large]);
   expect(await migrateLog(small, server, target)).toMatchObject({ size: large.size });
   expect(differencesButPartials(target, large)).toEqual([]);
   expect(stateOf(target, "gcState")).toEqual({ fromSize: 65_280 });

@@ -3,14 +3,13 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { VerificationError } from "../../../lib/errors.ts";
 import { Progress } from "../../../lib/index.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
-import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
-import { expectRefused, flippedBit } from "../../support/http/tampering.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { expectNotVerified, expectRefused, flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
-import { killAt, runMigration } from "../../support/migration-process.ts";
+import { migrateLog, newCopy } from "../../support/migration.ts";
+import { expectKilled } from "../../support/migration-process.ts";
 import {
   differences,
   directoryContents,
@@ -44,8 +43,7 @@ function expectHandedOver(target: string): void {
 }
 
 test("a log that is handed over has its tree state, no claim, and no checkpoint", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   const report = await migrateLog(log, server, target);
   expect(report).toMatchObject({ outcome: "handed-over", size: 900, rootHash: formatHash(log.rootHash) });
   expectHandedOver(target);
@@ -54,16 +52,14 @@ test("a log that is handed over has its tree state, no claim, and no checkpoint"
 
 test("an empty log is handed over too", async () => {
   const empty = testLog({ size: 0 });
-  const server = await startLogServer(empty.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(empty);
   expect(await migrateLog(empty, server, target)).toMatchObject({ outcome: "handed-over", size: 0 });
   expect(state(target, "treeState")).toBe('{"size":0,"root":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}');
   expect(state(target, "version")).toBe("1");
 });
 
 test("the same command after the hand-over says that it is done, from the checkpoint and one record", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target);
   const before = directoryContents(target);
   const asked = server.requests.length;
@@ -74,8 +70,7 @@ test("the same command after the hand-over says that it is done, from the checkp
 });
 
 test("after the hand-over the place belongs to the log software: another source is refused, untouched", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target);
   const before = directoryContents(target);
   for (const [size, message] of [
@@ -88,9 +83,10 @@ test("after the hand-over the place belongs to the log software: another source 
     }
   }
   server.objects = testLog({ size: 900, entrySize: 31 }).objects;
-  const fork = await failureOf(migrateLog(log, server, target));
-  expect(fork).toBeInstanceOf(VerificationError);
-  expect(fork.message).toMatch(/the log forked: at size 900 it had another root before/);
+  await expectNotVerified(
+    migrateLog(log, server, target),
+    /the log forked: at size 900 it had another root before/,
+  );
   const elsewhere = testLog({ size: 900, entrySize: 30, seed: "another-log" });
   server.objects = elsewhere.objects;
   await expectRefused(migrateLog(elsewhere, server, target), /another log: its origin differs/);
@@ -105,12 +101,9 @@ describe("killed in the hand-over, the next run completes it:", () => {
   test.each([...moments, { when: "before" as const, file: "version" }])(
     "$when $file",
     async ({ when, file }) => {
-      const server = await startLogServer(log.objects);
-      const target = memoryDirectory();
+      const { server, target } = await newCopy(log);
       const call = file === "treeState" ? "link" : "rename";
-      expect(await runMigration(log, server, target, killAt(when, call, `.state/${file}`))).toEqual({
-        kind: "killed",
-      });
+      await expectKilled(log, server, target, when, call, `.state/${file}`);
       expect(versionOf(target)).toMatch(/^migration-in-progress /);
       expect(existsSync(join(target, ".state", file))).toBe(when === "after" || file === "version");
       const report = await migrateLog(log, server, target);
@@ -120,19 +113,16 @@ describe("killed in the hand-over, the next run completes it:", () => {
   );
 
   test("after treeState, while the source has grown since: at the size that was being handed over", async () => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
-    await runMigration(log, server, target, killAt("after", "link", ".state/treeState"));
+    const { server, target } = await newCopy(log);
+    await expectKilled(log, server, target, "after", "link", ".state/treeState");
     server.objects = new Map([...log.objects, ...log.atSize(1_000).objects]);
     expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over", size: 900 });
     expectHandedOver(target);
   });
 
   test("after version", async () => {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
-    const killed = await runMigration(log, server, target, killAt("after", "rename", ".state/version"));
-    expect(killed.kind).toBe("killed");
+    const { server, target } = await newCopy(log);
+    await expectKilled(log, server, target, "after", "rename", ".state/version");
     expect((await migrateLog(log, server, target)).outcome).toBe("already-handed-over");
     expect(differences(target, log)).toEqual([]);
     expect(state(target, "treeState")).toBe(TREE_STATE);
@@ -141,8 +131,7 @@ describe("killed in the hand-over, the next run completes it:", () => {
   test("right after the claim, before anything else is there", async () => {
     const server = await startLogServer(log.objects);
     const target = join(memoryDirectory(), "target");
-    const killed = await runMigration(log, server, target, killAt("after", "link", ".state/version"));
-    expect(killed.kind).toBe("killed");
+    await expectKilled(log, server, target, "after", "link", ".state/version");
     expect(filesBelow(target).filter((path) => !path.includes(".tmp/"))).toEqual([".state/version"]);
     await migrateLog(log, server, target);
     expectHandedOver(target);
@@ -150,15 +139,15 @@ describe("killed in the hand-over, the next run completes it:", () => {
   });
 });
 
-async function readyTarget(server: LogServer): Promise<string> {
-  const target = memoryDirectory();
-  await migrateLog(log, server, target, { handOver: false });
-  return target;
+/** A copy that lacks nothing but the hand-over. */
+async function readyCopy(of = log) {
+  const copy = await newCopy(of);
+  await migrateLog(of, copy.server, copy.target, { handOver: false });
+  return copy;
 }
 
 test("a tree state that is not this log's is never overwritten, whatever it says", async () => {
-  const server = await startLogServer(log.objects);
-  const target = await readyTarget(server);
+  const { server, target } = await readyCopy();
   for (const treeState of [
     JSON.stringify({ size: 899, root: formatHash(log.rootHash) }),
     JSON.stringify({ size: 900, root: formatHash(testLog({ size: 3 }).rootHash) }),
@@ -180,8 +169,7 @@ test("a tree state that is not this log's is never overwritten, whatever it says
 });
 
 test("an equal tree state, however it is written, is taken for what it says", async () => {
-  const server = await startLogServer(log.objects);
-  const target = await readyTarget(server);
+  const { server, target } = await readyCopy();
   const treeState = `${JSON.stringify({ size: 900, root: formatHash(log.rootHash) }, undefined, 1)}\n`;
   writeFiles(target, [[".state/treeState", treeState]]);
   expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
@@ -216,21 +204,15 @@ describe("the target is looked at before the hand-over:", () => {
       const target = memoryDirectory();
       await migrateLog(large, server, target, { handOver: false });
       rmSync(join(target, hole));
-      const failure = await failureOf(migrateLog(large, server, target));
-      expect(failure, failure.stack).toBeInstanceOf(VerificationError);
-      expect(failure.message).toContain(`${join(target, hole)}: is missing`);
+      await expectNotVerified(migrateLog(large, server, target), `${join(target, hole)}: is missing`);
       expect(existsSync(join(target, ".state/treeState"))).toBe(false);
     }
   });
 
   test("a tile of another size below a seal is found, and named", async () => {
-    const server = await startLogServer(large.objects);
-    const target = memoryDirectory();
-    await migrateLog(large, server, target, { handOver: false });
+    const { server, target } = await readyCopy(large);
     writeFiles(target, [["tile/0/100", Buffer.alloc(8_191)]]);
-    const failure = await failureOf(migrateLog(large, server, target));
-    expect(failure).toBeInstanceOf(VerificationError);
-    expect(failure.message).toMatch(/tile\/0\/100: has 8191 bytes/);
+    await expectNotVerified(migrateLog(large, server, target), /tile\/0\/100: has 8191 bytes/);
   });
 
   test("the root is recomputed from the target's own upper tiles, after they were written", async () => {
@@ -245,16 +227,13 @@ describe("the target is looked at before the hand-over:", () => {
             writeFiles(target, [[path, flippedBit(large.object(path), 5)]]);
         },
       });
-      const failure = await failureOf(migrateLog(large, server, target, { progress }));
-      expect(failure, path).toBeInstanceOf(VerificationError);
-      expect(failure.message).toContain(path);
+      await expectNotVerified(migrateLog(large, server, target, { progress }), path);
       expect(existsSync(join(target, ".state/treeState"))).toBe(false);
     }
   });
 
   test("what stands beyond the log is found, and named", async () => {
-    const server = await startLogServer(log.objects);
-    const target = await readyTarget(server);
+    const { server, target } = await readyCopy();
     for (const path of [
       "tile/entries/004",
       "tile/entries/003",
@@ -266,9 +245,7 @@ describe("the target is looked at before the hand-over:", () => {
       "tile/data/000",
     ]) {
       writeFiles(target, [[path, Buffer.alloc(8_192)]]);
-      const failure = await failureOf(migrateLog(log, server, target));
-      expect(failure, path).toBeInstanceOf(VerificationError);
-      expect(failure.message).toContain(`${join(target, path)}: is beyond size 900`);
+      await expectNotVerified(migrateLog(log, server, target), `${join(target, path)}: is beyond size 900`);
       expect(existsSync(join(target, ".state/treeState"))).toBe(false);
       rmSync(join(target, path));
     }
@@ -278,8 +255,7 @@ describe("the target is looked at before the hand-over:", () => {
 });
 
 test("the source's checkpoint is stored only where asked for, after all else, and never over another", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { saveCheckpoint: true });
   expect(readFileSync(join(target, "checkpoint"))).toEqual(log.object("checkpoint"));
   writeFiles(target, [["checkpoint", "somebody's"]]);

@@ -4,39 +4,20 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import {
-  type Interceptor,
-  type LogServer,
-  startLogServer,
-} from "../../support/http/misbehaving-log-server.ts";
 import { expectRefused, notFound } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
 import { killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
-import { differences, memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { differences, writeFiles } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 900, entrySize: 30 });
 const LOCK = ".state/tlog-migrate.lock";
 
-/** Holds back the answers for one object: `asked` resolves when it is asked for, `letGo` lets them out. */
-function heldBack(server: LogServer, path: string): { asked: Promise<void>; letGo: () => void } {
-  const asked = Promise.withResolvers<void>();
-  const free = Promise.withResolvers<void>();
-  const hold: Interceptor = async (_request, _response, next) => {
-    asked.resolve();
-    await free.promise;
-    await next();
-  };
-  server.intercept(path, hold);
-  return { asked: asked.promise, letGo: free.resolve };
-}
-
 test("a second copy is refused while the first is at work, which is not disturbed", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
-  const { asked, letGo } = heldBack(server, "tile/entries/003.p/132");
+  const { server, target } = await newCopy(log);
+  const { reached, letGo } = server.hold("tile/entries/003.p/132");
   const first = migrateLog(log, server, target);
-  await asked;
+  await reached;
   const lock = readFileSync(join(target, LOCK), "utf8");
   await expectRefused(migrateLog(log, server, target), /another copy .* is at work: process \d+ on/);
   const inAProcess = await runMigration(log, server, target);
@@ -49,12 +30,11 @@ test("a second copy is refused while the first is at work, which is not disturbe
 });
 
 test("two copies that start at once do not both go on", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
-  const { asked, letGo } = heldBack(server, "tile/entries/003.p/132");
+  const { server, target } = await newCopy(log);
+  const { reached, letGo } = server.hold("tile/entries/003.p/132");
   const both = [migrateLog(log, server, target), migrateLog(log, server, target)];
   const outcomes = Promise.allSettled(both);
-  await asked;
+  await reached;
   const refused = await Promise.race(both.map(failureOf));
   expect(refused.name).toBe("TargetRefusedError");
   letGo();
@@ -63,8 +43,7 @@ test("two copies that start at once do not both go on", async () => {
 });
 
 test("the lock is given back however a copy ends, so that the same process can go on", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   const undo = server.intercept("tile/entries/001", notFound);
   await failureOf(migrateLog(log, server, target));
   expect(existsSync(join(target, LOCK))).toBe(false);
@@ -74,8 +53,7 @@ test("the lock is given back however a copy ends, so that the same process can g
 });
 
 test("the lock of a copy that was killed is taken over", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   const killed = await killedAfter(7, server, () => startMigration(log, server, target));
   expect(killed.kind).toBe("killed");
   expect(existsSync(join(target, LOCK))).toBe(true);
@@ -83,12 +61,11 @@ test("the lock of a copy that was killed is taken over", async () => {
 });
 
 test("a lock whose process number belongs to another process now, or that says nothing, is taken over", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
-  const { asked, letGo } = heldBack(server, "tile/0/003.p/132");
+  const { reached, letGo } = server.hold("tile/0/003.p/132");
   const running = migrateLog(log, server, target, { handOver: false });
-  await asked;
+  await reached;
   const holder = JSON.parse(readFileSync(join(target, LOCK), "utf8"));
   letGo();
   await running;

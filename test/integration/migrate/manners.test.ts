@@ -8,13 +8,12 @@ import { Progress, verifyLog } from "../../../lib/index.ts";
 import { runCli } from "../../support/cli.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { FAST_RETRY, failureOf, migrateLog, migrationOptions } from "../../support/migration.ts";
+import { FAST_RETRY, failureOf, migrateLog, migrationOptions, newCopy } from "../../support/migration.ts";
 import { differences, memoryDirectory } from "../../support/places/directory.ts";
 import { temporaryDirectory } from "../../support/places/temp.ts";
 
 const everything = (): boolean => true;
 
-/** What a server saw of its readers. */
 interface Seen {
   /** Answers in order, and how many others were under way at each. */
   readonly answers: { readonly status: number; readonly others: number }[];
@@ -44,8 +43,7 @@ test.each([429, 503])(
   "a source that answers all but a few requests at a time by %i is soon asked for no more, and gives its log",
   async (status) => {
     const log = testLog({ size: 1500 * 256 + 17, entrySize: 8 });
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
+    const { server, target } = await newCopy(log);
     const { answers } = refuseBeyond(6, server, { "retry-after": "1" }, status);
     const progress = new Progress();
     const retry = { ...FAST_RETRY, attempts: 30, maxRetryAfterMs: 100 };
@@ -65,8 +63,7 @@ test.each([429, 503])(
 
 test("a source that answers one request in twenty by 503 is asked for no less", async () => {
   const log = testLog({ size: 400 * 256, entrySize: 8 });
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   let [asked, refused] = [0, 0];
   server.intercept(everything, async (_request, response, next) => {
     if (++asked % 20 !== 0) return await next();
@@ -145,8 +142,7 @@ function inTwoSeconds(): Date {
 test("a small limit and a small budget do not wait for each other", async () => {
   // So large that no bundle comes in one read: the server has to wait until there is room for the rest.
   const log = testLog({ size: 40 * 256, entrySize: 2000 });
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   refuseBeyond(2, server, {});
   await migrateLog(log, server, target, {
     workers: 2,

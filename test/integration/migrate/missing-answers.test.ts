@@ -6,7 +6,7 @@ import { OperationError } from "../../../lib/errors.ts";
 import { type Interceptor, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectUnfinished } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { expectFailure, migrateLog } from "../../support/migration.ts";
 import { differences, memoryDirectory } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 600, entrySize: 30 });
@@ -88,9 +88,7 @@ test("a source that stays away is an operation failure, after which the same com
     const server = await startLogServer(log.objects);
     const undo = server.intercept("tile/entries/001", answer);
     const target = memoryDirectory();
-    const failure = await failureOf(migrateLog(log, server, target));
-    expect(failure, failure.stack).toBeInstanceOf(OperationError);
-    expect(failure.message).toMatch(/tile\/entries\/001: .*/);
+    await expectFailure(migrateLog(log, server, target), OperationError, /tile\/entries\/001: .*/);
     expectUnfinished(target);
     undo();
     const report = await migrateLog(log, server, target);

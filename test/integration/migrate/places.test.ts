@@ -6,8 +6,8 @@ import { expect, test } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
-import { killAt, runMigration } from "../../support/migration-process.ts";
+import { expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
+import { expectKilled } from "../../support/migration-process.ts";
 import {
   directoryContents,
   filesBelow,
@@ -61,9 +61,11 @@ test("a target whose issuers are a link to another log leaves that log as it is:
     for (const place of ["issuer", "nowhere"]) {
       symlinkSync(join(other, place), join(target, "issuer"));
       const found = filesBelow(target);
-      const failure = await failureOf(migrateLog(ct, server, target, { adopt }));
-      expect(failure).toBeInstanceOf(TargetRefusedError);
-      expect(failure.message).toContain(`${join(target, "issuer")}: is a symbolic link`);
+      await expectFailure(
+        migrateLog(ct, server, target, { adopt }),
+        TargetRefusedError,
+        `${join(target, "issuer")}: is a symbolic link`,
+      );
       expect(filesBelow(target)).toEqual(found);
       rmSync(join(target, "issuer"));
     }
@@ -84,13 +86,12 @@ test("a target inside the source, or inside any other log, is refused and untouc
 });
 
 test("--adopt is offered where a part of a log stands, and only there", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   mkdirSync(join(target, "tile/0"), { recursive: true });
   writeFileSync(join(target, "tile/0/README"), "not a tile");
-  const stranger = await failureOf(migrateLog(log, server, target));
-  expect(stranger).toBeInstanceOf(TargetRefusedError);
-  expect(stranger.message).toMatch(
+  await expectFailure(
+    migrateLog(log, server, target),
+    TargetRefusedError,
     /not part of a log, for example tile\/0\/README\. Choose an empty target$/,
   );
   writeFileSync(join(target, "tile/0/zzz"), "not a tile either");
@@ -100,14 +101,11 @@ test("--adopt is offered where a part of a log stands, and only there", async ()
 });
 
 test("a checkpoint that appears while the copy is unfinished is not handed over", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
   writeFileSync(join(target, "checkpoint"), "garbage");
   const asked = server.requests.length;
-  const failure = await failureOf(migrateLog(log, server, target));
-  expect(failure).toBeInstanceOf(TargetRefusedError);
-  expect(failure.message).toContain("checkpoint appeared");
+  await expectFailure(migrateLog(log, server, target), TargetRefusedError, "checkpoint appeared");
   const paths = server.requests.slice(asked).map(({ path }) => path);
   expect(paths, "it is told before anything is copied").toEqual(["checkpoint"]);
   expect(versionOf(target)).toMatch(/^migration-in-progress /);
@@ -116,8 +114,7 @@ test("a checkpoint that appears while the copy is unfinished is not handed over"
 });
 
 test("a directory where log software will write an object is found before the hand-over", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
   mkdirSync(join(target, "tile/entries/300"));
   const failure = await failureOf(migrateLog(log, server, target));
@@ -125,10 +122,8 @@ test("a directory where log software will write an object is found before the ha
 });
 
 test("a hand-over that was cut off is ended at its own size, though the source has grown", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
-  const killed = await runMigration(log, server, target, killAt("after", "link", ".state/treeState"));
-  expect(killed.kind).toBe("killed");
+  const { server, target } = await newCopy(log);
+  await expectKilled(log, server, target, "after", "link", ".state/treeState");
   const edge = ["tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1", "tile/entries/273.p/112"];
   const old = edge.map((path) => [path, log.object(path)] as const);
   server.objects = new Map([...log.atSize(70_300).objects, ...old]);
@@ -136,8 +131,7 @@ test("a hand-over that was cut off is ended at its own size, though the source h
 });
 
 test("what a seal hides is mended as the failure says: without the seal, by the same command", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
   rmSync(join(target, "tile/entries/005"));
   const seal = join(target, "tile/1/000");
@@ -147,8 +141,7 @@ test("what a seal hides is mended as the failure says: without the seal, by the 
 });
 
 test("a copy that is complete but for the hand-over needs no room", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   cpSync(storedLog(log), target, { recursive: true });
   rmSync(join(target, "checkpoint"));
   const before = server.requests.length;

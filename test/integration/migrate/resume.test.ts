@@ -3,23 +3,22 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectUnfinished, flippedBit } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
-import { killAt, runMigration } from "../../support/migration-process.ts";
-import { differences, filesBelow, memoryDirectory, temporaryFiles } from "../../support/places/directory.ts";
+import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
+import { expectKilled } from "../../support/migration-process.ts";
+import { differences, filesBelow, temporaryFiles } from "../../support/places/directory.ts";
 import { isSealed, sealsIn } from "../../support/places/seals.ts";
 
 /** One seal and some more: of every kind of object there are some below a seal and some that are not. */
 const log = testLog({ size: 65_536 + 3 * 256 + 5, entrySize: 8 });
 
-/** A target that a copy has filled without handing it over. */
-async function filledTarget(server: LogServer): Promise<string> {
-  const target = memoryDirectory();
-  const { outcome } = await migrateLog(log, server, target, { handOver: false });
+/** A target that a copy has filled without handing it over, and its source. */
+async function filledTarget() {
+  const copy = await newCopy(log);
+  const { outcome } = await migrateLog(log, copy.server, copy.target, { handOver: false });
   expect(outcome).toBe("ready-for-hand-over");
-  return target;
+  return copy;
 }
 
 function expectHandedOver(target: string, of: TestLog = log): void {
@@ -29,8 +28,7 @@ function expectHandedOver(target: string, of: TestLog = log): void {
 }
 
 test("what is whole is found in place: a second run reads the tree's right edge and stores no bundle", async () => {
-  const server = await startLogServer(log.objects);
-  const target = await filledTarget(server);
+  const { server, target } = await filledTarget();
   const before = server.requests.length;
   const report = await migrateLog(log, server, target);
   expect(report).toMatchObject({
@@ -47,8 +45,7 @@ test("what is whole is found in place: a second run reads the tree's right edge 
 });
 
 test("below a missing seal truncated, empty and wrong objects are replaced, each of them counted", async () => {
-  const server = await startLogServer(log.objects);
-  const target = await filledTarget(server);
+  const { server, target } = await filledTarget();
   const spoil = (path: string, bytes: Uint8Array) => fs.writeFileSync(join(target, path), bytes);
   fs.rmSync(join(target, "tile/1/000"));
   spoil("tile/entries/000", log.object("tile/entries/000").subarray(0, 100));
@@ -73,14 +70,13 @@ test("below a missing seal truncated, empty and wrong objects are replaced, each
 });
 
 test("a seal that is not the tree's seals nothing: all below it is looked at again", async () => {
-  const server = await startLogServer(log.objects);
   for (const wrong of [
     flippedBit(log.object("tile/1/000"), 32 * 255),
     log.object("tile/1/000").subarray(0, 32 * 255),
     Buffer.concat([log.object("tile/1/000"), Buffer.alloc(32)]),
     Buffer.alloc(0),
   ]) {
-    const target = await filledTarget(server);
+    const { server, target } = await filledTarget();
     fs.writeFileSync(join(target, "tile/1/000"), wrong);
     fs.writeFileSync(join(target, "tile/entries/255"), flippedBit(log.object("tile/entries/255"), 9));
     fs.rmSync(join(target, "tile/0/254"));
@@ -92,8 +88,7 @@ test("a seal that is not the tree's seals nothing: all below it is looked at aga
 
 test("a run that is aborted at any moment leaves no temporary file, and the next one completes", async () => {
   for (const moment of [2, 5, 20, 150, 262]) {
-    const server = await startLogServer(log.objects);
-    const target = memoryDirectory();
+    const { server, target } = await newCopy(log);
     const stop = new AbortController();
     const reason = new Error("stopped by the test");
     let left = moment;
@@ -118,8 +113,7 @@ test("a run that is aborted at any moment leaves no temporary file, and the next
 });
 
 test("a migration that is aborted before it starts writes nothing", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
+  const { server, target } = await newCopy(log);
   const reason = new Error("too late");
   expect(await failureOf(migrateLog(log, server, target, { signal: AbortSignal.abort(reason) }))).toBe(
     reason,
@@ -128,18 +122,15 @@ test("a migration that is aborted before it starts writes nothing", async () => 
 });
 
 test("temporary files of a run that was killed are removed by the next", async () => {
-  const server = await startLogServer(log.objects);
-  const target = memoryDirectory();
-  const killed = await runMigration(log, server, target, killAt("before", "rename", "tile/entries/100"));
-  expect(killed.kind).toBe("killed");
+  const { server, target } = await newCopy(log);
+  await expectKilled(log, server, target, "before", "rename", "tile/entries/100");
   expect(temporaryFiles(target)).not.toEqual([]);
   await migrateLog(log, server, target, { handOver: false });
   expect(temporaryFiles(target)).toEqual([]);
 });
 
 test("a resume finishes the checkpoint that was aimed at first, and keeps its marker", async () => {
-  const server = await startLogServer(log.objects);
-  const target = await filledTarget(server);
+  const { server, target } = await filledTarget();
   const marker = fs.readFileSync(join(target, ".state/version"), "utf8");
   await migrateLog(log, server, target, { handOver: false });
   expect(fs.readFileSync(join(target, ".state/version"), "utf8")).toBe(marker);

@@ -3,12 +3,11 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { VerificationReport } from "../../../lib/index.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { PosixTarget } from "../../../storage/posix/target.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { writeFiles } from "../../support/places/directory.ts";
-import { storedLog, verify } from "../../support/verification.ts";
+import { pathsOf, storedLog, verify } from "../../support/verification.ts";
 
 const TREE_STATE = ".state/treeState";
 const PARTIALS = ["tile/0/003.p/132", "tile/entries/003.p/132"];
@@ -56,8 +55,6 @@ function beforeRead(nth: number, work: () => void): { reads: number } {
   });
   return count;
 }
-
-const pathsOf = ({ findings }: VerificationReport) => findings.map(({ path }) => path);
 
 describe("verify of a directory in which log software is at work", () => {
   it("finds nothing wrong with what is integrated while it lists, and says that it was not verified", async () => {

@@ -4,7 +4,6 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { VerificationError } from "../../../lib/errors.ts";
-import type { VerificationReport } from "../../../lib/index.ts";
 import { TileRecomputation } from "../../../lib/migrate/verify/tile-recomputation.ts";
 import { formatHash, HASH_SIZE } from "../../../lib/tlog/merkle.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
@@ -12,7 +11,7 @@ import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { memoryContext } from "../../support/logs/in-memory-log.ts";
 import { FAST_RETRY } from "../../support/migration.ts";
 import { writeFiles } from "../../support/places/directory.ts";
-import { storedLog, verify } from "../../support/verification.ts";
+import { pathsOf, storedLog, verify } from "../../support/verification.ts";
 
 const TREE_STATE = ".state/treeState";
 
@@ -35,8 +34,6 @@ function integratedLog(signed: TestLog, grown: TestLog): string {
   writeTreeState(directory, grown.size, grown.rootHash);
   return directory;
 }
-
-const pathsOf = ({ findings }: VerificationReport) => findings.map(({ path }) => path);
 
 describe("verify of a log of which little is left", () => {
   it("ends at once where nothing authenticates the right edge, however large the tree", async () => {

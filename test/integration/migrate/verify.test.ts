@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { TargetRefusedError, UsageError, VerificationError } from "../../../lib/errors.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { migrateLog } from "../../support/migration.ts";
 import { writeFiles } from "../../support/places/directory.ts";
 import { temporaryDirectory } from "../../support/places/temp.ts";
-import { storedLog, verify } from "../../support/verification.ts";
+import { pathsOf, storedLog, verify } from "../../support/verification.ts";
 
 /** Two full level-1 tiles, a partial one, a partial bundle: every kind of object. */
 const SIZE = 2 * 65_536 + 3 * 256 + 7;
@@ -32,28 +33,14 @@ describe("verify", () => {
 
   it("names every object in which one bit differs, and only that one", async () => {
     const directory = storedLog(log);
-    for (const path of [
-      "tile/entries/000",
-      "tile/entries/511",
-      "tile/entries/515.p/7",
-      "tile/0/000",
-      "tile/0/514",
-      "tile/0/515.p/7",
-      "tile/1/000",
-      "tile/1/001",
-      "tile/1/002.p/3",
-      "tile/2/000.p/2",
-    ]) {
+    const bundles = ["000", "511", "515.p/7"].map((name) => `tile/entries/${name}`);
+    const tiles = ["0/000", "0/514", "0/515.p/7", "1/000", "1/001", "1/002.p/3", "2/000.p/2"];
+    for (const path of [...bundles, ...tiles.map((name) => `tile/${name}`)]) {
       const good = log.object(path);
-      const bad = Buffer.from(good);
-      bad[bad.length - 1] = (bad[bad.length - 1] as number) ^ 1;
-      writeFileSync(join(directory, path), bad);
-      const { faults, findings } = await verify(log, directory);
-      expect(
-        findings.map((finding) => finding.path),
-        path,
-      ).toEqual([path]);
-      expect(faults).toBe(1);
+      writeFileSync(join(directory, path), flippedBit(good, good.length - 1));
+      const report = await verify(log, directory);
+      expect(pathsOf(report), path).toEqual([path]);
+      expect(report.faults).toBe(1);
       writeFileSync(join(directory, path), good);
     }
     expect((await verify(log, directory)).faults).toBe(0);
@@ -69,11 +56,7 @@ describe("verify", () => {
       "tile/entries/515.p/7",
     ]) {
       rmSync(join(directory, path));
-      const { findings } = await verify(log, directory);
-      expect(
-        findings.map((finding) => finding.path),
-        path,
-      ).toEqual([path]);
+      expect(pathsOf(await verify(log, directory)), path).toEqual([path]);
       writeFileSync(join(directory, path), log.object(path));
     }
   }, 120_000);
@@ -96,8 +79,7 @@ describe("verify", () => {
       directory,
       beyond.map((path) => [path, "x"]),
     );
-    const { findings } = await verify(log, directory);
-    expect(findings.map(({ path }) => path).toSorted()).toEqual(beyond.toSorted());
+    expect(pathsOf(await verify(log, directory)).toSorted()).toEqual(beyond.toSorted());
   });
 
   it("accepts obsolete partial objects that begin the fuller one, and names others", async () => {
@@ -109,7 +91,7 @@ describe("verify", () => {
     ]);
     expect((await verify(log, directory)).findings).toEqual([]);
     writeFiles(directory, [["tile/0/001.p/3", hashes.subarray(0, 3 * 32)]]);
-    expect((await verify(log, directory)).findings.map(({ path }) => path)).toEqual(["tile/0/001.p/3"]);
+    expect(pathsOf(await verify(log, directory))).toEqual(["tile/0/001.p/3"]);
   });
 
   it("accepts over HTTP a log whose partial objects have given way to full ones", async () => {
@@ -153,12 +135,9 @@ describe("verify", () => {
     const ct = testLog({ size: 300, format: "static-ct" });
     const directory = storedLog(ct);
     expect(await verify(ct, directory)).toMatchObject({ faults: 0, entries: 300 });
-    const bundle = ct.object("tile/data/000");
-    const bad = Buffer.from(bundle);
-    bad[20] = (bad[20] as number) ^ 0x40;
-    writeFileSync(join(directory, "tile/data/000"), bad);
+    writeFileSync(join(directory, "tile/data/000"), flippedBit(ct.object("tile/data/000"), 20, 6));
     const report = await verify(ct, directory);
-    expect(report.findings.map(({ path }) => path)).toEqual(["tile/data/000"]);
+    expect(pathsOf(report)).toEqual(["tile/data/000"]);
     expect(report.notChecked.join()).not.toContain("precertificates");
     const shallow = await verify(ct, directory, { deep: false });
     expect(shallow.notChecked.join()).toContain("precertificates as submitted");
@@ -170,9 +149,7 @@ describe("verify", () => {
     const path = join(directory, "tile/entries/001");
     renameSync(path, `${path}.away`);
     mkdirSync(path);
-    expect((await verify(small, directory)).findings.map((finding) => finding.path)).toContain(
-      "tile/entries/001",
-    );
+    expect(pathsOf(await verify(small, directory))).toContain("tile/entries/001");
   });
 
   it("verifies a log that is served from linked directories, and says what it did not list", async () => {

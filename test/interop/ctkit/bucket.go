@@ -39,7 +39,6 @@ func (b ctBucket) driver(ctx context.Context) (tessera.Driver, error) {
 	return tgcp.New(ctx, tgcp.Config{Bucket: b.name, Spanner: b.database, GCSClient: b.client})
 }
 
-// antispam has a database of its own.
 func (b ctBucket) antispam(ctx context.Context) (tessera.Antispam, error) {
 	return antispam.NewAntispam(ctx, b.antispamDatabase, antispam.AntispamOpts{})
 }
@@ -48,5 +47,4 @@ func (b ctBucket) issuers(ctx context.Context) (storage.IssuerStorage, error) {
 	return gcp.NewIssuerStorage(ctx, b.name, b.client)
 }
 
-// monitoring is for the bucket itself to do.
 func (b ctBucket) monitoring() http.Handler { return nil }

@@ -14,7 +14,6 @@ import (
 	"github.com/transparency-dev/tesseract/storage/posix"
 )
 
-// ctDirectory is the path of a log's home, as TesseraCT's program for POSIX has it.
 type ctDirectory string
 
 func (d ctDirectory) checkpointInterval() time.Duration { return 100 * time.Millisecond }

@@ -53,7 +53,6 @@ func newLogKey(secretHex, origin string) (logKey, error) {
 	return logKey{private, public, vkey}, nil
 }
 
-// describeKey prints the public key of a log.
 func describeKey(args []string) (any, error) {
 	set := flag.NewFlagSet("key", flag.ContinueOnError)
 	_, open := keyFlags(set)

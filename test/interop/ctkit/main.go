@@ -60,12 +60,10 @@ func timeoutFlag(set *flag.FlagSet) (start func()) {
 	}
 }
 
-// roots are the certificates that a log accepts as roots.
 type roots struct {
 	PEM string `json:"pem"`
 }
 
-// printRoots prints the roots of --seed.
 func printRoots(args []string) (any, error) {
 	set := flag.NewFlagSet("roots", flag.ContinueOnError)
 	seed := set.String("seed", "", "seed of the authorities")

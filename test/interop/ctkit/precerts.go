@@ -5,14 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"flag"
 
 	"filippo.io/sunlight"
 	ct "github.com/google/certificate-transparency-go"
 	"github.com/google/certificate-transparency-go/x509"
 )
 
-// precertificatesReport counts the precertificates that stand for what was logged.
 type precertificatesReport struct {
 	Precertificates int64 `json:"precertificates"`
 	// BySigningCertificate of them were issued by a precertificate signing certificate.
@@ -22,15 +20,7 @@ type precertificatesReport struct {
 // checkPrecertificates holds each logged TBSCertificate, and the issuer's key hash, against what
 // certificate-transparency-go makes of the submitted precertificate and its chain. The leaf hash covers neither.
 func checkPrecertificates(args []string) (any, error) {
-	var flags readFlags
-	set := flag.NewFlagSet("precerts", flag.ContinueOnError)
-	flags.register(set)
-	startTimeout := timeoutFlag(set)
-	if err := set.Parse(args); err != nil {
-		return nil, err
-	}
-	startTimeout()
-	log, err := flags.open()
+	log, err := openLog("precerts", args)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +72,6 @@ func (l *verifiedLog) checkPrecertificate(entry *sunlight.LogEntry) (bySigningCe
 	return signing != nil, nil
 }
 
-// chainOf returns the issuers that an entry names.
 func (l *verifiedLog) chainOf(entry *sunlight.LogEntry) ([]*x509.Certificate, error) {
 	var chain []*x509.Certificate
 	for _, fingerprint := range entry.ChainFingerprints {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -11,34 +12,27 @@ import (
 	"filippo.io/sunlight"
 )
 
-// readFlags say which log to read.
-type readFlags struct {
-	url, publicKey string
-}
-
-func (f *readFlags) register(set *flag.FlagSet) {
-	set.StringVar(&f.url, "url", "", "monitoring prefix: http://, file://, gzip+file:// or archive+file://")
-	set.StringVar(&f.publicKey, "public-key", "", "key of the log, base64 DER SPKI")
-}
-
-// verifiedLog reads a log with Sunlight's client.
 type verifiedLog struct {
-	client *sunlight.Client
-	// issuers are those seen so far.
+	client  *sunlight.Client
 	issuers map[[sha256.Size]byte][]byte
 }
 
-func (f readFlags) open() (*verifiedLog, error) {
-	spki, err := base64.StdEncoding.DecodeString(f.publicKey)
-	if err != nil {
+// openLog opens the log that a subcommand's flags name, and bounds the time of the process.
+func openLog(name string, args []string) (*verifiedLog, error) {
+	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	url := set.String("url", "", "monitoring prefix: http://, file://, gzip+file:// or archive+file://")
+	publicKey := set.String("public-key", "", "key of the log, base64 DER SPKI")
+	startTimeout := timeoutFlag(set)
+	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
-	key, err := x509.ParsePKIXPublicKey(spki)
+	startTimeout()
+	_, key, err := parsePublicKey(*publicKey)
 	if err != nil {
 		return nil, err
 	}
 	client, err := sunlight.NewClient(&sunlight.ClientConfig{
-		MonitoringPrefix: f.url,
+		MonitoringPrefix: *url,
 		PublicKey:        key,
 		UserAgent:        "tlog-migrate interop tests (+https://c2sp.org/static-ct-api)",
 	})
@@ -46,6 +40,13 @@ func (f readFlags) open() (*verifiedLog, error) {
 		return nil, err
 	}
 	return &verifiedLog{client, map[[sha256.Size]byte][]byte{}}, nil
+}
+
+func parsePublicKey(encoded string) (spki []byte, key crypto.PublicKey, err error) {
+	if spki, err = base64.StdEncoding.DecodeString(encoded); err == nil {
+		key, err = x509.ParsePKIXPublicKey(spki)
+	}
+	return spki, key, err
 }
 
 // issuer returns an issuer that the log serves, and which hashes to its fingerprint.
@@ -104,17 +105,8 @@ type readReport struct {
 	Issuers int `json:"issuers"`
 }
 
-// readLog reads every entry, and every issuer.
 func readLog(args []string) (any, error) {
-	var flags readFlags
-	set := flag.NewFlagSet("read", flag.ContinueOnError)
-	flags.register(set)
-	startTimeout := timeoutFlag(set)
-	if err := set.Parse(args); err != nil {
-		return nil, err
-	}
-	startTimeout()
-	log, err := flags.open()
+	log, err := openLog("read", args)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	stdx509 "crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -26,7 +24,6 @@ import (
 // retryPause is what the submitter waits when it is pushed back, however long it was told to.
 const retryPause = 100 * time.Millisecond
 
-// submitReport says what a log answered.
 type submitReport struct {
 	// Indices are the leaf indices in the SCTs, in the order of the submissions.
 	Indices []int64 `json:"indices"`
@@ -39,7 +36,6 @@ type submitReport struct {
 	ElapsedMs      int64 `json:"elapsedMs"`
 }
 
-// submitter submits chains to one log and checks the SCTs.
 type submitter struct {
 	client *http.Client
 	prefix string // of the submission API, with the address of the log
@@ -85,11 +81,7 @@ func submit(args []string) (any, error) {
 }
 
 func newSubmitter(url, origin, publicKey string, concurrency int) (*submitter, error) {
-	spki, err := base64.StdEncoding.DecodeString(publicKey)
-	if err != nil {
-		return nil, err
-	}
-	key, err := stdx509.ParsePKIXPublicKey(spki)
+	spki, key, err := parsePublicKey(publicKey)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +102,6 @@ func newSubmitter(url, origin, publicKey string, concurrency int) (*submitter, e
 	}, nil
 }
 
-// submitAll ends with the first failure.
 func (s *submitter) submitAll(authorities *testca.Authorities, from, count uint64, concurrency int) error {
 	ctx, fail := context.WithCancelCause(context.Background())
 	defer fail(nil)

@@ -13,12 +13,10 @@ import (
 	"tlog-migrate/test/interop/internal/testlog"
 )
 
-// supervised tells the caller that a program answers.
 type supervised struct {
 	PID int `json:"pid"`
 }
 
-// exited is how a program ended.
 type exited struct {
 	How string `json:"how"`
 }
@@ -65,7 +63,6 @@ func supervise(args []string) (any, error) {
 	return exited{child.ProcessState.String()}, nil
 }
 
-// awaitAnswer waits for any answer at a URL.
 func awaitAnswer(url string, ended <-chan error) error {
 	for {
 		select {

@@ -44,7 +44,6 @@ type ctHome interface {
 	monitoring() http.Handler
 }
 
-// tesseractReady tells the caller that submissions are taken.
 type tesseractReady struct {
 	logKey
 	// URL is where the origin's host is: the submission prefix lies below it, at the origin's path. It is the
@@ -54,7 +53,6 @@ type tesseractReady struct {
 	Size uint64 `json:"size"`
 }
 
-// tesseractReport is the published log after TesseraCT has stopped.
 type tesseractReport struct {
 	Size       uint64 `json:"size"`
 	RootHash   []byte `json:"rootHash"`
@@ -96,7 +94,6 @@ func (f tesseractFlags) home() (ctHome, error) {
 	return nil, errors.New("--dir, or --bucket, --spanner and --antispam-spanner, is required")
 }
 
-// serveLog serves on a free port of the loopback.
 func serveLog(flags tesseractFlags, key logKey, home ctHome) (any, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -143,7 +140,6 @@ func pathOf(origin string) string {
 	return "/" + path
 }
 
-// newLogHandler makes TesseraCT's handler, and starts an Appender.
 func newLogHandler(ctx context.Context, flags tesseractFlags, key logKey, home ctHome, appender *runningAppender) (http.Handler, error) {
 	fetchedRoots, err := home.prepare(ctx)
 	if err != nil {
@@ -161,15 +157,12 @@ func newLogHandler(ctx context.Context, flags tesseractFlags, key logKey, home c
 	return tesseract.NewLogHandler(ctx, flags.origin, key.private, validation, createStorage, httpDeadline, false, pathOf(flags.origin), limits)
 }
 
-// runningAppender is the Tessera Appender below a TesseraCT.
 type runningAppender struct {
 	reader   tessera.LogReader
 	shutdown func(context.Context) error
-	// indexed returns how many entries the antispam index knows.
-	indexed func(context.Context) (uint64, error)
+	indexed  func(context.Context) (uint64, error)
 }
 
-// reportIndexed answers with how many entries the antispam index knows.
 func (a *runningAppender) reportIndexed(w http.ResponseWriter, r *http.Request) {
 	indexed, err := a.indexed(r.Context())
 	if err != nil {

@@ -66,7 +66,6 @@ func (b bucket) WatchCheckpoint(ctx context.Context) (func(context.Context) bool
 	}, nil
 }
 
-// generation is 0 for an object that does not exist.
 func (b bucket) generation(ctx context.Context, name string) (int64, error) {
 	attributes, err := b.object(name).Attrs(ctx)
 	if errors.Is(err, storage.ErrObjectNotExist) {
@@ -96,7 +95,6 @@ func (b bucket) object(name string) *storage.ObjectHandle {
 	return b.objects.Object(path.Join(b.prefix, name))
 }
 
-// objectFetcher reads a log from its bucket.
 type objectFetcher struct {
 	bucket
 	entriesPath func(n uint64, p uint8) string

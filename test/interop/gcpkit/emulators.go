@@ -12,13 +12,11 @@ import (
 	"tlog-migrate/test/interop/internal/testlog"
 )
 
-// addresses tell the caller where the emulators are.
 type addresses struct {
 	// Storage is a URL, as STORAGE_EMULATOR_HOST has it for the Node and the Go clients.
 	Storage string `json:"storage"`
 	// Spanner is a host and port, as SPANNER_EMULATOR_HOST has it.
-	Spanner string `json:"spanner"`
-	// Instance is the Spanner instance that exists.
+	Spanner  string `json:"spanner"`
 	Instance string `json:"instance"`
 	// Control is the URL of faults.Rules, and of PUT /page-limit with the most objects of a page of a listing.
 	Control string `json:"control"`
@@ -57,7 +55,6 @@ func runEmulators(args []string) (any, error) {
 	return rules.Counts(), nil
 }
 
-// control serves what a test may change.
 func control(rules *faults.Rules, storage *gcsfake.Server) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", rules.Control())
@@ -73,7 +70,6 @@ func control(rules *faults.Rules, storage *gcsfake.Server) http.Handler {
 	return mux
 }
 
-// serve serves on a free port of the loopback and returns the URL.
 func serve(handler http.Handler) (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -25,15 +25,10 @@ import {
 /** Two seals, a bundle beyond them, a partial one at the edge, partial tiles of every level. */
 const SIZE = 2 * 65_536 + 256 + 77;
 
-/** Arguments of `killAt`. */
 type Kill = readonly [when: "before" | "after", call: "rename" | "link", suffix: string];
 
-/** A moment of a copy: where it is killed, and what tells that it was that moment. */
-interface Moment {
-  readonly kill: Kill;
-  readonly present: readonly string[];
-  readonly absent: readonly string[];
-}
+/** A moment of a copy: where it is killed, and what is and is not there then. */
+type Moment = readonly [name: string, kill: Kill, present: readonly string[], absent: readonly string[]];
 
 const [version, lock, record] = [".state/version", ".state/tlog-migrate.lock", ".state/tlog-migrate.json"];
 const [collection, treeState] = [".state/gcState", ".state/treeState"];
@@ -42,63 +37,33 @@ const upperTiles = ["tile/1/002.p/1", "tile/2/000.p/2"];
 const allTiles = [...allBundles, ...upperTiles];
 
 /** In the order in which a copy comes to them. A link creates, a rename may replace. */
-const moments: Record<string, Moment> = {
-  "the claim is all there is": {
-    kill: ["after", "link", version],
-    present: [version],
-    absent: ["tile", lock],
-  },
-  "the lock is taken": {
-    kill: ["after", "link", lock],
-    present: [lock],
-    absent: ["tile"],
-  },
-  "the first bundle is there": {
-    kill: ["after", "rename", "tile/entries/000"],
-    present: ["tile/entries/000"],
-    absent: ["tile/1"],
-  },
-  "the first seal is there": {
-    kill: ["after", "rename", "tile/1/000"],
-    present: ["tile/entries/255", "tile/0/255", "tile/1/000"],
-    absent: ["tile/2"],
-  },
-  "all bundles are there": {
-    kill: ["before", "rename", "tile/1/002.p/1"],
-    present: allBundles,
-    absent: upperTiles,
-  },
-  "the upper tiles are there": {
-    kill: ["after", "rename", "tile/2/000.p/2"],
-    present: allTiles,
-    absent: [collection, treeState],
-  },
-  "the target is checked": {
-    kill: ["before", "rename", collection],
-    present: allTiles,
-    absent: [collection, treeState],
-  },
-  "gcState is there": {
-    kill: ["after", "rename", collection],
-    present: [...allTiles, collection],
-    absent: [treeState],
-  },
-  "treeState is there": {
-    kill: ["after", "link", treeState],
-    present: [...allTiles, collection, treeState],
-    absent: [record],
-  },
-  "the record is there": {
-    kill: ["after", "rename", record],
-    present: [...allTiles, collection, treeState, record],
-    absent: ["checkpoint"],
-  },
-};
+const moments: readonly Moment[] = [
+  ["the claim is all there is", ["after", "link", version], [version], ["tile", lock]],
+  ["the lock is taken", ["after", "link", lock], [lock], ["tile"]],
+  ["the first bundle is there", ["after", "rename", "tile/entries/000"], ["tile/entries/000"], ["tile/1"]],
+  [
+    "the first seal is there",
+    ["after", "rename", "tile/1/000"],
+    ["tile/entries/255", "tile/0/255", "tile/1/000"],
+    ["tile/2"],
+  ],
+  ["all bundles are there", ["before", "rename", "tile/1/002.p/1"], allBundles, upperTiles],
+  ["the upper tiles are there", ["after", "rename", "tile/2/000.p/2"], allTiles, [collection, treeState]],
+  ["the target is checked", ["before", "rename", collection], allTiles, [collection, treeState]],
+  ["gcState is there", ["after", "rename", collection], [...allTiles, collection], [treeState]],
+  ["treeState is there", ["after", "link", treeState], [...allTiles, collection, treeState], [record]],
+  [
+    "the record is there",
+    ["after", "rename", record],
+    [...allTiles, collection, treeState, record],
+    ["checkpoint"],
+  ],
+];
 
 describeWithGo("a target that is not handed over", () => {
-  it.each(Object.entries(moments))(
+  it.each(moments)(
     "is refused by Tessera when %s, and the same copy goes on from there",
-    async (_moment, { kill, present, absent }) => {
+    async (_moment, kill, present, absent) => {
       const log = await tesseraLog(SIZE);
       const server = await startLogServer(log.files);
       const target = newTarget();

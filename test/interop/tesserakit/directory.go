@@ -17,7 +17,6 @@ import (
 	"tlog-migrate/test/interop/internal/testlog"
 )
 
-// directory is the path of a log's home.
 type directory string
 
 func directoryFlags(set *flag.FlagSet) func() (testlog.Home, error) {
@@ -35,7 +34,6 @@ func (d directory) String() string { return string(d) }
 // CheckpointInterval is the shortest that Tessera permits on POSIX.
 func (d directory) CheckpointInterval() time.Duration { return 100 * time.Millisecond }
 
-// Driver creates the directory where it is missing.
 func (d directory) Driver(ctx context.Context) (tessera.Driver, error) {
 	return posix.New(ctx, posix.Config{Path: string(d)})
 }

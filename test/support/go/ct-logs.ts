@@ -3,7 +3,6 @@
 import { createHash } from "node:crypto";
 import { run } from "./run.ts";
 
-/** Whose log it is. */
 export interface CtIdentity {
   /** The submission prefix without its scheme, such as `ct.log.example/2026h1`. */
   readonly origin: string;
@@ -11,7 +10,6 @@ export interface CtIdentity {
   readonly key: string;
 }
 
-/** The key of a log. */
 export interface CtKey {
   /** Base64 DER SPKI, ECDSA P-256. */
   readonly publicKey: string;
@@ -23,16 +21,13 @@ export interface CtLog extends CtKey {
   readonly origin: string;
   /** Where the origin's host is: a URL without a path. */
   readonly url: string;
-  /** Where the log is read. */
   readonly monitoringUrl: string;
 }
 
 /** A log as its published checkpoint describes it. */
 export interface CtReport {
   readonly size: number;
-  /** Base64, as in the checkpoint. */
   readonly rootHash: string;
-  /** The whole signed note. */
   readonly checkpoint: string;
 }
 
@@ -41,7 +36,6 @@ export function secretOf({ key }: Pick<CtIdentity, "key">): string {
   return createHash("sha256").update(`ctkit secret\n${key}`).digest("hex");
 }
 
-/** The flags by which ctkit knows whose log it is. */
 export function identityFlags(identity: CtIdentity): string[] {
   return ["--origin", identity.origin, "--secret", secretOf(identity)];
 }

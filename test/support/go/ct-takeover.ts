@@ -20,12 +20,10 @@ export const IDENTITY: CtIdentity = { origin: "ct.log.example/2026h1", key: "the
 export const FIRST = "before the move";
 /** Seed of those whose chains it gets at its new home. */
 const NEXT = "after the move";
-/** How many chains it gets there. */
 const APPENDED = 300;
 
 /** A log that is to move, which nothing writes to any more. */
 export interface MovingLog extends CtIdentity, CtKey, CtReport {
-  /** The index of each chain. */
   readonly indices: readonly number[];
 }
 
@@ -34,7 +32,6 @@ export function newCtDirectory(): Directory {
   return { dir: join(memoryDirectory(), "log") };
 }
 
-/** Has TesseraCT make a log. */
 export async function tesseraCTLog(home: CtHome, size: number): Promise<MovingLog> {
   await using log = await startTesseraCT({ ...home, ...IDENTITY, authorities: [FIRST] });
   const indices = await fillLog(log, size);

@@ -27,7 +27,6 @@ export interface ExecuteOptions {
   readonly tellStdout?: boolean;
 }
 
-/** Runs a file to its end and returns its standard output. */
 export async function execute(
   file: string,
   args: readonly string[],
@@ -36,7 +35,6 @@ export async function execute(
   return (await executeAll(file, args, options)).stdout;
 }
 
-/** Runs a file to its end and returns all that it wrote. */
 export async function executeAll(
   file: string,
   args: readonly string[],

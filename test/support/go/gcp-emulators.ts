@@ -18,7 +18,6 @@ export interface Interference {
   readonly times?: number;
 
   readonly delayMs?: number;
-  /** HTTP status to fail with. */
   readonly status?: number;
   /** gRPC code to fail with, such as `UNAVAILABLE`; a transaction that is `ABORTED` is over. */
   readonly code?: string;
@@ -38,7 +37,6 @@ export interface StoredObject {
   readonly generation: string;
 }
 
-/** Where the emulators are. */
 interface Addresses {
   readonly storage: string;
   readonly spanner: string;
@@ -49,7 +47,6 @@ interface Addresses {
 /** How often each kind of call was made, such as `spanner Commit` or `storage POST`. */
 export type CallCounts = Readonly<Record<string, number>>;
 
-/** Running emulators. */
 export class GcpEmulators implements AsyncDisposable {
   /** URL of Cloud Storage; `<url>/<bucket>/<object>` is where the public reads an object. */
   readonly storageUrl: string;
@@ -62,7 +59,6 @@ export class GcpEmulators implements AsyncDisposable {
   readonly instance: string;
   /** What a process gets to see the emulators as Google's cloud. */
   readonly env: Readonly<Record<string, string>>;
-  /** Of their process. */
   readonly pid: number;
   readonly #control: string;
   readonly #program: RunningProgram<Addresses, CallCounts>;

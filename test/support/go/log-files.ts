@@ -7,16 +7,14 @@ import {
   FULL_WIDTH,
   type LogFormat,
   levelCount,
-  tileCount,
   tilePath,
   tileWidth,
 } from "../../../lib/tlog/layout.ts";
+import { tilesOf } from "../../logs/tiles.ts";
 import { filesBelow } from "../places/directory.ts";
 
-/** Public files of a log by their paths. */
 export type LogFiles = Map<string, Buffer>;
 
-/** Everything that a log's directory serves: not its private state. */
 export function readLog(directory: string): LogFiles {
   const paths = filesBelow(directory).filter((path) => !path.startsWith(".state/"));
   return new Map(paths.map((path) => [path, fs.readFileSync(join(directory, path))]));
@@ -35,15 +33,13 @@ export function filesOfSize(files: LogFiles, format: LogFormat, size: number): L
 
 function* requiredPaths(format: LogFormat, size: number): Generator<string> {
   for (let level = 0; level < levelCount(size); level++) {
-    for (let index = 0; index < tileCount(size, level); index++) {
-      const width = tileWidth(size, level, index);
+    for (const { index, width } of tilesOf(size, level)) {
       yield tilePath({ level, index, width });
       if (level === 0) yield bundlePath(format, { index, width });
     }
   }
 }
 
-/** Of these paths, the partial tiles and bundles for which the full one is there too. */
 export function obsoletePartials(paths: Iterable<string>): string[] {
   const present = new Set(paths);
   return [...present].filter((path) => {

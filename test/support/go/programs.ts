@@ -35,7 +35,6 @@ const withC = { flags: ["-tags=netgo,osusergo"], env: { CGO_ENABLED: "1", CGO_CF
 
 let goFound: boolean | undefined;
 
-/** Whether a Go toolchain is on the PATH. */
 export function goAvailable(): boolean {
   goFound ??= spawnSync("go", ["version"], { stdio: "ignore" }).status === 0;
   return goFound;
@@ -76,7 +75,6 @@ async function buildNow(program: Program): Promise<string> {
   return path;
 }
 
-/** Runs the Go tests of packages below this folder. */
 export async function testGoPackages(pattern: string): Promise<void> {
   await execute("go", ["test", pattern], {
     timeoutMs: buildTimeoutMs,

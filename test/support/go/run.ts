@@ -4,10 +4,8 @@ import { createInterface } from "node:readline";
 import { execute, TesseraError } from "./execute.ts";
 import { build, type Program } from "./programs.ts";
 
-/** How long a call may take that is not told otherwise. */
 const defaultTimeoutMs = 120_000;
 
-/** What every call may be told. */
 export interface CallOptions {
   /** After this the child is killed and the call rejects; 120 s unless told. */
   readonly timeoutMs?: number | undefined;
@@ -19,7 +17,6 @@ export interface ProgramOptions extends CallOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs a program to its end and returns its standard output. */
 export async function run(
   program: Program,
   args: readonly string[],

@@ -27,7 +27,6 @@ export class SpannerTables implements AsyncDisposable {
     await this.#database.table(table).upsert({ id: 0, ...row });
   }
 
-  /** The statements that make the schema. */
   async schema(): Promise<string[]> {
     return (await this.#database.getSchema())[0];
   }

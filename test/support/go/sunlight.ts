@@ -30,11 +30,9 @@ export interface SunlightOptions extends CtIdentity, CallOptions {
 
 /** Sunlight and Skylight at work; what is done with them stops them or disposes of them. */
 export interface Sunlight extends CtLog, AsyncDisposable {
-  /** The log as Sunlight stores it. */
   readonly logDirectory: string;
   /** Ends Sunlight alone: the log takes no more submissions, and Skylight serves it as before. */
   freeze(): Promise<CtReport>;
-  /** Ends both. */
   stop(): Promise<CtReport>;
 }
 

@@ -16,13 +16,10 @@ import {
   takeOver,
 } from "./tessera.ts";
 
-/** Entries that the new home's Appender adds. */
 const APPENDED = 300;
 
-/** A log that Tessera made. */
 export interface TesseraLog extends LogReport, LogIdentity {
   readonly format: LogFormat;
-  /** All that its directory serves. */
   readonly files: LogFiles;
   /** Tessera's private tree state, as it wrote it. */
   readonly treeState: string;
@@ -44,7 +41,6 @@ export async function tesseraLog(
   return { ...identity, ...report, format, files, treeState };
 }
 
-/** The text of a directory's tree state. */
 export function treeStateOf(directory: string): string {
   return fs.readFileSync(join(directory, ".state/treeState"), "utf8");
 }

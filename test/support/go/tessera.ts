@@ -31,12 +31,10 @@ export type Home = Directory | Bucket;
 export interface LogReport {
   readonly origin: string;
   readonly size: number;
-  /** Base64, as in the checkpoint. */
   readonly rootHash: string;
   readonly vkey: string;
   /** Base64 DER SPKI: Ed25519, or for Static CT ECDSA P-256. */
   readonly publicKey: string;
-  /** The whole signed note. */
   readonly checkpoint: string;
 }
 
@@ -86,7 +84,6 @@ export type TakeOverOptions = LogIdentity<Home> &
   CallOptions & {
     /** Entries to append, 300 unless told; with 0 the Appender still has to sign a checkpoint of what it found. */
     readonly add?: number;
-    /** Whether the log has the Static CT layout. */
     readonly ct?: boolean;
   };
 
@@ -121,7 +118,6 @@ export async function takeOver(options: TakeOverOptions): Promise<TakeoverReport
   return kit<TakeoverReport>(options, ["takeover", ...flags, ...patience(options)], options);
 }
 
-/** Runs Tessera's fsck; rejects with what it found. */
 export async function fsck(options: FsckOptions): Promise<FsckReport> {
   if ("url" in options) {
     const flags = ["--url", options.url, "--vkey", options.vkey];
@@ -158,7 +154,6 @@ export async function tesseraMigrateGcp(
 /** A Tessera Appender that keeps a log growing; a test that is done with it stops it or disposes of it. */
 export interface LiveLog extends AsyncDisposable {
   readonly vkey: string;
-  /** The size at the start. */
   readonly sizeBefore: number;
   /** Stops adding, waits until a checkpoint covers every entry and the process is gone. */
   stop(): Promise<LogReport>;

@@ -13,7 +13,6 @@ import { build } from "./programs.ts";
 import { type CallOptions, type ProgramOptions, start } from "./run.ts";
 import type { Bucket, Directory, Home } from "./tessera.ts";
 
-/** How long fsck may take that is not told otherwise. */
 const FSCK_TIMEOUT_MS = 60_000;
 
 /** A bucket for TesseraCT, which knows no prefix: the log is at the bucket's root. */
@@ -28,7 +27,6 @@ export type TesseraCTOptions = (Directory | CtBucket) &
 
 /** TesseraCT at work; what is done with it stops it or disposes of it. */
 export interface TesseraCT extends CtLog, AsyncDisposable {
-  /** The size that it found when it started. */
   readonly sizeBefore: number;
   /** How many entries its antispam index knows: what is not in it, is accepted again. */
   indexed(): Promise<number>;
@@ -97,16 +95,8 @@ export interface CtFsckOptions extends Pick<CtLog, "origin" | "publicKey">, Call
  */
 export async function fsckStaticCt(options: CtFsckOptions): Promise<Pick<CtReport, "size" | "rootHash">> {
   const { url, origin, publicKey, compressed = false, timeoutMs = FSCK_TIMEOUT_MS } = options;
-  const args = [
-    "--ui=false",
-    "--N=1",
-    "--monitoring_url",
-    url,
-    "--origin",
-    origin,
-    "--public_key",
-    publicKey,
-  ];
+  const log = ["--monitoring_url", url, "--origin", origin, "--public_key", publicKey];
+  const args = ["--ui=false", "--N=1", ...log];
   if (compressed) args.push("--bundle_compressed");
   const what = `TesseraCT's fsck of ${url}`;
   const { stderr } = await executeAll(await build("tesseract-fsck"), args, { timeoutMs, what });

@@ -85,12 +85,24 @@ export class LogServer {
     };
   }
 
-  /** How often a path was asked for. */
+  /** Holds the answers to requests for a path, after `before` others, from the first on until they are let go. */
+  hold(path: string, before = 0): { readonly reached: Promise<void>; readonly letGo: () => void } {
+    const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let left = before;
+    this.intercept(path, async (_request, _response, next) => {
+      if (left-- <= 0) {
+        reached.resolve();
+        await gate.promise;
+      }
+      await next();
+    });
+    return { reached: reached.promise, letGo: gate.resolve };
+  }
+
   requestCount(path: string): number {
     return this.requests.filter((request) => request.path === path).length;
   }
 
-  /** Closes every connection and stops listening. */
   async close(): Promise<void> {
     if (!this.#http.listening) return;
     const closed = once(this.#http, "close");

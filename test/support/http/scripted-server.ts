@@ -59,7 +59,6 @@ export class ScriptedConnection {
     });
   }
 
-  /** The path of the next request. */
   request(): Promise<string> {
     return this.#requests.take();
   }
@@ -98,7 +97,6 @@ export class ScriptedServer {
     this.#tls = tls;
   }
 
-  /** The next connection. */
   connection(): Promise<ScriptedConnection> {
     return this.#arrivals.take();
   }
@@ -174,7 +172,6 @@ export const WIRES: readonly Wire[] = [
   { framing: "chunked", gzip: true },
 ];
 
-/** A whole response. */
 export function okay(body: Buffer | string, wire: Partial<Wire> = {}): Buffer {
   const { framing = "announced", gzip = false } = wire;
   const bytes = gzip ? gzipSync(body) : Buffer.from(body as string);

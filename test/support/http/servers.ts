@@ -9,7 +9,6 @@ import {
   type Server as NetServer,
   type Socket,
 } from "node:net";
-import { createServer as createRawTlsServer, type TLSSocket, type TlsOptions } from "node:tls";
 import { onTestFinished } from "vitest";
 import { HttpSource, type HttpSourceOptions } from "../../../storage/http/source.ts";
 import type { TestCertificate } from "./test-certificates.ts";
@@ -19,27 +18,16 @@ export function serve(listener: RequestListener): Promise<URL> {
   return listening(createServer(listener), "http");
 }
 
-/** An HTTPS server. */
 export function serveTls(certificate: TestCertificate, listener: RequestListener): Promise<URL> {
   return listening(createTlsServer({ ...certificate }, listener), "https");
 }
 
-/** A server of raw TCP: `conversation` is called with every connection. */
 export function serveRaw(conversation: (socket: Socket) => void): Promise<URL> {
   const server = createNetServer((socket) => {
     socket.on("error", () => {});
     conversation(socket);
   });
   return listening(server, "http");
-}
-
-/** The same over TLS. */
-export function serveRawTls(options: TlsOptions, conversation: (socket: TLSSocket) => void): Promise<URL> {
-  const server = createRawTlsServer(options, (socket) => {
-    socket.on("error", () => {});
-    conversation(socket);
-  });
-  return listening(server, "https");
 }
 
 /** A server of raw TCP that answers every request with `answer`, and then does `after` with the connection. */

@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { TargetRefusedError, VerificationError } from "../../../lib/errors.ts";
 import type { MigrationOptions } from "../../../lib/migrate/options.ts";
 import type { TestLog } from "../logs/generated-log.ts";
-import { failureOf, migrateLog } from "../migration.ts";
+import { expectFailure, migrateLog } from "../migration.ts";
 import { filesContaining, memoryDirectory, temporaryFiles, versionOf } from "../places/directory.ts";
 import type { Interceptor, LogServer } from "./misbehaving-log-server.ts";
 
@@ -17,14 +17,12 @@ export function flippedBit(bytes: Uint8Array, position: number, bit = 0): Buffer
   return flipped;
 }
 
-/** An answer with other bytes than the log's. */
 export function answerWith(bytes: Uint8Array, headers: Record<string, string> = {}): Interceptor {
   return (_request, response) => {
     response.writeHead(200, { "content-length": String(bytes.length), ...headers }).end(bytes);
   };
 }
 
-/** An answer that the object is not there. */
 export const notFound: Interceptor = (_request, response) => {
   response.writeHead(404, { "content-length": "0" }).end();
 };
@@ -50,9 +48,7 @@ export async function expectTamperingFound(run: TamperedRun): Promise<void> {
   const target = memoryDirectory();
   const undo = server.intercept(path, answer);
   try {
-    const failure = await failureOf(migrateLog(log, server, target, overrides));
-    expect(failure, `${path}: ${failure.stack}`).toBeInstanceOf(VerificationError);
-    expect(failure.message).toContain(path);
+    await expectNotVerified(migrateLog(log, server, target, overrides), path);
   } finally {
     undo();
   }
@@ -70,11 +66,14 @@ export function expectUnfinished(target: string): void {
 }
 
 /** Expects a refusal, of which the message matches. */
-export async function expectRefused(
+export function expectRefused(migration: ReturnType<typeof migrateLog>, message: RegExp): Promise<void> {
+  return expectFailure(migration, TargetRefusedError, message);
+}
+
+/** Expects a failed verification, of which the message holds the text or matches. */
+export function expectNotVerified(
   migration: ReturnType<typeof migrateLog>,
-  message: RegExp,
+  message: string | RegExp,
 ): Promise<void> {
-  const failure = await failureOf(migration);
-  expect(failure, failure.stack).toBeInstanceOf(TargetRefusedError);
-  expect(failure.message).toMatch(message);
+  return expectFailure(migration, VerificationError, message);
 }

@@ -39,7 +39,6 @@ export const SERVER_AUTH_WITH_FALSE = der(
   der(0x04, der(SEQUENCE, oid("2b06010505070301"))),
 );
 
-/** Somebody who issues certificates. */
 export interface TestIssuer {
   readonly name: Buffer;
   readonly keyInfo: Buffer;
@@ -47,13 +46,10 @@ export interface TestIssuer {
   /** What its subject key identifier holds. */
   readonly keyIdentifier: Buffer;
   readonly der: Buffer;
-  /** SHA-256 of `der`, in hexadecimal. */
   readonly fingerprint: string;
-  /** The certificate with this TBSCertificate. */
   certify(tbs: Buffer): Buffer;
 }
 
-/** The authorities of one seed. */
 export interface TestAuthorities {
   readonly root: TestIssuer;
   /** Issued by `root`. */
@@ -63,7 +59,6 @@ export interface TestAuthorities {
   /** Another root, and a certificate of it for the name and key of `root`. */
   readonly otherRoot: TestIssuer;
   readonly crossSigned: TestIssuer;
-  /** All of them. */
   readonly all: readonly TestIssuer[];
 }
 
@@ -143,20 +138,15 @@ export function hostFields(
   };
 }
 
-/** The subject alternative name extension of a host. */
 export function hostNames(number: number): Buffer {
   return extension("551d11", der(SEQUENCE, der(0x82, Buffer.from(`host-${number}.example.com`))));
 }
 
-/** What an entry of a Static CT log is made of. */
 export interface EntryParts {
-  /** Milliseconds since 1970. */
   readonly timestamp: number;
-  /** CtExtensions. */
   readonly extensions: Buffer;
   /** The certificate, or the TBSCertificate of a precertificate. */
   readonly signed: Buffer;
-  /** For a precertificate alone. */
   readonly submitted?: { readonly precertificate: Buffer; readonly issuerKeyHash: Buffer } | undefined;
   readonly chain: readonly TestIssuer[];
 }
@@ -180,7 +170,6 @@ export function leafIndexExtension(index: number): Buffer {
   return Buffer.concat([uint(0, 1), vector(2, uint(index, 5))]);
 }
 
-/** What can be found in a Static CT log. */
 export const ENTRY_KINDS = [
   "certificate",
   /** A root that was submitted alone: its chain is empty. */
@@ -236,7 +225,6 @@ export function entryParts(authorities: TestAuthorities, kind: EntryKind, index:
   }
 }
 
-/** Entry `index`, as it stands in a data tile. */
 export function entryOf(authorities: TestAuthorities, kind: EntryKind, index: number): Buffer {
   return staticCtEntry(entryParts(authorities, kind, index));
 }

@@ -12,7 +12,6 @@ export interface TestLog {
   readonly size: number;
   readonly rootHash: Uint8Array;
   readonly vkey: string;
-  /** Static CT alone. */
   readonly publicKey: string | undefined;
   /** Every object by its path, checkpoint included. Each test owns its map and may spoil it. */
   readonly objects: Map<string, Buffer>;

@@ -10,7 +10,6 @@ import type { LogFormat } from "../../../lib/tlog/layout.ts";
 import { FAST_RETRY } from "../migration.ts";
 import type { TestLog } from "./generated-log.ts";
 
-/** Reads objects of a map as a source does. */
 export function memoryContext(
   objects: ReadonlyMap<string, Uint8Array>,
   format: LogFormat = "tiles",
@@ -29,7 +28,6 @@ export function memoryContext(
   return { source, counters: new Counters(), retry: FAST_RETRY, signal, ...overrides };
 }
 
-/** The authenticated tree of a log in memory. */
 export function memoryTree(log: TestLog): Promise<HashTree> {
   return openTree(memoryContext(log.objects, log.format), log);
 }

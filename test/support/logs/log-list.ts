@@ -11,7 +11,6 @@ export function listEntry(key: string, fields: Readonly<Record<string, unknown>>
   return { description: "Some 'Log2026h1' log", log_id, key, mmd: 86_400, ...fields };
 }
 
-/** The text of a list with one operator. */
 export function listText(lists: { readonly logs?: unknown; readonly tiled_logs?: unknown }): string {
   const operator = { name: "Some operator", email: ["logs@operator.test"], ...lists };
   const list = { version: "76.9", log_list_timestamp: "2026-08-01T00:00:00Z", operators: [operator] };

@@ -17,11 +17,9 @@ import {
 
 export interface PrecertificateCase {
   readonly name: string;
-  /** DER of the precertificate. */
   readonly submitted: Buffer;
   /** What a log may make of it. */
   readonly logged: readonly Buffer[];
-  /** Its issuers. */
   readonly chain: readonly TestIssuer[];
   /** The first of them, where that is a precertificate signing certificate. */
   readonly signer?: TestIssuer;
@@ -50,7 +48,6 @@ interface Fields {
   readonly subject?: Buffer;
   readonly uniqueIds?: Buffer;
   readonly extensions?: readonly Buffer[];
-  /** The whole field of the extensions. */
   readonly extensionsField?: Buffer;
   readonly more?: Buffer;
 }
@@ -73,16 +70,12 @@ function tbsOf(issuer: TestIssuer, fields: Fields): Buffer {
   );
 }
 
+type Case = Omit<PrecertificateCase, "match">;
+
 /** A case without a signing certificate. */
-function issued(
-  name: string,
-  match: "same" | "re-encoded",
-  submitted: Fields,
-  ...logged: readonly Fields[]
-): PrecertificateCase {
+function issued(name: string, submitted: Fields, ...logged: readonly Fields[]): Case {
   return {
     name,
-    match,
     chain: [intermediate, root],
     submitted: intermediate.certify(tbsOf(intermediate, submitted)),
     logged: logged.map((fields) => tbsOf(intermediate, fields)),
@@ -92,16 +85,14 @@ function issued(
 /** A case with a signing certificate, by its extensions before and after. */
 function signedOnBehalf(
   name: string,
-  match: "same" | "re-encoded",
   by: TestIssuer,
   submitted: readonly Buffer[],
   ...logged: readonly Fields[]
-): PrecertificateCase {
+): Case {
   const authorities = by === signer ? [intermediate, root] : [root];
   const issuerName = authorities[0]?.name as Buffer;
   return {
     name,
-    match,
     chain: [by, ...authorities],
     signer: by,
     submitted: by.certify(tbsOf(by, { extensions: submitted })),
@@ -109,32 +100,27 @@ function signedOnBehalf(
   };
 }
 
-/** Fields with the plain extensions, before and after the poison is taken out. */
-function withPlainExtensions(before: Fields, after: Fields): [Fields, Fields] {
-  return [
-    { ...before, extensions: [SERVER_AUTH, POISON, NAMES] },
-    { ...after, extensions: [SERVER_AUTH, NAMES] },
-  ];
+const WITH_POISON = { extensions: [SERVER_AUTH, POISON, NAMES] };
+
+/** A case with the plain extensions; its other fields are these before the poison is taken out, and those after. */
+function plain(name: string, before: Fields, after: Fields = before): Case {
+  return issued(name, { ...before, ...WITH_POISON }, { ...after, extensions: [SERVER_AUTH, NAMES] });
 }
 
 /** A plain precertificate, put together by somebody else from TBSCertificate, algorithm and signature. */
-function resealed(seal: (parts: [Buffer, Buffer, Buffer]) => Buffer): Buffer {
-  const [before] = withPlainExtensions({}, {});
-  const tbs = tbsOf(intermediate, before);
-  const plain = intermediate.certify(tbs);
+function resealed(name: string, seal: (parts: [Buffer, Buffer, Buffer]) => Buffer): Case {
+  const tbs = tbsOf(intermediate, WITH_POISON);
+  const sealed = intermediate.certify(tbs);
   // An Ed25519 signature: 64 bytes in a BIT STRING, after an algorithm of 5 bytes.
-  const signature = plain.subarray(-67);
-  return seal([tbs, plain.subarray(-67 - 7, -67), signature]);
+  const submitted = seal([tbs, sealed.subarray(-67 - 7, -67), sealed.subarray(-67)]);
+  return { ...plain(name, {}), submitted };
 }
 
 /** An element whose length has octets that it need not have. */
 export function withLongLength(element: Buffer): Buffer {
   const content = element.subarray(element[1] === 0x81 ? 3 : element[1] === 0x82 ? 4 : 2);
-  return Buffer.concat([
-    element.subarray(0, 1),
-    Buffer.of(0x83, 0, content.length >> 8, content.length & 0xff),
-    content,
-  ]);
+  const length = Buffer.of(0x83, 0, content.length >> 8, content.length & 0xff);
+  return Buffer.concat([element.subarray(0, 1), length, content]);
 }
 
 const time = (text: string): Buffer => der(0x18, Buffer.from(text));
@@ -144,170 +130,106 @@ const attribute = (identifier: string, value: string): Buffer =>
 const keyIdOf = (issuer: TestIssuer, ...critical: readonly Buffer[]): Buffer =>
   der(SEQUENCE, KEY_ID, ...critical, der(0x04, der(SEQUENCE, der(0x80, issuer.keyIdentifier))));
 
-const SAME: readonly PrecertificateCase[] = [
-  issued("poison in the middle", "same", ...withPlainExtensions({}, {})),
-  issued("poison first", "same", { extensions: [POISON, NAMES] }, { extensions: [NAMES] }),
-  issued("poison last", "same", { extensions: [NAMES, POISON] }, { extensions: [NAMES] }),
-  issued("poison alone", "same", { extensions: [POISON] }, { extensions: [] }, { extensionsField: NONE }),
-  issued(
-    "unique identifiers",
-    "same",
-    ...withPlainExtensions(
-      { uniqueIds: Buffer.concat([der(0x81, Buffer.of(0, 1)), der(0x82, Buffer.of(0, 2))]) },
-      { uniqueIds: Buffer.concat([der(0x81, Buffer.of(0, 1)), der(0x82, Buffer.of(0, 2))]) },
-    ),
-  ),
-  issued(
-    "times after 2049",
-    "same",
-    ...withPlainExtensions(
-      validity(utcTime("260101000000Z"), time("20600101000000Z")),
-      validity(utcTime("260101000000Z"), time("20600101000000Z")),
-    ),
-  ),
-  issued(
-    "a name whose parts are in no order",
-    "same",
-    ...withPlainExtensions(
-      { subject: der(SEQUENCE, der(0x31, attribute("55040b", "b"), attribute("550403", "a"))) },
-      { subject: der(SEQUENCE, der(0x31, attribute("55040b", "b"), attribute("550403", "a"))) },
-    ),
-  ),
-  signedOnBehalf("key identifier replaced", "same", signer, [keyIdOf(signer), NAMES, POISON], {
+const UNIQUE_IDS = Buffer.concat([der(0x81, Buffer.of(0, 1)), der(0x82, Buffer.of(0, 2))]);
+const UNORDERED_NAME = der(SEQUENCE, der(0x31, attribute("55040b", "b"), attribute("550403", "a")));
+const SERVER_AUTH_WITH = (critical: Buffer) => der(SEQUENCE, oid("551d25"), critical, SERVER_USAGE);
+const [FROM, TO] = [utcTime("260101000000Z"), utcTime("260401000000Z")];
+
+const SAME: readonly Case[] = [
+  plain("poison in the middle", {}),
+  issued("poison first", { extensions: [POISON, NAMES] }, { extensions: [NAMES] }),
+  issued("poison last", { extensions: [NAMES, POISON] }, { extensions: [NAMES] }),
+  issued("poison alone", { extensions: [POISON] }, { extensions: [] }, { extensionsField: NONE }),
+  plain("unique identifiers", { uniqueIds: UNIQUE_IDS }),
+  plain("times after 2049", validity(FROM, time("20600101000000Z"))),
+  plain("a name whose parts are in no order", { subject: UNORDERED_NAME }),
+  signedOnBehalf("key identifier replaced", signer, [keyIdOf(signer), NAMES, POISON], {
     extensions: [OWN_KEY_ID, NAMES],
   }),
-  signedOnBehalf("critical key identifier replaced", "same", signer, [NAMES, keyIdOf(signer, TRUE), POISON], {
+  signedOnBehalf("critical key identifier replaced", signer, [NAMES, keyIdOf(signer, TRUE), POISON], {
     extensions: [NAMES, keyIdOf(intermediate, TRUE)],
   }),
-  signedOnBehalf(
-    "first of two key identifiers replaced",
-    "same",
-    signer,
-    [keyIdOf(root), POISON, keyIdOf(signer)],
-    {
-      extensions: [OWN_KEY_ID, keyIdOf(signer)],
-    },
-  ),
+  signedOnBehalf("first of two key identifiers replaced", signer, [keyIdOf(root), POISON, keyIdOf(signer)], {
+    extensions: [OWN_KEY_ID, keyIdOf(signer)],
+  }),
   // Google's first log software leaves out what BuildPrecertTBS adds.
   signedOnBehalf(
     "key identifier added",
-    "same",
     signer,
     [POISON, NAMES],
     { extensions: [NAMES, OWN_KEY_ID] },
     { extensions: [NAMES] },
   ),
-  signedOnBehalf("key identifier removed", "same", signerWithoutKeyId, [keyIdOf(root), POISON, NAMES], {
+  signedOnBehalf("key identifier removed", signerWithoutKeyId, [keyIdOf(root), POISON, NAMES], {
     extensions: [NAMES],
   }),
   signedOnBehalf(
     "key identifier removed, and nothing left",
-    "same",
     signerWithoutKeyId,
     [keyIdOf(root), POISON],
     { extensions: [] },
     { extensionsField: NONE },
   ),
-  signedOnBehalf("no key identifiers", "same", signerWithoutKeyId, [NAMES, POISON], { extensions: [NAMES] }),
+  signedOnBehalf("no key identifiers", signerWithoutKeyId, [NAMES, POISON], { extensions: [NAMES] }),
 ];
 
-const RE_ENCODED: readonly PrecertificateCase[] = [
-  issued(
-    "critical: FALSE",
-    "re-encoded",
-    { extensions: [der(SEQUENCE, oid("551d25"), FALSE, SERVER_USAGE), POISON] },
-    { extensions: [SERVER_AUTH] },
-  ),
+const RE_ENCODED: readonly Case[] = [
+  issued("critical: FALSE", { extensions: [SERVER_AUTH_WITH(FALSE), POISON] }, { extensions: [SERVER_AUTH] }),
   issued(
     "critical: TRUE as 1",
-    "re-encoded",
-    { extensions: [der(SEQUENCE, oid("551d25"), der(0x01, Buffer.of(1)), SERVER_USAGE), POISON] },
-    { extensions: [der(SEQUENCE, oid("551d25"), TRUE, SERVER_USAGE)] },
+    { extensions: [SERVER_AUTH_WITH(der(0x01, Buffer.of(1))), POISON] },
+    { extensions: [SERVER_AUTH_WITH(TRUE)] },
   ),
-  issued(
+  plain(
     "GeneralizedTime before 2050",
-    "re-encoded",
-    ...withPlainExtensions(
-      validity(time("20260101000000Z"), time("20260401000000Z")),
-      validity(utcTime("260101000000Z"), utcTime("260401000000Z")),
-    ),
+    validity(time("20260101000000Z"), time("20260401000000Z")),
+    validity(FROM, TO),
   ),
-  issued(
+  plain(
     "GeneralizedTime from 1950 to 1999",
-    "re-encoded",
-    ...withPlainExtensions(
-      validity(time("19500101000000Z"), time("20491231235959Z")),
-      validity(utcTime("500101000000Z"), utcTime("491231235959Z")),
-    ),
+    validity(time("19500101000000Z"), time("20491231235959Z")),
+    validity(utcTime("500101000000Z"), utcTime("491231235959Z")),
   ),
-  issued(
+  plain(
     "GeneralizedTime of 1949 beside one of 2026",
-    "re-encoded",
-    ...withPlainExtensions(
-      validity(time("19491231235959Z"), time("20260401000000Z")),
-      validity(time("19491231235959Z"), utcTime("260401000000Z")),
-    ),
+    validity(time("19491231235959Z"), time("20260401000000Z")),
+    validity(time("19491231235959Z"), TO),
   ),
-  issued(
+  plain(
     "UTCTime without seconds",
-    "re-encoded",
-    ...withPlainExtensions(
-      validity(utcTime("2601010000Z"), utcTime("2604010000+0100")),
-      validity(utcTime("260101000000Z"), utcTime("260401000000+0100")),
-    ),
+    validity(utcTime("2601010000Z"), utcTime("2604010000+0100")),
+    validity(FROM, utcTime("260401000000+0100")),
   ),
   issued(
     "an identifier with a leading zero",
-    "re-encoded",
     { extensions: [der(SEQUENCE, oid("80551d25"), SERVER_USAGE), POISON, NAMES] },
     { extensions: [SERVER_AUTH, NAMES] },
   ),
-  issued(
-    "version 1, written out",
-    "re-encoded",
-    ...withPlainExtensions({ version: der(0xa0, der(0x02, Buffer.of(0))) }, { version: NONE }),
-  ),
+  plain("version 1, written out", { version: der(0xa0, der(0x02, Buffer.of(0))) }, { version: NONE }),
   issued(
     "an element after the list of extensions",
-    "re-encoded",
     { extensionsField: der(0xa3, der(SEQUENCE, POISON, NAMES), der(0x05)) },
     { extensions: [NAMES] },
   ),
-  {
-    ...issued("an element after the signature", "re-encoded", ...withPlainExtensions({}, {})),
-    submitted: resealed((parts) => der(SEQUENCE, ...parts, der(0x05))),
-  },
-  {
-    ...issued("a long length of the certificate", "re-encoded", ...withPlainExtensions({}, {})),
-    submitted: resealed((parts) => withLongLength(der(SEQUENCE, ...parts))),
-  },
-  {
-    ...issued("a long length of the TBSCertificate", "re-encoded", ...withPlainExtensions({}, {})),
-    submitted: resealed(([tbs, ...rest]) => der(SEQUENCE, withLongLength(tbs), ...rest)),
-  },
-  issued("a field too many", "re-encoded", ...withPlainExtensions({ more: der(0x05) }, {})),
+  resealed("an element after the signature", (parts) => der(SEQUENCE, ...parts, der(0x05))),
+  resealed("a long length of the certificate", (parts) => withLongLength(der(SEQUENCE, ...parts))),
+  resealed("a long length of the TBSCertificate", ([tbs, ...rest]) =>
+    der(SEQUENCE, withLongLength(tbs), ...rest),
+  ),
+  plain("a field too many", { more: der(0x05) }, {}),
   issued(
     "an extension with an element too many",
-    "re-encoded",
     { extensions: [der(SEQUENCE, oid("551d25"), SERVER_USAGE, der(0x05)), POISON] },
     { extensions: [SERVER_AUTH] },
   ),
-  issued(
-    "a time too many",
-    "re-encoded",
-    ...withPlainExtensions(
-      validity(utcTime("260101000000Z"), utcTime("260401000000Z"), der(0x05)),
-      validity(utcTime("260101000000Z"), utcTime("260401000000Z")),
-    ),
-  ),
-  issued(
+  plain("a time too many", validity(FROM, TO, der(0x05)), validity(FROM, TO)),
+  plain(
     "a serial number with a leading zero",
-    "re-encoded",
-    ...withPlainExtensions({ serial: der(0x02, Buffer.of(0, 1)) }, { serial: der(0x02, Buffer.of(1)) }),
+    { serial: der(0x02, Buffer.of(0, 1)) },
+    { serial: der(0x02, Buffer.of(1)) },
   ),
   issued(
     "long lengths of extensions",
-    "re-encoded",
     {
       extensionsField: withLongLength(
         der(0xa3, withLongLength(der(SEQUENCE, withLongLength(NAMES), POISON))),
@@ -315,31 +237,28 @@ const RE_ENCODED: readonly PrecertificateCase[] = [
     },
     { extensions: [NAMES] },
   ),
-  issued(
+  plain(
     "long lengths in a name",
-    "re-encoded",
-    ...withPlainExtensions({ subject: withLongLength(commonName("host")) }, { subject: commonName("host") }),
+    { subject: withLongLength(commonName("host")) },
+    { subject: commonName("host") },
   ),
   issued(
     "poison with a critical flag of 1",
-    "re-encoded",
     { extensions: [NAMES, Buffer.from(POISON.toString("hex").replace("0101ff", "010101"), "hex")] },
     { extensions: [NAMES] },
   ),
-  signedOnBehalf(
-    "key identifier with critical: FALSE",
-    "re-encoded",
-    signer,
-    [keyIdOf(signer, FALSE), NAMES, POISON],
-    { extensions: [OWN_KEY_ID, NAMES] },
-  ),
+  signedOnBehalf("key identifier with critical: FALSE", signer, [keyIdOf(signer, FALSE), NAMES, POISON], {
+    extensions: [OWN_KEY_ID, NAMES],
+  }),
   signedOnBehalf(
     "critical: FALSE under a signing certificate",
-    "re-encoded",
     signer,
-    [POISON, der(SEQUENCE, oid("551d25"), FALSE, SERVER_USAGE), keyIdOf(signer)],
+    [POISON, SERVER_AUTH_WITH(FALSE), keyIdOf(signer)],
     { extensions: [SERVER_AUTH, OWN_KEY_ID] },
   ),
 ];
 
-export const PRECERTIFICATE_CASES: readonly PrecertificateCase[] = [...SAME, ...RE_ENCODED];
+export const PRECERTIFICATE_CASES: readonly PrecertificateCase[] = [
+  ...SAME.map((example) => ({ ...example, match: "same" as const })),
+  ...RE_ENCODED.map((example) => ({ ...example, match: "re-encoded" as const })),
+];

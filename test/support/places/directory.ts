@@ -58,7 +58,6 @@ export function directoryContents(directory: string): Record<string, string> {
   return contents;
 }
 
-/** Writes files below a directory. */
 export function writeFiles(directory: string, files: Iterable<readonly [string, Uint8Array | string]>): void {
   for (const [path, bytes] of files) {
     const file = join(directory, path);
@@ -67,12 +66,10 @@ export function writeFiles(directory: string, files: Iterable<readonly [string, 
   }
 }
 
-/** Files below a directory that hold these bytes somewhere. */
 export function filesContaining(directory: string, bytes: Uint8Array): string[] {
   return filesBelow(directory).filter((path) => fs.readFileSync(join(directory, path)).includes(bytes));
 }
 
-/** Temporary files that a migration left behind. */
 export function temporaryFiles(directory: string): string[] {
   return filesBelow(join(directory, ".state/tlog-migrate.tmp"));
 }
@@ -89,7 +86,6 @@ export function differences(target: string, log: Pick<TestLog, "objects">): stri
   return [...faults, ...[...found].map((path) => `${path} is not the log's`)];
 }
 
-/** The text of `.state/version`, undefined where there is none. */
 export function versionOf(target: string): string | undefined {
   const file = join(target, ".state/version");
   return fs.existsSync(file) ? fs.readFileSync(file, "utf8") : undefined;

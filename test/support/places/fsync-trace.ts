@@ -93,7 +93,6 @@ export class DurabilityModel {
     for (const path of changedNames(call)) this.#names.set(path, Number.POSITIVE_INFINITY);
   }
 
-  /** A call has ended. */
   end(call: SystemCall): void {
     for (const path of changedNames(call)) this.#names.set(path, call.end);
     const [path = "", other = ""] = call.paths;
@@ -104,7 +103,6 @@ export class DurabilityModel {
     if (/^(rename|unlink)/.test(call.name)) this.#files.delete(path);
   }
 
-  /** Whether a file has this name, durable or not. */
   has(path: string): boolean {
     return this.#files.has(path);
   }
@@ -162,17 +160,14 @@ function changedNames({ name, paths, creates, failed }: SystemCall): readonly st
   return creates ? paths : [];
 }
 
-/** What must be durable before a call may begin. */
 export interface DurabilityRule {
   readonly name: string;
-  /** The calls that it is about. */
   readonly applies: (call: SystemCall, model: DurabilityModel) => boolean;
   /** Asked when such a call begins: the losses that were still possible. */
   readonly losses: (model: DurabilityModel, call: SystemCall) => Iterable<string | undefined>;
 }
 
 export interface RuleResult {
-  /** How many calls it was applied to. */
   readonly applied: number;
   readonly violations: readonly string[];
 }

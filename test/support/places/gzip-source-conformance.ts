@@ -7,13 +7,12 @@ import {
   ANY,
   anyBytes,
   expectBytes,
+  expectNoLateMemory,
   expectRefused,
-  failureOf,
   type GzipSourceKind,
   LARGE_BYTES,
   type NewPlace,
   openedGzip,
-  REASON,
   SLACK_BYTES,
   watched,
 } from "./source-places.ts";
@@ -21,7 +20,6 @@ import {
 /** So many zeros, and more than they are encoded to, whatever is asked for ahead. */
 const [DECODED_BYTES, ENCODED_BYTES] = [70_000, 10_000];
 
-/** Declares the tests. */
 export function testGzipSource(newPlace: NewPlace<GzipSourceKind>): void {
   it.each([0, 1, 8192, 300_001, LARGE_BYTES])("undoes gzip of %i bytes", async (size) => {
     const { source, bundle } = await openedGzip(newPlace, gzip(anyBytes(size)));
@@ -79,16 +77,10 @@ export function testGzipSource(newPlace: NewPlace<GzipSourceKind>): void {
   });
 
   it("takes no memory for them by leave that comes after the read was ended", async () => {
-    const { source, bundle } = await openedGzip(newPlace, gzip(Buffer.alloc(DECODED_BYTES)));
-    const controller = new AbortController();
-    const lender = new Lender({ held: true, atOnce: ENCODED_BYTES });
-    const read = source.read(bundle, { ...ANY, reservation: lender, signal: controller.signal });
-    await lender.asked;
-    controller.abort(REASON);
-    expect(await failureOf(read)).toBe(REASON);
-    lender.release();
-    lender.grant();
-    expectBytes(await source.read(bundle, ANY), Buffer.alloc(DECODED_BYTES));
-    expect(lender.misuse).toBeUndefined();
+    await expectNoLateMemory(
+      await openedGzip(newPlace, gzip(Buffer.alloc(DECODED_BYTES))),
+      Buffer.alloc(DECODED_BYTES),
+      ENCODED_BYTES,
+    );
   });
 }

@@ -15,7 +15,6 @@ export class MemoryBucket implements Bucket {
     this.location = location;
   }
 
-  /** Stores an object whatever is there. */
   store(path: string, content: Uint8Array | string): void {
     const version = `version-${++this.#stored}`;
     this.objects.set(path, { bytes: Buffer.from(content), version, storedAt: Date.now() });

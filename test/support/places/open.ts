@@ -9,14 +9,12 @@ import { FAST_RETRY } from "../migration.ts";
 
 const REQUEST: SourceRequest = { access: { userAgentVersion: "test" }, connections: 2 };
 
-/** Opens the objects of a source. */
 export async function openObjects(location: string): Promise<ObjectSource> {
   const { url, backend } = await findPlace(location, "source", backendModules());
   if (backend.openObjects === undefined) throw new Error(`${location} has no objects`);
   return await backend.openObjects(url, REQUEST);
 }
 
-/** Opens a target. */
 export function openTarget(location: string, options: OptionValues = {}): Promise<MigrationTarget> {
   const spec = { location, options, userAgentVersion: "test", retry: FAST_RETRY, modules: backendModules() };
   return openTargetOf(spec, { connections: 4 });

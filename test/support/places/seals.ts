@@ -4,7 +4,6 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseResourcePath } from "../../../lib/tlog/layout.ts";
 
-/** Indices of the full level-1 tiles in a target. */
 export function sealsIn(target: string): Set<number> {
   const directory = join(target, "tile/1");
   const names = existsSync(directory) ? readdirSync(directory) : [];

@@ -14,6 +14,7 @@ import {
   ANY,
   anyBytes,
   expectBytes,
+  expectNoLateMemory,
   expectRefused,
   failureOf,
   LARGE_BYTES,
@@ -32,7 +33,6 @@ const AWKWARD_NAME = "a log/50% + ü/日本 %2F (1) [2] & 'x' = #; ?";
 const TILE = tilePath({ level: 0, index: 0, width: FULL_WIDTH });
 const OTHER_TILE = tilePath({ level: 0, index: 1, width: FULL_WIDTH });
 
-/** Declares the tests. */
 export function testSource(newPlace: NewPlace): void {
   testBytes(newPlace);
   testMemory(newPlace);
@@ -146,17 +146,10 @@ function testMemory(newPlace: NewPlace): void {
   });
 
   it("takes no memory by leave that comes after the read was ended", async () => {
-    const { source, bundle } = await opened(newPlace, (path) => ({ [path]: anyBytes(70_000) }));
-    const controller = new AbortController();
-    const lender = new Lender({ held: true });
-    const read = source.read(bundle, { ...ANY, reservation: lender, signal: controller.signal });
-    await lender.asked;
-    controller.abort(REASON);
-    expect(await failureOf(read)).toBe(REASON);
-    lender.release();
-    lender.grant();
-    expectBytes(await source.read(bundle, ANY), anyBytes(70_000));
-    expect(lender.misuse).toBeUndefined();
+    await expectNoLateMemory(
+      await opened(newPlace, (path) => ({ [path]: anyBytes(70_000) })),
+      anyBytes(70_000),
+    );
   });
 }
 

@@ -4,6 +4,7 @@ import { expect, onTestFinished } from "vitest";
 import type { ObjectSource, ReadOptions } from "../../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { bundlePath, FULL_WIDTH, type LogFormat } from "../../../lib/tlog/layout.ts";
+import { Lender } from "../http/lender.ts";
 
 /** A place of its own for each test: everything is put there before it is opened. */
 export interface SourceKind {
@@ -24,10 +25,8 @@ export interface GzipSourceKind extends SourceKind {
 /** Makes an empty place that is called `name`, or lies in something that is called so. */
 export type NewPlace<Kind extends SourceKind = SourceKind> = (name: string) => Promise<Kind>;
 
-/** Of a place whose name does not matter. */
 export const NAME = "log";
 
-/** For reads of objects of any size. */
 export const ANY: ReadOptions = { maxBytes: 1 << 26 };
 
 /** A bundle as large as the formats of entries make them now and then. */
@@ -39,7 +38,6 @@ export const MANY = 40;
 /** What a source may ask for beside the bytes of an object that it refuses. */
 export const SLACK_BYTES = 1 << 20;
 
-/** Why a test ends a read. */
 export const REASON = new Error("enough");
 
 /** A source, and the path of the first bundle of its log. */
@@ -75,7 +73,6 @@ function firstBundle({ format }: SourceKind): string {
   return bundlePath(format, { index: 0, width: FULL_WIDTH });
 }
 
-/** Closed when the running test ends. */
 async function openUntilTheEnd(place: SourceKind): Promise<ObjectSource> {
   const source = await place.open();
   onTestFinished(() => source.close());
@@ -118,4 +115,22 @@ export function watched<T>(promise: Promise<T>): [Promise<T>, () => boolean] {
   };
   promise.then(done, done);
   return [promise, () => settled];
+}
+
+/** That a read takes no memory by leave that comes after it was ended, and that the next one is as it should be. */
+export async function expectNoLateMemory(
+  { source, bundle }: OpenPlace,
+  expected: Buffer,
+  atOnce = -1,
+): Promise<void> {
+  const controller = new AbortController();
+  const lender = new Lender({ held: true, atOnce });
+  const read = source.read(bundle, { ...ANY, reservation: lender, signal: controller.signal });
+  await lender.asked;
+  controller.abort(REASON);
+  expect(await failureOf(read)).toBe(REASON);
+  lender.release();
+  lender.grant();
+  expectBytes(await source.read(bundle, ANY), expected);
+  expect(lender.misuse).toBeUndefined();
 }

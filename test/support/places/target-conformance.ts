@@ -3,9 +3,13 @@
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
-import type { MigrationTarget, StoredObject, TreeState } from "../../../lib/migrate/ports/target.ts";
+import type {
+  MigrationTarget,
+  StoredObject,
+  TargetWriter,
+  TreeState,
+} from "../../../lib/migrate/ports/target.ts";
 
-/** A place of its own for each test. */
 export interface TargetKind {
   /** Opens the place anew, as another run would. */
   open(): Promise<MigrationTarget>;
@@ -27,7 +31,6 @@ const state: TreeState = {
 const TILE = "tile/0/000";
 const BUNDLE = "tile/entries/000";
 
-/** Declares the tests. */
 export function testTarget(newPlace: () => Promise<TargetKind>): void {
   it("is empty, then claimed, then handed over, and says so", async () => {
     const place = await newPlace();
@@ -81,15 +84,14 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     await place.putByOthers(TILE, bytesOf("log software's"));
     await target.handOver(MARKER, state, RECORD);
     const batch = writer.batch();
-    await expect(
-      (async () => {
-        await batch.put(TILE, bytesOf("a tile"));
-        await batch.commit();
-      })(),
-    ).rejects.toBeInstanceOf(TargetRefusedError);
+    const put = async () => {
+      await batch.put(TILE, bytesOf("a tile"));
+      await batch.commit();
+    };
+    await expect(put()).rejects.toBeInstanceOf(TargetRefusedError);
     await batch.abandon();
     await expect(target.remove(TILE)).rejects.toBeInstanceOf(TargetRefusedError);
-    expect(Buffer.from((await writer.read(TILE, 100)) ?? []).toString()).toBe("log software's");
+    expect(await textOf(writer)).toBe("log software's");
     await writer.close();
   });
 
@@ -101,7 +103,7 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     await batch.put(BUNDLE, bytesOf("a bundle"));
     await batch.put("tile/1/000.p/1", bytesOf("a partial tile"));
     await batch.commit();
-    expect(Buffer.from((await writer.read(TILE, 100)) ?? []).toString()).toBe("a tile");
+    expect(await textOf(writer)).toBe("a tile");
     expect(await listed(target, "tile")).toEqual([
       { path: TILE, bytes: 6 },
       { path: "tile/1/000.p/1", bytes: 14 },
@@ -119,12 +121,12 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
       const batch = writer.batch();
       await batch.put(TILE, bytesOf(text));
       await batch.commit();
-      expect(Buffer.from((await writer.read(TILE, 100)) ?? []).toString()).toBe(text);
+      expect(await textOf(writer)).toBe(text);
     }
     const batch = writer.batch();
     await batch.keep(TILE, bytesOf("a tile"));
     await batch.commit();
-    expect(Buffer.from((await writer.read(TILE, 100)) ?? []).toString()).toBe("a tile");
+    expect(await textOf(writer)).toBe("a tile");
     await writer.close();
   });
 
@@ -196,6 +198,10 @@ async function claimed(place: TargetKind) {
   const target = await place.open();
   await target.claim(MARKER);
   return { target, writer: target.openWriter() };
+}
+
+async function textOf(writer: TargetWriter): Promise<string> {
+  return Buffer.from((await writer.read(TILE, 100)) ?? []).toString();
 }
 
 async function listed(target: MigrationTarget, directory: string): Promise<StoredObject[]> {

@@ -5,7 +5,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-/** A new, empty directory, removed when the running test ends. Call it within a test. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "tlog-migrate-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));

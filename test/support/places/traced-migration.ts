@@ -20,14 +20,8 @@ import { isSealed, sealsIn } from "./seals.ts";
 
 /** Why nothing can be traced here, undefined if it can. */
 export function whyNotTraced(): string | undefined {
-  const { error, status, stderr } = spawnSync("strace", [
-    "-f",
-    "--seccomp-bpf",
-    "-qq",
-    "-e",
-    "trace=fsync",
-    "true",
-  ]);
+  const trial = "-f --seccomp-bpf -qq -e trace=fsync true";
+  const { error, status, stderr } = spawnSync("strace", trial.split(" "));
   if (error !== undefined) return `strace cannot be run (${error.message})`;
   return status === 0 ? undefined : `strace may not trace here (${stderr.toString().trim()})`;
 }

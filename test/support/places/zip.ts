@@ -19,9 +19,7 @@ export interface ZipMemberSpec {
   /** Sizes and offset go into a Zip64 field. Go does so, to its sizes too, for a member beyond 4 GiB. */
   readonly zip64?: boolean;
   readonly extra?: Buffer;
-  /** In the member's own header. */
   readonly ownName?: string;
-  /** In the member's own header. */
   readonly ownExtra?: Buffer;
   /** Where the member's own header goes, beyond what is there already: the file has a hole before it. */
   readonly at?: number;
@@ -37,7 +35,6 @@ const HAS_DESCRIPTOR = 8;
 const MAX_32 = 0xffff_ffff;
 const MAX_16 = 0xffff;
 
-/** Writes a zip to a new file at `path`. */
 export function writeZip(path: string, members: Iterable<ZipMemberSpec>, end: ZipEnd = {}): void {
   const file = fs.openSync(path, "wx");
   try {
@@ -110,7 +107,6 @@ function endOf(directory: readonly Buffer[], start: number, { count, comment = "
   ]);
 }
 
-/** Integers of so many bytes, little-endian. */
 function fields(...values: (readonly [value: number, bytes: number])[]): Buffer {
   return Buffer.concat(
     values.map(([value, bytes]) => {

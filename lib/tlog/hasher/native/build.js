@@ -1,14 +1,11 @@
 /**
- * Builds the addon of bundle-hasher.c where there is a C compiler; npm runs it when the package is installed.
- * Without the addon everything works the same, but slower. So whatever fails, the exit code is 0, one line reports
- * why, and no binary is left, not even one of earlier sources.
+ * Builds the addon of bundle-hasher.c where there is a C compiler; npm runs it when the package is installed. Without
+ * the addon everything works the same, but slower: whatever fails, the exit code is 0, one line reports why, and no
+ * binary is left, not even one of earlier sources.
  *
- * What sha256-lanes.c calls is not a documented part of OpenSSL. It is compiled for the OpenSSL of the Node that
- * runs this, and tested in a process of its own; if that fails, the addon is built without it.
- *
- * It calls the compiler itself, since node-gyp would download headers. It is plain JavaScript: npm runs it before
- * anything is compiled, and Node strips no types below node_modules. On Windows it builds nothing: an addon is
- * linked there with an import library of node.exe, and none with OpenSSL's functions is available from npm.
+ * It calls the compiler itself, since node-gyp would download headers. It is plain JavaScript: Node strips no types
+ * below node_modules. On Windows it builds nothing: an addon is linked there with an import library of node.exe, and
+ * none with OpenSSL's functions is available from npm.
  *
  * Usage: node build.js [where the binary goes]. The compiler is $CC, by default cc.
  */
@@ -30,10 +27,8 @@ const TEST_TIMEOUT_MS = 20_000;
 
 try {
   build();
-} catch (error) {
-  console.error(
-    `tlog-migrate: built no native hasher (${error.message}), the JavaScript one is used instead`,
-  );
+} catch ({ message }) {
+  console.error(`tlog-migrate: built no native hasher (${message}), the JavaScript one is used instead`);
 }
 
 /** Puts a binary in place, under its name only once it is complete and tested. */
@@ -42,7 +37,9 @@ function build() {
   const unproven = `${BINARY}.${process.pid}`;
   try {
     try {
-      make(unproven, forLanes(process.versions.openssl));
+      // What sha256-lanes.c calls, OpenSSL does not document: it runs under the OpenSSL that it was tested with alone.
+      const [major, minor] = process.versions.openssl.split(".");
+      make(unproven, [`-DTESTED_OPENSSL_MAJOR=${major}`, `-DTESTED_OPENSSL_MINOR=${minor}`]);
     } catch {
       make(unproven, []);
     }
@@ -53,17 +50,6 @@ function build() {
 }
 
 function make(output, definitions) {
-  compile(output, definitions);
-  test(output);
-}
-
-/** The definitions that make sha256-lanes.c run under this OpenSSL and no other. */
-function forLanes(openssl = "") {
-  const [major, minor] = openssl.split(".");
-  return [`-DTESTED_OPENSSL_MAJOR=${major}`, `-DTESTED_OPENSSL_MINOR=${minor}`];
-}
-
-function compile(output, definitions) {
   if (process.platform === "win32") throw new Error("Windows");
   const { include_dir: headers } = createRequire(import.meta.url)("node-api-headers");
   // As make does: $CC may be a command with arguments.
@@ -71,6 +57,7 @@ function compile(output, definitions) {
   const shared = process.platform === "darwin" ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared"];
   const flags = [...ofCompiler, "-O3", "-fPIC", "-fvisibility=hidden", ...shared, ...definitions];
   run(compiler, [...flags, "-I", headers, ...SOURCES, "-o", output], COMPILE_TIMEOUT_MS);
+  test(output);
 }
 
 /** Tests the binary in a process of its own: a wrong one may crash it, or never return. */

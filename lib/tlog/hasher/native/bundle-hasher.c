@@ -1,9 +1,7 @@
 /*
- * The leaf hashes of a whole entry bundle in one call: ../javascript.ts as an addon for Node.
- *
- * Bundles come from strangers. Every length in one is checked against the bytes that are left before any of them is
- * read, a bundle is never written to, and nothing is kept from one call to the next, so that every thread of a
- * process can call this at once.
+ * The leaf hashes of a whole entry bundle in one call: ../javascript.ts as an addon for Node. Bundles come from
+ * strangers: every length in one is checked against the bytes that are left before any of them is read, a bundle is
+ * never written to, and nothing is kept from one call to the next, so that all threads of a process can call this.
  */
 
 #define NAPI_VERSION 8
@@ -15,7 +13,7 @@
 
 enum { FULL_WIDTH = 256 };
 
-/* What lib/tlog/hasher/native.ts passes for a format. */
+/* As ../native.ts passes a format. */
 enum { TILES = 0, STATIC_CT = 1 };
 
 /* The bytes of a bundle that are still to be read: `left` of them, from `at` on. */
@@ -37,7 +35,6 @@ static bool skip(reader *bundle, size_t length) {
   return true;
 }
 
-/* Reads a big-endian number of at most 3 bytes. */
 static bool read_uint(reader *bundle, size_t size, size_t *value) {
   const uint8_t *bytes = bundle->at;
   if (!skip(bundle, size)) return false;
@@ -77,9 +74,7 @@ static bool read_static_ct_entry(reader *bundle, leaf *found) {
 }
 
 /*
- * Folds the hashes of a full tile to their Merkle tree hash (RFC 6962 section 2.1).
- *
- * Node 1 is the root, and nodes 2 i and 2 i + 1 are the children of node i, which holds the byte 0x01 and their
+ * Folds the hashes of a full tile to their Merkle tree hash (RFC 6962 section 2.1). Node 1 is the root, and nodes 2 i and 2 i + 1 are the children of node i, which holds the byte 0x01 and their
  * hashes: measured, 15 % more entries a second (100 B entries, one after another) than with the byte as a prefix.
  */
 static bool fold(message_hasher *hash, const uint8_t *hashes, uint8_t *folded) {
@@ -101,10 +96,7 @@ static bool fold(message_hasher *hash, const uint8_t *hashes, uint8_t *folded) {
 
 /*
  * Writes the leaf hashes of all entries of a bundle to `hashes`, and after those of a full bundle the hash that they
- * fold to. `capacity` is the most entries for which `hashes` has space.
- *
- * Returns how many entries there are; -1 if one is malformed, if there are more than `capacity`, or if SHA-256
- * failed.
+ * fold to. Returns how many there are; -1 if one is malformed, if there are more than `capacity`, or if SHA-256 failed.
  */
 static int32_t hash_entries(message_hasher *hash, uint32_t format, reader bundle, uint8_t *hashes, size_t capacity) {
   /* 0x00 of the leaf hash; in Static CT, version v1 and timestamped_entry of the MerkleTreeLeaf follow. */
@@ -137,7 +129,6 @@ static bool byte_array(napi_env env, napi_value value, uint8_t **bytes, size_t *
   return type == napi_uint8_array && (data != NULL || *length == 0);
 }
 
-/* Common to both functions of this addon. */
 static napi_value hash_bundle(napi_env env, napi_callback_info info, message_hasher *hash) {
   napi_value arguments[3], count;
   size_t argument_count = 3, bundle_length, output_length;

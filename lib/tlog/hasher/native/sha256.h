@@ -1,11 +1,7 @@
 /*
- * SHA-256 of many messages in one call, in two ways that return the same: one after another, and several side by
- * side.
- *
- * There is no cryptography here. The compression function is that of the OpenSSL (or BoringSSL) inside Node, which
- * exports its functions to addons. No header of OpenSSL is needed for it, and nothing is linked.
- *
- * Nothing is kept from one call to the next, so that every thread of a process can call this at once.
+ * SHA-256 of many messages in one call, in two ways that return the same. There is no cryptography here: the
+ * compression function is that of the OpenSSL (or BoringSSL) inside Node, which exports its functions to addons. No
+ * header of OpenSSL is needed for it, and nothing is linked.
  */
 
 #ifndef TLOG_MIGRATE_SHA256_H

@@ -40,7 +40,6 @@ func decodedURL(u *url.URL) string {
 	return u.Path + "?" + query
 }
 
-// writeError answers as Google's APIs do.
 func writeError(w http.ResponseWriter, status int) {
 	message := http.StatusText(status)
 	w.Header().Set("Content-Type", "application/json")

@@ -48,6 +48,13 @@ func write(ctx context.Context, object *storage.ObjectHandle, text string) error
 	return w.Close()
 }
 
+func mustWrite(t *testing.T, object *storage.ObjectHandle, text string) {
+	t.Helper()
+	if err := write(t.Context(), object, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // names lists a bucket page by page, and returns the names and how many pages held them.
 func names(t *testing.T, bucket *storage.BucketHandle, prefix string, pageSize int) (found []string, pages int) {
 	t.Helper()
@@ -73,14 +80,10 @@ func TestListingIsWholeAndInOrder(t *testing.T) {
 	var want []string
 	for n := range objectCount {
 		name := fmt.Sprintf("tile/0/%04d", n)
-		if err := write(t.Context(), bucket.Object(name), name); err != nil {
-			t.Fatal(err)
-		}
+		mustWrite(t, bucket.Object(name), name)
 		want = append(want, name)
 	}
-	if err := write(t.Context(), bucket.Object("elsewhere"), ""); err != nil {
-		t.Fatal(err)
-	}
+	mustWrite(t, bucket.Object("elsewhere"), "")
 	for _, pageSize := range []int{1000, 100, 7} {
 		got, pages := names(t, bucket, "tile/", pageSize)
 		if !slices.Equal(got, want) {
@@ -99,9 +102,7 @@ func TestListingIsWholeAndInOrder(t *testing.T) {
 func TestPagesAreLimited(t *testing.T) {
 	bucket, server := open(t, "bucket")
 	for n := range 10 {
-		if err := write(t.Context(), bucket.Object(fmt.Sprint(n)), ""); err != nil {
-			t.Fatal(err)
-		}
+		mustWrite(t, bucket.Object(fmt.Sprint(n)), "")
 	}
 	for limit, want := range []int{10, 1, 2, 3} {
 		server.Config.Handler.(*Server).LimitPages(int64(limit))
@@ -123,9 +124,7 @@ func TestPagesAreLimited(t *testing.T) {
 func TestObjectIsWrittenOnce(t *testing.T) {
 	bucket, server := open(t, "bucket")
 	object := bucket.Object("a/b").If(storage.Conditions{DoesNotExist: true})
-	if err := write(t.Context(), object, "first"); err != nil {
-		t.Fatal(err)
-	}
+	mustWrite(t, object, "first")
 	var failure *googleapi.Error
 	if err := write(t.Context(), object, "second"); !errors.As(err, &failure) || failure.Code != http.StatusPreconditionFailed {
 		t.Errorf("a second write: %v", err)
@@ -140,9 +139,7 @@ func TestObjectIsWrittenOnce(t *testing.T) {
 
 func TestPathsOfNodesClient(t *testing.T) {
 	bucket, server := open(t, "bucket")
-	if err := write(t.Context(), bucket.Object("a/b"), "bytes"); err != nil {
-		t.Fatal(err)
-	}
+	mustWrite(t, bucket.Object("a/b"), "bytes")
 	for path, want := range map[string]int{
 		"/b/bucket":              http.StatusOK,
 		"/b/bucket/o":            http.StatusOK,

@@ -62,6 +62,13 @@ func insert(id, n int) *spanner.Mutation {
 	return spanner.Insert("Counters", []string{"id", "n"}, []any{id, n})
 }
 
+func apply(t *testing.T, client *spanner.Client, mutations ...*spanner.Mutation) {
+	t.Helper()
+	if _, err := client.Apply(t.Context(), mutations); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // count returns the n of a row, -1 where there is none.
 func count(t *testing.T, client *spanner.Client, id int) int64 {
 	t.Helper()
@@ -103,9 +110,7 @@ func expect[T comparable](t *testing.T, what string, got, want T) {
 func TestDatabasesAreApart(t *testing.T) {
 	start(t)
 	one, two := open(t, "one"), open(t, "two")
-	if _, err := one.Apply(t.Context(), []*spanner.Mutation{insert(0, 7)}); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, one, insert(0, 7))
 	expect(t, "in the one", count(t, one, 0), 7)
 	expect(t, "in the other", count(t, two, 0), -1)
 }
@@ -118,9 +123,7 @@ func TestMissingDatabaseIsNotFound(t *testing.T) {
 func TestIfNotExistsIsHeeded(t *testing.T) {
 	start(t)
 	client := open(t, "d")
-	if _, err := client.Apply(t.Context(), []*spanner.Mutation{insert(0, 7)}); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, client, insert(0, 7))
 	for range 2 {
 		if err := updateSchema(t, "d", counters, "ALTER TABLE Counters ADD COLUMN IF NOT EXISTS more INT64"); err != nil {
 			t.Fatal(err)
@@ -159,9 +162,7 @@ func TestColumnsAreListed(t *testing.T) {
 func TestFailedCommitChangesNothing(t *testing.T) {
 	start(t)
 	client := open(t, "d")
-	if _, err := client.Apply(t.Context(), []*spanner.Mutation{insert(0, 7), insert(1, 8)}); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, client, insert(0, 7), insert(1, 8))
 	_, err := client.Apply(t.Context(), []*spanner.Mutation{
 		insert(2, 9),
 		spanner.InsertOrUpdate("Counters", []string{"id", "n"}, []any{0, 100}),
@@ -177,9 +178,7 @@ func TestFailedCommitChangesNothing(t *testing.T) {
 func TestTransactionsAreAlone(t *testing.T) {
 	start(t)
 	client := open(t, "d")
-	if _, err := client.Apply(t.Context(), []*spanner.Mutation{insert(0, 0)}); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, client, insert(0, 0))
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() {
@@ -195,9 +194,7 @@ func TestTransactionsAreAlone(t *testing.T) {
 func TestTransactionEndsWithItsConnection(t *testing.T) {
 	start(t)
 	client, other := open(t, "d"), open(t, "d")
-	if _, err := client.Apply(t.Context(), []*spanner.Mutation{insert(0, 0)}); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, client, insert(0, 0))
 	_, err := other.ReadWriteTransaction(t.Context(), func(ctx context.Context, tx *spanner.ReadWriteTransaction) error {
 		if _, err := tx.ReadRow(ctx, "Counters", spanner.Key{0}, []string{"n"}); err != nil {
 			return err
@@ -215,30 +212,21 @@ func TestTransactionEndsWithItsConnection(t *testing.T) {
 	}
 }
 
-func TestCommitThatIsSentAgainHappensOnce(t *testing.T) {
-	rules := start(t)
-	client := open(t, "d")
-	if _, err := client.Apply(t.Context(), []*spanner.Mutation{insert(0, 0)}); err != nil {
-		t.Fatal(err)
+func TestCommitThatFailsIsSentAgainAndHappensOnce(t *testing.T) {
+	for name, rule := range map[string]faults.Rule{
+		"answer is lost": {Method: "Commit", Code: "UNAVAILABLE", After: true, Times: 2},
+		"aborted":        {Method: "Commit", Contains: `table:"Counters"`, Code: "ABORTED", Times: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules := start(t)
+			client := open(t, "d")
+			apply(t, client, insert(0, 0))
+			rules.Set([]faults.Rule{rule})
+			if err := increment(t.Context(), client, 0); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, "hits", rules.Hits()[0], 2)
+			expect(t, "increments", count(t, client, 0), 1)
+		})
 	}
-	rules.Set([]faults.Rule{{Method: "Commit", Code: "UNAVAILABLE", After: true, Times: 2}})
-	if err := increment(t.Context(), client, 0); err != nil {
-		t.Fatal(err)
-	}
-	expect(t, "hits", rules.Hits()[0], 2)
-	expect(t, "increments", count(t, client, 0), 1)
-}
-
-func TestAbortedTransactionRunsAgain(t *testing.T) {
-	rules := start(t)
-	client := open(t, "d")
-	if _, err := client.Apply(t.Context(), []*spanner.Mutation{insert(0, 0)}); err != nil {
-		t.Fatal(err)
-	}
-	rules.Set([]faults.Rule{{Method: "Commit", Contains: `table:"Counters"`, Code: "ABORTED", Times: 2}})
-	if err := increment(t.Context(), client, 0); err != nil {
-		t.Fatal(err)
-	}
-	expect(t, "hits", rules.Hits()[0], 2)
-	expect(t, "increments", count(t, client, 0), 1)
 }

@@ -20,7 +20,6 @@ type appenderTuning struct {
 	gcInterval time.Duration
 }
 
-// runningLog is a Tessera Appender at work on a home.
 type runningLog struct {
 	// add hands the n-th entry of the log's entrySpec to Tessera.
 	add func(ctx context.Context, n uint64) tessera.IndexFuture
@@ -37,7 +36,6 @@ type runningLog struct {
 	stop      context.CancelFunc
 }
 
-// openLog starts an Appender on a home.
 func openLog(home Home, flags logFlags, tuning appenderTuning) (*runningLog, error) {
 	key, err := newLogKey(flags.key, flags.origin, flags.ct)
 	if err != nil {
@@ -107,7 +105,6 @@ func appendOptions(key logKey, tuning appenderTuning, interval time.Duration, ct
 	return options
 }
 
-// entryAdder returns the function that makes the n-th entry and adds it.
 func entryAdder(appender *tessera.Appender, flags logFlags) func(context.Context, uint64) tessera.IndexFuture {
 	spec := entrySpec{seed: flags.seed, meanSize: flags.entrySize}
 	if flags.ct {

@@ -36,13 +36,11 @@ func (s entrySpec) certificate(i uint64) *ctonly.Entry {
 	return entry
 }
 
-// derSequence wraps content in the header of an ASN.1 SEQUENCE with a two-byte length.
 func derSequence(content []byte) []byte {
 	header := binary.BigEndian.AppendUint16([]byte{0x30, 0x82}, uint16(len(content)))
 	return append(header, content...)
 }
 
-// issuerChain returns the fingerprints of one to three successive issuers.
 func issuerChain(choice uint64) [][sha256.Size]byte {
 	length := 1 + int(choice%3)
 	first := int(choice / 3 % issuerCount)

@@ -15,12 +15,10 @@ type entrySpec struct {
 	meanSize int
 }
 
-// random returns the source of the bytes of entry i.
 func (s entrySpec) random(i uint64) *rand.ChaCha8 {
 	return rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "tesserakit entry\n%s\n%d", s.seed, i)))
 }
 
-// plain returns entry i of a tlog-tiles log.
 func (s entrySpec) plain(i uint64) []byte {
 	return randomBytes(s.random(i), s.meanSize)
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 )
 
-// logFlags are the flags of every subcommand that runs an Appender.
 type logFlags struct {
 	openHome  func() (Home, error)
 	key       string
@@ -64,7 +63,6 @@ func (k Kit) exitAfter(timeout time.Duration) *deadline {
 	return d
 }
 
-// at notes what comes next.
 func (d *deadline) at(format string, args ...any) {
 	doing := fmt.Sprintf(format, args...)
 	d.doing.Store(&doing)

@@ -22,7 +22,6 @@ const (
 	maxErrorLength = 600
 )
 
-// fsckFlags are the flags of fsck.
 type fsckFlags struct {
 	openHome  func() (Home, error)
 	url, vkey string
@@ -38,7 +37,6 @@ type fsckReport struct {
 	RootHash []byte `json:"rootHash"`
 }
 
-// checkLog runs Tessera's fsck over a home or a URL.
 func (k Kit) checkLog(args []string) (any, error) {
 	flags, err := k.parseFsckFlags(args)
 	if err != nil {
@@ -129,7 +127,6 @@ func awaitCheck(check *fsck.Fsck) error {
 	}
 }
 
-// holdsInvalidTile says whether fsck has found a tile wrong or could not read it.
 func holdsInvalidTile(status fsck.Status) bool {
 	return slices.ContainsFunc(status.TileRanges, func(level []fsck.Range) bool {
 		return slices.ContainsFunc(level, func(r fsck.Range) bool {

@@ -11,9 +11,7 @@ import (
 
 // Home is where a log lives: a directory, or a bucket with its database.
 type Home interface {
-	// String names the home in messages.
 	String() string
-	// Driver opens Tessera's storage driver there.
 	Driver(ctx context.Context) (tessera.Driver, error)
 	// Fetcher reads what the log publishes there, in the Static CT layout or in that of tlog-tiles.
 	Fetcher(ctx context.Context, ct bool) (fsck.Fetcher, error)

@@ -14,13 +14,10 @@ import (
 
 // Kit is a program that drives Tessera's storage driver for one kind of home.
 type Kit struct {
-	// Name is the program's.
-	Name string
-	// HomeFlags says which home.
+	Name      string
 	HomeFlags HomeFlags
 	// DefaultBatch is the number of entries a batch when a log is made.
 	DefaultBatch uint64
-	// MoreCommands are subcommands of this program alone.
 	MoreCommands map[string]Command
 }
 
@@ -69,7 +66,6 @@ func (k Kit) command(name string) (Command, bool) {
 	return command, ok
 }
 
-// PrintJSON writes v to standard output as one line of JSON.
 func PrintJSON(v any) error {
 	return json.NewEncoder(os.Stdout).Encode(v)
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 )
 
-// liveFlags are the flags of live.
 type liveFlags struct {
 	logFlags
 	rate       float64
@@ -21,7 +20,6 @@ type liveFlags struct {
 	gcInterval time.Duration
 }
 
-// readyLine tells the caller that the Appender is at work.
 type readyLine struct {
 	Ready  bool   `json:"ready"`
 	Origin string `json:"origin"`
@@ -29,7 +27,6 @@ type readyLine struct {
 	VKey   string `json:"vkey"`
 }
 
-// liveReport is the log after its writer has stopped.
 type liveReport struct {
 	logReport
 	SizeBefore uint64 `json:"sizeBefore"`

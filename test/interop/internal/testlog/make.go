@@ -9,14 +9,12 @@ import (
 	"github.com/transparency-dev/tessera"
 )
 
-// makeFlags are the flags of make and make-ct.
 type makeFlags struct {
 	logFlags
 	size  uint64
 	batch uint64
 }
 
-// makeLog makes a new log of exactly --size entries.
 func (k Kit) makeLog(name string, ct bool, args []string) (any, error) {
 	var flags makeFlags
 	set := flag.NewFlagSet(name, flag.ContinueOnError)

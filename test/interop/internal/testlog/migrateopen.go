@@ -8,7 +8,6 @@ import (
 	"github.com/transparency-dev/tessera"
 )
 
-// openReport says that Tessera took the home for a migration target.
 type openReport struct {
 	Opened bool `json:"opened"`
 }

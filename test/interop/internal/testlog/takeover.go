@@ -11,7 +11,6 @@ import (
 	"github.com/transparency-dev/tessera"
 )
 
-// takeoverReport is the log after a takeover, and where its new entries went.
 type takeoverReport struct {
 	logReport
 	SizeBefore uint64 `json:"sizeBefore"`
@@ -58,11 +57,7 @@ func (k Kit) takeOver(args []string) (any, error) {
 // takeoverTuning is Tessera's default batch size with a shorter wait. Where nothing is added, only a republication
 // shows that the Appender signs what it found.
 func takeoverTuning(add uint64) appenderTuning {
-	tuning := appenderTuning{batchSize: tessera.DefaultBatchMaxSize, batchAge: 50 * time.Millisecond}
-	if add == 0 {
-		tuning.republish = true
-	}
-	return tuning
+	return appenderTuning{batchSize: tessera.DefaultBatchMaxSize, batchAge: 50 * time.Millisecond, republish: add == 0}
 }
 
 // addConcurrently adds count entries, each from its own goroutine, and returns their indices in ascending order.
@@ -95,7 +90,6 @@ func newTakeoverReport(report logReport, sizeBefore uint64, indices []uint64) ta
 	return r
 }
 
-// span names the lowest and the highest of ascending indices.
 func span(indices []uint64) string {
 	if len(indices) == 0 {
 		return "none"

@@ -19,10 +19,8 @@ type treeHeadSigner struct {
 	private *ecdsa.PrivateKey
 }
 
-// Name returns the name of the key, which is the log's origin.
 func (s *treeHeadSigner) Name() string { return s.name }
 
-// KeyHash returns the key id.
 func (s *treeHeadSigner) KeyHash() uint32 { return s.keyID }
 
 // Sign returns the timestamp of now and the DigitallySigned (RFC 5246 §4.7) over the tree head that the

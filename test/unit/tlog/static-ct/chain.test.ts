@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { linkIssuers } from "../../../../lib/tlog/static-ct/chain.ts";
+import { linkIssuers } from "../../../../lib/tlog/static-ct/extra-data-check.ts";
 import { parseIssuer } from "../../../../lib/tlog/x509/issuer.ts";
 import { type TestIssuer, testAuthorities } from "../../../support/logs/certificates.ts";
 

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { forEachStaticCtEntry } from "../../../../lib/tlog/bundle.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { hashBundle } from "../../../../lib/tlog/hasher/hasher.ts";
-import { forEachStaticCtEntry, leafIndexOf, StaticCtEntry } from "../../../../lib/tlog/static-ct/entry.ts";
+import { leafIndexOf, StaticCtEntry } from "../../../../lib/tlog/static-ct/entry.ts";
 import {
   ENTRY_KINDS,
   entryParts,

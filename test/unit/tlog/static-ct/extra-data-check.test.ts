@@ -2,9 +2,14 @@ import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { linkIssuers } from "../../../../lib/tlog/static-ct/chain.ts";
-import { forEachStaticCtEntry, StaticCtEntry } from "../../../../lib/tlog/static-ct/entry.ts";
-import { DeepCheck, type EntryVerdict } from "../../../../lib/tlog/static-ct/extra-data-check.ts";
+import { forEachStaticCtEntry } from "../../../../lib/tlog/bundle.ts";
+import { attempt } from "../../../../lib/tlog/errors.ts";
+import { StaticCtEntry } from "../../../../lib/tlog/static-ct/entry.ts";
+import {
+  checkEntry,
+  type EntryVerdict,
+  linkIssuers,
+} from "../../../../lib/tlog/static-ct/extra-data-check.ts";
 import { type IssuerFacts, parseIssuer } from "../../../../lib/tlog/x509/issuer.ts";
 import { AUTHORITY } from "../../../logs/x509.ts";
 import { mutated } from "../../../support/logs/bundles.ts";
@@ -27,27 +32,22 @@ const AUTHORITIES = testAuthorities("deep check");
 const { root, intermediate, signer, otherRoot, crossSigned } = AUTHORITIES;
 const INDEX = 5;
 
-/** A check that looks up the issuers of each entry. */
-class Check {
-  readonly #check = new DeepCheck();
-  readonly #lookUp: (fingerprint: string) => IssuerFacts | undefined;
-
-  constructor(lookUp: (fingerprint: string) => IssuerFacts | undefined) {
-    this.#lookUp = lookUp;
-  }
-
-  checkEntry(bytes: Uint8Array, entry: Readonly<StaticCtEntry>, index: number): EntryVerdict {
-    const chain = Buffer.from(bytes.subarray(entry.chainStart, entry.entryEnd)).toString("hex");
-    const fingerprints: string[] = chain.match(/.{64}/g) ?? [];
-    const issuers = fingerprints.map(this.#lookUp);
-    return this.#check.checkEntry(bytes, entry, index, linkIssuers(fingerprints, issuers));
-  }
-}
+type Check = (bytes: Uint8Array, entry: Readonly<StaticCtEntry>, index: number) => EntryVerdict;
 
 /** A check that knows these issuers, or the authorities if none are given. */
 function deepCheck(issuers: readonly TestIssuer[] = AUTHORITIES.all): Check {
   const facts = new Map(issuers.map((issuer) => [issuer.fingerprint, parseIssuer(issuer.der)]));
-  return new Check((fingerprint) => facts.get(fingerprint));
+  return checkWith((fingerprint) => facts.get(fingerprint));
+}
+
+/** A check that looks up the issuers of each entry. */
+function checkWith(lookUp: (fingerprint: string) => IssuerFacts | undefined): Check {
+  return (bytes, entry, index) => {
+    const bundle = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const chain = bundle.toString("hex", entry.chainStart, entry.entryEnd);
+    const fingerprints: string[] = chain.match(/.{64}/g) ?? [];
+    return checkEntry(bundle, entry, index, linkIssuers(fingerprints, fingerprints.map(lookUp)));
+  };
 }
 
 function partsOf(bytes: Buffer): StaticCtEntry {
@@ -57,7 +57,7 @@ function partsOf(bytes: Buffer): StaticCtEntry {
 }
 
 function verdictOn(entry: Buffer, issuers?: readonly TestIssuer[], index = INDEX): EntryVerdict {
-  return deepCheck(issuers).checkEntry(entry, partsOf(entry), index);
+  return deepCheck(issuers)(entry, partsOf(entry), index);
 }
 
 /** The verdict on an entry of a kind in which some parts are others. */
@@ -102,7 +102,7 @@ describe("an entry as logs make it", () => {
     },
   );
 
-  it("is right wherever it stands in a bundle of others, and whatever kind of array that is", () => {
+  it("is right wherever it stands in a bundle of others", () => {
     const entries = Array.from({ length: 50 }, (_, i) =>
       entryOf(AUTHORITIES, ENTRY_KINDS[i % 4] as EntryKind, 1000 + i),
     );
@@ -110,20 +110,20 @@ describe("an entry as logs make it", () => {
     const check = deepCheck();
     for (const bytes of [bundle, new Uint8Array(bundle)]) {
       forEachStaticCtEntry(bytes, 50, (entry, position) => {
-        const verdict = check.checkEntry(bytes, entry, 1000 + position);
+        const verdict = check(bytes, entry, 1000 + position);
         expect(verdict).toEqual({ kind: "ok" });
         // One object serves for all that is right.
-        expect(check.checkEntry(bytes, entry, 1000 + position)).toBe(verdict);
+        expect(check(bytes, entry, 1000 + position)).toBe(verdict);
       });
     }
   });
 
   it("is right in the logs of the benchmark", () => {
     const log = testLog({ size: 40, format: "static-ct" });
-    const check = new Check((fingerprint) => parseIssuer(log.object(`issuer/${fingerprint}`)));
+    const check = checkWith((fingerprint) => parseIssuer(log.object(`issuer/${fingerprint}`)));
     for (let index = 0; index < 40; index++) {
       const entry = log.entry(index);
-      expect(check.checkEntry(entry, partsOf(entry), index)).toEqual({ kind: "ok" });
+      expect(check(entry, partsOf(entry), index)).toEqual({ kind: "ok" });
     }
   });
 
@@ -160,131 +160,66 @@ describe("an entry as logs make it", () => {
 });
 
 describe("an entry that somebody has changed", () => {
-  const submitted = entryParts(AUTHORITIES, "precertificate", INDEX).submitted as { precertificate: Buffer };
-  const signedBy = (issuer: TestIssuer) => ({
-    submitted: { precertificate: submitted.precertificate, issuerKeyHash: issuer.keyHash },
+  const CERT = "certificate";
+  const PRECERT = "precertificate";
+  const BEHALF = "precertificate signed on behalf";
+  const precertificateOf = (kind: EntryKind, index = INDEX) =>
+    entryParts(AUTHORITIES, kind, index).submitted?.precertificate as Buffer;
+  const submits = (precertificate: Buffer, { keyHash }: TestIssuer = intermediate) => ({
+    submitted: { precertificate, issuerKeyHash: keyHash },
   });
-  const unrelated = entryParts(AUTHORITIES, "precertificate", INDEX + 1).submitted;
+  const certificate = entryParts(AUTHORITIES, CERT, INDEX).signed;
+  const twoIndexes = Buffer.concat([leafIndexExtension(INDEX), leafIndexExtension(INDEX)]);
+  const OTHER_TBS = "does not give the logged TBSCertificate";
+  const NOT_ROOT = "has no chain, although its certificate cannot be a root";
+  const OTHER_INDEX = "has the leaf_index of another entry (expected 5, found 6)";
+  const otherKeyThan = ({ fingerprint }: TestIssuer) => `of the key of its issuer ${fingerprint}`;
+  const otherThan = ({ fingerprint }: TestIssuer) => `names another issuer than ${fingerprint}`;
+  const unsigned = `without a signature of its signing certificate ${signer.fingerprint}`;
+  const broken = `${otherRoot.fingerprint} follows`;
 
   it.each<[string, EntryKind, Partial<EntryParts>, string]>([
-    [
-      "another precertificate",
-      "precertificate",
-      { submitted: unrelated },
-      "does not give the logged TBSCertificate",
-    ],
-    [
-      "another precertificate, signed on behalf",
-      "precertificate signed on behalf",
-      { submitted: entryParts(AUTHORITIES, "precertificate signed on behalf", INDEX + 1).submitted },
-      "does not give the logged TBSCertificate",
-    ],
+    ["another precertificate", PRECERT, submits(precertificateOf(PRECERT, INDEX + 1)), OTHER_TBS],
+    ["another one, signed on behalf", BEHALF, submits(precertificateOf(BEHALF, INDEX + 1)), OTHER_TBS],
     [
       "the final certificate",
-      "precertificate",
-      {
-        submitted: {
-          precertificate: entryParts(AUTHORITIES, "certificate", INDEX).signed,
-          issuerKeyHash: intermediate.keyHash,
-        },
-      },
+      PRECERT,
+      submits(certificate),
       "has a precertificate that has no poison extension",
     ],
     [
       "no precertificate",
-      "precertificate",
-      { submitted: { precertificate: Buffer.alloc(0), issuerKeyHash: intermediate.keyHash } },
+      PRECERT,
+      submits(Buffer.of()),
       "has a precertificate that has an element that is cut off",
     ],
-    ["a precertificate without a chain", "precertificate", { chain: [] }, "no issuer in its chain"],
+    ["a precertificate without a chain", PRECERT, { chain: [] }, "no issuer in its chain"],
     [
-      "a chain of the signing certificate alone",
-      "precertificate signed on behalf",
+      "the signing certificate alone",
+      BEHALF,
       { chain: [signer] },
       "ends with a precertificate signing certificate",
     ],
-    ["another key", "precertificate", signedBy(root), `of the key of its issuer ${intermediate.fingerprint}`],
-    [
-      "the key of the signing certificate",
-      "precertificate signed on behalf",
-      {
-        submitted: {
-          ...(entryParts(AUTHORITIES, "precertificate signed on behalf", INDEX).submitted as {
-            precertificate: Buffer;
-          }),
-          issuerKeyHash: signer.keyHash,
-        },
-      },
-      `of the key of its issuer ${intermediate.fingerprint}`,
-    ],
-    [
-      "another issuer",
-      "precertificate",
-      { chain: [otherRoot] },
-      `of the key of its issuer ${otherRoot.fingerprint}`,
-    ],
-    [
-      "a signing certificate that has not signed",
-      "precertificate",
-      { chain: [signer, intermediate, root] },
-      `without a signature of its signing certificate ${signer.fingerprint}`,
-    ],
-    [
-      "no signing certificate",
-      "precertificate signed on behalf",
-      { chain: [intermediate, root] },
-      `names another issuer than ${intermediate.fingerprint}`,
-    ],
-    [
-      "another issuer",
-      "certificate",
-      { chain: [otherRoot] },
-      `names another issuer than ${otherRoot.fingerprint}`,
-    ],
-    [
-      "a chain backwards",
-      "certificate",
-      { chain: [root, intermediate] },
-      `names another issuer than ${root.fingerprint}`,
-    ],
-    ["another root", "certificate", { chain: [intermediate, otherRoot] }, `${otherRoot.fingerprint} follows`],
-    [
-      "another root",
-      "precertificate",
-      { chain: [intermediate, otherRoot] },
-      `${otherRoot.fingerprint} follows`,
-    ],
-    ["no chain", "certificate", { chain: [] }, "has no chain, although its certificate cannot be a root"],
-    [
-      "a certificate that is none",
-      "certificate",
-      { signed: Buffer.from("3000", "hex") },
-      "has a certificate that",
-    ],
-    [
-      "another index",
-      "certificate",
-      { extensions: leafIndexExtension(INDEX + 1) },
-      "has the leaf_index of another entry (expected 5, found 6)",
-    ],
-    [
-      "extensions that are none",
-      "precertificate",
-      { extensions: Buffer.of(0, 0) },
-      "has extensions that are cut off",
-    ],
-    [
-      "two indexes",
-      "root",
-      { extensions: Buffer.concat([leafIndexExtension(INDEX), leafIndexExtension(INDEX)]) },
-      "has two extensions of type 0",
-    ],
+    ["another key", PRECERT, submits(precertificateOf(PRECERT), root), otherKeyThan(intermediate)],
+    ["the signing key", BEHALF, submits(precertificateOf(BEHALF), signer), otherKeyThan(intermediate)],
+    ["another issuer", PRECERT, { chain: [otherRoot] }, otherKeyThan(otherRoot)],
+    ["a signer that has not signed", PRECERT, { chain: [signer, intermediate, root] }, unsigned],
+    ["no signing certificate", BEHALF, { chain: [intermediate, root] }, otherThan(intermediate)],
+    ["another issuer", CERT, { chain: [otherRoot] }, otherThan(otherRoot)],
+    ["a chain backwards", CERT, { chain: [root, intermediate] }, otherThan(root)],
+    ["another root", CERT, { chain: [intermediate, otherRoot] }, broken],
+    ["another root", PRECERT, { chain: [intermediate, otherRoot] }, broken],
+    ["no chain", CERT, { chain: [] }, NOT_ROOT],
+    ["a certificate that is none", CERT, { signed: Buffer.of(0x30, 0) }, "has a certificate that"],
+    ["another index", CERT, { extensions: leafIndexExtension(INDEX + 1) }, OTHER_INDEX],
+    ["extensions that are none", PRECERT, { extensions: Buffer.of(0, 0) }, "has extensions that are cut off"],
+    ["two indexes", "root", { extensions: twoIndexes }, "has two extensions of type 0"],
   ])("is wrong: %s (%s)", (_, kind, other, problem) => {
     expect(verdictWith(kind, other)).toEqual(wrong(problem));
   });
 
   it("is wrong if the key is the issuer's and the name is not", () => {
-    const other = { ...signedBy(otherRoot), chain: [otherRoot] };
+    const other = { ...submits(precertificateOf(PRECERT), otherRoot), chain: [otherRoot] };
     expect(verdictWith("precertificate", other)).toEqual(wrong("names another issuer"));
   });
 
@@ -318,7 +253,7 @@ describe("an entry that somebody has changed", () => {
   function verdictWithFlip(entry: Buffer, at: number, mask: number): EntryVerdict {
     const changed = Buffer.from(entry);
     changed.writeUInt8(changed.readUInt8(at) ^ mask, at);
-    return sharedCheck.checkEntry(changed, partsOf(changed), INDEX);
+    return sharedCheck(changed, partsOf(changed), INDEX);
   }
 
   const sharedCheck = deepCheck();
@@ -389,18 +324,10 @@ describe("any bytes", () => {
         const changed = mutated(entry, choices);
         const parts = attempt(() => partsOf(changed));
         fc.pre(parts !== undefined);
-        const verdict = check.checkEntry(changed, parts, INDEX);
+        const verdict = check(changed, parts, INDEX);
         if (verdict.kind !== "ok") expect(verdict.problem).toMatch(/^(has|depends|does|names) [\x20-\x7e]+$/);
       }),
       { numRuns: 2000 },
     );
   });
 });
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}

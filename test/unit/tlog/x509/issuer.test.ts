@@ -2,9 +2,8 @@ import { hash, X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FormatError } from "../../../../lib/tlog/errors.ts";
-import { isSignedBy, parseIssuer } from "../../../../lib/tlog/x509/issuer.ts";
-import { namesMatch } from "../../../../lib/tlog/x509/name.ts";
+import { attempt, FormatError } from "../../../../lib/tlog/errors.ts";
+import { isSignedBy, namesMatch, parseIssuer } from "../../../../lib/tlog/x509/issuer.ts";
 import { AUTHORITY, certificate, commonName, der, extension, oid, SEQUENCE } from "../../../logs/x509.ts";
 import { mutated } from "../../../support/logs/bundles.ts";
 import { authorityKeyIdOf, newIssuer, testAuthorities } from "../../../support/logs/certificates.ts";
@@ -31,7 +30,7 @@ describe("parseIssuer", () => {
       const facts = parseIssuer(bytes);
       const keyInfo = oracle.publicKey.export({ format: "der", type: "spki" });
       expect(hex(facts.keyInfo)).toBe(keyInfo.toString("hex"));
-      expect(hex(facts.fingerprint)).toBe(oracle.fingerprint256.replaceAll(":", "").toLowerCase());
+      expect(facts.fingerprint).toBe(oracle.fingerprint256.replaceAll(":", "").toLowerCase());
       expect(hex(facts.keyHash)).toBe(hash("sha256", keyInfo));
       expect(hex(facts.subject) === hex(facts.issuerName)).toBe(oracle.subject === oracle.issuer);
       expect(oracle.checkIssued(oracle)).toBe(namesMatch(facts.issuerName, facts.subject));
@@ -102,11 +101,7 @@ describe("parseIssuer", () => {
     const certificates = fc.constantFrom(...made, ...trusted.slice(0, 5));
     fc.assert(
       fc.property(certificates, fc.infiniteStream(fc.nat()), (bytes, choices) => {
-        try {
-          parseIssuer(mutated(bytes, choices));
-        } catch (error) {
-          expect(error).toBeInstanceOf(FormatError);
-        }
+        attempt(() => parseIssuer(mutated(bytes, choices)));
       }),
       { numRuns: 2000 },
     );

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { namesMatch } from "../../../../lib/tlog/x509/name.ts";
+import { namesMatch } from "../../../../lib/tlog/x509/issuer.ts";
 import { commonName, der, oid, SEQUENCE } from "../../../logs/x509.ts";
 import { mutated } from "../../../support/logs/bundles.ts";
 
