@@ -1,5 +1,6 @@
 /** What becomes of a unit whose bytes may not have reached the disk. */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import pLimit from "p-limit";
 import { describe, expect, it } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
@@ -7,12 +8,15 @@ import { WriteAgainError } from "../../../../lib/migrate/ports/target.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import { copyBundles } from "../../../../lib/migrate/unit/bundle-copier.ts";
 import { expectedBundles } from "../../../../lib/migrate/unit/expected-bundle.ts";
-import { formatHash } from "../../../../lib/tlog/merkle.ts";
+import { formatHash, hashAt } from "../../../../lib/tlog/merkle.ts";
+import { flippedBit } from "../../../support/http/tampering.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
 import { MemoryWriter, memoryContext } from "../../../support/logs/in-memory-log.ts";
+import { FAST_RETRY } from "../../../support/migration.ts";
 
 const log = testLog({ size: 3 });
 const BUNDLE = "tile/entries/000.p/3";
+const FIRST = "tile/entries/000";
 const TILE = "tile/0/000.p/3";
 const FACTS = { object: "the disk", problem: "reports an input/output error" };
 
@@ -43,5 +47,25 @@ describe("a unit", () => {
     const writer = new MemoryWriter();
     await expect(copyWith([new OperationError(FACTS)], writer)).rejects.toBeInstanceOf(OperationError);
     expect(writer.objects.size).toBe(0);
+  });
+
+  it("of which a bundle is bad is abandoned, after the last of the others has ended", async () => {
+    const larger = testLog({ size: 512 });
+    const bad = new Map([...larger.objects, [FIRST, flippedBit(larger.object(FIRST), 99)]]);
+    const context = memoryContext(bad, "tiles", { retry: { ...FAST_RETRY, contentAttempts: 0 } });
+    const events: string[] = [];
+    const put = async (path: string): Promise<void> => {
+      await sleep(20);
+      events.push(path);
+    };
+    const abandon = async (): Promise<void> => void events.push("abandoned");
+    const writer = new MemoryWriter();
+    const batch = writer.batch.bind(writer);
+    writer.batch = () => ({ ...batch(), put, abandon }) as unknown as ReturnType<typeof batch>;
+    const work = { context, writer, budget: new ByteBudget(1 << 20), limit: pLimit(2) };
+    const hashes = [0, 1].map((index) => formatHash(hashAt(larger.object("tile/1/000.p/2"), index)));
+    const bundles = expectedBundles({ kind: "run", firstBundle: 0, hashes }, "tiles");
+    await expect(copyBundles({ ...work, tiles: "derive", resume: false }, bundles)).rejects.toThrow(FIRST);
+    expect(events).toEqual(["tile/entries/001", "tile/0/001", "abandoned"]);
   });
 });
