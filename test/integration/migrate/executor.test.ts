@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { VerificationError } from "../../../lib/errors.ts";
+import { OperationError, VerificationError } from "../../../lib/errors.ts";
 import { Counters } from "../../../lib/migrate/counters.ts";
 import { startThreads } from "../../../lib/migrate/execute/threads.ts";
 import type { Executor, UnitResult, WorkUnit } from "../../../lib/migrate/ports/executor.ts";
@@ -195,4 +195,24 @@ describe.each(Object.entries(EXECUTORS))("an executor: %s", (_, open) => {
     await sleep(100);
     expect(planned).toBeLessThanOrEqual(plannedThen + 1);
   });
+});
+
+it.each([
+  [
+    "of an error that nobody handles",
+    'setImmediate(() => { throw new Error("out of memory"); })',
+    /out of memory/,
+  ],
+  ["without a word", "process.exit(0)", /ended while it had work/],
+])("a thread that dies %s fails the run, and is given no unit any more", async (_, death, message) => {
+  const module = `data:text/javascript,export default { openObjects() { ${death}; return new Promise(() => {}); } }`;
+  const spec = readSpecOf("dying://log/", options, { dying: module });
+  const executor = startThreads({ ...spec, ...VERIFY }, log.size, PARALLELISM, []);
+  const run = () => executor.run(unitsOfLog(), NEVER)[Symbol.asyncIterator]().next();
+  for (const when of ["with its units", "before them"]) {
+    const failure = await run().catch((error: unknown) => error);
+    expect(failure, when).toBeInstanceOf(OperationError);
+    expect(String(failure)).toMatch(message);
+  }
+  await executor.close();
 });
