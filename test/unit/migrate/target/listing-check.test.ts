@@ -104,6 +104,18 @@ test("obsolete partials may stay where they are the beginning of the fuller obje
   }
 });
 
+test("an obsolete partial does not stand for the object that replaces it", async () => {
+  for (const [partial, fuller] of [
+    ["tile/0/000.p/3", "tile/0/000"],
+    ["tile/0/258.p/5", "tile/0/258.p/188"],
+    ["tile/entries/000.p/3", "tile/entries/000"],
+  ] as const) {
+    const objects = withObjects(log, { [partial]: log.object(fuller).subarray(0, 96) });
+    objects.delete(fuller);
+    expect(await findings(log, objects)).toContain(`${fuller} is missing`);
+  }
+});
+
 test("files that are no part of a log's layout are nobody's business", async () => {
   const others = [
     "tile/README",
