@@ -216,3 +216,29 @@ it.each([
   }
   await executor.close();
 });
+
+it("threads share the connections and the bytes in flight, rather than having so many each", async () => {
+  // Two bundles fit into the budget of all, one into the share of each.
+  const openObjects = `openObjects(_, { connections }) {
+    if (connections !== 4) throw new Error("opened " + connections + " connections");
+    let held = 0;
+    return { location: "", locate: (path) => path, close: async () => {}, async read(path, { reservation }) {
+      await reservation?.atLeast(400);
+      if (reservation && ++held > 1) throw new Error("holds two bundles");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (reservation) held--;
+    } };
+  }`;
+  const spec = readSpecOf("counting://log/", options, {
+    counting: `data:text/javascript,export default { ${openObjects} }`,
+  });
+  const retry = { ...FAST_RETRY, contentAttempts: 0 };
+  const parallelism = { ...PARALLELISM, budgetBytes: 1_000 };
+  const executor = startThreads({ ...spec, ...VERIFY, retry }, log.size, parallelism, []);
+  const problems = new Set<string>();
+  for await (const [, { findings }] of executor.run(unitsOfLog(), NEVER)) {
+    for (const { problem } of findings) problems.add(problem);
+  }
+  expect([...problems]).toEqual(["is missing"]);
+  await executor.close();
+});
