@@ -2,8 +2,9 @@
 
 import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { TargetRefusedError } from "../../../lib/errors.ts";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { OperationError, TargetRefusedError } from "../../../lib/errors.ts";
+import { PosixTarget } from "../../../storage/posix/target.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
@@ -22,6 +23,7 @@ const log = testLog({ size: 70_000, entrySize: 4 });
 async function expectRefused(source: string, target: string, adopt = true): Promise<void> {
   const failure = await failureOf(migrateLog(log, { url: source }, target, { adopt }));
   expect(failure).toBeInstanceOf(TargetRefusedError);
+  expect(versionOf(target), "a place that is refused is not claimed").toBeUndefined();
 }
 
 test("a target whose tiles are a link to the source leaves the source as it is", async () => {
@@ -40,6 +42,11 @@ test("a target whose tiles are a link to the source leaves the source as it is",
   mkdirSync(join(linkedFiles, "tile/entries"), { recursive: true });
   symlinkSync(join(source, "tile/entries/000"), join(linkedFiles, "tile/entries/000"));
   await expectRefused(source, linkedFiles);
+
+  const linkedBehindOthers = memoryDirectory();
+  writeFiles(linkedBehindOthers, [["tile/0/000", log.object("tile/0/000")]]);
+  symlinkSync(join(source, "tile/0"), join(linkedBehindOthers, "tile/0/x001"));
+  await expectRefused(source, linkedBehindOthers);
   expect(directoryContents(source)).toEqual(before);
 });
 
@@ -138,6 +145,16 @@ test("what a seal hides is mended as the failure says: without the seal, by the 
   expect((await failureOf(migrateLog(log, server, target))).message).toContain(`Remove the seal ${seal}`);
   rmSync(seal);
   expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
+});
+
+test("a place without room for the log is told so before anything is copied", async () => {
+  const { server, target } = await newCopy(log);
+  const room = vi.spyOn(PosixTarget.prototype, "requireFreeSpace");
+  onTestFinished(() => room.mockRestore());
+  room.mockRejectedValue(new OperationError({ object: target, problem: "too little free space" }));
+  await expectFailure(migrateLog(log, server, target), OperationError, "too little free space");
+  expect(room).toHaveBeenCalledWith({ bytes: 273 * (256 * 6 + 8_192), objects: 2 * 273 });
+  expect(filesBelow(target).filter((path) => path.startsWith("tile/"))).toEqual([]);
 });
 
 test("a copy that is complete but for the hand-over needs no room", async () => {
