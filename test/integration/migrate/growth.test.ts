@@ -14,15 +14,17 @@ const log = testLog({ size: 900, entrySize: 30 });
 
 /**
  * Goes on to the next of these logs each time that the checkpoint is read; the last one stays. As on a real log,
- * a partial object remains when there is a larger one.
+ * a partial object remains when there is a larger one. Returns when the checkpoint was read, in milliseconds.
  */
-function growsThrough(server: LogServer, sizes: readonly TestLog[]): void {
-  let reads = 0;
+function growsThrough(server: LogServer, sizes: readonly TestLog[]): number[] {
+  const reads: number[] = [];
   server.intercept("checkpoint", async (_request, _response, next) => {
-    const now = sizes[Math.min(reads++, sizes.length - 1)] as TestLog;
+    const now = sizes[Math.min(reads.length, sizes.length - 1)] as TestLog;
+    reads.push(performance.now());
     server.objects = new Map([...server.objects, ...now.objects]);
     await next();
   });
+  return reads;
 }
 
 async function growingCopy(from: TestLog, sizes: readonly TestLog[]) {
@@ -50,6 +52,15 @@ test("a source that grows during the copy is caught up with before the hand-over
   expect(differencesButPartials(target, final)).toEqual([]);
   expect(stateOf(target, "treeState")).toMatchObject({ size: 1_300 });
   expect(notices).toEqual([expect.stringContaining("1000 entries"), expect.stringContaining("1300 entries")]);
+});
+
+test("a source that has grown is not handed over before it was seen unchanged for the settle time", async () => {
+  const { server, target } = await newCopy(log);
+  const reads = growsThrough(server, [log, log.atSize(1_000)]);
+  expect(await migrateLog(log, server, target, { settleMs: 1_000 })).toMatchObject({ size: 1_000 });
+  const [, grown = 0, unchanged = 0] = reads;
+  expect(reads).toHaveLength(3);
+  expect(unchanged - grown).toBeGreaterThan(990);
 });
 
 test("clean-up of obsolete partials may start at the smallest size that was ever aimed at, rounded down to 256", async () => {
