@@ -124,8 +124,8 @@ describe("killed in the hand-over, the next run completes it:", () => {
     const { server, target } = await newCopy(log);
     await expectKilled(log, server, target, "after", "rename", ".state/version");
     expect((await migrateLog(log, server, target)).outcome).toBe("already-handed-over");
-    expect(differences(target, log)).toEqual([]);
-    expect(state(target, "treeState")).toBe(TREE_STATE);
+    // What the killed run left, its lock too, is removed.
+    expectHandedOver(target);
   });
 
   test("right after the claim, before anything else is there", async () => {
@@ -160,7 +160,10 @@ test("a tree state that is not this log's is never overwritten, whatever it says
       [".state/gcState", "theirs"],
     ];
     writeFiles(target, theirs);
+    const asked = server.requests.length;
     await expectRefused(migrateLog(log, server, target), /tree ?state/i);
+    const paths = server.requests.slice(asked).map(({ path }) => path);
+    expect(paths, "it is told before anything is copied").toEqual(["checkpoint"]);
     expect(state(target, "treeState")).toBe(treeState);
     expect(state(target, "gcState")).toBe("theirs");
     expect(versionOf(target)).toMatch(/^migration-in-progress /);
