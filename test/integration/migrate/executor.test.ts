@@ -207,7 +207,7 @@ it.each([
 ])("a thread that dies %s fails the run, and is given no unit any more", async (_, death, message) => {
   const module = `data:text/javascript,export default { openObjects() { ${death}; return new Promise(() => {}); } }`;
   const spec = readSpecOf("dying://log/", options, { dying: module });
-  const executor = startThreads({ ...spec, ...VERIFY }, log.size, PARALLELISM, []);
+  const executor = startThreads({ ...spec, ...VERIFY }, log.size, { ...PARALLELISM, workers: 1 }, []);
   const run = () => executor.run(unitsOfLog(), NEVER)[Symbol.asyncIterator]().next();
   for (const when of ["with its units", "before them"]) {
     const failure = await run().catch((error: unknown) => error);
