@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { VerificationError } from "../../../../lib/errors.ts";
 import { IssuerRegistry } from "../../../../lib/migrate/issuers/registry.ts";
+import type { MigrationTarget, StoredObject } from "../../../../lib/migrate/ports/target.ts";
 import { MemoryWriter, memoryContext } from "../../../support/logs/in-memory-log.ts";
 
 const [A, B, C] = ["aa", "bb", "cc"].map((byte) => byte.repeat(32)) as [string, string, string];
@@ -56,6 +57,22 @@ describe("the issuers of all units", () => {
     ] as const) {
       registry.add([issuer]);
       expect(await isStored()).toBe(isNews);
+    }
+  });
+
+  it("are in place before the hand-over only where the target lists each of them, and not as an empty file", async () => {
+    const registry = newRegistry();
+    registry.add([there(A, 1), there(B, 2), gone(C, 3)]);
+    const targetWith = (...objects: StoredObject[]): MigrationTarget => {
+      async function* list() {
+        yield* objects;
+      }
+      return { list, locate: (path: string) => path } as Partial<MigrationTarget> as MigrationTarget;
+    };
+    const a = { path: `issuer/${A}`, bytes: 1000 };
+    await registry.requireInPlace(targetWith(a, { path: `issuer/${B}`, bytes: 1 }));
+    for (const target of [targetWith(a), targetWith(a, { path: `issuer/${B}`, bytes: 0 })]) {
+      await expect(registry.requireInPlace(target)).rejects.toThrow(`issuer/${B}: is missing`);
     }
   });
 
