@@ -60,6 +60,15 @@ describe("the issuers of all units", () => {
     }
   });
 
+  it("bring no seal once their list could not be made durable", async () => {
+    const writer = new MemoryWriter();
+    const registry = newRegistry(writer);
+    writer.failure = new Error("no space");
+    await expect(registry.store()).rejects.toThrow("no space");
+    writer.failure = undefined;
+    await expect(registry.store()).rejects.toThrow("no space");
+  });
+
   it("are in place before the hand-over only where the target lists each of them, and not as an empty file", async () => {
     const registry = newRegistry();
     registry.add([there(A, 1), there(B, 2), gone(C, 3)]);
