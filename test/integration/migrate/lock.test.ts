@@ -3,7 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { PosixTarget } from "../../../storage/posix/target.ts";
 import { expectRefused, notFound } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
@@ -49,6 +50,15 @@ test("the lock is given back however a copy ends, so that the same process can g
   expect(existsSync(join(target, LOCK))).toBe(false);
   undo();
   await migrateLog(log, server, target);
+  expect(existsSync(join(target, LOCK))).toBe(false);
+});
+
+test("the lock is given back too where the seals of another tool cannot be removed", async () => {
+  const { server, target } = await newCopy(log);
+  writeFiles(target, [["tile/1/000", Buffer.alloc(8_192)]]);
+  const remove = vi.spyOn(PosixTarget.prototype, "remove").mockRejectedValueOnce(new Error("not permitted"));
+  onTestFinished(() => remove.mockRestore());
+  await expect(migrateLog(log, server, target, { adopt: true })).rejects.toThrow("not permitted");
   expect(existsSync(join(target, LOCK))).toBe(false);
 });
 
