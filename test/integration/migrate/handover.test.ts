@@ -259,6 +259,8 @@ describe("the target is looked at before the hand-over:", () => {
 
 test("the source's checkpoint is stored only where asked for, after all else, and never over another", async () => {
   const { server, target } = await newCopy(log);
+  await migrateLog(log, server, target, { saveCheckpoint: true, handOver: false });
+  expect(existsSync(join(target, "checkpoint"))).toBe(false);
   await migrateLog(log, server, target, { saveCheckpoint: true });
   expect(readFileSync(join(target, "checkpoint"))).toEqual(log.object("checkpoint"));
   writeFiles(target, [["checkpoint", "somebody's"]]);
