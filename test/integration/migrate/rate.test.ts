@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { migrateLog } from "../../support/migration.ts";
+import { FAST_RETRY, migrateLog } from "../../support/migration.ts";
 import { differences, memoryDirectory } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 30 * 256, entrySize: 100 });
@@ -17,6 +17,26 @@ test("requests a second are limited over all threads together", async () => {
   // A tenth of a second's worth may start at once, and the first starts the clock.
   const held = server.requests.length - perSecond / 10 - 1;
   expect(seconds).toBeGreaterThanOrEqual(held / perSecond - 0.01);
+});
+
+test("what waits for its turn in the rate does not start during a pause that the source asks for", async () => {
+  const server = await startLogServer(log.objects);
+  const starts: number[] = [];
+  let refusedAt = 0;
+  server.intercept(
+    (path) => path.startsWith("tile/entries/"),
+    async (_request, response, next) => {
+      starts.push(performance.now());
+      if (starts.length !== 12) return await next();
+      refusedAt = performance.now();
+      response.writeHead(429, { "retry-after": "1" }).end();
+    },
+  );
+  const retry = { ...FAST_RETRY, maxRetryAfterMs: 1_000 };
+  const limits = { requestsPerSecond: 20, workers: 1, concurrency: 8, retry };
+  await migrateLog(log, server, memoryDirectory(), limits);
+  const within = starts.map((at) => at - refusedAt).filter((at) => at > 100 && at < 990);
+  expect(within).toEqual([]);
 });
 
 test("no more requests are under way than the concurrency allows, the main thread's own aside", async () => {
