@@ -162,3 +162,10 @@ describe("verify", () => {
     expect(report.notChecked.join()).toMatch(/tile is a symbolic link, which a listing does not follow/);
   });
 });
+
+it("says of a checkpoint that nobody has checked its signature", async () => {
+  const small = testLog({ size: 300 });
+  const unsigned = await verify(small, storedLog(small), { policy: { insecureNoSignature: true } });
+  expect(unsigned.notChecked).toContain("The checkpoint's signature");
+  expect((await verify(small, storedLog(small))).notChecked).not.toContain("The checkpoint's signature");
+});
