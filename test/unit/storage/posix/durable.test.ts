@@ -82,6 +82,28 @@ describe("create", () => {
   });
 });
 
+test("what the system takes a few bytes at a time is written whole", async () => {
+  const { directory, at } = newPlace();
+  const writeSync = fs.writeSync as (fd: number, bytes: Uint8Array, offset: number, length: number) => number;
+  const few = (fd: number, data: Uint8Array, offset: number, length: number) =>
+    writeSync(fd, data, offset, Math.min(3, length));
+  vi.spyOn(fs, "writeSync").mockImplementation(few as typeof fs.writeSync);
+  await directory.replace(at("file"), bytes("ten bytes."));
+  expect(textOf(at("file"))).toBe("ten bytes.");
+});
+
+test("a temporary name that exists is not written into, wherever it leads", () => {
+  const { directory, at } = newPlace();
+  const batch = directory.batch();
+  batch.put("a/1", bytes("one"));
+  const [first = ""] = fs.readdirSync(at("tmp"));
+  fs.writeFileSync(at("theirs"), "theirs");
+  fs.symlinkSync(at("theirs"), at(`tmp/${first.replace(/0$/, "1")}`));
+  expect(() => batch.put("a/2", bytes("two"))).toThrow(OperationError);
+  expect(textOf(at("theirs"))).toBe("theirs");
+  batch.abandon();
+});
+
 describe("replace", () => {
   test("replaces a file at one stroke", async () => {
     const { directory, at, files } = newPlace();
@@ -192,6 +214,41 @@ describe("a batch", () => {
     await expect(batch.commit()).rejects.toThrow(OperationError);
     // Whoever comes next must write it again: another fsync of the directory would prove nothing.
     expect(files()).toEqual([]);
+  });
+
+  test("syncs directories again that could not be synced before", async () => {
+    const { root, directory, at } = newPlace();
+    const commit = (): Promise<void> => {
+      const batch = directory.batch();
+      batch.put("a/b/1", bytes("one"));
+      return batch.commit();
+    };
+    failingFsync((path) => path === at("a"));
+    await expect(commit()).rejects.toThrow(WriteAgainError);
+    vi.restoreAllMocks();
+    const synced: string[] = [];
+    failingFsync((path) => synced.push(path) === 0);
+    await commit();
+    expect(synced).toEqual(expect.arrayContaining([at("a/b"), at("a"), root]));
+  });
+
+  test("closes no file while another of its files is being synced", async () => {
+    const { directory } = newPlace();
+    const slow = Promise.withResolvers<void>();
+    const open: number[] = [];
+    vi.spyOn(directory, "sync").mockImplementation(async (fd) => {
+      if (open.push(fd) === 1) throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
+      await slow.promise;
+      fs.fstatSync(fd);
+    });
+    const batch = directory.batch();
+    batch.put("a/1", bytes("one"));
+    batch.put("b/2", bytes("two"));
+    const commit = expect(batch.commit()).rejects.toThrow(WriteAgainError);
+    await new Promise((resume) => setImmediate(resume));
+    for (const fd of open) expect(() => fs.fstatSync(fd)).not.toThrow();
+    slow.resolve();
+    await commit;
   });
 
   test("may overlap with another", async () => {
