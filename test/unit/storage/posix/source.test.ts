@@ -3,15 +3,16 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { GzipSource, PosixSource } from "../../../../storage/posix/source.ts";
 import { Lender } from "../../../support/http/lender.ts";
-import { ANY } from "../../../support/http/reads.ts";
+import { ANY, textOf, turns } from "../../../support/http/reads.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
 import { migrateLog } from "../../../support/migration.ts";
 import {
@@ -46,12 +47,56 @@ test("a file that is too large is refused before it is held", async () => {
   await expect(source.read("file", { maxBytes: 6, reservation })).rejects.toThrow(FormatError);
 });
 
-test("room is asked for before the bytes are read", async () => {
+test("room is asked for before the bytes are read, and waited for", async () => {
   const { source } = newSource({ file: "1234567" });
-  const asked: number[] = [];
-  const reservation = { atLeast: async (bytes: number) => void asked.push(bytes) };
-  await source.read("file", { maxBytes: 9, reservation });
-  expect(asked).toEqual([7]);
+  const lender = new Lender({ held: true });
+  const read = source.read("file", { maxBytes: 9, reservation: lender });
+  await lender.asked;
+  await turns(10);
+  expect(lender.amounts).toEqual([7]);
+  expect(lender.lent).toEqual([]);
+  lender.grant();
+  expect(await textOf(read)).toBe("1234567");
+});
+
+test("a file that is cut off once it is open is no longer than what is left of it", async () => {
+  const { source, root } = newSource({ file: "1234567" });
+  const reservation = { atLeast: () => void fs.truncateSync(join(root, "file"), 3) };
+  expect(await textOf(source.read("file", { maxBytes: 9, reservation }))).toBe("123");
+});
+
+interface Reads {
+  read(buffer: Buffer, options: { offset: number; position: number; length?: number }): Promise<unknown>;
+}
+
+/** Has the system read each file as told. */
+async function systemReads(read: (...args: Parameters<Reads["read"]>) => Parameters<Reads["read"]>) {
+  const handle = await open(import.meta.filename);
+  const prototype = Object.getPrototypeOf(handle) as Reads;
+  await handle.close();
+  const original = prototype.read;
+  const spy = vi.spyOn(prototype, "read").mockImplementation(async function (this: unknown, ...args) {
+    return await original.apply(this as Reads, read(...args));
+  });
+  onTestFinished(() => spy.mockRestore());
+}
+
+test("a file of which the system gives a few bytes at a time is read whole", async () => {
+  const { source } = newSource({ file: "1234567" });
+  await systemReads((buffer, { offset, position }) => [buffer, { offset, position, length: 1 }]);
+  expect(await textOf(source.read("file", { maxBytes: 7 }))).toBe("1234567");
+});
+
+test.each([
+  ["EIO", true],
+  ["EMFILE", true],
+  ["EACCES", false],
+])("a file that cannot be read for %s may be read later: %s", async (code, retryable) => {
+  const { source } = newSource({ file: "1234567" });
+  await systemReads(() => {
+    throw Object.assign(new Error(`${code}: read`), { code });
+  });
+  await expect(source.read("file", ANY)).rejects.toMatchObject({ name: "SourceError", retryable });
 });
 
 test("directories and pipes are refused, and nothing hangs on them", async () => {
