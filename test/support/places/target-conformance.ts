@@ -66,6 +66,7 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     expect(await target.inspect()).toEqual({ kind: "claimed", marker: LATER_MARKER });
     await expect(target.handOver(MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
     expect(await target.inspect()).toEqual({ kind: "claimed", marker: LATER_MARKER });
+    expect(await target.integratedTree()).toBeUndefined();
   });
 
   it("is handed over once, and is nobody's to change after", async () => {

@@ -1,7 +1,10 @@
-import { rmSync } from "node:fs";
-import { join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { OperationError } from "../../../../lib/errors.ts";
+import { createHash } from "node:crypto";
+import { rmSync, truncateSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { OperationError, TargetRefusedError } from "../../../../lib/errors.ts";
+import { DurableDirectory } from "../../../../storage/posix/durable.ts";
+import { STATE } from "../../../../storage/posix/state.ts";
 import { PosixTarget } from "../../../../storage/posix/target.ts";
 import { memoryDirectory, writeFiles } from "../../../support/places/directory.ts";
 
@@ -35,4 +38,82 @@ test("a file that is removed while its directory is listed is not there", async 
     for (const other of paths) if (!listed.includes(other)) rmSync(join(root, other), { force: true });
   }
   expect(listed).toHaveLength(1);
+});
+
+const [MARKER, LATER_MARKER, RECORD] = ["a marker", "a later marker", "a record"];
+const TREE = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
+
+describe("what is found is synced, with the names that lead to it", () => {
+  /** What is synced from now on, in order. */
+  function syncs(): string[] {
+    const synced: string[] = [];
+    const { syncFile } = DurableDirectory.prototype;
+    const spy = vi.spyOn(DurableDirectory.prototype, "syncFile").mockImplementation(function (
+      this: DurableDirectory,
+      path,
+    ) {
+      synced.push(path);
+      return syncFile.call(this, path);
+    });
+    onTestFinished(() => spy.mockRestore());
+    return synced;
+  }
+
+  test("a claim, before the lock is taken", async () => {
+    const root = memoryDirectory();
+    await new PosixTarget(root).claim(MARKER);
+    const target = new PosixTarget(root);
+    const synced = syncs();
+    const lock = await target.lock();
+    const above: string[] = [];
+    for (let at = root; at !== dirname(at); at = dirname(at)) above.push(dirname(at));
+    expect(synced.slice(0, 3 + above.length)).toEqual([
+      join(root, STATE.version),
+      join(root, STATE.directory),
+      root,
+      ...above,
+    ]);
+    await lock.release();
+  });
+
+  test("a tree state, before the record; and a hand-over, before it is confirmed", async () => {
+    const root = memoryDirectory();
+    await new PosixTarget(root).claim(MARKER);
+    const failing = vi.spyOn(DurableDirectory.prototype, "replace");
+    failing.mockResolvedValueOnce(undefined).mockRejectedValueOnce(new Error("killed"));
+    await expect(new PosixTarget(root).handOver(MARKER, TREE, RECORD)).rejects.toThrow("killed");
+    failing.mockRestore();
+    const synced = syncs();
+    await new PosixTarget(root).handOver(MARKER, TREE, RECORD);
+    expect(synced).toContain(join(root, STATE.tree));
+    synced.length = 0;
+    await new PosixTarget(root).confirmHandOver();
+    const files = [STATE.version, STATE.tree, STATE.record, STATE.directory];
+    expect(synced).toEqual(expect.arrayContaining([...files.map((file) => join(root, file)), root]));
+  });
+});
+
+test("a claim that another changes during the hand-over stays what it is", async () => {
+  const root = memoryDirectory();
+  const target = new PosixTarget(root);
+  await target.claim(MARKER);
+  const { create } = DurableDirectory.prototype;
+  const spy = vi.spyOn(DurableDirectory.prototype, "create").mockImplementationOnce(async function (
+    this: DurableDirectory,
+    ...args
+  ) {
+    await new PosixTarget(root).replaceMarker(MARKER, LATER_MARKER);
+    return await create.apply(this, args);
+  });
+  onTestFinished(() => spy.mockRestore());
+  await expect(target.handOver(MARKER, TREE, RECORD)).rejects.toThrow(TargetRefusedError);
+  expect(await target.inspect()).toEqual({ kind: "claimed", marker: LATER_MARKER });
+});
+
+test("an object of any size is read no further than to see that it is too large", async () => {
+  const root = memoryDirectory();
+  writeFiles(root, [["tile/0/000", "bytes"]]);
+  truncateSync(join(root, "tile/0/000"), 2 ** 40);
+  const writer = new PosixTarget(root).openWriter();
+  expect(await writer.read("tile/0/000", 5)).toHaveLength(6);
 });
