@@ -85,7 +85,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       const body = randomBytes(100);
       const response = okay(body, { framing, gzip: true });
       const connections = await twoConnections(transport);
-      for (const interims of ["", INTERIM, INTERIM + INTERIM]) {
+      for (const interims of ["", INTERIM, INTERIM + INTERIM, `\r\n\r\n\r\n${INTERIM}`]) {
         const whole = Buffer.concat([Buffer.from(interims), response]);
         for (let at = 1; at < whole.length; at++) {
           const name = `${interims.length}-${at}`;
