@@ -1,9 +1,12 @@
 /** Requests to an HTTP API: every answer is handed over as it came, and everything else is told as what it is. */
 
+import { inspect } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type ApiAnswer, HttpClient } from "../../../../storage/http/client.ts";
 import type { HttpTimeouts } from "../../../../storage/http/error-messages.ts";
 import type { HttpRequest } from "../../../../storage/http/exchange.ts";
+import { clientSockets } from "../../../support/http/client-sockets.ts";
+import { stoppedClock } from "../../../support/http/clock.ts";
 import { outcomeOf } from "../../../support/http/reads.ts";
 import {
   head,
@@ -31,8 +34,12 @@ class Client {
     onTestFinished(() => this.http.close());
   }
 
-  call(request: ApiRequest = GET, signal?: AbortSignal): Promise<ApiAnswer> {
-    return this.http.send({ ...request, origin: this.#origin }, { signal });
+  call(
+    request: ApiRequest = GET,
+    signal?: AbortSignal,
+    timeouts: Partial<HttpTimeouts> = {},
+  ): Promise<ApiAnswer> {
+    return this.http.send({ ...request, origin: this.#origin }, { signal, timeouts });
   }
 
   /** What a call fails with. */
@@ -117,6 +124,28 @@ describe.each(TRANSPORTS)("a call over %s", (transport) => {
     expect(String(failure)).toContain(`${server.url.host} sent something that is not HTTP`);
     await server.allClosed();
   });
+
+  it.each([
+    ["the client may take", { objectMs: 1000 }, {}],
+    ["it may take itself", { objectMs: 1 }, { objectMs: 1000 }],
+  ])("whose answer takes longer than %s ends, and not before", async (_whose, ofClient, itsOwn) => {
+    const clock = stoppedClock();
+    const server = await scriptedServer(transport);
+    const call = outcomeOf(new Client(server, ofClient).call(GET, undefined, itsOwn));
+    const connection = await server.connection();
+    await connection.request();
+    connection.send(head("content-length: 10\r\n"));
+    clock.goOn(1000);
+    // Until the time is checked.
+    await new Promise((resume) => setTimeout(resume, 300));
+    expect(inspect(call)).toContain("<pending>");
+    clock.goOn(1);
+    expect(await call).toMatchObject({
+      message: `${server.url.host} took longer than 1 s for one object`,
+      retryable: true,
+    });
+    await connection.closed;
+  });
 });
 
 describe("what is asked", () => {
@@ -154,5 +183,20 @@ describe("what is asked", () => {
     const answer = await client.call({ method: "POST", path: "/upload", headers: [], body });
     expect(answer.body.equals(Buffer.concat(body))).toBe(true);
     expect(ports.size).toBe(2);
+  });
+
+  it("is sent no further once it is answered: its memory is another's by then", async () => {
+    const [sockets, server] = [clientSockets(), await scriptedServer("plain")];
+    const client = new Client(server);
+    const call = client.call({ method: "PUT", path: "/large", headers: [], body: [Buffer.from("bytes")] });
+    const connection = await server.connection();
+    await connection.request();
+    // As where the system has not taken the last of it yet.
+    Object.defineProperty(sockets[0], "writableLength", { value: 1 });
+    connection.send(okay("enough"));
+    expect((await call).body.toString()).toBe("enough");
+    const next = client.call();
+    (await server.connection()).send(okay("on a new one"));
+    expect((await next).body.toString()).toBe("on a new one");
   });
 });
