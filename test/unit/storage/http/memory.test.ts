@@ -84,6 +84,14 @@ describe("gzip", () => {
     expect(await bytesOf(sourceAt(url).read("tile/data/000", { maxBytes: random.length }))).toEqual(random);
   });
 
+  it("of several members, of which the last alone tells its size, is read whole", async () => {
+    const body = Buffer.concat([GZIPPED, gzipSync("the rest")]);
+    const url = await serveObject(body, { "content-encoding": "gzip" });
+    expect(await bytesOf(sourceAt(url).read("tile/data/000", ANY))).toEqual(
+      Buffer.concat([PLAIN, Buffer.from("the rest")]),
+    );
+  });
+
   it.each([
     ["plain bytes", PLAIN],
     ["nothing", Buffer.alloc(0)],
