@@ -1,5 +1,5 @@
 import { getEventListeners } from "node:events";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { addAbortable, removeAbortable, untilAborted } from "../../../../storage/shared/abort-watch.ts";
 
 const NEVER = new Promise<void>(() => {});
@@ -38,6 +38,18 @@ describe("work that waits under a signal", () => {
     expect(getEventListeners(signal, "abort")).toHaveLength(1);
     for (const work of works) removeAbortable(signal, work);
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+
+  it("is ended where other work waited under it before", () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const [first, second] = [{ abort: vi.fn() }, { abort: vi.fn() }];
+    addAbortable(signal, first);
+    removeAbortable(signal, first);
+    addAbortable(signal, second);
+    controller.abort("enough");
+    expect(first.abort).not.toHaveBeenCalled();
+    expect(second.abort).toHaveBeenCalledExactlyOnceWith("enough");
   });
 
   it("does not mind the removal of what does not wait", () => {

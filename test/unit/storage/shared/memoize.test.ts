@@ -73,4 +73,16 @@ describe("what is found once every so often", () => {
     await expect(ask()).rejects.toThrow("not found");
     expect(await ask()).toBe(2);
   });
+
+  it("is not found again for a failure of long ago", async () => {
+    const { find, ask } = finder();
+    const late = Promise.withResolvers<number>();
+    find.mockReturnValueOnce(late.promise);
+    const failing = ask();
+    vi.setSystemTime(1_003_000);
+    expect(await ask()).toBe(2);
+    late.reject(new Error("not found"));
+    await expect(failing).rejects.toThrow("not found");
+    expect(await ask()).toBe(2);
+  });
 });
