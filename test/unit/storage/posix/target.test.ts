@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { rmSync, truncateSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../../lib/errors.ts";
 import { DurableDirectory } from "../../../../storage/posix/durable.ts";
-import { STATE } from "../../../../storage/posix/state.ts";
+import { formatTreeState, STATE } from "../../../../storage/posix/state.ts";
 import { PosixTarget } from "../../../../storage/posix/target.ts";
+import { newHolder } from "../../../../storage/shared/process-identity.ts";
 import { memoryDirectory, writeFiles } from "../../../support/places/directory.ts";
 
 describe("a directory is held against the room that a copy needs", () => {
@@ -76,6 +77,23 @@ describe("what is found is synced, with the names that lead to it", () => {
     await lock.release();
   });
 
+  test.each([
+    ["EACCES", true],
+    ["EINVAL", true],
+    ["EIO", false],
+  ])("a claim, below a directory that cannot be synced for %s: %s", async (code, isLocked) => {
+    const root = memoryDirectory();
+    const target = new PosixTarget(root);
+    await target.claim(MARKER);
+    const spy = vi.spyOn(DurableDirectory.prototype, "syncFile").mockImplementation(async (path) => {
+      if (path === dirname(root)) throw Object.assign(new Error(code), { code });
+    });
+    onTestFinished(() => spy.mockRestore());
+    const lock = target.lock();
+    if (isLocked) await (await lock).release();
+    else await expect(lock).rejects.toThrow(OperationError);
+  });
+
   test("a tree state, before the record; and a hand-over, before it is confirmed", async () => {
     const root = memoryDirectory();
     await new PosixTarget(root).claim(MARKER);
@@ -110,10 +128,86 @@ test("a claim that another changes during the hand-over stays what it is", async
   expect(await target.inspect()).toEqual({ kind: "claimed", marker: LATER_MARKER });
 });
 
+test.each<[string, [string, string][]]>([
+  [
+    "with another version",
+    [
+      [STATE.version, "2"],
+      [STATE.tree, "{}"],
+    ],
+  ],
+  ["without a version", [[STATE.tree, "{}"]]],
+  ["without a tree state", [[STATE.version, "1"]]],
+])("a record %s is of no hand-over", async (_what, files) => {
+  const root = memoryDirectory();
+  writeFiles(root, [[STATE.record, RECORD], ...files]);
+  expect(await new PosixTarget(root).inspect()).toMatchObject({ kind: "occupied" });
+});
+
 test("an object of any size is read no further than to see that it is too large", async () => {
   const root = memoryDirectory();
   writeFiles(root, [["tile/0/000", "bytes"]]);
   truncateSync(join(root, "tile/0/000"), 2 ** 40);
   const writer = new PosixTarget(root).openWriter();
   expect(await writer.read("tile/0/000", 5)).toHaveLength(6);
+});
+
+describe("a tree state that is another", () => {
+  const other = formatTreeState({ ...TREE, rootHash: createHash("sha256").update("other").digest() });
+  const claimed = async () => {
+    const [root, state] = [memoryDirectory(), (name: string) => readFileSync(join(root, name), "utf8")];
+    const target = new PosixTarget(root);
+    await target.claim(MARKER);
+    return { root, target, state };
+  };
+
+  test.each([
+    ["in its size", formatTreeState({ ...TREE, size: 299 })],
+    ["in its root", other],
+    ["in its form", Buffer.from("{}")],
+  ])("%s is left, with all that is beside it", async (_what, theirs) => {
+    const { root, target, state } = await claimed();
+    writeFiles(root, [
+      [STATE.tree, theirs],
+      [STATE.collection, "theirs"],
+    ]);
+    await expect(target.handOver(MARKER, TREE, RECORD)).rejects.toThrow(TargetRefusedError);
+    expect([state(STATE.tree), state(STATE.collection)]).toEqual([Buffer.from(theirs).toString(), "theirs"]);
+    expect(existsSync(join(root, STATE.record))).toBe(false);
+  });
+
+  test("and appears during the hand-over is left, and vouched for by no record", async () => {
+    const { root, target, state } = await claimed();
+    const { replace } = DurableDirectory.prototype;
+    const spy = vi.spyOn(DurableDirectory.prototype, "replace").mockImplementationOnce(async function (
+      this: DurableDirectory,
+      ...args
+    ) {
+      writeFiles(root, [[STATE.tree, other]]);
+      await replace.apply(this, args);
+    });
+    onTestFinished(() => spy.mockRestore());
+    await expect(target.handOver(MARKER, TREE, RECORD)).rejects.toThrow(TargetRefusedError);
+    expect(state(STATE.tree)).toBe(Buffer.from(other).toString());
+    expect(existsSync(join(root, STATE.record))).toBe(false);
+  });
+});
+
+test("a hand-over leaves nothing of a copy that runs no more, and its confirmation neither", async () => {
+  const root = memoryDirectory();
+  const target = new PosixTarget(root);
+  await target.claim(MARKER);
+  const leave = () => writeFiles(root, [[`${STATE.temporaries}/1-1-1/x-0`, "a half"]]);
+  const found = () => [STATE.temporaries, STATE.lock].filter((name) => existsSync(join(root, name)));
+  leave();
+  await target.handOver(MARKER, TREE, RECORD);
+  expect(found()).toEqual([]);
+  leave();
+  const lock = await target.lock();
+  await target.confirmHandOver();
+  expect(found()).toEqual([STATE.lock]);
+  await lock.release();
+  writeFiles(root, [[STATE.lock, JSON.stringify({ ...newHolder(), startTime: "1" })]]);
+  await target.confirmHandOver();
+  expect(found()).toEqual([]);
 });
