@@ -11,7 +11,7 @@ import { bundleDirectory, tilePath } from "../../../../lib/tlog/layout.ts";
 import { ArchiveSource } from "../../../../storage/archive/source.ts";
 import { ArchiveZip } from "../../../../storage/archive/zip.ts";
 import { Lender } from "../../../support/http/lender.ts";
-import { ANY } from "../../../support/http/reads.ts";
+import { ANY, turns } from "../../../support/http/reads.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
 import { writeArchive, writeMembers } from "../../../support/places/archive.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
@@ -271,9 +271,14 @@ function linkOf(path: string): string | undefined {
 test("room is asked for before bytes are held, and they lie in it", async () => {
   const bytes = Buffer.alloc(300_000, "certificates, ");
   const { source } = archiveOf([[{ name: "tile/data/000", bytes, deflated: true }]]);
-  const reservation = new Lender();
-  const found = await source.read("tile/data/000", { ...ANY, reservation });
+  const reservation = new Lender({ held: true });
   const { lent, amounts } = reservation;
+  const read = source.read("tile/data/000", { ...ANY, reservation });
+  await reservation.asked;
+  await turns(10);
+  expect(lent).toEqual([]);
+  reservation.grant();
+  const found = await read;
   expect(found).toBe(lent.at(-1));
   expect(bytes.equals(found ?? Buffer.of())).toBe(true);
   expect(amounts).toHaveLength(1);
