@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { redirectTarget } from "../../../../storage/http/headers.ts";
 import { ANY, textOf } from "../../../support/http/reads.ts";
-import { serve, sourceAt } from "../../../support/http/servers.ts";
+import { serve, serveTls, sourceAt } from "../../../support/http/servers.ts";
+import { LOCALHOST } from "../../../support/http/test-certificates.ts";
 
 describe("an object that stands elsewhere", () => {
   it.each([301, 302, 303, 307, 308])(
@@ -39,6 +40,20 @@ describe("an object that stands elsewhere", () => {
     });
     url.username = "ops";
     expect(await textOf(sourceAt(url).read("checkpoint", ANY))).toBe("Basic b3BzOg==");
+  });
+
+  it("is followed from where it was last, and from https there never to plain http", async () => {
+    const url: URL = await serve((request, response) =>
+      response.writeHead(302, { location: `${elsewhere}old${request.url}` }).end(),
+    );
+    const elsewhere = await serveTls(LOCALHOST, (request, response) => {
+      const location = { "/old/checkpoint": "../new/1", "/old/plain": `${url}2` }[request.url ?? ""];
+      if (location === undefined) response.end(`${request.headers.host} ${request.url}`);
+      else response.writeHead(302, { location }).end();
+    });
+    const source = sourceAt(url, { tls: { ca: LOCALHOST.cert } });
+    expect(await textOf(source.read("checkpoint", ANY))).toBe(`${elsewhere.host} /new/1`);
+    await expect(source.read("plain", ANY)).rejects.toThrow(`from https to plain http, at ${url}2`);
   });
 
   it("is missing when it is missing there", async () => {
