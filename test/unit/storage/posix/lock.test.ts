@@ -2,14 +2,16 @@
 
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { TargetRefusedError } from "../../../../lib/errors.ts";
 import { DurableDirectory } from "../../../../storage/posix/durable.ts";
 import { takeLock, temporariesOf } from "../../../../storage/posix/process-files.ts";
 import { STATE } from "../../../../storage/posix/state.ts";
+import { currentProcess, processFileName } from "../../../../storage/shared/process-identity.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 
 interface Place {
+  readonly root: string;
   readonly path: string;
   readonly take: () => ReturnType<typeof takeLock>;
   readonly holder: () => Record<string, unknown>;
@@ -22,6 +24,7 @@ function newPlace(): Place {
   const path = join(root, STATE.lock);
   fs.mkdirSync(dirname(path));
   return {
+    root,
     path,
     take: () => takeLock(new DurableDirectory(root, temporariesOf(root))),
     holder: () => JSON.parse(fs.readFileSync(path, "utf8")),
@@ -97,6 +100,49 @@ test("is not taken from another machine or container that was heard of lately", 
     leave(holder, 30);
     await expect(take()).rejects.toThrow(`on ${holder.host}`);
   }
+});
+
+test("is the last one's to write it, where two have found its holder dead", async () => {
+  const { root, leave, holder } = newPlace();
+  const other = { ...(await ownHolder()), token: "other" };
+  leave({ ...other, startTime: "1" });
+  const directory = new DurableDirectory(root, temporariesOf(root));
+  const replace = directory.replace.bind(directory);
+  directory.replace = async (...args) => {
+    await replace(...args);
+    leave(other);
+  };
+  await expect(takeLock(directory)).rejects.toThrow(TargetRefusedError);
+  expect(holder().token).toBe("other");
+});
+
+test("is touched while it is held, so that others who cannot see its holder hear of it", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { path, take } = newPlace();
+  const lock = await take();
+  fs.utimesSync(path, 0, 0);
+  await vi.advanceTimersByTimeAsync(10_000);
+  await vi.waitUntil(() => fs.statSync(path).mtimeMs > 0);
+  await lock.release();
+});
+
+test("is taken with the temporary files of processes that are gone, and of no other", async () => {
+  const { root, take } = newPlace();
+  const self = currentProcess();
+  const alive = [self, { ...self, host: "elsewhere", startTime: "1" }, { ...self, namespace: "another" }];
+  const gone = [
+    { ...self, startTime: "1" },
+    { ...self, pid: 2 ** 22 + 1 },
+  ];
+  const directories = join(root, STATE.temporaries);
+  for (const each of [...alive, ...gone]) {
+    fs.mkdirSync(join(directories, processFileName(each)), { recursive: true });
+  }
+  const lock = await take();
+  expect(fs.readdirSync(directories).sort()).toEqual(alive.map(processFileName).sort());
+  await lock.release();
+  expect(fs.readdirSync(directories)).toHaveLength(alive.length - 1);
 });
 
 test("is not given back by one that has lost it", async () => {
