@@ -216,6 +216,30 @@ describe("a batch", () => {
     expect(files()).toEqual([]);
   });
 
+  test("removes nothing of a place that is another's by now", async () => {
+    const { root, at, files } = newPlace();
+    const requireOurs = vi.fn(() => {});
+    const batch = new DurableDirectory(root, at("tmp"), true, requireOurs).batch();
+    batch.put("a/1", bytes("one"));
+    failingFsync((path) => {
+      if (path !== at("a")) return false;
+      requireOurs.mockImplementation(() => {
+        throw new Error("handed over");
+      });
+      return true;
+    });
+    await expect(batch.commit()).rejects.toThrow("handed over");
+    expect(files()).toEqual(["a/1"]);
+  });
+
+  test("below a link that leads nowhere says what is in the way", async () => {
+    const { directory, at } = newPlace();
+    fs.symlinkSync("/nowhere/at/all", at("a"));
+    const batch = directory.batch();
+    batch.put("a/1", bytes("one"));
+    await expect(batch.commit()).rejects.toThrow(/is not a directory.*dangling link/);
+  });
+
   test("syncs directories again that could not be synced before", async () => {
     const { root, directory, at } = newPlace();
     const commit = (): Promise<void> => {

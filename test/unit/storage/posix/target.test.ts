@@ -1,10 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, rmSync, truncateSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, symlinkSync, truncateSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../../lib/errors.ts";
+import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { DurableDirectory } from "../../../../storage/posix/durable.ts";
-import { formatTreeState, STATE } from "../../../../storage/posix/state.ts";
+import { formatTreeState, parseTreeState, STATE } from "../../../../storage/posix/state.ts";
 import { PosixTarget } from "../../../../storage/posix/target.ts";
 import { newHolder } from "../../../../storage/shared/process-identity.ts";
 import { memoryDirectory, writeFiles } from "../../../support/places/directory.ts";
@@ -42,6 +44,7 @@ test("a file that is removed while its directory is listed is not there", async 
 });
 
 const [MARKER, LATER_MARKER, RECORD] = ["a marker", "a later marker", "a record"];
+const ROOT = createHash("sha256").digest("base64");
 const TREE = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
 
 describe("what is found is synced, with the names that lead to it", () => {
@@ -142,6 +145,51 @@ test.each<[string, [string, string][]]>([
   const root = memoryDirectory();
   writeFiles(root, [[STATE.record, RECORD], ...files]);
   expect(await new PosixTarget(root).inspect()).toMatchObject({ kind: "occupied" });
+});
+
+test("a checkpoint counts even as a link that leads nowhere", async () => {
+  const root = memoryDirectory();
+  symlinkSync("/nowhere/at/all", join(root, "checkpoint"));
+  expect(await new PosixTarget(root).inspect()).toEqual({ kind: "occupied", found: "a checkpoint" });
+});
+
+test("a directory inside a log is found to be so through links, there or not yet", async () => {
+  const [log, root] = [memoryDirectory(), memoryDirectory()];
+  writeFiles(log, [
+    ["checkpoint", "a log's"],
+    ["tile/0/000", "hashes"],
+    ["below/file", ""],
+  ]);
+  symlinkSync(join(log, "below"), join(root, "link"));
+  for (const path of ["link", "link/new"]) {
+    const found = `a directory inside the log ${log}`;
+    expect(await new PosixTarget(join(root, path)).inspect()).toEqual({ kind: "occupied", found });
+  }
+});
+
+test.each([
+  "",
+  "null",
+  "[]",
+  "{}",
+  `{"size":"1","root":"${ROOT}"}`,
+  `{"size":-1,"root":"${ROOT}"}`,
+  `{"size":1.5,"root":"${ROOT}"}`,
+  `{"size":9007199254740992,"root":"${ROOT}"}`,
+  `{"size":1,"root":"${ROOT.slice(4)}"}`,
+  '{"size":1,"root":1}',
+  '{"size":1}',
+])("is no tree state: %s", (text) => {
+  expect(() => parseTreeState(text)).toThrow(FormatError);
+});
+
+test("a link or a pipe is no object, wherever it leads, and nothing hangs on it", async () => {
+  const root = memoryDirectory();
+  writeFiles(root, [["tile/0/000", "bytes"]]);
+  symlinkSync("000", join(root, "tile/0/001"));
+  execFileSync("mkfifo", [join(root, "tile/0/002")]);
+  const writer = new PosixTarget(root).openWriter();
+  for (const path of ["tile/0/001", "tile/0/002"]) expect(await writer.read(path, 5)).toHaveLength(0);
 });
 
 test("an object of any size is read no further than to see that it is too large", async () => {
