@@ -171,8 +171,10 @@ describe("what is asked", () => {
 
   it("goes out again, with all of its body, where the connection that was kept had ended", async () => {
     const ports = new Set<number | undefined>();
+    const lengths: unknown[] = [];
     const url = await serve(async (request, response) => {
       const { remotePort } = request.socket;
+      if (request.method === "POST") lengths.push(request.headers["content-length"]);
       if (request.method === "POST" && ports.has(remotePort)) request.socket.resetAndDestroy();
       else request.pipe(response);
       ports.add(remotePort);
@@ -182,6 +184,7 @@ describe("what is asked", () => {
     const body = [Buffer.alloc(100_000, "one"), Buffer.from("two")];
     const answer = await client.call({ method: "POST", path: "/upload", headers: [], body });
     expect(answer.body.equals(Buffer.concat(body))).toBe(true);
+    expect(lengths).toEqual(["100003", "100003"]);
     expect(ports.size).toBe(2);
   });
 

@@ -1,9 +1,13 @@
 /** What is called while a response comes may fail, or close everything. */
 
-import { describe, expect, it } from "vitest";
+import type { Dispatcher } from "undici";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ByteReservation } from "../../../../lib/migrate/ports/source.ts";
+import { DEFAULT_TIMEOUTS } from "../../../../storage/http/client.ts";
+import { Exchange, type HttpResponse } from "../../../../storage/http/exchange.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
-import { outcomeOf } from "../../../support/http/reads.ts";
+import { Lender } from "../../../support/http/lender.ts";
+import { outcomeOf, turns } from "../../../support/http/reads.ts";
 import { okay, scriptedServer, TRANSPORTS } from "../../../support/http/scripted-server.ts";
 
 describe("an observer", () => {
@@ -121,6 +125,72 @@ describe.each(TRANSPORTS.flatMap((transport) => CALLS.map((call) => ({ transport
     });
   },
 );
+
+/** A read that has lent memory for ten bytes, with nobody who would keep its connection from going on. */
+function startExchange(options: { held?: boolean; length?: string } = {}) {
+  const lender = new Lender({ held: options.held ?? false });
+  const { promise, resolve, reject } = Promise.withResolvers<HttpResponse>();
+  const rules = {
+    timeouts: DEFAULT_TIMEOUTS,
+    reservation: lender,
+    maxBytes: 1 << 20,
+    wireLimit: () => 1 << 20,
+    tooLarge: () => new Error("too large"),
+  };
+  const request = { origin: "http://log.example", method: "GET", path: "/", headers: [] } as const;
+  const exchange = new Exchange({ dispatch() {} }, { ...request, headers: [] }, rules, { resolve, reject });
+  const controller = { abort() {}, pause() {}, resume() {} } as unknown as Dispatcher.DispatchController;
+  exchange.onRequestStart(controller);
+  exchange.onResponseStarted();
+  const { length } = options;
+  exchange.onResponseStart(controller, 200, length === undefined ? {} : { "content-length": length });
+  const data = (bytes: Uint8Array | string) =>
+    exchange.onResponseData(controller, Buffer.from(bytes as string));
+  return { exchange, lender, outcome: outcomeOf(promise), data };
+}
+
+describe("whoever calls an exchange", () => {
+  it.each(["123456789", "1234567890"])("a body of other than ten bytes is none: %s", async (body) => {
+    const { exchange, outcome, data } = startExchange({ length: "10" });
+    data(body);
+    exchange.onResponseEnd();
+    const refusal = { message: "log.example sent less or more than it announced", retryable: true };
+    expect(await outcome).toMatchObject(body.length === 10 ? { body: Buffer.from(body) } : refusal);
+  });
+
+  it("no byte comes to the memory that was lent once it is settled", async () => {
+    const { exchange, lender, outcome, data } = startExchange({ length: "10" });
+    data("12345");
+    exchange.abort("enough");
+    lender.release();
+    data("67890");
+    exchange.onResponseEnd();
+    expect(await outcome).toBe("enough");
+    expect(lender.misuse).toBeUndefined();
+  });
+
+  it("permission that comes once it is settled takes no memory", async () => {
+    const { exchange, lender, outcome } = startExchange({ length: "10", held: true });
+    exchange.abort("enough");
+    lender.release();
+    lender.grant();
+    await turns(1);
+    expect(await outcome).toBe("enough");
+    expect(lender.misuse).toBeUndefined();
+  });
+
+  it("it asks for one permission at a time, and makes no buffer for each byte", async () => {
+    const allocate = vi.spyOn(Buffer, "allocUnsafe");
+    onTestFinished(() => allocate.mockRestore());
+    const { exchange, lender, outcome, data } = startExchange({ held: true });
+    for (let at = 0; at < 10_000; at++) data("x");
+    expect(lender.amounts).toEqual([2]);
+    expect(allocate.mock.calls.length).toBeLessThan(50);
+    exchange.onResponseEnd();
+    lender.grant();
+    expect(await outcome).toMatchObject({ body: Buffer.alloc(10_000, "x") });
+  });
+});
 
 it("memory that a response did not fill is never handed out", async () => {
   const server = await scriptedServer("plain", ({ socket }) => {

@@ -147,7 +147,8 @@ describe("a server that breaks its word", () => {
       "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\nhalf.",
       (socket) => socket.end(),
     );
-    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject(LATER);
+    const message = `${url.host} broke the connection off`;
+    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject({ ...LATER, message });
   });
 
   it.each([

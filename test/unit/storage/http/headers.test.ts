@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
-import { contentCodings, parseRetryAfter } from "../../../../storage/http/headers.ts";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { announcedLength, contentCodings, parseRetryAfter } from "../../../../storage/http/headers.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
 import { ANY } from "../../../support/http/reads.ts";
 import { serveAnswer, sourceAt } from "../../../support/http/servers.ts";
@@ -49,6 +49,11 @@ describe("a header that comes twice", { timeout: 5000 }, () => {
   });
 });
 
+it("a length is none beside a transfer encoding", () => {
+  expect(announcedLength({ "content-length": "5" })).toBe(5);
+  expect(announcedLength({ "content-length": "5", "transfer-encoding": "chunked" })).toBeUndefined();
+});
+
 describe("codings", () => {
   it.each([
     [undefined, []],
@@ -78,8 +83,11 @@ describe("parseRetryAfter", () => {
   });
 
   it.each(["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"])(
-    "reads the date %j",
+    "reads the date %j, wherever on Earth",
     (value) => {
+      vi.stubEnv("TZ", "Asia/Tokyo");
+      onTestFinished(() => void vi.unstubAllEnvs());
+      expect(new Date(MOMENT).getTimezoneOffset()).toBe(-540);
       expect(parseRetryAfter(value, MOMENT - 90_000)).toBe(90_000);
     },
   );

@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { HttpClient } from "../../../../storage/http/client.ts";
 import { ANY, outcomeOf } from "../../../support/http/reads.ts";
-import { listening, serve, serveTls, sourceAt } from "../../../support/http/servers.ts";
+import { listening, serve, serveRaw, serveTls, sourceAt } from "../../../support/http/servers.ts";
 import { LOCALHOST } from "../../../support/http/test-certificates.ts";
 
 const VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].flatMap((name) => [name, name.toLowerCase()]);
@@ -110,6 +110,12 @@ describe("a source", () => {
     expect((failure as SourceError).advice).toContain("check that proxy too");
     expect((failure as Error).message).not.toContain("secret");
   });
+
+  it("is given up in the time to connect where a proxy takes longer to open a tunnel", async () => {
+    vi.stubEnv("HTTPS_PROXY", (await serveRaw(() => {})).href);
+    const source = sourceAt(new URL("https://127.0.0.1:1/"), { timeouts: { connectMs: 500 } });
+    await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({ retryable: true });
+  }, 10_000);
 
   it("that is closed while a request waits says nothing of the proxy", async () => {
     const proxy = await startProxy();

@@ -229,10 +229,16 @@ describe("a signal", () => {
     const controller = new AbortController();
     const options = { ...ANY, signal: controller.signal };
     const source = sourceAt(url, { connections: 1 });
-    const limited = sourceAt(url, { admit: untilAborted });
+    let asked = 0;
+    const admit = (signal?: AbortSignal) => {
+      asked++;
+      return untilAborted(signal);
+    };
+    const limited = sourceAt(url, { admit });
     const reads = [source.read("a", options), source.read("b", options), limited.read("c", options)];
     controller.abort("enough");
-    reads.push(source.read("d", options));
+    reads.push(source.read("d", options), limited.read("e", options));
+    expect(asked).toBe(1);
     for (const read of reads) await expect(read).rejects.toBe("enough");
   });
 
