@@ -30,6 +30,7 @@ describe("a lock in a bucket", () => {
     await expect(take()).rejects.toThrow(words);
     await lock.release();
     expect(lockText()).toBeUndefined();
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it("is stored again while it is held, by what goes on when the copy is stopped", async () => {
@@ -50,6 +51,30 @@ describe("a lock in a bucket", () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(lockText()).toBeUndefined();
   });
+
+  it("is stored again after a time that it could not be", async () => {
+    const lock = await take();
+    vi.spyOn(bucket, "stat").mockRejectedValueOnce(new Error("busy"));
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(bucket.objects.get(LOCK_OBJECT)?.storedAt).toBe(NOW + 40_000);
+    await lock.release();
+  });
+
+  it("is gone when it is given back, whenever it is being stored again", async () => {
+    for (let turns = 0; turns < 20; turns++) {
+      const lock = await take();
+      vi.advanceTimersByTime(20_000);
+      for (let turn = 0; turn < turns; turn++) await undefined;
+      await lock.release();
+      expect(lockText(), `${turns} turns`).toBeUndefined();
+    }
+  });
+
+  it("that cannot be given back is waited for no longer than it is worth", async () => {
+    const lock = await take();
+    vi.spyOn(bucket, "remove").mockReturnValue(new Promise(() => {}));
+    await lock.release();
+  }, 10_000);
 
   it("that another has taken meanwhile is neither stored again nor given back", async () => {
     const lock = await take();

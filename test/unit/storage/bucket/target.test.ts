@@ -1,6 +1,6 @@
 /** A bucket as a target, whichever object store it is in and wherever the private state is. */
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { TargetRefusedError, UsageError } from "../../../../lib/errors.ts";
 import type { TargetContents } from "../../../../lib/migrate/ports/target.ts";
 import { LOCK_OBJECT } from "../../../../storage/bucket/lock.ts";
@@ -84,12 +84,64 @@ describe("a copy that is overtaken by another", () => {
     },
   );
 
+  it("does not remove what another stored while the claim was looked at", async () => {
+    const { bucket, target } = await claimed();
+    bucket.store("tile/1/000", "a seal");
+    const get = bucket.get.bind(bucket);
+    vi.spyOn(bucket, "get").mockImplementationOnce(async (...args) => {
+      bucket.store("tile/1/000", "theirs");
+      return await get(...args);
+    });
+    await expect(target.remove("tile/1/000")).rejects.toThrow(/was stored again while this copy removed it/);
+    expect(bucket.text("tile/1/000")).toBe("theirs");
+  });
+
+  it.each([
+    ["has changed the claim", (target: BucketTarget) => target.replaceMarker(MARKER, LATER_MARKER)],
+    ["has handed over", (target: BucketTarget) => target.handOver(MARKER, state, RECORD)],
+  ])("replaces nothing 3 s after it last saw its claim, where another %s", async (_what, act) => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { bucket, target } = await claimed();
+    const batch = target.openWriter().batch();
+    for (const path of ["tile/0/000", "tile/0/001"]) bucket.store(path, "debris");
+    await batch.put("tile/0/000", Buffer.from("a tile"));
+    await act(open(bucket));
+    vi.setSystemTime(Date.now() + 3_000);
+    await expect(batch.put("tile/0/001", Buffer.from("a tile"))).rejects.toThrow(TargetRefusedError);
+    expect(bucket.text("tile/0/001")).toBe("debris");
+  });
+
+  it("goes on under a claim that it has changed itself", async () => {
+    const { bucket, target } = await claimed();
+    await target.replaceMarker(MARKER, LATER_MARKER);
+    bucket.store("tile/1/000", "a seal");
+    await target.remove("tile/1/000");
+    expect(bucket.text("tile/1/000")).toBeUndefined();
+  });
+
   it("does not confirm a handover that is there no more", async () => {
     const { bucket, target } = await claimed();
     await target.handOver(MARKER, state, RECORD);
     bucket.store(STATE_OBJECT, MARKER);
     await expect(target.confirmHandOver()).rejects.toThrow(/was handed over, and is not any more/);
   });
+});
+
+it("a checkpoint whose answer got lost was stored, and one that another stored was not", async () => {
+  const bucket = new MemoryBucket();
+  const put = vi.spyOn(bucket, "put");
+  for (const [text, stored] of [
+    ["ours", true],
+    ["theirs", false],
+  ] as const) {
+    put.mockImplementationOnce(async (path) => {
+      bucket.store(path, text);
+      return false;
+    });
+    expect(await open(bucket).publishCheckpoint(Buffer.from("ours"))).toBe(stored);
+    expect(bucket.text("checkpoint")).toBe(text);
+  }
 });
 
 it("a copy that is stopped waits for nothing in its bucket, and still gives its lock back", async () => {
@@ -113,6 +165,19 @@ it("a copy that is stopped waits for nothing in its bucket, and still gives its 
 describe("what a bucket says of its private state", () => {
   it("is written by the first claim and names the state store", async () => {
     const { bucket } = await claimed("one");
+    expect(bucket.text(STATE_OBJECT)).toBe(`${bindingTo("one")}\n`);
+  });
+
+  it("is written once the state store is prepared, and before that is claimed", async () => {
+    const { bucket, target } = stating(undefined, "one");
+    const prepare = vi.spyOn(MemoryLogState.prototype, "prepare");
+    const claim = vi.spyOn(MemoryLogState.prototype, "claim");
+    onTestFinished(() => [prepare, claim].forEach((spy) => void spy.mockRestore()));
+    prepare.mockRejectedValueOnce(new Error("another schema"));
+    claim.mockRejectedValueOnce(new Error("killed"));
+    await expect(target.claim(MARKER)).rejects.toThrow("another schema");
+    expect(bucket.text(STATE_OBJECT)).toBeUndefined();
+    await expect(target.claim(MARKER)).rejects.toThrow("killed");
     expect(bucket.text(STATE_OBJECT)).toBe(`${bindingTo("one")}\n`);
   });
 
@@ -146,12 +211,15 @@ describe("what a bucket says of its private state", () => {
   });
 
   it("is said to be gone, with what to store again", async () => {
-    const { bucket, target } = await claimed("one");
+    const { bucket, tables, target } = await claimed("one");
     bucket.objects.delete(STATE_OBJECT);
     expect(await found(target)).toMatch(
       /belongs to this target, but .* is gone.*store it again: \{"memory-store/,
     );
-    await expect(target.handOver(MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
+    for (const work of [target.handOver(MARKER, state, RECORD), target.replaceMarker(MARKER, LATER_MARKER)]) {
+      await expect(work).rejects.toBeInstanceOf(TargetRefusedError);
+    }
+    expect(tables).toMatchObject({ contents: { kind: "claimed", marker: MARKER } });
   });
 });
 
