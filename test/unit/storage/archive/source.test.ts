@@ -122,6 +122,14 @@ test("a signal ends a read before the next zip is looked into for the checkpoint
   expect(zips).toBe(1);
 });
 
+test("a signal ends a read of an object, though it is there", async () => {
+  const { source } = archiveOf([[member("tile/data/000", "data")]]);
+  const controller = new AbortController();
+  const reservation = { atLeast: () => void controller.abort("enough") };
+  const read = source.read("tile/data/000", { ...ANY, reservation, signal: controller.signal });
+  await expect(read).rejects.toBe("enough");
+});
+
 test("a signal ends a read that has every zip opened, and no other", async () => {
   const { source } = archiveOf([[checkpoint(1)], [checkpoint(1), member("issuer/aa", "an issuer")]]);
   const opening = Promise.withResolvers<void>();
