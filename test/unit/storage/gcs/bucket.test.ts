@@ -2,6 +2,7 @@
 
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { Bucket } from "@google-cloud/storage";
 import { crc32c } from "@node-rs/crc32";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
@@ -187,7 +188,7 @@ describe("a document", () => {
   const LOOKED: Step = { status: 200, body: { generation: "7", updated: "2026-11-21T12:00:00Z" } };
   const EXISTS: Step = { status: 412 };
   const TEXT = JSON.stringify({ one: 1 });
-  const STORED: Step = { status: 200, body: { one: 1 } };
+  const STORED = { status: 200, body: { one: 1 } } satisfies Step;
 
   it("is read with when it was stored, and which of its name it is", async () => {
     const { bucket } = await bucketOf([LOOKED, STORED]);
@@ -218,6 +219,34 @@ describe("a document", () => {
     expect(await writeDocument(bucket, ".state/x", TEXT, SEVEN)).toBe(true);
     expect(await writeDocument(bucket, ".state/x", TEXT)).toBe(true);
     expect(lines().map((line) => /ifGenerationMatch=(\d+)/.exec(line)?.[1])).toEqual(["7", "0"]);
+  });
+
+  it("is stored as what changes, with a checksum that the answer must have too", async () => {
+    const stored: Step = { status: 200, body: { generation: "8", crc32c: crc32cOf(TEXT) } };
+    const other: Step = { status: 200, body: { generation: "8", crc32c: crc32cOf("other") } };
+    const { bucket, asked } = await bucketOf([stored, other, { status: 204 }]);
+    expect(await bucket.put(".state/x", Buffer.from(TEXT))).toBe(true);
+    expect(String(asked[0]?.body)).toContain('"contentType":"application/json","cacheControl":"no-store"');
+    await expect(bucket.put(".state/x", Buffer.from(TEXT))).rejects.toBeInstanceOf(Error);
+  });
+
+  it("is not believed where its bytes are not those of its checksum", async () => {
+    const withHash = (text: string): Step => {
+      const hash = {
+        "x-goog-hash": `crc32c=${crc32cOf(text)}`,
+        "x-goog-stored-content-encoding": "identity",
+      };
+      return { ...STORED, headers: hash };
+    };
+    const { bucket } = await bucketOf([withHash(TEXT), ...Array(5).fill(withHash("other"))]);
+    expect(String(await bucket.get(".state/x", 100))).toBe(TEXT);
+    await expect(bucket.get(".state/x", 100)).rejects.toBeInstanceOf(OperationError);
+  });
+
+  it("that is encoded is what is stored, whatever it decodes to", async () => {
+    const body = gzipSync(TEXT);
+    const { bucket } = await bucketOf([{ status: 200, headers: { "content-encoding": "gzip" }, body }]);
+    expect(body.equals((await bucket.get(".state/x", 100)) ?? Buffer.of())).toBe(true);
   });
 
   it("was stored where only the answer got lost, and not where another is there", async () => {

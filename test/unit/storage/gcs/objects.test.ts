@@ -12,6 +12,7 @@ import type { BucketObjects } from "../../../../storage/bucket/bucket.ts";
 import { BucketWriter } from "../../../../storage/bucket/writer.ts";
 import { GcsBucket } from "../../../../storage/gcs/bucket.ts";
 import { type Answer, type Asked, type Step, spyOnAccess, startStorage } from "../../../support/google.ts";
+import { stoppedClock } from "../../../support/http/clock.ts";
 
 /** What waits between two tries. */
 const sleep = vi.hoisted(() => vi.fn());
@@ -111,6 +112,17 @@ describe("an upload", () => {
     expect(lines()).toEqual([upload(0)]);
   });
 
+  it("may take five minutes to be answered", async () => {
+    const clock = stoppedClock();
+    const answerLate = (response: ServerResponse) => {
+      clock.goOn(299_000);
+      // Once its time was checked.
+      setTimeout(() => response.end(DONE.body), 700);
+    };
+    const { lines } = await putsBy([answerLate]);
+    expect(lines()).toHaveLength(1);
+  });
+
   it("carries credentials, which are asked for each time that it is sent", async () => {
     spyOnAccess("authorization")
       .mockResolvedValueOnce(["authorization", "Bearer one"])
@@ -196,7 +208,9 @@ describe("a put", () => {
   });
 
   it.each([408, 429, 500, 502, 503, 504])("that %i answers is sent again", async (status) => {
+    const discard = spyOnAccess("discard").mockReturnValue(true);
     const { asked, lines } = await putsBy([{ status }, { status }, DONE]);
+    expect(discard).not.toHaveBeenCalled();
     expect(lines()).toEqual([CREATE, CREATE, CREATE]);
     expect(asked[2]?.body).toEqual(asked[0]?.body);
   });
