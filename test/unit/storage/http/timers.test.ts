@@ -1,6 +1,6 @@
 /** Bodies that nobody wants, and connections that are not made, have their time, and harm nothing that comes after. */
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { ANY, outcomeOf } from "../../../support/http/reads.ts";
@@ -55,4 +55,16 @@ it("a connection that is not made in time is given up", async () => {
     });
   }
   expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, true]);
+});
+
+it("a source that is closed leaves no timer behind", async () => {
+  const spies = [vi.spyOn(globalThis, "setInterval"), vi.spyOn(globalThis, "clearInterval")] as const;
+  onTestFinished(() => spies.forEach((spy) => void spy.mockRestore()));
+  const server = await scriptedServer("plain", (connection) => connection.send(okay("x")));
+  const source = server.source();
+  await source.read("first", ANY);
+  await source.close();
+  const [begun, ended] = spies;
+  expect(begun).toHaveBeenCalledOnce();
+  expect(ended).toHaveBeenCalledWith(begun.mock.results[0]?.value);
 });
