@@ -15,6 +15,7 @@ import { StateBinding } from "./binding.ts";
 import type { Bucket } from "./bucket.ts";
 import { takeLock } from "./lock.ts";
 import type { LogState, PrivateState, StoreReader } from "./log-state.ts";
+import { readDocument } from "./state-object.ts";
 import { BucketWriter } from "./writer.ts";
 
 /**
@@ -143,8 +144,11 @@ export class BucketTarget implements MigrationTarget {
     });
   }
 
-  publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {
-    return this.#bucket.put(CHECKPOINT_PATH, checkpoint);
+  async publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {
+    if (await this.#bucket.put(CHECKPOINT_PATH, checkpoint)) return true;
+    // A request whose answer got lost was repeated, and found its own object in its way.
+    const found = await readDocument(this.#bucket, CHECKPOINT_PATH);
+    return found?.text === Buffer.from(checkpoint).toString("utf8");
   }
 
   async close(): Promise<void> {
