@@ -1,10 +1,14 @@
 /** Bodies that nobody wants, and connections that are not made, have their time, and harm nothing that comes after. */
 
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { Connection } from "../../../../storage/http/connection.ts";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { ANY, outcomeOf } from "../../../support/http/reads.ts";
 import { head, okay, scriptedServer, TRANSPORTS } from "../../../support/http/scripted-server.ts";
+import { sourceAt } from "../../../support/http/servers.ts";
 
 describe.each(TRANSPORTS)("over %s", (transport) => {
   it.each([404, 302, 503])("the body of a %i that nobody wants has a second, and no more", async (status) => {
@@ -67,4 +71,23 @@ it("a source that is closed leaves no timer behind", async () => {
   const [begun, ended] = spies;
   expect(begun).toHaveBeenCalledOnce();
   expect(ended).toHaveBeenCalledWith(begun.mock.results[0]?.value);
+});
+
+it("connections that could not be made are forgotten", async () => {
+  const made: WeakRef<Connection>[] = [];
+  const { dispatch } = Connection.prototype;
+  Connection.prototype.dispatch = function (...args) {
+    made.push(new WeakRef(this));
+    return dispatch.apply(this, args);
+  };
+  onTestFinished(() => {
+    Connection.prototype.dispatch = dispatch;
+  });
+  const source = sourceAt(new URL("http://127.0.0.1:1/"), { timeouts: { bodyMs: 40 } });
+  for (let read = 0; read < 20; read++) await outcomeOf(source.read("first", ANY));
+  expect(made).toHaveLength(20);
+  await new Promise((resume) => setTimeout(resume, 100));
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  expect(made.filter((connection) => connection.deref() !== undefined).length).toBeLessThan(10);
 });
