@@ -17,7 +17,7 @@ const MODULE_MOCKS = [
 export default defineConfig({
   test: {
     // Most tests wait for processes of their own: on two cores vitest alone would run one file at a time.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    maxWorkers: availableParallelism() + 1,
     // Failures in full, and the counts.
     reporters: ["minimal"],
     projects: [
