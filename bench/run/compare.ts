@@ -104,9 +104,9 @@ async function runOnce({ into }: Setting, entrant: Entrant, everyByte: boolean):
   const { source, place } = entrant;
   const { log, url: sourceUrl, caFile } = source;
   const task: Task = { sourceUrl, log, target: targetIn(into), caFile };
-  if (!isInMemory(into)) await settle(into);
   // A log that is not stored, for a copy that is not either, may be larger than the memory.
-  else if (entrant.leaves !== undefined) touchMemory(into, log.bytes);
+  if (entrant.leaves !== undefined) touchMemory(into, log.bytes);
+  if (!isInMemory(into)) await settle(into);
   await place?.open();
   try {
     const servers = [...source.servers, ...(place?.pids ?? [])];
