@@ -28,15 +28,17 @@ export default defineConfig({
           exclude: MODULE_MOCKS,
           // Many files share a process and its modules: loading them took longer than most of these tests.
           isolate: false,
+          restoreMocks: true,
           testTimeout: 60_000,
         },
       },
-      { test: { name: "unit-mocks", include: MODULE_MOCKS, testTimeout: 60_000 } },
+      { test: { name: "unit-mocks", include: MODULE_MOCKS, restoreMocks: true, testTimeout: 60_000 } },
       {
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
           isolate: false,
+          restoreMocks: true,
           testTimeout: 120_000,
         },
       },

@@ -53,9 +53,6 @@ export function withoutCredentials(): void {
   stubEnvironment({ HOME: home, CLOUDSDK_CONFIG: home, METADATA_SERVER_DETECTION: "none" });
 }
 
-/** Spies on a method of GcsAccess until the test ends. */
 export function spyOnAccess<Name extends "authorization" | "discard">(name: Name) {
-  const spy = vi.spyOn(GcsAccess.prototype, name);
-  onTestFinished(() => spy.mockRestore());
-  return spy;
+  return vi.spyOn(GcsAccess.prototype, name);
 }

@@ -2,7 +2,7 @@
 
 import net, { type Socket } from "node:net";
 import tls from "node:tls";
-import { onTestFinished, vi } from "vitest";
+import { vi } from "vitest";
 
 interface Connects {
   connect(options: object): Socket;
@@ -13,12 +13,11 @@ export function clientSockets(): readonly Socket[] {
   const sockets: Socket[] = [];
   for (const module of [net, tls] as unknown as Connects[]) {
     const connect = module.connect;
-    const spy = vi.spyOn(module, "connect").mockImplementation((options) => {
+    vi.spyOn(module, "connect").mockImplementation((options) => {
       const socket = connect(options);
       sockets.push(socket);
       return socket;
     });
-    onTestFinished(() => spy.mockRestore());
   }
   return sockets;
 }

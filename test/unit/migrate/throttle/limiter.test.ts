@@ -82,9 +82,7 @@ describe("a request", () => {
 describe("threads", () => {
   test("have their turns one after the other, however much each has to ask for, and wake each other", async () => {
     const { sleep } = SharedLimit.prototype;
-    const sleeps = vi.spyOn(SharedLimit.prototype, "sleep");
-    onTestFinished(() => sleeps.mockRestore());
-    sleeps.mockImplementation(function (this: SharedLimit, passed) {
+    vi.spyOn(SharedLimit.prototype, "sleep").mockImplementation(function (this: SharedLimit, passed) {
       return sleep.call(this, passed, 600_000);
     });
     const { first, second } = limitersOf(1, [99, 99]);

@@ -58,7 +58,6 @@ function accessTo(...answers: readonly (string | Error)[]) {
     if (next instanceof Error) throw next;
     return new Headers({ authorization: `Bearer ${next}` });
   });
-  onTestFinished(() => spy.mockRestore());
   return { access: new GcsAccess(), asked: spy };
 }
 

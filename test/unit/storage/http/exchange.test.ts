@@ -1,7 +1,7 @@
 /** What is called while a response comes may fail, or close everything. */
 
 import type { Dispatcher } from "undici";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { ByteReservation } from "../../../../lib/migrate/ports/source.ts";
 import { DEFAULT_TIMEOUTS } from "../../../../storage/http/client.ts";
 import { Exchange, type HttpResponse } from "../../../../storage/http/exchange.ts";
@@ -181,7 +181,6 @@ describe("whoever calls an exchange", () => {
 
   it("it asks for one permission at a time, and makes no buffer for each byte", async () => {
     const allocate = vi.spyOn(Buffer, "allocUnsafe");
-    onTestFinished(() => allocate.mockRestore());
     const { exchange, lender, outcome, data } = startExchange({ held: true });
     for (let at = 0; at < 10_000; at++) data("x");
     expect(lender.amounts).toEqual([2]);

@@ -26,26 +26,23 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
     await connection.closed;
   });
 
-  it.each([404, 302, 503])(
-    "the body of a %i that ends in time leaves the connection in peace",
-    async (status) => {
-      const clock = stoppedClock();
-      const server = await scriptedServer(transport);
-      const source = server.source();
-      const first = outcomeOf(source.read("first", ANY));
-      const second = source.read("second", ANY);
-      const connection = await server.connection();
-      await connection.request();
-      connection.send(head("content-length: 5\r\nlocation: ftp://x/\r\n", `${status} x`), "whole");
-      await first;
-      await connection.request();
-      clock.goOn(10_000);
-      await new Promise((resume) => setTimeout(resume, 600));
-      connection.send(okay("second"));
-      expect(await second).toHaveLength(6);
-      expect(server.connections).toHaveLength(1);
-    },
-  );
+  it.each([404, 302, 503])("a %i's body that ends in time leaves the connection in peace", async (status) => {
+    const clock = stoppedClock();
+    const server = await scriptedServer(transport);
+    const source = server.source();
+    const first = outcomeOf(source.read("first", ANY));
+    const second = source.read("second", ANY);
+    const connection = await server.connection();
+    await connection.request();
+    connection.send(head("content-length: 5\r\nlocation: ftp://x/\r\n", `${status} x`), "whole");
+    await first;
+    await connection.request();
+    clock.goOn(10_000);
+    await new Promise((resume) => setTimeout(resume, 600));
+    connection.send(okay("second"));
+    expect(await second).toHaveLength(6);
+    expect(server.connections).toHaveLength(1);
+  });
 });
 
 it("a connection that is not made in time is given up", async () => {
@@ -62,13 +59,11 @@ it("a connection that is not made in time is given up", async () => {
 });
 
 it("a source that is closed leaves no timer behind", async () => {
-  const spies = [vi.spyOn(globalThis, "setInterval"), vi.spyOn(globalThis, "clearInterval")] as const;
-  onTestFinished(() => spies.forEach((spy) => void spy.mockRestore()));
+  const [begun, ended] = [vi.spyOn(globalThis, "setInterval"), vi.spyOn(globalThis, "clearInterval")];
   const server = await scriptedServer("plain", (connection) => connection.send(okay("x")));
   const source = server.source();
   await source.read("first", ANY);
   await source.close();
-  const [begun, ended] = spies;
   expect(begun).toHaveBeenCalledOnce();
   expect(ended).toHaveBeenCalledWith(begun.mock.results[0]?.value);
 });
