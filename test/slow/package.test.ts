@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { HAS_COMPILER } from "../support/hashers.ts";
 import { startLogServer } from "../support/http/misbehaving-log-server.ts";
 import { testLog } from "../support/logs/generated-log.ts";
-import { temporaryDirectory } from "../support/places/temp.ts";
+import { temporaryDirectory } from "../support/places/directory.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 

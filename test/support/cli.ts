@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 import { startLogServer } from "./http/misbehaving-log-server.ts";
 import { testLog } from "./logs/generated-log.ts";
-import { temporaryDirectory } from "./places/temp.ts";
+import { temporaryDirectory } from "./places/directory.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../cmd/tlog-migrate.ts");
 

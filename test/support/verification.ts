@@ -2,9 +2,7 @@
 
 import { type VerificationReport, type VerifyOptions, verifyLog } from "../../lib/index.ts";
 import { parseVkey } from "../../lib/tlog/vkey.ts";
-import type { TestLog } from "./logs/generated-log.ts";
 import type { KnownLog } from "./migration.ts";
-import { memoryDirectory, writeFiles } from "./places/directory.ts";
 
 /** Verifies `log` where it stands, trusting the log's own key. */
 export function verify(
@@ -25,10 +23,4 @@ export function verify(
 
 export function pathsOf({ findings }: Pick<VerificationReport, "findings">): string[] {
   return findings.map(({ path }) => path);
-}
-
-export function storedLog(log: Pick<TestLog, "objects">): string {
-  const directory = memoryDirectory();
-  writeFiles(directory, log.objects);
-  return directory;
 }

@@ -16,9 +16,12 @@ import { EndlessLog } from "../../logs/endless.ts";
 import { runCli } from "../../support/cli.ts";
 import { LOCALHOST, OTHER_HOST } from "../../support/http/test-certificates.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { filesBelow, memoryDirectory } from "../../support/places/directory.ts";
-import { temporaryDirectory } from "../../support/places/temp.ts";
-import { storedLog } from "../../support/verification.ts";
+import {
+  filesBelow,
+  logDirectory,
+  memoryDirectory,
+  temporaryDirectory,
+} from "../../support/places/directory.ts";
 
 const MODULES = join(import.meta.dirname, "../../../bench/servers");
 
@@ -56,7 +59,7 @@ describe.each(servers)("%s", (name, start) => {
 
   test("serves every object of a log, and 404 for what it lacks", async () => {
     const log = testLog({ size: 600 });
-    const { url } = await started(storedLog(log));
+    const { url } = await started(logDirectory(log));
     for (const [path, bytes] of log.objects) {
       const response = await fetch(`${url}/${path}`);
       expect(Buffer.from(await response.arrayBuffer()).equals(bytes), path).toBe(true);
@@ -68,7 +71,7 @@ describe.each(servers)("%s", (name, start) => {
 
   test("sends bundles that are stored compressed with their encoding, tiles without", async () => {
     const log = testLog({ size: 300, format: "static-ct", gzip: true });
-    const { url } = await started(storedLog(log), { gzip: true });
+    const { url } = await started(logDirectory(log), { gzip: true });
     const bundle = await fetch(`${url}/tile/data/000`);
     expect(bundle.headers.get("content-encoding")).toBe("gzip");
     expect(Number(bundle.headers.get("content-length"))).toBe(log.object("tile/data/000").length);
@@ -79,13 +82,13 @@ describe.each(servers)("%s", (name, start) => {
 
   test("serves over TLS, to clients that trust its certificate", async () => {
     const log = testLog({ size: 300 });
-    const { url } = await started(storedLog(log), { tls: writeTlsFiles(temporaryDirectory()) });
+    const { url } = await started(logDirectory(log), { tls: writeTlsFiles(temporaryDirectory()) });
     expect((await getTls(`${url}/tile/0/000`, LOCALHOST.cert)).equals(log.object("tile/0/000"))).toBe(true);
     await expect(getTls(`${url}/tile/0/000`, OTHER_HOST.cert)).rejects.toThrow();
   });
 
   test("does not listen once it is closed", async () => {
-    const server = await started(storedLog(testLog({ size: 1 })));
+    const server = await started(logDirectory(testLog({ size: 1 })));
     expect(await isReachable(server)).toBe(true);
     await server.close();
     expect(await isReachable(server)).toBe(false);
@@ -99,7 +102,7 @@ describe.each(servers)("%s", (name, start) => {
     const module = join(MODULES, name === "startNginx" ? "nginx.ts" : "node-server.ts");
     const program = `
       const { ${name} } = await import(${JSON.stringify(module)});
-      console.log(JSON.stringify(await ${name}(${JSON.stringify(storedLog(testLog({ size: 1 })))})));
+      console.log(JSON.stringify(await ${name}(${JSON.stringify(logDirectory(testLog({ size: 1 })))})));
       setInterval(() => {}, 1000);`;
     const parent = spawn(process.execPath, ["--input-type=module", "--eval", program], {
       env: { ...process.env, TMPDIR: temporary },

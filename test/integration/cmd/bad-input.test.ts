@@ -5,7 +5,7 @@ import { type CliResult, runCli } from "../../support/cli.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { closedPlace } from "../../support/http/servers.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
-import { temporaryDirectory } from "../../support/places/temp.ts";
+import { temporaryDirectory } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 300 });
 

@@ -8,7 +8,7 @@ import { runCli, servedLog } from "../../support/cli.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { listEntry } from "../../support/logs/log-list.ts";
-import { temporaryDirectory } from "../../support/places/temp.ts";
+import { temporaryDirectory } from "../../support/places/directory.ts";
 
 const PROGRAM = join(import.meta.dirname, "../../../cmd/tlog-migrate.ts");
 const SIZE = 3 * 256 + 7;

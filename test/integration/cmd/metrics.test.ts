@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runCli, servedLog, spawnCli } from "../../support/cli.ts";
-import { temporaryDirectory } from "../../support/places/temp.ts";
+import { temporaryDirectory } from "../../support/places/directory.ts";
 
 const SIZE = 20 * 256;
 
@@ -21,35 +21,32 @@ function sample(text: string, name: string): number {
 }
 
 describe("--metrics", () => {
-  test.each(["127.0.0.1", "[::1]"])(
-    "serves the run's and the process's metrics at %s while it copies",
-    async (host) => {
-      const { server, args } = await servedLog(SIZE);
-      const { reached, letGo } = server.hold("tile/entries/003");
-      const { child, result } = spawnCli([...args, "--metrics", `${host}:0`]);
-      const url = await new Promise<string>((found) => {
-        let printed = "";
-        child.stderr.on("data", (chunk: Buffer) => {
-          printed += chunk;
-          const announced = /metrics at (\S+)\n/.exec(printed)?.[1];
-          if (announced !== undefined) found(announced);
-        });
+  test.each(["127.0.0.1", "[::1]"])("serves metrics of run and process at %s as it copies", async (host) => {
+    const { server, args } = await servedLog(SIZE);
+    const { reached, letGo } = server.hold("tile/entries/003");
+    const { child, result } = spawnCli([...args, "--metrics", `${host}:0`]);
+    const url = await new Promise<string>((found) => {
+      let printed = "";
+      child.stderr.on("data", (chunk: Buffer) => {
+        printed += chunk;
+        const announced = /metrics at (\S+)\n/.exec(printed)?.[1];
+        if (announced !== undefined) found(announced);
       });
-      await reached;
-      const response = await fetch(url);
-      expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");
-      const text = await response.text();
-      expect(sample(text, "tlog_migrate_tree_size")).toBe(SIZE);
-      expect(sample(text, "tlog_migrate_requests_in_flight")).toBeGreaterThanOrEqual(1);
-      expect(sample(text, 'tlog_migrate_requests_total{status="200"}')).toBeGreaterThan(0);
-      expect(sample(text, 'tlog_migrate_phase{phase="copying"}')).toBe(1);
-      expect(sample(text, "process_resident_memory_bytes")).toBeGreaterThan(0);
-      expect((await fetch(new URL("/", url))).status).toBe(404);
-      letGo();
-      // The connections that fetch keeps alive do not keep the run from ending.
-      expect((await result).code).toBe(0);
-    },
-  );
+    });
+    await reached;
+    const response = await fetch(url);
+    expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+    const text = await response.text();
+    expect(sample(text, "tlog_migrate_tree_size")).toBe(SIZE);
+    expect(sample(text, "tlog_migrate_requests_in_flight")).toBeGreaterThanOrEqual(1);
+    expect(sample(text, 'tlog_migrate_requests_total{status="200"}')).toBeGreaterThan(0);
+    expect(sample(text, 'tlog_migrate_phase{phase="copying"}')).toBe(1);
+    expect(sample(text, "process_resident_memory_bytes")).toBeGreaterThan(0);
+    expect((await fetch(new URL("/", url))).status).toBe(404);
+    letGo();
+    // The connections that fetch keeps alive do not keep the run from ending.
+    expect((await result).code).toBe(0);
+  });
 
   test("stops before any copying where it cannot listen", async () => {
     const { server, args } = await servedLog(SIZE);

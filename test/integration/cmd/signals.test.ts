@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runCli, servedLog, spawnCli } from "../../support/cli.ts";
-import { temporaryDirectory } from "../../support/places/temp.ts";
+import { temporaryDirectory } from "../../support/places/directory.ts";
 
 const SIZE = 20 * 256;
 

@@ -7,8 +7,7 @@ import { type CliResult, runCli } from "../../support/cli.ts";
 import { entryOf, entryParts, staticCtEntry, testAuthorities } from "../../support/logs/certificates.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { type EntryLog, entryLog } from "../../support/logs/single-tile-log.ts";
-import { memoryDirectory } from "../../support/places/directory.ts";
-import { storedLog } from "../../support/verification.ts";
+import { logDirectory, memoryDirectory } from "../../support/places/directory.ts";
 
 const authorities = testAuthorities("cli");
 const { root, intermediate } = authorities;
@@ -38,12 +37,12 @@ beforeEach(() => {
 });
 
 function copy(log: EntryLog, ...options: string[]): Promise<CliResult> {
-  const args = ["copy", storedLog(log), target, "--format", "static-ct", "--vkey", log.vkey];
+  const args = ["copy", logDirectory(log), target, "--format", "static-ct", "--vkey", log.vkey];
   return runCli([...args, "--quiet", ...options]);
 }
 
 const verify = (log: EntryLog, ...options: string[]): Promise<CliResult> =>
-  runCli(["verify", storedLog(log), "--format", "static-ct", "--vkey", log.vkey, "--quiet", ...options]);
+  runCli(["verify", logDirectory(log), "--format", "static-ct", "--vkey", log.vkey, "--quiet", ...options]);
 
 /** Exit code 3, one line on standard error, nothing on standard output, and no hand-over. */
 function expectNotVerified({ code, stdout, stderr }: CliResult, words: string): void {
@@ -120,7 +119,7 @@ test.each([
   ["verify", "--allow-missing-issuers"],
 ])("%s %s is wrong use for a log of tiles", async (command, option) => {
   const log = testLog({ size: 10 });
-  const places = command === "copy" ? [storedLog(log), target] : [storedLog(log)];
+  const places = command === "copy" ? [logDirectory(log), target] : [logDirectory(log)];
   const { code, stdout, stderr } = await runCli([command, ...places, "--vkey", log.vkey, option]);
   expect([code, stdout]).toEqual([2, ""]);
   expect(stderr).toMatch(new RegExp(`^tlog-migrate: ${option}: [^\\n]*static-ct[^\\n]*\\n$`));

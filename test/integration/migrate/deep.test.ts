@@ -15,8 +15,8 @@ import {
 } from "../../support/logs/certificates.ts";
 import { type EntryLog, entryLog } from "../../support/logs/single-tile-log.ts";
 import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
-import { memoryDirectory } from "../../support/places/directory.ts";
-import { pathsOf, storedLog, verify } from "../../support/verification.ts";
+import { logDirectory, memoryDirectory } from "../../support/places/directory.ts";
+import { pathsOf, verify } from "../../support/verification.ts";
 
 const authorities = testAuthorities("deep");
 const ISSUERS = [authorities.root, authorities.intermediate, authorities.signer].map(({ der }) => der);
@@ -63,7 +63,7 @@ describe("a log of entries of every kind", () => {
     const kinds = ENTRY_KINDS.filter((kind) => kind.includes("re-encoded")).length;
     expect(report.uncovered?.reencodedEntries).toBe(kinds);
     expect(kinds).toBeGreaterThan(0);
-    expect(await verify(log, storedLog(log))).toMatchObject({
+    expect(await verify(log, logDirectory(log))).toMatchObject({
       faults: 0,
       uncovered: { deep: true, reencodedEntries: kinds, uncheckedEntries: 0 },
     });
@@ -82,7 +82,7 @@ describe.each(Object.entries(WRONG))("%s", (_name, { entry, problem }) => {
   });
 
   it("is found by verify, and passed over where that is asked for", async () => {
-    const directory = storedLog(log);
+    const directory = logDirectory(log);
     const report = await verify(log, directory);
     expect(pathsOf(report)).toEqual([log.bundle]);
     expect(report.findings[0]?.problem).toMatch(new RegExp(`^entry 2 .*${problem.source}`));
@@ -113,7 +113,7 @@ it("an issuer that is no certificate switches no check off", async () => {
   const server = await startLogServer(log.objects);
   const failure = await failureOf(migrateLog(log, server, memoryDirectory(), { deep: true }));
   expect(failure.message).toMatch(/names an issuer that is not a certificate that can be read: issuer\//);
-  expect(pathsOf(await verify(log, storedLog(log)))).toContain(`issuer/${named.fingerprint}`);
+  expect(pathsOf(await verify(log, logDirectory(log)))).toContain(`issuer/${named.fingerprint}`);
   expect((await migrateLog(log, server, memoryDirectory())).outcome).toBe("handed-over");
 });
 

@@ -4,7 +4,7 @@ import { runCli } from "../../support/cli.ts";
 import { HAS_NATIVE_HASHER } from "../../support/hashers.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { temporaryDirectory } from "../../support/places/temp.ts";
+import { temporaryDirectory } from "../../support/places/directory.ts";
 
 const chosen = (TLOG_MIGRATE_HASHER: string | undefined) => ({ env: { TLOG_MIGRATE_HASHER } });
 
@@ -14,23 +14,20 @@ for (const name of ["javascript", "native"]) {
       expect((await runCli(["--version"], chosen(name))).stdout).toContain(`(hasher: ${name})`);
     });
 
-    test.each(["tiles", "static-ct"] as const)(
-      "copies and verifies a %s log, and says by what",
-      async (format) => {
-        const log = testLog({ size: 600, format });
-        const server = await startLogServer(log.objects);
-        const target = join(temporaryDirectory(), "log");
-        const copied = await runCli(
-          ["copy", server.url, target, "--vkey", log.vkey, "--format", format, "--json"],
-          chosen(name),
-        );
-        expect(copied.code).toBe(0);
-        expect(JSON.parse(copied.stdout)).toMatchObject({ hasher: name, entries: log.size });
-        const verified = await runCli(["verify", target, "--format", format], chosen(name));
-        expect(verified.code).toBe(0);
-        expect(verified.stdout).toContain(`entries/s (${name} hasher)\n`);
-      },
-    );
+    test.each(["tiles", "static-ct"] as const)("copies and verifies %s, and says by what", async (format) => {
+      const log = testLog({ size: 600, format });
+      const server = await startLogServer(log.objects);
+      const target = join(temporaryDirectory(), "log");
+      const copied = await runCli(
+        ["copy", server.url, target, "--vkey", log.vkey, "--format", format, "--json"],
+        chosen(name),
+      );
+      expect(copied.code).toBe(0);
+      expect(JSON.parse(copied.stdout)).toMatchObject({ hasher: name, entries: log.size });
+      const verified = await runCli(["verify", target, "--format", format], chosen(name));
+      expect(verified.code).toBe(0);
+      expect(verified.stdout).toContain(`entries/s (${name} hasher)\n`);
+    });
   });
 }
 

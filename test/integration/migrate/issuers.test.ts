@@ -7,9 +7,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith, expectNotVerified, flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
-import { memoryDirectory } from "../../support/places/directory.ts";
-import { pathsOf, storedLog, verify } from "../../support/verification.ts";
+import { FAST_RETRY, failureOf, migrateLog } from "../../support/migration.ts";
+import { logDirectory, memoryDirectory } from "../../support/places/directory.ts";
+import { pathsOf, verify } from "../../support/verification.ts";
 
 const log = testLog({ size: 600, format: "static-ct" });
 const ISSUERS = [...log.objects.keys()].filter((path) => path.startsWith("issuer/")).sort();
@@ -28,20 +28,17 @@ function treeStateIn(directory: string): boolean {
 }
 
 describe("copy", () => {
-  it.each([1, 2])(
-    "brings every issuer, byte for byte, asked for once a worker at most: %i",
-    async (workers) => {
-      expect(ISSUERS.length).toBeGreaterThan(1);
-      const report = await migrateLog(log, server, target, { workers });
-      expect(report.uncovered).toMatchObject({ issuers: ISSUERS.length, missingIssuers: 0 });
-      for (const path of ISSUERS) {
-        expect(readFileSync(join(target, path))).toEqual(log.object(path));
-        expect(server.requestCount(path)).toBeGreaterThan(0);
-        expect(server.requestCount(path)).toBeLessThanOrEqual(workers);
-      }
-      expect(readdirSync(join(target, "issuer")).length).toBe(ISSUERS.length);
-    },
-  );
+  it.each([1, 2])("brings each issuer byte for byte, asked once a worker at most: %i", async (workers) => {
+    expect(ISSUERS.length).toBeGreaterThan(1);
+    const report = await migrateLog(log, server, target, { workers });
+    expect(report.uncovered).toMatchObject({ issuers: ISSUERS.length, missingIssuers: 0 });
+    for (const path of ISSUERS) {
+      expect(readFileSync(join(target, path))).toEqual(log.object(path));
+      expect(server.requestCount(path)).toBeGreaterThan(0);
+      expect(server.requestCount(path)).toBeLessThanOrEqual(workers);
+    }
+    expect(readdirSync(join(target, "issuer")).length).toBe(ISSUERS.length);
+  });
 
   it("hands nothing over where an issuer is missing, and names it with an entry that needs it", async () => {
     server.objects = new Map([...log.objects].filter(([path]) => path !== ISSUER));
@@ -143,7 +140,7 @@ describe("copy", () => {
 
 describe("verify", () => {
   it("names the issuers that are missing or wrong, each once, with an entry that needs it", async () => {
-    const directory = storedLog(log);
+    const directory = logDirectory(log);
     expect(await verify(log, directory)).toMatchObject({ faults: 0, uncovered: { issuers: ISSUERS.length } });
     const [missing = "", wrong = ""] = ISSUERS;
     rmSync(join(directory, missing));
@@ -159,13 +156,8 @@ describe("verify", () => {
 
   it("does the same over HTTP", async () => {
     server.objects = new Map([...log.objects].filter(([path]) => path !== ISSUER));
-    expect(
-      pathsOf(
-        await verify(log, server.url, {
-          retry: { attempts: 0, contentAttempts: 0, minDelayMs: 1, maxDelayMs: 1, maxRetryAfterMs: 1 },
-        }),
-      ),
-    ).toEqual([ISSUER]);
+    const retry = { ...FAST_RETRY, attempts: 0, contentAttempts: 0 };
+    expect(pathsOf(await verify(log, server.url, { retry }))).toEqual([ISSUER]);
   });
 });
 

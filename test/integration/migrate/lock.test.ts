@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { PosixTarget } from "../../../storage/posix/target.ts";
 import { expectRefused, notFound } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -56,8 +56,7 @@ test("the lock is given back however a copy ends, so that the same process can g
 test("the lock is given back too where the seals of another tool cannot be removed", async () => {
   const { server, target } = await newCopy(log);
   writeFiles(target, [["tile/1/000", Buffer.alloc(8_192)]]);
-  const remove = vi.spyOn(PosixTarget.prototype, "remove").mockRejectedValueOnce(new Error("not permitted"));
-  onTestFinished(() => remove.mockRestore());
+  vi.spyOn(PosixTarget.prototype, "remove").mockRejectedValueOnce(new Error("not permitted"));
   await expect(migrateLog(log, server, target, { adopt: true })).rejects.toThrow("not permitted");
   expect(existsSync(join(target, LOCK))).toBe(false);
 });

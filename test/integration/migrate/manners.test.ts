@@ -3,14 +3,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Progress, verifyLog } from "../../../lib/index.ts";
 import { runCli } from "../../support/cli.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { FAST_RETRY, failureOf, migrateLog, migrationOptions, newCopy } from "../../support/migration.ts";
-import { differences, memoryDirectory } from "../../support/places/directory.ts";
-import { temporaryDirectory } from "../../support/places/temp.ts";
+import { differences, memoryDirectory, temporaryDirectory } from "../../support/places/directory.ts";
 
 const everything = (): boolean => true;
 
@@ -157,7 +156,6 @@ test("a small limit and a small budget do not wait for each other", async () => 
 test("what reports the limit stops when a run ends, however it ends", async () => {
   const started = vi.spyOn(globalThis, "setInterval");
   const stopped = vi.spyOn(globalThis, "clearInterval");
-  onTestFinished(() => void vi.restoreAllMocks());
   const log = testLog({ size: 300 });
   const server = await startLogServer(log.objects);
   await migrateLog(log, server, memoryDirectory());

@@ -46,26 +46,23 @@ const hiccups: Record<string, Interceptor> = {
   "a chunked body that breaks off": brokenChunks,
 };
 
-test.each(Object.entries(hiccups))(
-  "%s, once for every object, does not end the copy",
-  async (_name, hiccup) => {
-    const server = await startLogServer(log.objects);
-    const met = new Set<string>();
-    server.intercept(
-      () => true,
-      (request, response, next) => {
-        if (met.has(request.path)) return next();
-        met.add(request.path);
-        return hiccup(request, response, next);
-      },
-    );
-    const target = memoryDirectory();
-    const report = await migrateLog(log, server, target);
-    expect(report.outcome).toBe("handed-over");
-    expect(differences(target, log)).toEqual([]);
-    expect(report.retries).toBeGreaterThanOrEqual(met.size - 1);
-  },
-);
+test.each(Object.entries(hiccups))("%s, once for every object, does not end the copy", async (_, hiccup) => {
+  const server = await startLogServer(log.objects);
+  const met = new Set<string>();
+  server.intercept(
+    () => true,
+    (request, response, next) => {
+      if (met.has(request.path)) return next();
+      met.add(request.path);
+      return hiccup(request, response, next);
+    },
+  );
+  const target = memoryDirectory();
+  const report = await migrateLog(log, server, target);
+  expect(report.outcome).toBe("handed-over");
+  expect(differences(target, log)).toEqual([]);
+  expect(report.retries).toBeGreaterThanOrEqual(met.size - 1);
+});
 
 test("a server that asks for patience is not asked again before", async () => {
   const server = await startLogServer(log.objects);

@@ -2,7 +2,7 @@
 
 import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../lib/errors.ts";
 import { PosixTarget } from "../../../storage/posix/target.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
@@ -12,11 +12,11 @@ import { expectKilled } from "../../support/migration-process.ts";
 import {
   directoryContents,
   filesBelow,
+  logDirectory,
   memoryDirectory,
   versionOf,
   writeFiles,
 } from "../../support/places/directory.ts";
-import { storedLog } from "../../support/verification.ts";
 
 const log = testLog({ size: 70_000, entrySize: 4 });
 
@@ -27,7 +27,7 @@ async function expectRefused(source: string, target: string, adopt = true): Prom
 }
 
 test("a target whose tiles are a link to the source leaves the source as it is", async () => {
-  const source = storedLog(log);
+  const source = logDirectory(log);
   const before = directoryContents(source);
   const linked = memoryDirectory();
   symlinkSync(join(source, "tile"), join(linked, "tile"));
@@ -53,7 +53,7 @@ test("a target whose tiles are a link to the source leaves the source as it is",
 test("a target whose issuers are a link to another log leaves that log as it is: new, resumed and adopted", async () => {
   const ct = testLog({ size: 300, format: "static-ct" });
   const server = await startLogServer(ct.objects);
-  const other = storedLog(testLog({ size: 10, format: "static-ct", seed: "other" }));
+  const other = logDirectory(testLog({ size: 10, format: "static-ct", seed: "other" }));
   const resumed = memoryDirectory();
   await migrateLog(ct, server, resumed, { handOver: false });
   rmSync(join(resumed, "issuer"), { recursive: true });
@@ -81,7 +81,7 @@ test("a target whose issuers are a link to another log leaves that log as it is:
 });
 
 test("a target inside the source, or inside any other log, is refused and untouched", async () => {
-  const source = storedLog(log);
+  const source = logDirectory(log);
   const before = directoryContents(source);
   for (const nested of ["tile", "tile/entries", "new", "new/deeper"]) {
     await expectRefused(source, join(source, nested));
@@ -150,7 +150,6 @@ test("what a seal hides is mended as the failure says: without the seal, by the 
 test("a place without room for the log is told so before anything is copied", async () => {
   const { server, target } = await newCopy(log);
   const room = vi.spyOn(PosixTarget.prototype, "requireFreeSpace");
-  onTestFinished(() => room.mockRestore());
   room.mockRejectedValue(new OperationError({ object: target, problem: "too little free space" }));
   await expectFailure(migrateLog(log, server, target), OperationError, "too little free space");
   expect(room).toHaveBeenCalledWith({ bytes: 273 * (256 * 6 + 8_192), objects: 2 * 273 });
@@ -159,7 +158,7 @@ test("a place without room for the log is told so before anything is copied", as
 
 test("a copy that is complete but for the hand-over needs no room", async () => {
   const { server, target } = await newCopy(log);
-  cpSync(storedLog(log), target, { recursive: true });
+  cpSync(logDirectory(log), target, { recursive: true });
   rmSync(join(target, "checkpoint"));
   const before = server.requests.length;
   expect((await migrateLog(log, server, target, { adopt: true })).outcome).toBe("handed-over");

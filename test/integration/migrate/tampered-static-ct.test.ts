@@ -5,10 +5,7 @@ import { join } from "node:path";
 import pLimit from "p-limit";
 import { expect, test } from "vitest";
 import { VerificationError } from "../../../lib/errors.ts";
-import { Counters } from "../../../lib/migrate/counters.ts";
-import type { TargetWriter } from "../../../lib/migrate/ports/target.ts";
 import { ByteBudget } from "../../../lib/migrate/read/byte-budget.ts";
-import { tiledLog } from "../../../lib/migrate/read/tiled-log.ts";
 import { copyBundles } from "../../../lib/migrate/unit/bundle-copier.ts";
 import { expectedBundles } from "../../../lib/migrate/unit/expected-bundle.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
@@ -20,6 +17,7 @@ import {
   flippedBit,
 } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { MemoryWriter, memoryContext } from "../../support/logs/in-memory-log.ts";
 import { FAST_RETRY, migrateLog, newCopy } from "../../support/migration.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
 
@@ -28,12 +26,10 @@ const SIZE = 20;
 const BUNDLE = `tile/data/000.p/${SIZE}`;
 
 interface EntryPlace {
-  readonly index: number;
   readonly isPrecertificate: boolean;
-  /** Where it starts in the bundle, where what its leaf hash covers ends, and where it ends itself. */
+  /** Where it starts in the bundle, and where what its leaf hash covers ends. */
   readonly start: number;
   readonly leafEnd: number;
-  readonly end: number;
 }
 
 function placesOf(log: TestLog): EntryPlace[] {
@@ -42,47 +38,22 @@ function placesOf(log: TestLog): EntryPlace[] {
     const entry = log.entry(index);
     // The leaf begins with two bytes that the bundle does not hold.
     const leafEnd = start + log.leaf(index).length - 2;
-    const place = {
-      index,
-      isPrecertificate: entry.readUInt16BE(8) === 1,
-      start,
-      leafEnd,
-      end: start + entry.length,
-    };
-    start = place.end;
+    const place = { isPrecertificate: entry.readUInt16BE(8) === 1, start, leafEnd };
+    start += entry.length;
     return place;
   });
 }
 
 /** Copies a bundle in this thread, without network or disk, and gives what was stored. */
 async function copyBundle(log: TestLog, bundle: Uint8Array): Promise<Map<string, Uint8Array>> {
-  const stored = new Map<string, Uint8Array>();
-  const writer: TargetWriter = {
-    read: async () => undefined,
-    batch: () => ({
-      put: (path, bytes) => void stored.set(path, Uint8Array.from(bytes)),
-      keep: async () => {},
-      commit: async () => {},
-      abandon: async () => stored.clear(),
-    }),
-    close: async () => {},
-  };
-  const source = tiledLog(
-    {
-      location: "memory",
-      locate: (path) => path,
-      read: async () => Uint8Array.from(bundle),
-      close: async () => {},
-    },
-    "static-ct",
-  );
+  const writer = new MemoryWriter();
   const retry = { ...FAST_RETRY, attempts: 0, contentAttempts: 0 };
-  const context = { source, counters: new Counters(), retry, signal: new AbortController().signal };
+  const context = memoryContext(new Map([[BUNDLE, bundle]]), "static-ct", { retry });
   const parts = { context, writer, budget: new ByteBudget(1 << 30), limit: pLimit(1) };
   const leafHashes = formatHash(log.object(`tile/0/000.p/${SIZE}`));
   const unit = { kind: "edge", bundle: { index: 0, width: SIZE }, leafHashes } as const;
   await copyBundles({ ...parts, tiles: "derive", resume: false }, expectedBundles(unit, "static-ct"));
-  return stored;
+  return writer.objects;
 }
 
 test("a bit flipped in any byte that a leaf hash covers keeps the whole bundle out", async () => {

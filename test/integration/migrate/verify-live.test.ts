@@ -2,12 +2,12 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { PosixTarget } from "../../../storage/posix/target.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
-import { writeFiles } from "../../support/places/directory.ts";
-import { pathsOf, storedLog, verify } from "../../support/verification.ts";
+import { logDirectory, writeFiles } from "../../support/places/directory.ts";
+import { pathsOf, verify } from "../../support/verification.ts";
 
 const TREE_STATE = ".state/treeState";
 const PARTIALS = ["tile/0/003.p/132", "tile/entries/003.p/132"];
@@ -15,11 +15,9 @@ const PARTIALS = ["tile/0/003.p/132", "tile/entries/003.p/132"];
 const grown = testLog({ size: 1500, entrySize: 4 });
 const log = grown.atSize(900);
 
-afterEach(() => void vi.restoreAllMocks());
-
 /** A log with its checkpoint and tree state. */
 function liveLog(): string {
-  const directory = storedLog(log);
+  const directory = logDirectory(log);
   writeTreeState(directory, log);
   return directory;
 }
@@ -116,7 +114,7 @@ describe("verify of a directory in which log software is at work", () => {
     expect(pathsOf(await verify(log, directory))).toEqual(["tile/entries/003.p/132"]);
 
     vi.restoreAllMocks();
-    const still = storedLog(log);
+    const still = logDirectory(log);
     storeGrowth(still);
     rmSync(join(still, PARTIALS[0] ?? ""));
     expect(pathsOf(await verify(log, still))).toContain("tile/0/003.p/132");

@@ -10,8 +10,8 @@ import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { memoryContext } from "../../support/logs/in-memory-log.ts";
 import { FAST_RETRY } from "../../support/migration.ts";
-import { writeFiles } from "../../support/places/directory.ts";
-import { pathsOf, storedLog, verify } from "../../support/verification.ts";
+import { logDirectory, writeFiles } from "../../support/places/directory.ts";
+import { pathsOf, verify } from "../../support/verification.ts";
 
 const TREE_STATE = ".state/treeState";
 
@@ -29,7 +29,7 @@ function writeTreeState(directory: string, size: number, rootHash: Uint8Array): 
 
 /** A log of `grown` that has signed no more than the checkpoint of `signed`. */
 function integratedLog(signed: TestLog, grown: TestLog): string {
-  const directory = storedLog(grown);
+  const directory = logDirectory(grown);
   writeFiles(directory, [["checkpoint", signed.object("checkpoint")]]);
   writeTreeState(directory, grown.size, grown.rootHash);
   return directory;
@@ -41,7 +41,7 @@ describe("verify of a log of which little is left", () => {
     const checkpoint = SMALL.object("checkpoint").toString().replace("\n900\n", `\n${size}\n`);
     const objects = new Map([["checkpoint", Buffer.from(checkpoint)]]);
     const server = await startLogServer(objects);
-    for (const place of [storedLog({ objects }), server.url]) {
+    for (const place of [logDirectory({ objects }), server.url]) {
       const report = await verify(SMALL, place, {
         policy: { insecureNoSignature: true },
         ...(place === server.url ? { retry: FAST_RETRY } : {}),
@@ -53,7 +53,7 @@ describe("verify of a log of which little is left", () => {
   });
 
   it("asks a directory once for what is missing", async () => {
-    const directory = storedLog(LARGE);
+    const directory = logDirectory(LARGE);
     for (const path of ["tile/1/000", "tile/0/300", "tile/entries/007"]) rmSync(join(directory, path));
     const report = await verify(LARGE, directory);
     expect(pathsOf(report)).toEqual(["tile/0/300", "tile/1/000", "tile/entries/007"]);
@@ -61,7 +61,7 @@ describe("verify of a log of which little is left", () => {
   });
 
   it("names every tile where the tiles are gone, and verifies the entries all the same", async () => {
-    const directory = storedLog(SMALL);
+    const directory = logDirectory(SMALL);
     for (const level of [0, 1]) rmSync(join(directory, `tile/${level}`), { recursive: true });
     const report = await verify(SMALL, directory);
     const tiles = [...SMALL.objects.keys()].filter((path) => /^tile\/\d/.test(path));
@@ -70,7 +70,7 @@ describe("verify of a log of which little is left", () => {
   });
 
   it("finds the right edge among what is stored and what is below, each wrong in another place", async () => {
-    const directory = storedLog(LARGE);
+    const directory = logDirectory(LARGE);
     const gone = ["tile/1/002.p/3", "tile/entries/515.p/7"];
     for (const path of gone) rmSync(join(directory, path));
     const report = await verify(LARGE, directory);
@@ -136,7 +136,7 @@ describe("verify of a log with a tree state", () => {
 
   it("names a tree state whose tree does not begin with the checkpoint's", async () => {
     const other = testLog({ size: 2000, entrySize: 5 });
-    const directory = storedLog(other);
+    const directory = logDirectory(other);
     writeFiles(directory, SMALL.objects);
     writeTreeState(directory, other.size, other.rootHash);
     const finding = (await verify(SMALL, directory)).findings.find(({ path }) => path === TREE_STATE);

@@ -6,9 +6,8 @@ import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { migrateLog } from "../../support/migration.ts";
-import { writeFiles } from "../../support/places/directory.ts";
-import { temporaryDirectory } from "../../support/places/temp.ts";
-import { pathsOf, storedLog, verify } from "../../support/verification.ts";
+import { logDirectory, temporaryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { pathsOf, verify } from "../../support/verification.ts";
 
 /** Two full level-1 tiles, a partial one, a partial bundle: every kind of object. */
 const SIZE = 2 * 65_536 + 3 * 256 + 7;
@@ -18,7 +17,7 @@ describe("verify", () => {
 
   it("finds nothing wrong with a good log, in a directory and over HTTP", async () => {
     const server = await startLogServer(log.objects);
-    for (const place of [storedLog(log), server.url]) {
+    for (const place of [logDirectory(log), server.url]) {
       const report = await verify(log, place);
       expect(report).toMatchObject({
         faults: 0,
@@ -32,7 +31,7 @@ describe("verify", () => {
   });
 
   it("names every object in which one bit differs, and only that one", async () => {
-    const directory = storedLog(log);
+    const directory = logDirectory(log);
     const bundles = ["000", "511", "515.p/7"].map((name) => `tile/entries/${name}`);
     const tiles = ["0/000", "0/514", "0/515.p/7", "1/000", "1/001", "1/002.p/3", "2/000.p/2"];
     for (const path of [...bundles, ...tiles.map((name) => `tile/${name}`)]) {
@@ -47,7 +46,7 @@ describe("verify", () => {
   }, 120_000);
 
   it("names every object that is missing, and only that one", async () => {
-    const directory = storedLog(log);
+    const directory = logDirectory(log);
     for (const path of [
       "tile/entries/300",
       "tile/0/300",
@@ -62,7 +61,7 @@ describe("verify", () => {
   }, 120_000);
 
   it("counts the faults of a log that has many, and goes on past all of them", async () => {
-    const directory = storedLog(log);
+    const directory = logDirectory(log);
     for (let index = 0; index < 300; index++)
       rmSync(join(directory, `tile/entries/${String(index).padStart(3, "0")}`));
     writeFileSync(join(directory, "tile/1/001"), "");
@@ -73,7 +72,7 @@ describe("verify", () => {
   });
 
   it("tells what stands beyond the tree", async () => {
-    const directory = storedLog(log);
+    const directory = logDirectory(log);
     const beyond = ["tile/0/516", "tile/0/515.p/8", "tile/1/003", "tile/2/000.p/3", "tile/entries/x001/000"];
     writeFiles(
       directory,
@@ -83,7 +82,7 @@ describe("verify", () => {
   });
 
   it("accepts obsolete partial objects that begin the fuller one, and names others", async () => {
-    const directory = storedLog(log);
+    const directory = logDirectory(log);
     const hashes = log.object("tile/0/000");
     writeFiles(directory, [
       ["tile/0/000.p/3", hashes.subarray(0, 3 * 32)],
@@ -127,13 +126,13 @@ describe("verify", () => {
     await expect(verify(small, empty, { policy: undefined })).rejects.toThrow(
       /neither a checkpoint nor a tree state/,
     );
-    await expect(verify(small, storedLog(small), { policy: undefined })).rejects.toThrow(UsageError);
+    await expect(verify(small, logDirectory(small), { policy: undefined })).rejects.toThrow(UsageError);
     await expect(verify(small, server.url, { policy: undefined })).rejects.not.toThrow(TargetRefusedError);
   });
 
   it("finds in Static CT what the leaf hash covers and what it does not, and says what it left out", async () => {
     const ct = testLog({ size: 300, format: "static-ct" });
-    const directory = storedLog(ct);
+    const directory = logDirectory(ct);
     expect(await verify(ct, directory)).toMatchObject({ faults: 0, entries: 300 });
     writeFileSync(join(directory, "tile/data/000"), flippedBit(ct.object("tile/data/000"), 20, 6));
     const report = await verify(ct, directory);
@@ -145,7 +144,7 @@ describe("verify", () => {
 
   it("does not take a directory in place of an object for a log without faults", async () => {
     const small = log.atSize(1000);
-    const directory = storedLog(small);
+    const directory = logDirectory(small);
     const path = join(directory, "tile/entries/001");
     renameSync(path, `${path}.away`);
     mkdirSync(path);
@@ -154,9 +153,9 @@ describe("verify", () => {
 
   it("verifies a log that is served from linked directories, and says what it did not list", async () => {
     const small = log.atSize(1000);
-    const directory = storedLog(small);
+    const directory = logDirectory(small);
     rmSync(join(directory, "tile"), { recursive: true });
-    symlinkSync(join(storedLog(small), "tile"), join(directory, "tile"));
+    symlinkSync(join(logDirectory(small), "tile"), join(directory, "tile"));
     const report = await verify(small, directory);
     expect(report).toMatchObject({ faults: 0, entries: 1000 });
     expect(report.notChecked.join()).toMatch(/tile is a symbolic link, which a listing does not follow/);
@@ -165,7 +164,7 @@ describe("verify", () => {
 
 it("says of a checkpoint that nobody has checked its signature", async () => {
   const small = testLog({ size: 300 });
-  const unsigned = await verify(small, storedLog(small), { policy: { insecureNoSignature: true } });
+  const unsigned = await verify(small, logDirectory(small), { policy: { insecureNoSignature: true } });
   expect(unsigned.notChecked).toContain("The checkpoint's signature");
-  expect((await verify(small, storedLog(small))).notChecked).not.toContain("The checkpoint's signature");
+  expect((await verify(small, logDirectory(small))).notChecked).not.toContain("The checkpoint's signature");
 });

@@ -4,8 +4,7 @@ import { expect, test } from "vitest";
 import { migrate, registerBackend, UsageError, verifyLog } from "../../../lib/index.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { migrationOptions } from "../../support/migration.ts";
-import { differences, memoryDirectory } from "../../support/places/directory.ts";
-import { storedLog } from "../../support/verification.ts";
+import { differences, logDirectory, memoryDirectory } from "../../support/places/directory.ts";
 
 registerBackend("scratch", new URL("../../support/places/scratch-backend/backend.ts", import.meta.url));
 
@@ -15,9 +14,9 @@ test.each(["tiles", "static-ct"] as const)(
     const log = testLog({ size: 2_000, format });
     const [scratch, directory] = [`scratch://${memoryDirectory()}/a%20log`, memoryDirectory()];
     const options = { workers: 2, saveCheckpoint: true, targetOptions: { scratchMood: "good" } };
-    const into = await migrate(migrationOptions(log, storedLog(log), scratch, options));
+    const into = await migrate(migrationOptions(log, logDirectory(log), scratch, options));
     expect(into).toMatchObject({ outcome: "handed-over", entries: 2_000, target: scratch });
-    const again = await migrate(migrationOptions(log, storedLog(log), scratch, options));
+    const again = await migrate(migrationOptions(log, logDirectory(log), scratch, options));
     expect(again).toMatchObject({ outcome: "already-handed-over" });
 
     const { access, policy } = migrationOptions(log, "", "");
@@ -33,7 +32,7 @@ test.each(["tiles", "static-ct"] as const)(
 test("its options are its own", async () => {
   const log = testLog({ size: 10 });
   const options = { targetOptions: { scratchMood: "good" } };
-  const elsewhere = migrate(migrationOptions(log, storedLog(log), memoryDirectory(), options));
+  const elsewhere = migrate(migrationOptions(log, logDirectory(log), memoryDirectory(), options));
   await expect(elsewhere).rejects.toThrow(UsageError);
   await expect(elsewhere).rejects.toThrow(/--scratch-mood.*expected a log at scratch:\/\/\/directory/);
 });

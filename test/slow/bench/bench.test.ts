@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { copyTables, measuredRows, type SuiteReport } from "../../../bench/report/report.ts";
 import { timeToFirstBundle } from "../../../bench/suites/start-up.ts";
-import { temporaryDirectory } from "../../support/places/temp.ts";
+import { temporaryDirectory } from "../../support/places/directory.ts";
 
 const BENCH = fileURLToPath(new URL("../../../bench/bench.ts", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("../../../cmd/tlog-migrate.ts", import.meta.url));
@@ -117,16 +117,13 @@ describe("npm run bench", () => {
     ["SIGHUP", 129],
     ["closed pipe", 141],
     ["SIGKILL", null],
-  ] as const)(
-    "ends what it started and removes what it made when it is ended: %s",
-    async (signal, exitCode) => {
-      const entries = signal === "closed pipe" ? "2000" : "100000";
-      const args = ["--entries", entries, "--suite", "disk", "--rounds", "2"];
-      const { code, scratch } = await runBench(args, { interruptAt: /round 1 of/, signal });
-      expect(code).toBe(exitCode);
-      while (readdirSync(scratch).length > 0) await sleep(50);
-    },
-  );
+  ] as const)("ends what it started and removes what it made when ended: %s", async (signal, exitCode) => {
+    const entries = signal === "closed pipe" ? "2000" : "100000";
+    const args = ["--entries", entries, "--suite", "disk", "--rounds", "2"];
+    const { code, scratch } = await runBench(args, { interruptAt: /round 1 of/, signal });
+    expect(code).toBe(exitCode);
+    while (readdirSync(scratch).length > 0) await sleep(50);
+  });
 
   it("leaves out a row whose program is not installed", async () => {
     const out = temporaryDirectory();

@@ -47,30 +47,24 @@ const HAND_OVER = {
   "the record before the guard is lifted": 1,
 };
 
-traced(
-  "a copy into a place of which not even the parent exists syncs all in the promised order",
-  async () => {
-    expect(obstacle, "TLOG_MIGRATE_REQUIRE_STRACE=1 asks for strace").toBeUndefined();
-    const { server, base, target } = await newPlace(log, "new/place");
-    const result = await traceMigration({ log, server, base, target, overrides: { workers: 2 } });
-    expect(differences(target, log)).toEqual([]);
-    expectKept(result, { ...HAND_OVER, "all below a seal before the seal": 2 });
-    expect(result.rules.get("the claim before the first object")?.applied).toBeGreaterThanOrEqual(1_000);
-  },
-);
+traced("a copy into a place whose parent does not exist syncs all in the promised order", async () => {
+  expect(obstacle, "TLOG_MIGRATE_REQUIRE_STRACE=1 asks for strace").toBeUndefined();
+  const { server, base, target } = await newPlace(log, "new/place");
+  const result = await traceMigration({ log, server, base, target, overrides: { workers: 2 } });
+  expect(differences(target, log)).toEqual([]);
+  expectKept(result, { ...HAND_OVER, "all below a seal before the seal": 2 });
+  expect(result.rules.get("the claim before the first object")?.applied).toBeGreaterThanOrEqual(1_000);
+});
 
-traced(
-  "a copy that was killed syncs what it finds in place, seals included, before it relies on it",
-  async () => {
-    const { server, base, target } = await newPlace(log, "new/place");
-    await killedAfter(400, server, () => startMigration(log, server, target, { overrides: { workers: 1 } }));
-    const seals = sealsIn(target);
-    expect(seals.size).toBe(1);
-    const result = await traceMigration({ log, server, base, target, overrides: { workers: 2 } });
-    expect(differences(target, log)).toEqual([]);
-    expectKept(result, { ...HAND_OVER, "all below a seal before the seal": 1 });
-  },
-);
+traced("a copy that was killed syncs what it finds in place, seals too, before it relies on it", async () => {
+  const { server, base, target } = await newPlace(log, "new/place");
+  await killedAfter(400, server, () => startMigration(log, server, target, { overrides: { workers: 1 } }));
+  const seals = sealsIn(target);
+  expect(seals.size).toBe(1);
+  const result = await traceMigration({ log, server, base, target, overrides: { workers: 2 } });
+  expect(differences(target, log)).toEqual([]);
+  expectKept(result, { ...HAND_OVER, "all below a seal before the seal": 1 });
+});
 
 traced("all that is found in place without its seals is synced before they appear", async () => {
   const { server, base, target } = await newPlace(log, "place");
@@ -89,34 +83,28 @@ traced("a tree state that a killed run left is synced before the record vouches 
   expectKept(result, { ...HAND_OVER, "every object before the tree state": 0 });
 });
 
-traced(
-  "an adopted copy loses its foreign seals for good before any seal is trusted, and is synced whole",
-  async () => {
-    const { server, base, target } = await newPlace(log, "place");
-    writeFiles(
-      target,
-      [...log.objects].filter(([path]) => path.startsWith("tile/")),
-    );
-    const result = await traceMigration({ log, server, base, target, overrides: { adopt: true } });
-    expect(differences(target, log)).toEqual([]);
-    expectKept(result, {
-      ...HAND_OVER,
-      "all below a seal before the seal": 2,
-      "the removal of foreign seals before the marker that trusts seals": 1,
-    });
-  },
-);
+traced("an adopted copy loses foreign seals for good before it trusts any, and is synced whole", async () => {
+  const { server, base, target } = await newPlace(log, "place");
+  writeFiles(
+    target,
+    [...log.objects].filter(([path]) => path.startsWith("tile/")),
+  );
+  const result = await traceMigration({ log, server, base, target, overrides: { adopt: true } });
+  expect(differences(target, log)).toEqual([]);
+  expectKept(result, {
+    ...HAND_OVER,
+    "all below a seal before the seal": 2,
+    "the removal of foreign seals before the marker that trusts seals": 1,
+  });
+});
 
-traced(
-  "the issuers of a Static CT log are synced before the seal above the entries that name them",
-  async () => {
-    const ct = testLog({ size: 65_536 + 300, format: "static-ct" });
-    const { server, base, target } = await newPlace(ct, "new/place");
-    const result = await traceMigration({ log: ct, server, base, target, overrides: { workers: 2 } });
-    expect(differences(target, ct)).toEqual([]);
-    expectKept(result, { ...HAND_OVER, "all below a seal before the seal": 1 });
-  },
-);
+traced("issuers of a Static CT log are synced before the seal above the entries that name them", async () => {
+  const ct = testLog({ size: 65_536 + 300, format: "static-ct" });
+  const { server, base, target } = await newPlace(ct, "new/place");
+  const result = await traceMigration({ log: ct, server, base, target, overrides: { workers: 2 } });
+  expect(differences(target, ct)).toEqual([]);
+  expectKept(result, { ...HAND_OVER, "all below a seal before the seal": 1 });
+});
 
 traced("issuers that are found in place are synced before the hand-over", async () => {
   const ct = testLog({ size: 300, format: "static-ct" });

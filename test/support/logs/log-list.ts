@@ -3,7 +3,7 @@
 import { hash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { temporaryDirectory } from "../places/temp.ts";
+import { temporaryDirectory } from "../places/directory.ts";
 
 /** What every entry of a log with this key (base64 DER) has; `fields` are added, or stand instead. */
 export function listEntry(key: string, fields: Readonly<Record<string, unknown>>): Record<string, unknown> {

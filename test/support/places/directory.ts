@@ -20,6 +20,11 @@ export function logDirectory({ objects }: Pick<TestLog, "objects">): string {
   return directory;
 }
 
+/** A new directory where programs make them. Removed when the test ends. */
+export function temporaryDirectory(): string {
+  return newDirectory(tmpdir());
+}
+
 /** A new directory on a disk, undefined where only memory can be written. Removed when the test ends. */
 export function diskDirectory(): string | undefined {
   const base = [tmpdir(), "/var/tmp", process.cwd()].find((at) => fs.existsSync(at) && !isInMemory(at));

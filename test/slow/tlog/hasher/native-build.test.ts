@@ -15,7 +15,7 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { loadAddon, loadNativeHasher } from "../../../../lib/tlog/hasher/native.ts";
 import { HAS_COMPILER, HAS_NATIVE_HASHER } from "../../../support/hashers.ts";
-import { temporaryDirectory } from "../../../support/places/temp.ts";
+import { temporaryDirectory } from "../../../support/places/directory.ts";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 const BUILD = join(ROOT, "lib/tlog/hasher/native/build.js");

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { SuiteReport } from "../../../../bench/report/report.ts";
 import { prepareResults, resultsPage, writeResults } from "../../../../bench/report/results.ts";
 import { rowOf, suiteOf, tableOf } from "../../../support/bench-report.ts";
-import { temporaryDirectory } from "../../../support/places/temp.ts";
+import { temporaryDirectory } from "../../../support/places/directory.ts";
 
 const suite = (name: string, wall: number, changes: Partial<SuiteReport> = {}) =>
   suiteOf(name, [tableOf(name, [rowOf("ours", [wall])])], changes);

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { compare, fastest, type Setting } from "../../../../bench/run/compare.ts";
 import type { Contender, Entrant } from "../../../../bench/run/contender.ts";
 import { missingRow } from "../../../support/bench-report.ts";
-import { temporaryDirectory } from "../../../support/places/temp.ts";
+import { temporaryDirectory } from "../../../support/places/directory.ts";
 
 const FILES = { checkpoint: "signed", "tile/0/000": "hashes", "tile/data/000": gzipSync("entries") };
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import { newPlaces, type Place, requireSpace, SkipError } from "../../../../bench/run/places.ts";
-import { temporaryDirectory } from "../../../support/places/temp.ts";
+import { temporaryDirectory } from "../../../support/places/directory.ts";
 
 test("the directories of a run are removed when it ends, with all that is in them", async () => {
   const parent = temporaryDirectory();

@@ -5,7 +5,7 @@ import { type LogWanted, listedLog, readLogList } from "../../../../cmd/options/
 import { type ListedLog, type LogList, UsageError } from "../../../../lib/index.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
 import { listEntry, listFile, listText } from "../../../support/logs/log-list.ts";
-import { temporaryDirectory } from "../../../support/places/temp.ts";
+import { temporaryDirectory } from "../../../support/places/directory.ts";
 
 function tiled(shard: string, publicKey = `key of ${shard}`): ListedLog {
   return { origin: `log.test/${shard}`, publicKey, monitoringUrl: `https://mon.test/${shard}/` };
