@@ -2,13 +2,11 @@
 
 import fs from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
 import { WriteAgainError } from "../../../../lib/migrate/ports/target.ts";
 import { DurableDirectory } from "../../../../storage/posix/durable.ts";
 import { filesBelow, memoryDirectory } from "../../../support/places/directory.ts";
-
-afterEach(() => void vi.restoreAllMocks());
 
 interface Place {
   readonly root: string;
@@ -26,6 +24,13 @@ function newPlace(syncInThread = true): Place {
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const textOf = (path: string): string => fs.readFileSync(path, "utf8");
+
+/** A batch of files, each with its own name in it. */
+function batchOf(directory: DurableDirectory, ...names: readonly string[]) {
+  const batch = directory.batch();
+  for (const name of names) batch.put(name, bytes(name));
+  return batch;
+}
 
 /** Makes fsync of some files or directories fail, as a disk does that could not write. */
 function failingFsync(fails: (path: string, call: number) => boolean): void {
@@ -70,15 +75,12 @@ describe("create", () => {
     expect(textOf(at("file"))).toBe(`number ${created.indexOf(true)}`);
   });
 
-  test("leaves no name behind when the file or its directory could not be synced", async () => {
-    for (const failing of ["tmp/", "/place"]) {
-      const { directory, at, files } = newPlace();
-      fs.mkdirSync(at("place"));
-      failingFsync((path) => (failing === "tmp/" ? path.includes(failing) : path.endsWith(failing)));
-      await expect(directory.create(at("place/file"), bytes("mine"))).rejects.toThrow(/EIO/);
-      expect(files(), failing).toEqual([]);
-      vi.restoreAllMocks();
-    }
+  test.each([/tmp\//, /\/place$/])("leaves no name behind where %s could not be synced", async (failing) => {
+    const { directory, at, files } = newPlace();
+    fs.mkdirSync(at("place"));
+    failingFsync((path) => failing.test(path));
+    await expect(directory.create(at("place/file"), bytes("mine"))).rejects.toThrow(/EIO/);
+    expect(files()).toEqual([]);
   });
 });
 
@@ -94,8 +96,7 @@ test("what the system takes a few bytes at a time is written whole", async () =>
 
 test("a temporary name that exists is not written into, wherever it leads", () => {
   const { directory, at } = newPlace();
-  const batch = directory.batch();
-  batch.put("a/1", bytes("one"));
+  const batch = batchOf(directory, "a/1");
   const [first = ""] = fs.readdirSync(at("tmp"));
   fs.writeFileSync(at("theirs"), "theirs");
   fs.symlinkSync(at("theirs"), at(`tmp/${first.replace(/0$/, "1")}`));
@@ -127,61 +128,47 @@ describe("replace", () => {
 });
 
 describe("a batch", () => {
-  test.each([true, false])(
-    "names its files at commit, and not before (sync in the thread: %s)",
-    async (inThread) => {
-      const { directory, at, files } = newPlace(inThread);
-      const batch = directory.batch();
-      const buffer = Buffer.from("one");
-      batch.put("a/1", buffer);
-      buffer.fill(0);
-      batch.put("b/2", bytes("two"));
-      expect(files().filter((path) => !path.startsWith("tmp/"))).toEqual([]);
-      await batch.commit();
-      expect(files()).toEqual(["a/1", "b/2"]);
-      expect(textOf(at("a/1"))).toBe("one");
-    },
-  );
+  test.each([true, false])("names its files at commit, not before (in the thread: %s)", async (inThread) => {
+    const { directory, at, files } = newPlace(inThread);
+    const batch = directory.batch();
+    const buffer = Buffer.from("one");
+    batch.put("a/1", buffer);
+    buffer.fill(0);
+    batch.put("b/2", bytes("two"));
+    expect(files().filter((path) => !path.startsWith("tmp/"))).toEqual([]);
+    await batch.commit();
+    expect(files()).toEqual(["a/1", "b/2"]);
+    expect(textOf(at("a/1"))).toBe("one");
+  });
 
   test("that is abandoned leaves no trace", () => {
     const { directory, files } = newPlace();
-    const batch = directory.batch();
-    batch.put("a/1", bytes("one"));
-    batch.abandon();
+    batchOf(directory, "a/1").abandon();
     expect(files()).toEqual([]);
   });
 
-  test("is all or nothing when any fsync of a file or a directory fails", async () => {
-    for (let failing = 0; failing < 5; failing++) {
-      const { directory, files } = newPlace();
-      const batch = directory.batch();
-      batch.put("a/1", bytes("one"));
-      batch.put("b/2", bytes("two"));
-      failingFsync((_path, call) => call === failing);
-      const failure = await batch.commit().catch((error: unknown) => error);
-      expect(failure, `fsync ${failing}`).toBeInstanceOf(WriteAgainError);
-      expect((failure as OperationError).message).toMatch(/input\/output error/);
-      expect(files(), `fsync ${failing}`).toEqual([]);
-      vi.restoreAllMocks();
-    }
+  test.each([0, 1, 2, 3, 4])("is all or nothing, whichever fsync fails: %i", async (failing) => {
+    const { directory, files } = newPlace();
+    const batch = batchOf(directory, "a/1", "b/2");
+    failingFsync((_path, call) => call === failing);
+    const commit = batch.commit();
+    await expect(commit).rejects.toBeInstanceOf(WriteAgainError);
+    await expect(commit).rejects.toThrow(/input\/output error/);
+    expect(files()).toEqual([]);
   });
 
   test("leaves nothing half written when a name cannot be given, and nothing of it is vouched for", async () => {
     const { directory, at, files } = newPlace();
     fs.mkdirSync(at("b/2"), { recursive: true });
-    const batch = directory.batch();
-    batch.put("a/1", bytes("one"));
-    batch.put("b/2", bytes("two"));
-    await expect(batch.commit()).rejects.toThrow(OperationError);
+    await expect(batchOf(directory, "a/1", "b/2").commit()).rejects.toThrow(OperationError);
     // What has its name by then is whole: whoever finds it syncs it.
     expect(files()).toEqual(["a/1"]);
-    expect(textOf(at("a/1"))).toBe("one");
+    expect(textOf(at("a/1"))).toBe("a/1");
   });
 
   test("tells a full disk, and leaves no trace", async () => {
     const { directory, files } = newPlace();
-    const batch = directory.batch();
-    batch.put("a/1", bytes("one"));
+    const batch = batchOf(directory, "a/1");
     vi.spyOn(fs, "writeSync").mockImplementationOnce(() => {
       throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
     });
@@ -219,8 +206,7 @@ describe("a batch", () => {
   test("removes nothing of a place that is another's by now", async () => {
     const { root, at, files } = newPlace();
     const requireOurs = vi.fn(() => {});
-    const batch = new DurableDirectory(root, at("tmp"), true, requireOurs).batch();
-    batch.put("a/1", bytes("one"));
+    const batch = batchOf(new DurableDirectory(root, at("tmp"), true, requireOurs), "a/1");
     failingFsync((path) => {
       if (path !== at("a")) return false;
       requireOurs.mockImplementation(() => {
@@ -235,18 +221,13 @@ describe("a batch", () => {
   test("below a link that leads nowhere says what is in the way", async () => {
     const { directory, at } = newPlace();
     fs.symlinkSync("/nowhere/at/all", at("a"));
-    const batch = directory.batch();
-    batch.put("a/1", bytes("one"));
-    await expect(batch.commit()).rejects.toThrow(/is not a directory.*dangling link/);
+    const commit = batchOf(directory, "a/1").commit();
+    await expect(commit).rejects.toThrow(/is not a directory.*dangling link/);
   });
 
   test("syncs directories again that could not be synced before", async () => {
     const { root, directory, at } = newPlace();
-    const commit = (): Promise<void> => {
-      const batch = directory.batch();
-      batch.put("a/b/1", bytes("one"));
-      return batch.commit();
-    };
+    const commit = () => batchOf(directory, "a/b/1").commit();
     failingFsync((path) => path === at("a"));
     await expect(commit()).rejects.toThrow(WriteAgainError);
     vi.restoreAllMocks();
@@ -265,10 +246,7 @@ describe("a batch", () => {
       await slow.promise;
       fs.fstatSync(fd);
     });
-    const batch = directory.batch();
-    batch.put("a/1", bytes("one"));
-    batch.put("b/2", bytes("two"));
-    const commit = expect(batch.commit()).rejects.toThrow(WriteAgainError);
+    const commit = expect(batchOf(directory, "a/1", "b/2").commit()).rejects.toThrow(WriteAgainError);
     await new Promise((resume) => setImmediate(resume));
     for (const fd of open) expect(() => fs.fstatSync(fd)).not.toThrow();
     slow.resolve();
@@ -277,14 +255,12 @@ describe("a batch", () => {
 
   test("may overlap with another", async () => {
     const { directory, at, files } = newPlace(false);
-    const batches = Array.from({ length: 8 }, (_, i) => {
-      const batch = directory.batch();
-      for (let j = 0; j < 4; j++) batch.put(`${j}/${i}`, bytes(`${i}/${j}`));
-      return batch;
-    });
+    const batches = Array.from({ length: 8 }, (_, i) =>
+      batchOf(directory, ...[0, 1, 2, 3].map((j) => `${j}/${i}`)),
+    );
     await Promise.all(batches.map((batch) => batch.commit()));
     expect(files()).toHaveLength(32);
-    expect(textOf(at("3/7"))).toBe("7/3");
+    expect(textOf(at("3/7"))).toBe("3/7");
   });
 });
 

@@ -131,10 +131,7 @@ test("is taken with the temporary files of processes that are gone, and of no ot
   const { root, take } = newPlace();
   const self = currentProcess();
   const alive = [self, { ...self, host: "elsewhere", startTime: "1" }, { ...self, namespace: "another" }];
-  const gone = [
-    { ...self, startTime: "1" },
-    { ...self, pid: 2 ** 22 + 1 },
-  ];
+  const gone = [{ startTime: "1" }, { pid: 2 ** 22 + 1 }].map((other) => ({ ...self, ...other }));
   const directories = join(root, STATE.temporaries);
   for (const each of [...alive, ...gone]) {
     fs.mkdirSync(join(directories, processFileName(each)), { recursive: true });

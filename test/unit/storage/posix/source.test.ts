@@ -6,8 +6,7 @@ import fs from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { SourceError } from "../../../../lib/migrate/ports/source.ts";
+import { describe, expect, test, vi } from "vitest";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { GzipSource, PosixSource } from "../../../../storage/posix/source.ts";
@@ -18,6 +17,7 @@ import { migrateLog } from "../../../support/migration.ts";
 import {
   differences,
   directoryContents,
+  logDirectory,
   memoryDirectory,
   writeFiles,
 } from "../../../support/places/directory.ts";
@@ -33,12 +33,6 @@ test("a file is read whole", async () => {
   expect(await source.read("tile/0/000", { maxBytes: 6 })).toEqual(Buffer.from("hashes"));
   expect(await source.read("empty", { maxBytes: 0 })).toEqual(Buffer.alloc(0));
   expect(source.locate("tile/0/000")).toBe(join(root, "tile/0/000"));
-});
-
-test("what is not there is undefined, also below a file", async () => {
-  const { source } = newSource({ file: "x" });
-  expect(await source.read("nothing", { maxBytes: 9 })).toBeUndefined();
-  expect(await source.read("file/below", { maxBytes: 9 })).toBeUndefined();
 });
 
 test("a file that is too large is refused before it is held", async () => {
@@ -75,10 +69,9 @@ async function systemReads(read: (...args: Parameters<Reads["read"]>) => Paramet
   const prototype = Object.getPrototypeOf(handle) as Reads;
   await handle.close();
   const original = prototype.read;
-  const spy = vi.spyOn(prototype, "read").mockImplementation(async function (this: unknown, ...args) {
+  vi.spyOn(prototype, "read").mockImplementation(async function (this: unknown, ...args) {
     return await original.apply(this as Reads, read(...args));
   });
-  onTestFinished(() => spy.mockRestore());
 }
 
 test("a file of which the system gives a few bytes at a time is read whole", async () => {
@@ -110,9 +103,7 @@ test("directories and pipes are refused, and nothing hangs on them", async () =>
 test("a link in a circle is a failure of the source, and no reason to try again", async () => {
   const { source, root } = newSource();
   fs.symlinkSync("loop", join(root, "loop"));
-  const failure = await source.read("loop", { maxBytes: 9 }).catch((error: unknown) => error);
-  expect(failure).toBeInstanceOf(SourceError);
-  expect((failure as SourceError).retryable).toBe(false);
+  await expect(source.read("loop", ANY)).rejects.toMatchObject({ name: "SourceError", retryable: false });
 });
 
 test("an aborted read does not begin", async () => {
@@ -124,35 +115,9 @@ test("an aborted read does not begin", async () => {
   }
 });
 
-test("a read under way ends when its signal fires, wherever it is", async () => {
-  const { source } = newSource({ file: "x" });
-  for (const path of ["file", "nothing"]) {
-    const controller = new AbortController();
-    const read = source.read(path, { maxBytes: 9, signal: controller.signal });
-    controller.abort("enough");
-    await expect(read).rejects.toBe("enough");
-  }
-  const during = new AbortController();
-  const reservation = {
-    atLeast() {
-      during.abort("enough");
-      return undefined;
-    },
-  };
-  const reading = source.read("file", { maxBytes: 9, reservation, signal: during.signal });
-  await expect(reading).rejects.toBe("enough");
-  const controller = new AbortController();
-  const lender = new Lender({ held: true });
-  const waiting = source.read("file", { maxBytes: 9, reservation: lender, signal: controller.signal });
-  await lender.asked;
-  controller.abort("enough");
-  await expect(waiting).rejects.toBe("enough");
-});
-
 test("a log in a directory is copied as one over HTTP is, and is left as it was", async () => {
   const log = testLog({ size: 600, entrySize: 30 });
-  const { root } = newSource();
-  writeFiles(root, log.objects);
+  const root = logDirectory(log);
   const before = directoryContents(root);
   for (const url of [root, `file://${root}`]) {
     const target = memoryDirectory();
@@ -183,13 +148,11 @@ describe("a directory of Sunlight", () => {
     expect(PLAIN.equals((await source.read(path, { maxBytes: PLAIN.length })) ?? Buffer.of())).toBe(true);
   });
 
-  test.each(["checkpoint", "tile/0/000", "tile/0/001.p/44", "tile/3/000.p/1", "issuer/aa", "log.v3.json"])(
-    "%s is stored as it is, even if it looks like gzip",
-    async (path) => {
-      const { source } = newGzipSource({ [path]: gzipSync(PLAIN) });
-      expect(await source.read(path, ANY)).toEqual(gzipSync(PLAIN));
-    },
-  );
+  const PATHS = ["checkpoint", "tile/0/000", "tile/0/001.p/44", "tile/3/000.p/1", "issuer/aa", "log.v3.json"];
+  test.each(PATHS)("%s is stored as it is, even if it looks like gzip", async (path) => {
+    const { source } = newGzipSource({ [path]: gzipSync(PLAIN) });
+    expect(await source.read(path, ANY)).toEqual(gzipSync(PLAIN));
+  });
 
   test("an object is a file below the directory", () => {
     const source = new GzipSource("/log");
@@ -197,23 +160,16 @@ describe("a directory of Sunlight", () => {
     expect(source.locate("tile/data/000")).toBe("/log/tile/data/000");
   });
 
-  test("what is not there is undefined", async () => {
-    const { source } = newGzipSource({ file: PLAIN });
-    expect(await source.read("tile/data/000", ANY)).toBeUndefined();
-    expect(await source.read("file/below", ANY)).toBeUndefined();
+  test.each<[string, Buffer]>([
+    ["a plain data tile", PLAIN],
+    ["an empty one", Buffer.of()],
+  ])("%s is refused, with what to do if all of them are plain", async (_what, bytes) => {
+    const { source, directory } = newGzipSource({ "tile/data/000": bytes });
+    const words = `where they are plain, name the log as file://${directory}`;
+    await expect(source.read("tile/data/000", ANY)).rejects.toThrow(
+      new FormatError(`is not gzip, as data tiles below gzip+file:// are; ${words}`),
+    );
   });
-
-  test.each([["a plain data tile", PLAIN] as const, ["an empty one", Buffer.of()] as const])(
-    "%s is refused, with what to do if all of them are plain",
-    async (_what, bytes) => {
-      const { source, directory } = newGzipSource({ "tile/data/000": bytes });
-      await expect(source.read("tile/data/000", ANY)).rejects.toThrow(
-        new FormatError(
-          `is not gzip, as data tiles below gzip+file:// are; where they are plain, name the log as file://${directory}`,
-        ),
-      );
-    },
-  );
 
   test("a bomb is refused before it is unfolded", async () => {
     const { source } = newGzipSource({ "tile/data/000": gzipSync(Buffer.alloc(1 << 28)) });

@@ -2,13 +2,14 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, symlinkSync, truncateSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../../lib/errors.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { DurableDirectory } from "../../../../storage/posix/durable.ts";
 import { formatTreeState, parseTreeState, STATE } from "../../../../storage/posix/state.ts";
 import { PosixTarget } from "../../../../storage/posix/target.ts";
 import { newHolder } from "../../../../storage/shared/process-identity.ts";
+import { LATER_MARKER, MARKER, RECORD, STATE as TREE } from "../../../support/places/bucket-targets.ts";
 import { memoryDirectory, writeFiles } from "../../../support/places/directory.ts";
 
 describe("a directory is held against the room that a copy needs", () => {
@@ -43,40 +44,45 @@ test("a file that is removed while its directory is listed is not there", async 
   expect(listed).toHaveLength(1);
 });
 
-const [MARKER, LATER_MARKER, RECORD] = ["a marker", "a later marker", "a record"];
 const ROOT = createHash("sha256").digest("base64");
-const TREE = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
+
+/** A claimed target, its directory, and the text of a file in that. */
+async function claimed() {
+  const root = memoryDirectory();
+  const target = new PosixTarget(root);
+  await target.claim(MARKER);
+  return { root, target, text: (path: string) => readFileSync(join(root, path), "utf8") };
+}
+
+type Method = (path: string, bytes: Uint8Array) => Promise<unknown>;
+
+/** Has this done before each call of a method of directories, with the path that the call is about. */
+function beforeCalls(name: "create" | "replace" | "syncFile", work: (path: string) => unknown): void {
+  const methods = DurableDirectory.prototype as unknown as Record<typeof name, Method>;
+  const original = methods[name];
+  vi.spyOn(methods, name).mockImplementation(async function (this: unknown, path, bytes) {
+    await work(path);
+    return await original.call(this, path, bytes);
+  });
+}
 
 describe("what is found is synced, with the names that lead to it", () => {
   /** What is synced from now on, in order. */
   function syncs(): string[] {
     const synced: string[] = [];
-    const { syncFile } = DurableDirectory.prototype;
-    const spy = vi.spyOn(DurableDirectory.prototype, "syncFile").mockImplementation(function (
-      this: DurableDirectory,
-      path,
-    ) {
-      synced.push(path);
-      return syncFile.call(this, path);
-    });
-    onTestFinished(() => spy.mockRestore());
+    beforeCalls("syncFile", (path) => synced.push(path));
     return synced;
   }
 
   test("a claim, before the lock is taken", async () => {
-    const root = memoryDirectory();
-    await new PosixTarget(root).claim(MARKER);
+    const { root } = await claimed();
     const target = new PosixTarget(root);
     const synced = syncs();
     const lock = await target.lock();
+    const files = [STATE.version, STATE.directory].map((path) => join(root, path));
     const above: string[] = [];
     for (let at = root; at !== dirname(at); at = dirname(at)) above.push(dirname(at));
-    expect(synced.slice(0, 3 + above.length)).toEqual([
-      join(root, STATE.version),
-      join(root, STATE.directory),
-      root,
-      ...above,
-    ]);
+    expect(synced.slice(0, 3 + above.length)).toEqual([...files, root, ...above]);
     await lock.release();
   });
 
@@ -85,21 +91,17 @@ describe("what is found is synced, with the names that lead to it", () => {
     ["EINVAL", true],
     ["EIO", false],
   ])("a claim, below a directory that cannot be synced for %s: %s", async (code, isLocked) => {
-    const root = memoryDirectory();
-    const target = new PosixTarget(root);
-    await target.claim(MARKER);
-    const spy = vi.spyOn(DurableDirectory.prototype, "syncFile").mockImplementation(async (path) => {
+    const { root, target } = await claimed();
+    beforeCalls("syncFile", (path) => {
       if (path === dirname(root)) throw Object.assign(new Error(code), { code });
     });
-    onTestFinished(() => spy.mockRestore());
     const lock = target.lock();
     if (isLocked) await (await lock).release();
     else await expect(lock).rejects.toThrow(OperationError);
   });
 
   test("a tree state, before the record; and a hand-over, before it is confirmed", async () => {
-    const root = memoryDirectory();
-    await new PosixTarget(root).claim(MARKER);
+    const { root } = await claimed();
     const failing = vi.spyOn(DurableDirectory.prototype, "replace");
     failing.mockResolvedValueOnce(undefined).mockRejectedValueOnce(new Error("killed"));
     await expect(new PosixTarget(root).handOver(MARKER, TREE, RECORD)).rejects.toThrow("killed");
@@ -115,35 +117,19 @@ describe("what is found is synced, with the names that lead to it", () => {
 });
 
 test("a claim that another changes during the hand-over stays what it is", async () => {
-  const root = memoryDirectory();
-  const target = new PosixTarget(root);
-  await target.claim(MARKER);
-  const { create } = DurableDirectory.prototype;
-  const spy = vi.spyOn(DurableDirectory.prototype, "create").mockImplementationOnce(async function (
-    this: DurableDirectory,
-    ...args
-  ) {
-    await new PosixTarget(root).replaceMarker(MARKER, LATER_MARKER);
-    return await create.apply(this, args);
-  });
-  onTestFinished(() => spy.mockRestore());
+  const { root, target } = await claimed();
+  beforeCalls("create", () => new PosixTarget(root).replaceMarker(MARKER, LATER_MARKER));
   await expect(target.handOver(MARKER, TREE, RECORD)).rejects.toThrow(TargetRefusedError);
   expect(await target.inspect()).toEqual({ kind: "claimed", marker: LATER_MARKER });
 });
 
-test.each<[string, [string, string][]]>([
-  [
-    "with another version",
-    [
-      [STATE.version, "2"],
-      [STATE.tree, "{}"],
-    ],
-  ],
-  ["without a version", [[STATE.tree, "{}"]]],
-  ["without a tree state", [[STATE.version, "1"]]],
+test.each<[string, Record<string, string>]>([
+  ["with another version", { [STATE.version]: "2", [STATE.tree]: "{}" }],
+  ["without a version", { [STATE.tree]: "{}" }],
+  ["without a tree state", { [STATE.version]: "1" }],
 ])("a record %s is of no hand-over", async (_what, files) => {
   const root = memoryDirectory();
-  writeFiles(root, [[STATE.record, RECORD], ...files]);
+  writeFiles(root, Object.entries({ ...files, [STATE.record]: RECORD }));
   expect(await new PosixTarget(root).inspect()).toMatchObject({ kind: "occupied" });
 });
 
@@ -155,11 +141,7 @@ test("a checkpoint counts even as a link that leads nowhere", async () => {
 
 test("a directory inside a log is found to be so through links, there or not yet", async () => {
   const [log, root] = [memoryDirectory(), memoryDirectory()];
-  writeFiles(log, [
-    ["checkpoint", "a log's"],
-    ["tile/0/000", "hashes"],
-    ["below/file", ""],
-  ]);
+  writeFiles(log, Object.entries({ checkpoint: "a log's", "tile/0/000": "hashes", "below/file": "" }));
   symlinkSync(join(log, "below"), join(root, "link"));
   for (const path of ["link", "link/new"]) {
     const found = `a directory inside the log ${log}`;
@@ -202,49 +184,29 @@ test("an object of any size is read no further than to see that it is too large"
 
 describe("a tree state that is another", () => {
   const other = formatTreeState({ ...TREE, rootHash: createHash("sha256").update("other").digest() });
-  const claimed = async () => {
-    const [root, state] = [memoryDirectory(), (name: string) => readFileSync(join(root, name), "utf8")];
-    const target = new PosixTarget(root);
-    await target.claim(MARKER);
-    return { root, target, state };
-  };
-
   test.each([
     ["in its size", formatTreeState({ ...TREE, size: 299 })],
     ["in its root", other],
     ["in its form", Buffer.from("{}")],
   ])("%s is left, with all that is beside it", async (_what, theirs) => {
-    const { root, target, state } = await claimed();
-    writeFiles(root, [
-      [STATE.tree, theirs],
-      [STATE.collection, "theirs"],
-    ]);
+    const { root, target, text } = await claimed();
+    writeFiles(root, Object.entries({ [STATE.tree]: theirs, [STATE.collection]: "theirs" }));
     await expect(target.handOver(MARKER, TREE, RECORD)).rejects.toThrow(TargetRefusedError);
-    expect([state(STATE.tree), state(STATE.collection)]).toEqual([Buffer.from(theirs).toString(), "theirs"]);
+    expect([text(STATE.tree), text(STATE.collection)]).toEqual([Buffer.from(theirs).toString(), "theirs"]);
     expect(existsSync(join(root, STATE.record))).toBe(false);
   });
 
   test("and appears during the hand-over is left, and vouched for by no record", async () => {
-    const { root, target, state } = await claimed();
-    const { replace } = DurableDirectory.prototype;
-    const spy = vi.spyOn(DurableDirectory.prototype, "replace").mockImplementationOnce(async function (
-      this: DurableDirectory,
-      ...args
-    ) {
-      writeFiles(root, [[STATE.tree, other]]);
-      await replace.apply(this, args);
-    });
-    onTestFinished(() => spy.mockRestore());
+    const { root, target, text } = await claimed();
+    beforeCalls("replace", () => writeFiles(root, [[STATE.tree, other]]));
     await expect(target.handOver(MARKER, TREE, RECORD)).rejects.toThrow(TargetRefusedError);
-    expect(state(STATE.tree)).toBe(Buffer.from(other).toString());
+    expect(text(STATE.tree)).toBe(Buffer.from(other).toString());
     expect(existsSync(join(root, STATE.record))).toBe(false);
   });
 });
 
 test("a hand-over leaves nothing of a copy that runs no more, and its confirmation neither", async () => {
-  const root = memoryDirectory();
-  const target = new PosixTarget(root);
-  await target.claim(MARKER);
+  const { root, target } = await claimed();
   const leave = () => writeFiles(root, [[`${STATE.temporaries}/1-1-1/x-0`, "a half"]]);
   const found = () => [STATE.temporaries, STATE.lock].filter((name) => existsSync(join(root, name)));
   leave();
