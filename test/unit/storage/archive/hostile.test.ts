@@ -7,6 +7,9 @@ import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { ArchiveSource } from "../../../../storage/archive/source.ts";
+import { Lender } from "../../../support/http/lender.ts";
+import { outcomeOf } from "../../../support/http/reads.ts";
+import { flippedBit } from "../../../support/http/tampering.ts";
 import { writeMembers } from "../../../support/places/archive.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 import { writeZip, type ZipEnd, type ZipMemberSpec } from "../../../support/places/zip.ts";
@@ -25,6 +28,19 @@ function archiveOf(members: Iterable<ZipMemberSpec>, end?: ZipEnd): ArchiveSourc
   return open(directory);
 }
 
+/** The bytes of a zip with these members. */
+function zipOf(...members: readonly ZipMemberSpec[]): Buffer {
+  const directory = memoryDirectory();
+  writeMembers(directory, 0, members);
+  return fs.readFileSync(join(directory, "000.zip"));
+}
+
+function archiveWith(zip: Uint8Array): ArchiveSource {
+  const directory = memoryDirectory();
+  fs.writeFileSync(join(directory, "000.zip"), zip);
+  return open(directory);
+}
+
 function open(directory: string): ArchiveSource {
   const source = new ArchiveSource(directory);
   onTestFinished(() => source.close());
@@ -33,92 +49,56 @@ function open(directory: string): ArchiveSource {
 
 /** What a read of `PATH` is refused with, as a person reads it; and how much memory it asked for before. */
 async function refusal(source: ArchiveSource, path = PATH): Promise<{ line: string; asked: number }> {
-  let asked = 0;
-  const reservation = {
-    async atLeast(bytes: number) {
-      asked = Math.max(asked, bytes);
-    },
-  };
-  const outcome = await source
-    .read(path, { maxBytes: 1 << 16, reservation })
-    .catch((error: unknown) => error);
+  const lender = new Lender();
+  const outcome = await outcomeOf(source.read(path, { maxBytes: 1 << 16, reservation: lender }));
   if (!(outcome instanceof FormatError)) throw new Error(`was not refused: ${outcome}`);
   const { message, expected, found } = outcome;
-  return { line: [message, expected ?? "-", found ?? "-"].join(" | "), asked };
+  return { line: [message, expected ?? "-", found ?? "-"].join(" | "), asked: lender.mostAsked };
 }
 
 describe("a member that is not what its zip says", () => {
   const deflated = deflateRawSync(BYTES);
   const sum = (bytes: Uint8Array): string => crc32(bytes).toString(16).padStart(8, "0");
 
-  it.each<[string, ZipMemberSpec, string]>([
-    [
-      "another checksum",
-      lying({ crc32: 0xabc }),
-      `does not have the CRC-32 that 000.zip says | 00000abc | ${sum(BYTES)}`,
-    ],
-    [
-      "another checksum, stored as it is",
-      lying({ deflated: false, crc32: 0xabc }),
-      `does not have the CRC-32 that 000.zip says | 00000abc | ${sum(BYTES)}`,
-    ],
-    [
-      "more bytes than declared",
-      lying({ size: BYTES.length - 1 }),
-      `is not as long as 000.zip says | ${BYTES.length - 1} bytes | more bytes`,
-    ],
-    [
-      "fewer bytes than declared",
-      lying({ size: BYTES.length + 1 }),
-      `is not as long as 000.zip says | ${BYTES.length + 1} bytes | ${BYTES.length} bytes`,
-    ],
+  const CHECKSUM = `does not have the CRC-32 that 000.zip says | 00000abc | ${sum(BYTES)}`;
+  const LENGTH = "is not as long as 000.zip says";
+  const DEFLATE = "is not Deflate though 000.zip says so";
+  const SIZE = BYTES.length;
+
+  it.each<[string, Partial<ZipMemberSpec>, string]>([
+    ["another checksum", { crc32: 0xabc }, CHECKSUM],
+    ["another checksum, stored as it is", { deflated: false, crc32: 0xabc }, CHECKSUM],
+    ["more bytes than declared", { size: SIZE - 1 }, `${LENGTH} | ${SIZE - 1} bytes | more bytes`],
+    ["fewer bytes than declared", { size: SIZE + 1 }, `${LENGTH} | ${SIZE + 1} bytes | ${SIZE} bytes`],
     [
       "more bytes after its end",
-      lying({ stored: Buffer.concat([deflated, Buffer.of(0)]) }),
-      "is not Deflate though 000.zip says so | nothing after its end | more bytes",
+      { stored: Buffer.concat([deflated, Buffer.of(0)]) },
+      `${DEFLATE} | nothing after its end | more bytes`,
     ],
-    [
-      "an end that is missing",
-      lying({ stored: deflated.subarray(0, -1) }),
-      "is not Deflate though 000.zip says so | - | unexpected end of file",
-    ],
-    [
-      "no Deflate",
-      lying({ stored: Buffer.alloc(40, 0xff) }),
-      "is not Deflate though 000.zip says so | - | invalid block type",
-    ],
-    [
-      "a header of another name",
-      lying({ ownName: "tile/data/001" }),
-      "is not where 000.zip says | byte 0 | -",
-    ],
-    ["nothing where it should be", lying({ offset: 1 }), "is not where 000.zip says | byte 1 | -"],
-  ])("%s", async (_what, member, expected) => {
-    expect((await refusal(archiveOf([member]))).line).toBe(expected);
+    ["no end", { stored: deflated.subarray(0, -1) }, `${DEFLATE} | - | unexpected end of file`],
+    ["no Deflate", { stored: Buffer.alloc(40, 0xff) }, `${DEFLATE} | - | invalid block type`],
+    ["a header of another name", { ownName: "tile/data/001" }, "is not where 000.zip says | byte 0 | -"],
+    ["nothing where it should be", { offset: 1 }, "is not where 000.zip says | byte 1 | -"],
+  ])("%s", async (_what, lies, expected) => {
+    expect((await refusal(archiveOf([lying(lies)]))).line).toBe(expected);
   });
 
   it("no header of a member where one should be", async () => {
-    const directory = memoryDirectory();
-    writeMembers(directory, 0, [lying()]);
-    const zip = join(directory, "000.zip");
-    const bytes = fs.readFileSync(zip);
-    bytes.write("PK\x01\x02", 0, "latin1");
-    fs.writeFileSync(zip, bytes);
-    expect((await refusal(open(directory))).line).toBe("is not where 000.zip says | byte 0 | -");
+    const zip = zipOf(lying());
+    zip.write("PK\x01\x02", 0, "latin1");
+    expect((await refusal(archiveWith(zip))).line).toBe("is not where 000.zip says | byte 0 | -");
   });
 
   it("a header whose extra fields reach beyond the end of the zip", async () => {
-    const directory = memoryDirectory();
-    writeMembers(directory, 0, [lying({ ownExtra: Buffer.alloc(40) })]);
-    const zip = join(directory, "000.zip");
-    const bytes = fs.readFileSync(zip);
-    bytes.writeUInt16LE(0xffff, 28);
-    fs.writeFileSync(zip, bytes);
-    expect((await refusal(open(directory))).line).toBe("is cut off: 000.zip ends before it | - | -");
+    const zip = zipOf(lying({ ownExtra: Buffer.alloc(40) }));
+    zip.writeUInt16LE(0xffff, 28);
+    expect((await refusal(archiveWith(zip))).line).toBe("is cut off: 000.zip ends before it | - | -");
   });
 });
 
 describe("sizes that cannot be true take no memory", () => {
+  const HUGE = `cannot be read: 000.zip has a member larger than any object of a log, ${PATH} | -`;
+
   it.each<[string, Partial<ZipMemberSpec>, string]>([
     [
       "more than an object may have",
@@ -135,15 +115,11 @@ describe("sizes that cannot be true take no memory", () => {
       { stored: Buffer.alloc(10_000) },
       `cannot have the sizes that 000.zip says | - | ${BYTES.length} bytes, compressed to 10000`,
     ],
-    [
-      "more than four gigabytes",
-      { size: 2 ** 32, zip64: true },
-      `cannot be read: 000.zip has a member larger than any object of a log, ${PATH} | - | ${2 ** 32} bytes`,
-    ],
+    ["more than four gigabytes", { size: 2 ** 32, zip64: true }, `${HUGE} | ${2 ** 32} bytes`],
     [
       "more than a number can count",
       { size: 2 ** 60, compressedSize: 2 ** 61, zip64: true },
-      `cannot be read: 000.zip has a member larger than any object of a log, ${PATH} | - | ${2 ** 60} bytes`,
+      `${HUGE} | ${2 ** 60} bytes`,
     ],
   ])("%s", async (_what, lies, expected) => {
     expect(await refusal(archiveOf([lying(lies)]))).toEqual({ line: expected, asked: 0 });
@@ -159,6 +135,8 @@ describe("sizes that cannot be true take no memory", () => {
 });
 
 describe("a zip with a member that none of an archive's can be", () => {
+  const NAME = "has a member with an invalid name | -";
+
   it.each<[string, Partial<ZipMemberSpec>, string]>([
     ["encrypted", { flags: 1 }, `has an encrypted member, ${PATH} | - | -`],
     [
@@ -176,31 +154,15 @@ describe("a zip with a member that none of an archive's can be", () => {
       { name: "tile/data/x065/536" },
       "has a member that belongs in 001.zip, tile/data/x065/536 | - | -",
     ],
-    [
-      "above the archive",
-      { name: "../000" },
-      "has a member with an invalid name | - | invalid relative path: ../000",
-    ],
-    [
-      "above it from below",
-      { name: "tile/../../000" },
-      "has a member with an invalid name | - | invalid relative path: tile/../../000",
-    ],
+    ["above the archive", { name: "../000" }, `${NAME} | invalid relative path: ../000`],
+    ["above it from below", { name: "tile/../../000" }, `${NAME} | invalid relative path: tile/../../000`],
     [
       "with a backslash",
       { name: "tile\\data\\000" },
-      "has a member with an invalid name | - | invalid characters in fileName: tile\\data\\000",
+      `${NAME} | invalid characters in fileName: tile\\data\\000`,
     ],
-    [
-      "at the root",
-      { name: "/tile/data/000" },
-      "has a member with an invalid name | - | absolute path: /tile/data/000",
-    ],
-    [
-      "with a name of a kilobyte",
-      { name: "x".repeat(1000) },
-      `has a member with an invalid name | - | too long: ${"x".repeat(255)}`,
-    ],
+    ["at the root", { name: "/tile/data/000" }, `${NAME} | absolute path: /tile/data/000`],
+    ["with a name of a kilobyte", { name: "x".repeat(1000) }, `${NAME} | too long: ${"x".repeat(255)}`],
   ])("%s", async (_what, lies, expected) => {
     const honest = { name: "README.txt", bytes: BYTES };
     const source = archiveOf([honest, lying(lies), { ...honest, name: "last" }]);
@@ -222,30 +184,15 @@ describe("a zip with a member that none of an archive's can be", () => {
     }
   });
 
-  it.each([PATH, "tile/0/000", "tile/2/000", "tile/3/000", "issuer/aa", "checkpoint"])(
-    "that is there twice: %s",
-    async (name) => {
-      const twice = [lying({ name }), lying({ name })];
-      const source = archiveOf([lying({ name: "first" }), ...twice]);
-      const line = `cannot be read: 000.zip has two members named ${name} | - | -`;
-      expect((await refusal(source)).line).toBe(line);
-    },
-  );
+  const NAMES = [PATH, "tile/0/000", "tile/2/000", "tile/3/000", "issuer/aa", "checkpoint"];
+  it.each(NAMES)("that is there twice: %s", async (name) => {
+    const source = archiveOf(["first", name, name].map((name) => lying({ name })));
+    const line = `cannot be read: 000.zip has two members named ${name} | - | -`;
+    expect((await refusal(source)).line).toBe(line);
+  });
 });
 
 describe("what is no zip", () => {
-  const whole = (): Buffer => {
-    const directory = memoryDirectory();
-    writeMembers(directory, 0, [{ name: "README.txt", bytes: BYTES }, lying()]);
-    return fs.readFileSync(join(directory, "000.zip"));
-  };
-
-  function archiveWith(bytes: Buffer): ArchiveSource {
-    const directory = memoryDirectory();
-    fs.writeFileSync(join(directory, "000.zip"), bytes);
-    return open(directory);
-  }
-
   it.each<[string, (zip: Buffer) => Buffer]>([
     ["nothing", () => Buffer.of()],
     ["the beginning of a download", (zip) => zip.subarray(0, zip.length / 2)],
@@ -254,7 +201,7 @@ describe("what is no zip", () => {
     ["a zip without its first bytes", (zip) => zip.subarray(10)],
     ["text", () => BYTES],
   ])("%s", async (_what, spoil) => {
-    const { line } = await refusal(archiveWith(spoil(whole())));
+    const { line } = await refusal(archiveWith(spoil(zipOf({ name: "README.txt", bytes: BYTES }, lying()))));
     expect(line).toMatch(/^cannot be read: 000.zip is not a complete zip \| - \| /);
   });
 
@@ -303,30 +250,21 @@ it("a flipped bit anywhere gives the bytes, nothing, or a refusal that names the
     ["tile/data/001.p/2", BYTES.subarray(3, 90)],
   ]);
   const zip = join(directory, "000.zip");
-  const specs = [...objects].map(([name, bytes], i) => ({
-    name,
-    bytes,
-    deflated: i % 2 === 1,
-    zip64: i === 3,
-  }));
+  const kinds = (i: number) => ({ deflated: i % 2 === 1, zip64: i === 3 });
+  const specs = [...objects].map(([name, bytes], i) => ({ name, bytes, ...kinds(i) }));
   writeZip(zip, specs, { comment: "of 1" });
   const whole = fs.readFileSync(zip);
+  const refused = { name: "FormatError", message: expect.stringContaining("000.zip") };
   await fc.assert(
     fc.asyncProperty(fc.nat(whole.length - 1), fc.nat(7), async (at, bit) => {
-      const spoiled = Buffer.from(whole);
-      spoiled[at] = (spoiled[at] as number) ^ (1 << bit);
-      fs.writeFileSync(zip, spoiled);
+      fs.writeFileSync(zip, flippedBit(whole, at, bit));
       const source = new ArchiveSource(directory);
       try {
         for (const [path, bytes] of objects) {
-          const outcome = await source.read(path, { maxBytes: 1 << 20 }).catch((error: unknown) => error);
+          const outcome = await outcomeOf(source.read(path, { maxBytes: 1 << 20 }));
           if (outcome === undefined) continue;
           if (outcome instanceof Uint8Array) expect(bytes.equals(outcome)).toBe(true);
-          else
-            expect(outcome).toMatchObject({
-              name: "FormatError",
-              message: expect.stringContaining("000.zip"),
-            });
+          else expect(outcome).toMatchObject(refused);
         }
       } finally {
         await source.close();
