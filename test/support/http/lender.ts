@@ -2,7 +2,7 @@
 
 import type { ByteReservation } from "../../../lib/migrate/ports/source.ts";
 
-/** What memory holds that was given back. */
+/** What memory holds when it is lent, and again once it was given back. */
 const CANARY = 0xa5;
 
 /** Leave may be held back; memory that was given back is watched. */
@@ -45,7 +45,7 @@ export class Lender implements ByteReservation {
 
   allocate(bytes: number): Buffer {
     if (this.#released) this.#lentLate++;
-    const buffer = Buffer.alloc(bytes);
+    const buffer = Buffer.alloc(bytes, CANARY);
     this.lent.push(buffer);
     this.#onLent();
     return buffer;
