@@ -3,8 +3,8 @@
 import net from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import tls from "node:tls";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { ANY, outcomeOf, textOf } from "../../../support/http/reads.ts";
+import { describe, expect, it, vi } from "vitest";
+import { ANY, counter, outcomeOf, textOf } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -145,14 +145,12 @@ describe.each(TRANSPORTS)("connections over %s", (transport) => {
 
   it("that cannot even be begun fail the reads that they were for, each once", async () => {
     const server = await scriptedServer(transport);
-    const ended: number[] = [];
-    const observer = { started() {}, ended: (status: number) => void ended.push(status) };
+    const { heard, observer } = counter();
     const source = server.source({ observer });
     for (const module of [net, tls]) {
-      const connect = vi.spyOn(module, "connect").mockImplementation(() => {
+      vi.spyOn(module, "connect").mockImplementation(() => {
         throw new Error("no more handles");
       });
-      onTestFinished(() => connect.mockRestore());
     }
     const reads = ["a", "b"].map((path) => outcomeOf(source.read(path, ANY)));
     for (const outcome of await Promise.all(reads)) {
@@ -161,6 +159,6 @@ describe.each(TRANSPORTS)("connections over %s", (transport) => {
         message: expect.stringContaining("no more handles"),
       });
     }
-    expect(ended).toEqual([0, 0]);
+    expect(heard.ended).toEqual([0, 0]);
   });
 });

@@ -16,26 +16,22 @@ describe("the time for an object", () => {
     ["the line of a chunk", `${CHUNKED}ffff`, ";x=y"],
     ["many chunks", CHUNKED, "1\r\nx\r\n"],
     ["trailers", `${CHUNKED}0\r\n`, "x: y\r\n"],
-  ])(
-    "ends amid %s, however that trickles",
-    async (_what, start, piece) => {
-      const clock = stoppedClock();
-      const url = await serveRaw((socket) => {
-        socket.once("data", () => {
-          socket.write(start);
-          const more = (): void => {
-            clock.goOn(10);
-            // Slowly enough for trailers to stay within the limit of a head until the time is looked at.
-            if (!socket.destroyed) socket.write(piece, () => setTimeout(more, 1));
-          };
-          more();
-        });
+  ])("ends amid %s, however that trickles", { timeout: 5000 }, async (_what, start, piece) => {
+    const clock = stoppedClock();
+    const url = await serveRaw((socket) => {
+      socket.once("data", () => {
+        socket.write(start);
+        const more = (): void => {
+          clock.goOn(10);
+          // Slowly enough for trailers to stay within the limit of a head until the time is looked at.
+          if (!socket.destroyed) socket.write(piece, () => setTimeout(more, 1));
+        };
+        more();
       });
-      const source = sourceAt(url, { timeouts: { headersMs: 600_000, objectMs: 1000 } });
-      await expect(source.read("tile/0/000", ANY)).rejects.toMatchObject(TOO_SLOW);
-    },
-    5000,
-  );
+    });
+    const source = sourceAt(url, { timeouts: { headersMs: 600_000, objectMs: 1000 } });
+    await expect(source.read("tile/0/000", ANY)).rejects.toMatchObject(TOO_SLOW);
+  });
 
   it("does not run while the request waits for a connection", async () => {
     const clock = stoppedClock();

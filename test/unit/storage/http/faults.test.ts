@@ -1,24 +1,17 @@
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { networkError } from "../../../../storage/http/error-messages.ts";
 import { ANY, outcomeOf, textOf } from "../../../support/http/reads.ts";
-import { serve, serveAnswer, serveRaw, serveTls, sourceAt } from "../../../support/http/servers.ts";
+import { closedPlace, serve, serveAnswer, serveTls, sourceAt } from "../../../support/http/servers.ts";
 import { EXPIRED, LOCALHOST, OTHER_HOST } from "../../../support/http/test-certificates.ts";
 
 const LATER = { name: "SourceError", retryable: true, unreachable: false };
 
 describe("a server that cannot be reached", () => {
   it("refuses the connection", async () => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    const port = typeof address === "object" ? address?.port : undefined;
-    await new Promise((closed) => server.close(closed));
-    const source = sourceAt(new URL(`http://127.0.0.1:${port}/`));
-    await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
+    const host = await closedPlace();
+    await expect(sourceAt(new URL(`http://${host}/`)).read("checkpoint", ANY)).rejects.toMatchObject({
       name: "SourceError",
-      message: `127.0.0.1:${port} refused the connection`,
+      message: `${host} refused the connection`,
       retryable: true,
       unreachable: true,
     });
@@ -48,11 +41,8 @@ describe("a server that cannot be reached", () => {
   });
 
   it("is described from the first of several addresses", () => {
-    const failure = networkError(
-      new AggregateError([coded("ECONNREFUSED"), coded("ETIMEDOUT")]),
-      PEER,
-      false,
-    );
+    const failures = new AggregateError([coded("ECONNREFUSED"), coded("ETIMEDOUT")]);
+    const failure = networkError(failures, PEER, false);
     expect(failure).toMatchObject({ message: "h:1 refused the connection", unreachable: true });
   });
 
@@ -66,12 +56,7 @@ describe("a server that is not who it should be", () => {
   it.each([
     ["whose certificate is self-signed", LOCALHOST, undefined, "the certificate is self-signed"],
     ["whose certificate has expired", EXPIRED, EXPIRED.cert, "the certificate has expired"],
-    [
-      "whose certificate is another's",
-      OTHER_HOST,
-      OTHER_HOST.cert,
-      "the certificate is for another host name",
-    ],
+    ["with another's certificate", OTHER_HOST, OTHER_HOST.cert, "the certificate is for another host name"],
   ])("is one %s", async (_what, certificate, ca, reason) => {
     const url = await serveTls(certificate, (_request, response) => response.end("x"));
     const source = sourceAt(url, ca === undefined ? {} : { tls: { ca } });
@@ -98,10 +83,8 @@ describe("a server that takes its time", () => {
   it("is left after the time for headers", async () => {
     const url = await serve(() => {});
     const read = sourceAt(url, { timeouts: { headersMs: 50 } }).read("checkpoint", ANY);
-    await expect(read).rejects.toMatchObject({
-      ...LATER,
-      message: `${url.host} did not answer within 0.05 s`,
-    });
+    const message = `${url.host} did not answer within 0.05 s`;
+    await expect(read).rejects.toMatchObject({ ...LATER, message });
   });
 
   it("is left after the time between two parts of a body", async () => {
@@ -114,22 +97,19 @@ describe("a server that takes its time", () => {
 });
 
 describe("a server that breaks its word", () => {
+  const FIVE = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n";
+
   it.each(["10", "400000"])("by ending before the %s bytes that it announced", async (length) => {
-    const url = await serveAnswer(`HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\nhalf.`, (socket) =>
-      socket.end(),
-    );
+    const half = `HTTP/1.1 200 OK\r\ncontent-length: ${length}\r\n\r\nhalf.`;
+    const url = await serveAnswer(half, (socket) => socket.end());
     await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject(LATER);
   });
 
   it("by ending so on a connection that was not to be kept", async () => {
-    const url = await serveAnswer(
-      "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 10\r\n\r\nhalf.",
-      (socket) => socket.end(),
-    );
-    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject({
-      ...LATER,
-      message: `${url.host} sent less or more than it announced`,
-    });
+    const half = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 10\r\n\r\nhalf.";
+    const url = await serveAnswer(half, (socket) => socket.end());
+    const message = `${url.host} sent less or more than it announced`;
+    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject({ ...LATER, message });
   });
 
   it("by sending more than it announced, of which nothing reaches an object", async () => {
@@ -143,10 +123,8 @@ describe("a server that breaks its word", () => {
   });
 
   it("by breaking off in the middle of a chunk", async () => {
-    const url = await serveAnswer(
-      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\nhalf.",
-      (socket) => socket.end(),
-    );
+    const half = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\nhalf.";
+    const url = await serveAnswer(half, (socket) => socket.end());
     const message = `${url.host} broke the connection off`;
     await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject({ ...LATER, message });
   });
@@ -156,22 +134,15 @@ describe("a server that breaks its word", () => {
     ["in the headers", "HTTP/1.1 200 OK\r\ncontent-le"],
     ["in the body", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf."],
   ])("by resetting the connection %s", async (_where, answer) => {
-    const url = await serveRaw((socket) => {
-      socket.on("data", () => socket.write(answer, () => socket.resetAndDestroy()));
-    });
-    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject({
-      ...LATER,
-      message: `${url.host} broke the connection off`,
-    });
+    const url = await serveAnswer(answer, (socket) => socket.resetAndDestroy());
+    const message = `${url.host} broke the connection off`;
+    await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject({ ...LATER, message });
   });
 
   it.each([
     ["not HTTP at all", "SSH-2.0-OpenSSH_9.9\r\n"],
-    ["two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!"],
-    [
-      "a length beside chunks",
-      "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-    ],
+    ["two lengths", `${FIVE}content-length: 6\r\n\r\nhello!`],
+    ["a length beside chunks", `${FIVE}transfer-encoding: chunked\r\n\r\n0\r\n\r\n`],
     ["a length that is no number", "HTTP/1.1 200 OK\r\ncontent-length: 5x\r\n\r\nhello"],
     ["headers without end", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\n\r\n`],
   ])("by answering with %s", async (_what, answer) => {

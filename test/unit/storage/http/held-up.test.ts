@@ -123,19 +123,15 @@ describe.each(TRANSPORTS)("while its server is held up over %s", (transport) => 
     ["all of the announced body", okay(SMALL)],
     ["all of a body of unknown length", Buffer.concat([head(""), SMALL])],
     ["all of a body in chunks", okay(SMALL, { framing: "chunked" })],
-  ])(
-    "the connection may end behind %s",
-    async (_what, response) => {
-      const { lender, read, connection } = await startHeld(transport);
-      connection.send(response);
-      connection.socket.end();
-      await lender.asked;
-      lender.grant();
-      expect(await bytesOf(read)).toEqual(SMALL);
-      await connection.closed;
-    },
-    15_000,
-  );
+  ])("the connection may end behind %s", { timeout: 15_000 }, async (_what, response) => {
+    const { lender, read, connection } = await startHeld(transport);
+    connection.send(response);
+    connection.socket.end();
+    await lender.asked;
+    lender.grant();
+    expect(await bytesOf(read)).toEqual(SMALL);
+    await connection.closed;
+  });
 
   it("a connection that ends too early is found when it is read on", async () => {
     const { lender, read, connection } = await startHeld(transport);

@@ -72,112 +72,106 @@ const CASES = TRANSPORTS.flatMap((transport) =>
   [5_000, 60_000, BODY.length].map((pieceBytes) => ({ transport, pieceBytes })),
 );
 
-describe.each(CASES)(
-  "a read over $transport, in pieces of $pieceBytes bytes, is over",
-  ({ transport, pieceBytes }) => {
-    it("by a signal as soon as the memory was lent", async () => {
-      const controller = new AbortController();
-      // While the first bytes are looked at, and before the next are.
-      const lender = new Lender({ onLent: () => queueMicrotask(() => controller.abort("enough")) });
-      const { signal } = controller;
-      const { read, connection } = await startLoan({ transport, lender, options: { signal } });
-      connection.send(HEAD, BODY.subarray(0, pieceBytes));
-      await sendOn(connection, BODY.subarray(pieceBytes), pieceBytes);
-      expect(await read).toBe("enough");
-      expect(lender.lent).toHaveLength(1);
+describe.each(CASES)("over $transport, by $pieceBytes bytes, a read is over", ({ transport, pieceBytes }) => {
+  it("by a signal as soon as the memory was lent", async () => {
+    const controller = new AbortController();
+    // While the first bytes are looked at, and before the next are.
+    const lender = new Lender({ onLent: () => queueMicrotask(() => controller.abort("enough")) });
+    const { signal } = controller;
+    const { read, connection } = await startLoan({ transport, lender, options: { signal } });
+    connection.send(HEAD, BODY.subarray(0, pieceBytes));
+    await sendOn(connection, BODY.subarray(pieceBytes), pieceBytes);
+    expect(await read).toBe("enough");
+    expect(lender.lent).toHaveLength(1);
+    expect(lender.misuse).toBeUndefined();
+  });
+
+  /** The ends that come amid a body, of which as much as one piece has come. */
+  it.each<[string, (source: HttpSource, controller: AbortController) => unknown]>([
+    ["by a signal", (_source, controller) => controller.abort("enough")],
+    ["because the source is closed", (source) => source.close()],
+  ])("%s amid the body", async (_how, end) => {
+    const controller = new AbortController();
+    const options = { signal: controller.signal };
+    const { lender, source, read, connection } = await startLoan({ transport, options });
+    const half = Math.min(pieceBytes, BODY.length / 2);
+    connection.send(HEAD, BODY.subarray(0, half));
+    await arrival(lender, half);
+    end(source, controller);
+    await sendOn(connection, BODY.subarray(half), pieceBytes);
+    expect(await read).not.toBeInstanceOf(Buffer);
+    expect(lender.misuse).toBeUndefined();
+  });
+
+  it("because the server took too long for all of it", async () => {
+    const clock = stoppedClock();
+    const source = { timeouts: { objectMs: 1000 } };
+    const { lender, read, connection } = await startLoan({ transport, source });
+    const half = Math.min(pieceBytes, BODY.length / 2);
+    connection.send(HEAD, BODY.subarray(0, half));
+    await arrival(lender, half);
+    clock.goOn(1001);
+    // Until the time is checked.
+    await new Promise((resume) => setTimeout(resume, 300));
+    await sendOn(connection, BODY.subarray(half), pieceBytes);
+    expect(await read).toMatchObject({ message: expect.stringContaining("for one object") });
+    expect(lender.misuse).toBeUndefined();
+  });
+
+  it("because the server was silent for too long", async () => {
+    const source = { timeouts: { bodyMs: 20 } };
+    const { lender, read, connection } = await startLoan({ transport, source });
+    connection.send(HEAD, BODY.subarray(0, BODY.length / 2));
+    expect(await read).toMatchObject({ message: expect.stringContaining("sent nothing for") });
+    await sendOn(connection, BODY.subarray(BODY.length / 2), pieceBytes);
+    expect(lender.misuse).toBeUndefined();
+  });
+
+  it.each([
+    ["junk", JUNK],
+    ["another response", okay(JUNK)],
+  ])("because all of it came, and %s in the same breath", async (_what, more) => {
+    const { lender, read, connection } = await startLoan({ transport });
+    connection.send(HEAD, BODY.subarray(0, -pieceBytes));
+    await sendOn(connection, Buffer.concat([BODY.subarray(-pieceBytes), more]), pieceBytes + 10_000);
+    expect(BODY.equals((await read) as Buffer)).toBe(true);
+    expect(lender.misuse).toBeUndefined();
+  });
+
+  it.each(["announced", "chunked"] as const)("because all came (%s), and later junk", async (framing) => {
+    const { lender, read, connection } = await startLoan({ transport });
+    connection.send(okay(BODY, { framing }));
+    expect(BODY.equals((await read) as Buffer)).toBe(true);
+    await sendOn(connection, JUNK, pieceBytes);
+    expect(lender.lent).toHaveLength(1);
+    expect(lender.misuse).toBeUndefined();
+  });
+
+  it("because all of it came, and then the connection carries another object", async () => {
+    const server = await scriptedServer(transport);
+    const source = server.source();
+    const lender = new Lender();
+    const first = borrow(source, lender);
+    const second = source.read("second", ANY);
+    const connection = await server.connection();
+    await connection.request();
+    connection.send(HEAD, BODY);
+    expect(BODY.equals((await first) as Buffer)).toBe(true);
+    await connection.request();
+    connection.send(okay(JUNK));
+    expect(Buffer.from((await second) ?? [])).toEqual(JUNK);
+    expect(server.connections).toHaveLength(1);
+    expect(lender.misuse).toBeUndefined();
+  });
+
+  it("before any was lent, because it is too large: nothing is taken", async () => {
+    for (const framing of ["announced", "chunked"] as const) {
+      const options = { maxBytes: BODY.length - 1 };
+      const { lender, read, connection } = await startLoan({ transport, options });
+      await sendOn(connection, okay(BODY, { framing }), pieceBytes);
+      expect(await read).toMatchObject({ name: "FormatError" });
+      expect(lender.lent).toEqual([]);
       expect(lender.misuse).toBeUndefined();
-    });
-
-    /** The ends that come amid a body, of which as much as one piece has come. */
-    it.each<[string, (source: HttpSource, controller: AbortController) => unknown]>([
-      ["by a signal", (_source, controller) => controller.abort("enough")],
-      ["because the source is closed", (source) => source.close()],
-    ])("%s amid the body", async (_how, end) => {
-      const controller = new AbortController();
-      const options = { signal: controller.signal };
-      const { lender, source, read, connection } = await startLoan({ transport, options });
-      const half = Math.min(pieceBytes, BODY.length / 2);
-      connection.send(HEAD, BODY.subarray(0, half));
-      await arrival(lender, half);
-      end(source, controller);
-      await sendOn(connection, BODY.subarray(half), pieceBytes);
-      expect(await read).not.toBeInstanceOf(Buffer);
-      expect(lender.misuse).toBeUndefined();
-    });
-
-    it("because the server took too long for all of it", async () => {
-      const clock = stoppedClock();
-      const source = { timeouts: { objectMs: 1000 } };
-      const { lender, read, connection } = await startLoan({ transport, source });
-      const half = Math.min(pieceBytes, BODY.length / 2);
-      connection.send(HEAD, BODY.subarray(0, half));
-      await arrival(lender, half);
-      clock.goOn(1001);
-      // Until the time is checked.
-      await new Promise((resume) => setTimeout(resume, 300));
-      await sendOn(connection, BODY.subarray(half), pieceBytes);
-      expect(await read).toMatchObject({ message: expect.stringContaining("for one object") });
-      expect(lender.misuse).toBeUndefined();
-    });
-
-    it("because the server was silent for too long", async () => {
-      const source = { timeouts: { bodyMs: 20 } };
-      const { lender, read, connection } = await startLoan({ transport, source });
-      connection.send(HEAD, BODY.subarray(0, BODY.length / 2));
-      expect(await read).toMatchObject({ message: expect.stringContaining("sent nothing for") });
-      await sendOn(connection, BODY.subarray(BODY.length / 2), pieceBytes);
-      expect(lender.misuse).toBeUndefined();
-    });
-
-    it.each([
-      ["junk", JUNK],
-      ["another response", okay(JUNK)],
-    ])("because all of it came, and %s in the same breath", async (_what, more) => {
-      const { lender, read, connection } = await startLoan({ transport });
-      connection.send(HEAD, BODY.subarray(0, -pieceBytes));
-      await sendOn(connection, Buffer.concat([BODY.subarray(-pieceBytes), more]), pieceBytes + 10_000);
-      expect(BODY.equals((await read) as Buffer)).toBe(true);
-      expect(lender.misuse).toBeUndefined();
-    });
-
-    it.each(["announced", "chunked"] as const)(
-      "because all of it came (%s), and later junk",
-      async (framing) => {
-        const { lender, read, connection } = await startLoan({ transport });
-        connection.send(okay(BODY, { framing }));
-        expect(BODY.equals((await read) as Buffer)).toBe(true);
-        await sendOn(connection, JUNK, pieceBytes);
-        expect(lender.lent).toHaveLength(1);
-        expect(lender.misuse).toBeUndefined();
-      },
-    );
-
-    it("because all of it came, and then the connection carries another object", async () => {
-      const server = await scriptedServer(transport);
-      const source = server.source();
-      const lender = new Lender();
-      const first = borrow(source, lender);
-      const second = source.read("second", ANY);
-      const connection = await server.connection();
-      await connection.request();
-      connection.send(HEAD, BODY);
-      expect(BODY.equals((await first) as Buffer)).toBe(true);
-      await connection.request();
-      connection.send(okay(JUNK));
-      expect(Buffer.from((await second) ?? [])).toEqual(JUNK);
-      expect(server.connections).toHaveLength(1);
-      expect(lender.misuse).toBeUndefined();
-    });
-
-    it("before any was lent, because it is too large: nothing is taken", async () => {
-      for (const framing of ["announced", "chunked"] as const) {
-        const options = { maxBytes: BODY.length - 1 };
-        const { lender, read, connection } = await startLoan({ transport, options });
-        await sendOn(connection, okay(BODY, { framing }), pieceBytes);
-        expect(await read).toMatchObject({ name: "FormatError" });
-        expect(lender.lent).toEqual([]);
-        expect(lender.misuse).toBeUndefined();
-      }
-    });
-  },
-);
+    }
+  });
+});

@@ -6,17 +6,14 @@ import { serve, serveTls, sourceAt } from "../../../support/http/servers.ts";
 import { LOCALHOST } from "../../../support/http/test-certificates.ts";
 
 describe("an object that stands elsewhere", () => {
-  it.each([301, 302, 303, 307, 308])(
-    "is followed on %i, to a place seen from the old one",
-    async (status) => {
-      const url = await serve((request, response) => {
-        if (request.url === "/old/checkpoint") {
-          response.writeHead(status, { location: "../new/checkpoint?v=1" }).end();
-        } else response.end(request.url);
-      });
-      expect(await textOf(sourceAt(new URL("old", url)).read("checkpoint", ANY))).toBe("/new/checkpoint?v=1");
-    },
-  );
+  it.each([301, 302, 303, 307, 308])("is followed on %i to a place seen from the old one", async (status) => {
+    const url = await serve((request, response) => {
+      if (request.url === "/old/checkpoint") {
+        response.writeHead(status, { location: "../new/checkpoint?v=1" }).end();
+      } else response.end(request.url);
+    });
+    expect(await textOf(sourceAt(new URL("old", url)).read("checkpoint", ANY))).toBe("/new/checkpoint?v=1");
+  });
 
   it("is followed to another origin, which gets no credentials", async () => {
     const authorizations: (string | undefined)[] = [];

@@ -19,6 +19,7 @@ import {
   type Transport,
 } from "../../../support/http/scripted-server.ts";
 
+const FRAMINGS = ["announced", "chunked"] as const;
 const INTERIM = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
 
 /** A source of two connections, and who carries the request for a path, once it has come. */
@@ -79,22 +80,19 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
     return await read;
   }
 
-  it.each(["announced", "chunked"] as const)(
-    "a response that is split at any byte is read as it was sent, %s",
-    async (framing) => {
-      const body = randomBytes(100);
-      const response = okay(body, { framing, gzip: true });
-      const connections = await twoConnections(transport);
-      for (const interims of ["", INTERIM, INTERIM + INTERIM, `\r\n\r\n\r\n${INTERIM}`]) {
-        const whole = Buffer.concat([Buffer.from(interims), response]);
-        for (let at = 1; at < whole.length; at++) {
-          const name = `${interims.length}-${at}`;
-          const found = await sendParts(connections, name, [whole.subarray(0, at), whole.subarray(at)]);
-          expect(body.equals(found ?? Buffer.of()), name).toBe(true);
-        }
+  it.each(FRAMINGS)("a response that is split at any byte is read as it was sent, %s", async (framing) => {
+    const body = randomBytes(100);
+    const response = okay(body, { framing, gzip: true });
+    const connections = await twoConnections(transport);
+    for (const interims of ["", INTERIM, INTERIM + INTERIM, `\r\n\r\n\r\n${INTERIM}`]) {
+      const whole = Buffer.concat([Buffer.from(interims), response]);
+      for (let at = 1; at < whole.length; at++) {
+        const name = `${interims.length}-${at}`;
+        const found = await sendParts(connections, name, [whole.subarray(0, at), whole.subarray(at)]);
+        expect(body.equals(found ?? Buffer.of()), name).toBe(true);
       }
-    },
-  );
+    }
+  });
 
   it("a head is read as it was sent that begins in one read, behind what looks like another, and ends in the next", async () => {
     const body = randomBytes(100);
@@ -109,24 +107,21 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
     }
   });
 
-  it.each(["announced", "chunked"] as const)(
-    "a body whose reader has no space for it yet is read as it was sent, %s",
-    async (framing) => {
-      const body = randomBytes(300_000);
-      const lender = new Lender({ held: true });
-      const found = await readBesideAnother(
-        transport,
-        { ...ANY, reservation: lender },
-        async (victim, overwrite) => {
-          victim.send(okay(body, { framing }));
-          await lender.asked;
-          await overwrite();
-          lender.grant();
-        },
-      );
-      expect(body.equals(found ?? Buffer.of())).toBe(true);
-    },
-  );
+  it.each(FRAMINGS)("a body whose reader has no space yet is read as it was sent, %s", async (framing) => {
+    const body = randomBytes(300_000);
+    const lender = new Lender({ held: true });
+    const found = await readBesideAnother(
+      transport,
+      { ...ANY, reservation: lender },
+      async (victim, overwrite) => {
+        victim.send(okay(body, { framing }));
+        await lender.asked;
+        await overwrite();
+        lender.grant();
+      },
+    );
+    expect(body.equals(found ?? Buffer.of())).toBe(true);
+  });
 
   it("bodies of many connections are read as they were sent, each held up over and over", async () => {
     const bodies = Array.from({ length: 32 }, () => randomBytes(400_000));

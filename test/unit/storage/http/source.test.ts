@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../../lib/errors.ts";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { HttpSource } from "../../../../storage/http/source.ts";
-import { ANY, bytesOf, textOf } from "../../../support/http/reads.ts";
+import { ANY, outcomeOf, textOf } from "../../../support/http/reads.ts";
 import { serve, serveTls, sourceAt } from "../../../support/http/servers.ts";
 import { LOCALHOST } from "../../../support/http/test-certificates.ts";
 
@@ -12,12 +12,9 @@ const CHUNK = Buffer.alloc(1 << 16);
 
 /** What a read was rejected with. */
 async function failureOf(read: Promise<unknown>): Promise<SourceError> {
-  const reason = await read.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  if (!(reason instanceof SourceError)) throw new Error("not a SourceError", { cause: reason });
-  return reason;
+  const reason = await outcomeOf(read);
+  expect(reason).toBeInstanceOf(SourceError);
+  return reason as SourceError;
 }
 
 /** A server that answers every request with `body`, and the requests that it saw. */
@@ -36,35 +33,6 @@ function untilAborted(signal: AbortSignal | undefined): Promise<void> {
 }
 
 describe("reading an object", () => {
-  it.each([0, 1, 8192, 300_000])(
-    "gives %i bytes as they are when their number is announced",
-    async (size) => {
-      const body = Buffer.alloc(size, "announced ");
-      const url = await serve((_request, response) => {
-        response.setHeader("content-length", size);
-        response.end(body);
-      });
-      expect(await bytesOf(sourceAt(url).read("tile/0/000", ANY))).toEqual(body);
-    },
-  );
-
-  it.each([0, 1, 8192, 300_000])("gives %i bytes as they are when they come in chunks", async (size) => {
-    const body = Buffer.alloc(size, "in chunks ");
-    const url = await serve((_request, response) => {
-      for (let at = 0; at < size; at += 50_000) response.write(body.subarray(at, at + 50_000));
-      response.end();
-    });
-    expect(await bytesOf(sourceAt(url).read("tile/0/000", ANY))).toEqual(body);
-  });
-
-  it("hands over bytes that the caller may write into", async () => {
-    const { url } = await recordingServer("same");
-    const source = sourceAt(url);
-    const first = await source.read("checkpoint", ANY);
-    first?.fill(0);
-    expect(await textOf(source.read("checkpoint", ANY))).toBe("same");
-  });
-
   it.each([404, 410])("says by undefined that there is none when the server answers %i", async (status) => {
     const url = await serve((_request, response) => response.writeHead(status).end("no such thing"));
     expect(await sourceAt(url).read("tile/0/000", ANY)).toBeUndefined();
@@ -107,14 +75,11 @@ describe("what a request says", () => {
     expect(requests[0]?.headers).toMatchObject({ "cache-control": "no-cache", pragma: "no-cache" });
   });
 
-  it.each(["a\r\nx-evil: 1", "a b", "(nested)", "naïve@example.org", ""])(
-    "refuses the contact %j",
-    (contact) => {
-      expect(
-        () => new HttpSource(new URL("http://h/"), { connections: 1, userAgentVersion: "0", contact }),
-      ).toThrow(UsageError);
-    },
-  );
+  it.each(["a\r\nx-evil: 1", "a b", "(nested)", "naïve@example.org", ""])("refuses contact %j", (contact) => {
+    expect(
+      () => new HttpSource(new URL("http://h/"), { connections: 1, userAgentVersion: "0", contact }),
+    ).toThrow(UsageError);
+  });
 
   it("carries the credentials of the address, which are shown nowhere", async () => {
     const { url, requests } = await recordingServer();
@@ -164,29 +129,26 @@ describe("statuses that are failures", () => {
     expect((await failureOf(source.read("checkpoint", ANY))).retryAfterMs).toBeUndefined();
   });
 
-  it.each(["announced", "in chunks"])(
-    "are not read to the end when their body is large and %s",
-    async (how) => {
-      let sent = 0;
-      const broken = Promise.withResolvers<void>();
-      const url = await serve((_request, response) => {
-        if (how === "announced") response.setHeader("content-length", 1 << 30);
-        response.writeHead(500);
-        response.on("close", () => broken.resolve());
-        const more = () => {
-          do sent += CHUNK.length;
-          while (!response.destroyed && response.write(CHUNK));
-        };
-        response.on("drain", more);
-        more();
-      });
-      const failure = await failureOf(sourceAt(url).read("checkpoint", ANY));
-      expect(failure.message).toContain("answered 500");
-      await broken.promise;
-      // What the buffers of two sockets take, and no more.
-      expect(sent).toBeLessThan(1 << 25);
-    },
-  );
+  it.each(["announced", "in chunks"])("are not read to the end if the body is large and %s", async (how) => {
+    let sent = 0;
+    const broken = Promise.withResolvers<void>();
+    const url = await serve((_request, response) => {
+      if (how === "announced") response.setHeader("content-length", 1 << 30);
+      response.writeHead(500);
+      response.on("close", () => broken.resolve());
+      const more = () => {
+        do sent += CHUNK.length;
+        while (!response.destroyed && response.write(CHUNK));
+      };
+      response.on("drain", more);
+      more();
+    });
+    const failure = await failureOf(sourceAt(url).read("checkpoint", ANY));
+    expect(failure.message).toContain("answered 500");
+    await broken.promise;
+    // What the buffers of two sockets take, and no more.
+    expect(sent).toBeLessThan(1 << 25);
+  });
 });
 
 describe("an observer and a rate limiter", () => {

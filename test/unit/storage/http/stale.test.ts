@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
-import { ANY, outcomeOf, textOf } from "../../../support/http/reads.ts";
+import { ANY, counter, outcomeOf, textOf } from "../../../support/http/reads.ts";
 import {
   head,
   okay,
@@ -34,15 +34,14 @@ async function keptConnection(
   next: (connection: ScriptedConnection, path: string, isNew: boolean) => void,
 ) {
   const sockets = clientSockets();
-  const ended: number[] = [];
+  const { heard, observer } = counter();
   const server = await scriptedServer(transport, (connection, path) => {
     if (path === "/first") connection.send(okay("first"));
     else next(connection, path, server.connections.length > 1);
   });
-  const observer = { started() {}, ended: (status: number) => void ended.push(status) };
   const source = server.source({ observer });
   await source.read("first", ANY);
-  return { server, source, ended, sockets };
+  return { server, source, ended: heard.ended, sockets };
 }
 
 describe.each(CASES)("over $transport, by $how", ({ transport, end }) => {
