@@ -70,14 +70,12 @@ describe("an option of another backend", () => {
     await expectUsageError(openedAs(directory, { treeState: false }), `--no-tree-state: ${expected}`);
   });
 
-  test.each(["https://log.example/", "http://log.example/", "archive+file:///zips"])(
-    "is refused for %s, which is only read",
-    async (log) => {
-      const options = { log, format: "tiles", access: { userAgentVersion: "test" } } as const;
-      const verifying = verifyLog({ ...options, targetOptions: { spannerTablePrefix: "a_" } });
-      await expectUsageError(verifying, `--spanner-table-prefix: has no meaning for ${log}`);
-    },
-  );
+  const READ_ONLY = ["https://log.example/", "http://log.example/", "archive+file:///zips"];
+  test.each(READ_ONLY)("is refused for %s, which is only read", async (log) => {
+    const options = { log, format: "tiles", access: { userAgentVersion: "test" } } as const;
+    const verifying = verifyLog({ ...options, targetOptions: { spannerTablePrefix: "a_" } });
+    await expectUsageError(verifying, `--spanner-table-prefix: has no meaning for ${log}`);
+  });
 });
 
 test("what backends declare is what the command line offers", async () => {

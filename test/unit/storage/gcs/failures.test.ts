@@ -43,13 +43,8 @@ it("a failure of any other kind keeps all that it says, and its cause", () => {
 });
 
 describe("what may pass is waited for", () => {
-  const RETRY = {
-    attempts: 9,
-    minDelayMs: 60_000,
-    maxDelayMs: 60_000,
-    maxRetryAfterMs: 60_000,
-    contentAttempts: 0,
-  };
+  const delays = { minDelayMs: 60_000, maxDelayMs: 60_000, maxRetryAfterMs: 60_000 };
+  const RETRY = { attempts: 9, contentAttempts: 0, ...delays };
 
   it("no longer than there is time", async () => {
     const attempt = vi.fn().mockRejectedValue(new SourceError("busy", { retryable: true }));

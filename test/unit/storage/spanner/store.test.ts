@@ -22,9 +22,7 @@ it.each([
   expect(spannerStores.optionsIn(JSON.parse(document(written)))).toBe(options);
 });
 
-it.each([{}, { "tlog-migrate-database": 7 }, { "tlog-migrate-marker": 2 }])(
-  "is not named by the document %j",
-  (other) => {
-    expect(spannerStores.optionsIn(other)).toBeUndefined();
-  },
-);
+const OTHERS = [{}, { "tlog-migrate-database": 7 }, { "tlog-migrate-marker": 2 }];
+it.each(OTHERS)("is not named by the document %j", (other) => {
+  expect(spannerStores.optionsIn(other)).toBeUndefined();
+});
