@@ -37,12 +37,9 @@ describe("entries with sizes in a range", () => {
     }
   });
 
-  test.each([{ min: 2, max: 1 }, { min: -1, max: 1 }, { min: 1, max: 65_536 }, 0.5])(
-    "refused: %o",
-    (size) => {
-      expect(() => tilesEntries("test", size)).toThrow(RangeError);
-    },
-  );
+  test.each([{ min: 2, max: 1 }, { min: -1, max: 1 }, { min: 1, max: 65_536 }, 0.5])("refuse %o", (size) => {
+    expect(() => tilesEntries("test", size)).toThrow(RangeError);
+  });
 });
 
 /** Logs that were generated before stay what they were: figures and tests refer to them. */

@@ -4,6 +4,7 @@ import { hash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { VerificationError } from "../../../../lib/errors.ts";
 import { IssuerCache } from "../../../../lib/migrate/issuers/cache.ts";
+import { turns } from "../../../support/http/reads.ts";
 import { testAuthorities } from "../../../support/logs/certificates.ts";
 import { MemoryWriter, memoryContext } from "../../../support/logs/in-memory-log.ts";
 
@@ -31,16 +32,7 @@ class SlowWriter extends MemoryWriter {
 }
 
 function cacheWith(writer: MemoryWriter, source = ofSource): IssuerCache {
-  return new IssuerCache({
-    context: memoryContext(source, "static-ct"),
-    writer: () => writer,
-    deep: true,
-  });
-}
-
-/** Everything that is ready to run has run several times over. */
-async function idle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  return new IssuerCache({ context: memoryContext(source, "static-ct"), writer: () => writer, deep: true });
 }
 
 describe.each([
@@ -56,7 +48,7 @@ describe.each([
       isDone = true;
     });
     await Promise.race([writer.begun, finding]);
-    await idle();
+    await turns(5);
     expect(isDone).toBe(false);
     expect(cache.known(fingerprint)).toBeUndefined();
     writer.finish();

@@ -45,13 +45,10 @@ test("every object is missed that is not there", async () => {
 
 test("tiles of a wrong size and bundles too short for their entries are found", async () => {
   for (const path of ["tile/0/000", "tile/1/000", "tile/0/258.p/188", "tile/2/000.p/1"]) {
-    for (const bytes of [
-      log.object(path).subarray(1),
-      Buffer.concat([log.object(path), Buffer.of(0)]),
-      Buffer.of(),
-    ]) {
+    const tile = log.object(path);
+    for (const bytes of [tile.subarray(1), Buffer.concat([tile, Buffer.of(0)]), Buffer.of()]) {
       expect(await findings(log, withObjects(log, { [path]: bytes }))).toEqual([
-        `${path} has ${bytes.length} bytes, not the ${log.object(path).length} of a tile of its width`,
+        `${path} has ${bytes.length} bytes, not the ${tile.length} of a tile of its width`,
       ]);
     }
   }
@@ -65,22 +62,10 @@ test("tiles of a wrong size and bundles too short for their entries are found", 
 });
 
 test("whatever stands beyond the log is found, whatever is in it", async () => {
-  for (const path of [
-    "tile/entries/258",
-    "tile/entries/258.p/189",
-    "tile/entries/259.p/1",
-    "tile/entries/x001/000",
-    "tile/0/258",
-    "tile/0/259",
-    "tile/1/001",
-    "tile/1/001.p/3",
-    "tile/1/002.p/1",
-    "tile/2/000",
-    "tile/2/000.p/2",
-    "tile/3/000.p/1",
-    "tile/63/000",
-    "tile/data/000",
-  ]) {
+  const bundles = ["entries/258", "entries/258.p/189", "entries/259.p/1", "entries/x001/000", "data/000"];
+  const lower = ["0/258", "0/259", "1/001", "1/001.p/3", "1/002.p/1"];
+  const upper = ["2/000", "2/000.p/2", "3/000.p/1", "63/000"];
+  for (const path of [...bundles, ...lower, ...upper].map((name) => `tile/${name}`)) {
     const found = await findings(log, withObjects(log, { [path]: Buffer.alloc(8_192) }));
     expect(found).toEqual([expect.stringMatching(`${path} is beyond size ${log.size}`)]);
   }
@@ -117,13 +102,7 @@ test("an obsolete partial does not stand for the object that replaces it", async
 });
 
 test("files that are no part of a log's layout are nobody's business", async () => {
-  const others = [
-    "tile/README",
-    "tile/0/000.tmp",
-    "tile/0/0000",
-    "tile/entries/x000/000",
-    "tile/0/001.p/256",
-  ];
-  const strange = Object.fromEntries(others.map((path) => [path, Buffer.of(1)]));
+  const others = ["README", "0/000.tmp", "0/0000", "entries/x000/000", "0/001.p/256"];
+  const strange = Object.fromEntries(others.map((path) => [`tile/${path}`, Buffer.of(1)]));
   expect(await findings(log, withObjects(log, strange))).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /** How long a retry waits. What is retried at all is tested with reads and with Cloud Storage. */
 
-import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { readDelays } from "../../../../lib/migrate/read/authentic.ts";
 import { DEFAULT_RETRY, retryDelay } from "../../../../lib/migrate/throttle/backoff.ts";
@@ -11,8 +11,7 @@ const answered = (status: number, retryAfterMs?: number) =>
   new SourceError("answered", { retryable: true, status, retryAfterMs });
 
 function randomIs(number: number): void {
-  const random = vi.spyOn(Math, "random").mockReturnValue(number);
-  onTestFinished(() => random.mockRestore());
+  vi.spyOn(Math, "random").mockReturnValue(number);
 }
 
 /** The delays after failures in a row, until there is none. */
@@ -43,19 +42,16 @@ describe("a delay", () => {
 });
 
 describe("a read", () => {
-  test.each([429, 503])(
-    "that was refused by %i is tried again soon, and in the end after as long as any other",
-    (status) => {
-      randomIs(0);
-      const delayAfter = readDelays({ retry: DEFAULT_RETRY });
-      const delays = delaysOf(() => delayAfter(answered(status)));
-      expect(delays.slice(0, 3)).toEqual([12.5, 43.75, 153.125]);
-      expect(delays).toHaveLength(10);
-      const sum = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0);
-      const usual = sum(delaysOf((failures) => retryDelay(reset, failures, DEFAULT_RETRY)));
-      expect(Math.abs(sum(delays) / usual - 1)).toBeLessThan(0.02);
-    },
-  );
+  test.each([429, 503])("refused by %i is tried again soon, and ends after as long as others", (status) => {
+    randomIs(0);
+    const delayAfter = readDelays({ retry: DEFAULT_RETRY });
+    const delays = delaysOf(() => delayAfter(answered(status)));
+    expect(delays.slice(0, 3)).toEqual([12.5, 43.75, 153.125]);
+    expect(delays).toHaveLength(10);
+    const sum = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0);
+    const usual = sum(delaysOf((failures) => retryDelay(reset, failures, DEFAULT_RETRY)));
+    expect(Math.abs(sum(delays) / usual - 1)).toBeLessThan(0.02);
+  });
 
   test("that was refused waits as long as it was asked to", () => {
     randomIs(0);

@@ -88,10 +88,9 @@ describe("a source that refuses more than 8 requests at a time", () => {
   });
 
   test("and now takes more is given more, up to the maximum", () => {
-    const result = simulate({
-      server: (request) => refusing(request.atMs < 10_000 ? 8 : 64, { milliseconds: 50 }, 503)(request),
-      seconds: 40,
-    });
+    const growing: Server = (request) =>
+      refusing(request.atMs < 10_000 ? 8 : 64, { milliseconds: 50 }, 503)(request);
+    const result = simulate({ server: growing, seconds: 40 });
     expect(limitAt(result, 9.9)).toBeLessThanOrEqual(8);
     expect(limitAt(result, 39)).toBe(64);
   });
@@ -117,14 +116,11 @@ describe("a source that was out of order", () => {
   test.each([
     [429, 70],
     [503, 90],
-  ])(
-    "and answers %i is asked now and then until it is back, and then soon for as much as before",
-    (status, few) => {
-      const result = simulate({ server: outOfOrder(status), seconds: 25 });
-      expect(sentFrom(result, 5.1, 15).length).toBeLessThan(few);
-      expect(limitAt(result, 22)).toBeGreaterThanOrEqual(30);
-    },
-  );
+  ])("and answers %i is asked now and then until it is back, then soon for all as before", (status, few) => {
+    const result = simulate({ server: outOfOrder(status), seconds: 25 });
+    expect(sentFrom(result, 5.1, 15).length).toBeLessThan(few);
+    expect(limitAt(result, 22)).toBeGreaterThanOrEqual(30);
+  });
 
   test.each([64, 1])("does not lead to long pauses later, with %i requests at a time", (maximum) => {
     const { requests } = simulate({ server: outOfOrder(429), seconds: 50, maximum });
@@ -140,15 +136,12 @@ describe("a source that counts requests a second", () => {
   test.each([
     [429, 100],
     [503, 150],
-  ])(
-    "and answers what is beyond by %i is asked in their time, with fewer than %i more in 100 s",
-    (status, more) => {
-      const server = metering(10, 20, { status, milliseconds: 20 });
-      const result = simulate({ server, seconds: 120 });
-      expect(speed(result, 10, 110)).toBeGreaterThan(9);
-      expect(sentFrom(result, 10, 110).filter(refused).length).toBeLessThan(more);
-    },
-  );
+  ])("and answers those beyond by %i is asked in time, with fewer than %i more in 100 s", (status, more) => {
+    const server = metering(10, 20, { status, milliseconds: 20 });
+    const result = simulate({ server, seconds: 120 });
+    expect(speed(result, 10, 110)).toBeGreaterThan(9);
+    expect(sentFrom(result, 10, 110).filter(refused).length).toBeLessThan(more);
+  });
 });
 
 describe("to begin with, a limit", () => {
@@ -243,12 +236,8 @@ describe("a source that answers all by 503 beyond", () => {
   });
 
   test.each([1, 64])("nothing is asked for less and less, from %i at a time", (start) => {
-    const result = simulate({
-      server: () => ({ status: 503, milliseconds: 20 }),
-      seconds: 60,
-      start,
-      maximum: 64,
-    });
+    const server = () => ({ status: 503, milliseconds: 20 });
+    const result = simulate({ server, seconds: 60, start, maximum: 64 });
     expect(sentFrom(result, 0, 10).length).toBeLessThan(2 * start + 20);
     expect(sentFrom(result, 10).length).toBeLessThanOrEqual(26);
     expect(limitAt(result, 10)).toBe(1);

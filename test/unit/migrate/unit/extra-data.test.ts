@@ -11,6 +11,7 @@ import {
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { entryOf, entryParts, staticCtEntry, testAuthorities } from "../../../support/logs/certificates.ts";
 import { MemoryWriter, memoryContext } from "../../../support/logs/in-memory-log.ts";
+import { FAST_RETRY } from "../../../support/migration.ts";
 
 const authorities = testAuthorities("extra data");
 const { root, intermediate, otherRoot } = authorities;
@@ -36,22 +37,16 @@ interface Setup extends Partial<Omit<ExtraDataOptions, "issuers">> {
 }
 
 function newCheck({ missing, source = objects, writer, ...options }: Setup = {}) {
-  const context = memoryContext(source, "static-ct", { retry: { ...NO_RETRY } });
+  const retry = { ...FAST_RETRY, attempts: 0, contentAttempts: 0 };
+  const context = memoryContext(source, "static-ct", { retry });
   const issuers = new IssuerCache(
     { context, deep: options.deepCounters !== undefined, writer: writer && (() => writer) },
     missing,
   );
-  const check = new ExtraDataCheck({
-    issuers,
-    allowMissing: false,
-    rereads: true,
-    deepCounters: undefined,
-    ...options,
-  });
+  const usual = { allowMissing: false, rereads: true, deepCounters: undefined };
+  const check = new ExtraDataCheck({ issuers, ...usual, ...options });
   return { check, issuers };
 }
-
-const NO_RETRY = { attempts: 0, contentAttempts: 0, minDelayMs: 1, maxDelayMs: 1, maxRetryAfterMs: 1 };
 
 /** What a check has noted, by fingerprint. */
 function entriesIn(named: NamedIssuers): Record<string, number> {
@@ -63,10 +58,8 @@ describe("a bundle", () => {
     const commits: (() => void)[] = [];
     const writer = new MemoryWriter();
     const batch = writer.batch.bind(writer);
-    writer.batch = () => ({
-      ...batch(),
-      commit: () => new Promise<void>((resolve) => commits.push(resolve)),
-    });
+    const commit = () => new Promise<void>((resolve) => commits.push(resolve));
+    writer.batch = () => ({ ...batch(), commit });
     const { check } = newCheck({ writer });
     const named: NamedIssuers = new Map();
     let isDone = false;
@@ -74,11 +67,11 @@ describe("a bundle", () => {
       isDone = true;
     });
     await expect.poll(() => commits.length).toBe(ISSUERS.length);
-    for (const commit of commits) {
+    for (const finish of commits) {
       await new Promise(setImmediate);
       expect(isDone).toBe(false);
       expect(named.size).toBe(0);
-      commit();
+      finish();
     }
     await checking;
     expect(isDone).toBe(true);

@@ -223,22 +223,19 @@ describe("an entry that somebody has changed", () => {
     expect(verdictWith("precertificate", other)).toEqual(wrong("names another issuer"));
   });
 
-  it.each(PRECERTIFICATE_KINDS)(
-    "is found by any byte of the TBSCertificate that was submitted: %s",
-    (kind) => {
-      const entry = entryOf(AUTHORITIES, kind, INDEX);
-      const { tbs, signature } = extraData(entry);
-      for (let at = tbs.start; at < signature.start; at++) {
-        for (const bit of [0, 3, 5, 7]) {
-          const verdict = verdictWithFlip(entry, at, 1 << bit);
-          expect(["wrong", "re-encoded"], `byte ${at - tbs.start}`).toContain(verdict.kind);
-          // Nothing in it has a second encoding that says the same but TRUE.
-          const isLax = verdict.kind === "re-encoded" && kind !== "re-encoded precertificate";
-          if (isLax) expect(entry.toString("hex", at - 2, at + 1)).toBe("0101ff");
-        }
+  it.each(PRECERTIFICATE_KINDS)("is found by any byte of the submitted TBSCertificate: %s", (kind) => {
+    const entry = entryOf(AUTHORITIES, kind, INDEX);
+    const { tbs, signature } = extraData(entry);
+    for (let at = tbs.start; at < signature.start; at++) {
+      for (const bit of [0, 3, 5, 7]) {
+        const verdict = verdictWithFlip(entry, at, 1 << bit);
+        expect(["wrong", "re-encoded"], `byte ${at - tbs.start}`).toContain(verdict.kind);
+        // Nothing in it has a second encoding that says the same but TRUE.
+        const isLax = verdict.kind === "re-encoded" && kind !== "re-encoded precertificate";
+        if (isLax) expect(entry.toString("hex", at - 2, at + 1)).toBe("0101ff");
       }
-    },
-  );
+    }
+  });
 
   it.each(["certificate", ...PRECERTIFICATE_KINDS])("is found by any byte of its chain: %s", (kind) => {
     const entry = entryOf(AUTHORITIES, kind as EntryKind, INDEX);
@@ -285,13 +282,10 @@ describe("an entry whose issuers are missing", () => {
     expect(verdictOn(entryOf(AUTHORITIES, kind, INDEX), known)).toEqual(notChecked(...missing));
   });
 
-  it.each(PRECERTIFICATE_KINDS)(
-    "is wrong all the same where its precertificate gives something else: %s",
-    (kind) => {
-      const { submitted } = entryParts(AUTHORITIES, kind, INDEX + 1);
-      expect(verdictWith(kind, { submitted }, [])).toEqual(wrong("does not give the logged TBSCertificate"));
-    },
-  );
+  it.each(PRECERTIFICATE_KINDS)("is wrong too where its precertificate gives something else: %s", (kind) => {
+    const { submitted } = entryParts(AUTHORITIES, kind, INDEX + 1);
+    expect(verdictWith(kind, { submitted }, [])).toEqual(wrong("does not give the logged TBSCertificate"));
+  });
 
   it("is wrong all the same where those that are there do not fit", () => {
     expect(verdictWith("certificate", { chain: [otherRoot, root] }, [otherRoot])).toEqual(
