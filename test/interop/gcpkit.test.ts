@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { describeWithGo } from "../support/go/describe-with-go.ts";
-import { GcpEmulators, type StoredObject } from "../support/go/gcp-emulators.ts";
+import { GcpEmulators } from "../support/go/gcp-emulators.ts";
 import { testGoPackages } from "../support/go/programs.ts";
 import {
   type Bucket,
@@ -26,31 +26,28 @@ describeWithGo("gcpkit", () => {
     [1, "below/a/prefix"],
     [257, "logs/one"],
     [3000, undefined],
-  ])(
-    "makes a log of %i entries below the prefix %s, which its Appender takes over again",
-    async (size, prefix) => {
-      const home = await emulators().newHome(prefix);
-      const log = await makeLog({ ...home, ...identity, size });
-      expect(log).toMatchObject({ origin: identity.origin, size });
-      await expectFsckPasses(home, log);
+  ])("makes a log of %i entries below prefix %s that its Appender takes over again", async (size, prefix) => {
+    const home = await emulators().newHome(prefix);
+    const log = await makeLog({ ...home, ...identity, size });
+    expect(log).toMatchObject({ origin: identity.origin, size });
+    await expectFsckPasses(home, log);
 
-      const after = await takeOver({ ...home, ...identity, key: "new owner", add: 300 });
-      const last = size + 300 - 1;
-      expect(after).toMatchObject({
-        sizeBefore: size,
-        indices: [size, last],
-        contiguous: true,
-        size: last + 1,
-      });
-      expect((await objectsOf(home)).get("checkpoint")?.bytes.toString()).toBe(after.checkpoint);
-      await expectFsckPasses(home, after);
-    },
-  );
+    const after = await takeOver({ ...home, ...identity, key: "new owner", add: 300 });
+    const last = size + 300 - 1;
+    expect(after).toMatchObject({
+      sizeBefore: size,
+      indices: [size, last],
+      contiguous: true,
+      size: last + 1,
+    });
+    expect((await emulators().objectsOf(home)).get("checkpoint")?.bytes.toString()).toBe(after.checkpoint);
+    await expectFsckPasses(home, after);
+  });
 
   it.concurrent("stores objects as Tessera does on Google's cloud", async () => {
     const home = await emulators().newHome();
     await makeLog({ ...home, ...identity, size: 257 });
-    const objects = await objectsOf(home);
+    const objects = await emulators().objectsOf(home);
     const immutable = {
       contentType: "application/octet-stream",
       cacheControl: "max-age=604800,immutable",
@@ -81,7 +78,8 @@ describeWithGo("gcpkit", () => {
   it.concurrent("makes a Static CT log that fsck accepts and an Appender continues", async () => {
     const home = await emulators().newHome("2026h1");
     const log = await makeCtLog({ ...home, ...ctIdentity, size: 257 });
-    expect([...(await objectsOf(home)).keys()].filter((path) => path.startsWith("issuer/"))).toHaveLength(5);
+    const paths = [...(await emulators().objectsOf(home)).keys()];
+    expect(paths.filter((path) => path.startsWith("issuer/"))).toHaveLength(5);
     const after = await takeOver({ ...home, ...ctIdentity, ct: true, add: 300 });
     expect(after).toMatchObject({ sizeBefore: 257, contiguous: true, size: 557, vkey: log.vkey });
     expect(await fsck({ ...home, vkey: log.vkey, ct: true })).toMatchObject({ size: 557 });
@@ -99,7 +97,7 @@ describeWithGo("gcpkit", () => {
   it.concurrent("finds a flipped byte in a bundle", async () => {
     const home = await emulators().newHome();
     const log = await makeLog({ ...home, ...identity, size: 1000 });
-    const bundle = (await objectsOf(home)).get("tile/entries/001")?.bytes as Buffer;
+    const bundle = (await emulators().objectsOf(home)).get("tile/entries/001")?.bytes as Buffer;
     bundle.writeUInt8(bundle.readUInt8(bundle.length - 1) ^ 1, bundle.length - 1);
     await emulators().putObject(home.bucket, "tile/entries/001", bundle);
     await expect(fsck({ ...home, vkey: log.vkey })).rejects.toThrow(/fsck: failed/);
@@ -121,13 +119,10 @@ describeWithGo("gcpkit", () => {
  * next Appender believes that the log has N entries and that index 0 is free. These tests fail once that is mended.
  */
 describeWithGo("after Tessera's own migration to Google's cloud, v1.0.4, its Appender", () => {
-  it.concurrent.each([100, 1000])(
-    "panics at its start on a copy of %i entries without a checkpoint",
-    async (size) => {
-      const copy = await migratedByTessera(size);
-      await expect(takeOver({ ...copy, ...identity })).rejects.toThrow("panic: runtime error: makeslice");
-    },
-  );
+  it.concurrent.each([100, 1000])("panics at its start on %i entries without a checkpoint", async (size) => {
+    const copy = await migratedByTessera(size);
+    await expect(takeOver({ ...copy, ...identity })).rejects.toThrow("panic: runtime error: makeslice");
+  });
 
   it.concurrent("panics when it first integrates, where the checkpoint came along", async () => {
     const copy = await migratedByTessera(1000, { checkpoint: true });
@@ -141,7 +136,7 @@ describeWithGo("after Tessera's own migration to Google's cloud, v1.0.4, its App
     const failure = await takeOver({ ...copy, ...identity, add: 300, timeoutMs: 5000 }).catch(String);
     expect(failure).toContain("no checkpoint covers 400 entries, and the indices given out are 0 to 299");
     expect(failure).toContain("integrity fail - expected seq 100, but found ");
-    const checkpoint = (await objectsOf(copy)).get("checkpoint")?.bytes.toString();
+    const checkpoint = (await emulators().objectsOf(copy)).get("checkpoint")?.bytes.toString();
     expect(checkpoint?.split("\n")[1]).toBe("100");
   });
 });
@@ -193,13 +188,6 @@ describeWithGo("the emulators of Google's cloud", () => {
     expect(await making).toMatchObject({ size: 600 });
   });
 });
-
-/** The objects of a log, by their paths. */
-async function objectsOf({ bucket, prefix }: Bucket): Promise<Map<string, StoredObject>> {
-  const below = prefix === undefined ? "" : `${prefix}/`;
-  const objects = await emulators().objects(bucket, below);
-  return new Map([...objects].map(([name, object]) => [name.slice(below.length), object]));
-}
 
 /** Tessera's fsck accepts the log, as the bucket's owner reads it and as the public does. */
 async function expectFsckPasses(home: Bucket, { origin, size, rootHash, vkey }: LogReport): Promise<void> {

@@ -106,25 +106,22 @@ describeWithGo("a bucket that belongs to a database", () => {
 });
 
 describeWithGo("a binding that is gone", () => {
-  it.each(["claimed", "handed-over"])(
-    "from a place that is %s is told, with how to mend it",
-    async (kind) => {
-      const { bucket, database } = await emulators().newHome();
-      const target = await open(`gs://${bucket}/log`, { database });
-      await target.claim(MARKER);
-      if (kind === "handed-over") await target.handOver(MARKER, state, RECORD);
-      await emulators().deleteObject(bucket, `log/${BINDING}`);
-      const found = await foundAt(target);
-      expect(found).toMatch(
-        /belongs to this target, but \.state\/tlog-migrate\.json, which said so too, is gone/,
-      );
-      await expect(target.replaceMarker(MARKER, LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
-      await expect(target.handOver(MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
-      await expect(target.confirmHandOver()).rejects.toBeInstanceOf(TargetRefusedError);
-      await emulators().putObject(bucket, `log/${BINDING}`, found.slice(found.indexOf("{")));
-      expect(await target.inspect()).toMatchObject({ kind });
-    },
-  );
+  it.each(["claimed", "handed-over"])("from a place that is %s is told with how to mend it", async (kind) => {
+    const { bucket, database } = await emulators().newHome();
+    const target = await open(`gs://${bucket}/log`, { database });
+    await target.claim(MARKER);
+    if (kind === "handed-over") await target.handOver(MARKER, state, RECORD);
+    await emulators().deleteObject(bucket, `log/${BINDING}`);
+    const found = await foundAt(target);
+    expect(found).toMatch(
+      /belongs to this target, but \.state\/tlog-migrate\.json, which said so too, is gone/,
+    );
+    await expect(target.replaceMarker(MARKER, LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    await expect(target.handOver(MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
+    await expect(target.confirmHandOver()).rejects.toBeInstanceOf(TargetRefusedError);
+    await emulators().putObject(bucket, `log/${BINDING}`, found.slice(found.indexOf("{")));
+    expect(await target.inspect()).toMatchObject({ kind });
+  });
 });
 
 describeWithGo("a claim of a version that did not name the place", () => {

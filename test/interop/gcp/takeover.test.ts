@@ -71,7 +71,7 @@ describeWithGo("a copy that Tessera's Appender takes over", () => {
     const home = await emulators().newHome(prefix);
     const report = await copyTo(home, dir, log);
     expect(report).toMatchObject({ outcome: "handed-over", size, rootHash: log.rootHash, entries: size });
-    expect([...(await objectsOf(home)).keys()]).not.toContain("checkpoint");
+    expect([...(await emulators().objectsOf(home)).keys()]).not.toContain("checkpoint");
     await expectTakenOver(home, log, identity);
   });
 
@@ -81,7 +81,7 @@ describeWithGo("a copy that Tessera's Appender takes over", () => {
     const home = await emulators().newHome("target");
     const report = await copyTo(home, urlOf(from), log);
     expect(report).toMatchObject({ outcome: "handed-over", size: 3000, rootHash: log.rootHash });
-    const [before, after] = [await objectsOf(from), await objectsOf(home)];
+    const [before, after] = [await emulators().objectsOf(from), await emulators().objectsOf(home)];
     for (const [path, { bytes, contentType, cacheControl }] of after) {
       if (!path.startsWith("tile/")) continue;
       expect(before.get(path), path).toMatchObject({ bytes, contentType, cacheControl });
@@ -92,12 +92,12 @@ describeWithGo("a copy that Tessera's Appender takes over", () => {
   it("from a bucket to a directory", async () => {
     const from = await emulators().newHome("source");
     const log = await makeLog({ ...from, ...identity, size: 3000 });
-    const before = await objectsOf(from);
+    const before = await emulators().objectsOf(from);
     const dir = join(memoryDirectory(), "target");
     const known = { vkey: log.vkey, format: "tiles" as const };
     const report = await migrate(migrationOptions(known, urlOf(from), dir, { workers: 2 }));
     expect(report).toMatchObject({ outcome: "handed-over", size: 3000, rootHash: log.rootHash });
-    expect(await objectsOf(from)).toEqual(before);
+    expect(await emulators().objectsOf(from)).toEqual(before);
     await expectTakenOver({ dir }, log, identity);
   });
 
@@ -108,7 +108,7 @@ describeWithGo("a copy that Tessera's Appender takes over", () => {
     const home = await emulators().newHome();
     const report = await copyTo(home, server.url, log, { format: "static-ct" });
     expect(report).toMatchObject({ outcome: "handed-over", size: 700, rootHash: log.rootHash });
-    const objects = await objectsOf(home);
+    const objects = await emulators().objectsOf(home);
     const issuers = [...readLog(dir)].filter(([path]) => path.startsWith("issuer/"));
     expect(issuers.length).toBeGreaterThan(0);
     for (const [path, bytes] of issuers) {
@@ -134,9 +134,3 @@ describeWithGo("while a copy is unfinished", () => {
     expect(await copyTo(home, dir, log)).toMatchObject({ outcome: "taken-over" });
   });
 });
-
-async function objectsOf({ bucket, prefix }: Bucket) {
-  const below = prefix === undefined ? "" : `${prefix}/`;
-  const objects = await emulators().objects(bucket, below);
-  return new Map([...objects].map(([name, object]) => [name.slice(below.length), object]));
-}

@@ -10,7 +10,7 @@ import { testLog } from "../../support/logs/generated-log.ts";
 import { FAST_RETRY, type KnownLog, migrationOptions } from "../../support/migration.ts";
 import { urlOf } from "../../support/places/bucket-targets.ts";
 import { logDirectory } from "../../support/places/directory.ts";
-import { verify } from "../../support/verification.ts";
+import { pathsOf, verify } from "../../support/verification.ts";
 
 const emulators = useGcpEmulators();
 const identity = { origin: "log.example/gcp", key: "the log's key" };
@@ -53,8 +53,6 @@ async function endOf(verification: Promise<VerificationReport>): Promise<{ code:
   expect(error.message).not.toContain("\n");
   return { code: exitCodeOf(error), line: error.message };
 }
-
-const pathsOf = ({ findings }: VerificationReport) => findings.map(({ path }) => path);
 
 describeWithGo("verify of a copy in a bucket", () => {
   it("holds it against its tree state before the Appender's first checkpoint, without a key", async () => {

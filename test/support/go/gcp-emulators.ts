@@ -140,6 +140,13 @@ export class GcpEmulators implements AsyncDisposable {
     return found;
   }
 
+  /** The objects of a log, by their paths. */
+  async objectsOf({ bucket, prefix }: Bucket): Promise<Map<string, StoredObject>> {
+    const below = prefix === undefined ? "" : `${prefix}/`;
+    const objects = await this.objects(bucket, below);
+    return new Map([...objects].map(([name, object]) => [name.slice(below.length), object]));
+  }
+
   /** An object's bytes, decompressed. */
   async #read(bucket: string, name: string): Promise<Buffer> {
     const path = `/storage/v1/b/${bucket}/o/${encodeURIComponent(name)}?alt=media`;

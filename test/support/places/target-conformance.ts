@@ -1,14 +1,9 @@
 /** What every MigrationTarget does, whatever stands behind it. */
 
-import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
-import type {
-  MigrationTarget,
-  StoredObject,
-  TargetWriter,
-  TreeState,
-} from "../../../lib/migrate/ports/target.ts";
+import type { MigrationTarget, StoredObject, TargetWriter } from "../../../lib/migrate/ports/target.ts";
+import { LATER_MARKER, MARKER, RECORD, STATE as state } from "./bucket-targets.ts";
 
 export interface TargetKind {
   /** Opens the place anew, as another run would. */
@@ -19,15 +14,7 @@ export interface TargetKind {
   putByOthers(path: string, bytes: Uint8Array): Promise<void>;
 }
 
-const MARKER = `{"tlog-migrate-marker":1,"first":true}\n`;
-const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
-const RECORD = `{"tlog-migrate-record":1}\n`;
 const bytesOf = (text: string): Uint8Array => Buffer.from(text);
-const state: TreeState = {
-  size: 300,
-  rootHash: createHash("sha256").update("root").digest(),
-  collectFrom: 256,
-};
 const TILE = "tile/0/000";
 const BUNDLE = "tile/entries/000";
 
@@ -58,9 +45,7 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
   });
 
   it("has its marker changed from what it was, and from nothing else", async () => {
-    const place = await newPlace();
-    const target = await place.open();
-    await target.claim(MARKER);
+    const { target } = await claimed(await newPlace());
     await expect(target.replaceMarker(LATER_MARKER, MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
     await target.replaceMarker(MARKER, LATER_MARKER);
     expect(await target.inspect()).toEqual({ kind: "claimed", marker: LATER_MARKER });
@@ -70,9 +55,7 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
   });
 
   it("is handed over once, and is nobody's to change after", async () => {
-    const place = await newPlace();
-    const target = await place.open();
-    await target.claim(MARKER);
+    const { target } = await claimed(await newPlace());
     await target.handOver(MARKER, state, RECORD);
     await expect(target.replaceMarker(MARKER, LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
     await expect(target.claim(MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
@@ -178,8 +161,7 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
   });
 
   it("stores a checkpoint once", async () => {
-    const place = await newPlace();
-    const { target } = await claimed(place);
+    const { target } = await claimed(await newPlace());
     await target.handOver(MARKER, state, RECORD);
     expect(await target.publishCheckpoint(bytesOf("a checkpoint"))).toBe(true);
     expect(await target.publishCheckpoint(bytesOf("another one"))).toBe(false);
