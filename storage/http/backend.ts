@@ -6,7 +6,7 @@ import type { Backend, OptionValues, SourceAccess } from "../../lib/migrate/port
 import type { TlsOptions } from "./client.ts";
 import type { Header, HttpSourceOptions } from "./source.ts";
 
-/** As plain data; beside these, the options below. */
+/** Plain data, next to the options below. */
 type HttpAccess = SourceAccess & Pick<HttpSourceOptions, "contact" | "timeouts">;
 
 export default {
