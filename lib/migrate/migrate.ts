@@ -9,9 +9,10 @@ import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import { openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "./read/authentic.ts";
 import { type MigrationOutcome, type MigrationReport, migrationReport } from "./report.ts";
-import { type CopySession, openCopySession } from "./session.ts";
-import { type Claim, claimTarget, otherLog, requireNoRegress } from "./target/claim.ts";
+import { type CopySession, checkpointContext, openCopySession } from "./session.ts";
+import { type Claim, claimTarget } from "./target/claim.ts";
 import { formatRecord, replaceMarker, type StoredMarker } from "./target/marker.ts";
+import { otherLog, readSourceCheckpoint } from "./target/source-checkpoint.ts";
 
 /** How long a source that was seen to grow must stay unchanged before the handover. */
 const DEFAULT_SETTLE_MS = 5_000;
@@ -27,19 +28,18 @@ const MAX_ROUNDS = 4;
 export async function migrate(options: MigrationOptions, modules: BackendModules): Promise<MigrationReport> {
   const session = await openCopySession(options, modules);
   try {
-    const firstContact = { ...session.context, firstContact: true };
-    const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
-    const claim = await claimTarget(session, checkpoint);
+    const firstContact = { ...checkpointContext(session), firstContact: true };
+    const claim = await claimTarget(session, await readTrustedCheckpoint(firstContact, options.policy));
     if (claim.kind === "handed-over") {
       const { missingIssuers } = claim.record;
       if (missingIssuers > 0)
         options.notice?.(
           `${missingIssuers} issuers were missing when this log was handed over, as was allowed`,
         );
-      return await finish(session, checkpoint, claim.grown ? "taken-over" : "already-handed-over");
+      return await finish(session, claim.checkpoint, claim.grown ? "taken-over" : "already-handed-over");
     }
     try {
-      return await fillAndHandOver(session, claim, checkpoint);
+      return await fillAndHandOver(session, claim);
     } finally {
       await claim.release();
     }
@@ -52,15 +52,11 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
  * Rounds of copying until the target has all that the source has; then the handover. A resume whose source has grown
  * aims at the grown log at once: the source may not serve the old right edge any more.
  */
-async function fillAndHandOver(
-  session: CopySession,
-  claim: Claim,
-  checkpoint: TrustedCheckpoint,
-): Promise<MigrationReport> {
+async function fillAndHandOver(session: CopySession, claim: Claim): Promise<MigrationReport> {
   const { options } = session;
   let { aim, marker } = claim;
   // A handover that has begun is completed at its own size, however the source has grown.
-  let now = claim.handingOver ? aim : checkpoint;
+  let now = claim.handingOver ? aim : claim.checkpoint;
   if (now.size > aim.size) await requireGrownFrom(session, aim, now);
   for (let round = 1; ; round++) {
     if (now.size > aim.size) {
@@ -99,8 +95,7 @@ async function readSourceAgain(
   if (round > 1) {
     await sleep(options.settleMs ?? DEFAULT_SETTLE_MS, undefined, { signal: context.signal });
   }
-  const now = await readTrustedCheckpoint(context, options.policy);
-  requireNoRegress(now, aim, context.source.location);
+  const now = await readSourceCheckpoint(session, aim);
   if (now.size > aim.size) await requireGrownFrom(session, aim, now);
   return now;
 }

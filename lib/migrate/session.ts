@@ -114,6 +114,12 @@ export async function openSession<Options extends WorkOptions>(
   };
 }
 
+/** How the checkpoint is read: all else waits for it, so it is reported why it has to be read again. */
+export function checkpointContext({ context, options }: Session<WorkOptions>): ReadContext {
+  const { notice } = options;
+  return { ...context, ...(notice && { notice }) };
+}
+
 /** How every thread is to reach a target. */
 export function targetSpecOf(location: string, options: WorkOptions, modules: BackendModules): TargetSpec {
   const { targetOptions = {}, access, retry = DEFAULT_RETRY } = options;

@@ -15,7 +15,13 @@ import type { HashTree, TreeHead } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
 import { openTree } from "./read/authentic.ts";
 import { type RunReport, runReport } from "./report.ts";
-import { MAIN_THREAD_CONCURRENCY, openSession, type Session, targetSpecOf } from "./session.ts";
+import {
+  checkpointContext,
+  MAIN_THREAD_CONCURRENCY,
+  openSession,
+  type Session,
+  targetSpecOf,
+} from "./session.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";
@@ -77,7 +83,7 @@ async function verifyOpened(
   target: MigrationTarget | undefined,
 ): Promise<VerificationReport> {
   const { context, options, progress } = session;
-  const trusted = await findTrustedHead(context, target, options.policy);
+  const trusted = await findTrustedHead(checkpointContext(session), target, options.policy);
   const found = new Findings();
   const issuers = new IssuerRegistry({ context, deep: options.deep });
   const isAuthentic = await verifyTree(session, trusted.head, issuers, found);

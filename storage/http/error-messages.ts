@@ -21,9 +21,11 @@ export interface Peer {
   readonly timeouts: HttpTimeouts;
 }
 
-type Fault = readonly [problem: string, kind: { retryable: boolean; unreachable?: boolean }, advice?: string];
+type FaultKind = Pick<SourceError, "retryable"> & Partial<Pick<SourceError, "unreachable" | "brokenOff">>;
+type Fault = readonly [problem: string, kind: FaultKind, advice?: string];
 
 const PASSING = { retryable: true };
+const BROKEN_OFF = { retryable: true, brokenOff: true };
 const LASTING = { retryable: false };
 /** No contact was made at all. */
 const REFUSED = { retryable: true, unreachable: true };
@@ -138,7 +140,7 @@ function transferFault(code: string, error: Error, { host }: Peer): Fault {
     case "UND_ERR_SOCKET":
     case "ECONNRESET":
     case "EPIPE":
-      return [`${host} broke the connection off`, PASSING];
+      return [`${host} broke the connection off`, BROKEN_OFF];
     case "UND_ERR_DESTROYED":
     case "UND_ERR_CLOSED":
       return ["the source was closed", LASTING];
@@ -147,9 +149,9 @@ function transferFault(code: string, error: Error, { host }: Peer): Fault {
     case "UND_ERR_HEADERS_OVERFLOW":
       return [`${host} sent headers beyond all measure`, PASSING];
     case "HTTPParserError":
-      return [`${host} sent something that is not HTTP: ${firstLine(error.message)}`, PASSING];
+      return [`${host} sent something that is not HTTP: ${firstLine(error.message)}`, BROKEN_OFF];
     default:
-      return [`the connection to ${host} failed: ${firstLine(error.message)}`, PASSING];
+      return [`the connection to ${host} failed: ${firstLine(error.message)}`, BROKEN_OFF];
   }
 }
 

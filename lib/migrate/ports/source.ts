@@ -53,6 +53,8 @@ export class SourceError extends Error {
   readonly advice: string | undefined;
   /** No contact was made at all (no such host, no TLS): on the first contact this means a wrong address. */
   readonly unreachable: boolean;
+  /** The connection broke off, or what came is not of the protocol: on the first contact most often a wrong port. */
+  readonly brokenOff: boolean;
   /** Of the HTTP response that was the failure, where there was one. */
   readonly status: number | undefined;
 
@@ -67,6 +69,7 @@ export class SourceError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.advice = details.advice;
     this.unreachable = details.unreachable ?? false;
+    this.brokenOff = details.brokenOff ?? false;
     this.status = details.status;
   }
 }

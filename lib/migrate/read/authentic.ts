@@ -7,6 +7,7 @@ import { OperationError, VerificationError } from "../../errors.ts";
 import { type CheckpointPolicy, type OpenedCheckpoint, openCheckpoint } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
+import { excerpt } from "../../tlog/note.ts";
 import {
   type HashTree,
   type ReadHints,
@@ -25,6 +26,9 @@ import type { ReadContext } from "./context.ts";
  */
 const FIRST_REFUSAL_DELAY = 0.05;
 const REFUSAL_DELAY_FACTOR = 3.5;
+
+/** How often a source is tried again that breaks the first connections off, as one does on a wrong port. */
+const FIRST_CONTACT_RETRIES = 3;
 
 /**
  * Reads an object and authenticates it.
@@ -59,8 +63,19 @@ export async function readAuthentic<T>(
       throw last;
     }
   };
+  const delayAfter = readDelays(context);
+  let noticed = "";
+  const delayAndNotice = (error: unknown): number | undefined => {
+    const delayMs = delayAfter(error);
+    const reason = error instanceof Error ? error.message : String(error);
+    if (delayMs !== undefined && reason !== noticed) {
+      context.notice?.(`${source.locate(path)}: ${excerpt(reason)}; trying again`);
+      noticed = reason;
+    }
+    return delayMs;
+  };
   try {
-    return await withRetries(attempt, readDelays(context), signal);
+    return await withRetries(attempt, delayAndNotice, signal);
   } catch (error) {
     signal.throwIfAborted();
     throw readableFailure(context, path, error);
@@ -93,14 +108,34 @@ export function openTrusted(note: Uint8Array, policy: CheckpointPolicy, location
   }
 }
 
-/** Reads the source's present checkpoint. */
+/** What else is asked of the source's checkpoint. */
+export interface CheckpointRules {
+  /** One that was just read, and is looked at first. */
+  readonly seen?: TrustedCheckpoint | undefined;
+  /** Throws, or rejects, unless it may be used; with a SourceError, another may be read that is better. */
+  readonly check?: (checkpoint: TrustedCheckpoint) => void | Promise<void>;
+}
+
+/**
+ * Reads the source's present checkpoint. After the first contact, one that does not satisfy the policy is read again
+ * like any other object: a proxy on the way may answer in the source's place.
+ */
 export async function readTrustedCheckpoint(
   context: ReadContext,
   policy: CheckpointPolicy,
+  { seen, check }: CheckpointRules = {},
 ): Promise<TrustedCheckpoint> {
-  const read = (hints: ReadHints) => context.source.checkpoint(hints);
-  const note = await readAuthentic(context, CHECKPOINT_PATH, read, (bytes) => bytes);
-  return openTrusted(note, policy, context.source.locate(CHECKPOINT_PATH));
+  let first = seen?.note;
+  const read = async (hints: ReadHints): Promise<Uint8Array | undefined> => {
+    const note = first ?? (await context.source.checkpoint(hints));
+    first = undefined;
+    return note;
+  };
+  return await readAuthentic(context, CHECKPOINT_PATH, read, async (note) => {
+    const checkpoint = { ...openCheckpoint(note, policy), note };
+    await check?.(checkpoint);
+    return checkpoint;
+  });
 }
 
 /** How long to wait after each failure: faults of the source and of the content have a bound each. */
@@ -110,10 +145,14 @@ export function readDelays({
 }: Pick<ReadContext, "retry" | "firstContact">): (error: unknown) => number | undefined {
   let contentFailures = 0;
   let sourceFailures = 0;
+  let isReached = firstContact !== true;
   return (error) => {
     const isContent = error instanceof FormatError;
-    const isUnreachable = error instanceof SourceError && error.unreachable;
-    if (firstContact === true && (isContent || isUnreachable)) return undefined;
+    if (firstContact === true && isContent) return undefined;
+    if (error instanceof SourceError && !isReached) {
+      isReached = error.status !== undefined;
+      if (error.unreachable || (error.brokenOff && sourceFailures >= FIRST_CONTACT_RETRIES)) return undefined;
+    }
     if (isContent) {
       contentFailures++;
       return contentFailures > retry.contentAttempts ? undefined : (contentFailures * retry.minDelayMs) / 2;
@@ -127,21 +166,29 @@ export function readDelays({
 }
 
 /** The failure that a person reads, for what came of reading an object. */
-function readableFailure({ source }: ReadContext, path: string, error: unknown): unknown {
+function readableFailure({ source, firstContact }: ReadContext, path: string, error: unknown): unknown {
   const object = source.locate(path);
+  if (error instanceof FormatError && path === CHECKPOINT_PATH) {
+    return faultIn(object, error, firstContact === true ? CHECK_NAMES : SERVED_BEFORE);
+  }
   if (error instanceof FormatError) {
-    const usual =
-      path === CHECKPOINT_PATH
-        ? "Name the URL or directory below which the log serves its checkpoint"
-        : "The source does not serve what its checkpoint commits to; these bytes were not written";
+    const usual = "The source does not serve what its checkpoint commits to; these bytes were not written";
     return faultIn(`${path} (${object})`, error, usual);
   }
   if (error instanceof SourceError) {
-    const advice = error.advice ?? "Run the same command again, it goes on where it stopped";
+    const isWrongPort = firstContact === true && error.brokenOff;
+    const usual = isWrongPort ? CHECK_ADDRESS : "Run the same command again, it goes on where it stopped";
+    const advice = error.advice ?? usual;
     return new OperationError({ object, problem: error.message, advice }, { cause: error });
   }
   return error;
 }
+
+const CHECK_NAMES =
+  "Name the URL or directory below which the log serves its checkpoint, and check --origin and the keys; nothing was written";
+const SERVED_BEFORE =
+  "The source has served this log's checkpoint before: wait until it does again, then run the same command again";
+const CHECK_ADDRESS = "Check the address: https or http, the host, and the port";
 
 /** What is wrong with an object's bytes, for a person. @param advice unless the error has its own. */
 function faultIn(object: string, error: FormatError, advice: string): VerificationError {

@@ -18,6 +18,8 @@ export interface ReadContext {
   readonly signal: AbortSignal;
   /** Nothing was read from this source before: what is unreachable or missing is a wrong address, and fails at once. */
   readonly firstContact?: boolean;
+  /** Notified of why an object has to be read again, a sentence each. */
+  readonly notice?: (sentence: string) => void;
 }
 
 /** How a thread is to read; plain data, so that it can be sent to a worker. */

@@ -3,7 +3,7 @@
  * checkpoint aimed at, so that the next run continues with the same.
  */
 
-import { type ErrorFacts, type LogError, TargetRefusedError, VerificationError } from "../../errors.ts";
+import { type ErrorFacts, type LogError, TargetRefusedError } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
@@ -13,12 +13,15 @@ import { openTrusted, type TrustedCheckpoint } from "../read/authentic.ts";
 import type { CopySession } from "../session.ts";
 import { type MigrationRecord, parseMarker, parseRecord, type StoredMarker, withText } from "./marker.ts";
 import { trustedSeals } from "./seals.ts";
+import { readSourceCheckpoint } from "./source-checkpoint.ts";
 
 /** A target that is ours to write. */
 export interface Claim {
   readonly kind: "claimed";
   /** The checkpoint that this run finishes first: the marker's, where an earlier run left one. */
   readonly aim: TrustedCheckpoint;
+  /** The source's, never older than `aim`. */
+  readonly checkpoint: TrustedCheckpoint;
   readonly marker: StoredMarker;
   /** Whether objects may be in place already. */
   readonly resume: boolean;
@@ -30,6 +33,8 @@ export interface Claim {
 /** A target that an earlier run handed over. */
 export interface AlreadyDone {
   readonly kind: "handed-over";
+  /** The source's, of the size that was handed over. */
+  readonly checkpoint: TrustedCheckpoint;
   readonly record: MigrationRecord;
   /** Whether the log software there has continued the log since. */
   readonly grown: boolean;
@@ -86,19 +91,19 @@ async function newClaim(
     tool: options.tool,
   });
   await target.claim(marker.text);
-  return await locked(session, { aim: checkpoint, marker, resume: adopts, handingOver: false });
+  return await locked(session, { aim: checkpoint, checkpoint, marker, resume: adopts, handingOver: false });
 }
 
-async function ownClaim(session: CopySession, checkpoint: TrustedCheckpoint, text: string): Promise<Claim> {
-  const { target, options, context } = session;
+async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: string): Promise<Claim> {
+  const { target, options } = session;
   const marker = { ...parseMarker(text, target.location), text };
-  requireSameLog(session, checkpoint, marker);
+  requireSameLog(session, read, marker);
   const note = Buffer.from(marker.checkpoint);
   const aim = openTrusted(note, options.policy, `the marker in ${target.location}`);
-  requireNoRegress(checkpoint, aim, context.source.location);
+  const checkpoint = await readSourceCheckpoint(session, aim, read);
   await requireNoCheckpoint(session);
   const handingOver = await hasBegunHandover(target, aim);
-  return await locked(session, { aim, marker, resume: true, handingOver });
+  return await locked(session, { aim, checkpoint, marker, resume: true, handingOver });
 }
 
 async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release">): Promise<Claim> {
@@ -173,22 +178,20 @@ export async function treeStateOf(
 
 async function alreadyDone(
   session: CopySession,
-  checkpoint: TrustedCheckpoint,
+  read: TrustedCheckpoint,
   record: MigrationRecord,
 ): Promise<AlreadyDone> {
-  const { target, context } = session;
+  const { target } = session;
   const { size, finishedAt } = record;
-  requireSameLog(session, checkpoint, record);
-  if (checkpoint.size === size) {
-    const rootHash = Buffer.from(record.rootHash, "base64");
-    requireNoRegress(checkpoint, { size, rootHash }, context.source.location);
-    await target.confirmHandOver();
-  }
+  requireSameLog(session, read, record);
+  const rootHash = Buffer.from(record.rootHash, "base64");
+  const checkpoint = await readSourceCheckpoint(session, { size, rootHash }, read);
+  if (checkpoint.size === size) await target.confirmHandOver();
   const tree = await treeStateOf(target, TargetRefusedError, FIND_WRITER);
   // A mirror has no tree state: no log software continues it.
   const isMirror = tree === undefined;
   if (checkpoint.size === size)
-    return { kind: "handed-over", record, grown: !isMirror && tree.size !== size };
+    return { kind: "handed-over", checkpoint, record, grown: !isMirror && tree.size !== size };
   throw refused(target, {
     problem: isMirror
       ? `is a mirror that was finished at size ${size} on ${finishedAt}, and is never changed`
@@ -199,29 +202,6 @@ async function alreadyDone(
       ? "Copy into an empty target, and point readers there"
       : "If the source continued after the handover, its writer was not frozen: migrate into an empty target",
   });
-}
-
-/** A source may grow while a migration is unfinished, never shrink, and never have another root at one size. */
-export function requireNoRegress(now: TreeHead, aim: TreeHead, source: string): void {
-  if (now.size < aim.size) {
-    throw otherLog(source, "the log shrank", `size ${aim.size} or more`, `size ${now.size}`);
-  }
-  if (now.size === aim.size && !equalBytes(now.rootHash, aim.rootHash)) {
-    const problem = `the log forked: at size ${now.size} it had another root before`;
-    throw otherLog(source, problem, formatHash(aim.rootHash), formatHash(now.rootHash));
-  }
-}
-
-/** The source's checkpoint is not of the log that was there before. */
-export function otherLog(
-  source: string,
-  problem: string,
-  expected: string,
-  found: string,
-): VerificationError {
-  const object = `${source}: the checkpoint`;
-  const advice = "Do not continue before the log's operator has explained it; the target was not changed";
-  return new VerificationError({ object, problem, expected, found, advice });
 }
 
 /** @param stored what the target says of its log. */

@@ -1,16 +1,13 @@
 /** Promise 3, before the handover: checks the target itself, independently of what was checked before. */
 
-import { setImmediate } from "node:timers/promises";
 import { VerificationError } from "../../errors.ts";
 import { FULL_WIDTH, fullTileCount, type LogResource, levelCount, tilePath } from "../../tlog/layout.ts";
-import { Counters } from "../counters.ts";
-import { MAX_OBJECT_BYTES, type ObjectSource, type TreeHead } from "../ports/source.ts";
+import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTree } from "../read/authentic.ts";
-import { tiledLog } from "../read/tiled-log.ts";
 import type { CopySession } from "../session.ts";
-import { DEFAULT_RETRY } from "../throttle/backoff.ts";
 import { compareListing, coordinateOf } from "./listing-check.ts";
+import { storedLog } from "./stored-log.ts";
 
 /**
  * Checks the target against a tree: every object exists and has the right size, none is beyond the tree, and its own
@@ -27,19 +24,7 @@ export async function checkTarget(session: CopySession, head: TreeHead): Promise
     const advice = adviceFor(target, resource, head);
     throw new VerificationError({ object: target.locate(path), problem, advice });
   }
-  const stored: ObjectSource = {
-    location: target.location,
-    locate: (path) => target.locate(path),
-    async read(path, { maxBytes }) {
-      // A writer may read synchronously: other work, such as signals, runs between two tiles.
-      await setImmediate();
-      return await writer.read(path, maxBytes);
-    },
-    async close() {},
-  };
-  const source = tiledLog(stored, options.format);
-  const retry = { ...DEFAULT_RETRY, attempts: 0, contentAttempts: 0 };
-  const tree = await openTree({ source, counters: new Counters(), retry, signal }, head);
+  const tree = await openTree(storedLog(session), head);
   for (let level = levelCount(head.size) - 1; level >= 1; level--) {
     for (let index = 0; index < fullTileCount(head.size, level); index++) await tree.fullTile(level, index);
   }

@@ -5,7 +5,7 @@ import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { formatHash } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
-import type { TreeHead } from "../ports/source.ts";
+import { SourceError, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTree, readTrustedCheckpoint } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
@@ -44,7 +44,7 @@ export async function findTrustedHead(
       });
     }
     const tree = await treeStateOf(target, VerificationError);
-    const hasCheckpoint = (await context.source.checkpoint({ signal: context.signal })) !== undefined;
+    const hasCheckpoint = await isThereACheckpoint(context);
     if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree, mayLag };
     if (!hasCheckpoint) {
       throw new VerificationError({
@@ -68,6 +68,16 @@ export async function findTrustedHead(
   }
   const { origin, size, rootHash } = await readTrustedCheckpoint({ ...context, firstContact: true }, policy);
   return { kind: "checkpoint", origin, head: { size, rootHash }, mayLag };
+}
+
+/** Whatever keeps one from being read is found out later, with the patience that it needs. */
+async function isThereACheckpoint({ source, signal }: ReadContext): Promise<boolean> {
+  try {
+    return (await source.checkpoint({ signal })) !== undefined;
+  } catch (error) {
+    if (error instanceof SourceError || error instanceof FormatError) return true;
+    throw error;
+  }
 }
 
 /** The head that a log has by its tree state, and what is wrong with that. */

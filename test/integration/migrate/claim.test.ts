@@ -126,15 +126,12 @@ describe("an unfinished migration that is not this one is refused and untouched:
 });
 
 describe("an unfinished migration of this log goes on only with this log:", () => {
-  test.each<[string, number, TestLog, RegExp]>([
-    ["shrunk", 600, log.atSize(599), /the log shrank .*size 600 or more.*found size 599/],
-    ["forked at the same size", 600, testLog({ size: 600, entrySize: 31 }), /the log forked: at size 600/],
-  ])("a source that %s between two runs", async (_name, _size, now, message) => {
+  test("a source that forked at the same size between two runs", async () => {
     const { server, target } = await newCopy(log);
     await migrateLog(log, server, target, { handOver: false });
     const before = directoryContents(target);
-    server.objects = now.objects;
-    await expectNotVerified(migrateLog(log, server, target), message);
+    server.objects = testLog({ size: 600, entrySize: 31 }).objects;
+    await expectNotVerified(migrateLog(log, server, target), /the log forked: at size 600/);
     expect(directoryContents(target)).toEqual(before);
   });
 

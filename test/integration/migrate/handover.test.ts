@@ -73,14 +73,10 @@ test("after the hand-over the place belongs to the log software: another source 
   const { server, target } = await newCopy(log);
   await migrateLog(log, server, target);
   const before = directoryContents(target);
-  for (const [size, message] of [
-    [901, /handed over at size 900.*found size 901/],
-    [899, /found size 899/],
-  ] as const) {
-    server.objects = log.atSize(size).objects;
-    for (const options of [{}, { adopt: true }, { snapshot: true }]) {
-      await expectRefused(migrateLog(log, server, target, options), message);
-    }
+  server.objects = log.atSize(901).objects;
+  for (const options of [{}, { adopt: true }, { snapshot: true }]) {
+    const message = /handed over at size 900.*found size 901/;
+    await expectRefused(migrateLog(log, server, target, options), message);
   }
   server.objects = testLog({ size: 900, entrySize: 31 }).objects;
   await expectNotVerified(

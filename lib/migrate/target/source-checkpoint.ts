@@ -1,0 +1,84 @@
+/**
+ * The source's checkpoint, compared with the tree that is known of its log. A log may be served by several replicas, or
+ * through a cache, and any of them may be behind: an older checkpoint is asked for again, and only one that contradicts
+ * what is known is a verification failure.
+ */
+
+import { OperationError, VerificationError } from "../../errors.ts";
+import { equalBytes, formatHash } from "../../tlog/merkle.ts";
+import { SourceError, type TreeHead } from "../ports/source.ts";
+import { openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "../read/authentic.ts";
+import { type CopySession, checkpointContext } from "../session.ts";
+import { storedLog } from "./stored-log.ts";
+
+/**
+ * Reads the source's checkpoint until it is no older than a tree of the same log that is known already.
+ * @param seen a checkpoint that was just read, and is looked at first.
+ * @throws VerificationError if it contradicts the known tree: another root at its size, or no prefix of it.
+ * @throws OperationError if it stays older for as long as the retry policy asks again.
+ */
+export function readSourceCheckpoint(
+  session: CopySession,
+  known: TreeHead,
+  seen?: TrustedCheckpoint,
+): Promise<TrustedCheckpoint> {
+  const check = (now: TreeHead): Promise<void> => requireNotOlder(session, now, known);
+  return readTrustedCheckpoint(checkpointContext(session), session.options.policy, { seen, check });
+}
+
+/** @throws VerificationError for a contradiction; SourceError for an older tree, which may pass. */
+async function requireNotOlder(session: CopySession, now: TreeHead, known: TreeHead): Promise<void> {
+  if (now.size > known.size) return;
+  const { location } = session.context.source;
+  const derived = now.size === known.size ? known.rootHash : await rootOfPrefix(session, known, now.size);
+  if (derived === undefined) {
+    const problem = `is of size ${now.size}, older than the one of size ${known.size} that was read before, and the tiles that would show whether it is of the same log are unavailable`;
+    throw new SourceError(problem, { retryable: true, advice: STALE_ADVICE });
+  }
+  if (!equalBytes(derived, now.rootHash)) {
+    const isSameSize = now.size === known.size;
+    const problem = isSameSize
+      ? `the log forked: at size ${now.size} it had another root before`
+      : `the log forked: the tree of size ${known.size} that was read before does not begin with this one of size ${now.size}`;
+    throw otherLog(location, problem, formatHash(derived), formatHash(now.rootHash));
+  }
+  if (now.size === known.size) return;
+  const problem = `is of size ${now.size}, older than the one of size ${known.size} that was read before: a cache or a replica is behind`;
+  throw new SourceError(problem, { retryable: true, advice: STALE_ADVICE });
+}
+
+const STALE_ADVICE =
+  "Wait until it has caught up, or name a replica that has, then run the same command again; if it stays older, the log " +
+  "has lost entries: ask its operator";
+
+/**
+ * The root of the first `size` entries of a known tree; undefined where its tiles are unavailable. The target may have
+ * only a part of them, and a source that is behind none: whatever they come from, they authenticate.
+ */
+async function rootOfPrefix(
+  session: CopySession,
+  known: TreeHead,
+  size: number,
+): Promise<Uint8Array | undefined> {
+  for (const context of [storedLog(session), session.context]) {
+    try {
+      const tree = await openTree(context, known);
+      return await tree.rootOfPrefix(size);
+    } catch (error) {
+      if (!(error instanceof VerificationError || error instanceof OperationError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** The source's checkpoint is not of the log that was there before. */
+export function otherLog(
+  source: string,
+  problem: string,
+  expected: string,
+  found: string,
+): VerificationError {
+  const object = `${source}: the checkpoint`;
+  const advice = "Do not continue before the log's operator has explained it; the target was not changed";
+  return new VerificationError({ object, problem, expected, found, advice });
+}
