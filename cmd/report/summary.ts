@@ -70,8 +70,13 @@ const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
 function verdict({ faults, authority, findings }: VerificationReport): string {
   const measure = authority === "checkpoint" ? "its checkpoint" : "its tree state";
   if (faults === 0) return `The log is sound: every entry and tile is what ${measure} commits to.`;
-  if (findings.every(({ path }) => path.startsWith("issuer/"))) {
+  const areAll = (isOther: (path: string) => boolean): boolean =>
+    faults === findings.length && findings.every(({ path }) => isOther(path));
+  if (areAll((path) => path.startsWith("issuer/"))) {
     return `Every entry and tile is what ${measure} commits to, but issuers that entries name are missing or wrong.`;
+  }
+  if (areAll((path) => path.startsWith(".state/") || path.startsWith("the table "))) {
+    return `Every entry and tile is what ${measure} commits to, but log software would not go on from there.`;
   }
   return `The log is not what ${measure} commits to.`;
 }

@@ -87,6 +87,7 @@ async function verifyOpened(
   const found = new Findings();
   const issuers = new IssuerRegistry({ context, deep: options.deep });
   const isAuthentic = await verifyTree(session, trusted.head, issuers, found);
+  found.addAll((await target?.stateFaults()) ?? []);
   const state = target && (await readStateHead(context, target, trusted.head));
   found.addAll(state?.faults ?? []);
   const unchecked = notChecked(options, trusted, isAuthentic, state !== undefined);

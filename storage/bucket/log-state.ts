@@ -11,7 +11,14 @@ export type StateContents =
       readonly location?: string | undefined;
     });
 
-type Promised = "treeStateName" | "integratedTree" | "claim" | "replaceMarker" | "handOver" | "close";
+type Promised =
+  | "treeStateName"
+  | "integratedTree"
+  | "stateFaults"
+  | "claim"
+  | "replaceMarker"
+  | "handOver"
+  | "close";
 
 /** Keeps what a target's methods of the same names promise. */
 export interface PrivateState extends Pick<MigrationTarget, Promised> {

@@ -24,6 +24,10 @@ export class MirrorState implements PrivateState {
 
   async integratedTree(): Promise<undefined> {}
 
+  async stateFaults(): Promise<[]> {
+    return [];
+  }
+
   async claim(marker: string): Promise<void> {
     await this.#write(marker);
   }

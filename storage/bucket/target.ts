@@ -1,6 +1,7 @@
 /** A bucket as MigrationTarget, laid out as Tessera's drivers for object stores do. */
 
 import { TargetRefusedError } from "../../lib/errors.ts";
+import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import type {
   IntegratedTree,
   MigrationTarget,
@@ -72,6 +73,10 @@ export class BucketTarget implements MigrationTarget {
 
   integratedTree(): Promise<IntegratedTree | undefined> {
     return this.#state.integratedTree();
+  }
+
+  stateFaults(): Promise<Finding[]> {
+    return this.#state.stateFaults();
   }
 
   lock(): Promise<{ release(): Promise<void> }> {

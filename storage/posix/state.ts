@@ -8,10 +8,10 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { IntegratedTree, TargetContents } from "../../lib/migrate/ports/target.ts";
-import { FormatError } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { formatHash, HASH_SIZE } from "../../lib/tlog/merkle.ts";
 import { fileFailure, ifPresent } from "./errno.ts";
+import { goBytes, goCount, goFields } from "./go-json.ts";
 import { listObjects } from "./listing.ts";
 
 /** Paths below the log's root. */
@@ -99,24 +99,10 @@ export function formatTreeState({ size, rootHash }: IntegratedTree): Uint8Array 
   return Buffer.from(JSON.stringify({ size, root: formatHash(rootHash) }));
 }
 
-/** @throws FormatError if it is not a tree state. */
+/** The tree state as log software reads it. @throws FormatError if that does not, or we cannot count so far. */
 export function parseTreeState(text: string): IntegratedTree {
-  let state: { size?: unknown; root?: unknown } | null = null;
-  try {
-    state = JSON.parse(text);
-  } catch {
-    // Reported below.
-  }
-  if (typeof state !== "object" || state === null) {
-    throw new FormatError("is not a tree state: not a JSON object");
-  }
-  const { size, root } = state;
-  const rootHash = typeof root === "string" ? Buffer.from(root, "base64") : undefined;
-  if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0) {
-    throw new FormatError("is not a tree state: its size is not a count of entries");
-  }
-  if (rootHash?.length !== HASH_SIZE) throw new FormatError("is not a tree state: its root is not a hash");
-  return { size, rootHash };
+  const fields = goFields(text, ["size", "root"]);
+  return { size: goCount(fields, "size"), rootHash: goBytes(fields, "root", HASH_SIZE) };
 }
 
 /** A directory above `root` that contains a log, or undefined: writing to `root` would add to that log's files. */

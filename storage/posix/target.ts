@@ -4,6 +4,7 @@ import fs from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OperationError, TargetRefusedError } from "../../lib/errors.ts";
+import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import type {
   IntegratedTree,
   MigrationTarget,
@@ -31,6 +32,7 @@ import {
   STATE,
   stateText,
 } from "./state.ts";
+import { stateFaults } from "./state-faults.ts";
 
 /** statfs(2) type of tmpfs, where fsync does nothing. */
 const TMPFS_MAGIC = 0x01021994;
@@ -60,6 +62,10 @@ export class PosixTarget implements MigrationTarget {
   async integratedTree(): Promise<IntegratedTree | undefined> {
     const state = stateText(this.location, STATE.tree);
     return state === undefined ? undefined : parseTreeState(state);
+  }
+
+  async stateFaults(): Promise<Finding[]> {
+    return await stateFaults(this.location);
   }
 
   async lock(): Promise<{ release(): Promise<void> }> {

@@ -6,11 +6,22 @@
 
 import type { Transaction } from "@google-cloud/spanner";
 import { TargetRefusedError } from "../../lib/errors.ts";
+import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.ts";
+import { findings } from "../../lib/migrate/verify/findings.ts";
+import { FormatError } from "../../lib/tlog/errors.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
 import type { LogState, StateContents } from "../bucket/log-state.ts";
 import { SpannerDatabase } from "./database.ts";
-import { type Claim, readClaim, readState, type State, type TablesView, traceOfALog } from "./rows.ts";
+import {
+  type Claim,
+  integratedTree,
+  readClaim,
+  readState,
+  type State,
+  type TablesView,
+  traceOfALog,
+} from "./rows.ts";
 import {
   COMPATIBLE_VERSION,
   GUARD_VERSION,
@@ -48,7 +59,7 @@ export class SpannerLogState implements LogState {
     this.#database = new SpannerDatabase(database, signal);
     this.#prefix = requireTablePrefix(tablePrefix);
     this.#location = location;
-    this.treeStateName = `the table ${this.#prefix}IntCoord of ${database}`;
+    this.treeStateName = this.#tableName("IntCoord");
   }
 
   async inspect(): Promise<StateContents> {
@@ -72,8 +83,27 @@ export class SpannerLogState implements LogState {
 
   async integratedTree(): Promise<IntegratedTree | undefined> {
     const state = await this.#look(readState);
-    if (state.version !== COMPATIBLE_VERSION || this.#elsewhere(state) !== undefined) return undefined;
-    return state.integrated;
+    return this.#hasLog(state) ? integratedTree(state) : undefined;
+  }
+
+  async stateFaults(): Promise<Finding[]> {
+    const state = await this.#look(readState);
+    if (!this.#hasLog(state)) return [];
+    const { version, next, integrated, collectFrom } = state;
+    const check = (table: TableName, isRight: boolean, problem: string, expected: string, found: unknown) =>
+      findings(this.#tableName(table), () => {
+        if (!isRight) throw new FormatError(problem, expected, `${found}`);
+      });
+    const { size } = integrated;
+    const again = "would have log software hand out indexes again that the tree has";
+    const beyond = "lets the clean-up of obsolete partials begin outside the tree";
+    const isWithin = collectFrom >= 0n && collectFrom <= size;
+    const isRefused = version !== COMPATIBLE_VERSION;
+    return [
+      ...(await check("Tessera", !isRefused, "is refused by log software", `${COMPATIBLE_VERSION}`, version)),
+      ...(await check("SeqCoord", next >= size, again, `next ${size} or more`, next)),
+      ...(await check("GCCoord", isWithin, beyond, `fromSize 0 to ${size}`, collectFrom)),
+    ];
   }
 
   async prepare(): Promise<void> {
@@ -128,6 +158,13 @@ export class SpannerLogState implements LogState {
     return this.#database.close();
   }
 
+  /** Whether the state is a log's that is here: one that only has a claim of ours is none. */
+  #hasLog(state: State): boolean {
+    const { version, marker } = state;
+    const isClaim = version === GUARD_VERSION && marker !== undefined;
+    return version !== undefined && !isClaim && this.#elsewhere(state) === undefined;
+  }
+
   /** Where the log is whose state this is, if it is not here. */
   #elsewhere({ version, place }: Claim): string | undefined {
     if (version === undefined || place === undefined || place === this.#location) return undefined;
@@ -143,7 +180,7 @@ export class SpannerLogState implements LogState {
     const { version, integrated } = found;
     const isOurs = found.record === record && found.place === this.#location;
     if (version !== COMPATIBLE_VERSION || !isOurs) return false;
-    return integrated.size === size && equalBytes(integrated.rootHash, rootHash);
+    return integrated.size === BigInt(size) && equalBytes(integrated.rootHash, rootHash);
   }
 
   #requireClaim(found: Claim, marker: string | undefined): void {
@@ -206,6 +243,11 @@ export class SpannerLogState implements LogState {
 
   #table(name: TableName): string {
     return this.#prefix + name;
+  }
+
+  /** What messages call a table. */
+  #tableName(name: TableName): string {
+    return `the table ${this.#table(name)} of ${this.#database.name}`;
   }
 
   #refusal(problem: string): TargetRefusedError {

@@ -4,6 +4,7 @@
  */
 
 import { OperationError, type UsageError } from "../../errors.ts";
+import type { Finding } from "./executor.ts";
 import type { TreeHead } from "./source.ts";
 
 /** It is unknown which bytes of a batch are durable: writing all of them again may help, syncing again never does. */
@@ -55,6 +56,8 @@ export interface MigrationTarget {
   readonly treeStateName: string;
   /** The private tree state, undefined if there is none. @throws FormatError if it cannot be read. */
   integratedTree(): Promise<IntegratedTree | undefined>;
+  /** What else of the private state log software would refuse, or be misled by. Nothing where there is no such state. */
+  stateFaults(): Promise<Finding[]>;
   /** Only where the private state is not kept next to the log. */
   readonly externalState?: ExternalState;
   /** @throws TargetRefusedError if another copy holds it. A courtesy to operators: safety does not depend on it. */

@@ -3,7 +3,7 @@
  * checkpoint aimed at, so that the next run continues with the same.
  */
 
-import { type ErrorFacts, type LogError, TargetRefusedError } from "../../errors.ts";
+import { type ErrorFacts, TargetRefusedError } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
@@ -151,7 +151,7 @@ async function requireNoCheckpoint({ target, writer }: CopySession): Promise<voi
 
 /** A crash may have happened between writing the tree state and lifting the guard; another tree state is not ours. */
 async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise<boolean> {
-  const tree = await treeStateOf(target, TargetRefusedError, FIND_WRITER);
+  const tree = await treeStateOf(target);
   if (tree === undefined) return false;
   if (tree.size === aim.size && equalBytes(tree.rootHash, aim.rootHash)) return true;
   throw refused(target, {
@@ -162,18 +162,20 @@ async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise
   });
 }
 
-/** The private tree state of a target. @throws Refusal if it cannot be read. */
-export async function treeStateOf(
-  target: MigrationTarget,
-  Refusal: new (facts: ErrorFacts) => LogError,
-  advice?: string,
-): Promise<TreeHead | undefined> {
+/** The private tree state of a target. @throws TargetRefusedError if it cannot be read. */
+async function treeStateOf(target: MigrationTarget): Promise<TreeHead | undefined> {
   try {
     return await target.integratedTree();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw new Refusal({ object: `${target.location}: the tree state`, problem: error.message, advice });
+    throw new TargetRefusedError({ ...unreadableTreeState(target, error), advice: FIND_WRITER });
   }
+}
+
+/** What is wrong with a tree state that cannot be read. */
+export function unreadableTreeState(target: MigrationTarget, error: FormatError): ErrorFacts {
+  const { message: problem, expected, found } = error;
+  return { object: `${target.location}: the tree state`, problem, expected, found };
 }
 
 async function alreadyDone(
@@ -187,7 +189,7 @@ async function alreadyDone(
   const rootHash = Buffer.from(record.rootHash, "base64");
   const checkpoint = await readSourceCheckpoint(session, { size, rootHash }, read);
   if (checkpoint.size === size) await target.confirmHandOver();
-  const tree = await treeStateOf(target, TargetRefusedError, FIND_WRITER);
+  const tree = await treeStateOf(target);
   // A mirror has no tree state: no log software continues it.
   const isMirror = tree === undefined;
   if (checkpoint.size === size)

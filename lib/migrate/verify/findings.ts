@@ -1,6 +1,7 @@
 /** The faults that a verification has found: counted by object, the first of them kept. */
 
-import { LogError, OperationError } from "../../errors.ts";
+import { type ErrorFacts, LogError, OperationError } from "../../errors.ts";
+import { FormatError } from "../../tlog/errors.ts";
 import type { Finding } from "../ports/executor.ts";
 
 /** Faults that are kept whole. */
@@ -33,15 +34,21 @@ export class Findings {
 }
 
 /** Runs a check of one object: a fault becomes a finding, a source that cannot be read remains a failure. */
-export async function findings(path: string, check: () => Promise<unknown>): Promise<Finding[]> {
+export async function findings(path: string, check: () => Promise<unknown> | unknown): Promise<Finding[]> {
   try {
     await check();
     return [];
   } catch (error) {
-    const { problem, expected, found } = faultOf(error).facts;
+    const { problem, expected, found } = factsOf(error);
     const comparison = expected === undefined ? "" : ` (expected ${expected}, found ${found ?? "nothing"})`;
     return [{ path, problem: `${problem}${comparison}` }];
   }
+}
+
+function factsOf(error: unknown): Pick<ErrorFacts, "problem" | "expected" | "found"> {
+  if (!(error instanceof FormatError)) return faultOf(error).facts;
+  const { message: problem, expected, found } = error;
+  return { problem, expected, found };
 }
 
 /** A failure that is a fault of the log. @throws any other: a source that cannot be read says nothing about the log. */

@@ -9,7 +9,7 @@ import { SourceError, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTree, readTrustedCheckpoint } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
-import { treeStateOf } from "../target/claim.ts";
+import { unreadableTreeState } from "../target/claim.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import { findings } from "./findings.ts";
 
@@ -43,10 +43,11 @@ export async function findTrustedHead(
         advice: "Run the same `tlog-migrate copy` again to finish it, then verify",
       });
     }
-    const tree = await treeStateOf(target, VerificationError);
+    const tree = await readableTreeState(target);
     const hasCheckpoint = await isThereACheckpoint(context);
-    if (!hasCheckpoint && tree !== undefined) return { kind: "treeState", head: tree, mayLag };
     if (!hasCheckpoint) {
+      if (tree instanceof FormatError) throw new VerificationError(unreadableTreeState(target, tree));
+      if (tree !== undefined) return { kind: "treeState", head: tree, mayLag };
       throw new VerificationError({
         object: location,
         problem: "is not a log: it has neither a checkpoint nor a tree state",
@@ -98,9 +99,15 @@ export async function readStateHead(
   target: MigrationTarget,
   head: TreeHead,
 ): Promise<StateHead> {
-  const integrated = await treeStateOf(target, VerificationError);
-  if (integrated === undefined) return { head, faults: [], hasState: false };
   const path = target.treeStateName;
+  const integrated = await readableTreeState(target);
+  if (integrated === undefined) return { head, faults: [], hasState: false };
+  if (integrated instanceof FormatError) {
+    const faults = await findings(path, () => {
+      throw integrated;
+    });
+    return { head, faults, hasState: true };
+  }
   if (integrated.size > head.size) {
     const faults = await findings(path, () => requireExtension(context, path, integrated, head));
     return { head: faults.length === 0 ? integrated : head, faults, hasState: true };
@@ -109,6 +116,16 @@ export async function readStateHead(
   if (expected === found) return { head, faults: [], hasState: true };
   const problem = `is not the tree that was signed, and log software would go on from it (expected ${expected}, found ${found})`;
   return { head, faults: [{ path, problem }], hasState: true };
+}
+
+/** The tree state; why log software cannot read it, if it is there. */
+async function readableTreeState(target: MigrationTarget): Promise<TreeHead | FormatError | undefined> {
+  try {
+    return await target.integratedTree();
+  } catch (error) {
+    if (error instanceof FormatError) return error;
+    throw error;
+  }
 }
 
 /** @throws VerificationError unless the stored tiles give both roots. */

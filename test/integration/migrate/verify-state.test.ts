@@ -142,4 +142,66 @@ describe("verify of a log with a tree state", () => {
     const finding = (await verify(SMALL, directory)).findings.find(({ path }) => path === TREE_STATE);
     expect(finding?.problem).toContain("does not begin with the 900 entries");
   });
+
+  const root = formatHash(SMALL.rootHash);
+  const [urlSafe, tail] = [root.replaceAll("+", "-").replaceAll("/", "_"), { fromSize: 1024 }];
+  const state = (size: string, encoded = root) => `{"size":${size},"root":${JSON.stringify(encoded)}}`;
+
+  it.each([
+    [".state/version", "2", /refused by log software \(expected 1, found 2\)/],
+    [".state/version", "", /refused by log software \(expected 1, found an empty file\)/],
+    [".state/version", "1\n", /refused by log software/],
+    [".state/version", "migration-in-progress", /refused by log software/],
+    [TREE_STATE, state("900", urlSafe), /root that Go does not read \(expected padded standard base64/],
+    [TREE_STATE, state("900", root.slice(0, -1)), /root that Go does not read/],
+    [TREE_STATE, state("9e2"), /size that is not a count \(expected a decimal number.*, found 9e2\)/],
+    [TREE_STATE, `${state("900")} {}`, /not a JSON object/],
+    [TREE_STATE, "", /not a JSON object/],
+    [".state/gcState", "{}]", /not a JSON object/],
+    [".state/gcState", '{"fromSize":"0"}', /fromSize that is not a count/],
+    [".state/gcState", JSON.stringify(tail), /beyond the tree \(expected at most 900, found 1024\)/],
+  ])(
+    "names %s with %j, which log software would not read, and verifies all else",
+    async (path, text, problem) => {
+      const directory = integratedLog(SMALL, SMALL);
+      writeFiles(directory, [[path, text]]);
+      const report = await verify(SMALL, directory);
+      expect(report.findings).toEqual([{ path, problem: expect.stringMatching(problem) }]);
+      expect(report.entries).toBe(900);
+    },
+  );
+
+  it("names a version that log software refuses before there is a checkpoint, and a tree state as its reason", async () => {
+    const directory = integratedLog(SMALL, SMALL);
+    rmSync(join(directory, "checkpoint"));
+    writeFiles(directory, [[".state/version", "2"]]);
+    const { authority, findings } = await verify(SMALL, directory);
+    expect(authority).toBe("treeState");
+    expect(findings.map(({ path }) => path)).toEqual([".state/version"]);
+    writeFiles(directory, [[TREE_STATE, state("900", urlSafe)]]);
+    await expect(verify(SMALL, directory)).rejects.toThrow(
+      /the tree state: has a root that Go does not read/,
+    );
+  });
+
+  it("names a tree state that is gone from a log that was handed over", async () => {
+    const directory = integratedLog(SMALL, SMALL);
+    writeFiles(directory, [[".state/tlog-migrate.json", "{}"]]);
+    rmSync(join(directory, TREE_STATE));
+    expect(pathsOf(await verify(SMALL, directory))).toEqual([TREE_STATE]);
+  });
+
+  it("finds nothing wrong with what log software reads well, however it is written", async () => {
+    const directory = integratedLog(SMALL, SMALL);
+    const odd = `{ "later" : [1.0, {"size":7}] , "SIZE": 900,\n"root" :"${root.slice(0, 9)}\\n${root.slice(9)}"}\n`;
+    for (const [path, text] of [
+      [".state/version", "01"],
+      [TREE_STATE, odd],
+      [".state/gcState", '{"fromSize":700,"more":null}'],
+      [".state/gcState", "{}"],
+    ] as const) {
+      writeFiles(directory, [[path, text]]);
+      expect((await verify(SMALL, directory)).findings).toEqual([]);
+    }
+  });
 });

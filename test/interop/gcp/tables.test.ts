@@ -30,6 +30,12 @@ async function claimed() {
 /** What log software leaves, a trace each. */
 const TRACES: Record<string, readonly [table: string, row: object, said: RegExp]> = {
   "a sequence that has begun": ["SeqCoord", { next: 1 }, /next index, 1/],
+  "a sequence of no log": ["SeqCoord", { next: -1 }, /next index, -1/],
+  "a sequence beyond all counting": [
+    "SeqCoord",
+    { next: "9007199254740993" },
+    /next index, 9007199254740993/,
+  ],
   "a tree": ["IntCoord", { seq: 7, rootHash: Buffer.alloc(32, 1) }, /tree state, size 7/],
   "a published checkpoint": ["PubCoord", { publishedAt: "2026-01-01T00:00:00Z", size: 0 }, /last checkpoint/],
   "entries in wait": ["Seq", { seq: 0, v: Buffer.from("an entry") }, /accepted and not integrated/],

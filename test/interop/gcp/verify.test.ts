@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { exitCodeOf } from "../../../cmd/exit.ts";
 import { migrate, type VerificationReport, type VerifyOptions } from "../../../lib/index.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
+import { SpannerTables } from "../../support/go/spanner-tables.ts";
 import { type Bucket, makeLog, startLive, takeOver } from "../../support/go/tessera.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -134,6 +135,37 @@ describeWithGo("verify of a copy in a bucket", () => {
     await emulators().putObject(home.bucket, "log/tile/entries/999", "beyond");
     await emulators().deleteObject(home.bucket, "log/tile/0/001");
     expect(pathsOf(await verifyBucket(home, { targetOptions }))).toEqual(["tile/0/001", "tile/entries/999"]);
+  });
+});
+
+describeWithGo("verify of the rows that an Appender starts from", () => {
+  it("names each that it refuses, or would go wrong by, and verifies all else", async () => {
+    const home = await copied();
+    const targetOptions = stateIn(home.database);
+    await using tables = new SpannerTables(home.database);
+    const rootHash = Buffer.from(log.rootHash);
+    for (const [table, wrong, right, problem] of [
+      ["Tessera", { compatibilityVersion: 2 }, { compatibilityVersion: 1 }, /refused.*expected 1, found 2/],
+      ["Tessera", { compatibilityVersion: 0 }, { compatibilityVersion: 1 }, /refused.*expected 1, found 0/],
+      // What Tessera's own migration leaves.
+      ["SeqCoord", { next: 0 }, { next: 1000 }, /indexes again.*expected next 1000 or more, found 0/],
+      ["SeqCoord", { next: 999 }, { next: 1000 }, /indexes again.*found 999/],
+      ["GCCoord", { fromSize: 1024 }, { fromSize: 768 }, /clean-up.*expected fromSize 0 to 1000, found 1024/],
+      ["GCCoord", { fromSize: -256 }, { fromSize: 768 }, /clean-up.*found -256/],
+      ["IntCoord", { seq: 1000, rootHash: rootHash.subarray(1) }, { rootHash }, /root.*32 bytes, found 31/],
+      ["IntCoord", { seq: 1000, rootHash: Buffer.alloc(32) }, { rootHash }, /not the tree that was signed/],
+      ["IntCoord", { seq: "9007199254740992" }, { seq: 1000 }, /not a count.*found 9007199254740992/],
+      ["IntCoord", { seq: -1 }, { seq: 1000 }, /not a count.*found -1/],
+    ] as const) {
+      await emulators().putObject(home.bucket, "log/checkpoint", log.object("checkpoint").toString());
+      await tables.update(table, wrong);
+      const { findings, entries } = await verifyBucket(home, { targetOptions });
+      const path = `the table ${table} of ${home.database}`;
+      expect(findings).toContainEqual({ path, problem: expect.stringMatching(problem) });
+      expect(entries).toBe(1000);
+      await tables.update(table, right);
+    }
+    expect(await verifyBucket(home, { targetOptions })).toMatchObject({ faults: 0, entries: 1000 });
   });
 });
 

@@ -27,6 +27,11 @@ export class SpannerTables implements AsyncDisposable {
     await this.#database.table(table).upsert({ id: 0, ...row });
   }
 
+  /** Changes columns of a row that is there. */
+  async update(table: string, row: object): Promise<void> {
+    await this.#database.table(table).update({ id: 0, ...row });
+  }
+
   async schema(): Promise<string[]> {
     return (await this.#database.getSchema())[0];
   }

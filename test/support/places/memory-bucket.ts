@@ -105,6 +105,10 @@ export class MemoryLogState implements LogState {
     return (await this.inspect()).kind === "occupied" ? undefined : this.#tables.tree;
   }
 
+  async stateFaults(): Promise<[]> {
+    return [];
+  }
+
   async prepare(): Promise<void> {}
 
   async claim(marker: string): Promise<void> {

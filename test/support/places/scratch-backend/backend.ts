@@ -85,6 +85,7 @@ function targetIn(place: ScratchPlace): MigrationTarget {
       const { size, root } = JSON.parse(text);
       return { size, rootHash: Buffer.from(root, "base64") };
     },
+    stateFaults: async () => [],
     lock: async () => ({ release: async () => {} }),
     async claim(marker) {
       if (contents().kind !== "empty")

@@ -1,0 +1,42 @@
+/** What is wrong with the private state of a log in a directory, read as Tessera reads it when it starts and later. */
+
+import type { Finding } from "../../lib/migrate/ports/executor.ts";
+import { findings } from "../../lib/migrate/verify/findings.ts";
+import { attempt, FormatError } from "../../lib/tlog/errors.ts";
+import { excerpt } from "../../lib/tlog/note.ts";
+import { goCount, goFields } from "./go-json.ts";
+import { COMPATIBLE_VERSION, parseTreeState, STATE, stateText } from "./state.ts";
+
+/** The faults of all files but the tree state, which is compared with the log itself; of that, whether it is gone. */
+export async function stateFaults(root: string): Promise<Finding[]> {
+  const version = stateText(root, STATE.version);
+  // Before the tree state, which log software writes first: in a live log this one is never ahead.
+  const collection = stateText(root, STATE.collection);
+  const tree = stateText(root, STATE.tree);
+  const isHandedOver = stateText(root, STATE.record) !== undefined;
+  return [
+    ...(await findings(STATE.version, () => requireVersion(version))),
+    ...(await findings(STATE.tree, () => {
+      if (tree !== undefined || !isHandedOver) return;
+      throw new FormatError("is missing: log software would start a new, empty log here");
+    })),
+    ...(await findings(STATE.collection, () => requireCollection(collection, tree))),
+  ];
+}
+
+/** Tessera reads a decimal number, and creates the file where there is none. */
+function requireVersion(text: string | undefined): void {
+  if (text === undefined || /^0*1$/.test(text)) return;
+  const found = text === "" ? "an empty file" : excerpt(text);
+  throw new FormatError("is refused by log software", COMPATIBLE_VERSION, found);
+}
+
+/** Beyond the tree, the clean-up would leave obsolete partials for ever; unreadable, it fails each time. */
+function requireCollection(text: string | undefined, tree: string | undefined): void {
+  if (text === undefined) return;
+  const from = goCount(goFields(text, ["fromSize"]), "fromSize");
+  const size = tree === undefined ? undefined : attempt(() => parseTreeState(tree))?.size;
+  if (size === undefined || from <= size) return;
+  const problem = "lets the clean-up of obsolete partials begin beyond the tree";
+  throw new FormatError(problem, `at most ${size}`, `${from}`);
+}
