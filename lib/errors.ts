@@ -49,3 +49,12 @@ function failureLine(facts: ErrorFacts): string {
   const next = advice === undefined ? "" : `. ${advice}`;
   return oneLine(`${object}: ${problem}${facets}${next}`);
 }
+
+/** A text as one word of a shell's command line, for a command that a message suggests. */
+export function shellWord(text: string): string {
+  if (/^[\w./:@%+=,-]+$/.test(text)) return text;
+  if (oneLine(text) === text) return `'${text.replaceAll("'", "'\\''")}'`;
+  // A message is one line: what would end it is written as bash, zsh and ksh read it.
+  const escaped = (units: string) => Buffer.from(units).toString("hex").replace(/../g, "\\x$&");
+  return `$'${text.replace(/[\\']/g, "\\$&").replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, escaped)}'`;
+}

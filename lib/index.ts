@@ -27,7 +27,14 @@ export const describeTarget = (location: string, options: OptionValues): Promise
   places.describeTarget(location, options, backendModules());
 
 export { registerBackend } from "../storage/backends.ts";
-export { LogError, OperationError, TargetRefusedError, UsageError, VerificationError } from "./errors.ts";
+export {
+  LogError,
+  OperationError,
+  shellWord,
+  TargetRefusedError,
+  UsageError,
+  VerificationError,
+} from "./errors.ts";
 export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
 export type { LogWorkOptions, MigrationOptions } from "./migrate/options.ts";
 export { type BackendWords, optionName } from "./migrate/places.ts";

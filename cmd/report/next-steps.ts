@@ -5,6 +5,7 @@ import {
   type MigrationOptions,
   type MigrationReport,
   oneLine,
+  shellWord,
   type TargetWords,
 } from "../../lib/index.ts";
 import { formatCount } from "./quantities.ts";
@@ -72,11 +73,6 @@ const KEY_OPTIONS: Record<LogFormat, string> = {
 
 function verifyCommand(format: LogFormat, target: string, { target: words }: StepFacts): string {
   const option = format === "tiles" ? "" : ` --format ${format}`;
-  const places = [target, ...words.verifyOptions].map((word) => shellWord(oneLine(word)));
+  const places = [target, ...words.verifyOptions].map((word) => shellWord(word));
   return `tlog-migrate verify${option} ${places.join(" ")}`;
-}
-
-/** A text as one word of a shell's command line. */
-function shellWord(text: string): string {
-  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

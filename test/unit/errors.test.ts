@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
 import { expect, it } from "vitest";
-import { OperationError } from "../../lib/errors.ts";
+import { OperationError, shellWord } from "../../lib/errors.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
 
 const CONTROLS = [
@@ -19,4 +20,21 @@ it.each(NAMED)("one line has a space in place of U+%s", (_name, control) => {
 it("one line keeps all that can be read, whatever the script", () => {
   const text = "— Łódź, 日本, עברית, العربية, 👩\u200d🔬";
   expect(oneLine(text)).toBe(text);
+});
+
+it.each([
+  "/srv/log",
+  "",
+  "a b",
+  "it's",
+  '$(a) `b` \\ "c" *?~',
+  "-rf; reboot",
+  "Łódź 日本",
+  "one\ntwo\t'three'\\\u2028",
+])("a shell reads one word, and a message has one line: %j", (text) => {
+  const word = shellWord(text);
+  expect(oneLine(word)).toBe(word);
+  expect(
+    execFileSync(word.startsWith("$") ? "bash" : "sh", ["-c", `printf %s ${word}`], { encoding: "utf8" }),
+  ).toBe(text);
 });
