@@ -13,10 +13,13 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { TargetBatch } from "../../lib/migrate/ports/target.ts";
-import { errnoCode, fileFailure } from "./errno.ts";
+import { errnoCode, fileFailure, ifPresent } from "./errno.ts";
+import { closeQuietly } from "./regular-file.ts";
 
 const FILE_MODE = 0o644;
 const DIRECTORY_MODE = 0o755;
+
+const TEMPORARY_TRIES = 5;
 
 const fsync = promisify(fs.fsync);
 
@@ -117,10 +120,14 @@ export class DurableDirectory {
     fs.renameSync(temporary, path);
   }
 
-  /** Closes and removes a temporary file, in whatever state. */
+  /** Closes and removes a temporary file, in whatever state. It never fails: what stays is removed with all others. */
   discard({ fd, temporary }: StagedFile): void {
-    fs.closeSync(fd);
-    fs.rmSync(temporary, { force: true });
+    closeQuietly(fd);
+    try {
+      fs.rmSync(temporary, { force: true });
+    } catch {
+      // The error under way, or the success, counts more.
+    }
   }
 
   makeDirectory(path: string): void {
@@ -137,11 +144,11 @@ export class DurableDirectory {
 
   /** Makes an existing file durable. */
   async syncFile(path: string): Promise<void> {
-    const fd = fs.openSync(path, fs.constants.O_RDONLY);
+    const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
     try {
       await this.sync(fd);
     } finally {
-      fs.closeSync(fd);
+      closeQuietly(fd);
     }
   }
 
@@ -171,13 +178,14 @@ export class DurableDirectory {
   #openTemporary(temporary: string): number {
     // O_EXCL: a name that exists was not made by us.
     const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL;
-    try {
-      return fs.openSync(temporary, flags, FILE_MODE);
-    } catch (error) {
-      if (errnoCode(error) !== "ENOENT") throw error;
-      makePath(this.#temporaryDirectory);
-      return fs.openSync(temporary, flags, FILE_MODE);
+    const open = () => fs.openSync(temporary, flags, FILE_MODE);
+    // Another copy that ends may remove the directory at any moment.
+    for (let tries = 0; tries < TEMPORARY_TRIES; tries++) {
+      const fd = ifPresent(open);
+      if (fd !== undefined) return fd;
+      ifPresent(() => makePath(this.#temporaryDirectory));
     }
+    return open();
   }
 }
 
@@ -231,9 +239,11 @@ class DurableBatch implements TargetBatch {
         for (const path of paths) fs.rmSync(path, { force: true });
         throw error;
       });
-      for (let file = staged.pop(); file !== undefined; file = staged.pop()) fs.closeSync(file.fd);
+      for (let file = staged.pop(); file !== undefined; file = staged.pop()) closeQuietly(file.fd);
     } catch (error) {
       await this.abandon();
+      // Where another copy hands the target over, temporary files vanish.
+      if (errnoCode(error) === "ENOENT") this.#directory.requireOurs();
       throw fileFailure(error, paths[0] ?? this.#directory.root);
     }
   }

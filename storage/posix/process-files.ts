@@ -3,12 +3,14 @@
  *
  * The lock is advice, not safety: two copies into one target write the same authenticated bytes (promise 2), they only
  * waste each other's work. Node has no flock(2), so the file names its holder. A holder whose process is visible from
- * here is alive if that is; any other while it touches the file.
+ * here is alive if that is; any other while it touches the file, by the clock of the file system: the clocks of
+ * machines may be wrong by years.
  */
 
 import fs from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { TargetRefusedError } from "../../lib/errors.ts";
+import { shellWord, TargetRefusedError } from "../../lib/errors.ts";
 import {
   currentProcess,
   isGone,
@@ -19,11 +21,15 @@ import {
   processFileName,
 } from "../shared/process-identity.ts";
 import type { DurableDirectory } from "./durable.ts";
-import { ifPresent } from "./errno.ts";
+import { ifPresent, onFile } from "./errno.ts";
+import { smallFileText } from "./regular-file.ts";
 import { STATE } from "./state.ts";
 
 const HEARTBEAT_MS = 10_000;
 const SILENCE_MS = 60_000;
+
+/** A lock is one line that names a process. */
+const MAX_LOCK_BYTES = 4096;
 
 /**
  * Takes the lock, and removes the temporary files of processes that are gone.
@@ -36,7 +42,7 @@ export async function takeLock(directory: DurableDirectory): Promise<{ release()
   const line = Buffer.from(`${JSON.stringify(self)}\n`);
   if (!(await directory.create(path, line))) {
     const holder = readHolder(path);
-    if (holder !== undefined && isAlive(holder, path)) throw atWork(path, holder);
+    if (holder !== undefined && isAlive(holder, directory)) throw atWork(path, holder);
     await directory.replace(path, line);
     // Two copies may both have found the old holder dead; the last one to write holds the lock.
     const now = readHolder(path);
@@ -46,14 +52,14 @@ export async function takeLock(directory: DurableDirectory): Promise<{ release()
     if (isGone(name)) removeAll(join(root, STATE.temporaries, name));
   }
   // A copy does not fail because of its lock.
-  const touch = (): void => fs.utimes(path, new Date(), new Date(), () => {});
-  const heartbeat = setInterval(touch, HEARTBEAT_MS).unref();
+  const heartbeat = setInterval(() => void touch(path, line).catch(() => {}), HEARTBEAT_MS).unref();
   return {
     async release() {
       clearInterval(heartbeat);
-      removeAll(temporariesOf(root));
-      if (namesIn(join(root, STATE.temporaries)).length === 0) clearAllTemporaries(root);
-      if (readHolder(path)?.token === self.token) fs.rmSync(path, { force: true });
+      await onFile(path, () => {
+        if (readHolder(path)?.token === self.token) fs.rmSync(path, { force: true });
+      });
+      await onFile(temporariesOf(root), () => removeTemporaries(root));
     },
   };
 }
@@ -70,9 +76,18 @@ export function temporariesOf(root: string): string {
   return join(root, STATE.temporaries, processFileName(currentProcess()));
 }
 
-/** Removes those of all processes: a copy that was suspended during the handover has nothing left to name. */
+/**
+ * Removes those of all processes: a copy that was suspended during the handover has nothing left to name. What
+ * another copy stages meanwhile may stay.
+ */
 export function clearAllTemporaries(root: string): void {
   removeAll(join(root, STATE.temporaries));
+}
+
+/** Removes this process's own. The directory of all goes with the last: a copy that starts may be about to use it. */
+function removeTemporaries(root: string): void {
+  removeAll(temporariesOf(root));
+  ifPresent(() => fs.rmdirSync(join(root, STATE.temporaries)), ["ENOENT", "ENOTEMPTY", "EEXIST"]);
 }
 
 function namesIn(directory: string): string[] {
@@ -87,18 +102,49 @@ function atWork(path: string, { host, pid }: LockHolder): TargetRefusedError {
   return new TargetRefusedError({
     object: path,
     problem: `another copy into this target is at work: process ${pid} on ${host}`,
-    advice: "Wait for it to end or stop it, then run this command again",
+    advice:
+      "Wait for it to end or stop it, then run this command again; " +
+      `if it is gone for good, remove its lock: rm ${shellWord(path)}`,
   });
 }
 
-function isAlive(holder: LockHolder, path: string): boolean {
-  const touchedAt = fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  return isRunning(holder) ?? Date.now() - touchedAt < SILENCE_MS;
+/** A holder that cannot be seen from here is alive if it was heard of lately; never if that is yet to come. */
+function isAlive(holder: LockHolder, directory: DurableDirectory): boolean {
+  const isSeen = isRunning(holder);
+  if (isSeen !== undefined) return isSeen;
+  const stat = fs.statSync(join(directory.root, STATE.lock), { throwIfNoEntry: false });
+  if (stat === undefined) return false;
+  // The first is what a holder says by its own clock, if it is an earlier version of ours.
+  const touchedAt = Math.min(stat.mtimeMs, stat.ctimeMs);
+  return Math.abs(fileSystemTime(directory) - touchedAt) < SILENCE_MS;
 }
 
+/** The time now, by the clock that stamps files there. */
+function fileSystemTime(directory: DurableDirectory): number {
+  const probe = directory.stage(join(directory.root, STATE.lock), Buffer.from("\n"));
+  try {
+    return fs.fstatSync(probe.fd).mtimeMs;
+  } finally {
+    directory.discard(probe);
+  }
+}
+
+/** Writes a lock again, so that it has the time of the file system's clock; one that is another's by now is left alone. */
+async function touch(path: string, line: Buffer): Promise<void> {
+  const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+  const lock = await open(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+  try {
+    const { buffer, bytesRead } = await lock.read(Buffer.alloc(line.length + 1), 0, line.length + 1, 0);
+    if (line.equals(buffer.subarray(0, bytesRead))) await lock.write(line, 0, line.length, 0);
+  } finally {
+    await lock.close();
+  }
+}
+
+/** Undefined for what is not a lock of ours: it is replaced, whatever it is. */
 function readHolder(path: string): LockHolder | undefined {
   try {
-    return parseHolder(fs.readFileSync(path, "utf8"));
+    return parseHolder(smallFileText(path, MAX_LOCK_BYTES) ?? "");
   } catch {
     return undefined;
   }

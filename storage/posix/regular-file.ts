@@ -1,11 +1,16 @@
 /** Reads files made by others: never hangs on them, and distinguishes failures from wrong content. */
 
-import { constants } from "node:fs";
+import fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
-import { errnoCode } from "./errno.ts";
+import { errnoCode, ifPresent } from "./errno.ts";
+
+/** Opening a FIFO must not hang, and a terminal must not become this process's own. */
+const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY;
+
+const ABSENT = ["ENOENT", "ENOTDIR"];
 
 /** A regular file that is open for reading. */
 export class RegularFile {
@@ -27,14 +32,13 @@ export class RegularFile {
   static async open(path: string): Promise<RegularFile | undefined> {
     let handle: FileHandle | undefined;
     try {
-      // O_NONBLOCK: opening a FIFO must not hang.
-      handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      handle = await open(path, READ_FLAGS);
       const stat = await handle.stat();
-      if (!stat.isFile()) throw new FormatError("is not a regular file");
+      requireRegular(stat);
       return new RegularFile(basename(path), handle, stat.size);
     } catch (error) {
-      await handle?.close();
-      if (errnoCode(error) === "ENOENT" || errnoCode(error) === "ENOTDIR") return undefined;
+      await handle?.close().catch(() => {});
+      if (ABSENT.includes(errnoCode(error) ?? "")) return undefined;
       throw sourceError(error);
     }
   }
@@ -55,9 +59,46 @@ export class RegularFile {
     return length;
   }
 
-  close(): Promise<void> {
-    return this.#handle.close();
+  /** Never rejects: what was read is read. */
+  async close(): Promise<void> {
+    await this.#handle.close().catch(() => {});
   }
+}
+
+/**
+ * The text of a small file, undefined if there is none. What is not a regular file is not opened at all: to open a
+ * device may be to act on it.
+ * @throws FormatError if it is not a regular file, or larger than `maxBytes`; or the failed system call.
+ */
+export function smallFileText(path: string, maxBytes: number): string | undefined {
+  const found = ifPresent(() => fs.statSync(path), ABSENT);
+  if (found === undefined) return undefined;
+  requireRegular(found);
+  const fd = ifPresent(() => fs.openSync(path, READ_FLAGS), ABSENT);
+  if (fd === undefined) return undefined;
+  try {
+    const stat = fs.fstatSync(fd);
+    requireRegular(stat);
+    const bytes = Buffer.alloc(Math.min(stat.size, maxBytes + 1));
+    const length = fs.readSync(fd, bytes, 0, bytes.length, 0);
+    if (length <= maxBytes) return bytes.toString("utf8", 0, length);
+    throw new FormatError("is too large", `at most ${maxBytes} bytes`, `${stat.size} bytes`);
+  } finally {
+    closeQuietly(fd);
+  }
+}
+
+/** Closes a file that was only read, or whose bytes are durable: there is nothing left to fail. */
+export function closeQuietly(fd: number): void {
+  try {
+    fs.closeSync(fd);
+  } catch {
+    // The descriptor is gone whatever close(2) says.
+  }
+}
+
+function requireRegular(stat: fs.Stats): void {
+  if (!stat.isFile()) throw new FormatError("is not a regular file");
 }
 
 /** A failed system call on a file of a source as a SourceError; any other error as it is. */

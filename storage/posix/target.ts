@@ -44,6 +44,8 @@ export class PosixTarget implements MigrationTarget {
   readonly location: string;
   readonly treeStateName = STATE.tree;
   readonly #directory: DurableDirectory;
+  /** Failures to remove what nobody needs any more, for the operator. */
+  readonly #leftovers: string[] = [];
 
   /** @param directory the log's root, an absolute path; it may not exist yet. */
   constructor(directory: string) {
@@ -107,8 +109,9 @@ export class PosixTarget implements MigrationTarget {
   async warnings(): Promise<string[]> {
     const user = process.getuid?.();
     const owner = fs.statSync(this.locate(STATE.directory), { throwIfNoEntry: false })?.uid;
-    if (user !== 0 || owner !== 0) return [];
+    if (user !== 0 || owner !== 0) return this.#leftovers;
     return [
+      ...this.#leftovers,
       `The files in ${this.location} belong to root: if the log software runs as another user, ` +
         `give them to it first (chown -R USER ${this.location})`,
     ];
@@ -151,17 +154,17 @@ export class PosixTarget implements MigrationTarget {
       await this.#directory.replace(this.locate(STATE.record), Buffer.from(record));
       requireClaim(this.location, marker);
       await this.#directory.replace(this.locate(STATE.version), Buffer.from(COMPATIBLE_VERSION));
-      clearAllTemporaries(this.location);
     });
+    this.#cleanUp(clearAllTemporaries);
   }
 
   async confirmHandOver(): Promise<void> {
     await onFile(this.location, async () => {
       const files = [STATE.version, STATE.tree, STATE.record].map((file) => this.locate(file));
       await this.#directory.syncFound(...files);
-      clearAllTemporaries(this.location);
-      clearStaleLock(this.location);
     });
+    this.#cleanUp(clearAllTemporaries);
+    this.#cleanUp(clearStaleLock);
   }
 
   async publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {
@@ -170,6 +173,18 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async close(): Promise<void> {}
+
+  /** What has been handed over stays so, whatever cannot be removed. */
+  #cleanUp(remove: (root: string) => void): void {
+    try {
+      remove(this.location);
+    } catch (error) {
+      const left = error instanceof Error ? error.message : error;
+      this.#leftovers.push(
+        `What this tool left below ${this.locate(STATE.directory)} could not be removed: ${left}`,
+      );
+    }
+  }
 
   /** An existing tree state must be the one that is handed over; an unreadable one is not. */
   #requireNoOtherTree(state: TreeState): void {

@@ -4,6 +4,9 @@ import { createHash, randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { hostname } from "node:os";
 
+/** The largest pid_t. */
+const MAX_PROCESS_ID = 2 ** 31 - 1;
+
 /** A process, as another on the same machine can recognise it. */
 export interface ProcessIdentity {
   readonly host: string;
@@ -42,7 +45,7 @@ export function parseHolder(text: string): LockHolder | undefined {
     const holder = Object(JSON.parse(text)) as LockHolder;
     const { pid, host, boot, namespace, startTime, token } = holder;
     const texts = [host, boot, namespace, startTime, token];
-    return Number.isSafeInteger(pid) && texts.every((each) => typeof each === "string") ? holder : undefined;
+    return isProcessId(pid) && texts.every((each) => typeof each === "string") ? holder : undefined;
   } catch {
     return undefined;
   }
@@ -54,6 +57,7 @@ export function isRunning(other: ProcessIdentity): boolean | undefined {
   if (other.host !== host) return undefined;
   if (other.boot !== boot) return false;
   if (other.namespace !== namespace) return undefined;
+  if (!isProcessId(other.pid)) return false;
   if (other.startTime !== "") return processStartTime(other.pid) === other.startTime;
   try {
     process.kill(other.pid, 0);
@@ -61,6 +65,11 @@ export function isRunning(other: ProcessIdentity): boolean | undefined {
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
+}
+
+/** A number of one process: kill(2) takes others for groups of processes, or for all. */
+function isProcessId(pid: number): boolean {
+  return Number.isInteger(pid) && pid > 0 && pid <= MAX_PROCESS_ID;
 }
 
 /** A name for a process that is a file name: pid, start time, and a hash of where they mean something. */

@@ -68,7 +68,7 @@ export async function expectFailure(
 }
 
 /** The failure that a migration ends with. A migration that ends well is an error. */
-export async function failureOf(migration: Promise<MigrationReport>): Promise<Error> {
+export async function failureOf(migration: Promise<unknown>): Promise<Error> {
   try {
     await migration;
   } catch (error) {

@@ -272,3 +272,37 @@ test("modes are those that log software expects: 0644 and 0755", async () => {
   expect(fs.statSync(at("a/file")).mode & 0o777).toBe(0o644);
   expect(fs.statSync(at("a")).mode & 0o777).toBe(0o755);
 });
+
+test("temporary files are made again where another copy removes their directory", async () => {
+  const { directory, root, at } = newPlace();
+  const { openSync } = fs;
+  let removals = 0;
+  vi.spyOn(fs, "openSync").mockImplementation((...args) => {
+    if (removals++ < 3) fs.rmSync(join(root, "tmp"), { recursive: true, force: true });
+    return openSync(...args);
+  });
+  await directory.replace(at("file"), bytes("mine"));
+  expect(textOf(at("file"))).toBe("mine");
+});
+
+test("a temporary file that cannot be closed or removed changes neither success nor the failure", async () => {
+  const { directory, at } = newPlace();
+  const fails = (code: string) => () => {
+    throw Object.assign(new Error(`${code}: at the end`), { code });
+  };
+  const [close, remove] = [vi.spyOn(fs, "closeSync"), vi.spyOn(fs, "rmSync")];
+  const closed: number[] = [];
+  close.mockImplementation((fd) => {
+    closed.push(fd);
+    fails("EIO")();
+  });
+  remove.mockImplementation(fails("EROFS"));
+  expect(await directory.create(at("created"), bytes("mine"))).toBe(true);
+  expect(await directory.create(at("created"), bytes("mine"))).toBe(false);
+  await directory.replace(at("replaced"), bytes("mine"));
+  await batchOf(directory, "batch").commit();
+  vi.spyOn(fs, "writeSync").mockImplementationOnce(fails("ENOSPC"));
+  await expect(directory.create(at("full"), bytes("mine"))).rejects.toThrow("ENOSPC");
+  vi.restoreAllMocks();
+  for (const fd of closed) fs.closeSync(fd);
+});

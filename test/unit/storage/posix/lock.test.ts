@@ -1,6 +1,9 @@
 /** The lock that tells a second copy of the first: held by the living, taken over from the dead. */
 
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import fs from "node:fs";
+import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { TargetRefusedError } from "../../../../lib/errors.ts";
@@ -8,6 +11,7 @@ import { DurableDirectory } from "../../../../storage/posix/durable.ts";
 import { takeLock, temporariesOf } from "../../../../storage/posix/process-files.ts";
 import { STATE } from "../../../../storage/posix/state.ts";
 import { currentProcess, processFileName } from "../../../../storage/shared/process-identity.ts";
+import { failureOf } from "../../../support/migration.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 
 interface Place {
@@ -86,11 +90,125 @@ describe("is taken over", () => {
     "[]",
     '{"pid":1}',
     '{"pid":"1","host":"","boot":"","namespace":"","startTime":"","token":""}',
+    "x".repeat(5_000_000),
   ])("where it says nothing that can be read: %s", async (text) => {
     const { take, leave } = newPlace();
     leave(text);
     await (await take()).release();
   });
+
+  // kill(2) takes all but one of these for a group of processes, or for every process.
+  test.each([-1, 0, -process.pid, 1.5, 2 ** 31, 2 ** 53])("from process %d, which is none", async (pid) => {
+    const { take, leave } = newPlace();
+    leave({ ...(await ownHolder()), pid, startTime: "", token: "other" });
+    await (await take()).release();
+  });
+
+  test("from a FIFO, a link to one, and a socket, which are not opened", async () => {
+    const { root, path, take, holder } = newPlace();
+    const pipe = join(root, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const server = createServer().listen(join(root, "socket"));
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    for (const odd of [
+      () => execFileSync("mkfifo", [path]),
+      () => fs.symlinkSync(pipe, path),
+      () => fs.linkSync(join(root, "socket"), path),
+    ]) {
+      odd();
+      const lock = await take();
+      expect(holder()).toMatchObject({ pid: process.pid });
+      await lock.release();
+    }
+  });
+});
+
+test("names its file in a command that removes it, whatever the path", async () => {
+  const root = join(memoryDirectory(), "it's $(a) log");
+  fs.mkdirSync(join(root, ".state"), { recursive: true });
+  const holder = { ...(await ownHolder()), host: "elsewhere" };
+  fs.writeFileSync(join(root, STATE.lock), JSON.stringify(holder));
+  const take = () => takeLock(new DurableDirectory(root, temporariesOf(root)));
+  const { message } = await failureOf(take());
+  expect(message).toContain(root);
+  execFileSync("sh", ["-c", /remove its lock: (rm .*)$/.exec(message)?.[1] ?? "false"]);
+  await (await take()).release();
+});
+
+describe("is held, where its holder cannot be seen, by the clock of the file system", () => {
+  const SECOND = 1000;
+
+  /** The time that files are stamped with, so much later than it is. */
+  function shiftFileSystemClock(seconds: number): void {
+    const { fstatSync } = fs;
+    vi.spyOn(fs, "fstatSync").mockImplementation(((fd: number) => {
+      const stat = fstatSync(fd);
+      stat.mtimeMs += seconds * SECOND;
+      return stat;
+    }) as typeof fs.fstatSync);
+  }
+
+  function setClock(date: string): void {
+    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"], now: Date.parse(date) });
+    onTestFinished(() => void vi.useRealTimers());
+  }
+
+  test.each(["1990-01-01", "2099-01-01"])("whether it is %s here", async (date) => {
+    const { take, leave } = newPlace();
+    const holder = { ...(await ownHolder()), host: "elsewhere" };
+    leave(holder, 30);
+    setClock(date);
+    await expect(take()).rejects.toThrow("on elsewhere");
+    vi.useRealTimers();
+    leave(holder, 61);
+    setClock(date);
+    await (await take()).release();
+  });
+
+  test("for no longer than one that was just touched, though its holder touched it in 2099", async () => {
+    const { take, leave } = newPlace();
+    leave({ ...(await ownHolder()), host: "elsewhere" }, -73 * 365 * 86_400);
+    await expect(take()).rejects.toThrow("on elsewhere");
+    shiftFileSystemClock(50);
+    await expect(take()).rejects.toThrow("on elsewhere");
+    vi.restoreAllMocks();
+    shiftFileSystemClock(61);
+    await (await take()).release();
+  });
+
+  test("and not if that was set back since", async () => {
+    const { take, leave } = newPlace();
+    leave({ ...(await ownHolder()), host: "elsewhere" });
+    shiftFileSystemClock(-86_400);
+    await (await take()).release();
+  });
+
+  test("which touches it", async () => {
+    const { path, take, holder } = newPlace();
+    setClock("2099-01-01");
+    const lock = await take();
+    const before = holder();
+    fs.utimesSync(path, 0, 0);
+    await vi.advanceTimersByTimeAsync(10 * SECOND);
+    await vi.waitUntil(() => fs.statSync(path).mtimeMs > 0);
+    vi.useRealTimers();
+    expect(Math.abs(fs.statSync(path).mtimeMs - Date.now())).toBeLessThan(60 * SECOND);
+    expect(holder()).toEqual(before);
+    await lock.release();
+  });
+});
+
+test("is not touched once it is another's", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { path, take, leave } = newPlace();
+  const lock = await take();
+  leave({ ...(await ownHolder()), token: "other" }, 1000);
+  const before = fs.statSync(path);
+  await vi.advanceTimersByTimeAsync(10_000);
+  await lock.release();
+  expect(fs.statSync(path)).toMatchObject({ mtimeMs: before.mtimeMs, ctimeMs: before.ctimeMs });
 });
 
 test("is not taken from another machine or container that was heard of lately", async () => {
@@ -148,4 +266,40 @@ test("is not given back by one that has lost it", async () => {
   leave({ ...(await ownHolder()), token: "other" });
   await lock.release();
   expect(holder()).toMatchObject({ token: "other" });
+});
+
+test("is given back without the temporary files of a copy that starts at that moment", async () => {
+  const { root, take } = newPlace();
+  const theirs = join(root, STATE.temporaries, "another", "file");
+  const lock = await take();
+  const { rmdirSync, readdirSync } = fs;
+  const starts = (): void => {
+    fs.mkdirSync(dirname(theirs), { recursive: true });
+    fs.writeFileSync(theirs, "staged");
+  };
+  // After it has looked, and before it removes.
+  vi.spyOn(fs, "readdirSync").mockImplementation(((path: string) => {
+    const names = readdirSync(path);
+    starts();
+    return names;
+  }) as typeof fs.readdirSync);
+  vi.spyOn(fs, "rmdirSync").mockImplementation((path) => {
+    starts();
+    return rmdirSync(path);
+  });
+  await lock.release();
+  expect(fs.readFileSync(theirs, "utf8")).toBe("staged");
+});
+
+test("is given back even if temporary files cannot be removed, which is reported", async () => {
+  const { root, path, take } = newPlace();
+  const lock = await take();
+  const { rmSync } = fs;
+  vi.spyOn(fs, "rmSync").mockImplementation((at, options) => {
+    if (String(at).startsWith(join(root, STATE.temporaries)))
+      throw Object.assign(new Error("EROFS"), { code: "EROFS" });
+    rmSync(at, options);
+  });
+  await expect(lock.release()).rejects.toThrow(/tlog-migrate\.tmp\S*: the file system is read-only/);
+  expect(fs.existsSync(path)).toBe(false);
 });

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, rmSync, symlinkSync, truncateSync } from "node:fs";
+import fs, { existsSync, readFileSync, rmSync, symlinkSync, truncateSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../../lib/errors.ts";
@@ -220,4 +220,38 @@ test("a hand-over leaves nothing of a copy that runs no more, and its confirmati
   writeFiles(root, [[STATE.lock, JSON.stringify({ ...newHolder(), startTime: "1" })]]);
   await target.confirmHandOver();
   expect(found()).toEqual([]);
+});
+
+test("a hand-over is one, whatever another copy stages while its temporary files are removed", async () => {
+  const { root, target, text } = await claimed();
+  const staged = join(root, STATE.temporaries, "another", "file");
+  const { rmSync } = fs;
+  const removal = vi.spyOn(fs, "rmSync").mockImplementation((path, options) => {
+    rmSync(path, options);
+    if (path !== join(root, STATE.temporaries)) return;
+    writeFiles(root, [[`${STATE.temporaries}/another/file`, "staged"]]);
+    throw Object.assign(new Error("ENOTEMPTY: directory not empty"), { code: "ENOTEMPTY" });
+  });
+  await target.handOver(MARKER, TREE, RECORD);
+  await target.confirmHandOver();
+  expect([text(STATE.version), existsSync(staged)]).toEqual(["1", true]);
+  expect(await target.warnings()).toContainEqual(expect.stringContaining("could not be removed"));
+  removal.mockRestore();
+  await new PosixTarget(root).confirmHandOver();
+  expect(existsSync(staged)).toBe(false);
+});
+
+test("a copy whose temporary files were removed with a hand-over learns of the hand-over", async () => {
+  const { root, target } = await claimed();
+  const batch = target.openWriter().batch();
+  await batch.put("tile/0/000", Buffer.from("bytes"));
+  const { renameSync } = fs;
+  // After it has looked at the claim, and before it names anything.
+  vi.spyOn(fs, "renameSync").mockImplementationOnce((from, to) => {
+    writeFiles(root, [[STATE.version, "1"]]);
+    rmSync(join(root, STATE.temporaries), { recursive: true });
+    renameSync(from, to);
+  });
+  await expect(batch.commit()).rejects.toThrow(TargetRefusedError);
+  expect(existsSync(join(root, "tile/0/000"))).toBe(false);
 });
