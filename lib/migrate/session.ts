@@ -1,6 +1,7 @@
 /** One run of `migrate` or `verifyLog`: its options with their defaults, and what it has opened. */
 
 import { availableParallelism } from "node:os";
+import { cleanUp } from "./clean-up.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
 import type { MigrationOptions, WorkOptions } from "./options.ts";
 import { openTarget, type TargetSpec } from "./places.ts";
@@ -43,6 +44,7 @@ export interface Session<Options extends WorkOptions> {
   /** How the main thread reads the source. */
   readonly context: ReadContext;
   readonly startedAt: number;
+  /** Never rejects. */
   close(): Promise<void>;
 }
 
@@ -81,7 +83,12 @@ export async function openCopySession(
     guarantees: { format, allowMissingIssuers: isStaticCt && allowMissingIssuers, deep: isStaticCt && deep },
     issuers: isStaticCt ? new IssuerRegistry({ context, writer, deep }) : undefined,
     async close() {
-      await Promise.all([session.close(), opened?.close(), target.close()]);
+      await cleanUp(
+        options.notice,
+        session.close,
+        () => opened?.close(),
+        () => target.close(),
+      );
     },
   };
 }
@@ -109,7 +116,7 @@ export async function openSession<Options extends WorkOptions>(
     startedAt: performance.now(),
     async close() {
       clearInterval(reporting);
-      await context.source.close();
+      await cleanUp(notice, () => context.source.close());
     },
   };
 }

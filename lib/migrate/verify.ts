@@ -5,6 +5,7 @@
 
 import { VerificationError } from "../errors.ts";
 import { issuerPath } from "../tlog/layout.ts";
+import { cleanUp } from "./clean-up.ts";
 import { startThreads } from "./execute/threads.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
 import type { LogWorkOptions, MigrationOptions, WorkOptions } from "./options.ts";
@@ -72,7 +73,7 @@ export async function verifyLog(
   try {
     return await verifyOpened(session, target);
   } finally {
-    await Promise.all([session.close(), target?.close()]);
+    await cleanUp(options.notice, session.close, () => target?.close());
   }
 }
 

@@ -7,6 +7,7 @@ import { type ErrorFacts, TargetRefusedError } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
+import { cleanUp } from "../clean-up.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTrusted, type TrustedCheckpoint } from "../read/authentic.ts";
@@ -27,6 +28,7 @@ export interface Claim {
   readonly resume: boolean;
   /** Whether a handover of `aim` has begun: the tree state exists, and only that size can be finished. */
   readonly handingOver: boolean;
+  /** Never rejects. */
   release(): Promise<void>;
 }
 
@@ -107,15 +109,16 @@ async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: str
 }
 
 async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release">): Promise<Claim> {
-  const { target, guarantees } = session;
+  const { target, guarantees, options } = session;
   const lock = await target.lock();
+  const release = () => cleanUp(options.notice, () => lock.release());
   try {
     const marker = claim.resume
       ? await trustedSeals(target, session.writer(), claim.marker, guarantees)
       : claim.marker;
-    return { kind: "claimed", ...claim, marker, ...lock };
+    return { kind: "claimed", ...claim, marker, release };
   } catch (error) {
-    await lock.release();
+    await release();
     throw error;
   }
 }

@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TargetRefusedError } from "../../errors.ts";
 import { FULL_WIDTH, type LogResource } from "../../tlog/layout.ts";
+import { cleanUp } from "../clean-up.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
@@ -51,7 +52,7 @@ export async function verifyListing(log: ListedLog): Promise<string[]> {
   try {
     return await new Listing(log, writer).verify();
   } finally {
-    await writer.close();
+    await cleanUp(undefined, () => writer.close());
   }
 }
 

@@ -1,7 +1,7 @@
 /** A second copy into one target while the first is at work is told so; a lock that was left behind is taken over. */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import fs, { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { PosixTarget } from "../../../storage/posix/target.ts";
@@ -82,7 +82,7 @@ test("a lock whose process number belongs to another process now, or that says n
   for (const left of [
     JSON.stringify({ ...holder, startTime: "1" }),
     JSON.stringify({ ...holder, pid: dead }),
-    JSON.stringify({ ...holder, pid: -1 }),
+    JSON.stringify({ ...holder, pid: -1, startTime: "" }),
     "",
     "{",
   ]) {
@@ -90,4 +90,24 @@ test("a lock whose process number belongs to another process now, or that says n
     await migrateLog(log, server, target, { handOver: false });
     expect(existsSync(join(target, LOCK))).toBe(false);
   }
+});
+
+test("a lock that cannot be removed changes neither success nor the failure, and is a notice", async () => {
+  const { server, target } = await newCopy(log);
+  const notices: string[] = [];
+  const options = { notice: (sentence: string) => void notices.push(sentence) };
+  const { rmSync } = fs;
+  vi.spyOn(fs, "rmSync").mockImplementation((path, how) => {
+    if (String(path).endsWith(".lock")) throw Object.assign(new Error("EROFS"), { code: "EROFS" });
+    rmSync(path, how);
+  });
+  const undo = server.intercept("tile/entries/001", notFound);
+  const failure = await failureOf(migrateLog(log, server, target, options));
+  expect(failure.message).toContain("tile/entries/001");
+  undo();
+  // What stayed is of this very process.
+  rmSync(join(target, LOCK));
+  expect((await migrateLog(log, server, target, options)).outcome).toBe("handed-over");
+  const notice = expect.stringMatching(/^Not cleaned up.*tlog-migrate\.lock: the file system is read-only/);
+  expect(notices).toEqual([notice, notice]);
 });
