@@ -3,12 +3,14 @@
 import { constants } from "node:os";
 import { CommanderError } from "commander";
 import {
+  bounded,
   LogError,
   OperationError,
   oneLine,
   TargetRefusedError,
   UsageError,
   VerificationError,
+  withShownAddresses,
 } from "../lib/index.ts";
 
 export const EXIT_CODES_HELP = `
@@ -47,8 +49,10 @@ export function errorText(error: unknown, debug: boolean): string | undefined {
   if (error instanceof Interruption || error instanceof CommanderError) return undefined;
   if (error instanceof LogError) return error.message;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  const line = `internal error: ${oneLine(message)}, please report it`;
-  return debug ? `${line}\n${stack}` : `${line} (TLOG_MIGRATE_DEBUG=1 shows the stack)`;
+  const line = `internal error: ${bounded(oneLine(withShownAddresses(message)))}, please report it`;
+  return debug
+    ? `${line}\n${withShownAddresses(`${stack}`)}`
+    : `${line} (TLOG_MIGRATE_DEBUG=1 shows the stack)`;
 }
 
 /**

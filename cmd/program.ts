@@ -1,7 +1,14 @@
 /** The command line as a whole. */
 
 import { Command, CommanderError } from "commander";
-import { backendWords, hasherName, oneLine } from "../lib/index.ts";
+import {
+  backendWords,
+  bounded,
+  hasherName,
+  oneLine,
+  shownAddress,
+  withShownAddresses,
+} from "../lib/index.ts";
 import { addCopyCommand } from "./copy.ts";
 import { EXIT_CODES_HELP } from "./exit.ts";
 import { writeLine } from "./output.ts";
@@ -14,8 +21,11 @@ Examples:
   $ tlog-migrate verify /srv/log
   $ tlog-migrate help copy`;
 
-/** The program. Usage errors are CommanderErrors, shown as one line. */
-export async function newProgram(): Promise<Command> {
+/**
+ * The program. Usage errors are CommanderErrors, shown as one line.
+ * @param given the arguments that it will parse.
+ */
+export async function newProgram(given: readonly string[] = process.argv.slice(2)): Promise<Command> {
   const backends = await backendWords();
   const program = new Command("tlog-migrate")
     .description(
@@ -23,7 +33,7 @@ export async function newProgram(): Promise<Command> {
     )
     .option("-V, --version", "output the version, and which hasher runs")
     .on("option:version", printVersion)
-    .configureOutput({ outputError: (text) => writeLine(oneLine(text.trim().replace(/^error: /, ""))) })
+    .configureOutput({ outputError: (text) => writeLine(usageLine(text, given)) })
     .exitOverride()
     .addHelpText("after", `${EXAMPLES}\n${EXIT_CODES_HELP}`)
     // An unavailable hasher is a usage error: reported before any work, not later by a thread.
@@ -31,6 +41,20 @@ export async function newProgram(): Promise<Command> {
   addCopyCommand(program, backends);
   addVerifyCommand(program, backends);
   return program;
+}
+
+/** A usage error of commander's, which quotes arguments as they are. */
+function usageLine(text: string, given: readonly string[]): string {
+  const values = given.map((argument) => argument.replace(/^--[a-z-]+=/, ""));
+  const addresses = values.filter((value) => value !== shownAddress(value));
+  const shown = addresses.reduce((line, address) => line.replaceAll(address, shownAddress(address)), text);
+  return bounded(
+    oneLine(
+      withShownAddresses(shown)
+        .trim()
+        .replace(/^error: /, ""),
+    ),
+  );
 }
 
 /** The version, then the hasher: scripts cut off the first word. Help works whatever hasher the environment asks for. */

@@ -3,7 +3,8 @@
  * expected, what was found, what to do. Only `cmd/` turns them into exit codes and colours.
  */
 
-import { oneLine } from "./tlog/errors.ts";
+import { withShownAddresses } from "./address.ts";
+import { bounded, oneLine } from "./tlog/errors.ts";
 
 /** The facts of a failure; `message` consists of them, in this order, as one line. */
 export interface ErrorFacts {
@@ -22,9 +23,10 @@ export abstract class LogError extends Error {
   readonly facts: ErrorFacts;
 
   constructor(facts: ErrorFacts, options?: ErrorOptions) {
-    super(failureLine(facts), options);
+    const shown = shownFacts(facts);
+    super(failureLine(shown), options);
     this.name = new.target.name;
-    this.facts = facts;
+    this.facts = shown;
   }
 }
 
@@ -40,6 +42,21 @@ export class VerificationError extends LogError {}
 /** The target may not be written: another log, a live log, another copy running: exit code 4. */
 export class TargetRefusedError extends LogError {}
 
+/** The longest name of an object, or advice with such a name: the paths of a file system are no longer. */
+const MAX_NAME_LENGTH = 4_500;
+
+/** Whatever the facts were made of, they have no secrets of addresses, no more than a line, and an end. */
+function shownFacts({ object, problem, expected, found, advice }: ErrorFacts): ErrorFacts {
+  const shown = (text: string, length?: number) => bounded(oneLine(withShownAddresses(text)), length);
+  return {
+    object: shown(object, MAX_NAME_LENGTH),
+    problem: shown(problem),
+    ...(expected !== undefined && { expected: shown(expected) }),
+    ...(found !== undefined && { found: shown(found) }),
+    ...(advice !== undefined && { advice: shown(advice, MAX_NAME_LENGTH) }),
+  };
+}
+
 function failureLine(facts: ErrorFacts): string {
   const { object, problem, expected, found, advice } = facts;
   const comparison: string[] = [];
@@ -47,7 +64,7 @@ function failureLine(facts: ErrorFacts): string {
   if (found !== undefined) comparison.push(`found ${found}`);
   const facets = comparison.length === 0 ? "" : ` (${comparison.join(", ")})`;
   const next = advice === undefined ? "" : `. ${advice}`;
-  return oneLine(`${object}: ${problem}${facets}${next}`);
+  return `${object}: ${problem}${facets}${next}`;
 }
 
 /** A text as one word of a shell's command line, for a command that a message suggests. */

@@ -27,6 +27,7 @@ export const describeTarget = (location: string, options: OptionValues): Promise
   places.describeTarget(location, options, backendModules());
 
 export { registerBackend } from "../storage/backends.ts";
+export { shownAddress, withShownAddresses } from "./address.ts";
 export {
   LogError,
   OperationError,
@@ -72,7 +73,7 @@ export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/throttle/backoff.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
 export type { VerificationReport, VerifyOptions } from "./migrate/verify.ts";
 export { type CheckpointPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";
-export { FormatError, oneLine } from "./tlog/errors.ts";
+export { bounded, FormatError, oneLine } from "./tlog/errors.ts";
 export { type HasherName, hasherName } from "./tlog/hasher/hasher.ts";
 export type { LogFormat } from "./tlog/layout.ts";
 export { type ListedLog, type LogList, parseLogList } from "./tlog/log-list.ts";

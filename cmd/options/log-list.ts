@@ -6,6 +6,7 @@ import {
   type ListedLog,
   type LogList,
   parseLogList,
+  shownAddress,
   staticCtOrigin,
   UsageError,
 } from "../../lib/index.ts";
@@ -20,7 +21,7 @@ export interface LogWanted {
 
 /** The option with its value, as messages name it. */
 export function listName(path: string): string {
-  return `--log-list ${path}`;
+  return `--log-list ${shownAddress(path)}`;
 }
 
 /** @throws UsageError if the file, which may be a pipe, cannot be read or is not a log list. */
@@ -50,7 +51,7 @@ export function listedLog(list: LogList, wanted: LogWanted, object: string): Lis
   }
   const url = normalUrl(wanted.source);
   if (origin === undefined && url === undefined) {
-    const problem = `does not say which of its logs is at ${wanted.source}`;
+    const problem = `does not say which of its logs is at ${excerpt(shownAddress(wanted.source))}`;
     throw new UsageError({ object, problem, advice: GIVE_ORIGIN });
   }
   const matches = list.logs.filter((log) =>

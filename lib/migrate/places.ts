@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { isLikeCredentials, shownAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import type {
@@ -31,7 +32,7 @@ export async function findPlace(
   modules: BackendModules,
   options: OptionValues = {},
 ): Promise<{ readonly url: URL; readonly backend: Backend }> {
-  const url = urlOf(location, role);
+  const url = urlOf(location, role, modules);
   const module = modules[schemeOf(url)];
   if (module === undefined) throw await unsupported(location, url, role, modules);
   const backend = await load(module);
@@ -43,7 +44,7 @@ export async function findPlace(
   const flag = unknown.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw new UsageError({
     object: `--${options[unknown] === false ? "no-" : ""}${flag}`,
-    problem: `has no meaning for ${location}`,
+    problem: `has no meaning for ${shownAddress(location)}`,
     ...(others.length > 0 && { expected: `a log at ${formsOf(others).join(" or ")}` }),
     advice: "Leave it out",
   });
@@ -140,24 +141,33 @@ async function loadAll(modules: BackendModules): Promise<Backend[]> {
   return [...new Set(await Promise.all(Object.values(modules).map(load)))];
 }
 
-function urlOf(location: string, role: Role): URL {
+function urlOf(location: string, role: Role, modules: BackendModules): URL {
   if (location === "")
     throw new UsageError({ object: role, problem: "is empty", advice: "Name a URL or a path" });
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(location)) return pathToFileURL(resolve(location));
-  const url = URL.parse(location);
+  const [, scheme = "", slashes] = /^\s*([a-z][a-z0-9+.-]+):(\/\/)?/i.exec(location) ?? [];
+  // Not a path: credentials that it may have would be shown as part of one.
+  const isKnown = modules[scheme.toLowerCase()] !== undefined;
+  if (slashes === undefined && !isKnown && !isLikeCredentials(location))
+    return pathToFileURL(resolve(location));
+  const url = slashes !== undefined && /^\S/.test(location) ? URL.parse(location) : null;
   if (url !== null) return url;
-  throw new UsageError({ object: location, problem: `is not a URL that a ${role} could have` });
+  throw new UsageError({
+    object: shownAddress(location),
+    problem: `is not a URL that a ${role} could have`,
+    advice: "Write scheme://…, or ./… for a path",
+  });
 }
 
 const schemeOf = (url: URL): string => url.protocol.slice(0, -1);
 
 async function unsupported(
-  object: string,
+  location: string,
   url: URL,
   role: Role,
   modules: BackendModules,
 ): Promise<UsageError> {
   const backends = (await loadAll(modules)).filter(role === "target" ? isTarget : isSource);
   const problem = `a ${role} cannot be of the kind ${schemeOf(url)}`;
-  return new UsageError({ object, problem, expected: formsOf(backends).join(", ") });
+  const expected = formsOf(backends).join(", ");
+  return new UsageError({ object: shownAddress(location), problem, expected });
 }

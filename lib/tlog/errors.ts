@@ -11,10 +11,10 @@ export class FormatError extends Error {
   readonly advice: string | undefined;
 
   constructor(problem: string, expected?: string, found?: string, advice?: string) {
-    super(problem);
+    super(bounded(problem));
     this.name = "FormatError";
-    this.expected = expected;
-    this.found = found;
+    this.expected = expected && bounded(expected);
+    this.found = found && bounded(found);
     this.advice = advice;
   }
 }
@@ -27,6 +27,14 @@ export function attempt<T>(read: () => T): T | undefined {
     if (error instanceof FormatError) return undefined;
     throw error;
   }
+}
+
+/** The longest part of a message that may be others' words; names of the operator's own may be longer. */
+export const MAX_PART_LENGTH = 1_000;
+
+/** A text, cut where it is longer than a part of a message may be: others may write as much as they like. */
+export function bounded(text: string, length = MAX_PART_LENGTH): string {
+  return text.length <= length ? text : `${text.slice(0, length)}…`;
 }
 
 /**

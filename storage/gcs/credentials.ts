@@ -1,6 +1,7 @@
 /** How Cloud Storage is reached: where it answers, and with whose credentials it is asked. */
 
 import type { GoogleAuth } from "google-auth-library";
+import { UsageError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { authorizationHeaders, googleAuth } from "../shared/google-credentials.ts";
 import { once, onceEvery } from "../shared/memoize.ts";
@@ -26,8 +27,7 @@ export class GcsAccess {
     // As Google's client library for Node takes it.
     const emulator = process.env.STORAGE_EMULATOR_HOST ?? "";
     this.#anonymous = emulator !== "";
-    const origin = /^https?:\/\//.test(emulator) ? emulator : `https://${emulator}`;
-    this.endpoint = this.#anonymous ? origin.replace(/\/+$/, "") : API_ENDPOINT;
+    this.endpoint = this.#anonymous ? emulatorOrigin(emulator) : API_ENDPOINT;
     this.host = new URL(this.endpoint).host;
   }
 
@@ -57,6 +57,18 @@ export class GcsAccess {
     if (!this.#anonymous) this.#credentials = newCredentials();
     return !this.#anonymous;
   }
+}
+
+/** @throws UsageError unless it is a host, with or without a port, and perhaps the scheme. */
+function emulatorOrigin(emulator: string): string {
+  const url = URL.parse(/^https?:\/\//.test(emulator) ? emulator : `https://${emulator}`);
+  if (url !== null && `${url.origin}/` === url.href.replace(/\/+$/, "/")) return url.origin;
+  throw new UsageError({
+    object: "STORAGE_EMULATOR_HOST",
+    problem: "is not the address of an emulator",
+    expected: "http://HOST:PORT",
+    advice: "Unset it to use Cloud Storage itself",
+  });
 }
 
 function newCredentials() {

@@ -1,5 +1,6 @@
 /** Where a log lies in Google Cloud Storage. */
 
+import { shownAddress } from "../../lib/address.ts";
 import { UsageError } from "../../lib/errors.ts";
 
 /** A bucket, and what the names of a log's objects begin with there. */
@@ -15,7 +16,11 @@ const BUCKET_NAME = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
 /** The place that `gs://bucket/prefix` names. @throws UsageError if it is none. */
 export function parseGcsUrl(url: URL): GcsPlace {
   const wrong = (problem: string) =>
-    new UsageError({ object: url.href, problem, expected: "gs://BUCKET or gs://BUCKET/PREFIX" });
+    new UsageError({
+      object: shownAddress(url.href),
+      problem,
+      expected: "gs://BUCKET or gs://BUCKET/PREFIX",
+    });
   if (url.username !== "" || url.password !== "" || url.port !== "" || url.search !== "" || url.hash !== "") {
     throw wrong("has more than a bucket and a prefix");
   }

@@ -117,6 +117,9 @@ export function contactAddress(text: string): string {
   const isMail = /^[^\s@/]+@[^\s@/:]+$/.test(text);
   const url = isMail || /^https:\/\//i.test(text) ? URL.parse(isMail ? `https://${text}` : text) : null;
   const object = "--contact";
+  if (url !== null && !isMail && url.password !== "") {
+    throw new UsageError({ object, problem: "It has a password, which would be sent to the source." });
+  }
   if (url === null || !/\.[a-z][\w-]*\.?$/i.test(url.hostname)) {
     const problem = "Give your e-mail address, or the https URL of a page that says how to reach you.";
     throw new UsageError({ object, problem });

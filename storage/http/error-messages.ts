@@ -156,7 +156,7 @@ function transferFault(code: string, error: Error, { host }: Peer): Fault {
 }
 
 const STATUS_ADVICE: Readonly<Record<number, string>> = {
-  401: "Give credentials in the address: https://user:password@host/",
+  401: "Give credentials in the address: before its host, as user:password and an @",
   403: "Check that this machine may read the log; a bucket that answers 403 for an object which is not there must allow listing, or missing objects cannot be told from forbidden ones",
   429: "Lower the rate or the number of connections; public logs also slow down clients that name no contact",
 };

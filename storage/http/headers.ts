@@ -1,7 +1,8 @@
 /** What the headers of a response say. */
 
+import { shownAddress } from "../../lib/address.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
-import { oneLine } from "../../lib/tlog/errors.ts";
+import { excerpt } from "../../lib/tlog/note.ts";
 
 /** Names in lower case. A header that came more than once is an array, whatever it is. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -62,18 +63,13 @@ export function redirectTarget(from: URL, headers: ResponseHeaders): URL {
   target.username = "";
   target.password = "";
   if (target.protocol !== "https:" && target.protocol !== "http:") {
-    throw notFollowed(from, `to ${printable(target)}, which is not HTTP`);
+    throw notFollowed(from, `to ${excerpt(shownAddress(target.href))}, which is not HTTP`);
   }
   // Who can force a plain connection can read along and keep fresh objects back, signatures or not.
   if (from.protocol === "https:" && target.protocol === "http:") {
-    throw notFollowed(from, `from https to plain http, at ${printable(target)}`);
+    throw notFollowed(from, `from https to plain http, at ${excerpt(shownAddress(target.href))}`);
   }
   return target;
-}
-
-/** For messages: a URL without credentials or query, either of which may be a secret. */
-export function printable(url: URL): string {
-  return oneLine(`${url.protocol}//${url.host}${url.pathname}`);
 }
 
 function notFollowed(from: URL, whither: string): SourceError {

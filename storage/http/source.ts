@@ -1,5 +1,6 @@
 /** Logs served over HTTP. Retrying is for the caller; a SourceError says whether and when it makes sense. */
 
+import { shownAddress } from "../../lib/address.ts";
 import { UsageError } from "../../lib/errors.ts";
 import type { Admission, RequestObserver } from "../../lib/migrate/ports/backend.ts";
 import {
@@ -8,20 +9,14 @@ import {
   SourceError,
   tooLarge,
 } from "../../lib/migrate/ports/source.ts";
-import { FormatError, oneLine } from "../../lib/tlog/errors.ts";
+import { FormatError } from "../../lib/tlog/errors.ts";
+import { excerpt } from "../../lib/tlog/note.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { GZIP_SLACK_BYTES, gunzipReserved } from "../shared/inflate.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
 import { statusError } from "./error-messages.ts";
 import type { HttpResponse } from "./exchange.ts";
-import {
-  contentCodings,
-  isRedirect,
-  printable,
-  type ResponseHeaders,
-  redirectTarget,
-  retryAfterMs,
-} from "./headers.ts";
+import { contentCodings, isRedirect, type ResponseHeaders, redirectTarget, retryAfterMs } from "./headers.ts";
 
 /** A name and a value. */
 export type Header = readonly [name: string, value: string];
@@ -67,10 +62,11 @@ export class HttpSource implements ObjectSource {
    * both only to its own origin, and neither is ever shown.
    */
   constructor(baseUrl: URL, options: HttpSourceOptions) {
+    requireClearHost(baseUrl);
     this.#origin = baseUrl.origin;
     this.#query = baseUrl.search;
     this.#prefix = baseUrl.pathname.endsWith("/") ? baseUrl.pathname : `${baseUrl.pathname}/`;
-    this.location = printable(baseUrl);
+    this.location = shownAddress(baseUrl.href);
     this.#options = options;
     this.#headersElsewhere = ["user-agent", userAgent(options), "accept-encoding", "gzip"];
     const own = [...(options.headers ?? []).flat(), ...basicAuthorization(baseUrl)];
@@ -128,7 +124,7 @@ export class HttpSource implements ObjectSource {
       response = await this.#get(at.origin, at.pathname + at.search, headers, options);
       if (!isRedirect(response.status)) return response;
     }
-    throw new SourceError(`is redirected more than ${MAX_REDIRECTS} times, last by ${at.host}`, {
+    throw new SourceError(`is redirected more than ${MAX_REDIRECTS} times, last by ${excerpt(at.host)}`, {
       retryable: false,
       advice: "Give the address at which the log really is",
     });
@@ -141,8 +137,18 @@ function wireLimit(status: number, headers: ResponseHeaders, maxBytes: number): 
   const codings = contentCodings(headers);
   if (codings.length === 0) return maxBytes;
   if (codings.length === 1 && /^(x-)?gzip$/.test(codings[0] ?? "")) return maxBytes + GZIP_SLACK_BYTES;
-  const found = oneLine(codings.join(", "));
+  const found = excerpt(codings.join(", "));
   throw new FormatError("has an encoding that is not understood", "gzip or none", found);
+}
+
+/** @throws UsageError for an @ behind the host: what is taken for the host may be the beginning of a password. */
+function requireClearHost({ href, pathname, search, hash }: URL): void {
+  if (!`${pathname}${search}${hash}`.includes("@")) return;
+  throw new UsageError({
+    object: shownAddress(href),
+    problem: "has an @ behind what would be its host",
+    advice: "In a password write %2F for /, %3F for ? and %23 for #; in a path or query write %40 for @",
+  });
 }
 
 function basicAuthorization({ username, password }: URL): string[] {

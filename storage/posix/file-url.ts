@@ -2,12 +2,13 @@
 
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { shownAddress } from "../../lib/address.ts";
 import { UsageError } from "../../lib/errors.ts";
 
 /** The absolute path of `file:///…`, also with another scheme. @throws UsageError if it is not a file URL. */
 export function directoryOf(url: URL): string {
   const refused = (problem: string, advice = `Write it as ${url.protocol}///path`): UsageError =>
-    new UsageError({ object: url.href, problem, advice });
+    new UsageError({ object: shownAddress(url.href), problem, advice });
   // A file URL has only a path: what follows these would be dropped, and another directory opened.
   if (/[?#]/.test(url.href)) {
     throw refused("has ? or #, which end the path of a URL", "Write %3F for ? and %23 for #");

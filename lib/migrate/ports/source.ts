@@ -2,7 +2,7 @@
  * Where a log is read from. Nothing is authenticated here and nothing is ever written: the source is only read.
  */
 
-import { FormatError } from "../../tlog/errors.ts";
+import { bounded, FormatError } from "../../tlog/errors.ts";
 import type { EntryBundleCoordinate, LogFormat, TileCoordinate } from "../../tlog/layout.ts";
 
 /** Memory for an object. A backend asks for it as soon as it knows the object's size, before it holds the bytes. */
@@ -63,7 +63,7 @@ export class SourceError extends Error {
     details: Pick<SourceError, "retryable"> & Partial<Omit<SourceError, keyof Error>>,
     options?: ErrorOptions,
   ) {
-    super(problem, options);
+    super(bounded(problem), options);
     this.name = "SourceError";
     this.retryable = details.retryable;
     this.retryAfterMs = details.retryAfterMs;

@@ -1,0 +1,134 @@
+/** Whatever is done with an address, and whatever is wrong with it, what is secret in it is nowhere to be seen. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { errorText } from "../../../cmd/exit.ts";
+import { newProgram } from "../../../cmd/program.ts";
+import { runCli } from "../../support/cli.ts";
+import { stubEnvironment } from "../../support/google.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { closedPlace } from "../../support/http/servers.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { temporaryDirectory } from "../../support/places/directory.ts";
+import { ADDRESSES_WITH_SECRETS, SECRET } from "../../support/secrets.ts";
+
+const log = testLog({ size: 300 });
+const trust = ["--vkey", log.vkey, "--retries", "0"];
+
+/** Where nobody listens: an address that is good leads there. */
+let nowhere = "";
+
+beforeAll(async () => {
+  nowhere = await closedPlace();
+});
+
+/** All that a command line prints before it fails, as it must; with the stack of what can only be a bug. */
+async function printedBy(args: readonly string[]): Promise<string> {
+  const printed: string[] = [];
+  const write = (text: unknown): boolean => {
+    printed.push(String(text));
+    return true;
+  };
+  const spies = [process.stdout, process.stderr].map((stream) =>
+    vi.spyOn(stream, "write").mockImplementation(write),
+  );
+  try {
+    const program = await newProgram(args);
+    await program.parseAsync(args, { from: "user" });
+    throw new Error("the command succeeded");
+  } catch (error) {
+    printed.push(errorText(error, true) ?? "");
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+  return printed.join("");
+}
+
+const OTHER = ["/nowhere/log", "/nowhere/target"] as const;
+
+const STAGES: readonly [what: string, args: (address: string, directory: string) => readonly string[]][] = [
+  ["a source", (address, directory) => ["copy", address, join(directory, "t"), ...trust]],
+  ["a target", (address) => ["copy", OTHER[0], address, ...trust]],
+  ["a mirror", (address) => ["copy", OTHER[0], address, ...trust, "--no-tree-state"]],
+  ["a log to verify", (address) => ["verify", address, ...trust]],
+  ["a log without a key", (address) => ["verify", address]],
+  ["a command", (address) => [address, ...OTHER]],
+  ["one argument too many", (address) => ["copy", ...OTHER, address]],
+  ["the value of an unknown option", (address) => ["copy", ...OTHER, `--vkye=${address}`]],
+  ["--contact", (address) => ["copy", ...OTHER, "--contact", address, "--retries", "x"]],
+  ["--metrics", (address) => ["copy", ...OTHER, `--metrics=${address}`]],
+  ["--workers", (address) => ["copy", ...OTHER, "--workers", address]],
+  ["--vkey", (address) => ["copy", ...OTHER, "--vkey", address]],
+  ["--ca", (address) => ["copy", ...OTHER, "--ca", address]],
+  ["--spanner", (address) => ["copy", OTHER[0], "gs://bucket/log", "--spanner", address, ...trust]],
+  ["--log-list", (address) => ["copy", ...OTHER, "--format", "static-ct", "--log-list", address]],
+  ["--metrics-file", (address) => ["copy", ...OTHER, ...trust, "--metrics-file", address]],
+];
+
+/** Spellings that are enough where an address goes through one and the same function. */
+const KINDS = ADDRESSES_WITH_SECRETS.filter((_, index) => index % 4 === 0);
+
+describe.each(STAGES)("an address as %s", (what, args) => {
+  test.each(/^a (source|target|log)/.test(what) ? ADDRESSES_WITH_SECRETS : KINDS)("%s", async (address) => {
+    const place = address.replaceAll("log.example", nowhere);
+    const printed = await printedBy(args(place, temporaryDirectory()));
+    expect(printed).not.toBe("");
+    expect(printed).not.toMatch(SECRET);
+    expect(printed).not.toContain("internal error");
+  });
+});
+
+describe.each(["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "NO_PROXY", "STORAGE_EMULATOR_HOST"])(
+  "an address as %s",
+  (variable) => {
+    test.each(KINDS)("%s", async (address) => {
+      const place = address.replaceAll("log.example", nowhere);
+      stubEnvironment({ [variable]: place });
+      const isOfGoogle = variable === "STORAGE_EMULATOR_HOST";
+      const source = isOfGoogle
+        ? "gs://bucket/log"
+        : `${variable === "HTTPS_PROXY" ? "https" : "http"}://${nowhere}/`;
+      const printed = await printedBy(["copy", source, join(temporaryDirectory(), "t"), ...trust]);
+      expect(printed).not.toBe("");
+      expect(printed).not.toMatch(SECRET);
+      expect(printed).not.toContain("internal error");
+    });
+  },
+);
+
+test.each(ADDRESSES_WITH_SECRETS)("an address to which a source redirects: %s", async (address) => {
+  const server = await startLogServer(log.objects);
+  const location = address.replaceAll("log.example", nowhere);
+  server.intercept("checkpoint", (_request, response) => void response.writeHead(302, { location }).end());
+  const printed = await printedBy(["copy", server.url, join(temporaryDirectory(), "t"), ...trust]);
+  expect(printed).not.toBe("");
+  expect(printed).not.toMatch(SECRET);
+  expect(printed).not.toContain("internal error");
+});
+
+test("a copy shows the credentials and the query of its source in no report, document or metric", async () => {
+  const server = await startLogServer(log.objects);
+  const query = "?token=hunter2";
+  server.intercept(
+    (path) => path.endsWith(query),
+    ({ path }, response) => {
+      const bytes = log.objects.get(path.slice(0, -query.length));
+      response.writeHead(bytes === undefined ? 404 : 200).end(bytes);
+    },
+  );
+  const directory = temporaryDirectory();
+  const [target, metrics] = [join(directory, "log"), join(directory, "metrics")];
+  const source = `${server.url.replace("//", "//user:hunter2@")}/${query}`;
+  const args = ["copy", source, target, "--vkey", log.vkey, "--metrics-file", metrics];
+  for (const further of [["--json"], []]) {
+    const { code, stdout, stderr } = await runCli([...args, ...further]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`${server.url}/`);
+    expect(stdout + stderr).not.toMatch(SECRET);
+    const state = join(target, ".state");
+    const documents = [metrics, ...readdirSync(state).map((name) => join(state, name))];
+    for (const document of documents) expect(readFileSync(document, "utf8")).not.toMatch(SECRET);
+  }
+  expect(server.requests.every(({ headers }) => headers.authorization?.startsWith("Basic "))).toBe(true);
+});
