@@ -9,18 +9,21 @@ import { COMPATIBLE_VERSION, parseTreeState, STATE, stateText } from "./state.ts
 
 /** The faults of all files but the tree state, which is compared with the log itself; of that, whether it is gone. */
 export async function stateFaults(root: string): Promise<Finding[]> {
-  const version = stateText(root, STATE.version);
-  // Before the tree state, which log software writes first: in a live log this one is never ahead.
-  const collection = stateText(root, STATE.collection);
-  const tree = stateText(root, STATE.tree);
-  const isHandedOver = stateText(root, STATE.record) !== undefined;
+  const texts = new Map<string, string | undefined>();
+  const faults: Finding[] = [];
+  // The tree state last, which log software writes first: in a live log the others are never ahead.
+  for (const name of [STATE.version, STATE.record, STATE.collection, STATE.tree]) {
+    faults.push(...(await findings(name, () => texts.set(name, stateText(root, name)))));
+  }
+  const tree = texts.get(STATE.tree);
   return [
-    ...(await findings(STATE.version, () => requireVersion(version))),
+    ...faults,
+    ...(await findings(STATE.version, () => requireVersion(texts.get(STATE.version)))),
     ...(await findings(STATE.tree, () => {
-      if (tree !== undefined || !isHandedOver) return;
+      if (!texts.has(STATE.tree) || tree !== undefined || texts.get(STATE.record) === undefined) return;
       throw new FormatError("is missing: log software would start a new, empty log here");
     })),
-    ...(await findings(STATE.collection, () => requireCollection(collection, tree))),
+    ...(await findings(STATE.collection, () => requireCollection(texts.get(STATE.collection), tree))),
   ];
 }
 

@@ -8,11 +8,13 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { IntegratedTree, TargetContents } from "../../lib/migrate/ports/target.ts";
+import { attempt, FormatError } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { formatHash, HASH_SIZE } from "../../lib/tlog/merkle.ts";
-import { fileFailure, ifPresent } from "./errno.ts";
+import { fileFailure } from "./errno.ts";
 import { goBytes, goCount, goFields } from "./go-json.ts";
 import { listObjects } from "./listing.ts";
+import { smallFileText } from "./regular-file.ts";
 
 /** Paths below the log's root. */
 export const STATE = {
@@ -44,13 +46,19 @@ function markerIn(version: string | undefined): string | undefined {
   return version?.startsWith(CLAIM_PREFIX) ? version.slice(CLAIM_PREFIX.length) : undefined;
 }
 
-/** The text of a small file of the state, undefined if there is none. @throws OperationError */
+/** Longer than any marker: it holds a checkpoint, which is at most 1 MiB, as a string of JSON. */
+const MAX_STATE_BYTES = 8 << 20;
+
+/**
+ * The text of a file of the state, undefined if there is none.
+ * @throws FormatError if it is not a file of text that can be a state, OperationError if it cannot be read.
+ */
 export function stateText(root: string, name: string): string | undefined {
   const path = join(root, name);
   try {
-    return ifPresent(() => fs.readFileSync(path, "utf8"), ["ENOENT", "ENOTDIR"]);
+    return smallFileText(path, MAX_STATE_BYTES);
   } catch (error) {
-    throw fileFailure(error, path);
+    throw error instanceof FormatError ? error : fileFailure(error, path);
   }
 }
 
@@ -61,6 +69,10 @@ export async function inspectDirectory(root: string): Promise<TargetContents> {
   const stat = fs.statSync(root, { throwIfNoEntry: false });
   if (stat === undefined) return { kind: "empty" };
   if (!stat.isDirectory()) return occupied("a file, not a directory");
+  for (const name of [STATE.version, STATE.record, STATE.tree]) {
+    const problem = problemOf(() => stateText(root, name));
+    if (problem !== undefined) return occupied(`${name} ${problem}`);
+  }
   const version = stateText(root, STATE.version);
   const marker = markerIn(version);
   if (marker !== undefined) return { kind: "claimed", marker };
@@ -83,13 +95,13 @@ export async function inspectDirectory(root: string): Promise<TargetContents> {
  * @throws TargetRefusedError unless a directory is still claimed; given a marker, by exactly that one.
  */
 export function requireClaim(root: string, marker?: string): void {
-  const version = stateText(root, STATE.version);
+  const version = attempt(() => stateText(root, STATE.version));
   const found = markerIn(version);
   if (found !== undefined && (marker === undefined || found === marker)) return;
   throw new TargetRefusedError({
     object: join(root, STATE.version),
     problem: "is not this copy's claim any more",
-    found: version?.slice(0, 200) ?? "nothing",
+    found: version?.slice(0, 200) ?? "no text",
     advice:
       "Another copy was at work here, or log software was: find out which, then run the same command again",
   });
@@ -103,6 +115,17 @@ export function formatTreeState({ size, rootHash }: IntegratedTree): Uint8Array 
 export function parseTreeState(text: string): IntegratedTree {
   const fields = goFields(text, ["size", "root"]);
   return { size: goCount(fields, "size"), rootHash: goBytes(fields, "root", HASH_SIZE) };
+}
+
+/** What is wrong with the format of what is read, undefined if nothing is. */
+function problemOf(read: () => unknown): string | undefined {
+  try {
+    read();
+    return undefined;
+  } catch (error) {
+    if (error instanceof FormatError) return error.message;
+    throw error;
+  }
 }
 
 /** A directory above `root` that contains a log, or undefined: writing to `root` would add to that log's files. */

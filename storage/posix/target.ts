@@ -188,9 +188,8 @@ export class PosixTarget implements MigrationTarget {
 
   /** An existing tree state must be the one that is handed over; an unreadable one is not. */
   #requireNoOtherTree(state: TreeState): void {
-    const text = stateText(this.location, STATE.tree);
-    if (text === undefined) return;
-    const found = attempt(() => parseTreeState(text));
+    if (fs.lstatSync(this.locate(STATE.tree), { throwIfNoEntry: false }) === undefined) return;
+    const found = attempt(() => parseTreeState(stateText(this.location, STATE.tree) ?? ""));
     if (found?.size === state.size && equalBytes(found.rootHash, state.rootHash)) return;
     const expected = `size ${state.size}, root ${formatHash(state.rootHash)}`;
     throw this.#refusal(`${STATE.tree} exists, and is not ${expected}`);
