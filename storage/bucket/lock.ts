@@ -3,8 +3,9 @@
  * not safety: two copies store the same authenticated bytes (promise 2).
  */
 
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TargetRefusedError } from "../../lib/errors.ts";
+import { OperationError, TargetRefusedError } from "../../lib/errors.ts";
 import { currentProcess, isRunning, newHolder, parseHolder } from "../shared/process-identity.ts";
 import type { Bucket, ObjectVersion } from "./bucket.ts";
 import { type BucketDocument, readDocument, writeDocument } from "./state-object.ts";
@@ -27,7 +28,7 @@ export async function takeLock(bucket: Bucket, lasting: Bucket): Promise<{ relea
   // Other bytes each time: a version may be a hash of them, and a lock that is kept must get another.
   const text = () => JSON.stringify({ ...self, beats: beats++ });
   const found = await readDocument(bucket, LOCK_OBJECT);
-  if (found !== undefined && isAlive(found)) throw atWork(bucket, found);
+  if (found !== undefined && (await isAlive(found, bucket))) throw atWork(bucket, found);
   if (!(await writeDocument(bucket, LOCK_OBJECT, text(), found))) {
     throw atWork(bucket, await readDocument(bucket, LOCK_OBJECT));
   }
@@ -53,23 +54,36 @@ export async function takeLock(bucket: Bucket, lasting: Bucket): Promise<{ relea
 }
 
 /**
- * A holder that can be seen from here is alive if its process is; any other while it stores the lock again, by the
- * store's clock: the holder's own may be wrong by years. A machine of this one's name with another boot may be another
- * machine: those made from one image share a name.
+ * A holder that can be seen from here is alive if its process is; any other if it stored the lock lately, by the
+ * store's clock: the holder's and ours may be wrong by years. A machine of this one's name with another boot may be
+ * another machine: those made from one image share a name.
  */
-function isAlive({ text, storedAt }: BucketDocument): boolean {
+async function isAlive({ text, storedAt }: BucketDocument, bucket: Bucket): Promise<boolean> {
   const holder = parseHolder(text);
   if (holder === undefined) return false;
-  const isSeen = holder.boot === currentProcess().boot;
-  return (isSeen ? isRunning(holder) : undefined) ?? Date.now() - storedAt < SILENCE_MS;
+  const isSeen = holder.boot === currentProcess().boot ? isRunning(holder) : undefined;
+  return isSeen ?? Math.abs((await storeTime(bucket)) - storedAt) < SILENCE_MS;
 }
 
-function atWork({ location }: Bucket, found: BucketDocument | undefined): TargetRefusedError {
+/** The time now, by the clock that stamps objects there. */
+async function storeTime(bucket: Bucket): Promise<number> {
+  const path = `${LOCK_OBJECT}.${randomUUID()}`;
+  await bucket.put(path, Buffer.from("\n"));
+  const probe = await bucket.stat(path);
+  if (probe === undefined) throw new OperationError({ object: bucket.locate(path), problem: "vanished" });
+  // One that stays is in nobody's way.
+  await bucket.remove(path, probe).catch(() => {});
+  return probe.storedAt;
+}
+
+function atWork(bucket: Bucket, found: BucketDocument | undefined): TargetRefusedError {
   const holder = found && parseHolder(found.text);
   return new TargetRefusedError({
-    object: location,
+    object: bucket.location,
     problem: "another copy is at work here",
     found: holder === undefined ? "a lock that was just taken" : `process ${holder.pid} on ${holder.host}`,
-    advice: `Wait until it ends; if it was killed, its lock ends by itself (${LOCK_OBJECT}, ${SILENCE_MS / 1000} s)`,
+    advice:
+      `Wait until it ends; if it was killed, its lock ends by itself ${SILENCE_MS / 1000} s after it was last stored, ` +
+      `or remove ${bucket.locate(LOCK_OBJECT)}`,
   });
 }

@@ -9,6 +9,8 @@ import type { LogState, StateContents } from "../../../storage/bucket/log-state.
 export class MemoryBucket implements Bucket {
   readonly location: string;
   objects = new Map<string, ObjectVersion & { readonly bytes: Uint8Array }>();
+  /** How far its clock is ahead of this machine's, in milliseconds. */
+  aheadMs = 0;
   #stored = 0;
 
   constructor(location = "mem://bucket/log/") {
@@ -17,7 +19,7 @@ export class MemoryBucket implements Bucket {
 
   store(path: string, content: Uint8Array | string): void {
     const version = `version-${++this.#stored}`;
-    this.objects.set(path, { bytes: Buffer.from(content), version, storedAt: Date.now() });
+    this.objects.set(path, { bytes: Buffer.from(content), version, storedAt: Date.now() + this.aheadMs });
   }
 
   text(path: string): string | undefined {

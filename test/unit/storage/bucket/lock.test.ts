@@ -106,6 +106,30 @@ describe("a lock whose holder cannot be seen from here", () => {
     await expect(take()).rejects.toBeInstanceOf(TargetRefusedError);
     vi.setSystemTime(NOW + 90_000);
     await (await take()).release();
+    expect([...bucket.objects.keys()]).toEqual([]);
+  });
+
+  it.each([-50, 50])("is theirs by the store's clock, which is %i years ahead", async (years) => {
+    bucket.aheadMs = years * 365 * 86_400_000;
+    storeLock(elsewhere);
+    vi.setSystemTime(NOW + 89_999);
+    await expect(take()).rejects.toBeInstanceOf(TargetRefusedError);
+    vi.setSystemTime(NOW + 90_000);
+    await (await take()).release();
+  });
+
+  it("is not theirs until a time to come: a store's clock that was set back", async () => {
+    bucket.aheadMs = 50 * 365 * 86_400_000;
+    storeLock(elsewhere);
+    bucket.aheadMs = 0;
+    await (await take()).release();
+  });
+
+  it("is named by the refusal, and taken once it is removed", async () => {
+    storeLock(elsewhere);
+    await expect(take()).rejects.toThrow(`or remove ${bucket.locate(LOCK_OBJECT)}`);
+    bucket.objects.delete(LOCK_OBJECT);
+    await (await take()).release();
   });
 });
 
@@ -117,7 +141,16 @@ describe("a lock is taken over", () => {
     await lock.release();
   });
 
-  const others = ["null", "", "7", '"text"', "[]", "{}", JSON.stringify({ ...elsewhere, pid: "1" })];
+  const others = [
+    "null",
+    "",
+    "7",
+    '"text"',
+    "[]",
+    "{}",
+    JSON.stringify({ ...elsewhere, pid: "1" }),
+    JSON.stringify({ ...currentProcess(), startTime: "", pid: -1, token: "other" }),
+  ];
   it.each(others)("where it is none: %j", async (text) => {
     bucket.store(LOCK_OBJECT, text);
     await (await take()).release();
