@@ -15,23 +15,37 @@ import {
 
 export const EXIT_CODES_HELP = `
 Exit codes:
-  0         done
-  1         stopped by a failure; the same command continues
-  2         usage error
-  3         verification failed: the log does not match its checkpoint
-  4         the target may not be written
-  130, 143  interrupted by SIGINT or SIGTERM; the same command continues`;
+  0              done
+  1              stopped by a failure; the same command continues
+  2              usage error
+  3              verification failed: the log does not match its checkpoint
+  4              the target may not be written
+  129, 130, 143  interrupted by SIGHUP, SIGINT or SIGTERM; the same command continues
+  131            ended at once by SIGQUIT; the same command continues`;
 
 /** The reason with which the work is aborted by a signal. */
 export class Interruption extends Error {
-  /** 130 or 143, as shells report a process ended by the signal. */
+  readonly signal: NodeJS.Signals;
+  /** As shells report a process that the signal ended: 128 and its number. */
   readonly exitCode: number;
 
   constructor(signal: NodeJS.Signals) {
     super(`stopped by ${signal}`);
     this.name = "Interruption";
+    this.signal = signal;
     this.exitCode = 128 + constants.signals[signal];
   }
+}
+
+/**
+ * Ends the process: as the signal does after an interruption, which nothing can hold up. Otherwise Node waits for its
+ * threads, which a file system may hold up; a signal ends it even then.
+ */
+export function endProcess(error: unknown): never {
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.removeAllListeners(name);
+  // Process 1 of a container is spared by its own signals.
+  if (error instanceof Interruption) process.kill(process.pid, error.signal);
+  process.exit(error === undefined ? 0 : exitCodeOf(error));
 }
 
 export function exitCodeOf(error: unknown): number {

@@ -1,7 +1,8 @@
 /** Common to the runs of all commands: progress, metrics, signals. */
 
+import { isatty } from "node:tty";
 import { type LogWorkOptions, oneLine, Progress } from "../lib/index.ts";
-import { endOf, exitCodeOf, Interruption } from "./exit.ts";
+import { endOf, endProcess, exitCodeOf, Interruption } from "./exit.ts";
 import type { LogOptions } from "./options/log.ts";
 import { jsonLine, writeLine, writeResult } from "./output.ts";
 import { openDisplay } from "./progress/display.ts";
@@ -45,10 +46,10 @@ async function runShown<Report extends object>(
   const notice = (sentence: string): void => {
     if (options.quiet !== true) display.say(oneLine(sentence));
   };
-  const signals = watchSignals(() => {
+  const signals = watchSignals((lastWords) => {
     display.close();
-    writeLine(`stopping, another signal ends it at once; ${afterStop}`);
-  });
+    if (lastWords !== undefined) writeLine(lastWords);
+  }, afterStop);
   try {
     if (server !== undefined) notice(`metrics at ${server.url}`);
     const report = await work({ progress, signal: signals.signal, notice });
@@ -64,21 +65,37 @@ async function runShown<Report extends object>(
   }
 }
 
-/** SIGINT and SIGTERM: the first aborts the work, after a call of `onFirst`; the second ends the process. */
-function watchSignals(onFirst: () => void) {
+/** How long a run that was interrupted may take to stop: more than workers and locks are given. */
+const STOP_MS = 10_000;
+
+/**
+ * SIGINT, SIGTERM, and the SIGHUP of a terminal: the first aborts the work, after a call of `restore`, which gives the
+ * terminal back; the next ends the process, or time does. SIGQUIT ends it at once.
+ */
+function watchSignals(restore: (lastWords?: string) => void, afterStop: string) {
   const controller = new AbortController();
   const receive = (name: NodeJS.Signals): void => {
     const interruption = new Interruption(name);
-    if (controller.signal.aborted) process.exit(interruption.exitCode);
-    onFirst();
+    if (name === "SIGQUIT" || controller.signal.aborted) {
+      restore();
+      endProcess(interruption);
+    }
+    restore(`stopping, another signal ends it at once; ${afterStop}`);
     controller.abort(interruption);
+    // From now on the kernel ends the process, even if a file operation holds it up. Not at once: two may have come.
+    if (process.pid !== 1) setImmediate(ignore);
+    setTimeout(() => {
+      writeLine(`did not stop within ${STOP_MS / 1000} s, and is ended; ${afterStop}`);
+      endProcess(interruption);
+    }, STOP_MS);
   };
-  const names = ["SIGINT", "SIGTERM"] as const;
+  // Without a terminal it is not meant for this process, or it would be ignored: Node undoes what nohup does.
+  const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
+  if (!hasTerminal) process.on("SIGHUP", () => {});
+  const names = ["SIGINT", "SIGTERM", "SIGQUIT", ...(hasTerminal ? (["SIGHUP"] as const) : [])] as const;
+  const ignore = (): void => names.forEach((name) => void process.off(name, receive));
   for (const name of names) process.on(name, receive);
-  return {
-    signal: controller.signal,
-    ignore: () => names.forEach((name) => void process.off(name, receive)),
-  };
+  return { signal: controller.signal, ignore };
 }
 
 // prom-client takes about as long to load as Node takes to start: loaded only for metrics.

@@ -1,25 +1,28 @@
 #!/usr/bin/env node
 /** The program. */
 
-import { errorText, exitCodeOf } from "./exit.ts";
+import { endProcess, errorText } from "./exit.ts";
 import { surviveClosedOutput, writeLine } from "./output.ts";
 import { newProgram } from "./program.ts";
 
 // Log software that takes over a copy may run as another user: directories 0755, files 0644.
 process.umask(0o022);
 surviveClosedOutput();
-process.on("uncaughtException", (error) => process.exit(report(error)));
+process.on("uncaughtException", (error) => {
+  report(error);
+  endProcess(error);
+});
 
-const exitCode = await newProgram()
+const failure: unknown = await newProgram()
   .then((program) => program.parseAsync())
-  .then(() => 0, report);
+  .then(() => undefined, report);
 await new Promise((flushed) => process.stdout.write("", flushed));
 // A connection that was left open would keep a finished run alive.
-process.exit(exitCode);
+endProcess(failure);
 
-/** Returns the exit code. */
-function report(error: unknown): number {
+/** Shows the error, and returns it. */
+function report(error: unknown): unknown {
   const text = errorText(error, process.env.TLOG_MIGRATE_DEBUG === "1");
   if (text !== undefined) writeLine(text);
-  return exitCodeOf(error);
+  return error;
 }

@@ -46,13 +46,22 @@ function showBar(progress: Progress): Display {
   const isUnicode = /utf-?8/i.test(env.LC_ALL || env.LC_CTYPE || env.LANG || "");
   const { shades_classic, legacy } = cliProgress.Presets;
   const bar = new cliProgress.SingleBar(options, isUnicode ? shades_classic : legacy);
+  // The shell that the operator is back in, at Ctrl-Z, has a cursor and wraps its lines.
+  const suspend = (): void => {
+    bar.stop();
+    process.kill(process.pid, "SIGSTOP");
+  };
+  const goOn = (): void => {
+    bar.stop();
+    bar.start(1, 0);
+  };
   const close = (): void => {
     if (isOpen) bar.stop();
     isOpen = false;
-    process.off("exit", close);
+    process.off("exit", close).off("SIGTSTP", suspend).off("SIGCONT", goOn);
   };
   // However the process ends, the cursor is shown again.
-  process.once("exit", close);
+  process.once("exit", close).on("SIGTSTP", suspend).on("SIGCONT", goOn);
   bar.start(1, 0);
   return {
     say(line) {

@@ -2,6 +2,7 @@
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
@@ -9,7 +10,7 @@ import { startLogServer } from "./http/misbehaving-log-server.ts";
 import { testLog } from "./logs/generated-log.ts";
 import { temporaryDirectory } from "./places/directory.ts";
 
-const PROGRAM = join(import.meta.dirname, "../../cmd/tlog-migrate.ts");
+export const PROGRAM = join(import.meta.dirname, "../../cmd/tlog-migrate.ts");
 
 export interface CliOptions {
   /** Environment variables beside those of the test; undefined takes one away. */
@@ -23,8 +24,9 @@ export interface CliOptions {
 }
 
 export interface CliResult {
-  /** Exit code, null if a signal ended it. */
-  readonly code: number | null;
+  /** Exit code, as shells report it: of a process that a signal ended, 128 and its number. */
+  readonly code: number;
+  /** What ended it. */
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -81,7 +83,7 @@ async function waitForEnd(
   if (timedOut) {
     throw new Error(`tlog-migrate ${args.join(" ")} took longer than ${timeoutMs} ms:\n${stdout}\n${stderr}`);
   }
-  return { code, signal, stdout, stderr };
+  return { code: code ?? 128 + constants.signals[signal ?? "SIGKILL"], signal, stdout, stderr };
 }
 
 function sendSignal(

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { runCli, servedLog, spawnCli } from "../../support/cli.ts";
+import { describe, expect, test, vi } from "vitest";
+import { type RunningCli, runCli, servedLog, spawnCli } from "../../support/cli.ts";
+import { hangingFiles } from "../../support/hanging-files.ts";
 import { temporaryDirectory } from "../../support/places/directory.ts";
+import { hasTerminals, startOnTerminal } from "../../support/terminal.ts";
 
 const SIZE = 20 * 256;
 
@@ -15,6 +17,13 @@ async function stuckLog() {
     (_request, _response, next) => (++bundles > 8 ? undefined : next()),
   );
   return { ...served, goOn };
+}
+
+/** Resolves once a process has printed a text on its standard error. */
+function prints({ stderr }: RunningCli["child"], text: string): Promise<void> {
+  return new Promise((printed) => {
+    stderr.on("data", (chunk: Buffer) => chunk.includes(text) && printed());
+  });
 }
 
 describe("a signal", () => {
@@ -49,9 +58,7 @@ describe("a signal", () => {
     const { args } = await stuckLog();
     const metrics = join(temporaryDirectory(), "run.prom");
     const { child, result } = spawnCli([...args, "--metrics-file", metrics]);
-    await new Promise<void>((copying) => {
-      child.stderr.on("data", (chunk: Buffer) => chunk.includes("copying") && copying());
-    });
+    await prints(child, "copying");
     // Both are waiting when it goes on, so that the first cannot have been acted on before the second.
     child.kill("SIGSTOP");
     child.kill("SIGINT");
@@ -62,5 +69,85 @@ describe("a signal", () => {
     expect(stderr.match(/stopping/g)).toHaveLength(1);
     // Who is stopped in good order writes how it ended.
     expect(readFileSync(metrics, "utf8")).not.toContain("exit_code");
+  });
+});
+
+describe.skipIf(!hasTerminals)("a terminal is left as it was", () => {
+  /** A copy that shows how far it is. */
+  async function copyOnTerminal() {
+    const { args } = await stuckLog();
+    const terminal = await startOnTerminal(args);
+    await terminal.sees(/copying/);
+    expect(terminal.isAsItWas()).toBe(false);
+    return terminal;
+  }
+
+  test.each<
+    [string, number, (terminal: { type(keys: string): void; send(name: NodeJS.Signals): void }) => void]
+  >([
+    ["Ctrl-C", 130, ({ type }) => type("\x03")],
+    ["Ctrl-\\", 131, ({ type }) => type("\x1c")],
+    ["SIGTERM", 143, ({ send }) => send("SIGTERM")],
+    ["SIGHUP", 129, ({ send }) => send("SIGHUP")],
+  ])("by %s, which ends a copy with exit code %i", async (name, code, interrupt) => {
+    const terminal = await copyOnTerminal();
+    interrupt(terminal);
+    expect(await terminal.ended).toBe(code);
+    expect(terminal.isAsItWas()).toBe(true);
+    expect(terminal.text().includes("same command continues")).toBe(name !== "Ctrl-\\");
+  });
+
+  test("by Ctrl-Z, which stops a copy until it goes on and shows it again", async () => {
+    const terminal = await copyOnTerminal();
+    for (let times = 0; times < 2; times++) {
+      const before = terminal.timesRestored();
+      terminal.type("\x1a");
+      await terminal.isStopped();
+      // What relays the terminal is stopped too: what was shown before is read now.
+      terminal.goOn();
+      const isShownAgain = () => terminal.timesRestored() > before && !terminal.isAsItWas();
+      await vi.waitUntil(isShownAgain, { timeout: 10_000 });
+    }
+    terminal.send("SIGTERM");
+    expect(await terminal.ended).toBe(143);
+    expect(terminal.isAsItWas()).toBe(true);
+  });
+});
+
+test("SIGHUP does not end a copy that has no terminal, as nohup wants it", async () => {
+  const { args } = await stuckLog();
+  const { child, result } = spawnCli(args);
+  await prints(child, "copying");
+  // The first that ends a process is the one that it ends by.
+  child.kill("SIGHUP");
+  child.kill("SIGTERM");
+  expect((await result).code).toBe(143);
+});
+
+describe("a file operation that hangs", () => {
+  test("in the thread pool does not hold up the end after a signal", async () => {
+    const { args } = await stuckLog();
+    const env = hangingFiles("fs.open(fifo, () => {});");
+    const options = { env, signal: { name: "SIGTERM", after: /copying/ }, timeoutMs: 9_000 } as const;
+    expect((await runCli(args, options)).code).toBe(143);
+  });
+
+  test("after a signal does not hold up the next one", async () => {
+    const { args } = await stuckLog();
+    // The lock is removed at the end.
+    const env = hangingFiles(`
+      const { rmSync } = fs;
+      fs.rmSync = (path, options) => {
+        if (!String(path).endsWith(".lock")) return rmSync(path, options);
+        fs.writeSync(2, "hanging");
+        fs.openSync(fifo);
+      };`);
+    const { child, result } = spawnCli(args, { env, timeoutMs: 9_000 });
+    const hangs = prints(child, "hanging");
+    await prints(child, "copying");
+    child.kill("SIGTERM");
+    await hangs;
+    child.kill("SIGINT");
+    expect((await result).code).toBe(130);
   });
 });
