@@ -6,6 +6,9 @@
  * The order is the same everywhere: write a temporary file, fsync it, give it its name by rename (replacing) or link
  * (only if absent), fsync the directory of the name, and, once for each, every directory above it. After a failed
  * fsync a second one may report success for pages that the kernel has dropped: the file is discarded instead.
+ *
+ * The directories on the way are looked at before anything is named or removed in them, and again when they are synced:
+ * none may be a link, or another than before.
  */
 
 import { randomBytes } from "node:crypto";
@@ -13,11 +16,11 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { TargetBatch } from "../../lib/migrate/ports/target.ts";
+import { TargetDirectories } from "./directories.ts";
 import { errnoCode, fileFailure, ifPresent } from "./errno.ts";
 import { closeQuietly } from "./regular-file.ts";
 
 const FILE_MODE = 0o644;
-const DIRECTORY_MODE = 0o755;
 
 const TEMPORARY_TRIES = 5;
 
@@ -42,8 +45,9 @@ export class DurableDirectory {
   readonly #temporaryPrefix = randomBytes(9).toString("base64url");
   readonly #syncInThread: boolean;
   #temporaryCount = 0;
-  /** Directories that this thread knows to exist. */
-  readonly #present = new Set<string>();
+  /** The inode of the directory of temporary files. */
+  #temporaryInode: number | undefined;
+  readonly #directories: TargetDirectories;
   /** Directories whose names are durable, with those of all directories above them up to the root. */
   readonly #anchored = new Set<string>();
 
@@ -53,6 +57,7 @@ export class DurableDirectory {
     this.requireOurs = requireOurs;
     this.#temporaryDirectory = temporaryDirectory;
     this.#syncInThread = syncInThread;
+    this.#directories = new TargetDirectories(root);
   }
 
   batch(): DurableBatch {
@@ -64,7 +69,8 @@ export class DurableDirectory {
     const staged = this.stage(path, bytes);
     try {
       await this.sync(staged.fd);
-      this.place(staged);
+      this.prepare([dirname(path)]);
+      fs.renameSync(staged.temporary, path);
       await this.syncDirectories([dirname(path)]);
     } finally {
       this.discard(staged);
@@ -76,7 +82,7 @@ export class DurableDirectory {
     const staged = this.stage(path, bytes);
     try {
       await this.sync(staged.fd);
-      this.makeDirectory(dirname(path));
+      this.prepare([dirname(path)]);
       try {
         fs.linkSync(staged.temporary, path);
       } catch (error) {
@@ -85,6 +91,7 @@ export class DurableDirectory {
       }
       await this.syncDirectories([dirname(path)]).catch((error: unknown) => {
         // The next run must not find and trust a name that may not be durable.
+        this.requireInPlace(dirname(path));
         fs.rmSync(path, { force: true });
         throw error;
       });
@@ -96,6 +103,7 @@ export class DurableDirectory {
 
   /** Removes a file, durably. */
   async remove(path: string): Promise<void> {
+    this.requireInPlace(dirname(path));
     fs.rmSync(path, { force: true });
     await this.syncDirectories([dirname(path)]);
   }
@@ -114,12 +122,6 @@ export class DurableDirectory {
     }
   }
 
-  /** Gives a staged and synced file its name, replacing a file of that name. */
-  place({ temporary, path }: StagedFile): void {
-    this.makeDirectory(dirname(path));
-    fs.renameSync(temporary, path);
-  }
-
   /** Closes and removes a temporary file, in whatever state. It never fails: what stays is removed with all others. */
   discard({ fd, temporary }: StagedFile): void {
     closeQuietly(fd);
@@ -130,10 +132,15 @@ export class DurableDirectory {
     }
   }
 
-  makeDirectory(path: string): void {
-    if (this.#present.has(path)) return;
-    makePath(path);
-    this.#present.add(path);
+  /** Before staged files are named in these directories: they exist then, and are what they were. */
+  prepare(directories: Iterable<string>): void {
+    this.#directories.requireNoLinks(this.#temporaryDirectory);
+    this.#directories.make(...directories);
+  }
+
+  /** @throws TargetRefusedError if these directories, or those above them, are links, or others than before. */
+  requireInPlace(...directories: readonly string[]): void {
+    this.#directories.require(...directories);
   }
 
   /** Makes an open file's bytes durable. */
@@ -142,20 +149,26 @@ export class DurableDirectory {
     else await fsync(fd);
   }
 
-  /** Makes an existing file durable. */
+  /** Makes an existing file or directory durable. */
   async syncFile(path: string): Promise<void> {
-    const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
-    try {
+    await this.#onOpen(path, (fd) => this.sync(fd));
+  }
+
+  /** Makes an existing file durable, unless it has other names: who owns those could change it, and be changed by it. */
+  async syncUnshared(path: string): Promise<boolean> {
+    return await this.#onOpen(path, async (fd) => {
+      if (fs.fstatSync(fd).nlink > 1) return false;
       await this.sync(fd);
-    } finally {
-      closeQuietly(fd);
-    }
+      return true;
+    });
   }
 
   /** Makes existing files durable, and the names that lead to them. */
   async syncFound(...paths: readonly string[]): Promise<void> {
+    const directories = paths.map((path) => dirname(path));
+    this.requireInPlace(...directories);
     for (const path of paths) await this.syncFile(path);
-    await this.syncDirectories(paths.map((path) => dirname(path)));
+    await this.syncDirectories(directories);
   }
 
   /**
@@ -175,17 +188,35 @@ export class DurableDirectory {
     for (const anchored of anchors) this.#anchored.add(anchored);
   }
 
+  async #onOpen<T>(path: string, work: (fd: number) => Promise<T>): Promise<T> {
+    const fd = this.#directories.open(path);
+    try {
+      return await work(fd);
+    } finally {
+      closeQuietly(fd);
+    }
+  }
+
   #openTemporary(temporary: string): number {
     // O_EXCL: a name that exists was not made by us.
     const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL;
     const open = () => fs.openSync(temporary, flags, FILE_MODE);
     // Another copy that ends may remove the directory at any moment.
     for (let tries = 0; tries < TEMPORARY_TRIES; tries++) {
+      ifPresent(() => this.#makeTemporaryDirectory());
       const fd = ifPresent(open);
       if (fd !== undefined) return fd;
-      ifPresent(() => makePath(this.#temporaryDirectory));
     }
     return open();
+  }
+
+  /** The way to it is looked at only where it is not what it was: a batch looks again before it names anything. */
+  #makeTemporaryDirectory(): void {
+    const inode = () => fs.lstatSync(this.#temporaryDirectory, { throwIfNoEntry: false })?.ino;
+    const found = inode();
+    if (found !== undefined && found === this.#temporaryInode) return;
+    this.#directories.makeShared(this.#temporaryDirectory);
+    this.#temporaryInode = inode();
   }
 }
 
@@ -211,16 +242,13 @@ class DurableBatch implements TargetBatch {
     this.#parents.add(dirname(path));
   }
 
-  /** Syncs an existing file with these bytes; where that fails, writes the bytes again. */
+  /** Syncs an existing file with these bytes; where that fails, or it has other names, writes the bytes again. */
   async keep(name: string, bytes: Uint8Array): Promise<void> {
     const path = join(this.#directory.root, name);
-    try {
-      await this.#directory.syncFile(path);
-      this.#kept.push(path);
-      this.#parents.add(dirname(path));
-    } catch {
-      this.put(name, bytes);
-    }
+    const isKept = await this.#directory.syncUnshared(path).catch(() => false);
+    if (!isKept) return this.put(name, bytes);
+    this.#kept.push(path);
+    this.#parents.add(dirname(path));
   }
 
   /**
@@ -233,9 +261,11 @@ class DurableBatch implements TargetBatch {
     try {
       await settled(staged.map(({ fd }) => this.#directory.sync(fd)));
       this.#directory.requireOurs();
-      for (const file of staged) this.#directory.place(file);
+      this.#directory.prepare(this.#parents);
+      for (const { temporary, path } of staged) fs.renameSync(temporary, path);
       await this.#directory.syncDirectories(this.#parents).catch((error: unknown) => {
         this.#directory.requireOurs();
+        this.#directory.requireInPlace(...this.#parents);
         for (const path of paths) fs.rmSync(path, { force: true });
         throw error;
       });
@@ -260,23 +290,4 @@ async function settled(work: Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) {
     if (result.status === "rejected") throw result.reason;
   }
-}
-
-/**
- * `mkdir -p`. Node's own never returns where a parent exists and mkdir fails with ENOENT: below a dangling link, in a
- * mount that is gone, in /proc (seen with Node 20 and 26).
- */
-function makePath(path: string): void {
-  if (isDirectory(path)) return;
-  if (dirname(path) !== path) makePath(dirname(path));
-  try {
-    fs.mkdirSync(path, { mode: DIRECTORY_MODE });
-  } catch (error) {
-    // Another thread may have been faster.
-    if (errnoCode(error) !== "EEXIST" || !isDirectory(path)) throw error;
-  }
-}
-
-function isDirectory(path: string): boolean {
-  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

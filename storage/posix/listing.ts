@@ -43,7 +43,8 @@ export function requireNoLink(path: string): void {
   if (fs.lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw linkRefused(path);
 }
 
-function linkRefused(path: string): TargetRefusedError {
+/** The refusal of a symbolic link in a target. */
+export function linkRefused(path: string): TargetRefusedError {
   return new TargetRefusedError({
     object: path,
     problem: "is a symbolic link: writes through it would end up elsewhere",

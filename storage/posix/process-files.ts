@@ -22,6 +22,7 @@ import {
 } from "../shared/process-identity.ts";
 import type { DurableDirectory } from "./durable.ts";
 import { ifPresent, onFile } from "./errno.ts";
+import { requireNoLink } from "./listing.ts";
 import { smallFileText } from "./regular-file.ts";
 import { STATE } from "./state.ts";
 
@@ -40,6 +41,7 @@ export async function takeLock(directory: DurableDirectory): Promise<{ release()
   const path = join(root, STATE.lock);
   const self = newHolder();
   const line = Buffer.from(`${JSON.stringify(self)}\n`);
+  requireOwnState(directory);
   if (!(await directory.create(path, line))) {
     const holder = readHolder(path);
     if (holder !== undefined && isAlive(holder, directory)) throw atWork(path, holder);
@@ -56,12 +58,19 @@ export async function takeLock(directory: DurableDirectory): Promise<{ release()
   return {
     async release() {
       clearInterval(heartbeat);
+      requireOwnState(directory);
       await onFile(path, () => {
         if (readHolder(path)?.token === self.token) fs.rmSync(path, { force: true });
       });
       await onFile(temporariesOf(root), () => removeTemporaries(root));
     },
   };
+}
+
+/** Nothing is removed through a link. @throws TargetRefusedError */
+function requireOwnState(directory: DurableDirectory): void {
+  directory.requireInPlace(join(directory.root, STATE.directory));
+  requireNoLink(join(directory.root, STATE.temporaries));
 }
 
 /** Removes a lock whose holder is gone. */

@@ -58,7 +58,10 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async inspect(): Promise<TargetContents> {
-    return await onFile(this.location, () => inspectDirectory(this.location));
+    return await onFile(this.location, async () => {
+      this.#requireNoLinks();
+      return await inspectDirectory(this.location);
+    });
   }
 
   async integratedTree(): Promise<IntegratedTree | undefined> {
@@ -72,7 +75,7 @@ export class PosixTarget implements MigrationTarget {
 
   async lock(): Promise<{ release(): Promise<void> }> {
     await onFile(this.location, () => {
-      this.#requireOwnIssuers();
+      this.#requireNoLinks();
       return this.#makeClaimDurable();
     });
     return await onFile(this.locate(STATE.lock), () => takeLock(this.#directory));
@@ -80,8 +83,8 @@ export class PosixTarget implements MigrationTarget {
 
   async claim(marker: string): Promise<void> {
     await onFile(this.location, async () => {
-      this.#requireOwnIssuers();
-      this.#directory.makeDirectory(this.location);
+      this.#requireNoLinks();
+      this.#directory.prepare([this.location]);
       if (await this.#directory.create(this.locate(STATE.version), claimText(marker))) return;
       throw this.#refusal(`${STATE.version} appeared while this copy started`);
     });
@@ -89,7 +92,7 @@ export class PosixTarget implements MigrationTarget {
 
   async replaceMarker(from: string, to: string): Promise<void> {
     await onFile(this.location, async () => {
-      requireClaim(this.location, from);
+      this.#requireClaim(from);
       await this.#directory.replace(this.locate(STATE.version), claimText(to));
     });
   }
@@ -131,14 +134,14 @@ export class PosixTarget implements MigrationTarget {
 
   async remove(path: string): Promise<void> {
     await onFile(this.locate(path), () => {
-      requireClaim(this.location);
+      this.#requireClaim();
       return this.#directory.remove(this.locate(path));
     });
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
     await onFile(this.location, async () => {
-      requireClaim(this.location, marker);
+      this.#requireClaim(marker);
       // With one that this migration did not write, log software would publish from it, or never again.
       if (fs.lstatSync(this.locate(CHECKPOINT_PATH), { throwIfNoEntry: false }) !== undefined) {
         throw this.#refusal(`${CHECKPOINT_PATH} appeared while the copy was unfinished; move it away`);
@@ -152,7 +155,7 @@ export class PosixTarget implements MigrationTarget {
         await this.#directory.syncFound(tree);
       }
       await this.#directory.replace(this.locate(STATE.record), Buffer.from(record));
-      requireClaim(this.location, marker);
+      this.#requireClaim(marker);
       await this.#directory.replace(this.locate(STATE.version), Buffer.from(COMPATIBLE_VERSION));
     });
     this.#cleanUp(clearAllTemporaries);
@@ -213,9 +216,17 @@ export class PosixTarget implements MigrationTarget {
     }
   }
 
-  /** Issuers are listed only after all is copied, when a link in place of their directory would be written through. */
-  #requireOwnIssuers(): void {
-    requireNoLink(this.locate(ISSUER_DIRECTORY));
+  /** @throws TargetRefusedError unless the target is still claimed; given a marker, by exactly that one. */
+  #requireClaim(marker?: string): void {
+    this.#directory.requireInPlace(this.locate(STATE.directory));
+    requireClaim(this.location, marker);
+  }
+
+  /** What is read here decides what is written, and what is written must not end up elsewhere. */
+  #requireNoLinks(): void {
+    const directories = [STATE.directory, "tile", ISSUER_DIRECTORY];
+    this.#directory.requireInPlace(...directories.map((name) => this.locate(name)));
+    for (const name of Object.values(STATE)) requireNoLink(this.locate(name));
   }
 
   #refusal(problem: string): TargetRefusedError {

@@ -191,6 +191,19 @@ describe("a batch", () => {
     expect(textOf(at("found"))).toBe("found");
   });
 
+  test("writes a found file again that has another name, and leaves that one alone", async () => {
+    const { directory, at } = newPlace();
+    fs.writeFileSync(at("theirs"), "found");
+    fs.linkSync(at("theirs"), at("found"));
+    const before = fs.statSync(at("theirs")).ino;
+    const batch = directory.batch();
+    await batch.keep("found", bytes("found"));
+    await batch.commit();
+    const [found, theirs] = ["found", "theirs"].map((name) => fs.statSync(at(name)));
+    expect([found?.nlink, theirs?.nlink, theirs?.ino]).toEqual([1, 1, before]);
+    expect([textOf(at("found")), textOf(at("theirs"))]).toEqual(["found", "found"]);
+  });
+
   test("does not leave a found file to a directory that could not be synced", async () => {
     const { directory, at, files } = newPlace();
     fs.mkdirSync(at("a"));
@@ -218,11 +231,19 @@ describe("a batch", () => {
     expect(files()).toEqual(["a/1"]);
   });
 
-  test("below a link that leads nowhere says what is in the way", async () => {
+  test("below a link that leads nowhere, or a file, says what is in the way", async () => {
     const { directory, at } = newPlace();
     fs.symlinkSync("/nowhere/at/all", at("a"));
-    const commit = batchOf(directory, "a/1").commit();
-    await expect(commit).rejects.toThrow(/is not a directory.*dangling link/);
+    await expect(batchOf(directory, "a/1").commit()).rejects.toThrow(/\/a: is a symbolic link/);
+    fs.writeFileSync(at("b"), "theirs");
+    await expect(batchOf(directory, "b/1").commit()).rejects.toThrow(/\/b: is a file, not a directory/);
+  });
+
+  test("below a root that is a link that leads nowhere says what is in the way", async () => {
+    const { at } = newPlace();
+    fs.symlinkSync("/nowhere/at/all", at("root"));
+    const directory = new DurableDirectory(at("root"), at("root/tmp"), true);
+    expect(() => batchOf(directory, "a/1")).toThrow(/is not a directory.*dangling link/);
   });
 
   test("syncs directories again that could not be synced before", async () => {

@@ -142,9 +142,9 @@ describe("is held, where its holder cannot be seen, by the clock of the file sys
   /** The time that files are stamped with, so much later than it is. */
   function shiftFileSystemClock(seconds: number): void {
     const { fstatSync } = fs;
-    vi.spyOn(fs, "fstatSync").mockImplementation(((fd: number) => {
-      const stat = fstatSync(fd);
-      stat.mtimeMs += seconds * SECOND;
+    vi.spyOn(fs, "fstatSync").mockImplementation(((fd: number, options?: fs.StatSyncOptions) => {
+      const stat = fstatSync(fd, options) as fs.Stats | fs.BigIntStats;
+      if (typeof stat.mtimeMs === "number") stat.mtimeMs += seconds * SECOND;
       return stat;
     }) as typeof fs.fstatSync);
   }
