@@ -26,7 +26,7 @@ export async function copyTree(session: CopySession, aim: TreeHead, resume: bool
   const { progress, target, issuers, options, parallelism, readSpec, targetSpec, guarantees } = session;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size);
-  if (resume) await issuers?.recall(guarantees.allowMissingIssuers);
+  if (resume) await issuers?.recall(guarantees.allowMissingIssuers, aim.size);
   const copy = { tiles: options.tiles ?? "derive", resume };
   const missingIssuers = issuers?.missing() ?? [];
   const spec = { ...readSpec, ...guarantees, missingIssuers, target: targetSpec, copy };

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../errors.ts";
+import { keptNote } from "../tlog/kept-note.ts";
 import { FULL_WIDTH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { copyTree } from "./copy-tree.ts";
@@ -63,7 +64,7 @@ async function fillAndHandOver(session: CopySession, claim: Claim): Promise<Migr
       options.notice?.(`The source has grown to ${now.size} entries: copying the new ones`);
       aim = now;
       // Pinned in the marker, so that a resume finishes this one.
-      const checkpoint = Buffer.from(aim.note).toString("utf8");
+      const checkpoint = keptNote(aim.note, options.policy);
       marker = await replaceMarker(session.target, marker, { checkpoint });
     }
     await copyTree(session, aim, round > 1 || claim.resume);

@@ -94,6 +94,13 @@ export function verifyNote(note: SignedNote, verifiers: readonly Verifier[]): Ve
   throw new SignatureError(problem, keyList(verifiers), keyList(note.signatures));
 }
 
+/** A signature as the line that it was read from, with its newline. */
+export function signatureLine({ name, keyId, signature }: NoteSignature): string {
+  const id = Buffer.alloc(KEY_ID_BYTES);
+  id.writeUInt32BE(keyId);
+  return `— ${name} ${Buffer.concat([id, signature]).toString("base64")}\n`;
+}
+
 /** Whether a name is allowed in a signature line and in a vkey: not empty, no Unicode space, no plus. */
 export function isKeyName(name: string): boolean {
   return name !== "" && name.isWellFormed() && !/[\p{White_Space}+]/u.test(name);

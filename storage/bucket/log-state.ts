@@ -13,6 +13,8 @@ export type StateContents =
 
 type Promised =
   | "treeStateName"
+  | "markerName"
+  | "recordName"
   | "integratedTree"
   | "stateFaults"
   | "claim"

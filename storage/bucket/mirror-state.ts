@@ -8,10 +8,14 @@ import { readDocument, readStateObject, STATE_OBJECT, writeDocument } from "./st
 
 export class MirrorState implements PrivateState {
   readonly treeStateName = "the tree state, which a mirror does not have";
+  readonly markerName: string;
+  readonly recordName: string;
   readonly #bucket: Bucket;
 
   constructor(bucket: Bucket) {
     this.#bucket = bucket;
+    this.markerName = bucket.locate(STATE_OBJECT);
+    this.recordName = this.markerName;
   }
 
   async inspect(): Promise<StateContents> {

@@ -40,7 +40,8 @@ function parseFields(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-const MAX_DOCUMENT_BYTES = 1 << 20;
+/** A marker contains a checkpoint of at most a megabyte, which JSON may double. */
+const MAX_DOCUMENT_BYTES = 1 << 22;
 
 /** A document. Replaced between the two requests, it has a version that is gone: nothing is stored in its place. */
 export async function readDocument(bucket: BucketObjects, path: string): Promise<BucketDocument | undefined> {

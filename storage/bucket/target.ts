@@ -39,6 +39,8 @@ export interface BucketTargetOptions {
 export class BucketTarget implements MigrationTarget {
   readonly location: string;
   readonly treeStateName: string;
+  readonly markerName: string;
+  readonly recordName: string;
   readonly externalState: StateBinding;
   /** Until the copy is stopped. */
   readonly #bucket: Bucket;
@@ -55,6 +57,8 @@ export class BucketTarget implements MigrationTarget {
     this.externalState = new StateBinding(this.#bucket, store, storeReaders);
     this.#state = this.externalState.state;
     this.treeStateName = this.#state.treeStateName;
+    this.markerName = this.#state.markerName;
+    this.recordName = this.#state.recordName;
   }
 
   locate(path: string): string {

@@ -43,6 +43,8 @@ const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constant
 export class PosixTarget implements MigrationTarget {
   readonly location: string;
   readonly treeStateName = STATE.tree;
+  readonly markerName: string;
+  readonly recordName: string;
   readonly #directory: DurableDirectory;
   /** Failures to remove what nobody needs any more, for the operator. */
   readonly #leftovers: string[] = [];
@@ -50,6 +52,8 @@ export class PosixTarget implements MigrationTarget {
   /** @param directory the log's root, an absolute path; it may not exist yet. */
   constructor(directory: string) {
     this.location = directory;
+    this.markerName = this.locate(STATE.version);
+    this.recordName = this.locate(STATE.record);
     this.#directory = new DurableDirectory(directory, temporariesOf(directory));
   }
 

@@ -44,6 +44,8 @@ export class SpannerLogState implements LogState {
   readonly options: string;
   readonly binding: object;
   readonly treeStateName: string;
+  readonly markerName: string;
+  readonly recordName: string;
   readonly #database: SpannerDatabase;
   readonly #prefix: string;
   readonly #location: string;
@@ -60,6 +62,9 @@ export class SpannerLogState implements LogState {
     this.#prefix = requireTablePrefix(tablePrefix);
     this.#location = location;
     this.treeStateName = this.#tableName("IntCoord");
+    const [guard, documents] = [this.#table("Tessera"), this.#table("TlogMigrate")];
+    this.markerName = `the rows of the tables ${guard} and ${documents} of ${database}`;
+    this.recordName = `the column record of ${this.#tableName("TlogMigrate")}`;
   }
 
   async inspect(): Promise<StateContents> {

@@ -35,7 +35,7 @@ export interface IssuerCacheOptions {
 }
 
 /** Bounds on what a hostile log can have remembered: the trust stores of all browsers lead to some ten thousand. */
-const MAX_ISSUERS = 100_000;
+export const MAX_ISSUERS = 100_000;
 const MAX_TOTAL_BYTES = 256_000_000;
 
 const CONCURRENCY = 8;

@@ -8,7 +8,14 @@ import { VerificationError } from "../../errors.ts";
 import { ISSUER_DIRECTORY, issuerPath } from "../../tlog/layout.ts";
 import type { MissingIssuer, NamedIssuer } from "../ports/executor.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
-import { IssuerCache, type IssuerCacheOptions, MISSING_ADVICE, namedBy, requirePlausible } from "./cache.ts";
+import {
+  IssuerCache,
+  type IssuerCacheOptions,
+  MAX_ISSUERS,
+  MISSING_ADVICE,
+  namedBy,
+  requirePlausible,
+} from "./cache.ts";
 
 const LIST_PATH = ".state/tlog-migrate-issuers.json";
 
@@ -59,12 +66,12 @@ export class IssuerRegistry {
   }
 
   /**
-   * Adds what earlier runs have seen, and stores again what is gone.
+   * Adds what earlier runs have seen in a log of up to `size` entries, and stores again what is gone.
    * @throws VerificationError if an issuer is unavailable by now, unless that is allowed.
    */
-  async recall(allowMissing: boolean): Promise<void> {
+  async recall(allowMissing: boolean, size: number): Promise<void> {
     const writer = this.#options.writer?.();
-    const list = (writer && (await readIssuerList(writer))) ?? [];
+    const list = (writer && (await readIssuerList(writer, size))) ?? [];
     const recalled = [...list].map(async ([fingerprint, entry]) => {
       this.add([namedBy(await this.#cache.find(fingerprint, entry), entry)]);
     });
@@ -74,7 +81,7 @@ export class IssuerRegistry {
     throw new VerificationError({
       object: issuerPath(first.fingerprint),
       problem: `${first.problem}, and entry ${first.entry} names it`,
-      advice: MISSING_ADVICE,
+      advice: `${MISSING_ADVICE}; if no entry names it, remove ${LIST_PATH} from the target: all are read again`,
     });
   }
 
@@ -108,8 +115,15 @@ export class IssuerRegistry {
   }
 }
 
-/** The entries by the fingerprints of issuers that they name, as a target lists them; undefined without such a list. */
-export async function readIssuerList(writer: TargetWriter): Promise<Map<string, number> | undefined> {
+/**
+ * The entries by the fingerprints of issuers that they name, as a target lists them.
+ * @param size of the log, in which all of them must be.
+ * @returns undefined without such a list.
+ */
+export async function readIssuerList(
+  writer: TargetWriter,
+  size: number,
+): Promise<Map<string, number> | undefined> {
   const bytes = await writer.read(LIST_PATH, MAX_LIST_BYTES);
   if (bytes === undefined) return undefined;
   try {
@@ -117,9 +131,11 @@ export async function readIssuerList(writer: TargetWriter): Promise<Map<string, 
     const { issuers, [VERSION_FIELD]: version } = JSON.parse(text) as Record<string, unknown>;
     if (version !== VERSION || typeof issuers !== "object" || issuers === null) return undefined;
     const entries = Object.entries(issuers);
-    const isList = entries.every(
-      ([name, entry]) => /^[0-9a-f]{64}$/.test(name) && Number.isSafeInteger(entry),
-    );
+    const isIn = (entry: unknown) =>
+      Number.isSafeInteger(entry) && Number(entry) >= 0 && Number(entry) < size;
+    const isList =
+      entries.length <= MAX_ISSUERS &&
+      entries.every(([name, entry]) => /^[0-9a-f]{64}$/.test(name) && isIn(entry));
     return isList ? new Map(entries) : undefined;
   } catch {
     // Another version, or corrupted: as good as none, and all is read again.

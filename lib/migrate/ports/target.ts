@@ -54,6 +54,10 @@ export interface MigrationTarget {
   inspect(): Promise<TargetContents>;
   /** What messages call the private tree state. */
   readonly treeStateName: string;
+  /** What messages call what has to be removed for a claim to be gone. */
+  readonly markerName: string;
+  /** What messages call the record of a finished migration. */
+  readonly recordName: string;
   /** The private tree state, undefined if there is none. @throws FormatError if it cannot be read. */
   integratedTree(): Promise<IntegratedTree | undefined>;
   /** What else of the private state log software would refuse, or be misled by. Nothing where there is no such state. */

@@ -4,9 +4,12 @@
  */
 
 import { type ErrorFacts, TargetRefusedError } from "../../errors.ts";
+import { parseCheckpointText } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
+import { keptNote } from "../../tlog/kept-note.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
+import { parseNote } from "../../tlog/note.ts";
 import { cleanUp } from "../clean-up.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
@@ -68,7 +71,7 @@ export async function claimTarget(
     case "claimed":
       return await ownClaim(session, checkpoint, contents.marker);
     case "handed-over":
-      return await alreadyDone(session, checkpoint, parseRecord(contents.record, target.location));
+      return await alreadyDone(session, checkpoint, parseRecord(contents.record, target.recordName));
     case "occupied": {
       const problem = "is somebody's log, or could be one; nothing was changed";
       throw refused(target, { problem, found: contents.found, advice: EMPTY_TARGET });
@@ -87,7 +90,7 @@ async function newClaim(
     ...guarantees,
     origin: checkpoint.origin,
     source: context.source.location,
-    checkpoint: Buffer.from(checkpoint.note).toString("utf8"),
+    checkpoint: keptNote(checkpoint.note, options.policy),
     smallestSize: checkpoint.size,
     distrustSeals: adopts,
     tool: options.tool,
@@ -97,15 +100,45 @@ async function newClaim(
 }
 
 async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: string): Promise<Claim> {
-  const { target, options } = session;
-  const marker = { ...parseMarker(text, target.location), text };
+  const { target } = session;
+  const { location, markerName } = target;
+  // With a tree state that stays, a target whose claim is gone would be a log.
+  const names = (await hasTreeState(target)) ? `${markerName} and ${target.treeStateName}` : markerName;
+  const marker = { ...parseMarker(text, location, names), text };
   requireSameLog(session, read, marker);
-  const note = Buffer.from(marker.checkpoint);
-  const aim = openTrusted(note, options.policy, `the marker in ${target.location}`);
-  const checkpoint = await readSourceCheckpoint(session, aim, read);
+  const pinned = pinnedCheckpoint(session, marker, read);
+  const checkpoint = await readSourceCheckpoint(session, pinned, read);
   await requireNoCheckpoint(session);
-  const handingOver = await hasBegunHandover(target, aim);
+  const handingOver = await hasBegunHandover(target, pinned);
+  // At its size the source's own checkpoint has all signatures, also those of keys that are new to this run.
+  const aim = checkpoint.size === pinned.size ? checkpoint : pinned;
+  if (handingOver && aim === pinned) openTrusted(pinned.note, session.options.policy, markerIn(target));
   return await locked(session, { aim, checkpoint, marker, resume: true, handingOver });
+}
+
+/**
+ * The checkpoint in a marker. Keys that are new to this run may not have signed it: it is as good as the source's if it
+ * says the same, and otherwise a smaller one that the keys of earlier runs have signed is proven by the source's tree.
+ * @throws VerificationError if no key has signed it, or a signature by one does not verify.
+ */
+function pinnedCheckpoint(
+  { target, options: { policy } }: CopySession,
+  { checkpoint }: StoredMarker,
+  source: TrustedCheckpoint,
+): TrustedCheckpoint {
+  const note = Buffer.from(checkpoint);
+  const { text, signatures } = parseNote(note);
+  const { size, rootHash } = parseCheckpointText(text);
+  if (size === source.size && equalBytes(rootHash, source.rootHash)) return source;
+  const verifiers = ("verifiers" in policy ? policy.verifiers : []).filter((verifier) =>
+    signatures.some(({ name, keyId }) => name === verifier.name && keyId === verifier.keyId),
+  );
+  return openTrusted(note, verifiers.length > 0 ? { ...policy, verifiers } : policy, markerIn(target));
+}
+
+/** What messages call the marker. */
+function markerIn({ location }: MigrationTarget): string {
+  return `the marker in ${location}`;
 }
 
 async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release">): Promise<Claim> {
@@ -114,7 +147,7 @@ async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release
   const release = () => cleanUp(options.notice, () => lock.release());
   try {
     const marker = claim.resume
-      ? await trustedSeals(target, session.writer(), claim.marker, guarantees)
+      ? await trustedSeals(target, session.writer(), claim.marker, guarantees, claim.aim.size)
       : claim.marker;
     return { kind: "claimed", ...claim, marker, release };
   } catch (error) {
@@ -163,6 +196,16 @@ async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise
     found: `size ${tree.size}, root ${formatHash(tree.rootHash)}`,
     advice: FIND_WRITER,
   });
+}
+
+/** Whether there is a private tree state, which may be one that cannot be read. */
+async function hasTreeState(target: MigrationTarget): Promise<boolean> {
+  try {
+    return (await target.integratedTree()) !== undefined;
+  } catch (error) {
+    if (error instanceof FormatError) return true;
+    throw error;
+  }
 }
 
 /** The private tree state of a target. @throws TargetRefusedError if it cannot be read. */

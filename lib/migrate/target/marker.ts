@@ -5,7 +5,11 @@
  */
 
 import { TargetRefusedError } from "../../errors.ts";
+import { parseCheckpointText } from "../../tlog/checkpoint.ts";
+import { FormatError } from "../../tlog/errors.ts";
 import type { LogFormat } from "../../tlog/layout.ts";
+import { EMPTY_ROOT, formatHash, HASH_SIZE } from "../../tlog/merkle.ts";
+import { decodeBase64, excerpt, parseNote } from "../../tlog/note.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 
 /** Version 2 adds what its seals guarantee about issuers; the seals of a Static CT log of version 1 guarantee nothing. */
@@ -26,7 +30,7 @@ export interface SealGuarantees {
 export interface Marker extends SealGuarantees {
   readonly origin: string;
   readonly source: string;
-  /** The complete signed checkpoint aimed at: a resumed copy finishes this one. */
+  /** The signed checkpoint aimed at, see `keptNote`: a resumed copy finishes this one. */
   readonly checkpoint: string;
   /** The smallest size that any round aimed at: right-edge tiles of that size may still exist. */
   readonly smallestSize: number;
@@ -53,18 +57,38 @@ export function formatMarker(marker: Marker): string {
   return `${JSON.stringify({ "tlog-migrate-marker": MARKER_VERSION, note, ...marker })}\n`;
 }
 
-/** Reads the marker of a target. @throws TargetRefusedError if it is damaged or newer than this tool. */
-export function parseMarker(text: string, location: string): Marker {
-  const object = `${location}: the marker`;
-  const [version, read] = parseVersioned(text, "tlog-migrate-marker", MARKER_VERSION, object);
+/**
+ * Reads the marker of a target, whose parts must agree with each other.
+ * @param names what has to be removed for the claim to be gone, for messages.
+ * @throws TargetRefusedError if it is damaged or newer than this tool.
+ */
+export function parseMarker(text: string, location: string, names: string): Marker {
+  const advice =
+    `Remove ${names} while no log software is started there, then run the same command with --adopt: what is in ` +
+    "place is read and checked, and what is missing or wrong is copied again";
+  const document = parseVersioned(
+    text,
+    "tlog-migrate-marker",
+    MARKER_VERSION,
+    `${location}: the marker`,
+    advice,
+  );
+  const { version, read, damaged } = document;
   const format = read("format", FORMAT);
   const hasGuarantees = version > 1;
+  const [origin, checkpoint] = [read("origin", STRING), read("checkpoint", STRING)];
+  const aim = document.parse("checkpoint", () =>
+    parseCheckpointText(parseNote(Buffer.from(checkpoint)).text),
+  );
+  if (aim.origin !== origin) throw damaged("its checkpoint is of another origin");
+  const smallestSize = read("smallestSize", COUNT);
   return {
-    origin: read("origin", STRING),
+    origin,
     source: read("source", STRING),
     format,
-    checkpoint: read("checkpoint", STRING),
-    smallestSize: read("smallestSize", COUNT),
+    checkpoint,
+    // An impossible one is harmless at 0: log software looks for obsolete partials in the whole log.
+    smallestSize: smallestSize <= aim.size ? smallestSize : 0,
     distrustSeals: read("distrustSeals", BOOLEAN) || (format === "static-ct" && !hasGuarantees),
     allowMissingIssuers: hasGuarantees && read("allowMissingIssuers", BOOLEAN),
     deep: hasGuarantees && read("deep", BOOLEAN),
@@ -98,18 +122,31 @@ export function formatRecord(record: MigrationRecord): string {
   return `${JSON.stringify({ "tlog-migrate-record": RECORD_VERSION, ...record })}\n`;
 }
 
-/** Reads a record. @throws TargetRefusedError if it is damaged or newer than this tool. */
-export function parseRecord(text: string, location: string): MigrationRecord {
-  const object = `${location}: the migration record`;
-  const [version, read] = parseVersioned(text, "tlog-migrate-record", RECORD_VERSION, object);
+/**
+ * Reads a record, whose parts must agree with each other.
+ * @param name what messages call it.
+ * @throws TargetRefusedError if it is damaged or newer than this tool.
+ */
+export function parseRecord(text: string, name: string): MigrationRecord {
+  const advice =
+    "The log is not damaged by this, and may be live: change nothing else there. Only `copy` reads the record, to say " +
+    "that its work is done; log software and `tlog-migrate verify` do without. Restore it from a backup, or leave it";
+  const document = parseVersioned(text, "tlog-migrate-record", RECORD_VERSION, name, advice);
+  const { version, read, damaged } = document;
+  const [format, size, rootHash] = [read("format", FORMAT), read("size", COUNT), read("rootHash", HASH)];
+  if (size === 0 && rootHash !== formatHash(EMPTY_ROOT)) {
+    throw damaged("its field rootHash is not an empty tree's");
+  }
+  const missingIssuers = version > 1 ? read("missingIssuers", COUNT) : 0;
+  if (missingIssuers > 0 && format === "tiles") throw damaged("only a Static CT log can lack issuers");
   return {
     origin: read("origin", STRING),
     source: read("source", STRING),
-    format: read("format", FORMAT),
-    size: read("size", COUNT),
-    rootHash: read("rootHash", STRING),
-    finishedAt: read("finishedAt", STRING),
-    missingIssuers: version > 1 ? read("missingIssuers", COUNT) : 0,
+    format,
+    size,
+    rootHash,
+    finishedAt: read("finishedAt", TIME),
+    missingIssuers,
     tool: read("tool", STRING),
   };
 }
@@ -127,26 +164,45 @@ const FORMAT: FieldType<LogFormat> = [
   "tiles or static-ct",
   (value) => value === "tiles" || value === "static-ct",
 ];
+const HASH: FieldType<string> = [
+  "the base64 of a hash",
+  (value): value is string => typeof value === "string" && decodeBase64(value)?.length === HASH_SIZE,
+];
+const TIME: FieldType<string> = [
+  "a time in ISO 8601",
+  (value): value is string => typeof value === "string" && value === isoTime(value),
+];
 
-/** The version of a document, and what reads each of its fields as the type that it must have. */
+function isoTime(text: string): string | undefined {
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+/** A document that is read field by field. */
+interface VersionedDocument {
+  readonly version: number;
+  readonly damaged: (problem: string) => TargetRefusedError;
+  /** A field that must be of a type. */
+  readonly read: <T>(name: string, type: FieldType<T>) => T;
+  /** What `work` makes of a field. */
+  readonly parse: <T>(name: string, work: () => T) => T;
+}
+
+/** @param advice what to do where the document is damaged. */
 function parseVersioned(
   text: string,
   versionField: string,
   known: number,
   object: string,
-): [version: number, read: <T>(name: string, type: FieldType<T>) => T] {
+  advice: string,
+): VersionedDocument {
   const damaged = (problem: string): TargetRefusedError =>
-    new TargetRefusedError({
-      object,
-      problem: `cannot be read: ${problem}`,
-      advice:
-        "Find out what changed it; if the target contains only an unfinished copy, empty it and start over",
-    });
+    new TargetRefusedError({ object, problem: `is damaged: ${problem}`, advice });
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw damaged(`it is not JSON (${error instanceof Error ? error.message : error})`);
+    throw damaged(`it is not JSON (${excerpt(error instanceof Error ? error.message : `${error}`)})`);
   }
   if (typeof value !== "object" || value === null) throw damaged("it is not a JSON object");
   const values = value as Record<string, unknown>;
@@ -163,10 +219,20 @@ function parseVersioned(
       advice: "Use that version, or a newer one",
     });
   }
-  const read = <T>(name: string, [expected, is]: FieldType<T>): T => {
-    const field = values[name];
-    if (is(field)) return field;
-    throw damaged(`its field ${name} is not ${expected}`);
+  return {
+    version,
+    damaged,
+    read<T>(name: string, [expected, is]: FieldType<T>): T {
+      const field = values[name];
+      if (is(field)) return field;
+      throw damaged(`its field ${name} is not ${expected}`);
+    },
+    parse(name, work) {
+      try {
+        return work();
+      } catch (error) {
+        throw error instanceof FormatError ? damaged(`its field ${name} ${error.message}`) : error;
+      }
+    },
   };
-  return [version, read];
 }

@@ -101,19 +101,21 @@ function sealPath(index: number): string {
 /**
  * Removes the seals of a target if another tool wrote them, or a laxer run, and updates the marker. The marker
  * distrusts seals until all are removed: after a crash in between they are removed again.
+ * @param size of the log that is copied.
  */
 export async function trustedSeals(
   target: MigrationTarget,
   writer: TargetWriter,
   marker: StoredMarker,
   { allowMissingIssuers, deep, format }: SealGuarantees,
+  size: number,
 ): Promise<StoredMarker> {
   const guaranteeTooLittle =
     marker.distrustSeals ||
     (marker.allowMissingIssuers && !allowMissingIssuers) ||
     (deep && !marker.deep) ||
     // Without the list it is unknown which issuers the target must have.
-    (format === "static-ct" && (await readIssuerList(writer)) === undefined);
+    (format === "static-ct" && (await readIssuerList(writer, size)) === undefined);
   if (guaranteeTooLittle) {
     for await (const { path } of target.list("tile/1")) await target.remove(path);
   } else if (marker.allowMissingIssuers === allowMissingIssuers && marker.deep === deep) return marker;
@@ -130,7 +132,7 @@ export async function requireSameGuarantees(
 ): Promise<void> {
   const contents = await target.inspect();
   if (contents.kind === "claimed") {
-    const marker = parseMarker(contents.marker, target.location);
+    const marker = parseMarker(contents.marker, target.location, target.markerName);
     if (marker.allowMissingIssuers === allowMissingIssuers && marker.deep === deep) return;
   }
   throw new TargetRefusedError({

@@ -6,6 +6,8 @@ import { describe, expect, test } from "vitest";
 import { VerificationError } from "../../../lib/errors.ts";
 import { formatMarker, type Marker } from "../../../lib/migrate/target/marker.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
+import { parseNote } from "../../../lib/tlog/note.ts";
+import { newEd25519Signer, signNote } from "../../logs/sign.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectNotVerified, expectRefused } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
@@ -105,7 +107,7 @@ describe("an unfinished migration that is not this one is refused and untouched:
     [
       "with a damaged marker",
       formatMarker(markerOf(log)).slice(0, 200),
-      /marker: cannot be read: it is not JSON/,
+      /marker: is damaged: it is not JSON/,
     ],
     ["with an empty marker", "{}", /has no tlog-migrate-marker/],
     ["with a marker that lacks a field", '{"tlog-migrate-marker":1,"format":"tiles"}', /its field origin/],
@@ -115,10 +117,10 @@ describe("an unfinished migration that is not this one is refused and untouched:
 
   test("with a checkpoint that our keys have not signed", async () => {
     const { server, target } = await newCopy(log);
-    writeFiles(
-      target,
-      claimOf(formatMarker(markerOf(log, { checkpoint: other.object("checkpoint").toString() }))),
-    );
+    const text = parseNote(log.atSize(599).object("checkpoint")).text;
+    const note = signNote(text, [newEd25519Signer(log.origin, Buffer.alloc(32, 9))]);
+    const checkpoint = Buffer.from(note).toString();
+    writeFiles(target, claimOf(formatMarker(markerOf(log, { checkpoint, smallestSize: 599 }))));
     const before = directoryContents(target);
     await expectNotVerified(migrateLog(log, server, target), /the marker in .*sign/);
     expect(directoryContents(target)).toEqual(before);

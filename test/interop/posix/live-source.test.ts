@@ -123,5 +123,5 @@ async function expectRoundsCollected(target: string, { origin, key }: TesseraLog
 function markerOf(target: string): Marker {
   const version = versionOf(target) ?? "";
   expect(version).toMatch(/^migration-in-progress \{/);
-  return parseMarker(version.slice(version.indexOf("{")), target);
+  return parseMarker(version.slice(version.indexOf("{")), target, "it");
 }

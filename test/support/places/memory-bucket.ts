@@ -85,6 +85,8 @@ export class MemoryLogState implements LogState {
   readonly options: string;
   readonly binding: object;
   readonly treeStateName: string;
+  readonly markerName: string;
+  readonly recordName: string;
   readonly #tables: MemoryTables;
   readonly #location: string;
 
@@ -93,6 +95,8 @@ export class MemoryLogState implements LogState {
     this.options = `--memory ${tables.name}`;
     this.binding = { "memory-store": tables.name };
     this.treeStateName = `the tree of ${tables.name}`;
+    this.markerName = `the marker of ${tables.name}`;
+    this.recordName = `the record of ${tables.name}`;
     this.#tables = tables;
     this.#location = location;
   }

@@ -77,6 +77,8 @@ function targetIn(place: ScratchPlace): MigrationTarget {
   return {
     location: place.location,
     treeStateName: STATE,
+    markerName: MARKER,
+    recordName: MARKER,
     locate: (path) => place.locate(path),
     inspect: async () => contents(),
     async integratedTree() {

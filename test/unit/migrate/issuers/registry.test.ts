@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { VerificationError } from "../../../../lib/errors.ts";
-import { IssuerRegistry } from "../../../../lib/migrate/issuers/registry.ts";
+import { IssuerRegistry, readIssuerList } from "../../../../lib/migrate/issuers/registry.ts";
 import type { MigrationTarget, StoredObject } from "../../../../lib/migrate/ports/target.ts";
 import { MemoryWriter, memoryContext } from "../../../support/logs/in-memory-log.ts";
 
@@ -92,5 +92,30 @@ describe("the issuers of all units", () => {
     const large = many.slice(0, 3907).map(({ fingerprint, entry }) => there(fingerprint, entry, 65_536));
     expect(() => newRegistry().add(large)).toThrow(/256000000 bytes/);
     expect(() => newRegistry().add(large.slice(1))).not.toThrow();
+  });
+
+  it("are recalled from a list whose every part can be true, and from no other", async () => {
+    const listed = async (issuers: unknown, version = 1) => {
+      const writer = new MemoryWriter();
+      const text = JSON.stringify({ "tlog-migrate-issuers": version, issuers });
+      writer.objects.set(LIST, Buffer.from(text));
+      return await readIssuerList(writer, 600);
+    };
+    expect(await listed({ [A]: 0, [B]: 599 })).toEqual(
+      new Map([
+        [A, 0],
+        [B, 599],
+      ]),
+    );
+    for (const entry of [-1, 600, 0.5, 2 ** 53, "7", null])
+      expect(await listed({ [A]: entry })).toBeUndefined();
+    for (const name of [A.slice(1), A.toUpperCase(), `../${A}`, ""]) {
+      expect(await listed({ [name]: 1 })).toBeUndefined();
+    }
+    for (const other of [null, 7, "x"]) expect(await listed(other)).toBeUndefined();
+    expect(await listed({ [A]: 0 }, 2)).toBeUndefined();
+    const many = Array.from({ length: 100_001 }, (_, i) => [i.toString(16).padStart(64, "0"), 1]);
+    expect(await listed(Object.fromEntries(many))).toBeUndefined();
+    expect((await listed(Object.fromEntries(many.slice(1))))?.size).toBe(100_000);
   });
 });

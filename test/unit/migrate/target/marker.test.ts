@@ -11,32 +11,48 @@ import {
   parseMarker,
   parseRecord,
 } from "../../../../lib/migrate/target/marker.ts";
+import { formatHash } from "../../../../lib/tlog/merkle.ts";
 
 const anyFormat = fc.constantFrom("tiles" as const, "static-ct" as const);
 const anyText = fc.string({ unit: "binary" });
+const anyOrigin = fc.string({ unit: "grapheme", minLength: 1 }).filter((text) => !/\p{Cc}/u.test(text));
+const anyHash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(formatHash);
 
-const anyMarker: fc.Arbitrary<Marker> = fc.record({
-  origin: anyText,
-  source: anyText,
-  format: anyFormat,
-  checkpoint: anyText,
-  smallestSize: fc.maxSafeNat(),
-  distrustSeals: fc.boolean(),
-  allowMissingIssuers: fc.boolean(),
-  deep: fc.boolean(),
-  tool: anyText,
-});
+const noteOf = (origin: string, size: number, rootHash: string): string =>
+  `${origin}\n${size}\n${rootHash}\n\n— key AAAAAAA=\n`;
 
-const anyRecord: fc.Arbitrary<MigrationRecord> = fc.record({
-  origin: anyText,
-  source: anyText,
-  format: anyFormat,
-  size: fc.maxSafeNat(),
-  rootHash: anyText,
-  finishedAt: anyText,
-  missingIssuers: fc.maxSafeNat(),
-  tool: anyText,
-});
+/** The parts of a marker that must agree. */
+const anyAim = fc
+  .record({ origin: anyOrigin, size: fc.nat().map((size) => size + 1), rootHash: anyHash, part: fc.nat(100) })
+  .map(({ origin, size, rootHash, part }) => ({
+    origin,
+    checkpoint: noteOf(origin, size, rootHash),
+    smallestSize: Math.floor((size * part) / 100),
+  }));
+
+const anyMarker: fc.Arbitrary<Marker> = fc
+  .record({
+    source: anyText,
+    format: anyFormat,
+    distrustSeals: fc.boolean(),
+    allowMissingIssuers: fc.boolean(),
+    deep: fc.boolean(),
+    tool: anyText,
+  })
+  .chain((fields) => anyAim.map((aim) => ({ ...fields, ...aim })));
+
+const anyRecord: fc.Arbitrary<MigrationRecord> = fc
+  .record({
+    origin: anyText,
+    source: anyText,
+    format: anyFormat,
+    size: fc.maxSafeNat().map((size) => Math.max(1, size)),
+    rootHash: anyHash,
+    finishedAt: fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+    missingIssuers: fc.maxSafeNat(),
+    tool: anyText,
+  })
+  .map((record) => (record.format === "tiles" ? { ...record, missingIssuers: 0 } : record));
 
 /** The document with fields changed, or taken away where the value is undefined. */
 function changed(text: string, changes: Record<string, unknown>): string {
@@ -54,7 +70,7 @@ describe.each(documents)("the $name", ({ name, any, format, parse }) => {
   const version = `tlog-migrate-${name}`;
   // The table joins two types of documents that are read by functions of their own.
   const write = format as (document: unknown) => string;
-  const read = (text: string): unknown => parse(text, "target");
+  const read = (text: string): unknown => parse(text, "target", "its parts");
   const sample = (): string => write(fc.sample(any as fc.Arbitrary<unknown>, { numRuns: 1, seed: 7 })[0]);
 
   test("is one line, and comes back as it was written", () => {
@@ -107,7 +123,77 @@ test.each([
   ["tiles", false],
   ["static-ct", true],
 ])("seals of a %s log of version 1 say nothing of its issuers: distrusted %s", (format, distrustSeals) => {
-  const fields = { origin: "o", source: "s", checkpoint: "c", tool: "t", format, smallestSize: 1 };
+  const checkpoint = noteOf("o", 1, ROOT);
+  const fields = { origin: "o", source: "s", checkpoint, tool: "t", format, smallestSize: 1 };
   const marker = JSON.stringify({ "tlog-migrate-marker": 1, ...fields, distrustSeals: false });
-  expect(parseMarker(marker, "target")).toMatchObject({ distrustSeals, allowMissingIssuers: false });
+  expect(parseMarker(marker, "target", "it")).toMatchObject({ distrustSeals, allowMissingIssuers: false });
+});
+
+const ROOT = formatHash(Buffer.alloc(32, 7));
+
+const MARKER: Marker = {
+  origin: "o",
+  source: "s",
+  format: "tiles",
+  checkpoint: noteOf("o", 1000, ROOT),
+  smallestSize: 1000,
+  distrustSeals: false,
+  allowMissingIssuers: false,
+  deep: false,
+  tool: "t",
+};
+
+test.each<[string, Record<string, unknown>, RegExp]>([
+  ["is of another origin", { origin: "another" }, /its checkpoint is of another origin/],
+  ["is no note", { checkpoint: "o\n1000\n" }, /its field checkpoint has no blank line/],
+  ["is no checkpoint", { checkpoint: noteOf("o", 1000, "root") }, /its field checkpoint has a root hash/],
+  [
+    "is of too many entries",
+    { checkpoint: noteOf("o", 2 ** 53, ROOT) },
+    /its field checkpoint has a tree size/,
+  ],
+  ["has no entries, but a root", { checkpoint: noteOf("o", 0, ROOT) }, /not an empty tree's/],
+])("a marker whose checkpoint %s is refused, and the way out is said", (_what, changes, problem) => {
+  const damaged = changed(formatMarker(MARKER), changes);
+  const parse = () => parseMarker(damaged, "/log", "/log/.state/version");
+  expect(parse).toThrow(problem);
+  expect(parse).toThrow(/^\/log: the marker: is damaged: .* Remove \/log\/.state\/version while .*--adopt/);
+});
+
+test("an impossible smallest size lets the clean-up of obsolete partials begin at 0", () => {
+  for (const [smallestSize, used] of [
+    [1000, 1000],
+    [1001, 0],
+    [9_000_000, 0],
+  ] as const) {
+    const marker = changed(formatMarker(MARKER), { smallestSize });
+    expect(parseMarker(marker, "/log", "it")).toMatchObject({ smallestSize: used });
+  }
+});
+
+const RECORD_FIELDS: MigrationRecord = {
+  origin: "o",
+  source: "s",
+  format: "tiles",
+  size: 1000,
+  rootHash: ROOT,
+  finishedAt: "2026-11-21T11:19:15.081Z",
+  missingIssuers: 0,
+  tool: "t",
+};
+
+test.each<[string, Record<string, unknown>]>([
+  ["a root that is not base64", { rootHash: ROOT.slice(1) }],
+  ["a root in another alphabet", { rootHash: formatHash(Buffer.alloc(32, 255)).replaceAll("/", "_") }],
+  ["a root of 31 bytes", { rootHash: formatHash(Buffer.alloc(31)) }],
+  ["no entries, but a root", { size: 0 }],
+  ["no time", { finishedAt: "yesterday" }],
+  ["a time of no calendar", { finishedAt: "2026-13-21T11:19:15.081Z" }],
+  ["issuers where none are", { missingIssuers: 1 }],
+])("a record that has %s is refused, and the log is not called damaged", (_what, changes) => {
+  const parse = () => parseRecord(changed(formatRecord(RECORD_FIELDS), changes), "/log/.state/record");
+  expect(parse).toThrow(
+    /^\/log\/.state\/record: is damaged: .* The log is not damaged by this, and may be live/,
+  );
+  expect(parse).not.toThrow(/empty it|start over/);
 });
