@@ -36,7 +36,12 @@ try {
   const server = await startNodeServer(source);
   try {
     say(`Serving it at ${server.url}`);
-    await run("copy", server.url, target, "--vkey", log.vkey);
+    const copy = ["copy", server.url, target, "--vkey", log.vkey];
+    await run(...copy);
+    say(
+      "\nThe writer of the old log would be stopped for good now. Then the same command, and it hands over:",
+    );
+    await run(...copy, "--handover");
     await run("verify", target);
   } finally {
     await server.close();

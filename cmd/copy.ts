@@ -1,7 +1,14 @@
 /** `tlog-migrate copy`. */
 
 import { type Command, Option } from "commander";
-import { type BackendWords, describeTarget, type MigrationOptions, migrate } from "../lib/index.ts";
+import {
+  type BackendWords,
+  describeTarget,
+  type MigrationOptions,
+  migrate,
+  shellWord,
+  shownAddress,
+} from "../lib/index.ts";
 import {
   addTrustOptions,
   addWorkOptions,
@@ -10,6 +17,7 @@ import {
   workOptions,
 } from "./options/log.ts";
 import { requiredPolicy } from "./options/trust.ts";
+import { wholeNumber } from "./options/values.ts";
 import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
 import { VERSION } from "./version.ts";
@@ -17,8 +25,9 @@ import { VERSION } from "./version.ts";
 type Choice = "tiles" | "snapshot" | "adopt" | "deep" | "allowMissingIssuers" | "saveCheckpoint";
 
 interface CopyOptions extends LogOptions, Pick<MigrationOptions, Choice> {
-  /** False by --no-handover. */
-  readonly handover: boolean;
+  readonly handover?: boolean;
+  /** Seconds. */
+  readonly settle: number;
 }
 
 const examples = (ofBackends: readonly string[]): string => `
@@ -27,15 +36,15 @@ Examples:
   $ tlog-migrate copy https://mon.example.org/2026h1/ /srv/ct --format static-ct \\
       --public-key MFkw… --origin log.example.org/2026h1 --contact you@your.site
 ${ofBackends.map((example) => `  $ tlog-migrate copy ${example}\n`).join("")}
-If a copy stops, for whatever reason, the same command continues it. The target stays locked for log
-software until everything is there and checked. Before the handover, freeze the source's writer.`;
+If a copy stops, for whatever reason, the same command continues it. Log software refuses to start on the target
+until the handover: stop the source's writer for good, then run the same command with --handover.`;
 
 export function addCopyCommand(program: Command, backends: BackendWords): void {
   const command = program
     .command("copy")
-    .summary("copy a log to a target and hand it over there")
+    .summary("copy a log to a target, and with --handover hand it over there")
     .description(
-      "Copies a log to a target, authenticates every byte, and hands it over to the log software there.",
+      "Copies a log to a target and authenticates every byte; with --handover, hands it over to the log software there.",
     )
     .argument("<source>", backends.sourceForms.join(", "))
     .argument("<target>", backends.targetForms.join(", "));
@@ -45,10 +54,19 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
         .choices(["derive", "fetch"])
         .default("derive"),
     )
-    .option("--snapshot", "hand over the size that was reached, even if the source keeps growing")
-    .option("--no-handover", "stop before the handover")
+    .option("--handover", "hand the log over: its old writer is stopped for good")
+    .option(
+      "--settle <seconds>",
+      "how long the source's checkpoint must have stayed the same before the handover",
+      wholeNumber(0, 86_400),
+      5,
+    )
+    .option("--snapshot", "stop at the size that was reached, even if the source keeps growing: for mirrors")
     .option("--adopt", "take over an unfinished copy by another tool, and check all of it")
-    .option("--save-checkpoint", "store the source's checkpoint too: for mirrors that never append")
+    .option(
+      "--save-checkpoint",
+      "store the source's checkpoint at the handover: for mirrors that never append",
+    )
     .option("--deep", "Static CT: check the extra data too, which no leaf hash covers, as verify does")
     .option("--allow-missing-issuers", "Static CT: continue where the source lacks issuers, and list them");
   addWorkOptions(command, backends)
@@ -62,7 +80,8 @@ async function copy(
   options: CopyOptions,
   backends: BackendWords,
 ): Promise<void> {
-  const { tiles, snapshot, handover: handOver, adopt, saveCheckpoint, deep, allowMissingIssuers } = options;
+  const { tiles, snapshot, handover: handOver, settle, adopt, saveCheckpoint } = options;
+  const { deep, allowMissingIssuers } = options;
   requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = requiredPolicy(options, source);
   const chosen = workOptions(options, backends);
@@ -80,11 +99,23 @@ async function copy(
         tiles,
         snapshot,
         handOver,
+        settleMs: settle * 1000,
         adopt,
         saveCheckpoint,
         deep,
         allowMissingIssuers,
       }),
-    summary: (report, width) => copySummary(report, { snapshot, saveCheckpoint, target: words }, width),
+    summary: (report, width) =>
+      copySummary(report, { snapshot, saveCheckpoint, target: words, handover: handoverCommand() }, width),
   });
+}
+
+/** The command that this process runs, with --handover, as a line of a shell; without what is secret in it. */
+function handoverCommand(): string {
+  const [, , ...words] = process.argv;
+  const shown = words.map((word, i) => {
+    if (words[i - 1] === "--header") return "…";
+    return word.startsWith("--header=") ? "--header=…" : shownAddress(word);
+  });
+  return ["tlog-migrate", ...shown, "--handover"].map(shellWord).join(" ");
 }

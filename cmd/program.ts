@@ -9,6 +9,7 @@ import {
   shownAddress,
   withShownAddresses,
 } from "../lib/index.ts";
+import { addAbandonCommand } from "./abandon.ts";
 import { addCopyCommand } from "./copy.ts";
 import { EXIT_CODES_HELP } from "./exit.ts";
 import { writeLine } from "./output.ts";
@@ -40,6 +41,7 @@ export async function newProgram(given: readonly string[] = process.argv.slice(2
     .hook("preAction", () => void hasherName());
   addCopyCommand(program, backends);
   addVerifyCommand(program, backends);
+  addAbandonCommand(program, backends);
   return program;
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { backendModules } from "../storage/backends.ts";
+import { type AbandonOptions, type AbandonReport, abandon as abandonWith } from "./migrate/abandon.ts";
 import { migrate as migrateWith } from "./migrate/migrate.ts";
 import type { MigrationOptions } from "./migrate/options.ts";
 import * as places from "./migrate/places.ts";
@@ -18,6 +19,10 @@ export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
 /** Verifies a log; faults are in the report. @throws LogError if it cannot be read, or the signal's reason. */
 export const verifyLog = (options: VerifyOptions): Promise<VerificationReport> =>
   verifyLogWith(options, backendModules());
+
+/** Gives up a claim or a handover that nobody has built on. @throws LogError, TargetRefusedError where somebody has. */
+export const abandon = (options: AbandonOptions): Promise<AbandonReport> =>
+  abandonWith(options, backendModules());
 
 /** What help and command line say of the backends. */
 export const backendWords = (): Promise<places.BackendWords> => places.backendWords(backendModules());
@@ -36,6 +41,7 @@ export {
   UsageError,
   VerificationError,
 } from "./errors.ts";
+export type { AbandonOptions, AbandonReport } from "./migrate/abandon.ts";
 export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
 export type { LogWorkOptions, MigrationOptions } from "./migrate/options.ts";
 export { type BackendWords, optionName } from "./migrate/places.ts";

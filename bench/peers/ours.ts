@@ -1,5 +1,6 @@
 /** tlog-migrate, compiled as it is published. */
 
+import { spawnSync } from "node:child_process";
 import { discardLocation, discardPreload } from "../discard/discard.ts";
 import type { Contender, Task } from "../run/contender.ts";
 import type { BenchCloud } from "../servers/cloud.ts";
@@ -68,7 +69,7 @@ export function ours(program: string, variant: OursVariant): Contender {
       const given = ["--format", log.format, "--vkey", log.vkey, "--json", "--quiet", ...options];
       return {
         file: process.execPath,
-        args: [...preload, program, "copy", sourceUrl, place, ...given],
+        args: [...preload, program, "copy", sourceUrl, place, ...given, ...handover(program)],
         env: caFile === undefined ? env : { ...env, NODE_EXTRA_CA_CERTS: caFile },
       };
     },
@@ -88,9 +89,26 @@ export function oursToGcs(
       const { bucket, database, env } = cloud.home;
       const target = [sourceUrl, `gs://${bucket}`, "--spanner", database];
       const options = ["--vkey", log.vkey, "--concurrency", String(concurrency), "--json", "--quiet"];
-      return { file: process.execPath, args: [program, "copy", ...target, ...options], env };
+      return {
+        file: process.execPath,
+        args: [program, "copy", ...target, ...options, ...handover(program)],
+        env,
+      };
     },
   });
+}
+
+const handovers = new Map<string, readonly string[]>();
+
+/** The options by which a program hands over at once; earlier builds do that by themselves, and know no such options. */
+export function handover(program: string): readonly string[] {
+  let options = handovers.get(program);
+  if (options === undefined) {
+    const { stdout } = spawnSync(process.execPath, [program, "copy", "--help"], { encoding: "utf8" });
+    options = stdout.includes(" --handover ") ? ["--handover", "--settle", "0"] : [];
+    handovers.set(program, options);
+  }
+  return options;
 }
 
 function oursRow(

@@ -10,6 +10,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { EndlessLog } from "../../test/logs/endless.ts";
+import { handover } from "../peers/ours.ts";
 import { median } from "../report/figures.ts";
 import { goal } from "../report/goals.ts";
 import { answerFrom } from "../servers/node-server.ts";
@@ -56,7 +57,7 @@ export async function timeToFirstBundle(program: string, target: string): Promis
   const server = createServer(answer).listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const args = [program, "copy", url, target, "--vkey", log.vkey, "--quiet"];
+  const args = [program, "copy", url, target, "--vkey", log.vkey, "--quiet", ...handover(program)];
   const startedAt = performance.now();
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] });
   const ended = once(child, "exit");

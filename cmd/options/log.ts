@@ -61,7 +61,12 @@ export function addWorkOptions(command: Command, { sourceOptions, targetOptions 
     .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
     .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
     .option("--quiet", "show no progress and no notices");
-  for (const { flags, description, parse = nonEmpty, commands } of [...sourceOptions, ...targetOptions]) {
+  return addBackendOptions(command, [...sourceOptions, ...targetOptions]);
+}
+
+/** Declares those options of backends that are for the command. */
+export function addBackendOptions(command: Command, options: readonly BackendOption[]): Command {
+  for (const { flags, description, parse = nonEmpty, commands } of options) {
     const option = new Option(flags, description);
     if (option.required || option.optional) option.argParser(argumentParser(parse));
     if (commands?.some((name) => name === command.name()) ?? true) command.addOption(option);
@@ -95,7 +100,8 @@ export function workOptions(options: LogOptions, { sourceOptions, targetOptions 
   } satisfies Partial<LogWorkOptions>;
 }
 
-function valuesOf(options: readonly BackendOption[], given: object): OptionValues {
+/** The values of backends' options among all that were given. */
+export function valuesOf(options: readonly BackendOption[], given: object): OptionValues {
   const names = new Set(options.map(({ flags }) => optionName(flags)));
   return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
 }

@@ -13,26 +13,30 @@ import { formatCount } from "./quantities.ts";
 /** What the steps depend on, in addition to the report. */
 export interface StepFacts extends Pick<MigrationOptions, "snapshot" | "saveCheckpoint"> {
   readonly target: TargetWords;
+  /** The command that hands over what was copied. */
+  readonly handover: string;
 }
 
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
-  if (report.outcome === "ready-for-hand-over") return beforeHandover(report);
+  if (report.outcome === "ready-for-hand-over") return beforeHandover(report, facts);
   if (report.outcome === "taken-over") return [];
   const isMirror = facts.snapshot || facts.saveCheckpoint || !facts.target.canBeTakenOver;
   return isMirror ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
 }
 
-function beforeHandover({ source, target }: MigrationReport): string[] {
+function beforeHandover({ source, target }: MigrationReport, facts: StepFacts): string[] {
+  const handOver = `copy what was added meanwhile and hand over:\n${facts.handover}`;
+  if (facts.snapshot) return [`To finish the mirror, ${handOver}`];
   return [
-    `Freeze the writer of ${oneLine(source)}: it must take no more entries, and stay readable.`,
-    "Run the same command again without --no-handover: it copies what was added meanwhile, and hands over.",
+    `Stop the writer of ${oneLine(source)} for good: it must take no more entries, and stay readable. Until then, the same command as now copies what is added.`,
+    `When it is stopped, ${handOver}`,
     `Until then leave ${oneLine(target)} as it is; log software refuses to start on it, and says why.`,
   ];
 }
 
 function takeoverSteps({ format, size, origin, target }: MigrationReport, facts: StepFacts): string[] {
   return [
-    `Stop the old writer for good, if it still runs. From now on, only this target may sign checkpoints for ${oneLine(origin)}.`,
+    `From now on, only this target may sign checkpoints for ${oneLine(origin)}: the old writer must never start again.`,
     `If you like, read all of it back first:\n${verifyCommand(format, target, facts)}`,
     START[format](oneLine(target + facts.target.state), formatCount(size)),
     "Point readers here, and serve the log from one place alone: two that both append are a fork, which nobody can repair.",

@@ -64,7 +64,7 @@ const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
   "taken-over": (target) =>
     `Nothing to do: an earlier run has handed ${target} over, and the log software there has continued the log since.`,
   "ready-for-hand-over": (target) =>
-    `Everything is copied and checked, and ${target} is not handed over yet, as you asked.`,
+    `Copied and checked; not handed over: ${target} is an unfinished migration until you say so.`,
 };
 
 function verdict({ faults, authority, findings }: VerificationReport): string {

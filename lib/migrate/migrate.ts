@@ -2,23 +2,24 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../errors.ts";
+import { isFrozen } from "../tlog/checkpoint.ts";
 import { keptNote } from "../tlog/kept-note.ts";
-import { FULL_WIDTH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { copyTree } from "./copy-tree.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
+import type { TreeHead } from "./ports/source.ts";
 import { openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "./read/authentic.ts";
 import { type MigrationOutcome, type MigrationReport, migrationReport } from "./report.ts";
 import { type CopySession, checkpointContext, openCopySession } from "./session.ts";
-import { type Claim, claimTarget } from "./target/claim.ts";
-import { formatRecord, replaceMarker, type StoredMarker } from "./target/marker.ts";
+import { type Claim, claimTarget, grownBeyondHandover } from "./target/claim.ts";
+import { formatRecord, replaceMarker, type StoredMarker, treeStateFor } from "./target/marker.ts";
 import { otherLog, readSourceCheckpoint } from "./target/source-checkpoint.ts";
 
-/** How long a source that was seen to grow must stay unchanged before the handover. */
+/** How far apart two equal checkpoints must be read before the handover. */
 const DEFAULT_SETTLE_MS = 5_000;
 
-/** Rounds in which a source may grow before the migration asks for its writer to be frozen. */
+/** Rounds in which a source may grow, and times that it may sign the same tree anew, before its writer counts as alive. */
 const MAX_ROUNDS = 4;
 
 /**
@@ -50,55 +51,84 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
 }
 
 /**
- * Rounds of copying until the target has all that the source has; then the handover. A resume whose source has grown
- * aims at the grown log at once: the source may not serve the old right edge any more.
+ * Rounds of copying until the target has all that the source has; then the handover, where it is asked for. A resume
+ * whose source has grown aims at the grown log at once: the source may not serve the old right edge any more.
  */
 async function fillAndHandOver(session: CopySession, claim: Claim): Promise<MigrationReport> {
   const { options } = session;
   let { aim, marker } = claim;
-  // A handover that has begun is completed at its own size, however the source has grown.
-  let now = claim.handingOver ? aim : claim.checkpoint;
-  if (now.size > aim.size) await requireGrownFrom(session, aim, now);
+  let now: SeenCheckpoint = { ...claim.checkpoint, seenAt: performance.now() };
   for (let round = 1; ; round++) {
-    if (now.size > aim.size) {
-      options.notice?.(`The source has grown to ${now.size} entries: copying the new ones`);
+    // A handover that has begun is of its own size.
+    if (now.size > aim.size && !claim.handingOver) {
+      if (round === 1) await requireGrownFrom(session, aim, now);
+      else options.notice?.(`The source has grown to ${now.size} entries: copying the new ones`);
       aim = now;
       // Pinned in the marker, so that a resume finishes this one.
       const checkpoint = keptNote(aim.note, options.policy);
       marker = await replaceMarker(session.target, marker, { checkpoint });
     }
     await copyTree(session, aim, round > 1 || claim.resume);
-    if (claim.handingOver) break;
-    now = await readSourceAgain(session, aim, round);
+    now = await settledCheckpoint(session, aim, now);
     if (now.size === aim.size || options.snapshot === true) break;
+    if (claim.handingOver) throw grownBeyondHandover(session.target, aim, now);
     if (round < MAX_ROUNDS) continue;
-    throw new OperationError({
-      object: session.context.source.location,
-      problem: "the source still grows, so the log cannot be handed over yet",
-      expected: `size ${aim.size}, which is copied and checked`,
-      found: `size ${now.size}`,
-      advice:
-        "Freeze its writer and run the same command again, or pass --snapshot to hand over the size that was reached",
-    });
+    if (options.handOver === true) throw writerAlive(session, "the source still grows", aim, now);
+    options.notice?.(
+      `The source has grown to ${now.size} entries meanwhile: the next run copies the new ones`,
+    );
+    break;
   }
-  if (options.handOver === false) return await finish(session, aim, "ready-for-hand-over");
+  if (options.handOver !== true) return await finish(session, aim, "ready-for-hand-over");
   await handOver(session, aim, marker);
   return await finish(session, aim, "handed-over");
 }
 
-/** The source's checkpoint after a round, of the same log. One that was seen to grow is given time to stop. */
-async function readSourceAgain(
+/** A checkpoint, and since when this run has seen no other, as `performance.now()` has it. */
+type SeenCheckpoint = TrustedCheckpoint & { readonly seenAt: number };
+
+/**
+ * The source's checkpoint after a round, of the same log. Before a handover it is either of a grown log, or the same,
+ * byte for byte, as one that was read the settle time ago: a writer that signs the same tree again is alive. A log that
+ * says that it is frozen is believed.
+ */
+async function settledCheckpoint(
   session: CopySession,
   aim: TrustedCheckpoint,
-  round: number,
-): Promise<TrustedCheckpoint> {
+  before: SeenCheckpoint,
+): Promise<SeenCheckpoint> {
   const { options, context } = session;
-  if (round > 1) {
-    await sleep(options.settleMs ?? DEFAULT_SETTLE_MS, undefined, { signal: context.signal });
+  const { handOver = false, snapshot = false, settleMs = DEFAULT_SETTLE_MS } = options;
+  let seen = before;
+  for (let signed = 0; ; ) {
+    const now = await readSourceCheckpoint(session, aim);
+    if (now.size > aim.size) await requireGrownFrom(session, aim, now);
+    const isSame = equalBytes(now.note, seen.note);
+    if (!isSame) seen = { ...now, seenAt: performance.now() };
+    if (now.size > aim.size || !handOver || snapshot || isFrozen(now)) return seen;
+    const waitMs = seen.seenAt + settleMs - performance.now();
+    if (isSame && waitMs <= 0) return seen;
+    if (!isSame && ++signed > MAX_ROUNDS) {
+      throw writerAlive(session, "the source signs the same tree again and again", aim, now);
+    }
+    await sleep(Math.max(0, waitMs), undefined, { signal: context.signal });
   }
-  const now = await readSourceCheckpoint(session, aim);
-  if (now.size > aim.size) await requireGrownFrom(session, aim, now);
-  return now;
+}
+
+function writerAlive(
+  { context }: CopySession,
+  problem: string,
+  aim: TreeHead,
+  now: TreeHead,
+): OperationError {
+  return new OperationError({
+    object: context.source.location,
+    problem: `${problem}: its writer is alive, so the log cannot be handed over`,
+    expected: `size ${aim.size}, which is copied and checked, and no new checkpoint`,
+    found: `a new checkpoint of size ${now.size}`,
+    advice:
+      "Stop its writer for good and run the same command again; for a mirror, which no log software takes over, pass --snapshot",
+  });
 }
 
 /** A grown log must still begin with the tree that was copied: its root is derived from the new tree's tiles. */
@@ -118,7 +148,6 @@ async function requireGrownFrom(
 async function handOver(session: CopySession, aim: TrustedCheckpoint, marker: StoredMarker): Promise<void> {
   const { options, progress, target } = session;
   progress.phase = "handing over";
-  const collectFrom = Math.floor(marker.smallestSize / FULL_WIDTH) * FULL_WIDTH;
   const record = formatRecord({
     origin: aim.origin,
     source: session.context.source.location,
@@ -128,8 +157,9 @@ async function handOver(session: CopySession, aim: TrustedCheckpoint, marker: St
     finishedAt: new Date().toISOString(),
     missingIssuers: session.issuers?.missing().length ?? 0,
     tool: options.tool,
+    marker: marker.text,
   });
-  await target.handOver(marker.text, { size: aim.size, rootHash: aim.rootHash, collectFrom }, record);
+  await target.handOver(marker.text, treeStateFor(aim, marker), record);
 }
 
 async function finish(

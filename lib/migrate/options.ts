@@ -50,12 +50,12 @@ export interface MigrationOptions extends LogWorkOptions {
   readonly adopt?: boolean | undefined;
   /** Static CT only: go on where entries name issuers that are unavailable. */
   readonly allowMissingIssuers?: boolean | undefined;
-  /** Hand over the size that was reached even while the source goes on growing. */
-  readonly snapshot?: boolean | undefined;
-  /** False: stop before the handover. */
+  /** Hand the log over: its old writer is stopped for good. Default: stop before the handover. */
   readonly handOver?: boolean | undefined;
+  /** Stop at the first size that was reached, and hand over that one even while the source goes on growing. */
+  readonly snapshot?: boolean | undefined;
   /** Store the source's checkpoint too, after all else. */
   readonly saveCheckpoint?: boolean | undefined;
-  /** How long a source that was seen to grow must stay unchanged before the handover; default 5 s. */
+  /** How long the source's checkpoint must have stayed the same before the handover; default 5 s. */
   readonly settleMs?: number | undefined;
 }

@@ -128,7 +128,11 @@ export function checkpointContext({ context, options }: Session<WorkOptions>): R
 }
 
 /** How every thread is to reach a target. */
-export function targetSpecOf(location: string, options: WorkOptions, modules: BackendModules): TargetSpec {
+export function targetSpecOf(
+  location: string,
+  options: Pick<WorkOptions, "targetOptions" | "access" | "retry">,
+  modules: BackendModules,
+): TargetSpec {
   const { targetOptions = {}, access, retry = DEFAULT_RETRY } = options;
   return { location, options: targetOptions, userAgentVersion: access.userAgentVersion, retry, modules };
 }

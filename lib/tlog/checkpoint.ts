@@ -62,6 +62,17 @@ export function openCheckpoint(noteBytes: Uint8Array, policy: CheckpointPolicy):
   return { ...checkpoint, signatures };
 }
 
+/** The extension line of a log that takes no more entries, as rekor-tiles' freeze-checkpoint writes it: with a date. */
+const FREEZE_LINE = /^Log frozen — /;
+
+/** Whether the log itself says, signed, that its writer is stopped. */
+export function isFrozen({ origin, extensions, signatures }: OpenedCheckpoint): boolean {
+  // What an RFC 6962 log signs does not cover extension lines, and a witness cosigns whatever they say.
+  const covers = ({ verifier: { name, type } }: VerifiedSignature): boolean =>
+    name === origin && type !== "cosignature/v1" && type !== "RFC 6962 tree head";
+  return extensions.some((line) => FREEZE_LINE.test(line)) && signatures.some(covers);
+}
+
 /** Parses the text of a checkpoint, which is what its signatures cover. @throws FormatError */
 export function parseCheckpointText(text: string): Checkpoint {
   if (!text.endsWith("\n")) throw new FormatError("has a checkpoint text that does not end in a newline");

@@ -20,7 +20,7 @@ export function bucketBackend({ openBucket, ...kind }: BucketKind): Backend {
       {
         flags: "--no-tree-state",
         description: "a log in a bucket that no log software will ever append to",
-        commands: ["copy"],
+        commands: ["copy", "abandon"],
       },
     ],
     async openTarget(url, { options, readOnly = false, signal, ...request }) {

@@ -52,6 +52,13 @@ export class StateBinding implements ExternalState {
     await this.requireBound();
   }
 
+  /** The bucket names no store any more, if it named this one. */
+  async unbind(): Promise<void> {
+    if (this.#store === undefined) return;
+    const stated = await this.#stated();
+    if (stated?.store === this.#store.options) await this.#bucket.remove(STATE_OBJECT, stated);
+  }
+
   /** @throws TargetRefusedError unless the bucket names the store. */
   async requireBound(): Promise<void> {
     if (this.#store === undefined) return;

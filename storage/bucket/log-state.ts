@@ -20,6 +20,8 @@ type Promised =
   | "claim"
   | "replaceMarker"
   | "handOver"
+  | "takeBack"
+  | "unclaim"
   | "close";
 
 /** Keeps what a target's methods of the same names promise. */

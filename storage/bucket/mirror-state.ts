@@ -52,6 +52,17 @@ export class MirrorState implements PrivateState {
     return this.replaceMarker(marker, record);
   }
 
+  async takeBack(marker: string, _state: TreeState, record?: string): Promise<void> {
+    if (record !== undefined) await this.replaceMarker(record, marker);
+  }
+
+  async unclaim(marker: string): Promise<void> {
+    const found = await readDocument(this.#bucket, STATE_OBJECT);
+    if (found?.text !== marker || !(await this.#bucket.remove(STATE_OBJECT, found))) {
+      throw this.#refusal(found?.text);
+    }
+  }
+
   async close(): Promise<void> {}
 
   async #write(text: string, instead?: ObjectVersion): Promise<void> {

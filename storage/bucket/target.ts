@@ -130,15 +130,22 @@ export class BucketTarget implements MigrationTarget {
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
-    if (await this.#hasCheckpoint()) {
-      throw new TargetRefusedError({
-        object: this.locate(CHECKPOINT_PATH),
-        problem: "appeared while the copy was unfinished",
-        advice: "Find out who else writes here and move it away, then run the same command again",
-      });
-    }
+    await this.#requireNoCheckpoint();
     await this.externalState.requireBound();
     await this.#state.handOver(marker, state, record);
+  }
+
+  async takeBack(marker: string, state: TreeState, record?: string): Promise<void> {
+    await this.#requireNoCheckpoint();
+    await this.externalState.requireBound();
+    await this.#state.takeBack(marker, state, record);
+  }
+
+  /** In the opposite order of `claim`. */
+  async unclaim(marker: string): Promise<void> {
+    await this.externalState.requireBound();
+    await this.#state.unclaim(marker);
+    await this.externalState.unbind();
   }
 
   /** A commit that was answered is durable; but the target may have become another since it was looked at. */
@@ -162,6 +169,15 @@ export class BucketTarget implements MigrationTarget {
 
   async close(): Promise<void> {
     await Promise.all([this.#state.close(), this.#bucket.close(), this.#lastingBucket.close()]);
+  }
+
+  async #requireNoCheckpoint(): Promise<void> {
+    if (!(await this.#hasCheckpoint())) return;
+    throw new TargetRefusedError({
+      object: this.locate(CHECKPOINT_PATH),
+      problem: "appeared while the copy was unfinished",
+      advice: "Find out who else writes here and move it away, then run the same command again",
+    });
   }
 
   async #hasCheckpoint(): Promise<boolean> {

@@ -7,11 +7,12 @@
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { TargetRefusedError } from "../../lib/errors.ts";
-import type { IntegratedTree, TargetContents } from "../../lib/migrate/ports/target.ts";
+import type { IntegratedTree, TargetContents, TreeState } from "../../lib/migrate/ports/target.ts";
 import { attempt, FormatError } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { formatHash, HASH_SIZE } from "../../lib/tlog/merkle.ts";
 import { fileFailure } from "./errno.ts";
+import { lockIsHeld } from "./file-locks.ts";
 import { goBytes, goCount, goFields } from "./go-json.ts";
 import { listObjects } from "./listing.ts";
 import { smallFileText } from "./regular-file.ts";
@@ -27,9 +28,15 @@ export const STATE = {
   collection: ".state/gcState",
   /** Ours, as what follows: the record of a finished migration. */
   record: ".state/tlog-migrate.json",
+  issuers: ".state/tlog-migrate-issuers.json",
   lock: ".state/tlog-migrate.lock",
   temporaries: ".state/tlog-migrate.tmp",
 } as const;
+
+/** Tessera's locks, which stay when it ends; one that was refused leaves the first. */
+const LOCKS: ReadonlySet<string> = new Set(
+  ["treeState", "publish", "gcState"].map((name) => `.state/${name}.lock`),
+);
 
 /** The one version of the state directory that Tessera's lifecycles accept. */
 export const COMPATIBLE_VERSION = "1";
@@ -105,6 +112,49 @@ export function requireClaim(root: string, marker?: string): void {
     advice:
       "Another copy was at work here, or log software was: find out which, then run the same command again",
   });
+}
+
+/**
+ * @throws TargetRefusedError unless the private state is, byte for byte, what a handover wrote, and no log software is
+ * at work there.
+ * @param expected texts of the version and, unless it may be gone, of the record.
+ */
+export function requireUntouchedState(
+  root: string,
+  { collectFrom, ...tree }: TreeState,
+  { version, record }: { readonly version: string; readonly record: string | undefined },
+): void {
+  const texts: [name: string, expected: string][] = [
+    [STATE.version, version],
+    [STATE.tree, Buffer.from(formatTreeState(tree)).toString()],
+    [STATE.collection, formatCollection(collectFrom)],
+    ...(record === undefined ? [] : [[STATE.record, record] as [string, string]]),
+  ];
+  const refuse = (object: string, problem: string, advice = "The log lives there now; nothing was changed") =>
+    new TargetRefusedError({ object: join(root, object), problem, advice });
+  for (const [name, expected] of texts) {
+    if (stateText(root, name) !== expected) throw refuse(name, "is not as the handover wrote it");
+  }
+  for (const name of fs.readdirSync(join(root, STATE.directory))) {
+    const path = `${STATE.directory}/${name}`;
+    if (name.startsWith("tlog-migrate") || texts.some(([known]) => known === path)) continue;
+    if (!LOCKS.has(path)) throw refuse(path, "was made by log software");
+    const held = lockIsHeld(join(root, path));
+    if (held === true)
+      throw refuse(path, "is locked: log software is at work here", "Stop it, then run this command again");
+    if (held === undefined) {
+      const advice = `If no log software runs here, on this machine or another, remove ${path} and run this command again`;
+      throw refuse(
+        path,
+        "was made by log software, and from here it cannot be seen whether some is at work",
+        advice,
+      );
+    }
+  }
+}
+
+export function formatCollection(fromSize: number): string {
+  return JSON.stringify({ fromSize });
 }
 
 export function formatTreeState({ size, rootHash }: IntegratedTree): Uint8Array {

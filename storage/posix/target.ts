@@ -25,10 +25,12 @@ import { clearAllTemporaries, clearStaleLock, takeLock, temporariesOf } from "./
 import {
   COMPATIBLE_VERSION,
   claimText,
+  formatCollection,
   formatTreeState,
   inspectDirectory,
   parseTreeState,
   requireClaim,
+  requireUntouchedState,
   STATE,
   stateText,
 } from "./state.ts";
@@ -151,8 +153,8 @@ export class PosixTarget implements MigrationTarget {
         throw this.#refusal(`${CHECKPOINT_PATH} appeared while the copy was unfinished; move it away`);
       }
       this.#requireNoOtherTree(state);
-      const collection = JSON.stringify({ fromSize: state.collectFrom });
-      await this.#directory.replace(this.locate(STATE.collection), Buffer.from(collection));
+      const collection = Buffer.from(formatCollection(state.collectFrom));
+      await this.#directory.replace(this.locate(STATE.collection), collection);
       const tree = this.locate(STATE.tree);
       if (!(await this.#directory.create(tree, formatTreeState(state)))) {
         this.#requireNoOtherTree(state);
@@ -163,6 +165,34 @@ export class PosixTarget implements MigrationTarget {
       await this.#directory.replace(this.locate(STATE.version), Buffer.from(COMPATIBLE_VERSION));
     });
     this.#cleanUp(clearAllTemporaries);
+  }
+
+  async takeBack(marker: string, state: TreeState, record?: string): Promise<void> {
+    const version = this.locate(STATE.version);
+    const guard = claimText(marker);
+    await onFile(this.location, async () => {
+      const before = record === undefined ? Buffer.from(guard).toString() : COMPATIBLE_VERSION;
+      requireUntouchedState(this.location, state, { version: before, record });
+      await this.#directory.replace(version, guard);
+      try {
+        // Log software may have started between the look and the guard.
+        requireUntouchedState(this.location, state, { version: Buffer.from(guard).toString(), record });
+      } catch (error) {
+        await this.#directory.replace(version, Buffer.from(before));
+        throw error;
+      }
+      for (const file of [STATE.tree, STATE.collection, STATE.record]) {
+        await this.#directory.remove(this.locate(file));
+      }
+    });
+  }
+
+  async unclaim(marker: string): Promise<void> {
+    await onFile(this.location, async () => {
+      requireClaim(this.location, marker);
+      await this.#directory.remove(this.locate(STATE.version));
+      await this.#directory.remove(this.locate(STATE.issuers));
+    });
   }
 
   async confirmHandOver(): Promise<void> {

@@ -159,6 +159,37 @@ export class SpannerLogState implements LogState {
     });
   }
 
+  /** A row that log software has not touched goes, as all that it would believe: one that is at work meanwhile fails. */
+  async takeBack(marker: string, state: TreeState, record?: string): Promise<void> {
+    await this.#write((transaction, found, isRerun) => {
+      if (isRerun && this.#isClaimedBy(found, marker)) return;
+      if (record === undefined || !this.#isHandedOver(found, state, record)) {
+        throw this.#refusal("is not as the handover left it");
+      }
+      const { next, published, hasEntries, collectFrom } = found;
+      const isNext = next === BigInt(state.size) && collectFrom === BigInt(state.collectFrom);
+      if (!isNext || published || hasEntries) {
+        throw this.#refusal("is not as the handover left it: log software was at work here");
+      }
+      transaction.update(this.#table("Tessera"), { ...ROW, compatibilityVersion: GUARD_VERSION });
+      for (const name of ["SeqCoord", "IntCoord", "PubCoord", "GCCoord"] as const) {
+        transaction.deleteRows(this.#table(name), [[`${ROW.id}`]]);
+      }
+      this.#upsertDocuments(transaction, marker, null);
+    });
+  }
+
+  async unclaim(marker: string): Promise<void> {
+    await this.#write((transaction, found, isRerun) => {
+      if (isRerun && found.version === undefined) return;
+      this.#requireClaim(found, marker);
+      this.#requireNoTrace(found);
+      for (const name of ["Tessera", "TlogMigrate"] as const) {
+        transaction.deleteRows(this.#table(name), [[`${ROW.id}`]]);
+      }
+    });
+  }
+
   close(): Promise<void> {
     return this.#database.close();
   }

@@ -37,6 +37,8 @@ export interface LogOptions {
   readonly seed?: string;
   /** Default "log.example/<seed>". */
   readonly origin?: string;
+  /** Extension lines of the checkpoint; default none. */
+  readonly extensions?: readonly string[];
   /** Store data tiles gzip-compressed, as Sunlight does; default false. */
   readonly gzip?: boolean;
 }
@@ -85,7 +87,7 @@ export function* generateLog(options: LogOptions): Generator<LogObject, Generate
   }
   const rootHash = rootFromRightEdge(size, edge);
   const { vkey, publicKey, signCheckpoint } = logKeys(origin, seed, format);
-  yield { path: CHECKPOINT_PATH, bytes: signCheckpoint(size, rootHash) };
+  yield { path: CHECKPOINT_PATH, bytes: signCheckpoint(size, rootHash, options.extensions) };
   return { origin, size, rootHash, vkey, publicKey };
 }
 

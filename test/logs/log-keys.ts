@@ -11,7 +11,7 @@ export interface LogKeys {
   /** What `--public-key` takes (Static CT alone): base64 of the DER SubjectPublicKeyInfo of an ECDSA key. */
   readonly publicKey: string | undefined;
   /** A checkpoint signed by every key of the log. */
-  signCheckpoint(size: number, rootHash: Uint8Array): Uint8Array;
+  signCheckpoint(size: number, rootHash: Uint8Array, extensions?: readonly string[]): Uint8Array;
 }
 
 /** A Static CT log has two keys, as a Sunlight log does: ECDSA P-256 for its tree heads, and Ed25519. */
@@ -22,8 +22,8 @@ export function logKeys(origin: string, seed: string, format: LogFormat): LogKey
   return {
     vkey: note.vkey,
     publicKey: treeHead?.publicKey,
-    signCheckpoint(size, rootHash) {
-      const text = `${origin}\n${size}\n${formatHash(rootHash)}\n`;
+    signCheckpoint(size, rootHash, extensions = []) {
+      const text = [origin, size, formatHash(rootHash), ...extensions].map((line) => `${line}\n`).join("");
       return signNote(text, treeHead === undefined ? [note] : [treeHead, note]);
     },
   };

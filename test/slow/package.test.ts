@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { HAND_OVER } from "../support/cli.ts";
 import { HAS_COMPILER } from "../support/hashers.ts";
 import { startLogServer } from "../support/http/misbehaving-log-server.ts";
 import { testLog } from "../support/logs/generated-log.ts";
@@ -88,6 +89,7 @@ describe("the published package", () => {
       target,
       "--vkey",
       log.vkey,
+      ...HAND_OVER,
       "--json",
     ]);
     expect(JSON.parse(stdout)).toMatchObject({ size: 600, entries: 600 });

@@ -12,6 +12,9 @@ import { temporaryDirectory } from "./places/directory.ts";
 
 export const PROGRAM = join(import.meta.dirname, "../../cmd/tlog-migrate.ts");
 
+/** Options of a copy that hands over, and waits for nothing. */
+export const HAND_OVER = ["--handover", "--settle", "0"];
+
 export interface CliOptions {
   /** Environment variables beside those of the test; undefined takes one away. */
   readonly env?: Readonly<Record<string, string | undefined>>;

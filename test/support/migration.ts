@@ -1,7 +1,7 @@
 /** Migrations in this process: what a test of the engine runs, and how it looks at what came of it. */
 
 import { expect } from "vitest";
-import { migrate } from "../../lib/index.ts";
+import { type AbandonReport, abandon, migrate } from "../../lib/index.ts";
 import type { MigrationOptions } from "../../lib/migrate/options.ts";
 import type { MigrationReport } from "../../lib/migrate/report.ts";
 import type { RetryPolicy } from "../../lib/migrate/throttle/backoff.ts";
@@ -37,7 +37,8 @@ export function migrationOptions(
     access: { userAgentVersion: "test" },
     retry: FAST_RETRY,
     workers: 1,
-    settleMs: 1,
+    handOver: true,
+    settleMs: 0,
     ...overrides,
   };
 }
@@ -50,6 +51,11 @@ export function migrateLog(
   overrides: Partial<MigrationOptions> = {},
 ): Promise<MigrationReport> {
   return migrate(migrationOptions(log, source.url, target, overrides));
+}
+
+/** Gives up the claim or the handover of a directory. */
+export function abandonTarget(target: string): Promise<AbandonReport> {
+  return abandon({ target, access: { userAgentVersion: "test" } });
 }
 
 export async function newCopy(log: Pick<TestLog, "objects">): Promise<{ server: LogServer; target: string }> {

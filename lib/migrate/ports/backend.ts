@@ -66,7 +66,7 @@ export interface BackendOption {
   /** Makes a value of a text; given the value so far where an option may be repeated. @throws UsageError */
   readonly parse?: (text: string, before: unknown) => unknown;
   /** Commands that have the option; default: all. */
-  readonly commands?: readonly ("copy" | "verify")[];
+  readonly commands?: readonly ("copy" | "verify" | "abandon")[];
 }
 
 /** What is said to an operator about a log in a target. */

@@ -92,6 +92,14 @@ export interface MigrationTarget {
    * byte for byte: another copy may have raised the aim.
    */
   handOver(marker: string, state: TreeState, record: string): Promise<void>;
+  /**
+   * Takes a handover back: puts `marker` in the place of the record first, so that no log software starts from there
+   * on, then removes the tree state. Called again after a crash at any point, with no record where the claim is there.
+   * @throws TargetRefusedError if anything is there but what `handOver` wrote, or log software is at work: untouched.
+   */
+  takeBack(marker: string, state: TreeState, record?: string): Promise<void>;
+  /** Removes a claim, of a target in which nothing is stored. @throws TargetRefusedError if the marker is another. */
+  unclaim(marker: string): Promise<void>;
   /** Makes a handover that was found durable, and removes what its process left if it was killed. */
   confirmHandOver(): Promise<void>;
   /** Stores the source's checkpoint if there is none: true if it did. Durable when it resolves. */

@@ -3,7 +3,7 @@
  * checkpoint aimed at, so that the next run continues with the same.
  */
 
-import { type ErrorFacts, TargetRefusedError } from "../../errors.ts";
+import { type ErrorFacts, type LogError, TargetRefusedError, VerificationError } from "../../errors.ts";
 import { parseCheckpointText } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { keptNote } from "../../tlog/kept-note.ts";
@@ -13,11 +13,12 @@ import { parseNote } from "../../tlog/note.ts";
 import { cleanUp } from "../clean-up.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
-import { openTrusted, type TrustedCheckpoint } from "../read/authentic.ts";
+import { openTree, openTrusted, type TrustedCheckpoint } from "../read/authentic.ts";
 import type { CopySession } from "../session.ts";
 import { type MigrationRecord, parseMarker, parseRecord, type StoredMarker, withText } from "./marker.ts";
 import { trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
+import { storedLog } from "./stored-log.ts";
 
 /** A target that is ours to write. */
 export interface Claim {
@@ -100,7 +101,7 @@ async function newClaim(
 }
 
 async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: string): Promise<Claim> {
-  const { target } = session;
+  const { target, options } = session;
   const { location, markerName } = target;
   // With a tree state that stays, a target whose claim is gone would be a log.
   const names = (await hasTreeState(target)) ? `${markerName} and ${target.treeStateName}` : markerName;
@@ -110,6 +111,9 @@ async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: str
   const checkpoint = await readSourceCheckpoint(session, pinned, read);
   await requireNoCheckpoint(session);
   const handingOver = await hasBegunHandover(target, pinned);
+  if (handingOver && checkpoint.size > pinned.size && options.snapshot !== true) {
+    throw grownBeyondHandover(target, pinned, checkpoint);
+  }
   // At its size the source's own checkpoint has all signatures, also those of keys that are new to this run.
   const aim = checkpoint.size === pinned.size ? checkpoint : pinned;
   if (handingOver && aim === pinned) openTrusted(pinned.note, session.options.policy, markerIn(target));
@@ -192,8 +196,8 @@ async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise
   if (tree.size === aim.size && equalBytes(tree.rootHash, aim.rootHash)) return true;
   throw refused(target, {
     problem: "contains a tree state that this migration did not write",
-    expected: `size ${aim.size}, root ${formatHash(aim.rootHash)}`,
-    found: `size ${tree.size}, root ${formatHash(tree.rootHash)}`,
+    expected: describeHead(aim),
+    found: describeHead(tree),
     advice: FIND_WRITER,
   });
 }
@@ -208,13 +212,16 @@ async function hasTreeState(target: MigrationTarget): Promise<boolean> {
   }
 }
 
-/** The private tree state of a target. @throws TargetRefusedError if it cannot be read. */
-async function treeStateOf(target: MigrationTarget): Promise<TreeHead | undefined> {
+/** The private tree state of a target. @throws Refusal if it cannot be read. */
+export async function treeStateOf(
+  target: MigrationTarget,
+  Refusal: new (facts: ErrorFacts) => LogError = TargetRefusedError,
+): Promise<TreeHead | undefined> {
   try {
     return await target.integratedTree();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw new TargetRefusedError({ ...unreadableTreeState(target, error), advice: FIND_WRITER });
+    throw new Refusal({ ...unreadableTreeState(target, error), advice: FIND_WRITER });
   }
 }
 
@@ -224,31 +231,115 @@ export function unreadableTreeState(target: MigrationTarget, error: FormatError)
   return { object: `${target.location}: the tree state`, problem, expected, found };
 }
 
+/**
+ * A handover that was broken off, and could be completed, while the source has grown since: its writer was alive. The
+ * guard stays, so that nothing starts there.
+ */
+export function grownBeyondHandover(
+  target: MigrationTarget,
+  aim: TreeHead,
+  source: TreeHead,
+): TargetRefusedError {
+  return refused(target, {
+    problem: `a handover at size ${aim.size} was broken off, and the source has signed more entries since: its writer was alive`,
+    expected: `a source of size ${aim.size}`,
+    found: `size ${source.size}`,
+    advice:
+      "No log software starts here. Stop the old writer for good, run `tlog-migrate abandon` on this target, which takes the handover back, then copy again",
+  });
+}
+
+/** What is there decides: a target equal to its record is done, a grown one is taken over, any other is at fault. */
 async function alreadyDone(
   session: CopySession,
   read: TrustedCheckpoint,
   record: MigrationRecord,
 ): Promise<AlreadyDone> {
-  const { target } = session;
-  const { size, finishedAt } = record;
+  const { target, context } = session;
   requireSameLog(session, read, record);
-  const rootHash = Buffer.from(record.rootHash, "base64");
-  const checkpoint = await readSourceCheckpoint(session, { size, rootHash }, read);
-  if (checkpoint.size === size) await target.confirmHandOver();
-  const tree = await treeStateOf(target);
-  // A mirror has no tree state: no log software continues it.
-  const isMirror = tree === undefined;
-  if (checkpoint.size === size)
-    return { kind: "handed-over", checkpoint, record, grown: !isMirror && tree.size !== size };
-  throw refused(target, {
-    problem: isMirror
-      ? `is a mirror that was finished at size ${size} on ${finishedAt}, and is never changed`
-      : `was handed over at size ${size} on ${finishedAt} and belongs to the log software there`,
-    expected: `a source of that size`,
+  const done: TreeHead = { size: record.size, rootHash: Buffer.from(record.rootHash, "base64") };
+  const checkpoint = await readSourceCheckpoint(session, done, read);
+  const now = await withTreeState(target, async (tree = done) => {
+    if (tree.size !== done.size || !equalBytes(tree.rootHash, done.rootHash)) {
+      await requireContinued(session, tree, done);
+    }
+    // Readers of the source may be led to the new log by now.
+    if (checkpoint.size > done.size && checkpoint.size <= tree.size) {
+      await requirePrefix(session, tree, checkpoint, `${context.source.location}: the checkpoint`);
+    }
+    return tree;
+  });
+  if (checkpoint.size > now.size) throw notThatSize(target, record, checkpoint, now !== done);
+  if (checkpoint.size === done.size) await target.confirmHandOver();
+  return { kind: "handed-over", checkpoint, record, grown: now.size > done.size };
+}
+
+/**
+ * Works with the tree state, undefined for a mirror, which has none; again if it changes meanwhile, since log software
+ * removes partial tiles of earlier trees.
+ */
+async function withTreeState<T>(
+  target: MigrationTarget,
+  work: (tree: TreeHead | undefined) => Promise<T>,
+): Promise<T> {
+  let tree = await treeStateOf(target, VerificationError);
+  for (;;) {
+    try {
+      return await work(tree);
+    } catch (error) {
+      const now = await treeStateOf(target, VerificationError);
+      if (now === undefined || now.size === tree?.size) throw error;
+      tree = now;
+    }
+  }
+}
+
+/** @throws VerificationError unless a tree begins with another one, that of the record. */
+async function requireContinued(session: CopySession, tree: TreeHead, done: TreeHead): Promise<void> {
+  const object = `${session.target.location}: the tree state`;
+  if (tree.size > done.size) return await requirePrefix(session, tree, done, object);
+  throw new VerificationError({
+    object,
+    problem: "is not the tree that was handed over, nor one that continues it",
+    expected: describeHead(done),
+    found: describeHead(tree),
+    advice: "Let no log software run there before it is clear what changed it",
+  });
+}
+
+/** Derives the root of a smaller tree from the tiles of the target, which log software may be at work in. */
+async function requirePrefix(
+  session: CopySession,
+  tree: TreeHead,
+  prefix: TreeHead,
+  object: string,
+): Promise<void> {
+  const derived = await (await openTree(storedLog(session), tree)).rootOfPrefix(prefix.size);
+  if (equalBytes(derived, prefix.rootHash)) return;
+  throw new VerificationError({
+    object,
+    problem: `is not of the log in ${session.target.location}, which has ${tree.size} entries: there are two logs of one name`,
+    expected: describeHead({ size: prefix.size, rootHash: derived }),
+    found: describeHead(prefix),
+    advice: "Stop every writer of this log until its operators have found out which of them is right",
+  });
+}
+
+function notThatSize(
+  target: MigrationTarget,
+  { size, finishedAt }: MigrationRecord,
+  checkpoint: TreeHead,
+  hasState: boolean,
+): TargetRefusedError {
+  return refused(target, {
+    problem: hasState
+      ? `was handed over at size ${size} on ${finishedAt} and belongs to the log software there`
+      : `is a mirror that was finished at size ${size} on ${finishedAt}, and is never changed`,
+    expected: "a source of that size",
     found: `size ${checkpoint.size}`,
-    advice: isMirror
-      ? "Copy into an empty target, and point readers there"
-      : "If the source continued after the handover, its writer was not frozen: migrate into an empty target",
+    advice: hasState
+      ? "If the source continued after the handover, its writer was not stopped: migrate into an empty target"
+      : "Copy into an empty target, and point readers there",
   });
 }
 
@@ -266,6 +357,10 @@ function requireSameLog(
     const problem = `contains another log: its ${what} differs`;
     throw refused(target, { problem, expected, found, advice: "Choose another target" });
   }
+}
+
+function describeHead({ size, rootHash }: TreeHead): string {
+  return `size ${size}, root ${formatHash(rootHash)}`;
 }
 
 function refused({ location }: MigrationTarget, facts: Omit<ErrorFacts, "object">): TargetRefusedError {

@@ -7,10 +7,11 @@
 import { TargetRefusedError } from "../../errors.ts";
 import { parseCheckpointText } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
-import type { LogFormat } from "../../tlog/layout.ts";
+import { FULL_WIDTH, type LogFormat } from "../../tlog/layout.ts";
 import { EMPTY_ROOT, formatHash, HASH_SIZE } from "../../tlog/merkle.ts";
 import { decodeBase64, excerpt, parseNote } from "../../tlog/note.ts";
-import type { MigrationTarget } from "../ports/target.ts";
+import type { TreeHead } from "../ports/source.ts";
+import type { MigrationTarget, TreeState } from "../ports/target.ts";
 
 /** Version 2 adds what its seals guarantee about issuers; the seals of a Static CT log of version 1 guarantee nothing. */
 const MARKER_VERSION = 2;
@@ -49,6 +50,8 @@ export interface MigrationRecord extends Pick<Marker, "origin" | "source" | "for
   readonly finishedAt: string;
   /** Static CT only: issuers that entries name and that are missing, as the operator allowed. */
   readonly missingIssuers: number;
+  /** The marker in whose place it was written, to take the handover back; undefined in those of early versions. */
+  readonly marker?: string | undefined;
 }
 
 /** The marker as one line. */
@@ -148,13 +151,23 @@ export function parseRecord(text: string, name: string): MigrationRecord {
     finishedAt: read("finishedAt", TIME),
     missingIssuers,
     tool: read("tool", STRING),
+    marker: read("marker", OPTIONAL_STRING),
   };
+}
+
+/** What log software is to go on from. */
+export function treeStateFor({ size, rootHash }: TreeHead, { smallestSize }: Marker): TreeState {
+  return { size, rootHash, collectFrom: Math.floor(smallestSize / FULL_WIDTH) * FULL_WIDTH };
 }
 
 /** A type of fields: its name in messages, and whether a value is of it. */
 type FieldType<T> = readonly [name: string, is: (value: unknown) => value is T];
 
 const STRING: FieldType<string> = ["a string", (value) => typeof value === "string"];
+const OPTIONAL_STRING: FieldType<string | undefined> = [
+  "a string",
+  (value) => value === undefined || typeof value === "string",
+];
 const BOOLEAN: FieldType<boolean> = ["true or false", (value) => typeof value === "boolean"];
 const COUNT: FieldType<number> = [
   "a count",

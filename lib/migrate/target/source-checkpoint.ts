@@ -33,7 +33,7 @@ async function requireNotOlder(session: CopySession, now: TreeHead, known: TreeH
   const derived = now.size === known.size ? known.rootHash : await rootOfPrefix(session, known, now.size);
   if (derived === undefined) {
     const problem = `is of size ${now.size}, older than the one of size ${known.size} that was read before, and the tiles that would show whether it is of the same log are unavailable`;
-    throw new SourceError(problem, { retryable: true, advice: STALE_ADVICE });
+    throw new SourceError(problem, { retryable: true, advice: STALE_ADVICE + MISTAKE_ADVICE });
   }
   if (!equalBytes(derived, now.rootHash)) {
     const isSameSize = now.size === known.size;
@@ -50,6 +50,10 @@ async function requireNotOlder(session: CopySession, now: TreeHead, known: TreeH
 const STALE_ADVICE =
   "Wait until it has caught up, or name a replica that has, then run the same command again; if it stays older, the log " +
   "has lost entries: ask its operator";
+
+/** A size that no tree has is found out before anything is stored. */
+const MISTAKE_ADVICE =
+  "; if that size was signed by mistake, and nothing is stored in the target, `tlog-migrate abandon` gives up its claim";
 
 /**
  * The root of the first `size` entries of a known tree; undefined where its tiles are unavailable. The target may have

@@ -40,7 +40,7 @@ export async function findTrustedHead(
       throw new VerificationError({
         object: location,
         problem: "is an unfinished migration, not a log",
-        advice: "Run the same `tlog-migrate copy` again to finish it, then verify",
+        advice: "Run the same `tlog-migrate copy` with --handover to finish it, then verify",
       });
     }
     const tree = await readableTreeState(target);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { discardLocation, discardPreload } from "../../../bench/discard/discard.ts";
+import { HAND_OVER } from "../../support/cli.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith, flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -18,7 +19,7 @@ async function copy(
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   const target = discardLocation(directory, 70_000);
   const args = ["--import", discardPreload(PROGRAM), PROGRAM, "copy", url, target, "--vkey", log.vkey];
-  args.push("--quiet", "--json", "--workers", "2", "--retries", "0");
+  args.push(...HAND_OVER, "--quiet", "--json", "--workers", "2", "--retries", "0");
   try {
     return { code: 0, ...(await promisify(execFile)(process.execPath, args)) };
   } catch (error) {

@@ -13,7 +13,7 @@ import { endlessArguments, startEndless, startNodeServer } from "../../../bench/
 import type { LogServerOptions, RunningServer } from "../../../bench/servers/own-process.ts";
 import { writeTlsFiles } from "../../../bench/suites/suite.ts";
 import { EndlessLog } from "../../logs/endless.ts";
-import { runCli } from "../../support/cli.ts";
+import { HAND_OVER, runCli } from "../../support/cli.ts";
 import { LOCALHOST, OTHER_HOST } from "../../support/http/test-certificates.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import {
@@ -126,7 +126,16 @@ describe("a log that is made while it is read", () => {
     onTestFinished(() => server.close());
     const { origin, rootHash } = new EndlessLog({ size: 70_000, entrySize: 60 });
     const target = `${memoryDirectory()}/target`;
-    const copy = await runCli(["copy", server.url, target, "--vkey", server.vkey, "--json", "--quiet"]);
+    const copy = await runCli([
+      "copy",
+      server.url,
+      target,
+      "--vkey",
+      server.vkey,
+      ...HAND_OVER,
+      "--json",
+      "--quiet",
+    ]);
     expect(copy, copy.stderr).toMatchObject({ code: 0 });
     const root = Buffer.from(rootHash).toString("base64");
     expect(JSON.parse(copy.stdout)).toMatchObject({ origin, size: 70_000, rootHash: root });

@@ -4,7 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync 
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { runCli, servedLog } from "../../support/cli.ts";
+import { HAND_OVER, runCli, servedLog } from "../../support/cli.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { listEntry } from "../../support/logs/log-list.ts";
@@ -28,7 +28,7 @@ async function listedLog(listed?: TestLog) {
 describe("tlog-migrate copy", () => {
   test("hands the log over, and says so on standard output", async () => {
     const { log, target, args } = await servedLog(SIZE);
-    const { code, stdout } = await runCli(args);
+    const { code, stdout } = await runCli([...args, ...HAND_OVER]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^The log is handed over/);
     expect(stdout).toContain(log.origin);
@@ -45,7 +45,7 @@ describe("tlog-migrate copy", () => {
       ["handed-over", SIZE],
       ["already-handed-over", 0],
     ] as const) {
-      const { code, stdout } = await runCli([...args, "--json"]);
+      const { code, stdout } = await runCli([...args, ...HAND_OVER, "--json"]);
       expect(code).toBe(0);
       expect(stdout.endsWith("}\n")).toBe(true);
       expect(JSON.parse(stdout)).toMatchObject({
@@ -85,18 +85,40 @@ describe("tlog-migrate copy", () => {
     expect(stderr).not.toContain("\u001b");
   });
 
-  test("stops before the hand-over if asked, and hands over when asked again", async () => {
-    const { args } = await servedLog(SIZE);
-    const stopped = await runCli([...args, "--no-handover"]);
-    expect(stopped).toMatchObject({ code: 0, stdout: expect.stringMatching(/^.*not handed over/) });
-    const { code, stdout } = await runCli(args);
-    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^.*is handed over/) });
+  test("stops before the handover, and tells the command that hands over, without what is secret in it", async () => {
+    const { target, args } = await servedLog(SIZE);
+    const secrets = ["--header", "X-Key: secret one", "--header=X-Other: secret two"];
+    const stopped = await runCli([...args, ...secrets, "--contact", "o'neill@your.site"]);
+    expect(stopped).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Copied and checked; not handed over/),
+    });
+    expect(stopped.stdout).not.toContain("secret");
+    expect(readFileSync(join(target, ".state/version"), "utf8")).toMatch(/^migration-in-progress /);
+    const command = /^ +(tlog-migrate copy .*) --handover$/m.exec(stopped.stdout)?.[1];
+    expect(command).toContain("--contact 'o'\\''neill@your.site'");
+    const { code, stdout } = await runCli([...args, ...HAND_OVER]);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^The log is handed over/) });
     expect(stdout).toMatch(/resumed {3}\d+ entries were in place/);
+  });
+
+  test("hands nothing over before the checkpoint has stayed the same for the settle time", async () => {
+    const { args, server } = await servedLog(SIZE);
+    const readAt: number[] = [];
+    server.intercept("checkpoint", async (_request, _response, next) => {
+      readAt.push(performance.now());
+      await next();
+    });
+    const { code } = await runCli([...args, "--handover", "--settle", "1", "--quiet"]);
+    expect(code).toBe(0);
+    expect((readAt.at(-1) ?? 0) - (readAt[0] ?? 0)).toBeGreaterThanOrEqual(1_000);
+    const { stdout } = await runCli(["copy", "--help"]);
+    expect(stdout).toMatch(/--settle <seconds>[^-]*\(default:\s+5\)/);
   });
 
   test("makes a mirror with --save-checkpoint", async () => {
     const { log, target, args } = await servedLog(SIZE);
-    const { code, stdout } = await runCli([...args, "--save-checkpoint", "--snapshot"]);
+    const { code, stdout } = await runCli([...args, "--save-checkpoint", "--snapshot", "--handover"]);
     expect(code).toBe(0);
     expect(stdout).toContain("Do not start a writer here");
     expect(readFileSync(join(target, "checkpoint"))).toEqual(log.object("checkpoint"));
@@ -107,14 +129,22 @@ describe("tlog-migrate copy", () => {
     const server = await startLogServer(log.objects);
     const target = join(temporaryDirectory(), "ct");
     const trust = ["--public-key", log.publicKey ?? "", "--origin", `https://${log.origin}/`];
-    const { code, stdout } = await runCli(["copy", server.url, target, "--format", "static-ct", ...trust]);
+    const { code, stdout } = await runCli([
+      "copy",
+      server.url,
+      target,
+      "--format",
+      "static-ct",
+      ...trust,
+      ...HAND_OVER,
+    ]);
     expect(code).toBe(0);
     expect(stdout).toContain("antispam");
   });
 
   test("copies a Static CT log by the key in its log.v3.json", async () => {
     const { args } = await listedLog();
-    const { code, stdout, stderr } = await runCli(args);
+    const { code, stdout, stderr } = await runCli([...args, ...HAND_OVER]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^The log is handed over/);
   });
@@ -148,7 +178,7 @@ describe("tlog-migrate copy", () => {
 describe("tlog-migrate verify", () => {
   test("finds a migrated directory sound without a key", async () => {
     const { target, args } = await servedLog(SIZE);
-    await runCli(args);
+    await runCli([...args, ...HAND_OVER]);
     const { code, stdout } = await runCli(["verify", target]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^The log is sound/);
@@ -198,7 +228,7 @@ describe("the program", () => {
 
   test("goes on to the end when nobody reads what it prints", async () => {
     const { target, args } = await servedLog(SIZE);
-    for (const work of [args, ["verify", target], ["--help"]]) {
+    for (const work of [[...args, ...HAND_OVER], ["verify", target], ["--help"]]) {
       const child = spawn(process.execPath, [PROGRAM, ...work], { stdio: ["ignore", "pipe", "pipe"] });
       child.stdout.destroy();
       const [[code], stderr] = await Promise.all([once(child, "exit"), text(child.stderr)]);

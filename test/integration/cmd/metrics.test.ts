@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { runCli, servedLog, spawnCli } from "../../support/cli.ts";
+import { HAND_OVER, runCli, servedLog, spawnCli } from "../../support/cli.ts";
 import { temporaryDirectory } from "../../support/places/directory.ts";
 
 const SIZE = 20 * 256;
@@ -119,7 +119,12 @@ describe("--metrics-file", () => {
       rmSync(directory, { recursive: true, force: true });
       await next();
     });
-    const { code, stdout, stderr } = await runCli([...args, "--metrics-file", join(directory, "run.prom")]);
+    const { code, stdout, stderr } = await runCli([
+      ...args,
+      ...HAND_OVER,
+      "--metrics-file",
+      join(directory, "run.prom"),
+    ]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^The log is handed over/);
     expect(stderr).toMatch(/--metrics-file .*cannot be written/);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { type RunningCli, runCli, servedLog, spawnCli } from "../../support/cli.ts";
+import { HAND_OVER, type RunningCli, runCli, servedLog, spawnCli } from "../../support/cli.ts";
 import { hangingFiles } from "../../support/hanging-files.ts";
 import { temporaryDirectory } from "../../support/places/directory.ts";
 import { hasTerminals, startOnTerminal } from "../../support/terminal.ts";
@@ -39,7 +39,7 @@ describe("a signal", () => {
       const said = stopped.stderr.split("\n").filter((line) => !line.includes("copying"));
       expect(said).toEqual([expect.stringMatching(/^tlog-migrate: stopping.*same command continues/), ""]);
       goOn();
-      const { code, stdout } = await runCli([...args, "--json"]);
+      const { code, stdout } = await runCli([...args, ...HAND_OVER, "--json"]);
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ outcome: "handed-over", size: SIZE, replacedObjects: 0 });
       expect((await runCli(["verify", target])).code).toBe(0);

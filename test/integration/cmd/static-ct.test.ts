@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { type CliResult, runCli } from "../../support/cli.ts";
+import { type CliResult, HAND_OVER, runCli } from "../../support/cli.ts";
 import { entryOf, entryParts, staticCtEntry, testAuthorities } from "../../support/logs/certificates.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { type EntryLog, entryLog } from "../../support/logs/single-tile-log.ts";
@@ -38,7 +38,7 @@ beforeEach(() => {
 
 function copy(log: EntryLog, ...options: string[]): Promise<CliResult> {
   const args = ["copy", logDirectory(log), target, "--format", "static-ct", "--vkey", log.vkey];
-  return runCli([...args, "--quiet", ...options]);
+  return runCli([...args, ...HAND_OVER, "--quiet", ...options]);
 }
 
 const verify = (log: EntryLog, ...options: string[]): Promise<CliResult> =>

@@ -55,13 +55,49 @@ test("a source that grows during the copy is caught up with before the hand-over
   expect(notices).toEqual([expect.stringContaining("1000 entries"), expect.stringContaining("1300 entries")]);
 });
 
-test("a source that has grown is not handed over before it was seen unchanged for the settle time", async () => {
+test("a source is not handed over before its checkpoint has stayed the same for the settle time, in every round", async () => {
+  for (const sizes of [[log], [log, log.atSize(1_000)]]) {
+    const { server, target } = await newCopy(log);
+    const reads = growsThrough(server, sizes);
+    const final = sizes.at(-1) as TestLog;
+    expect(await migrateLog(log, server, target, { settleMs: 700 })).toMatchObject({
+      outcome: "handed-over",
+      size: final.size,
+    });
+    expect((reads.at(-1) ?? 0) - (reads[sizes.length - 1] ?? 0)).toBeGreaterThan(690);
+  }
+});
+
+test("a source that grows in the settle time is copied on, and given that time again", async () => {
+  // Signed anew after the round, so that it is read once more.
+  const signed = Buffer.from(`${log.object("checkpoint")}— witness.example/1 ${"A".repeat(96)}\n`);
+  const again = { ...log, objects: new Map([["checkpoint", signed]]) };
+  const { server, target } = await growingCopy(log, [log, again, log.atSize(1_000)]);
+  expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over", size: 1_000 });
+});
+
+test("a source that signs the same tree again and again has a writer that is alive", async () => {
   const { server, target } = await newCopy(log);
-  const reads = growsThrough(server, [log, log.atSize(1_000)]);
-  expect(await migrateLog(log, server, target, { settleMs: 1_000 })).toMatchObject({ size: 1_000 });
-  const [, grown = 0, unchanged = 0] = reads;
-  expect(reads).toHaveLength(3);
-  expect(unchanged - grown).toBeGreaterThan(990);
+  const signed = log.object("checkpoint").toString();
+  let reads = 0;
+  server.intercept("checkpoint", (_request, response) => {
+    response.end(`${signed}— witness.example/${++reads} ${"A".repeat(96)}\n`);
+  });
+  await expectFailure(
+    migrateLog(log, server, target),
+    OperationError,
+    /signs the same tree again and again: its writer is alive/,
+  );
+  expect(versionOf(target)).toMatch(/^migration-in-progress /);
+  const copied = await migrateLog(log, server, target, { handOver: false });
+  expect(copied).toMatchObject({ outcome: "ready-for-hand-over" });
+});
+
+test("a log that says, signed, that it is frozen is not waited for", async () => {
+  const frozen = testLog({ size: 900, extensions: ["Log frozen — 2026-01-01"] });
+  const { server, target } = await newCopy(frozen);
+  const report = await migrateLog(frozen, server, target, { settleMs: 86_400_000 });
+  expect(report).toMatchObject({ outcome: "handed-over" });
 });
 
 test("clean-up of obsolete partials may start at the smallest size that was ever aimed at, rounded down to 256", async () => {
@@ -80,7 +116,7 @@ test("a source that grows for ever is not handed over: everything is kept, and i
   await expectFailure(
     migrateLog(log, server, target),
     OperationError,
-    /still grows.*Freeze its writer.*--snapshot/,
+    /still grows: its writer is alive.*Stop its writer for good.*--snapshot/,
   );
   // The marker pins the last aim: a source that falls behind it is found out by the next run.
   expect(versionOf(target)).toMatch(/^migration-in-progress .*\\n1200\\n/);
@@ -90,6 +126,16 @@ test("a source that grows for ever is not handed over: everything is kept, and i
   expect(report).toMatchObject({ outcome: "handed-over", size: 1_500 });
   expect(report.resumedEntries).toBeGreaterThanOrEqual(1_024);
   expect(differencesButPartials(target, frozen)).toEqual([]);
+});
+
+test("a source that grows for ever is copied as far as it was in the last round, where no handover is asked for", async () => {
+  const sizes = [900, 1_000, 1_100, 1_200, 1_300, 1_400].map((size) => log.atSize(size));
+  const { server, target } = await growingCopy(log, sizes);
+  const notices: string[] = [];
+  const notice = (line: string) => notices.push(line);
+  const report = await migrateLog(log, server, target, { handOver: false, notice });
+  expect(report).toMatchObject({ outcome: "ready-for-hand-over", size: 1_200 });
+  expect(notices.at(-1)).toMatch(/grown to 1300 entries meanwhile: the next run/);
 });
 
 test("a snapshot hands over the size that was reached, however the source grows", async () => {

@@ -8,7 +8,7 @@ import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectNotVerified, expectRefused, flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { migrateLog, newCopy } from "../../support/migration.ts";
+import { abandonTarget, migrateLog, newCopy } from "../../support/migration.ts";
 import { expectKilled } from "../../support/migration-process.ts";
 import {
   differences,
@@ -69,6 +69,73 @@ test("the same command after the hand-over says that it is done, from the checkp
   expect(directoryContents(target)).toEqual(before);
 });
 
+test("nothing is handed over that was not told to be", async () => {
+  const { server, target } = await newCopy(log);
+  for (const options of [{}, { snapshot: true }, { saveCheckpoint: true }]) {
+    const report = await migrateLog(log, server, target, { ...options, handOver: undefined });
+    expect(report).toMatchObject({ outcome: "ready-for-hand-over", size: 900 });
+    expect(filesBelow(join(target, ".state"))).toEqual(["version"]);
+    expect(versionOf(target)).toMatch(/^migration-in-progress /);
+    expect(existsSync(join(target, "checkpoint"))).toBe(false);
+  }
+});
+
+describe("after the hand-over, what the target says of itself decides:", () => {
+  const grown = log.atSize(1_300);
+  const other = testLog({ size: 1_300, entrySize: 31 });
+  const treeStateOf = ({ size, rootHash }: Pick<typeof log, "size" | "rootHash">): string =>
+    JSON.stringify({ size, root: formatHash(rootHash) });
+
+  async function handedOverCopy() {
+    const copy = await newCopy(log);
+    await migrateLog(log, copy.server, copy.target);
+    return copy;
+  }
+
+  test("a log that has grown there is taken over, also where the source shows a part of what was added", async () => {
+    const { server, target } = await handedOverCopy();
+    writeFiles(
+      target,
+      [...grown.objects].filter(([path]) => path !== "checkpoint"),
+    );
+    writeFiles(target, [[".state/treeState", treeStateOf(grown)]]);
+    for (const source of [log, log.atSize(1_000), grown]) {
+      server.objects = source.objects;
+      expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "taken-over" });
+    }
+    server.objects = log.atSize(1_400).objects;
+    await expectRefused(migrateLog(log, server, target), /found size 1400.*was not stopped/);
+    server.objects = other.atSize(1_000).objects;
+    await expectNotVerified(migrateLog(log, server, target), /there are two logs of one name/);
+  });
+
+  test.each([
+    [
+      "of another root",
+      treeStateOf({ size: 900, rootHash: other.rootHash }),
+      /expected size 900.*found size 900/,
+    ],
+    ["of a smaller tree", treeStateOf(log.atSize(899)), /expected size 900.*found size 899/],
+    ["of a larger tree that is not there", treeStateOf(grown), /1300|missing/],
+    ["that cannot be read", "{}", /: the tree state: /],
+  ])("a tree state %s is not", async (_, treeState, message) => {
+    const { server, target } = await handedOverCopy();
+    writeFiles(target, [[".state/treeState", treeState]]);
+    await expectNotVerified(migrateLog(log, server, target), message);
+    expect(state(target, "treeState")).toBe(treeState);
+  });
+
+  test("nor is a larger tree that does not begin with what was handed over", async () => {
+    const { server, target } = await handedOverCopy();
+    writeFiles(target, other.objects);
+    writeFiles(target, [[".state/treeState", treeStateOf(other)]]);
+    await expectNotVerified(
+      migrateLog(log, server, target),
+      /there are two logs of one name.*expected size 900/,
+    );
+  });
+});
+
 test("after the hand-over the place belongs to the log software: another source is refused, untouched", async () => {
   const { server, target } = await newCopy(log);
   await migrateLog(log, server, target);
@@ -106,12 +173,52 @@ describe("killed in the hand-over, the next run completes it:", () => {
     expectHandedOver(target);
   });
 
-  test("after treeState, while the source has grown since: at the size that was being handed over", async () => {
+  test("after treeState, while the source has grown since: not before the handover is taken back", async () => {
+    const { server, target } = await newCopy(log);
+    await expectKilled(log, server, target, "after", "link", ".state/treeState");
+    const grown = log.atSize(1_000);
+    server.objects = new Map([...log.objects, ...grown.objects]);
+    for (const handOver of [true, false]) {
+      await expectRefused(
+        migrateLog(log, server, target, { handOver }),
+        /handover at size 900 was broken off.*expected a source of size 900, found size 1000.*abandon/,
+      );
+      expect(versionOf(target)).toMatch(/^migration-in-progress /);
+    }
+    expect(await abandonTarget(target)).toMatchObject({ outcome: "handover-taken-back", size: 900 });
+    expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over", size: 1_000 });
+    expect(state(target, "treeState")).toBe(
+      JSON.stringify({ size: 1_000, root: formatHash(grown.rootHash) }),
+    );
+  });
+
+  test("after treeState, while the source grows meanwhile: not before the handover is taken back", async () => {
+    const { server, target } = await newCopy(log);
+    await expectKilled(log, server, target, "after", "link", ".state/treeState");
+    let reads = 0;
+    server.intercept("checkpoint", async (_request, _response, next) => {
+      if (++reads > 1) server.objects = new Map([...log.objects, ...log.atSize(1_000).objects]);
+      await next();
+    });
+    await expectRefused(migrateLog(log, server, target), /handover at size 900 was broken off/);
+    expect(versionOf(target)).toMatch(/^migration-in-progress /);
+  });
+
+  test("after treeState, for a mirror that does not follow its source: at the size that was being handed over", async () => {
     const { server, target } = await newCopy(log);
     await expectKilled(log, server, target, "after", "link", ".state/treeState");
     server.objects = new Map([...log.objects, ...log.atSize(1_000).objects]);
-    expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over", size: 900 });
+    const report = await migrateLog(log, server, target, { snapshot: true });
+    expect(report).toMatchObject({ outcome: "handed-over", size: 900 });
     expectHandedOver(target);
+  });
+
+  test("after treeState, but not by a run that was not told to hand over", async () => {
+    const { server, target } = await newCopy(log);
+    await expectKilled(log, server, target, "after", "link", ".state/treeState");
+    const report = await migrateLog(log, server, target, { handOver: false });
+    expect(report).toMatchObject({ outcome: "ready-for-hand-over", size: 900 });
+    expect(versionOf(target)).toMatch(/^migration-in-progress /);
   });
 
   test("after version", async () => {

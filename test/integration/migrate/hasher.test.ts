@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { runCli } from "../../support/cli.ts";
+import { HAND_OVER, runCli } from "../../support/cli.ts";
 import { HAS_NATIVE_HASHER } from "../../support/hashers.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -19,7 +19,7 @@ for (const name of ["javascript", "native"]) {
       const server = await startLogServer(log.objects);
       const target = join(temporaryDirectory(), "log");
       const copied = await runCli(
-        ["copy", server.url, target, "--vkey", log.vkey, "--format", format, "--json"],
+        ["copy", server.url, target, "--vkey", log.vkey, "--format", format, ...HAND_OVER, "--json"],
         chosen(name),
       );
       expect(copied.code).toBe(0);

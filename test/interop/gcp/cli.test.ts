@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { runCli } from "../../support/cli.ts";
+import { HAND_OVER, runCli } from "../../support/cli.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -22,12 +22,15 @@ async function run(...args: readonly string[]) {
   return result;
 }
 
+/** Copies, and hands over. */
+const copy = (...args: readonly string[]) => run("copy", ...args, ...HAND_OVER);
+
 describeWithGo("tlog-migrate on a bucket and a database", () => {
   it("copies, says what to do next, and that works", async () => {
     const { bucket, database } = await emulators().newHome();
     const target = `gs://${bucket}/log`;
     const state = ["--spanner", database, "--spanner-table-prefix", "my_"];
-    const copied = await run("copy", logDirectory(log), target, ...key, ...state);
+    const copied = await copy(logDirectory(log), target, ...key, ...state);
     expect(copied).toMatchObject({ code: 0 });
     expect(copied.stdout).toMatch(/^The log is handed over: gs:\/\//);
     expect(unwrapped(copied.stdout)).toContain(`the Spanner database ${database} with the table prefix my_`);
@@ -36,9 +39,37 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     const verified = await run("verify", `${target}/`, ...state);
     expect(verified).toMatchObject({ code: 0, stdout: expect.stringMatching(/^The log is sound/) });
 
-    const again = await run("copy", logDirectory(log), target, ...key, ...state, "--json", "--quiet");
+    const again = await copy(logDirectory(log), target, ...key, ...state, "--json", "--quiet");
     expect(again).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(again.stdout)).toMatchObject({ outcome: "already-handed-over", size: 700 });
+  });
+
+  it("hands nothing over before it is told to, and takes back what it is told to", async () => {
+    const { bucket, database } = await emulators().newHome();
+    for (const state of [["--spanner", database], ["--no-tree-state"]]) {
+      const target = `gs://${bucket}/${state.length}/`;
+      const places = [logDirectory(log), target];
+      const copied = await run("copy", ...places, ...key, ...state);
+      expect(copied).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Copied and checked; not/) });
+      expect(await copy(...places, ...key, ...state)).toMatchObject({ code: 0 });
+      const taken = await runCli(["abandon", target, ...state]);
+      expect(taken).toMatchObject({ code: 0, stdout: expect.stringMatching(/^The handover is taken back/) });
+      const again = await copy(...places, ...key, ...state, "--json");
+      expect(JSON.parse(again.stdout)).toMatchObject({ outcome: "handed-over", resumedEntries: 700 });
+    }
+  });
+
+  it("gives up a claim under which nothing is stored, and leaves nothing of it", async () => {
+    const { bucket, database } = await emulators().newHome();
+    const [target, state] = [`gs://${bucket}/log/`, ["--spanner", database]];
+    const spoilt = testLog({ size: 700, entrySize: 20 });
+    spoilt.objects.set("tile/1/000.p/2", Buffer.alloc(64));
+    expect(await copy(logDirectory(spoilt), target, ...key, ...state)).toMatchObject({ code: 3 });
+    const given = await runCli(["abandon", target, ...state, "--json"]);
+    expect(JSON.parse(given.stdout)).toMatchObject({ outcome: "claim-removed", size: 700 });
+    const other = testLog({ size: 300, seed: "another" });
+    const copied = await copy(logDirectory(other), target, "--vkey", other.vkey, ...state);
+    expect(copied).toMatchObject({ code: 0 });
   });
 
   it("keeps the tables of two logs in one database apart", async () => {
@@ -50,7 +81,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     ] as const) {
       const state = ["--spanner", database, "--spanner-table-prefix", prefix];
       const places = [logDirectory(log), `gs://${bucket}`];
-      const { code, stdout } = await run("copy", ...places, ...key, ...state, "--json");
+      const { code, stdout } = await copy(...places, ...key, ...state, "--json");
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ outcome: "handed-over" });
       expect((await run("verify", `gs://${bucket}`, ...state)).code).toBe(0);
@@ -61,7 +92,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     const { bucket } = await emulators().newHome();
     const target = `gs://${bucket}/mirror/`;
     const mirror = ["--no-tree-state", "--save-checkpoint"];
-    const copied = await run("copy", logDirectory(log), target, ...key, ...mirror);
+    const copied = await copy(logDirectory(log), target, ...key, ...mirror);
     expect(copied.code).toBe(0);
     expect(copied.stdout).toContain(`tlog-migrate verify ${target} --vkey <vkey>\n`);
     expect(copied.stdout).not.toContain("Start the log software");
@@ -70,21 +101,15 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
     expect(verified).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(verified.stdout)).toMatchObject({ authority: "checkpoint", size: 700, faults: 0 });
 
-    const grown = await run("copy", logDirectory(log.atSize(900)), target, ...key, ...mirror);
+    const grown = await copy(logDirectory(log.atSize(900)), target, ...key, ...mirror);
     expect(grown).toMatchObject({ code: 4, stdout: "" });
     expect(grown.stderr).toMatch(/is a mirror that was finished at size 700 .*Copy into an empty target/);
-    expect(grown.stderr).not.toMatch(/log software|frozen/);
+    expect(grown.stderr).not.toMatch(/log software|stopped/);
   });
 
   it("says of a mirror without a checkpoint that it cannot be read yet", async () => {
     const { bucket } = await emulators().newHome();
-    const { code, stdout } = await run(
-      "copy",
-      logDirectory(log),
-      `gs://${bucket}`,
-      ...key,
-      "--no-tree-state",
-    );
+    const { code, stdout } = await copy(logDirectory(log), `gs://${bucket}`, ...key, "--no-tree-state");
     expect(code).toBe(0);
     expect(unwrapped(stdout)).toContain("--save-checkpoint stores the source's");
     expect(stdout).not.toContain("tlog-migrate verify");
@@ -93,7 +118,7 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
   it("ends with exit code 3 and a line where an object is bad", async () => {
     const { bucket, database } = await emulators().newHome();
     const state = ["--spanner", database];
-    await run("copy", logDirectory(log), `gs://${bucket}`, ...key, ...state);
+    await copy(logDirectory(log), `gs://${bucket}`, ...key, ...state);
     await emulators().putObject(bucket, "tile/entries/000", "spoilt");
     const { code, stdout, stderr } = await run("verify", `gs://${bucket}`, ...state);
     expect(code).toBe(3);

@@ -3,7 +3,7 @@
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { type MigrationOptions, type MigrationReport, migrate } from "../../../lib/index.ts";
-import { spawnCli } from "../../support/cli.ts";
+import { HAND_OVER as HANDOVER, spawnCli } from "../../support/cli.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import type { Interference } from "../../support/go/gcp-emulators.ts";
 import { type Bucket, TesseraError, takeOver } from "../../support/go/tessera.ts";
@@ -111,9 +111,12 @@ describeWithGo("a copy into a cloud that gives no answer", () => {
     const [from, home] = [source(), await emulators().newHome("log")];
     await emulators().interfere({ ...moment, hang: true });
     const state = ["--spanner", home.database ?? ""];
-    const running = spawnCli(["copy", from, urlOf(home), "--vkey", log.vkey, "--quiet", ...state], {
-      env: home.env,
-    });
+    const running = spawnCli(
+      ["copy", from, urlOf(home), "--vkey", log.vkey, ...HANDOVER, "--quiet", ...state],
+      {
+        env: home.env,
+      },
+    );
     await expect
       .poll(async () => (await emulators().interferences())[0], { timeout: 30_000 })
       .toBeGreaterThan(0);

@@ -85,6 +85,21 @@ describeWithGo("the tables of a database", () => {
     });
   });
 
+  it.each<[string, string, object]>([
+    ["a next index", "SeqCoord", { next: 301 }],
+    ["another tree", "IntCoord", { seq: 301, rootHash: Buffer.alloc(32, 1) }],
+    ["a published checkpoint", "PubCoord", { publishedAt: "2026-01-01T00:00:00Z", size: 300 }],
+    ["a clean-up", "GCCoord", { fromSize: 300 }],
+    ["an entry in wait", "Seq", { seq: 300, v: Buffer.from("an entry") }],
+  ])("that have %s are not taken back", async (_name, table, row) => {
+    const { target, database } = await claimed();
+    await target.handOver(MARKER, state, RECORD);
+    await using tables = new SpannerTables(database);
+    await tables.put(table, row);
+    await expect(target.takeBack(MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(await tables.row("Tessera", "compatibilityVersion")).toEqual({ compatibilityVersion: 1 });
+  });
+
   it("that a refused transaction looked at are free for the next", async () => {
     const { target } = await claimed();
     await expect(target.handOver(LATER_MARKER, state, RECORD)).rejects.toBeInstanceOf(TargetRefusedError);

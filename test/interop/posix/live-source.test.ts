@@ -33,7 +33,9 @@ describeWithGo("a source to which Tessera's Appender adds entries", () => {
     const target = newTarget();
     const failure = await failureOf(migrateLog(log, server, target, { workers }));
     expect(failure, failure.stack).toBeInstanceOf(OperationError);
-    expect(failure.message).toMatch(/the source still grows.*Freeze its writer.*--snapshot/);
+    expect(failure.message).toMatch(
+      /the source still grows: its writer is alive.*Stop its writer for good.*--snapshot/,
+    );
     expect(exitCodeOf(failure)).toBe(1);
     await expectKeptBehindGuard(target, log);
 

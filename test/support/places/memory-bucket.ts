@@ -71,8 +71,8 @@ export class MemoryBucket implements Bucket {
 /** What a memory state store holds, shared by all that open it. */
 export interface MemoryTables {
   readonly name: string;
-  contents?: StateContents;
-  tree?: IntegratedTree;
+  contents?: StateContents | undefined;
+  tree?: IntegratedTree | undefined;
 }
 
 /** The options that name the memory store of a bucket's document. */
@@ -136,6 +136,19 @@ export class MemoryLogState implements LogState {
     await this.requireClaim(marker);
     this.#tables.contents = { kind: "handed-over", record, location: this.#location };
     this.#tables.tree = { size, rootHash };
+  }
+
+  async takeBack(marker: string, { size }: TreeState, record?: string): Promise<void> {
+    const { contents, tree } = this.#tables;
+    const isUntouched = contents?.kind === "handed-over" && contents.record === record && tree?.size === size;
+    if (!isUntouched) throw this.#refusal();
+    this.#tables.contents = { kind: "claimed", marker, location: this.#location };
+    this.#tables.tree = undefined;
+  }
+
+  async unclaim(marker: string): Promise<void> {
+    await this.requireClaim(marker);
+    this.#tables.contents = undefined;
   }
 
   async close(): Promise<void> {}

@@ -62,6 +62,30 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     expect(await target.inspect()).toEqual({ kind: "handed-over", record: RECORD });
   });
 
+  it("has its handover taken back, and is claimed again as it was, or not at all", async () => {
+    const { target } = await claimed(await newPlace());
+    await target.handOver(MARKER, state, RECORD);
+    await expect(target.takeBack(MARKER, state, `${RECORD} `)).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(await target.inspect()).toEqual({ kind: "handed-over", record: RECORD });
+    await target.takeBack(MARKER, state, RECORD);
+    expect(await target.inspect()).toEqual({ kind: "claimed", marker: MARKER });
+    expect(await target.integratedTree()).toBeUndefined();
+    await target.handOver(MARKER, state, RECORD);
+    expect(await target.inspect()).toEqual({ kind: "handed-over", record: RECORD });
+  });
+
+  it("has its claim removed, and is empty", async () => {
+    const { target } = await claimed(await newPlace());
+    await expect(target.unclaim(LATER_MARKER)).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(await target.inspect()).toEqual({ kind: "claimed", marker: MARKER });
+    const lock = await target.lock();
+    await target.unclaim(MARKER);
+    await lock.release();
+    expect(await target.inspect()).toEqual({ kind: "empty" });
+    await target.claim(LATER_MARKER);
+    expect(await target.inspect()).toEqual({ kind: "claimed", marker: LATER_MARKER });
+  });
+
   it("that is handed over has nothing replaced and nothing removed by a copy that slept", async () => {
     const place = await newPlace();
     const { target, writer } = await claimed(place);

@@ -112,6 +112,14 @@ function targetIn(place: ScratchPlace): MigrationTarget {
       place.put(STATE, JSON.stringify({ size, root: Buffer.from(rootHash).toString("base64") }));
       place.put(MARKER, record);
     },
+    async takeBack(marker) {
+      fs.rmSync(place.locate(STATE), { force: true });
+      place.put(MARKER, marker);
+    },
+    async unclaim(marker) {
+      requireMarker(marker);
+      fs.rmSync(place.locate(MARKER));
+    },
     confirmHandOver: async () => {},
     async publishCheckpoint(checkpoint) {
       place.put("checkpoint", checkpoint);

@@ -23,7 +23,8 @@ const report: MigrationReport = {
   notChecked: ["The source's own level-0 tiles"],
   warnings: ["The files belong to root"],
 };
-const plain = { target: { state: "", verifyOptions: [], canBeTakenOver: true } };
+const HANDOVER = "tlog-migrate copy https://log.example/one/ /srv/log --handover";
+const plain = { target: { state: "", verifyOptions: [], canBeTakenOver: true }, handover: HANDOVER };
 
 /** A summary that is hardly wrapped. */
 const textOf = (changes: Partial<MigrationReport> = {}, facts: Partial<StepFacts> = {}) =>
@@ -82,7 +83,7 @@ describe("the summary of a copy", () => {
   });
 
   test("tells who takes over to stop the old writer for good, and to serve one place", () => {
-    expect(summary).toMatch(/1\. Stop the old writer for good/);
+    expect(summary).toMatch(/1\. From now on, only this target may sign/);
     expect(summary).toMatch(/\n {5}tlog-migrate verify \/srv\/log\n/);
     expect(summary).toContain("Tessera Appender");
     expect(summary).toContain("serve the log from one place alone");
@@ -96,8 +97,9 @@ describe("the summary of a copy", () => {
 
   test("tells who stopped before the hand-over how to go on", () => {
     const text = textOf({ outcome: "ready-for-hand-over" });
-    expect(text).toMatch(/not handed over yet/);
-    expect(text).toMatch(/same command again without --no-handover/);
+    expect(text).toMatch(/^Copied and checked; not handed over/);
+    expect(text).toMatch(/1\. Stop the writer of https:\/\/log\.example\/one\/ for good/);
+    expect(text).toContain(`hand over:\n     ${HANDOVER}\n`);
     expect(text).not.toMatch(/Start the log software/);
   });
 

@@ -1,0 +1,49 @@
+/** `tlog-migrate abandon`. */
+
+import type { Command } from "commander";
+import { type AbandonReport, abandon, type BackendWords, oneLine } from "../lib/index.ts";
+import { addBackendOptions, valuesOf } from "./options/log.ts";
+import { jsonLine, writeResult } from "./output.ts";
+import { countOf } from "./report/quantities.ts";
+import { emphasis, good, outputWidth, wrap } from "./report/text-layout.ts";
+import { VERSION } from "./version.ts";
+
+const HELP = `
+Of a target that was handed over, and on which no log software has started since, it makes an unfinished copy again:
+\`copy\` continues it. Of a target on which a copy has stored nothing, it removes the claim. Everything else is
+refused, and nothing is changed.`;
+
+export function addAbandonCommand(program: Command, { targetForms, targetOptions }: BackendWords): void {
+  const command = program
+    .command("abandon")
+    .summary("take back a handover that nobody has gone on from, or a claim")
+    .description("Takes back a handover, or gives up a claim, where nobody has built on it.")
+    .argument("<target>", targetForms.join(", "))
+    .option("--json", "print the result as one JSON document");
+  addBackendOptions(command, targetOptions)
+    .addHelpText("after", HELP)
+    .action(async (target: string, options: { readonly json?: boolean }) => {
+      const access = { userAgentVersion: VERSION };
+      const report = await abandon({ target, access, targetOptions: valuesOf(targetOptions, options) });
+      await writeResult(options.json ? jsonLine(report) : abandonSummary(report, outputWidth()));
+    });
+}
+
+export function abandonSummary({ outcome, target, size }: AbandonReport, width: number): string {
+  const name = oneLine(target);
+  if (outcome === "claim-removed")
+    return good(wrap(`The claim on ${name} is removed; nothing was stored there.\n`, width, ""));
+  const warning =
+    "No log software may be started on it, nor on a copy of it made before: two logs that both append are a fork, which nobody can repair.";
+  return [
+    good(
+      wrap(
+        `The handover is taken back: ${name} is an unfinished copy of ${countOf(size, "entry", "entries")} again.`,
+        width,
+        "",
+      ).trimEnd(),
+    ),
+    `\n\n${emphasis("Look at this")}\n${wrap(warning, width, "  - ")}`,
+    `\n${emphasis("What to do next")}\n${wrap("Run the same `tlog-migrate copy` as before: it copies what was added to the source, and hands over with --handover.", width, "  - ")}`,
+  ].join("");
+}

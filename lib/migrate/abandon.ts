@@ -1,0 +1,160 @@
+/** Gives up what a migration has done to a target, where it can be proved that nobody has built on it. */
+
+import { type ErrorFacts, TargetRefusedError } from "../errors.ts";
+import { parseCheckpointText } from "../tlog/checkpoint.ts";
+import { CHECKPOINT_PATH, ISSUER_DIRECTORY, parseResourcePath } from "../tlog/layout.ts";
+import { equalBytes, formatHash } from "../tlog/merkle.ts";
+import { parseNote } from "../tlog/note.ts";
+import type { WorkOptions } from "./options.ts";
+import { openTarget } from "./places.ts";
+import type { BackendModules } from "./ports/backend.ts";
+import { MAX_OBJECT_BYTES, type TreeHead } from "./ports/source.ts";
+import type { MigrationTarget } from "./ports/target.ts";
+import { targetSpecOf } from "./session.ts";
+import { treeStateOf } from "./target/claim.ts";
+import { isBeyondSize } from "./target/listing-check.ts";
+import { type Marker, parseMarker, parseRecord, treeStateFor } from "./target/marker.ts";
+
+export interface AbandonOptions extends Pick<WorkOptions, "access" | "targetOptions" | "retry" | "signal"> {
+  /** A URL whose backend has targets, or a path. */
+  readonly target: string;
+}
+
+/** What `abandon --json` prints. */
+export interface AbandonReport {
+  readonly target: string;
+  readonly origin: string;
+  /** Entries that the migration aimed at, or had handed over. */
+  readonly size: number;
+  readonly outcome: /** The target is as it was before the first copy. */
+    | "claim-removed"
+    /** The target is an unfinished copy again, which the next `copy` continues. */
+    | "handover-taken-back";
+}
+
+const CONNECTIONS = 4;
+
+/**
+ * Turns a handover that no log software has gone on from back into a claim, or removes a claim under which nothing is
+ * stored.
+ * @throws TargetRefusedError if the target is neither, untouched.
+ */
+export async function abandon(options: AbandonOptions, modules: BackendModules): Promise<AbandonReport> {
+  const { signal } = options;
+  const further = { connections: CONNECTIONS, signal };
+  const target = await openTarget(targetSpecOf(options.target, options, modules), further);
+  try {
+    const contents = await target.inspect();
+    await target.externalState?.requireNamed(contents);
+    if (contents.kind === "claimed") return await abandonClaim(target, contents.marker);
+    if (contents.kind === "handed-over") return await abandonHandover(target, contents.record);
+    throw refused(target, {
+      problem: "has neither a claim nor a handover of tlog-migrate",
+      found: contents.kind === "occupied" ? contents.found : undefined,
+      advice: "Nothing was changed",
+    });
+  } finally {
+    await target.close();
+  }
+}
+
+async function abandonClaim(target: MigrationTarget, text: string): Promise<AbandonReport> {
+  const marker = parseMarker(text, target.location, target.markerName);
+  const { size, rootHash } = aimOf(marker);
+  const report = { target: target.location, origin: marker.origin, size };
+  const lock = await target.lock();
+  try {
+    const tree = await treeStateOf(target);
+    if (tree !== undefined) {
+      await requireUntouched(target, marker, { size, rootHash }, tree);
+      await target.takeBack(text, treeStateFor(tree, marker));
+      return { ...report, outcome: "handover-taken-back" };
+    }
+    for (const directory of ["tile", ISSUER_DIRECTORY]) {
+      for await (const { path } of target.list(directory)) {
+        throw refused(target, {
+          problem: "is an unfinished copy in which objects are stored: there is no handover to take back",
+          found: path,
+          advice: "Run `tlog-migrate copy` again to continue it; to give it up, delete it as a whole",
+        });
+      }
+    }
+    await target.unclaim(text);
+    return { ...report, outcome: "claim-removed" };
+  } finally {
+    await lock.release();
+  }
+}
+
+async function abandonHandover(target: MigrationTarget, text: string): Promise<AbandonReport> {
+  const { size, origin, rootHash, marker: markerText } = parseRecord(text, target.recordName);
+  const handedOver: TreeHead = { size, rootHash: Buffer.from(rootHash, "base64") };
+  if (markerText === undefined) {
+    throw refused(target, {
+      problem: "was handed over by an older tlog-migrate, which kept nothing to take the handover back by",
+      advice: "Copy into an empty target instead",
+    });
+  }
+  const marker = parseMarker(markerText, target.recordName, target.recordName);
+  if (describe(aimOf(marker)) !== describe(handedOver)) {
+    throw refused(target, {
+      problem: "has a record whose marker is of another tree, so the handover cannot be taken back by it",
+      expected: describe(handedOver),
+      found: describe(aimOf(marker)),
+      advice: "Copy into an empty target instead",
+    });
+  }
+  // A mirror has no tree state.
+  const tree = (await treeStateOf(target)) ?? handedOver;
+  await requireUntouched(target, marker, handedOver, tree);
+  await target.takeBack(markerText, treeStateFor(tree, marker), text);
+  return { target: target.location, origin, size, outcome: "handover-taken-back" };
+}
+
+/** The tree of a marker's checkpoint. */
+function aimOf({ checkpoint }: Marker): TreeHead {
+  return parseCheckpointText(parseNote(Buffer.from(checkpoint)).text);
+}
+
+/** @throws TargetRefusedError if log software has been at work on what was handed over. */
+async function requireUntouched(
+  target: MigrationTarget,
+  { format }: Marker,
+  handedOver: TreeHead,
+  tree: TreeHead,
+): Promise<void> {
+  if (tree.size !== handedOver.size || !equalBytes(tree.rootHash, handedOver.rootHash)) {
+    throw goneOn(target, describe(tree), describe(handedOver));
+  }
+  const writer = target.openWriter();
+  try {
+    if ((await writer.read(CHECKPOINT_PATH, MAX_OBJECT_BYTES)) !== undefined) {
+      throw goneOn(target, target.locate(CHECKPOINT_PATH), "no checkpoint");
+    }
+  } finally {
+    await writer.close();
+  }
+  for await (const { path } of target.list("tile")) {
+    const resource = parseResourcePath(path);
+    if (resource === undefined || !isBeyondSize(resource, format, handedOver.size)) continue;
+    throw goneOn(target, target.locate(path), `nothing beyond size ${handedOver.size}`);
+  }
+}
+
+function goneOn(target: MigrationTarget, found: string, expected: string): TargetRefusedError {
+  return refused(target, {
+    problem:
+      "is not as it was handed over: log software has gone on from there, or readers have been led there",
+    expected,
+    found,
+    advice: "The log lives there now; nothing was changed",
+  });
+}
+
+function describe({ size, rootHash }: TreeHead): string {
+  return `size ${size}, root ${formatHash(rootHash)}`;
+}
+
+function refused({ location }: MigrationTarget, facts: Omit<ErrorFacts, "object">): TargetRefusedError {
+  return new TargetRefusedError({ object: location, ...facts });
+}
