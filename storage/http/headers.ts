@@ -21,10 +21,11 @@ export function contentCodings(headers: ResponseHeaders): string[] {
   return codings.map((coding) => coding.trim()).filter((coding) => coding !== "" && coding !== "identity");
 }
 
-/** Milliseconds until a request may be sent again, where the server says so. */
+/** Milliseconds until a request may be sent again, where the server says so: by its own clock, if it has one. */
 export function retryAfterMs(headers: ResponseHeaders): number | undefined {
   const value = first(headers["retry-after"]);
-  return value === undefined ? undefined : parseRetryAfter(value, Date.now());
+  if (value === undefined) return undefined;
+  return parseRetryAfter(value, parseHttpDate(first(headers.date)?.trim() ?? "") ?? Date.now());
 }
 
 /** Milliseconds from `nowMs`: the value is a count of seconds or an HTTP-date (RFC 9110 §10.2.3), else undefined. */

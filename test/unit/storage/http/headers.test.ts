@@ -1,6 +1,11 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { announcedLength, contentCodings, parseRetryAfter } from "../../../../storage/http/headers.ts";
+import {
+  announcedLength,
+  contentCodings,
+  parseRetryAfter,
+  retryAfterMs,
+} from "../../../../storage/http/headers.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
 import { ANY } from "../../../support/http/reads.ts";
 import { serveAnswer, sourceAt } from "../../../support/http/servers.ts";
@@ -70,6 +75,24 @@ describe("codings", () => {
 // The three forms of one moment in RFC 9110 §5.6.7.
 const MOMENT = 784_111_777_000;
 const DATES = ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"];
+
+describe("a Retry-After that is a date", () => {
+  const at = (milliseconds: number) => new Date(milliseconds).toUTCString();
+
+  it.each([
+    ["fast by years", 4_000_000_000_000],
+    ["slow by years", MOMENT],
+  ])("counts from the answer's own Date, which may be %s", (_how, date) => {
+    expect(retryAfterMs({ "retry-after": at(date + 90_000), date: at(date) })).toBe(90_000);
+    expect(retryAfterMs({ "retry-after": at(date + 90_000), date: [at(date), at(0)] })).toBe(90_000);
+  });
+
+  it.each([undefined, "", "soon"])("counts from this machine's time where the Date is %j", (date) => {
+    vi.useFakeTimers({ toFake: ["Date"], now: MOMENT });
+    onTestFinished(() => void vi.useRealTimers());
+    expect(retryAfterMs({ "retry-after": at(MOMENT + 90_000), date })).toBe(90_000);
+  });
+});
 
 describe("parseRetryAfter", () => {
   it.each([
