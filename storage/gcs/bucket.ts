@@ -7,6 +7,7 @@
 import type { ApiError, File, Bucket as LibraryBucket } from "@google-cloud/storage";
 import { SourceError, tooLarge } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
+import { FIRST_CONTACT_RETRIES } from "../../lib/migrate/throttle/backoff.ts";
 import { type Bucket, type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket/bucket.ts";
 import { DEFAULT_TIMEOUTS } from "../http/client.ts";
 import { networkError, statusError } from "../http/error-messages.ts";
@@ -34,6 +35,8 @@ export class GcsBucket implements Bucket {
   readonly #access = new GcsAccess();
   /** Whether Cloud Storage was ever there. Where it was not, it is the network or the address that is wrong. */
   #wasReached = false;
+  /** How often the connection broke off before that. */
+  #brokenOff = 0;
 
   constructor(place: GcsPlace, options: GcsObjectOptions, signal?: AbortSignal) {
     this.location = formatGcsName(place);
@@ -156,7 +159,9 @@ export class GcsBucket implements Bucket {
       return gcsError(statusError(status, host, undefined), this.#place, error.message);
     }
     const failure = networkError(error, { host, timeouts: DEFAULT_TIMEOUTS }, false);
-    if (this.#wasReached || !failure.unreachable) return failure;
+    if (this.#wasReached) return failure;
+    if (failure.brokenOff) this.#brokenOff++;
+    if (!failure.unreachable && this.#brokenOff <= FIRST_CONTACT_RETRIES) return failure;
     return new SourceError(failure.message, { ...failure, retryable: false }, { cause: error });
   }
 }

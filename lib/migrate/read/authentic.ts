@@ -15,7 +15,7 @@ import {
   type TileRecovery,
   type TreeHead,
 } from "../ports/source.ts";
-import { isRefusal, retryDelay, withRetries } from "../throttle/backoff.ts";
+import { FIRST_CONTACT_RETRIES, isRefusal, retryDelay, withRetries } from "../throttle/backoff.ts";
 import type { Reservation } from "./byte-budget.ts";
 import type { ReadContext } from "./context.ts";
 
@@ -26,9 +26,6 @@ import type { ReadContext } from "./context.ts";
  */
 const FIRST_REFUSAL_DELAY = 0.05;
 const REFUSAL_DELAY_FACTOR = 3.5;
-
-/** How often a source is tried again that breaks the first connections off, as one does on a wrong port. */
-const FIRST_CONTACT_RETRIES = 3;
 
 /**
  * Reads an object and authenticates it.

@@ -24,6 +24,9 @@ export const DEFAULT_RETRY: RetryPolicy = {
   contentAttempts: 5,
 };
 
+/** How often a server is tried again that breaks the first connections off, as one does on a wrong port. */
+export const FIRST_CONTACT_RETRIES = 3;
+
 /** Whether a status says that the server has too much to do, rather than that something is wrong. */
 export function isRefusal(status: number | undefined): boolean {
   return status === 429 || status === 503;

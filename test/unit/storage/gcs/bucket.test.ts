@@ -22,8 +22,8 @@ import { closedPlace } from "../../../support/http/servers.ts";
 const RETRY = { attempts: 3, minDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 5, contentAttempts: 0 };
 
 /** The part of a bucket below gs://bucket/log/. */
-function newBucket(): GcsBucket {
-  const request = { connections: 1, retry: RETRY, userAgentVersion: "0" };
+function newBucket(retry = RETRY): GcsBucket {
+  const request = { connections: 1, retry, userAgentVersion: "0" };
   return new GcsBucket({ bucket: "bucket", prefix: "log/" }, request);
 }
 
@@ -60,6 +60,12 @@ describe("a bucket that is asked for the first time", () => {
     await expectFailure(failure, words);
     await expectFailure(failure, /^gs:\/\/bucket\/log\/tile\/0\/000: .*Check the address/);
     expect(tries).toHaveBeenCalledTimes(1);
+  });
+
+  it("and breaks connections off is asked a few times, however much patience there is", async () => {
+    const { asked } = await startStorage((response) => void response.destroy());
+    await expectFailure(newBucket({ ...RETRY, attempts: 50 }).stat("checkpoint"), /broke the connection off/);
+    expect(asked).toHaveLength(4);
   });
 
   it("without credentials says so, in the words of every part", async () => {
