@@ -5,22 +5,23 @@
  */
 
 import type { ApiError, File, Bucket as LibraryBucket } from "@google-cloud/storage";
+import { LogError } from "../../lib/errors.ts";
 import { SourceError, tooLarge } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
 import { FIRST_CONTACT_RETRIES } from "../../lib/migrate/throttle/backoff.ts";
+import { FormatError } from "../../lib/tlog/errors.ts";
 import { type Bucket, type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket/bucket.ts";
 import { DEFAULT_TIMEOUTS } from "../http/client.ts";
 import { networkError, statusError } from "../http/error-messages.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import { withinTime } from "../shared/within-time.ts";
+import { generationIn, notOfTheApi, pageIn, versionIn } from "./answers.ts";
+import { checksumOf } from "./checksum.ts";
 import { GcsAccess } from "./credentials.ts";
 import { gcsError, patiently } from "./failures.ts";
 import { type GcsObjectOptions, GcsObjects } from "./objects.ts";
 import { formatGcsName, type GcsPlace } from "./url.ts";
-
-/** Of the JSON API, with the fields that are asked for. */
-type ListAnswer = Readonly<{ items?: { name: string; size: string }[]; nextPageToken?: string }>;
 
 /** How long an answer is waited for, each time that it is asked for. */
 const ANSWER_MS = 30_000;
@@ -59,25 +60,30 @@ export class GcsBucket implements Bucket {
 
   async *list(directory: string): AsyncGenerator<StoredObject> {
     const { prefix } = this.#place;
+    const { host } = this.#access;
+    const seen = new Set<string>();
     let pageToken: string | undefined;
     do {
       const query = {
         prefix: `${prefix}${directory}/`,
-        autoPaginate: false,
         fields: "items(name,size),nextPageToken",
         ...(pageToken === undefined ? {} : { pageToken }),
       };
-      const [, , answer] = await this.#do(directory, (bucket) => bucket.getFiles(query));
-      const { items = [], nextPageToken } = answer as ListAnswer;
-      for (const { name, size } of items) yield { path: name.slice(prefix.length), bytes: Number(size) };
-      pageToken = nextPageToken;
+      const page = await this.#do(directory, async (bucket) => {
+        const page = pageIn(await listPage(bucket, query), host, prefix);
+        if (page.nextPageToken === undefined || !seen.has(page.nextPageToken)) return page;
+        throw notOfTheApi(host, "its listing goes round in a circle");
+      });
+      yield* page.objects;
+      pageToken = page.nextPageToken;
+      if (pageToken !== undefined) seen.add(pageToken);
     } while (pageToken !== undefined);
   }
 
   stat(path: string): Promise<ObjectVersion | undefined> {
     return this.#unless(404, path, async (file) => {
-      const [{ generation = 0, updated = "" }] = await file.getMetadata();
-      return { version: String(generation), storedAt: Date.parse(updated) };
+      const [metadata] = await file.getMetadata();
+      return versionIn(metadata, this.#access.host);
     });
   }
 
@@ -90,15 +96,20 @@ export class GcsBucket implements Bucket {
   }
 
   async put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean> {
+    const crc32c = await checksumOf(bytes);
     const options = {
       resumable: false,
-      validation: "crc32c",
+      // By the library: it removes the object, whosever it is, where the answer has another checksum.
+      validation: false,
       preconditionOpts: { ifGenerationMatch: instead?.version ?? 0 },
-      metadata: { ...storedHeaders(path) },
+      metadata: { ...storedHeaders(path), crc32c },
     } as const;
+    const { host } = this.#access;
     const stored = await this.#unless(412, path, async (file) => {
       await file.save(Buffer.from(bytes), options);
-      return true;
+      generationIn(file.metadata, host);
+      if (file.metadata.crc32c === crc32c) return true;
+      throw notOfTheApi(host, "it is about other bytes than were sent");
     });
     return stored ?? false;
   }
@@ -149,21 +160,31 @@ export class GcsBucket implements Bucket {
     }
   }
 
-  /** A failure of the library's in our words; anything else is left as it is. */
+  /** A failure of the library's in our words, also one that an answer has caused which it did not expect. */
   #failure(error: unknown): unknown {
-    if (!(error instanceof Error && "code" in error)) return error;
+    if (!(error instanceof Error) || error instanceof LogError || error instanceof FormatError) return error;
     const { host } = this.#access;
     const status = statusOf(error);
     if (status !== undefined) {
       this.#wasReached = true;
       return gcsError(statusError(status, host, undefined), this.#place, error.message);
     }
-    const failure = networkError(error, { host, timeouts: DEFAULT_TIMEOUTS }, false);
+    const isOfLibrary = "code" in error || error instanceof SourceError;
+    const failure = isOfLibrary
+      ? networkError(error, { host, timeouts: DEFAULT_TIMEOUTS }, false)
+      : notOfTheApi(host, error.message);
     if (this.#wasReached) return failure;
     if (failure.brokenOff) this.#brokenOff++;
     if (!failure.unreachable && this.#brokenOff <= FIRST_CONTACT_RETRIES) return failure;
     return new SourceError(failure.message, { ...failure, retryable: false }, { cause: error });
   }
+}
+
+/** As `getFiles` asks for it, which ends the process at a list that it does not expect. */
+function listPage(bucket: LibraryBucket, qs: Readonly<Record<string, string>>): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    bucket.request({ uri: "/o", qs }, (error, answer) => (error ? reject(error) : resolve(answer)));
+  });
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -11,7 +11,8 @@ import { type ApiAnswer, HttpClient } from "../http/client.ts";
 import type { HttpRequest } from "../http/exchange.ts";
 import { userAgent } from "../http/source.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
-import { once } from "../shared/memoize.ts";
+import { generationIn, parseAnswer, versionIn } from "./answers.ts";
+import { checksumOf } from "./checksum.ts";
 import type { GcsAccess } from "./credentials.ts";
 import { answerError, patiently } from "./failures.ts";
 import { GcsSource } from "./source.ts";
@@ -26,9 +27,6 @@ type ApiRequest = Omit<HttpRequest, "origin">;
 
 const BOUNDARY = randomUUID();
 const TAIL = Buffer.from(`\r\n--${BOUNDARY}--\r\n`);
-
-// Only where it is needed: it is an addon, and every thread of a copy into a directory would load it.
-const crc32 = once(() => import("@node-rs/crc32"));
 
 export class GcsObjects implements BucketObjects {
   readonly #place: GcsPlace;
@@ -61,10 +59,10 @@ export class GcsObjects implements BucketObjects {
 
   async stat(path: string): Promise<ObjectVersion | undefined> {
     const target = `/storage/v1/b/${this.#place.bucket}/o/${this.#encoded(path)}?fields=generation,updated`;
-    const answer = await this.#call(path, { method: "GET", path: target, headers: [] }, [200, 404]);
-    if (answer.status === 404) return undefined;
-    const { generation, updated } = JSON.parse(answer.body.toString("utf8")) as Record<string, unknown>;
-    return { version: String(generation), storedAt: Date.parse(String(updated)) };
+    const request: ApiRequest = { method: "GET", path: target, headers: [] };
+    return await this.#call(path, request, [200, 404], ({ status, body }, host) =>
+      status === 404 ? undefined : versionIn(parseAnswer(body, host), host),
+    );
   }
 
   async put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean> {
@@ -73,8 +71,12 @@ export class GcsObjects implements BucketObjects {
     const target = `/upload/storage/v1/b/${this.#place.bucket}/o?${query}`;
     const body = [Buffer.from(await metadata(path, bytes)), bytes, TAIL];
     const headers = ["content-type", `multipart/related; boundary=${BOUNDARY}`];
-    const answer = await this.#call(path, { method: "POST", path: target, headers, body }, [200, 412]);
-    return answer.status === 200;
+    const request: ApiRequest = { method: "POST", path: target, headers, body };
+    return await this.#call(path, request, [200, 412], (answer, host) => {
+      // A proxy's own page says nothing of the object.
+      if (answer.status === 200) generationIn(parseAnswer(answer.body, host), host);
+      return answer.status === 200;
+    });
   }
 
   close(): Promise<void> {
@@ -85,9 +87,15 @@ export class GcsObjects implements BucketObjects {
     return encodeURIComponent(this.#place.prefix + path);
   }
 
-  /** An answer of one of these statuses. */
-  #call(path: string, request: ApiRequest, expected: readonly number[]): Promise<ApiAnswer> {
-    return this.#patiently(path, () => this.#access.renewing(() => this.#send(request, expected)));
+  /** What an answer of one of these statuses says. */
+  #call<T>(
+    path: string,
+    request: ApiRequest,
+    expected: readonly number[],
+    read: (answer: ApiAnswer, host: string) => T,
+  ): Promise<T> {
+    const send = async () => read(await this.#send(request, expected), this.#access.host);
+    return this.#patiently(path, () => this.#access.renewing(send));
   }
 
   async #send(request: ApiRequest, expected: readonly number[]): Promise<ApiAnswer> {
@@ -108,11 +116,8 @@ export class GcsObjects implements BucketObjects {
 
 /** The first part of an upload. Cloud Storage refuses the object if its bytes do not have this checksum. */
 async function metadata(path: string, bytes: Uint8Array): Promise<string> {
-  const { crc32c } = await crc32();
-  const checksum = Buffer.alloc(4);
-  checksum.writeUInt32BE(crc32c(bytes));
   const headers = storedHeaders(path);
-  const object = { ...headers, crc32c: checksum.toString("base64") };
+  const object = { ...headers, crc32c: await checksumOf(bytes) };
   return (
     `--${BOUNDARY}\r\ncontent-type: application/json; charset=utf-8\r\n\r\n${JSON.stringify(object)}\r\n` +
     `--${BOUNDARY}\r\ncontent-type: ${headers.contentType}\r\n\r\n`

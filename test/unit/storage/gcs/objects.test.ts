@@ -45,7 +45,8 @@ const GONE: Answer = { status: 404 };
 const BUSY: Answer = { status: 503 };
 const REFUSED: Answer = { status: 401, body: "{}" };
 const holding = (body: string | Buffer): Answer => ({ status: 200, body });
-const generation = (number: number): Answer => holding(`{"generation":"${number}"}`);
+const generation = (number: number): Answer =>
+  holding(`{"generation":"${number}","updated":"2026-11-21T12:00:00Z"}`);
 
 interface Options {
   readonly retry?: Partial<typeof PATIENT>;
@@ -378,10 +379,10 @@ describe("a signal", () => {
 it("uploads and reads share the connections that a thread may have, and none is left when all is closed", async () => {
   const closings = new Map<Socket, Promise<unknown>>();
   const { objects, writer } = await newObjects(
-    Array.from({ length: 16 }, (_, i) => (response: ServerResponse) => {
+    Array.from({ length: 16 }, () => (response: ServerResponse) => {
       const socket = response.socket as Socket;
       if (!closings.has(socket)) closings.set(socket, once(socket, "close"));
-      response.writeHead(200).end(i % 2 === 0 ? DONE.body : BYTES);
+      response.writeHead(200).end(response.req.method === "POST" ? DONE.body : BYTES);
     }),
   );
   const works = Array.from({ length: 16 }, (_, i) =>
