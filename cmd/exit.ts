@@ -7,6 +7,7 @@ import {
   LogError,
   OperationError,
   oneLine,
+  outsideFailure,
   TargetRefusedError,
   UsageError,
   VerificationError,
@@ -59,7 +60,8 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** The message of an error, undefined if it is written already; with `debug` the stack of what can only be a bug too. */
-export function errorText(error: unknown, debug: boolean): string | undefined {
+export function errorText(failure: unknown, debug: boolean): string | undefined {
+  const error = outsideFailure(failure);
   if (error instanceof Interruption || error instanceof CommanderError) return undefined;
   if (error instanceof LogError) return error.message;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));

@@ -3,8 +3,8 @@
  * expected, what was found, what to do. Only `cmd/` turns them into exit codes and colours.
  */
 
-import { withShownAddresses } from "./address.ts";
 import { bounded, oneLine } from "./tlog/errors.ts";
+import { withShownAddresses } from "./tlog/shown-address.ts";
 
 /** The facts of a failure; `message` consists of them, in this order, as one line. */
 export interface ErrorFacts {

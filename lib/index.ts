@@ -7,6 +7,7 @@ import { backendModules } from "../storage/backends.ts";
 import { type AbandonOptions, type AbandonReport, abandon as abandonWith } from "./migrate/abandon.ts";
 import { migrate as migrateWith } from "./migrate/migrate.ts";
 import type { MigrationOptions } from "./migrate/options.ts";
+import { outsideFailure } from "./migrate/outside-failure.ts";
 import * as places from "./migrate/places.ts";
 import type { OptionValues, TargetWords } from "./migrate/ports/backend.ts";
 import type { MigrationReport } from "./migrate/report.ts";
@@ -14,11 +15,15 @@ import { type VerificationReport, type VerifyOptions, verifyLog as verifyLogWith
 
 /** Moves a log until it is handed over, or as far as the options say. @throws LogError, or the signal's reason. */
 export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
-  migrateWith(options, backendModules());
+  migrateWith(options, backendModules()).catch(rethrow);
 
 /** Verifies a log; faults are in the report. @throws LogError if it cannot be read, or the signal's reason. */
 export const verifyLog = (options: VerifyOptions): Promise<VerificationReport> =>
-  verifyLogWith(options, backendModules());
+  verifyLogWith(options, backendModules()).catch(rethrow);
+
+function rethrow(error: unknown): never {
+  throw outsideFailure(error);
+}
 
 /** Gives up a claim or a handover that nobody has built on. @throws LogError, TargetRefusedError where somebody has. */
 export const abandon = (options: AbandonOptions): Promise<AbandonReport> =>
@@ -32,7 +37,6 @@ export const describeTarget = (location: string, options: OptionValues): Promise
   places.describeTarget(location, options, backendModules());
 
 export { registerBackend } from "../storage/backends.ts";
-export { shownAddress, withShownAddresses } from "./address.ts";
 export {
   LogError,
   OperationError,
@@ -44,6 +48,7 @@ export {
 export type { AbandonOptions, AbandonReport } from "./migrate/abandon.ts";
 export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
 export type { LogWorkOptions, MigrationOptions } from "./migrate/options.ts";
+export { outsideFailure } from "./migrate/outside-failure.ts";
 export { type BackendWords, optionName } from "./migrate/places.ts";
 export type {
   Backend,
@@ -84,4 +89,5 @@ export { type HasherName, hasherName } from "./tlog/hasher/hasher.ts";
 export type { LogFormat } from "./tlog/layout.ts";
 export { type ListedLog, type LogList, parseLogList } from "./tlog/log-list.ts";
 export { excerpt, type Verifier } from "./tlog/note.ts";
+export { shownAddress, withShownAddresses } from "./tlog/shown-address.ts";
 export { parseVkey, staticCtVerifier } from "./tlog/vkey.ts";

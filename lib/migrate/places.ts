@@ -2,9 +2,9 @@
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { isLikeCredentials, shownAddress } from "../address.ts";
 import { UsageError } from "../errors.ts";
 import type { LogFormat } from "../tlog/layout.ts";
+import { isLikeCredentials, shownAddress } from "../tlog/shown-address.ts";
 import type {
   Backend,
   BackendModules,
@@ -148,7 +148,7 @@ function urlOf(location: string, role: Role, modules: BackendModules): URL {
   // Not a path: credentials that it may have would be shown as part of one.
   const isKnown = modules[scheme.toLowerCase()] !== undefined;
   if (slashes === undefined && !isKnown && !isLikeCredentials(location))
-    return pathToFileURL(resolve(location));
+    return pathToFileURL(absolutePath(location));
   const url = slashes !== undefined && /^\S/.test(location) ? URL.parse(location) : null;
   if (url !== null) return url;
   throw new UsageError({
@@ -156,6 +156,15 @@ function urlOf(location: string, role: Role, modules: BackendModules): URL {
     problem: `is not a URL that a ${role} could have`,
     advice: "Write scheme://…, or ./… for a path",
   });
+}
+
+function absolutePath(path: string): string {
+  try {
+    return resolve(path);
+  } catch (error) {
+    const problem = "is below a working directory that is gone";
+    throw new UsageError({ object: path, problem, advice: "Change to one that exists" }, { cause: error });
+  }
 }
 
 const schemeOf = (url: URL): string => url.protocol.slice(0, -1);

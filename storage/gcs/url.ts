@@ -1,7 +1,7 @@
 /** Where a log lies in Google Cloud Storage. */
 
-import { shownAddress } from "../../lib/address.ts";
 import { UsageError } from "../../lib/errors.ts";
+import { shownAddress } from "../../lib/tlog/shown-address.ts";
 
 /** A bucket, and what the names of a log's objects begin with there. */
 export interface GcsPlace {

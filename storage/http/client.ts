@@ -116,7 +116,7 @@ export class HttpClient implements Carrier {
       if (body === undefined) dispatcher.dispatch({ origin, method, path, headers }, exchange);
       else dispatcher.dispatch({ origin, method, path, ...framed(headers, body) }, exchange);
     } catch (error) {
-      exchange.fail(error);
+      exchange.refuse(error);
     }
   }
 

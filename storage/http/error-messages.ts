@@ -1,6 +1,7 @@
 /** What a person reads when an HTTP request fails, in place of other people's texts, codes and status numbers. */
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
+import { excerpt } from "../../lib/tlog/note.ts";
 
 /** Limits of time on one request, in milliseconds. */
 export interface HttpTimeouts {
@@ -36,7 +37,7 @@ export function statusError(status: number, host: string, retryAfterMs: number |
   // Not imported: node:http takes 20 ms to load, in every thread, and this is its only use.
   const reason = process.getBuiltinModule("node:http").STATUS_CODES[status];
   const isOfRequest = status >= 400 && status < 500 && status !== 408;
-  return new SourceError(`${host} answered ${status}${reason === undefined ? "" : ` ${reason}`}`, {
+  return new SourceError(`${excerpt(host)} answered ${status}${reason === undefined ? "" : ` ${reason}`}`, {
     retryable: status === 408 || status === 429 || status >= 500,
     status,
     retryAfterMs,
@@ -170,7 +171,7 @@ export function codeOf(error: Error): string {
 }
 
 function firstLine(text: string): string {
-  return text.split(/[\r\n]/, 1)[0] ?? "";
+  return excerpt(text.split(/[\r\n]/, 1)[0] ?? "");
 }
 
 function seconds(milliseconds: number): string {

@@ -4,8 +4,10 @@
  */
 
 import type { Dispatcher } from "undici";
+import { LogError } from "../../lib/errors.ts";
 import type { RequestObserver } from "../../lib/migrate/ports/backend.ts";
 import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
+import { excerpt } from "../../lib/tlog/note.ts";
 import { addAbortable, removeAbortable } from "../shared/abort-watch.ts";
 import { type BodyOwner, HttpBody } from "./body.ts";
 import {
@@ -196,6 +198,12 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     this.#end();
   }
 
+  /** Rejects since the request could not be handed on, for a reason of ours or of undici's. */
+  refuse(reason: unknown): void {
+    const isOurs = reason instanceof LogError || !(reason instanceof Error);
+    this.fail(isOurs ? reason : networkError(reason, this.#peer, false));
+  }
+
   /** Ends it if its server has had its time. */
   checkTime(now: number): void {
     if (this.#heldAt !== undefined) return;
@@ -209,7 +217,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
   }
 
   get #peer(): Peer {
-    return { host: new URL(this.request.origin).host, timeouts: this.#rules.timeouts };
+    return { host: excerpt(new URL(this.request.origin).host), timeouts: this.#rules.timeouts };
   }
 
   /**

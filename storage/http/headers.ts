@@ -1,8 +1,8 @@
 /** What the headers of a response say. */
 
-import { shownAddress } from "../../lib/address.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
+import { shownAddress } from "../../lib/tlog/shown-address.ts";
 
 /** Names in lower case. A header that came more than once is an array, whatever it is. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -10,7 +10,8 @@ export type ResponseHeaders = Readonly<Record<string, string | string[] | undefi
 /** Content-Length, which means nothing beside Transfer-Encoding (RFC 9112 §6.3). */
 export function announcedLength(headers: ResponseHeaders): number | undefined {
   const length = first(headers["content-length"]);
-  return length === undefined || headers["transfer-encoding"] !== undefined ? undefined : Number(length);
+  if (length === undefined || headers["transfer-encoding"] !== undefined) return undefined;
+  return /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined;
 }
 
 /** The codings of a body, in order and in lower case. Several headers mean the same as one list (RFC 9110 §5.3). */

@@ -1,6 +1,5 @@
 /** Logs served over HTTP. Retrying is for the caller; a SourceError says whether and when it makes sense. */
 
-import { shownAddress } from "../../lib/address.ts";
 import { UsageError } from "../../lib/errors.ts";
 import type { Admission, RequestObserver } from "../../lib/migrate/ports/backend.ts";
 import {
@@ -11,6 +10,7 @@ import {
 } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
+import { shownAddress } from "../../lib/tlog/shown-address.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { GZIP_SLACK_BYTES, gunzipReserved } from "../shared/inflate.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";

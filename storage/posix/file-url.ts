@@ -2,8 +2,8 @@
 
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { shownAddress } from "../../lib/address.ts";
 import { UsageError } from "../../lib/errors.ts";
+import { shownAddress } from "../../lib/tlog/shown-address.ts";
 
 /** The absolute path of `file:///…`, also with another scheme. @throws UsageError if it is not a file URL. */
 export function directoryOf(url: URL): string {

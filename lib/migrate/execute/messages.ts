@@ -8,6 +8,7 @@ import {
   UsageError,
   VerificationError,
 } from "../../errors.ts";
+import { outsideFailure } from "../outside-failure.ts";
 import type { UnitResult, WorkUnit } from "../ports/executor.ts";
 
 /** To a worker: a unit to work on; or that nothing more is wanted, finished or not. */
@@ -25,7 +26,8 @@ export type WireFailure =
 
 const CLASSES = { UsageError, OperationError, VerificationError, TargetRefusedError };
 
-export function toWire(error: unknown): WireFailure {
+export function toWire(failure: unknown): WireFailure {
+  const error = outsideFailure(failure);
   if (error instanceof LogError) {
     for (const [name, type] of Object.entries(CLASSES)) {
       if (error instanceof type) return { class: name as keyof typeof CLASSES, facts: error.facts };

@@ -8,6 +8,7 @@ import { type CheckpointPolicy, type OpenedCheckpoint, openCheckpoint } from "..
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
 import { excerpt } from "../../tlog/note.ts";
+import { outsideFailure } from "../outside-failure.ts";
 import {
   type HashTree,
   type ReadHints,
@@ -178,7 +179,7 @@ function readableFailure({ source, firstContact }: ReadContext, path: string, er
     const advice = error.advice ?? usual;
     return new OperationError({ object, problem: error.message, advice }, { cause: error });
   }
-  return error;
+  return outsideFailure(error, object);
 }
 
 const CHECK_NAMES =

@@ -1,9 +1,9 @@
 /** What is secret in an address is never shown, however the address is written. */
 
 import { describe, expect, it } from "vitest";
-import { shownAddress, withShownAddresses } from "../../lib/address.ts";
-import { OperationError } from "../../lib/errors.ts";
-import { ADDRESSES_WITH_SECRETS, SECRET } from "../support/secrets.ts";
+import { OperationError } from "../../../lib/errors.ts";
+import { shownAddress, withShownAddresses } from "../../../lib/tlog/shown-address.ts";
+import { ADDRESSES_WITH_SECRETS, SECRET } from "../../support/secrets.ts";
 
 const PLAIN = [
   "https://log.example/2026h1/",

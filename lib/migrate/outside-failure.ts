@@ -1,0 +1,47 @@
+/** The last seam between failures of the outside and faults of this program. */
+
+import { LogError, OperationError, VerificationError } from "../errors.ts";
+import { FormatError } from "../tlog/errors.ts";
+import { SourceError } from "./ports/source.ts";
+
+const AGAIN = "Run the same command again, it goes on where it stopped";
+
+/**
+ * The failure that a person reads, for one of the operating system, of a source, or of somebody's bytes, which whoever
+ * met it has not named. Anything else is a fault of this program, and is returned as it is.
+ * @param object what it is about, where the error itself does not say it.
+ */
+export function outsideFailure(error: unknown, object?: string): unknown {
+  if (!(error instanceof Error) || error instanceof LogError) return error;
+  const { message: problem } = error;
+  if (error instanceof FormatError) {
+    const { expected, found, advice } = error;
+    const facts = { object: object ?? "the log", problem, expected, found, advice };
+    return new VerificationError(facts, { cause: error });
+  }
+  if (error instanceof SourceError) {
+    const { advice = AGAIN } = error;
+    return new OperationError({ object: object ?? "the source", problem, advice }, { cause: error });
+  }
+  if (isOfSystem(error)) {
+    const { path, syscall } = error;
+    return new OperationError(
+      { object: object ?? path ?? syscall, problem, advice: AGAIN },
+      { cause: error },
+    );
+  }
+  if (!isOfMemory(error)) return error;
+  const advice = `${AGAIN}; lower --budget or --concurrency`;
+  return new OperationError({ object: object ?? "memory", problem, advice }, { cause: error });
+}
+
+type SystemError = Error & { readonly syscall: string; readonly path?: string };
+
+function isOfSystem(error: Error): error is SystemError {
+  return "syscall" in error && typeof error.syscall === "string";
+}
+
+function isOfMemory(error: Error): boolean {
+  const code = "code" in error ? error.code : undefined;
+  return code === "ERR_MEMORY_ALLOCATION_FAILED" || /allocation failed/i.test(error.message);
+}

@@ -1,0 +1,68 @@
+/** What comes from outside is never called an internal error, wherever nobody has named it. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { OperationError, UsageError, VerificationError } from "../../../lib/errors.ts";
+import { fromWire, toWire } from "../../../lib/migrate/execute/messages.ts";
+import { outsideFailure } from "../../../lib/migrate/outside-failure.ts";
+import { SourceError } from "../../../lib/migrate/ports/source.ts";
+import { FormatError } from "../../../lib/tlog/errors.ts";
+
+/** What Node throws. */
+function thrownBy(work: () => unknown): Error {
+  try {
+    work();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("nothing was thrown");
+}
+
+const FAILURES: readonly [what: string, error: Error, words: RegExp, kind: typeof OperationError][] = [
+  [
+    "a file",
+    thrownBy(() => readFileSync("/nowhere/x")),
+    /^\/nowhere\/x: ENOENT: .*Run the same/,
+    OperationError,
+  ],
+  ["a directory", thrownBy(() => readFileSync("/")), /^\S+: EISDIR: /, OperationError],
+  ["a path", thrownBy(() => readdirSync("/dev/null/x")), /^\/dev\/null\/x: ENOTDIR: /, OperationError],
+  ["memory", new RangeError("Array buffer allocation failed"), /^memory: .*--budget/, OperationError],
+  ["a source", new SourceError("is busy", { retryable: true }), /^the source: is busy\. Run/, OperationError],
+  [
+    "bytes",
+    new FormatError("is bad", "1", "2"),
+    /^the log: is bad \(expected 1, found 2\)/,
+    VerificationError,
+  ],
+];
+
+describe("a failure of the outside", () => {
+  it.each(FAILURES)("is one that is reported: of %s", (_what, error, words, kind) => {
+    const named = outsideFailure(error) as Error;
+    expect(named).toBeInstanceOf(kind);
+    expect(named.message).toMatch(words);
+    expect(named.cause).toBe(error);
+  });
+
+  it.each(FAILURES)("is one when it comes from a thread: of %s", (_what, error, words, kind) => {
+    const arrived = fromWire(structuredClone(toWire(error)));
+    expect(arrived).toBeInstanceOf(kind);
+    expect(arrived.message).toMatch(words);
+  });
+
+  it("keeps the name of what it is about", () => {
+    const named = outsideFailure(
+      thrownBy(() => readFileSync("/nowhere/x")),
+      "tile/0/000",
+    ) as Error;
+    expect(named.message).toMatch(/^tile\/0\/000: ENOENT: .*\/nowhere\/x/);
+  });
+});
+
+it.each([new TypeError("x is not a function"), new UsageError({ object: "a", problem: "b" }), "stop"])(
+  "anything else is left as it is: %s",
+  (error) => {
+    expect(outsideFailure(error)).toBe(error);
+  },
+);
