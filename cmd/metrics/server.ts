@@ -11,6 +11,12 @@ import { RunMetrics } from "./metrics.ts";
 
 const PATH = "/metrics";
 
+/** Far more than those who scrape a run; the files of the copy itself need the descriptors of all others. */
+const MAX_CONNECTIONS = 8;
+
+/** A scrape takes milliseconds. */
+const IDLE_MS = 5_000;
+
 export interface MetricsServer {
   readonly url: string;
   close(): void;
@@ -21,12 +27,19 @@ export async function serveMetrics(progress: Progress, { host, port }: Endpoint)
   const metrics = new RunMetrics(progress);
   const { registry } = metrics;
   collectDefaultMetrics({ register: registry });
-  const server = createServer(async (request, response) => {
-    const path = request.url?.split("?", 1)[0];
-    if (path === PATH) {
-      response.writeHead(200, { "content-type": registry.contentType }).end(await metrics.text());
-    } else response.writeHead(404, { "content-type": "text/plain" }).end(`The metrics are at ${PATH}\n`);
+  const limits = { headersTimeout: IDLE_MS, requestTimeout: IDLE_MS, connectionsCheckingInterval: 1_000 };
+  const server = createServer(limits, async (request, response) => {
+    const answer = (status: number, type: string, body: string): void => {
+      response.writeHead(status, { "content-type": type, connection: "close" }).end(body);
+    };
+    const isMetrics = request.url?.split("?", 1)[0] === PATH;
+    if (!isMetrics) return answer(404, "text/plain", `The metrics are at ${PATH}\n`);
+    const text = await metrics.text().catch(() => undefined);
+    if (text === undefined) answer(500, "text/plain", "The metrics cannot be collected\n");
+    else answer(200, registry.contentType, text);
   });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.timeout = IDLE_MS;
   server.on("connection", (socket) => socket.unref());
   const hostInUrl = host.includes(":") ? `[${host}]` : host;
   try {
@@ -37,6 +50,8 @@ export async function serveMetrics(progress: Progress, { host, port }: Endpoint)
     const advice = "Choose a free port on an address of this machine";
     throw new OperationError({ object: `--metrics ${hostInUrl}:${port}`, problem, advice }, { cause: error });
   }
+  // A run does not die of those who watch it: without a descriptor for a connection, it is not accepted.
+  server.on("error", () => {});
   server.unref();
   return {
     url: `http://${hostInUrl}:${(server.address() as AddressInfo).port}${PATH}`,

@@ -20,6 +20,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly input?: string;
+  /** A command of the shell, such as `ulimit`, that is run in its process before it. */
+  readonly before?: string;
   /** Sends a signal: so many milliseconds after the start, or once standard error matches. */
   readonly signal?: { readonly name: NodeJS.Signals; readonly after: number | RegExp };
   /** It is killed, and the promise rejects, when it takes longer; default 60,000. */
@@ -56,8 +58,9 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
 
 /** Starts `tlog-migrate` and gives the process, which does not outlive the test. Call it within a test. */
 export function spawnCli(args: readonly string[], options: CliOptions = {}): RunningCli {
-  const { env = {}, cwd, input = "", signal, timeoutMs = 60_000 } = options;
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const { env = {}, cwd, input = "", before = ":", signal, timeoutMs = 60_000 } = options;
+  const line = [process.execPath, PROGRAM, ...args];
+  const child = spawn("sh", ["-c", `${before}; exec "$@"`, "sh", ...line], {
     cwd,
     env: { ...process.env, FORCE_COLOR: undefined, NODE_OPTIONS: undefined, ...env },
   });

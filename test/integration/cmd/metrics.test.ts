@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { HAND_OVER, runCli, servedLog, spawnCli } from "../../support/cli.ts";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { HAND_OVER, type RunningCli, runCli, servedLog, spawnCli } from "../../support/cli.ts";
 import { temporaryDirectory } from "../../support/places/directory.ts";
 
 const SIZE = 20 * 256;
@@ -20,19 +20,24 @@ function sample(text: string, name: string): number {
   return Number(line?.slice(name.length + 1) ?? Number.NaN);
 }
 
+/** Where a run that was just started serves its metrics. */
+function metricsUrl({ stderr }: RunningCli["child"]): Promise<string> {
+  let printed = "";
+  return new Promise((found) => {
+    stderr.on("data", (chunk: Buffer) => {
+      printed += chunk;
+      const announced = /metrics at (\S+)\n/.exec(printed)?.[1];
+      if (announced !== undefined) found(announced);
+    });
+  });
+}
+
 describe("--metrics", () => {
   test.each(["127.0.0.1", "[::1]"])("serves metrics of run and process at %s as it copies", async (host) => {
     const { server, args } = await servedLog(SIZE);
     const { reached, letGo } = server.hold("tile/entries/003");
     const { child, result } = spawnCli([...args, "--metrics", `${host}:0`]);
-    const url = await new Promise<string>((found) => {
-      let printed = "";
-      child.stderr.on("data", (chunk: Buffer) => {
-        printed += chunk;
-        const announced = /metrics at (\S+)\n/.exec(printed)?.[1];
-        if (announced !== undefined) found(announced);
-      });
-    });
+    const url = await metricsUrl(child);
     await reached;
     const response = await fetch(url);
     expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");
@@ -46,6 +51,26 @@ describe("--metrics", () => {
     letGo();
     // The connections that fetch keeps alive do not keep the run from ending.
     expect((await result).code).toBe(0);
+  });
+
+  test("does not let those who watch a copy take its descriptors", async () => {
+    const { server, args } = await servedLog(SIZE);
+    const { reached, letGo } = server.hold("tile/entries/003");
+    const small = [...args, "--workers", "1", "--metrics", "127.0.0.1:0"];
+    const { child, result } = spawnCli(small, { before: "ulimit -n 128" });
+    const url = new URL(await metricsUrl(child));
+    await reached;
+    const watchers = Array.from({ length: 400 }, () => connect(Number(url.port), url.hostname));
+    onTestFinished(() => watchers.forEach((watcher) => void watcher.destroy()));
+    let open = watchers.length;
+    for (const watcher of watchers)
+      watcher
+        .on("error", () => {})
+        .on("close", () => open--)
+        .resume();
+    await vi.waitUntil(() => open <= 8, { timeout: 20_000 });
+    letGo();
+    expect(await result).toMatchObject({ code: 0, stderr: expect.not.stringContaining("error") });
   });
 
   test("stops before any copying where it cannot listen", async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
@@ -122,6 +123,19 @@ test("SIGHUP does not end a copy that has no terminal, as nohup wants it", async
   child.kill("SIGHUP");
   child.kill("SIGTERM");
   expect((await result).code).toBe(143);
+});
+
+test("SIGTERM ends what waits for an option's file, which may be a pipe", async () => {
+  const fifo = join(temporaryDirectory(), "list");
+  execFileSync("mkfifo", [fifo]);
+  for (const args of [
+    ["--format", "static-ct", "--log-list", fifo],
+    ["--vkey", "any", "--ca", fifo],
+  ]) {
+    const command = ["copy", "https://127.0.0.1:1/", "/nowhere", ...args];
+    const { code } = await runCli(command, { signal: { name: "SIGTERM", after: 1_000 }, timeoutMs: 9_000 });
+    expect(code).toBe(143);
+  }
 });
 
 describe("a file operation that hangs", () => {
