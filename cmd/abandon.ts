@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { type AbandonReport, abandon, type BackendWords, oneLine } from "../lib/index.ts";
 import { addBackendOptions, valuesOf } from "./options/log.ts";
-import { jsonLine, writeResult } from "./output.ts";
+import { jsonLine, writeLine, writeResult } from "./output.ts";
 import { countOf } from "./report/quantities.ts";
 import { emphasis, good, outputWidth, wrap } from "./report/text-layout.ts";
 import { VERSION } from "./version.ts";
@@ -24,7 +24,12 @@ export function addAbandonCommand(program: Command, { targetForms, targetOptions
     .addHelpText("after", HELP)
     .action(async (target: string, options: { readonly json?: boolean }) => {
       const access = { userAgentVersion: VERSION };
-      const report = await abandon({ target, access, targetOptions: valuesOf(targetOptions, options) });
+      const report = await abandon({
+        target,
+        access,
+        targetOptions: valuesOf(targetOptions, options),
+        notice: (sentence) => writeLine(oneLine(sentence)),
+      });
       await writeResult(options.json ? jsonLine(report) : abandonSummary(report, outputWidth()));
     });
 }

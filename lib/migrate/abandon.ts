@@ -5,6 +5,7 @@ import { parseCheckpointText } from "../tlog/checkpoint.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY, parseResourcePath } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
+import { cleanUp } from "./clean-up.ts";
 import type { WorkOptions } from "./options.ts";
 import { openTarget } from "./places.ts";
 import type { BackendModules } from "./ports/backend.ts";
@@ -15,7 +16,8 @@ import { treeStateOf } from "./target/claim.ts";
 import { isBeyondSize } from "./target/listing-check.ts";
 import { type Marker, parseMarker, parseRecord, treeStateFor } from "./target/marker.ts";
 
-export interface AbandonOptions extends Pick<WorkOptions, "access" | "targetOptions" | "retry" | "signal"> {
+export interface AbandonOptions
+  extends Pick<WorkOptions, "access" | "targetOptions" | "retry" | "signal" | "notice"> {
   /** A URL whose backend has targets, or a path. */
   readonly target: string;
 }
@@ -40,13 +42,13 @@ const CONNECTIONS = 4;
  * @throws TargetRefusedError if the target is neither, untouched.
  */
 export async function abandon(options: AbandonOptions, modules: BackendModules): Promise<AbandonReport> {
-  const { signal } = options;
+  const { signal, notice } = options;
   const further = { connections: CONNECTIONS, signal };
   const target = await openTarget(targetSpecOf(options.target, options, modules), further);
   try {
     const contents = await target.inspect();
     await target.externalState?.requireNamed(contents);
-    if (contents.kind === "claimed") return await abandonClaim(target, contents.marker);
+    if (contents.kind === "claimed") return await abandonClaim(target, contents.marker, notice);
     if (contents.kind === "handed-over") return await abandonHandover(target, contents.record);
     throw refused(target, {
       problem: "has neither a claim nor a handover of tlog-migrate",
@@ -54,11 +56,15 @@ export async function abandon(options: AbandonOptions, modules: BackendModules):
       advice: "Nothing was changed",
     });
   } finally {
-    await target.close();
+    await cleanUp(notice, () => target.close());
   }
 }
 
-async function abandonClaim(target: MigrationTarget, text: string): Promise<AbandonReport> {
+async function abandonClaim(
+  target: MigrationTarget,
+  text: string,
+  notice: AbandonOptions["notice"],
+): Promise<AbandonReport> {
   const marker = parseMarker(text, target.location, target.markerName);
   const { size, rootHash } = aimOf(marker);
   const report = { target: target.location, origin: marker.origin, size };
@@ -82,7 +88,7 @@ async function abandonClaim(target: MigrationTarget, text: string): Promise<Aban
     await target.unclaim(text);
     return { ...report, outcome: "claim-removed" };
   } finally {
-    await lock.release();
+    await cleanUp(notice, () => lock.release());
   }
 }
 
@@ -132,7 +138,7 @@ async function requireUntouched(
       throw goneOn(target, target.locate(CHECKPOINT_PATH), "no checkpoint");
     }
   } finally {
-    await writer.close();
+    await cleanUp(undefined, () => writer.close());
   }
   for await (const { path } of target.list("tile")) {
     const resource = parseResourcePath(path);

@@ -14,7 +14,10 @@ const log = testLog({ size: 300, entrySize: 20 });
 
 const KINDS: Record<string, (path: string) => void> = {
   FIFO: (path) => void execFileSync("mkfifo", [path]),
-  "endless device": (path) => fs.symlinkSync("/dev/zero", path),
+  "file that fills a disk": (path) => {
+    fs.writeFileSync(path, "");
+    fs.truncateSync(path, 2 ** 40);
+  },
   directory: (path) => void fs.mkdirSync(path),
 };
 

@@ -7,7 +7,7 @@ import { expect, test, vi } from "vitest";
 import { PosixTarget } from "../../../storage/posix/target.ts";
 import { expectRefused, notFound } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog, newCopy } from "../../support/migration.ts";
+import { abandonTarget, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
 import { killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
 import { differences, writeFiles } from "../../support/places/directory.ts";
 
@@ -110,4 +110,17 @@ test("a lock that cannot be removed changes neither success nor the failure, and
   expect((await migrateLog(log, server, target, options)).outcome).toBe("handed-over");
   const notice = expect.stringMatching(/^Not cleaned up.*tlog-migrate\.lock: the file system is read-only/);
   expect(notices).toEqual([notice, notice]);
+});
+
+test("a claim that is abandoned is so, whatever becomes of the lock", async () => {
+  const { server, target } = await newCopy(log);
+  const undo = server.intercept("tile/1/000.p/3", notFound);
+  await failureOf(migrateLog(log, server, target));
+  undo();
+  vi.spyOn(PosixTarget.prototype, "lock").mockResolvedValueOnce({
+    release: async () => {
+      throw new Error("EROFS");
+    },
+  });
+  expect(await abandonTarget(target)).toMatchObject({ outcome: "claim-removed" });
 });
