@@ -97,8 +97,7 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
-    await onFile(this.location, async () => {
-      this.#requireClaim(from);
+    await this.#onClaim(from, async () => {
       await this.#directory.replace(this.locate(STATE.version), claimText(to));
     });
   }
@@ -146,8 +145,7 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
-    await onFile(this.location, async () => {
-      this.#requireClaim(marker);
+    await this.#onClaim(marker, async () => {
       // With one that this migration did not write, log software would publish from it, or never again.
       if (fs.lstatSync(this.locate(CHECKPOINT_PATH), { throwIfNoEntry: false }) !== undefined) {
         throw this.#refusal(`${CHECKPOINT_PATH} appeared while the copy was unfinished; move it away`);
@@ -210,6 +208,19 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async close(): Promise<void> {}
+
+  /** Writes under a claim: a handover by another copy is known by that, or by temporary files that vanish. */
+  async #onClaim(marker: string, work: () => Promise<void>): Promise<void> {
+    await onFile(this.location, async () => {
+      this.#requireClaim(marker);
+      try {
+        await work();
+      } catch (error) {
+        if (errnoCode(error) === "ENOENT") this.#requireClaim(marker);
+        throw error;
+      }
+    });
+  }
 
   /** What has been handed over stays so, whatever cannot be removed. */
   #cleanUp(remove: (root: string) => void): void {

@@ -4,6 +4,7 @@ import fs, { existsSync, readFileSync, rmSync, symlinkSync, truncateSync } from 
 import { dirname, join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../../lib/errors.ts";
+import type { TargetBatch } from "../../../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { DurableDirectory } from "../../../../storage/posix/durable.ts";
 import { formatTreeState, parseTreeState, STATE } from "../../../../storage/posix/state.ts";
@@ -241,17 +242,23 @@ test("a hand-over is one, whatever another copy stages while its temporary files
   expect(existsSync(staged)).toBe(false);
 });
 
-test("a copy whose temporary files were removed with a hand-over learns of the hand-over", async () => {
-  const { root, target } = await claimed();
-  const batch = target.openWriter().batch();
-  await batch.put("tile/0/000", Buffer.from("bytes"));
-  const { renameSync } = fs;
-  // After it has looked at the claim, and before it names anything.
-  vi.spyOn(fs, "renameSync").mockImplementationOnce((from, to) => {
-    writeFiles(root, [[STATE.version, "1"]]);
-    rmSync(join(root, STATE.temporaries), { recursive: true });
-    renameSync(from, to);
+describe("a copy whose temporary files were removed with a hand-over learns of the hand-over", () => {
+  test.each<[string, (target: PosixTarget, batch: TargetBatch) => Promise<unknown>]>([
+    ["by its next batch", (_target, batch) => batch.commit()],
+    ["by its own hand-over", (target) => target.handOver(MARKER, TREE, RECORD)],
+    ["by raising its aim", (target) => target.replaceMarker(MARKER, LATER_MARKER)],
+  ])("%s", async (_how, write) => {
+    const { root, target, text } = await claimed();
+    const batch = target.openWriter().batch();
+    await batch.put("tile/0/000", Buffer.from("bytes"));
+    const { renameSync } = fs;
+    // After it has looked at the claim, and before it names anything.
+    vi.spyOn(fs, "renameSync").mockImplementationOnce((from, to) => {
+      writeFiles(root, [[STATE.version, "1"]]);
+      rmSync(join(root, STATE.temporaries), { recursive: true });
+      renameSync(from, to);
+    });
+    await expect(write(target, batch)).rejects.toThrow(TargetRefusedError);
+    expect([text(STATE.version), existsSync(join(root, "tile/0/000"))]).toEqual(["1", false]);
   });
-  await expect(batch.commit()).rejects.toThrow(TargetRefusedError);
-  expect(existsSync(join(root, "tile/0/000"))).toBe(false);
 });
