@@ -36,11 +36,14 @@ export async function findPlace(
   const module = modules[schemeOf(url)];
   if (module === undefined) throw await unsupported(location, url, role, modules);
   const backend = await load(module);
-  // `true` is what commander gives for a `--no-…` option that is not there.
-  const given = Object.keys(options).filter((name) => options[name] !== undefined && options[name] !== true);
-  const unknown = given.find((name) => !hasOption(backend, name));
+  const foreign = Object.keys(options).filter(
+    (name) => options[name] !== undefined && !hasOption(backend, name),
+  );
+  if (foreign.length === 0) return { url, backend };
+  const all = await loadAll(modules);
+  const unknown = foreign.find((name) => !isDefault(all, name, options[name]));
   if (unknown === undefined) return { url, backend };
-  const others = (await loadAll(modules)).filter((other) => hasOption(other, unknown));
+  const others = all.filter((other) => hasOption(other, unknown));
   const flag = unknown.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw new UsageError({
     object: `--${options[unknown] === false ? "no-" : ""}${flag}`,
@@ -78,6 +81,12 @@ export async function openTarget(
   const { url, backend } = await findPlace(location, "target", modules, request.options);
   if (backend.openTarget === undefined) throw await unsupported(location, url, "target", modules);
   return await backend.openTarget(url, { ...request, ...further });
+}
+
+/** `true` is what commander gives for a `--no-…` option that is not there. */
+function isDefault(backends: readonly Backend[], name: string, value: unknown): boolean {
+  const flags = backends.flatMap(({ targetOptions = [] }) => targetOptions.map((option) => option.flags));
+  return value === true && flags.some((flag) => optionName(flag) === name && flag.startsWith("--no-"));
 }
 
 function hasOption({ targetOptions = [] }: Backend, name: string): boolean {

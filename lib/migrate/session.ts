@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { cleanUp } from "./clean-up.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
 import type { MigrationOptions, WorkOptions } from "./options.ts";
-import { openTarget, type TargetSpec } from "./places.ts";
+import { findPlace, openTarget, type TargetSpec } from "./places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { MigrationTarget, TargetWriter } from "./ports/target.ts";
 import { Progress } from "./progress.ts";
@@ -66,7 +66,8 @@ export async function openCopySession(
 ): Promise<CopySession> {
   const targetSpec = targetSpecOf(options.target, options, modules);
   const { signal, format, allowMissingIssuers = false, deep = false } = options;
-  const target = await openTarget(targetSpec, { connections: MAIN_THREAD_CONCURRENCY, signal });
+  const { url: source } = await findPlace(options.source, "source", modules);
+  const target = await openTarget(targetSpec, { connections: MAIN_THREAD_CONCURRENCY, signal, source });
   const session = await openSession(options.source, options, modules);
   const { context } = session;
   const isStaticCt = format === "static-ct";

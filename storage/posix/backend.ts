@@ -6,12 +6,28 @@ import { directoryOf } from "./file-url.ts";
 export default {
   form: "file:///… or a path",
   isLocal: true,
+  targetOptions: [
+    {
+      flags: "--into-existing",
+      description: "a log in a directory: keep it among what is there already and is not of a log",
+      commands: ["copy"],
+    },
+  ],
   async openObjects(url) {
     const { PosixSource } = await import("./source.ts");
     return new PosixSource(directoryOf(url));
   },
-  async openTarget(url) {
+  async openTarget(url, { options, source, readOnly = false }) {
     const { PosixTarget } = await import("./target.ts");
-    return new PosixTarget(directoryOf(url));
+    return new PosixTarget(directoryOf(url), {
+      source: source && isOfFiles(source) ? directoryOf(source) : undefined,
+      intoExisting: options.intoExisting === true,
+      readOnly,
+    });
   },
 } satisfies Backend;
+
+/** Whether a URL names files of this machine, in whatever form: `file:`, `gzip+file:`. */
+function isOfFiles({ protocol }: URL): boolean {
+  return /^(?:[a-z0-9.-]+\+)?file:$/.test(protocol);
+}

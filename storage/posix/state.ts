@@ -15,6 +15,7 @@ import { fileFailure } from "./errno.ts";
 import { lockIsHeld } from "./file-locks.ts";
 import { goBytes, goCount, goFields } from "./go-json.ts";
 import { listObjects } from "./listing.ts";
+import { realPath } from "./overlap.ts";
 import { smallFileText } from "./regular-file.ts";
 
 /** Paths below the log's root. */
@@ -186,12 +187,6 @@ function enclosingLog(root: string): string | undefined {
     if (holds && fs.existsSync(join(at, "tile"))) return at;
   }
   return undefined;
-}
-
-/** The path without symbolic links, as far as it exists. */
-function realPath(path: string): string {
-  if (fs.existsSync(path) || dirname(path) === path) return fs.realpathSync(path);
-  return join(realPath(dirname(path)), path.slice(dirname(path).length));
 }
 
 function occupied(found: string): TargetContents {

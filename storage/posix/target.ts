@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { OperationError, TargetRefusedError } from "../../lib/errors.ts";
+import { OperationError, shellWord, TargetRefusedError } from "../../lib/errors.ts";
 import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import type {
   IntegratedTree,
@@ -21,6 +21,7 @@ import { equalBytes, formatHash } from "../../lib/tlog/merkle.ts";
 import { DurableDirectory } from "./durable.ts";
 import { errnoCode, fileFailure, onFile } from "./errno.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
+import { LOG_NAMES, requireApart, requireNothingElse, requireNotRoot } from "./placement.ts";
 import { clearAllTemporaries, clearStaleLock, takeLock, temporariesOf } from "./process-files.ts";
 import {
   COMPATIBLE_VERSION,
@@ -42,20 +43,31 @@ const TMPFS_MAGIC = 0x01021994;
 /** A FIFO must not hang the reader; a symbolic link is not followed. */
 const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW;
 
+export interface PosixTargetOptions {
+  /** The directory that is copied from, if it is one of this machine. */
+  readonly source?: string | undefined;
+  /** Whether the log may be kept among other files. */
+  readonly intoExisting?: boolean;
+  /** Whether the log is only looked at. */
+  readonly readOnly?: boolean;
+}
+
 export class PosixTarget implements MigrationTarget {
   readonly location: string;
   readonly treeStateName = STATE.tree;
   readonly markerName: string;
   readonly recordName: string;
+  readonly #options: PosixTargetOptions;
   readonly #directory: DurableDirectory;
   /** Failures to remove what nobody needs any more, for the operator. */
   readonly #leftovers: string[] = [];
 
   /** @param directory the log's root, an absolute path; it may not exist yet. */
-  constructor(directory: string) {
+  constructor(directory: string, options: PosixTargetOptions = {}) {
     this.location = directory;
     this.markerName = this.locate(STATE.version);
     this.recordName = this.locate(STATE.record);
+    this.#options = options;
     this.#directory = new DurableDirectory(directory, temporariesOf(directory));
   }
 
@@ -64,9 +76,16 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async inspect(): Promise<TargetContents> {
+    const { source, intoExisting = false, readOnly = false } = this.#options;
     return await onFile(this.location, async () => {
+      if (readOnly) return await inspectDirectory(this.location);
+      requireNotRoot(this.location);
+      if (source !== undefined) requireApart(this.location, source);
       this.#requireNoLinks();
-      return await inspectDirectory(this.location);
+      const contents = await inspectDirectory(this.location);
+      const isNew = contents.kind === "empty" || contents.kind === "unclaimed-tiles";
+      if (isNew && !intoExisting) requireNothingElse(this.location);
+      return contents;
     });
   }
 
@@ -118,10 +137,12 @@ export class PosixTarget implements MigrationTarget {
     const user = process.getuid?.();
     const owner = fs.statSync(this.locate(STATE.directory), { throwIfNoEntry: false })?.uid;
     if (user !== 0 || owner !== 0) return this.#leftovers;
+    // Not the whole directory: what belongs to others may be among it.
+    const written = LOG_NAMES.map((name) => this.locate(name)).filter((path) => fs.existsSync(path));
     return [
       ...this.#leftovers,
-      `The files in ${this.location} belong to root: if the log software runs as another user, ` +
-        `give them to it first (chown -R USER ${this.location})`,
+      "The files of the log belong to root: if the log software runs as another user, give them to it first " +
+        `(chown -R USER ${written.map(shellWord).join(" ")}), and let it create files in ${this.location}`,
     ];
   }
 
@@ -187,7 +208,7 @@ export class PosixTarget implements MigrationTarget {
 
   async unclaim(marker: string): Promise<void> {
     await onFile(this.location, async () => {
-      requireClaim(this.location, marker);
+      this.#requireClaim(marker);
       await this.#directory.remove(this.locate(STATE.version));
       await this.#directory.remove(this.locate(STATE.issuers));
     });

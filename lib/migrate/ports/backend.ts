@@ -54,6 +54,8 @@ export interface TargetRequest {
   readonly retry: RetryPolicy;
   /** The log is only looked at: its private state need not be named. */
   readonly readOnly?: boolean;
+  /** What is copied there, if it is: the target must be apart from it. */
+  readonly source?: URL | undefined;
   /** Ends the wait for an answer. */
   readonly signal?: AbortSignal | undefined;
 }

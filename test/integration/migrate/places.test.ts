@@ -1,5 +1,6 @@
 /** Places that a copy must not write, though they look empty or ours: links, nests, strangers' files. */
 
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
@@ -8,7 +9,7 @@ import { PosixTarget } from "../../../storage/posix/target.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { abandonTarget, expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
-import { expectKilled } from "../../support/migration-process.ts";
+import { expectKilled, runMigration } from "../../support/migration-process.ts";
 import {
   directoryContents,
   filesBelow,
@@ -89,6 +90,75 @@ test("a target inside the source, or inside any other log, is refused and untouc
   const link = join(memoryDirectory(), "link");
   symlinkSync(source, link);
   await expectRefused(source, join(link, "new"));
+  expect(directoryContents(source)).toEqual(before);
+});
+
+test("a target whose state is a link into the source leaves the source as it is", async () => {
+  const source = logDirectory(log);
+  writeFiles(source, [[".state/other", "the source's"]]);
+  const before = directoryContents(source);
+  for (const linked of [".state", "tile", ".state/tlog-migrate.tmp", ".state/version"]) {
+    const target = memoryDirectory();
+    mkdirSync(join(target, ".state"));
+    rmSync(join(target, linked), { recursive: true, force: true });
+    symlinkSync(join(source, linked), join(target, linked));
+    await expectFailure(
+      migrateLog(log, { url: source }, target),
+      TargetRefusedError,
+      `${join(target, linked)}: is a symbolic link`,
+    );
+  }
+  expect(directoryContents(source)).toEqual(before);
+});
+
+test("a target that is the source, or around it, is refused by whatever URL and link they are named", async () => {
+  const base = memoryDirectory();
+  const source = join(base, "log");
+  writeFiles(source, log.objects);
+  const link = join(memoryDirectory(), "link");
+  symlinkSync(base, link);
+  const before = directoryContents(base);
+  const options = { adopt: true, targetOptions: { intoExisting: true } };
+  for (const form of ["", "file://", "gzip+file://"]) {
+    for (const path of [source, join(link, "log")]) {
+      for (const target of [base, link, source, join(link, "log"), join(source, "new")]) {
+        await expectFailure(
+          migrateLog(log, { url: form + path }, target, options),
+          TargetRefusedError,
+          /: (?:is|is inside|contains) the source's (?:own )?directory/,
+        );
+      }
+    }
+  }
+  expect(directoryContents(base)).toEqual(before);
+});
+
+const canMount = spawnSync("unshare", ["-rm", "true"]).status === 0;
+
+test.runIf(canMount)("a target that shares files with the source through a mount is refused", async () => {
+  const source = logDirectory(log);
+  mkdirSync(join(source, "empty"));
+  const before = directoryContents(source);
+  const base = memoryDirectory();
+  const mounted = (from: string, to: string) => {
+    mkdirSync(join(base, to), { recursive: true });
+    const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
+    return ["unshare", "-rm", "sh", "-c", script, "sh", from, join(base, to)];
+  };
+  for (const [from, to, target] of [
+    [source, "same", "same"],
+    [join(source, "empty"), "inside", "inside"],
+    [join(source, "empty"), "around", "around/deeper"],
+    [join(source, "tile"), "part/tile", "part"],
+    [join(source, "empty"), "state/.state", "state"],
+    [join(source, "empty"), "seals/tile/1", "seals"],
+  ] as const) {
+    const wrapper = mounted(from, to);
+    const overrides = { adopt: true };
+    const result = await runMigration(log, { url: source }, join(base, target), { wrapper, overrides });
+    expect(result, target).toMatchObject({ kind: "failed", name: "TargetRefusedError" });
+    expect(JSON.stringify(result), target).toMatch(/source's (?:own )?directory/);
+  }
   expect(directoryContents(source)).toEqual(before);
 });
 

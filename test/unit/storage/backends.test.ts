@@ -85,6 +85,7 @@ test("what backends declare is what the command line offers", async () => {
     "--spanner",
     "--spanner-table-prefix",
     "--no-tree-state",
+    "--into-existing",
   ]);
 });
 

@@ -32,6 +32,21 @@ describe("a directory is held against the room that a copy needs", () => {
   });
 });
 
+test("root is advised to give away what the copy wrote, and nothing that is kept next to it", async () => {
+  const root = join(memoryDirectory(), "it's a $(log)");
+  const target = new PosixTarget(root);
+  await target.claim(MARKER);
+  writeFiles(root, Object.entries({ "tile/0/000": "a tile", "issuer/00": "an issuer", "docs/a": "theirs" }));
+  const { statSync } = fs;
+  vi.spyOn(process, "getuid").mockReturnValue(0);
+  vi.spyOn(fs, "statSync").mockImplementation(((path: string, options?: fs.StatSyncOptions) =>
+    Object.assign(statSync(path, options) as fs.Stats, { uid: 0 })) as typeof fs.statSync);
+  const [warning = ""] = await target.warnings();
+  const words = /\(chown -R USER (.*)\), and let it create files in /.exec(warning)?.[1] ?? "";
+  const shown = execFileSync("sh", ["-c", `printf '%s\\n' ${words}`], { encoding: "utf8" });
+  expect(shown.trim().split("\n")).toEqual([".state", "tile", "issuer"].map((name) => join(root, name)));
+});
+
 test("a file that is removed while its directory is listed is not there", async () => {
   const root = memoryDirectory();
   const paths = ["tile/0/000", "tile/0/001", "tile/0/002"];
