@@ -292,7 +292,10 @@ export class PosixTarget implements MigrationTarget {
   #requireNoLinks(): void {
     const directories = [STATE.directory, "tile", ISSUER_DIRECTORY];
     this.#directory.requireInPlace(...directories.map((name) => this.locate(name)));
-    for (const name of Object.values(STATE)) requireNoLink(this.locate(name));
+    // Other files are replaced, whatever they are.
+    for (const name of [STATE.version, STATE.tree, STATE.record, STATE.temporaries]) {
+      requireNoLink(this.locate(name));
+    }
   }
 
   #refusal(problem: string): TargetRefusedError {

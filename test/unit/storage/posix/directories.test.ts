@@ -181,7 +181,7 @@ test("a lock that is a link to another log's is neither touched nor removed", as
   expect(factsBelow(other)).toEqual(before);
 });
 
-test.each([STATE.version, STATE.tree, STATE.collection, STATE.record, STATE.lock])(
+test.each([STATE.version, STATE.tree, STATE.record])(
   "%s that is a link is not taken for the target's own",
   async (name) => {
     const [root, other] = [await newTarget(), await newTarget()];
@@ -194,3 +194,18 @@ test.each([STATE.version, STATE.tree, STATE.collection, STATE.record, STATE.lock
     expect(factsBelow(other)).toEqual(before);
   },
 );
+
+test.each([STATE.collection, STATE.lock, STATE.issuers])("%s that is a link is replaced", async (name) => {
+  const [root, other] = [await newTarget(), await newTarget()];
+  writeFiles(other, [[name, "another's"]]);
+  fs.symlinkSync(join(other, name), join(root, name));
+  const before = factsBelow(other);
+  const target = new PosixTarget(root);
+  expect(await target.inspect()).toEqual({ kind: "claimed", marker: MARKER });
+  const lock = await target.lock();
+  await stored(target, "put", STATE.issuers);
+  await target.handOver(MARKER, TREE, RECORD);
+  expect(fs.lstatSync(join(root, name)).isFile()).toBe(true);
+  await lock.release();
+  expect(factsBelow(other)).toEqual(before);
+});
