@@ -5,7 +5,7 @@ import { type AbandonReport, abandon, type BackendWords, oneLine } from "../lib/
 import { addBackendOptions, valuesOf } from "./options/log.ts";
 import { jsonLine, writeLine, writeResult } from "./output.ts";
 import { countOf } from "./report/quantities.ts";
-import { emphasis, good, outputWidth, wrap } from "./report/text-layout.ts";
+import { emphasis, good, listSection, outputWidth, wrap } from "./report/text-layout.ts";
 import { VERSION } from "./version.ts";
 
 const HELP = `
@@ -36,19 +36,20 @@ export function addAbandonCommand(program: Command, { targetForms, targetOptions
 
 export function abandonSummary({ outcome, target, size }: AbandonReport, width: number): string {
   const name = oneLine(target);
-  if (outcome === "claim-removed")
-    return good(wrap(`The claim on ${name} is removed; nothing was stored there.\n`, width, ""));
-  const warning =
-    "No log software may be started on it, nor on a copy of it made before: two logs that both append are a fork, which nobody can repair.";
+  const wasRemoved = outcome === "claim-removed";
+  const done = wasRemoved
+    ? `The claim on ${name} is removed; nothing was stored there.`
+    : `The handover is taken back: ${name} is an unfinished copy of ${countOf(size, "entry", "entries")} again.`;
+  const headline = `${good(wrap(done, width, "").trimEnd())}\n`;
+  if (wasRemoved) return headline;
   return [
-    good(
-      wrap(
-        `The handover is taken back: ${name} is an unfinished copy of ${countOf(size, "entry", "entries")} again.`,
-        width,
-        "",
-      ).trimEnd(),
-    ),
-    `\n\n${emphasis("Look at this")}\n${wrap(warning, width, "  - ")}`,
-    `\n${emphasis("What to do next")}\n${wrap("Run the same `tlog-migrate copy` as before: it copies what was added to the source, and hands over with --handover.", width, "  - ")}`,
+    headline,
+    listSection(emphasis("Look at this"), [WARNING], { width }),
+    listSection(emphasis("What to do next"), [NEXT], { width, numbered: true }),
   ].join("");
 }
+
+const WARNING =
+  "No log software may be started on it, nor on a copy of it made before: two logs that both append are a fork, which nobody can repair.";
+const NEXT =
+  "Run the same `tlog-migrate copy` as before: it copies what was added to the source, and hands over with --handover.";

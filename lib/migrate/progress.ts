@@ -9,6 +9,7 @@ export type Phase =
   | "copying"
   | "writing the upper tiles"
   | "checking the target"
+  | "waiting for the source to stand still"
   | "verifying"
   | "handing over"
   | "done";

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { OperationError } from "../../../lib/errors.ts";
+import { Progress } from "../../../lib/index.ts";
 import type { LogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectNotVerified } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
@@ -60,10 +61,12 @@ test("a source is not handed over before its checkpoint has stayed the same for 
     const { server, target } = await newCopy(log);
     const reads = growsThrough(server, sizes);
     const final = sizes.at(-1) as TestLog;
-    expect(await migrateLog(log, server, target, { settleMs: 700 })).toMatchObject({
-      outcome: "handed-over",
-      size: final.size,
-    });
+    const progress = new Progress();
+    const phases: string[] = [];
+    Object.defineProperty(progress, "phase", { set: (phase: string) => phases.push(phase) });
+    const report = await migrateLog(log, server, target, { settleMs: 700, progress });
+    expect(report).toMatchObject({ outcome: "handed-over", size: final.size });
+    expect(phases.slice(-3)).toEqual(["waiting for the source to stand still", "handing over", "done"]);
     expect((reads.at(-1) ?? 0) - (reads[sizes.length - 1] ?? 0)).toBeGreaterThan(690);
   }
 });
