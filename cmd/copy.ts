@@ -22,7 +22,7 @@ import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
 import { VERSION } from "./version.ts";
 
-type Choice = "tiles" | "snapshot" | "adopt" | "deep" | "allowMissingIssuers" | "saveCheckpoint";
+type Choice = "tiles" | "snapshot" | "adopt" | "recheck" | "deep" | "allowMissingIssuers" | "saveCheckpoint";
 
 interface CopyOptions extends LogOptions, Pick<MigrationOptions, Choice> {
   readonly handover?: boolean;
@@ -63,6 +63,7 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
     )
     .option("--snapshot", "stop at the size that was reached, even if the source keeps growing: for mirrors")
     .option("--adopt", "take over an unfinished copy by another tool, and check all of it")
+    .option("--recheck", "read again what earlier runs have sealed, and copy again what is wrong there")
     .option(
       "--save-checkpoint",
       "store the source's checkpoint at the handover: for mirrors that never append",
@@ -81,13 +82,13 @@ async function copy(
   backends: BackendWords,
 ): Promise<void> {
   const { tiles, snapshot, handover: handOver, settle, adopt, saveCheckpoint } = options;
-  const { deep, allowMissingIssuers } = options;
+  const { recheck, deep, allowMissingIssuers } = options;
   requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = requiredPolicy(options, source);
   const chosen = workOptions(options, backends);
   const words = await describeTarget(target, chosen.targetOptions);
   await runWithTools(options, {
-    afterStop: "the same command continues where this one stopped",
+    afterStop: `the same command${recheck === true ? " without --recheck" : ""} continues where this one stopped`,
     work: (tools) =>
       migrate({
         ...chosen,
@@ -101,6 +102,7 @@ async function copy(
         handOver,
         settleMs: settle * 1000,
         adopt,
+        recheck,
         saveCheckpoint,
         deep,
         allowMissingIssuers,

@@ -55,11 +55,12 @@ async function authenticateAndCopy(
   const tree = await openTree(context, aim);
   if (space !== undefined) await target.requireFreeSpace(await space);
   progress.phase = "copying";
-  const seals = new Seals(tree, session.writer(), progress.own, async () => {
+  const prepareSeal = async (): Promise<void> => {
     if (issuers === undefined) return;
     await issuers.store();
     await requireSameGuarantees(target, guarantees);
-  });
+  };
+  const seals = new Seals(tree, session.writer(), progress.own, prepareSeal, session.knownSeals);
   const units = planUnits(tree, unitBundles(aim.size, parallelism.workers), seals);
   for await (const [unit, result] of workers.run(units, context.signal)) {
     issuers?.add(result.issuers);

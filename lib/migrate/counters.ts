@@ -6,6 +6,8 @@ const NAMES = [
   "entries",
   /** Entries of these that an earlier run had copied. */
   "resumedEntries",
+  /** Entries of these below seals of earlier runs: they were not read. */
+  "sealedEntries",
   /** Bytes written into the target. */
   "bytesStored",
   /** Bytes of response bodies, as they came over the wire. */

@@ -48,6 +48,8 @@ export interface MigrationOptions extends LogWorkOptions {
   readonly tiles?: TileOrigin | undefined;
   /** Take over tiles that another tool left in the target; each is read and checked against the tree. */
   readonly adopt?: boolean | undefined;
+  /** Read again what earlier runs have sealed, and copy again what is wrong or missing there. */
+  readonly recheck?: boolean | undefined;
   /** Static CT only: go on where entries name issuers that are unavailable. */
   readonly allowMissingIssuers?: boolean | undefined;
   /** Hand the log over: its old writer is stopped for good. Default: stop before the handover. */

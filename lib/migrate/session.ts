@@ -56,6 +56,8 @@ export interface CopySession extends Session<MigrationOptions> {
   readonly writer: () => TargetWriter;
   /** What its seals guarantee. */
   readonly guarantees: SealGuarantees;
+  /** Seals that this run has written, or has found and counted. */
+  readonly knownSeals: Set<number>;
   /** Of a Static CT log; undefined for others. */
   readonly issuers: IssuerRegistry | undefined;
 }
@@ -82,6 +84,7 @@ export async function openCopySession(
     targetSpec,
     writer,
     guarantees: { format, allowMissingIssuers: isStaticCt && allowMissingIssuers, deep: isStaticCt && deep },
+    knownSeals: new Set(),
     issuers: isStaticCt ? new IssuerRegistry({ context, writer, deep }) : undefined,
     async close() {
       await cleanUp(

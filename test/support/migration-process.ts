@@ -14,7 +14,15 @@ const DRIVER = join(import.meta.dirname, "./migrate-driver.ts");
 
 export type PlainOverrides = Pick<
   MigrationOptions,
-  "adopt" | "snapshot" | "handOver" | "tiles" | "workers" | "concurrency" | "settleMs" | "targetOptions"
+  | "adopt"
+  | "recheck"
+  | "snapshot"
+  | "handOver"
+  | "tiles"
+  | "workers"
+  | "concurrency"
+  | "settleMs"
+  | "targetOptions"
 >;
 
 export interface ProcessOptions {

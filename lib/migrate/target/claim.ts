@@ -149,9 +149,10 @@ async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release
   const { target, guarantees, options } = session;
   const lock = await target.lock();
   const release = () => cleanUp(options.notice, () => lock.release());
+  const wanted = { ...guarantees, size: claim.aim.size, recheck: options.recheck === true };
   try {
     const marker = claim.resume
-      ? await trustedSeals(target, session.writer(), claim.marker, guarantees, claim.aim.size)
+      ? await trustedSeals(target, session.writer(), claim.marker, wanted)
       : claim.marker;
     return { kind: "claimed", ...claim, marker, release };
   } catch (error) {
@@ -191,14 +192,16 @@ async function requireNoCheckpoint({ target, writer }: CopySession): Promise<voi
 
 /** A crash may have happened between writing the tree state and lifting the guard; another tree state is not ours. */
 async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise<boolean> {
-  const tree = await treeStateOf(target);
+  // The claim has kept log software away: whatever wrote it was none.
+  const advice = `Find out what wrote it and move ${target.treeStateName} away, then run the same command again`;
+  const tree = await treeStateOf(target, TargetRefusedError, advice);
   if (tree === undefined) return false;
   if (tree.size === aim.size && equalBytes(tree.rootHash, aim.rootHash)) return true;
   throw refused(target, {
     problem: "contains a tree state that this migration did not write",
     expected: describeHead(aim),
     found: describeHead(tree),
-    advice: FIND_WRITER,
+    advice,
   });
 }
 
@@ -216,12 +219,13 @@ async function hasTreeState(target: MigrationTarget): Promise<boolean> {
 export async function treeStateOf(
   target: MigrationTarget,
   Refusal: new (facts: ErrorFacts) => LogError = TargetRefusedError,
+  advice = FIND_WRITER,
 ): Promise<TreeHead | undefined> {
   try {
     return await target.integratedTree();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw new Refusal({ ...unreadableTreeState(target, error), advice: FIND_WRITER });
+    throw new Refusal({ ...unreadableTreeState(target, error), advice });
   }
 }
 

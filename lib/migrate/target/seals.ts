@@ -20,22 +20,28 @@ export class Seals {
   readonly #writer: TargetWriter;
   readonly #counters: Counters;
   readonly #prepare: () => Promise<void>;
+  readonly #known: Set<number>;
   /** Level-1 tiles whose bundles are being copied. */
   readonly #open = new Map<number, { readonly hashes: Uint8Array; bundlesLeft: number }>();
   readonly #writing = new Set<Promise<void>>();
   #failure: unknown;
 
-  /** @param prepare called before a seal is written; if it fails the seal is not written. */
+  /**
+   * @param prepare called before a seal is written; if it fails the seal is not written.
+   * @param known seals that this run has written, or found in an earlier round.
+   */
   constructor(
     tree: HashTree,
     writer: TargetWriter,
     counters: Counters,
     prepare: () => Promise<void> = async () => {},
+    known: Set<number> = new Set(),
   ) {
     this.#tree = tree;
     this.#writer = writer;
     this.#counters = counters;
     this.#prepare = prepare;
+    this.#known = known;
   }
 
   /** Whether the target has this seal: then it is made durable. Anything else under its name will be replaced. */
@@ -50,6 +56,8 @@ export class Seals {
     }
     await this.#commit((batch) => batch.keep(path, found));
     this.#counters.add("resumedEntries", ENTRIES_PER_SEAL);
+    if (!this.#known.has(index)) this.#counters.add("sealedEntries", ENTRIES_PER_SEAL);
+    this.#known.add(index);
     return true;
   }
 
@@ -82,6 +90,7 @@ export class Seals {
     try {
       await this.#prepare();
       await this.#commit((batch) => batch.put(sealPath(index), hashes));
+      this.#known.add(index);
     } catch (error) {
       this.#failure ??= error;
     }
@@ -98,28 +107,38 @@ function sealPath(index: number): string {
   return tilePath({ level: 1, index, width: FULL_WIDTH });
 }
 
+/** What a run asks of the seals that it finds. */
+export interface SealsWanted extends SealGuarantees {
+  /** Of the log that is copied. */
+  readonly size: number;
+  /** None is trusted: all below them is read again. */
+  readonly recheck: boolean;
+}
+
 /**
- * Removes the seals of a target if another tool wrote them, or a laxer run, and updates the marker. The marker
- * distrusts seals until all are removed: after a crash in between they are removed again.
- * @param size of the log that is copied.
+ * Removes the seals of a target if they may not be trusted: if another tool wrote them, or a laxer run, or if the
+ * operator wants all to be read again. Updates the marker. The marker distrusts seals until all are removed: after a crash in between they are removed again.
  */
 export async function trustedSeals(
   target: MigrationTarget,
   writer: TargetWriter,
   marker: StoredMarker,
-  { allowMissingIssuers, deep, format }: SealGuarantees,
-  size: number,
+  { allowMissingIssuers, deep, format, size, recheck }: SealsWanted,
 ): Promise<StoredMarker> {
   const guaranteeTooLittle =
+    recheck ||
     marker.distrustSeals ||
     (marker.allowMissingIssuers && !allowMissingIssuers) ||
     (deep && !marker.deep) ||
     // Without the list it is unknown which issuers the target must have.
     (format === "static-ct" && (await readIssuerList(writer, size)) === undefined);
+  let current = marker;
   if (guaranteeTooLittle) {
+    // If this run ends too early, the next need not be asked to recheck the rest.
+    if (recheck) current = await replaceMarker(target, marker, { distrustSeals: true });
     for await (const { path } of target.list("tile/1")) await target.remove(path);
   } else if (marker.allowMissingIssuers === allowMissingIssuers && marker.deep === deep) return marker;
-  return await replaceMarker(target, marker, { distrustSeals: false, allowMissingIssuers, deep });
+  return await replaceMarker(target, current, { distrustSeals: false, allowMissingIssuers, deep });
 }
 
 /**

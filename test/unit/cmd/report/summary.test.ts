@@ -13,6 +13,7 @@ const report: MigrationReport = {
   rootHash: "bAJT4OzsTimicxj6AHSFXobyeFS2+k2Zt4ba3zzRis8=",
   entries: 3_934_464,
   resumedEntries: 65_536,
+  sealedEntries: 65_536,
   bytes: 4_158_000_000,
   seconds: 19.2,
   entriesPerSecond: 204_920,

@@ -70,6 +70,16 @@ test("the seal of the tree is believed once it is made durable, and its entries 
   expect(counters.get("replacedObjects")).toBe(0);
 });
 
+test("a seal counts as an earlier run's once, and never if this run has written it", async () => {
+  const { seals, writer, counters } = await newSeals();
+  writer.objects.set("tile/1/001", SEAL);
+  seals.open(0, log.object("tile/1/000"));
+  seals.finished(unit(0, 256));
+  await seals.settled();
+  for (const index of [0, 1, 0, 1]) expect(await seals.isSealed(index)).toBe(true);
+  expect(counters.get("sealedEntries")).toBe(65_536);
+});
+
 test("a seal that cannot be made durable is not believed", async () => {
   const { seals, writer, counters } = await newSeals();
   writer.objects.set("tile/1/001", SEAL);
