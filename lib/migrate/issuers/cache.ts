@@ -42,7 +42,8 @@ const CONCURRENCY = 8;
 
 /** What to do about an issuer that is unavailable. */
 export const MISSING_ADVICE =
-  "Get it from the log's operator, or pass --allow-missing-issuers to go on without, and have the missing ones listed";
+  "Get it from the log's operator and store it in the target under this name, or pass --allow-missing-issuers to go on " +
+  "without, and have the missing ones listed";
 
 export class IssuerCache {
   readonly #options: IssuerCacheOptions;

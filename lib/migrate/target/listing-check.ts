@@ -3,7 +3,7 @@
  * and has the right size, and nothing exists beyond the tree (promise 3).
  */
 
-import { cutBundle, minBundleSize } from "../../tlog/bundle.ts";
+import { cutBundle, maxBundleSize, minBundleSize } from "../../tlog/bundle.ts";
 import { attempt } from "../../tlog/errors.ts";
 import {
   bundlePath,
@@ -18,12 +18,23 @@ import {
 } from "../../tlog/layout.ts";
 import { equalBytes, HASH_SIZE } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
+import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { StoredObject } from "../ports/target.ts";
+
+export type FindingKind =
+  /** The tree does not reach so far. */
+  | "beyond"
+  /** A bundle of the other format. */
+  | "foreign"
+  /** A partial object that a fuller one has replaced, and that is not its beginning. */
+  | "obsolete"
+  | "missing"
+  /** Its bytes are not the tree's. */
+  | "wrong";
 
 /** A finding of a listing. */
 export interface ListingFinding extends Finding {
-  /** An object that the tree does not have, one that is missing, or one whose bytes are not the tree's. */
-  readonly kind: "beyond" | "missing" | "wrong";
+  readonly kind: FindingKind;
   readonly resource: LogResource;
 }
 
@@ -50,6 +61,11 @@ export async function* compareListing(
   for await (const { path, bytes } of listing) {
     const resource = parseResourcePath(path);
     if (resource === undefined) continue;
+    if (resource.kind === "bundle" && resource.format !== format) {
+      const problem = `is a bundle of the format ${resource.format}, in a log of the format ${format}`;
+      yield { kind: "foreign", resource, path, problem };
+      continue;
+    }
     const { index, width } = coordinateOf(resource);
     const widest = widthInTree(resource, format, size);
     if (width > widest) {
@@ -58,7 +74,8 @@ export async function* compareListing(
       continue;
     }
     const problem = sizeProblem(resource, bytes);
-    if (problem !== undefined) yield { kind: "wrong", resource, path, problem };
+    const kind = width === widest ? "wrong" : "obsolete";
+    if (problem !== undefined) yield { kind, resource, path, problem };
     const row = rows.get(rowName(resource)) as Row;
     if (width === widest) {
       row.seen[index] = 1;
@@ -68,7 +85,7 @@ export async function* compareListing(
     // A missing object is reported by its own name.
     if (fuller !== undefined && partial !== undefined && !beginsWith(fuller, partial, resource)) {
       const problem = "is an obsolete partial object, and not a prefix of the fuller one";
-      yield { kind: "wrong", resource, path, problem };
+      yield { kind, resource, path, problem };
     }
   }
   for (const { first, seen } of rows.values()) {
@@ -127,8 +144,10 @@ function sizeProblem(resource: LogResource, bytes: number): string | undefined {
     const expected = resource.tile.width * HASH_SIZE;
     return bytes === expected ? undefined : `has ${bytes} bytes, not the ${expected} of a tile of its width`;
   }
-  const least = minBundleSize(resource.format, resource.bundle.width);
-  return bytes >= least ? undefined : `has ${bytes} bytes, fewer than its entries need`;
+  const { format, bundle } = resource;
+  if (bytes < minBundleSize(format, bundle.width)) return `has ${bytes} bytes, fewer than its entries need`;
+  const most = Math.min(maxBundleSize(format, bundle.width), MAX_OBJECT_BYTES);
+  return bytes > most ? `has ${bytes} bytes, more than its entries can have` : undefined;
 }
 
 /** @param resource of which `partial` are the bytes. */

@@ -1,12 +1,12 @@
 /** Promise 3, before the handover: checks the target itself, independently of what was checked before. */
 
 import { VerificationError } from "../../errors.ts";
-import { FULL_WIDTH, fullTileCount, type LogResource, levelCount, tilePath } from "../../tlog/layout.ts";
+import { FULL_WIDTH, fullTileCount, levelCount, tilePath } from "../../tlog/layout.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTree } from "../read/authentic.ts";
 import type { CopySession } from "../session.ts";
-import { compareListing, coordinateOf } from "./listing-check.ts";
+import { compareListing, coordinateOf, type ListingFinding } from "./listing-check.ts";
 import { storedLog } from "./stored-log.ts";
 
 /**
@@ -20,27 +20,41 @@ export async function checkTarget(session: CopySession, head: TreeHead): Promise
   const writer = session.writer();
   const listing = untilAborted(target.list("tile"), signal);
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
-  for await (const { path, problem, resource } of compareListing(listing, options.format, head.size, read)) {
-    const advice = adviceFor(target, resource, head);
-    throw new VerificationError({ object: target.locate(path), problem, advice });
+  for await (const finding of compareListing(listing, options.format, head.size, read)) {
+    const { path, problem } = finding;
+    throw new VerificationError({
+      object: target.locate(path),
+      problem,
+      advice: adviceFor(target, finding, head),
+    });
   }
-  const tree = await openTree(storedLog(session), head);
-  for (let level = levelCount(head.size) - 1; level >= 1; level--) {
-    for (let index = 0; index < fullTileCount(head.size, level); index++) await tree.fullTile(level, index);
+  try {
+    const tree = await openTree(storedLog(session), head);
+    for (let level = levelCount(head.size) - 1; level >= 1; level--) {
+      for (let index = 0; index < fullTileCount(head.size, level); index++) await tree.fullTile(level, index);
+    }
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error;
+    throw new VerificationError({ ...error.facts, advice: CHANGED_SINCE }, { cause: error });
   }
 }
 
-/** How to repair an object: one beyond the tree is removed; one below a seal is copied again without the seal. */
-function adviceFor(target: MigrationTarget, resource: LogResource, head: TreeHead): string {
+const CHANGED_SINCE =
+  "Something changed it after this run had stored it: find out what, then run the same command again, which repairs it";
+
+/** How to repair an object: what no log has there is removed; what is below a seal is copied only if that is not trusted. */
+function adviceFor(target: MigrationTarget, { kind, resource }: ListingFinding, head: TreeHead): string {
+  if (kind === "beyond" || kind === "foreign" || kind === "obsolete") {
+    return "The log does without it: remove it, then run the same command again";
+  }
   const isBelowSeals = resource.kind === "bundle" || resource.tile.level === 0;
   const seal = Math.floor(coordinateOf(resource).index / FULL_WIDTH);
-  if (!isBelowSeals || seal >= fullTileCount(head.size, 1)) {
-    return "Remove it if something other than this migration put it there, then run the same command again";
-  }
+  if (!isBelowSeals || seal >= fullTileCount(head.size, 1)) return CHANGED_SINCE;
   const sealPath = target.locate(tilePath({ level: 1, index: seal, width: FULL_WIDTH }));
   return (
-    `Something changed what was sealed. Remove the seal ${sealPath} and run the same command again: ` +
-    "everything below it is read, and what is missing or wrong is copied again"
+    "Something changed what was sealed. Run the same command with --recheck: all is read again, and what is missing or " +
+    `wrong is copied again. If this is the one thing that was changed, it is quicker to remove its seal ${sealPath} ` +
+    "and run the same command as before"
   );
 }
 

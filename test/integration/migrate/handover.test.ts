@@ -346,7 +346,6 @@ describe("the target is looked at before the hand-over:", () => {
       "tile/1/000",
       "tile/1/001.p/1",
       "tile/2/000.p/1",
-      "tile/data/000",
     ]) {
       writeFiles(target, [[path, Buffer.alloc(8_192)]]);
       await expectNotVerified(migrateLog(log, server, target), `${join(target, path)}: is beyond size 900`);

@@ -62,12 +62,51 @@ test("tiles of a wrong size and bundles too short for their entries are found", 
 });
 
 test("whatever stands beyond the log is found, whatever is in it", async () => {
-  const bundles = ["entries/258", "entries/258.p/189", "entries/259.p/1", "entries/x001/000", "data/000"];
+  const bundles = ["entries/258", "entries/258.p/189", "entries/259.p/1", "entries/x001/000"];
   const lower = ["0/258", "0/259", "1/001", "1/001.p/3", "1/002.p/1"];
   const upper = ["2/000", "2/000.p/2", "3/000.p/1", "63/000"];
   for (const path of [...bundles, ...lower, ...upper].map((name) => `tile/${name}`)) {
     const found = await findings(log, withObjects(log, { [path]: Buffer.alloc(8_192) }));
     expect(found).toEqual([expect.stringMatching(`${path} is beyond size ${log.size}`)]);
+  }
+});
+
+test("a bundle of the other format is found, wherever it is, and called what it is", async () => {
+  for (const path of ["tile/data/000", "tile/data/258.p/3", "tile/data/999"]) {
+    expect(await findings(log, withObjects(log, { [path]: Buffer.alloc(8_192) }))).toEqual([
+      `${path} is a bundle of the format static-ct, in a log of the format tiles`,
+    ]);
+  }
+  const ct = testLog({ size: 300, format: "static-ct" });
+  expect(await findings(ct, withObjects(ct, { "tile/entries/000": Buffer.alloc(8_192) }))).toEqual([
+    "tile/entries/000 is a bundle of the format tiles, in a log of the format static-ct",
+  ]);
+});
+
+test("a bundle longer than its entries can be is found", async () => {
+  for (const [path, format, width] of [
+    ["tile/entries/000", "tiles", 256],
+    ["tile/entries/258.p/188", "tiles", 188],
+    ["tile/data/000", "static-ct", 256],
+  ] as const) {
+    const most = format === "tiles" ? width * (2 + 65_535) : 2 ** 26;
+    async function* listing(bytes: number) {
+      yield { path, bytes };
+    }
+    const problemsOf = async (bytes: number) => {
+      const problems: string[] = [];
+      for await (const { problem } of compareListing(
+        listing(bytes),
+        format,
+        log.size,
+        async () => undefined,
+      )) {
+        if (problem !== "is missing") problems.push(problem);
+      }
+      return problems;
+    };
+    expect(await problemsOf(most)).toEqual([]);
+    expect(await problemsOf(most + 1)).toEqual([`has ${most + 1} bytes, more than its entries can have`]);
   }
 });
 
