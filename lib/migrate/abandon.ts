@@ -14,7 +14,14 @@ import type { MigrationTarget } from "./ports/target.ts";
 import { targetSpecOf } from "./session.ts";
 import { treeStateOf } from "./target/claim.ts";
 import { isBeyondSize } from "./target/listing-check.ts";
-import { type Marker, parseMarker, parseRecord, treeStateFor } from "./target/marker.ts";
+import {
+  claimAdvice,
+  type Marker,
+  parseMarker,
+  parseRecord,
+  RECORD_ADVICE,
+  treeStateFor,
+} from "./target/marker.ts";
 
 export interface AbandonOptions
   extends Pick<WorkOptions, "access" | "targetOptions" | "retry" | "signal" | "notice"> {
@@ -65,7 +72,7 @@ async function abandonClaim(
   text: string,
   notice: AbandonOptions["notice"],
 ): Promise<AbandonReport> {
-  const marker = parseMarker(text, target.location, target.markerName);
+  const marker = parseMarker(text, target.location, claimAdvice(target.markerName));
   const { size, rootHash } = aimOf(marker);
   const report = { target: target.location, origin: marker.origin, size };
   const lock = await target.lock();
@@ -101,7 +108,7 @@ async function abandonHandover(target: MigrationTarget, text: string): Promise<A
       advice: "Copy into an empty target instead",
     });
   }
-  const marker = parseMarker(markerText, target.recordName, target.recordName);
+  const marker = parseMarker(markerText, target.recordName, RECORD_ADVICE);
   if (describe(aimOf(marker)) !== describe(handedOver)) {
     throw refused(target, {
       problem: "has a record whose marker is of another tree, so the handover cannot be taken back by it",

@@ -15,7 +15,14 @@ import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTree, openTrusted, type TrustedCheckpoint } from "../read/authentic.ts";
 import type { CopySession } from "../session.ts";
-import { type MigrationRecord, parseMarker, parseRecord, type StoredMarker, withText } from "./marker.ts";
+import {
+  claimAdvice,
+  type MigrationRecord,
+  parseMarker,
+  parseRecord,
+  type StoredMarker,
+  withText,
+} from "./marker.ts";
 import { trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
 import { storedLog } from "./stored-log.ts";
@@ -105,7 +112,7 @@ async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: str
   const { location, markerName } = target;
   // With a tree state that stays, a target whose claim is gone would be a log.
   const names = (await hasTreeState(target)) ? `${markerName} and ${target.treeStateName}` : markerName;
-  const marker = { ...parseMarker(text, location, names), text };
+  const marker = { ...parseMarker(text, location, claimAdvice(names)), text };
   requireSameLog(session, read, marker);
   const pinned = pinnedCheckpoint(session, marker, read);
   const checkpoint = await readSourceCheckpoint(session, pinned, read);

@@ -60,22 +60,28 @@ export function formatMarker(marker: Marker): string {
   return `${JSON.stringify({ "tlog-migrate-marker": MARKER_VERSION, note, ...marker })}\n`;
 }
 
+/** What to do about a damaged claim. @param names what has to be removed for it to be gone. */
+export function claimAdvice(names: string): string {
+  return (
+    `Remove ${names} while no log software is started there, then run the same copy with --adopt: what is in ` +
+    "place is read and checked, and what is missing or wrong is copied again"
+  );
+}
+
+/** What to do about a damaged record. */
+export const RECORD_ADVICE =
+  "The log is not damaged by this, and may be live: change nothing else there. Only `copy` and `abandon` read the record; " +
+  "log software and `tlog-migrate verify` do without. Restore it from a backup, or leave it";
+
 /**
- * Reads the marker of a target, whose parts must agree with each other.
- * @param names what has to be removed for the claim to be gone, for messages.
+ * Reads a marker, whose parts must agree with each other.
+ * @param place what has the marker, for messages.
+ * @param advice what to do if it is damaged.
  * @throws TargetRefusedError if it is damaged or newer than this tool.
  */
-export function parseMarker(text: string, location: string, names: string): Marker {
-  const advice =
-    `Remove ${names} while no log software is started there, then run the same command with --adopt: what is in ` +
-    "place is read and checked, and what is missing or wrong is copied again";
-  const document = parseVersioned(
-    text,
-    "tlog-migrate-marker",
-    MARKER_VERSION,
-    `${location}: the marker`,
-    advice,
-  );
+export function parseMarker(text: string, place: string, advice: string): Marker {
+  const object = `${place}: the marker`;
+  const document = parseVersioned(text, "tlog-migrate-marker", MARKER_VERSION, object, advice);
   const { version, read, damaged } = document;
   const format = read("format", FORMAT);
   const hasGuarantees = version > 1;
@@ -131,10 +137,7 @@ export function formatRecord(record: MigrationRecord): string {
  * @throws TargetRefusedError if it is damaged or newer than this tool.
  */
 export function parseRecord(text: string, name: string): MigrationRecord {
-  const advice =
-    "The log is not damaged by this, and may be live: change nothing else there. Only `copy` reads the record, to say " +
-    "that its work is done; log software and `tlog-migrate verify` do without. Restore it from a backup, or leave it";
-  const document = parseVersioned(text, "tlog-migrate-record", RECORD_VERSION, name, advice);
+  const document = parseVersioned(text, "tlog-migrate-record", RECORD_VERSION, name, RECORD_ADVICE);
   const { version, read, damaged } = document;
   const [format, size, rootHash] = [read("format", FORMAT), read("size", COUNT), read("rootHash", HASH)];
   if (size === 0 && rootHash !== formatHash(EMPTY_ROOT)) {

@@ -12,7 +12,7 @@ import { readIssuerList } from "../issuers/registry.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 import type { HashTree } from "../ports/source.ts";
 import type { MigrationTarget, TargetBatch, TargetWriter } from "../ports/target.ts";
-import { parseMarker, replaceMarker, type SealGuarantees, type StoredMarker } from "./marker.ts";
+import { claimAdvice, parseMarker, replaceMarker, type SealGuarantees, type StoredMarker } from "./marker.ts";
 
 /** Finds the seals of a target, and writes those that are due. */
 export class Seals {
@@ -151,7 +151,7 @@ export async function requireSameGuarantees(
 ): Promise<void> {
   const contents = await target.inspect();
   if (contents.kind === "claimed") {
-    const marker = parseMarker(contents.marker, target.location, target.markerName);
+    const marker = parseMarker(contents.marker, target.location, claimAdvice(target.markerName));
     if (marker.allowMissingIssuers === allowMissingIssuers && marker.deep === deep) return;
   }
   throw new TargetRefusedError({

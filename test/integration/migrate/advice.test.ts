@@ -30,7 +30,7 @@ const ADVICE: readonly [RegExp, (target: string, found: RegExpExecArray) => Opti
   [/^(\S+): .* remove it, then run the same command again$/, (_, [, path]) => removed(path)],
   [/Run the same command with --recheck/, () => ({ recheck: true })],
   [
-    /Remove (\S+)(?: and (\S+))? while .* run the same command with --adopt/,
+    /Remove (\S+)(?: and (\S+))? while .* run the same copy with --adopt/,
     (target, [, ...paths]) => {
       for (const path of paths) if (path !== undefined) removed(isAbsolute(path) ? path : join(target, path));
       return { adopt: true };

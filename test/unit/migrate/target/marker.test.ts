@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { TargetRefusedError } from "../../../../lib/errors.ts";
 import {
+  claimAdvice,
   formatMarker,
   formatRecord,
   type Marker,
@@ -155,7 +156,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ["has no entries, but a root", { checkpoint: noteOf("o", 0, ROOT) }, /not an empty tree's/],
 ])("a marker whose checkpoint %s is refused, and the way out is said", (_what, changes, problem) => {
   const damaged = changed(formatMarker(MARKER), changes);
-  const parse = () => parseMarker(damaged, "/log", "/log/.state/version");
+  const parse = () => parseMarker(damaged, "/log", claimAdvice("/log/.state/version"));
   expect(parse).toThrow(problem);
   expect(parse).toThrow(/^\/log: the marker: is damaged: .* Remove \/log\/.state\/version while .*--adopt/);
 });
