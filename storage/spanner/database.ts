@@ -106,8 +106,19 @@ export class SpannerDatabase {
     if ((process.env.SPANNER_EMULATOR_HOST ?? "") === "") await authorizationHeaders(await googleAuth(SCOPE));
     const { Spanner } = await import("@google-cloud/spanner");
     const [projectId = "", instance = "", database = ""] = this.#ids;
-    this.#client = new Spanner({ projectId, disableBuiltInMetrics: true });
-    return this.#client.instance(instance).database(database);
+    try {
+      this.#client = new Spanner({ projectId, disableBuiltInMetrics: true });
+      return this.#client.instance(instance).database(database);
+    } catch (error) {
+      if ((process.env.SPANNER_EMULATOR_HOST ?? "") === "") throw error;
+      // The library's message has a part of the value.
+      throw new UsageError({
+        object: "SPANNER_EMULATOR_HOST",
+        problem: "is not the address of an emulator",
+        expected: "HOST:PORT",
+        advice: "Unset it to use Spanner itself",
+      });
+    }
   });
 
   #failure(error: unknown): unknown {
