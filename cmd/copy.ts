@@ -8,6 +8,7 @@ import {
   migrate,
   shellWord,
   shownAddress,
+  withShownAddresses,
 } from "../lib/index.ts";
 import {
   addTrustOptions,
@@ -117,7 +118,7 @@ function handoverCommand(): string {
   const [, , ...words] = process.argv;
   const shown = words.map((word, i) => {
     if (words[i - 1] === "--header") return "…";
-    return word.startsWith("--header=") ? "--header=…" : shownAddress(word);
+    return word.startsWith("--header=") ? "--header=…" : withShownAddresses(shownAddress(word));
   });
   return ["tlog-migrate", ...shown, "--handover"].map(shellWord).join(" ");
 }

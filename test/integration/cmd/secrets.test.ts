@@ -51,6 +51,7 @@ const STAGES: readonly [what: string, args: (address: string, directory: string)
   ["a source", (address, directory) => ["copy", address, join(directory, "t"), ...trust]],
   ["a target", (address) => ["copy", OTHER[0], address, ...trust]],
   ["a mirror", (address) => ["copy", OTHER[0], address, ...trust, "--no-tree-state"]],
+  ["a target to abandon", (address) => ["abandon", address]],
   ["a log to verify", (address) => ["verify", address, ...trust]],
   ["a log without a key", (address) => ["verify", address]],
   ["a command", (address) => [address, ...OTHER]],
@@ -120,11 +121,12 @@ test("a copy shows the credentials and the query of its source in no report, doc
   const directory = temporaryDirectory();
   const [target, metrics] = [join(directory, "log"), join(directory, "metrics")];
   const source = `${server.url.replace("//", "//user:hunter2@")}/${query}`;
-  const args = ["copy", source, target, "--vkey", log.vkey, "--metrics-file", metrics];
-  for (const further of [["--json"], []]) {
+  // Beside it what may be secret elsewhere on the command line, which the report repeats.
+  const secrets = ["--header", "x-token: hunter2", "--header=x-token: hunter2"];
+  const args = ["copy", source, target, "--vkey", log.vkey, "--metrics-file", metrics, ...secrets];
+  for (const further of [["--json"], [], ["--handover", "--settle", "0"], []]) {
     const { code, stdout, stderr } = await runCli([...args, ...further]);
     expect(code).toBe(0);
-    expect(stdout).toContain(`${server.url}/`);
     expect(stdout + stderr).not.toMatch(SECRET);
     const state = join(target, ".state");
     const documents = [metrics, ...readdirSync(state).map((name) => join(state, name))];
