@@ -14,15 +14,19 @@ import {
   withShownAddresses,
 } from "../lib/index.ts";
 
+export const EXIT_CODES: readonly (readonly [codes: string, meaning: string])[] = [
+  ["0", "done"],
+  ["1", "stopped by a failure; the same command continues"],
+  ["2", "usage error"],
+  ["3", "verification failed: the log does not match its checkpoint"],
+  ["4", "the target may not be written"],
+  ["129, 130, 143", "interrupted by SIGHUP, SIGINT or SIGTERM; the same command continues"],
+  ["131", "ended at once by SIGQUIT; the same command continues"],
+];
+
 export const EXIT_CODES_HELP = `
 Exit codes:
-  0              done
-  1              stopped by a failure; the same command continues
-  2              usage error
-  3              verification failed: the log does not match its checkpoint
-  4              the target may not be written
-  129, 130, 143  interrupted by SIGHUP, SIGINT or SIGTERM; the same command continues
-  131            ended at once by SIGQUIT; the same command continues`;
+${EXIT_CODES.map(([codes, meaning]) => `  ${codes.padEnd(15)}${meaning}`).join("\n")}`;
 
 /** The reason with which the work is aborted by a signal. */
 export class Interruption extends Error {

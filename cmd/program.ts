@@ -10,6 +10,7 @@ import {
   withShownAddresses,
 } from "../lib/index.ts";
 import { addAbandonCommand } from "./abandon.ts";
+import { addCompletionCommand } from "./completion.ts";
 import { addCopyCommand } from "./copy.ts";
 import { EXIT_CODES_HELP } from "./exit.ts";
 import { writeLine } from "./output.ts";
@@ -42,6 +43,7 @@ export async function newProgram(given: readonly string[] = process.argv.slice(2
   addCopyCommand(program, backends);
   addVerifyCommand(program, backends);
   addAbandonCommand(program, backends);
+  addCompletionCommand(program);
   return program;
 }
 
