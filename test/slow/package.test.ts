@@ -22,6 +22,7 @@ function run(file: string, args: readonly string[], options: { cwd?: string; CC?
 const PACKED = [
   "cmd",
   "lib",
+  "man",
   "storage",
   "package.json",
   "README.md",
@@ -102,7 +103,8 @@ describe("the published package", () => {
     const asLibrary = await run(process.execPath, ["--input-type=module", "-e", imported], { cwd: user });
     expect(asLibrary.stdout).toBe("function function\n");
     const shipped = readdirSync(home).toSorted();
-    expect(shipped).toEqual(["LICENSE", "README.md", "dist", "lib", "package.json"]);
+    expect(shipped).toEqual(["LICENSE", "README.md", "dist", "lib", "man", "package.json"]);
+    expect(readdirSync(join(home, "man"))).toEqual(["tlog-migrate.1"]);
     expect(readdirSync(join(home, "lib/tlog/hasher/native"))).toEqual([
       "build.js",
       "bundle-hasher.c",
