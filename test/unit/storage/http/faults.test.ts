@@ -133,9 +133,11 @@ describe("a server that breaks its word", () => {
     ["before an answer", ""],
     ["in the headers", "HTTP/1.1 200 OK\r\ncontent-le"],
     ["in the body", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf."],
-  ])("by resetting the connection %s", async (_where, answer) => {
+  ])("by resetting the connection %s", async (where, answer) => {
     const url = await serveAnswer(answer, (socket) => socket.resetAndDestroy());
-    const message = `${url.host} broke the connection off`;
+    // In a body Node 22 reports it as the end of the connection.
+    const isEnd = where === "in the body" && process.versions.node.startsWith("22.");
+    const message = `${url.host} ${isEnd ? "sent less or more than it announced" : "broke the connection off"}`;
     await expect(sourceAt(url).read("checkpoint", ANY)).rejects.toMatchObject({ ...LATER, message });
   });
 
