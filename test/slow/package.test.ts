@@ -25,6 +25,7 @@ const PACKED = [
   "man",
   "storage",
   "package.json",
+  "CHANGELOG.md",
   "README.md",
   "LICENSE",
   "tsconfig.json",
@@ -103,7 +104,7 @@ describe("the published package", () => {
     const asLibrary = await run(process.execPath, ["--input-type=module", "-e", imported], { cwd: user });
     expect(asLibrary.stdout).toBe("function function\n");
     const shipped = readdirSync(home).toSorted();
-    expect(shipped).toEqual(["LICENSE", "README.md", "dist", "lib", "man", "package.json"]);
+    expect(shipped).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist", "lib", "man", "package.json"]);
     expect(readdirSync(join(home, "man"))).toEqual(["tlog-migrate.1"]);
     expect(readdirSync(join(home, "lib/tlog/hasher/native"))).toEqual([
       "build.js",
