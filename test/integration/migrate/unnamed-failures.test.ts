@@ -63,8 +63,10 @@ describe.each(ODD)("%s in place of the checkpoint", (_what, make) => {
     const source = logDirectory(log);
     rmSync(join(source, "checkpoint"));
     await make(join(source, "checkpoint"));
-    for (const work of [migrateLog(log, { url: source }, memoryDirectory()), verify(log, source)]) {
-      const failure = await failureOf(work as ReturnType<typeof migrateLog>);
+    const copy = () => migrateLog(log, { url: source }, memoryDirectory());
+    // One after the other: a rejection that waits for the other to be looked at would count as unhandled.
+    for (const work of [copy, () => verify(log, source)]) {
+      const failure = await failureOf(work() as ReturnType<typeof migrateLog>);
       expect(failure, failure.stack).toBeInstanceOf(LogError);
       expect(failure.message).toMatch(/^[^\n]{20,2000}$/);
     }
