@@ -23,6 +23,7 @@ import { errnoCode, fileFailure, onFile } from "./errno.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
 import { LOG_NAMES, requireApart, requireNothingElse, requireNotRoot } from "./placement.ts";
 import { clearAllTemporaries, clearStaleLock, takeLock, temporariesOf } from "./process-files.ts";
+import { closeQuietly } from "./regular-file.ts";
 import {
   COMPATIBLE_VERSION,
   claimText,
@@ -332,6 +333,10 @@ class PosixWriter implements TargetWriter {
 
 /** A file of at most `maxBytes`; a larger one is returned cut to one byte more, so that it is never right. */
 function readUpTo(path: string, maxBytes: number): Uint8Array | undefined {
+  const found = fs.lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  // To open a device may be to act on it. A directory is reported as one.
+  if (!found.isFile() && !found.isDirectory()) return new Uint8Array(0);
   let fd: number;
   try {
     fd = fs.openSync(path, READ_FLAGS);
@@ -345,6 +350,6 @@ function readUpTo(path: string, maxBytes: number): Uint8Array | undefined {
     const bytes = Buffer.allocUnsafeSlow(Math.min(fs.fstatSync(fd).size, maxBytes + 1));
     return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.length, 0));
   } finally {
-    fs.closeSync(fd);
+    closeQuietly(fd);
   }
 }
