@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { temporaryDirectory } from "./places/directory.ts";
 
 /**
- * The environment in which the main thread of the program runs this code first, with `fs`, and `fifo`, which open(2)
- * waits for.
+ * The environment in which the main thread of the program, or its workers, run this code first, with `fs`, and `fifo`,
+ * which open(2) waits for.
  */
-export function hangingFiles(code: string): Record<string, string> {
+export function hangingFiles(code: string, threads: "main" | "workers" = "main"): Record<string, string> {
   const directory = temporaryDirectory();
   const [fifo, module] = [join(directory, "fifo"), join(directory, "hangs.mjs")];
   execFileSync("mkfifo", [fifo]);
@@ -18,7 +18,7 @@ export function hangingFiles(code: string): Record<string, string> {
     'import { syncBuiltinESMExports } from "node:module";',
     'import { isMainThread } from "node:worker_threads";',
     `const fifo = ${JSON.stringify(fifo)};`,
-    `if (isMainThread) { ${code} }`,
+    `if (isMainThread === ${threads === "main"}) { ${code} }`,
     "syncBuiltinESMExports();",
   ];
   writeFileSync(module, lines.join("\n"));

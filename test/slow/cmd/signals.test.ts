@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runCli } from "../../support/cli.ts";
@@ -19,4 +20,21 @@ test("one signal ends a copy whose source is on a file system that is gone", asy
   expect(stderr).toMatch(
     /\ntlog-migrate: did not stop within 10 s, and is ended; the same command continues.*\n$/,
   );
+});
+
+test("a thread that hangs does not hide what a copy failed with, and a signal ends it", async () => {
+  const log = testLog({ size: 20_000, entrySize: 10 });
+  const source = logDirectory(log);
+  rmSync(join(source, "tile/entries/070"));
+  const env = hangingFiles(
+    `
+    const { open } = fs.promises;
+    fs.promises.open = (path, flags) => (path.endsWith("/000") ? open(fifo) : open(path, flags));`,
+    "workers",
+  );
+  const args = ["copy", source, join(temporaryDirectory(), "log"), "--vkey", log.vkey];
+  const options = { env, signal: { name: "SIGTERM", after: /entries\/070 / }, timeoutMs: 30_000 } as const;
+  const { code, stderr } = await runCli(args, options);
+  expect(stderr).toMatch(/tile\/entries\/070 [^\n]*\n$/);
+  expect(code).toBe(143);
 });
