@@ -1,5 +1,6 @@
 /** What a person reads when an HTTP request fails, in place of other people's texts, codes and status numbers. */
 
+import { openFilesAdvice } from "../../lib/migrate/open-files.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
 
@@ -100,6 +101,8 @@ function contactFault(code: string, error: Error, { host, timeouts }: Peer): Fau
     case "EHOSTUNREACH":
     case "ENETUNREACH":
       return [`there is no route to ${host}`, REFUSED, "Check the address and this machine's network"];
+    case "EMFILE":
+      return [`no connection to ${host}: too many open files`, LASTING, openFilesAdvice()];
     case "UND_ERR_CONNECT_TIMEOUT":
     case "ETIMEDOUT": {
       const problem = `${host} did not accept a connection within ${seconds(timeouts.connectMs)}`;

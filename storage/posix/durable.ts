@@ -15,6 +15,7 @@ import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { OperationError } from "../../lib/errors.ts";
 import type { TargetBatch } from "../../lib/migrate/ports/target.ts";
 import { TargetDirectories } from "./directories.ts";
 import { errnoCode, fileFailure, ifPresent } from "./errno.ts";
@@ -23,6 +24,9 @@ import { closeQuietly } from "./regular-file.ts";
 const FILE_MODE = 0o644;
 
 const TEMPORARY_TRIES = 5;
+
+/** What link(2) fails with where a file system has no hard links, or none more for a file that has one name. */
+const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
 const fsync = promisify(fs.fsync);
 
@@ -86,8 +90,9 @@ export class DurableDirectory {
       try {
         fs.linkSync(staged.temporary, path);
       } catch (error) {
-        if (errnoCode(error) === "EEXIST") return false;
-        throw error;
+        const code = errnoCode(error) ?? "";
+        if (code === "EEXIST") return false;
+        throw NO_LINKS.includes(code) ? noHardLinks(path, error) : error;
       }
       await this.syncDirectories([dirname(path)]).catch((error: unknown) => {
         // The next run must not find and trust a name that may not be durable.
@@ -283,6 +288,18 @@ class DurableBatch implements TargetBatch {
     this.#staged = [];
     for (const file of staged) this.#directory.discard(file);
   }
+}
+
+/** Without link(2) there is no way to create a whole file only if there is none: not for this tool, nor for others. */
+function noHardLinks(path: string, cause: unknown): OperationError {
+  return new OperationError(
+    {
+      object: path,
+      problem: "cannot be created: the file system has no hard links, which log software needs too",
+      advice: "Choose a target on another file system, such as ext4, XFS, Btrfs or ZFS",
+    },
+    { cause },
+  );
 }
 
 /** Waits for all, then throws the first failure: none may still use a descriptor after it is closed. */

@@ -1,6 +1,7 @@
 /** What a failed system call on a file means to an operator. */
 
 import { OperationError } from "../../lib/errors.ts";
+import { openFilesAdvice } from "../../lib/migrate/open-files.ts";
 import { WriteAgainError } from "../../lib/migrate/ports/target.ts";
 
 const CHECK_OWNER = "Check the owner and the mode of the directory";
@@ -34,7 +35,7 @@ const MEANINGS: Record<string, readonly [problem: string, advice: string]> = {
   ],
   ENAMETOOLONG: ["the path is too long", "Choose a shorter one"],
   ELOOP: ["too many symbolic links", "Name the directory itself"],
-  EMFILE: ["too many open files", "Raise `ulimit -n`, or lower --concurrency"],
+  ENFILE: ["too many open files on this machine", "Close some, or raise its limit (fs.file-max)"],
   EIO: [
     "the disk reports an input/output error",
     "Check the disk; the next run writes again what is not known to be durable",
@@ -61,7 +62,8 @@ export function ifPresent<T>(read: () => T, codes: readonly string[] = ["ENOENT"
 export function fileFailure(error: unknown, path: string): OperationError {
   const code = errnoCode(error);
   if (code === undefined || !(error instanceof Error)) throw error;
-  const [problem, advice] = MEANINGS[code] ?? [error.message];
+  const [problem, advice] =
+    code === "EMFILE" ? ["too many open files", openFilesAdvice()] : (MEANINGS[code] ?? [error.message]);
   // After a failed fsync it is unknown what is on the disk.
   const Failure = code === "EIO" ? WriteAgainError : OperationError;
   return new Failure({ object: path, problem, advice }, { cause: error });

@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
+import { openFilesAdvice } from "../../lib/migrate/open-files.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { errnoCode, ifPresent } from "./errno.ts";
@@ -105,7 +106,9 @@ function requireRegular(stat: fs.Stats): void {
 export function sourceError(error: unknown): unknown {
   const code = errnoCode(error);
   if (code === undefined || !(error instanceof Error)) return error;
-  const advice = code === "EACCES" ? "Check the file's owner and mode" : undefined;
-  const retryable = code === "EIO" || code === "EMFILE";
+  const ownAdvice = code === "EACCES" ? "Check the file's owner and mode" : undefined;
+  const advice = code === "EMFILE" ? openFilesAdvice() : ownAdvice;
+  // That this process may open too few files does not pass.
+  const retryable = code === "EIO" || code === "ENFILE";
   return new SourceError(error.message, { retryable, advice }, { cause: error });
 }

@@ -5,13 +5,13 @@
 
 import { EventEmitter, on } from "node:events";
 import { Worker } from "node:worker_threads";
-import { OperationError } from "../../errors.ts";
 import { fullTileCount } from "../../tlog/layout.ts";
 import { Counters } from "../counters.ts";
 import type { Executor, UnitResult, WorkUnit } from "../ports/executor.ts";
 import type { Parallelism } from "../session.ts";
 import { unitBundles } from "../tree/units.ts";
 import { type FromWorker, fromWire, type ToWorker } from "./messages.ts";
+import { threadFailure } from "./thread-failure.ts";
 import type { WorkerSpec } from "./worker.ts";
 
 /** How long workers get to drop what they hold before they are ended, in milliseconds. */
@@ -134,16 +134,7 @@ class Thread {
   }
 
   #fail(error: unknown): void {
-    const cause = error instanceof Error ? error : new Error(String(error));
-    this.#failure ??= new OperationError(
-      {
-        object: "a worker thread",
-        problem: `failed: ${cause.message}`,
-        advice:
-          "Run the same command again, it goes on where it stopped; if it was memory, lower --concurrency",
-      },
-      { cause },
-    );
+    this.#failure ??= threadFailure(error);
     for (const { reject } of this.#underWay.values()) reject(this.#failure);
     this.#underWay.clear();
   }

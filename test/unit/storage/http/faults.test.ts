@@ -30,6 +30,7 @@ describe("a server that cannot be reached", () => {
     ["EAI_NONAME", "no such host: h:1", { retryable: false, unreachable: true }],
     ["EAI_AGAIN", "the name h:1 could not be looked up", { retryable: true, unreachable: false }],
     ["EHOSTUNREACH", "there is no route to h:1", { retryable: true, unreachable: true }],
+    ["EMFILE", "no connection to h:1: too many open files", { retryable: false, unreachable: false }],
     ["UND_ERR_CONNECT_TIMEOUT", "h:1 did not accept a connection within 10 s", { retryable: true }],
     ["CERT_HAS_EXPIRED", "the certificate has expired", { retryable: false, unreachable: true }],
     ["CERT_REVOKED", "no TLS connection to h:1: in one line", { retryable: false, unreachable: true }],

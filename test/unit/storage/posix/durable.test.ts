@@ -65,6 +65,20 @@ describe("create", () => {
     expect(filesBelow(at("tmp"))).toEqual([]);
   });
 
+  test.each(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])(
+    "says where a file system has no hard links (%s), and leaves no trace",
+    async (code) => {
+      const { directory, at, files } = newPlace();
+      vi.spyOn(fs, "linkSync").mockImplementation(() => {
+        throw Object.assign(new Error(`${code}: link`), { code });
+      });
+      const creating = directory.create(at("file"), bytes("mine"));
+      await expect(creating).rejects.toThrow(OperationError);
+      await expect(creating).rejects.toThrow(/\/file: .*has no hard links.*another file system/);
+      expect(files()).toEqual([]);
+    },
+  );
+
   test("lets one of many at once through", async () => {
     const { root, at } = newPlace();
     const creations = Array.from({ length: 20 }, (_, i) =>

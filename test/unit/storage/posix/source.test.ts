@@ -82,7 +82,8 @@ test("a file of which the system gives a few bytes at a time is read whole", asy
 
 test.each([
   ["EIO", true],
-  ["EMFILE", true],
+  ["ENFILE", true],
+  ["EMFILE", false],
   ["EACCES", false],
 ])("a file that cannot be read for %s may be read later: %s", async (code, retryable) => {
   const { source } = newSource({ file: "1234567" });
