@@ -212,7 +212,7 @@ test("what a seal hides is mended as the failure says: without the seal, by the 
   await migrateLog(log, server, target, { handOver: false });
   rmSync(join(target, "tile/entries/005"));
   const seal = join(target, "tile/1/000");
-  expect((await failureOf(migrateLog(log, server, target))).message).toContain(`Remove the seal ${seal}`);
+  expect((await failureOf(migrateLog(log, server, target))).message).toContain(`remove its seal ${seal}`);
   rmSync(seal);
   expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
 });
