@@ -21,13 +21,13 @@ export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
 export const verifyLog = (options: VerifyOptions): Promise<VerificationReport> =>
   verifyLogWith(options, backendModules()).catch(rethrow);
 
+/** Gives up a claim or a handover that nobody has built on. @throws LogError, TargetRefusedError where somebody has. */
+export const abandon = (options: AbandonOptions): Promise<AbandonReport> =>
+  abandonWith(options, backendModules()).catch(rethrow);
+
 function rethrow(error: unknown): never {
   throw outsideFailure(error);
 }
-
-/** Gives up a claim or a handover that nobody has built on. @throws LogError, TargetRefusedError where somebody has. */
-export const abandon = (options: AbandonOptions): Promise<AbandonReport> =>
-  abandonWith(options, backendModules());
 
 /** What help and command line say of the backends. */
 export const backendWords = (): Promise<places.BackendWords> => places.backendWords(backendModules());

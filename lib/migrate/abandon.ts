@@ -1,9 +1,9 @@
 /** Gives up what a migration has done to a target, where it can be proved that nobody has built on it. */
 
-import { type ErrorFacts, TargetRefusedError } from "../errors.ts";
+import type { TargetRefusedError } from "../errors.ts";
 import { parseCheckpointText } from "../tlog/checkpoint.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY, parseResourcePath } from "../tlog/layout.ts";
-import { equalBytes, formatHash } from "../tlog/merkle.ts";
+import { equalBytes } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
 import { cleanUp } from "./clean-up.ts";
 import type { WorkOptions } from "./options.ts";
@@ -12,7 +12,6 @@ import type { BackendModules } from "./ports/backend.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
 import { targetSpecOf } from "./session.ts";
-import { treeStateOf } from "./target/claim.ts";
 import { isBeyondSize } from "./target/listing-check.ts";
 import {
   claimAdvice,
@@ -22,6 +21,8 @@ import {
   RECORD_ADVICE,
   treeStateFor,
 } from "./target/marker.ts";
+import { describeHead, refused } from "./target/refusals.ts";
+import { treeStateOf } from "./target/tree-state.ts";
 
 export interface AbandonOptions
   extends Pick<WorkOptions, "access" | "targetOptions" | "retry" | "signal" | "notice"> {
@@ -109,11 +110,11 @@ async function abandonHandover(target: MigrationTarget, text: string): Promise<A
     });
   }
   const marker = parseMarker(markerText, target.recordName, RECORD_ADVICE);
-  if (describe(aimOf(marker)) !== describe(handedOver)) {
+  if (describeHead(aimOf(marker)) !== describeHead(handedOver)) {
     throw refused(target, {
       problem: "has a record whose marker is of another tree, so the handover cannot be taken back by it",
-      expected: describe(handedOver),
-      found: describe(aimOf(marker)),
+      expected: describeHead(handedOver),
+      found: describeHead(aimOf(marker)),
       advice: "Copy into an empty target instead",
     });
   }
@@ -137,7 +138,7 @@ async function requireUntouched(
   tree: TreeHead,
 ): Promise<void> {
   if (tree.size !== handedOver.size || !equalBytes(tree.rootHash, handedOver.rootHash)) {
-    throw goneOn(target, describe(tree), describe(handedOver));
+    throw goneOn(target, describeHead(tree), describeHead(handedOver));
   }
   const writer = target.openWriter();
   try {
@@ -162,12 +163,4 @@ function goneOn(target: MigrationTarget, found: string, expected: string): Targe
     found,
     advice: "The log lives there now; nothing was changed",
   });
-}
-
-function describe({ size, rootHash }: TreeHead): string {
-  return `size ${size}, root ${formatHash(rootHash)}`;
-}
-
-function refused({ location }: MigrationTarget, facts: Omit<ErrorFacts, "object">): TargetRefusedError {
-  return new TargetRefusedError({ object: location, ...facts });
 }

@@ -9,7 +9,7 @@ import { SourceError, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTree, readTrustedCheckpoint } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
-import { unreadableTreeState } from "../target/claim.ts";
+import { unreadableTreeState } from "../target/tree-state.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import { findings } from "./findings.ts";
 

@@ -1,0 +1,117 @@
+/** A target that an earlier run handed over: what is there decides what is said of it. */
+
+import { type TargetRefusedError, VerificationError } from "../../errors.ts";
+import { equalBytes } from "../../tlog/merkle.ts";
+import type { TreeHead } from "../ports/source.ts";
+import type { MigrationTarget } from "../ports/target.ts";
+import { openTree, type TrustedCheckpoint } from "../read/authentic.ts";
+import type { CopySession } from "../session.ts";
+import type { MigrationRecord } from "./marker.ts";
+import { describeHead, refused, requireSameLog } from "./refusals.ts";
+import { readSourceCheckpoint } from "./source-checkpoint.ts";
+import { storedLog } from "./stored-log.ts";
+import { treeStateOf } from "./tree-state.ts";
+
+/** A target that an earlier run handed over. */
+export interface AlreadyDone {
+  readonly kind: "handed-over";
+  /** The source's, of the size that was handed over. */
+  readonly checkpoint: TrustedCheckpoint;
+  readonly record: MigrationRecord;
+  /** Whether the log software there has continued the log since. */
+  readonly grown: boolean;
+}
+
+/** What is there decides: a target equal to its record is done, a grown one is taken over, any other is at fault. */
+export async function alreadyDone(
+  session: CopySession,
+  read: TrustedCheckpoint,
+  record: MigrationRecord,
+): Promise<AlreadyDone> {
+  const { target, context } = session;
+  requireSameLog(session, read, record);
+  const done: TreeHead = { size: record.size, rootHash: Buffer.from(record.rootHash, "base64") };
+  const checkpoint = await readSourceCheckpoint(session, done, read);
+  const now = await withTreeState(target, async (tree = done) => {
+    if (tree.size !== done.size || !equalBytes(tree.rootHash, done.rootHash)) {
+      await requireContinued(session, tree, done);
+    }
+    // Readers of the source may be led to the new log by now.
+    if (checkpoint.size > done.size && checkpoint.size <= tree.size) {
+      await requirePrefix(session, tree, checkpoint, `${context.source.location}: the checkpoint`);
+    }
+    return tree;
+  });
+  if (checkpoint.size > now.size) throw notThatSize(target, record, checkpoint, now !== done);
+  if (checkpoint.size === done.size) await target.confirmHandOver();
+  return { kind: "handed-over", checkpoint, record, grown: now.size > done.size };
+}
+
+/**
+ * Works with the tree state, undefined for a mirror, which has none; again if it changes meanwhile, since log software
+ * removes partial tiles of earlier trees.
+ */
+async function withTreeState<T>(
+  target: MigrationTarget,
+  work: (tree: TreeHead | undefined) => Promise<T>,
+): Promise<T> {
+  let tree = await treeStateOf(target, VerificationError);
+  for (;;) {
+    try {
+      return await work(tree);
+    } catch (error) {
+      const now = await treeStateOf(target, VerificationError);
+      if (now === undefined || now.size === tree?.size) throw error;
+      tree = now;
+    }
+  }
+}
+
+/** @throws VerificationError unless a tree begins with another one, that of the record. */
+async function requireContinued(session: CopySession, tree: TreeHead, done: TreeHead): Promise<void> {
+  const object = `${session.target.location}: the tree state`;
+  if (tree.size > done.size) return await requirePrefix(session, tree, done, object);
+  throw new VerificationError({
+    object,
+    problem: "is not the tree that was handed over, nor one that continues it",
+    expected: describeHead(done),
+    found: describeHead(tree),
+    advice: "Let no log software run there before it is clear what changed it",
+  });
+}
+
+/** Derives the root of a smaller tree from the tiles of the target, which log software may be at work in. */
+async function requirePrefix(
+  session: CopySession,
+  tree: TreeHead,
+  prefix: TreeHead,
+  object: string,
+): Promise<void> {
+  const derived = await (await openTree(storedLog(session), tree)).rootOfPrefix(prefix.size);
+  if (equalBytes(derived, prefix.rootHash)) return;
+  throw new VerificationError({
+    object,
+    problem: `is not of the log in ${session.target.location}, which has ${tree.size} entries: there are two logs of one name`,
+    expected: describeHead({ size: prefix.size, rootHash: derived }),
+    found: describeHead(prefix),
+    advice: "Stop every writer of this log until its operators have found out which of them is right",
+  });
+}
+
+function notThatSize(
+  target: MigrationTarget,
+  { size, finishedAt }: MigrationRecord,
+  checkpoint: TreeHead,
+  hasState: boolean,
+): TargetRefusedError {
+  return refused(target, {
+    problem: hasState
+      ? `was handed over at size ${size} on ${finishedAt} and belongs to the log software there`
+      : `is a mirror that was finished at size ${size} on ${finishedAt}, and is never changed`,
+    expected: "a source of that size",
+    found: `size ${checkpoint.size}`,
+    advice: hasState
+      ? "If the source continued after the handover, its writer was not stopped: migrate into an empty target"
+      : "Copy into an empty target, and point readers there",
+  });
+}

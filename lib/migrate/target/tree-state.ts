@@ -1,0 +1,27 @@
+/** The private tree state of a target, and what is wrong with one that cannot be read. */
+
+import { type ErrorFacts, type LogError, TargetRefusedError } from "../../errors.ts";
+import { FormatError } from "../../tlog/errors.ts";
+import type { TreeHead } from "../ports/source.ts";
+import type { MigrationTarget } from "../ports/target.ts";
+import { FIND_WRITER } from "./refusals.ts";
+
+/** The private tree state of a target. @throws Refusal if it cannot be read. */
+export async function treeStateOf(
+  target: MigrationTarget,
+  Refusal: new (facts: ErrorFacts) => LogError = TargetRefusedError,
+  advice = FIND_WRITER,
+): Promise<TreeHead | undefined> {
+  try {
+    return await target.integratedTree();
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new Refusal({ ...unreadableTreeState(target, error), advice });
+  }
+}
+
+/** What is wrong with a tree state that cannot be read. */
+export function unreadableTreeState(target: MigrationTarget, error: FormatError): ErrorFacts {
+  const { message: problem, expected, found } = error;
+  return { object: `${target.location}: the tree state`, problem, expected, found };
+}
