@@ -2,6 +2,7 @@
 
 import { LogError, OperationError, VerificationError } from "../errors.ts";
 import { FormatError } from "../tlog/errors.ts";
+import { openFilesAdvice } from "./open-files.ts";
 import { SourceError } from "./ports/source.ts";
 
 const AGAIN = "Run the same command again, it goes on where it stopped";
@@ -24,18 +25,17 @@ export function outsideFailure(error: unknown, object?: string): unknown {
     return new OperationError({ object: object ?? "the source", problem, advice }, { cause: error });
   }
   if (isOfSystem(error)) {
-    const { path, syscall } = error;
-    return new OperationError(
-      { object: object ?? path ?? syscall, problem, advice: AGAIN },
-      { cause: error },
-    );
+    const { path, syscall, code } = error;
+    // Of this process, or of the whole machine: wherever the next file was opened.
+    const advice = code === "EMFILE" || code === "ENFILE" ? openFilesAdvice() : AGAIN;
+    return new OperationError({ object: object ?? path ?? syscall, problem, advice }, { cause: error });
   }
   if (!isOfMemory(error)) return error;
   const advice = `${AGAIN}; lower --budget or --concurrency`;
   return new OperationError({ object: object ?? "memory", problem, advice }, { cause: error });
 }
 
-type SystemError = Error & { readonly syscall: string; readonly path?: string };
+type SystemError = Error & { readonly syscall: string; readonly path?: string; readonly code?: string };
 
 function isOfSystem(error: Error): error is SystemError {
   return "syscall" in error && typeof error.syscall === "string";

@@ -66,3 +66,13 @@ it.each([new TypeError("x is not a function"), new UsageError({ object: "a", pro
     expect(outsideFailure(error)).toBe(error);
   },
 );
+
+it("too few open files, wherever the next one was to be opened, is told what to raise", () => {
+  for (const code of ["EMFILE", "ENFILE"]) {
+    const error = Object.assign(new Error(`${code}: too many open files, open 'x'`), {
+      code,
+      syscall: "open",
+    });
+    expect(String(outsideFailure(error))).toMatch(/too many open files.*Raise the hard limit on open files/);
+  }
+});
