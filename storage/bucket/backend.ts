@@ -2,6 +2,7 @@
 
 import { UsageError } from "../../lib/errors.ts";
 import type { Backend, OptionValues, TargetRequest } from "../../lib/migrate/ports/backend.ts";
+import { requirePackages } from "../shared/optional-packages.ts";
 import { STATE_STORES } from "../state-stores.ts";
 import type { Bucket } from "./bucket.ts";
 import type { NamedStore } from "./log-state.ts";
@@ -9,10 +10,12 @@ import type { NamedStore } from "./log-state.ts";
 const OPTIONS = STATE_STORES.flatMap(({ options }) => options);
 
 export interface BucketKind extends Required<Pick<Backend, "form" | "example" | "openObjects">> {
+  /** The optional packages that a target needs. */
+  readonly packages: readonly string[];
   openBucket(url: URL, request: Omit<TargetRequest, "options" | "readOnly" | "signal">): Promise<Bucket>;
 }
 
-export function bucketBackend({ openBucket, ...kind }: BucketKind): Backend {
+export function bucketBackend({ openBucket, packages, ...kind }: BucketKind): Backend {
   return {
     ...kind,
     targetOptions: [
@@ -25,6 +28,7 @@ export function bucketBackend({ openBucket, ...kind }: BucketKind): Backend {
     ],
     async openTarget(url, { options, readOnly = false, signal, ...request }) {
       const named = namedStore(options, !readOnly);
+      requirePackages(url.href, [...new Set([...packages, ...(named?.packages ?? [])])]);
       const { BucketTarget } = await import("./target.ts");
       const bucket = await openBucket(url, request);
       const store = await named?.open(bucket.location, signal);

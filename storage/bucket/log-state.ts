@@ -62,6 +62,8 @@ export interface NamedStore {
   readonly words: string;
   /** The options that name the store, each a word of a command line. */
   readonly options: readonly string[];
+  /** The optional packages that it needs. */
+  readonly packages: readonly string[];
   /** @param location of the target that the store is opened for. */
   open(location: string, signal?: AbortSignal): Promise<LogState>;
 }

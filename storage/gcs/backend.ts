@@ -1,12 +1,15 @@
 /** Logs in buckets of Cloud Storage. */
 
 import { bucketBackend } from "../bucket/backend.ts";
+import { requirePackages } from "../shared/optional-packages.ts";
 import { parseGcsUrl } from "./url.ts";
 
 export default bucketBackend({
   form: "gs://bucket/prefix",
   example: "/srv/log gs://bucket/log --vkey … --spanner projects/p/instances/i/databases/d",
+  packages: ["@google-cloud/storage", "google-auth-library"],
   async openObjects(url, { access, ...request }) {
+    requirePackages(url.href, ["google-auth-library"]);
     const [{ GcsSource }, { GcsAccess }] = await Promise.all([
       import("./source.ts"),
       import("./credentials.ts"),

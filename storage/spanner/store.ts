@@ -29,6 +29,7 @@ export const spannerStores: StateStoreKind = {
     return {
       words: ` and the Spanner database ${database}${tablePrefix && ` with the table prefix ${tablePrefix}`}`,
       options,
+      packages: ["@google-cloud/spanner", "google-auth-library"],
       async open(location, signal) {
         const { SpannerLogState } = await import("./log-state.ts");
         const note =

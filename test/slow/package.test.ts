@@ -115,6 +115,31 @@ describe("the published package", () => {
     ]);
   });
 
+  it("says in a line what to install for places whose packages npm did not install with it", async () => {
+    const user = await installPackage();
+    const program = join(user, "node_modules/tlog-migrate/dist/cmd/tlog-migrate.js");
+    const insecure = ["--insecure-no-signature", "--spanner", "projects/p/instances/i/databases/d"];
+    const failure = (...args: string[]) =>
+      run(process.execPath, [program, ...args]).then(
+        () => undefined,
+        (error: { readonly code: number; readonly stderr: string }) => error,
+      );
+
+    for (const args of [
+      ["copy", user, "gs://bucket/log", ...insecure],
+      ["verify", "gs://bucket/log", ...insecure],
+      ["abandon", "gs://bucket/log", ...insecure.slice(1)],
+    ]) {
+      const { code, stderr } = (await failure(...args)) ?? {};
+      expect(stderr).toMatch(
+        /^tlog-migrate: gs:\/\/bucket\/log: needs packages [^\n]*`npm install @google-cloud\/storage@\d+ google-auth-library@\d+ @google-cloud\/spanner@\d+`[^\n]*\n$/,
+      );
+      expect(code).toBe(2);
+    }
+    const source = await failure("copy", "gs://bucket/log", join(user, "target"), "--insecure-no-signature");
+    expect(source?.stderr).toContain("`npm install google-auth-library@");
+  });
+
   it("builds its native hasher when npm installs it, and does without where there is no compiler", async () => {
     const user = await installPackage();
     const program = join(user, "node_modules/tlog-migrate/dist/cmd/tlog-migrate.js");
