@@ -104,8 +104,22 @@ describe("the published package", () => {
     const asLibrary = await run(process.execPath, ["--input-type=module", "-e", imported], { cwd: user });
     expect(asLibrary.stdout).toBe("function function\n");
     const shipped = readdirSync(home).toSorted();
-    expect(shipped).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist", "lib", "man", "package.json"]);
+    expect(shipped).toEqual([
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "cmd",
+      "dist",
+      "lib",
+      "man",
+      "package.json",
+    ]);
     expect(readdirSync(join(home, "man"))).toEqual(["tlog-migrate.1"]);
+    expect(readdirSync(join(home, "cmd"))).toEqual([
+      "check-installation.cjs",
+      "import-program.cjs",
+      "start.cjs",
+    ]);
     expect(readdirSync(join(home, "lib/tlog/hasher/native"))).toEqual([
       "build.js",
       "bundle-hasher.c",
@@ -117,7 +131,7 @@ describe("the published package", () => {
 
   it("says in a line what to install for places whose packages npm did not install with it", async () => {
     const user = await installPackage();
-    const program = join(user, "node_modules/tlog-migrate/dist/cmd/tlog-migrate.js");
+    const program = join(user, "node_modules/tlog-migrate/cmd/start.cjs");
     const insecure = ["--insecure-no-signature", "--spanner", "projects/p/instances/i/databases/d"];
     const failure = (...args: string[]) =>
       run(process.execPath, [program, ...args]).then(
@@ -142,7 +156,7 @@ describe("the published package", () => {
 
   it("builds its native hasher when npm installs it, and does without where there is no compiler", async () => {
     const user = await installPackage();
-    const program = join(user, "node_modules/tlog-migrate/dist/cmd/tlog-migrate.js");
+    const program = join(user, "node_modules/tlog-migrate/cmd/start.cjs");
     const hasher = async (): Promise<string> => (await run(process.execPath, [program, "--version"])).stdout;
     const runInstallScripts = (CC?: string) =>
       run("npm", ["rebuild", "--offline", "tlog-migrate"], { cwd: user, CC });

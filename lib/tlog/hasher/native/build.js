@@ -65,6 +65,9 @@ function test(binary) {
   const loaders = ["../native.ts", "../../../../dist/lib/tlog/hasher/native.js"];
   const loader = loaders.map((name) => new URL(name, import.meta.url)).find(existsSync);
   if (loader === undefined) throw new Error("nothing to test it with");
+  if (loader.pathname.endsWith(".ts") && !process.features.typescript) {
+    throw new Error(`Node ${process.version} is too old; \`npm rebuild node\` installs one in a clone`);
+  }
   const trial = "const [loader, binary] = process.argv.slice(1); (await import(loader)).tryAddon(binary)";
   run(process.execPath, ["--input-type=module", "-e", trial, loader.href, binary], TEST_TIMEOUT_MS);
 }
