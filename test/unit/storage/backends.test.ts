@@ -155,8 +155,10 @@ describe("a backend that a program registers", () => {
   });
 
   test("is registered once", () => {
-    registerBackend("once", "file:///b.js");
-    expect(backendModules()).toMatchObject({ once: "file:///b.js" });
+    // Of a backend that there is: the registry is that of other tests too, which load every backend.
+    const { http = "" } = backendModules();
+    registerBackend("once", http);
+    expect(backendModules()).toMatchObject({ once: http });
     expect(() => registerBackend("once", "file:///c.js")).toThrow("already");
   });
 
