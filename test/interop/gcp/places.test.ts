@@ -40,6 +40,37 @@ async function expectRefused(target: MigrationTarget): Promise<void> {
   }
 }
 
+describeWithGo("a damaged marker", () => {
+  it.each([true, false])(
+    "is removed as its message says, and all that is right is kept: with a database %s",
+    async (has) => {
+      const { bucket, database } = await emulators().newHome();
+      const targetOptions = has ? { spanner: database } : { treeState: false };
+      const copy = (overrides: Parameters<typeof migrationOptions>[3]) =>
+        migrate(
+          migrationOptions(log, logDirectory(log), `gs://${bucket}/log`, { targetOptions, ...overrides }),
+        );
+      await copy({ handOver: false });
+      await using tables = new SpannerTables(database);
+      const marker = '{"tlog-migrate-marker":2}';
+      if (has) await tables.update("TlogMigrate", { marker });
+      else await emulators().putObject(bucket, `log/${BINDING}`, marker);
+      const { message } = await failureOf(copy({}));
+      const [, names = ""] =
+        /Remove (.*) while no log software .* the same copy with --adopt/.exec(message) ?? [];
+      if (has) {
+        expect(names).toBe(`the rows of the tables Tessera and TlogMigrate of ${database}`);
+        await tables.remove("Tessera", "TlogMigrate");
+      } else {
+        expect(names).toBe(`gs://${bucket}/log/${BINDING}`);
+        await emulators().deleteObject(bucket, `log/${BINDING}`);
+      }
+      const report = await copy({ adopt: true });
+      expect(report).toMatchObject({ outcome: "handed-over", entries: 0, resumedEntries: log.size });
+    },
+  );
+});
+
 describeWithGo("a database that belongs to a place", () => {
   it("is not believed for another bucket, nor another prefix, by a copy of the same log", async () => {
     const [from, { bucket, database }] = [logDirectory(log), await emulators().newHome()];

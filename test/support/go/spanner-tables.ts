@@ -32,6 +32,11 @@ export class SpannerTables implements AsyncDisposable {
     await this.#database.table(table).update({ id: 0, ...row });
   }
 
+  /** Removes the row of tables that have one. */
+  async remove(...tables: string[]): Promise<void> {
+    for (const table of tables) await this.#database.table(table).deleteRows([0]);
+  }
+
   async schema(): Promise<string[]> {
     return (await this.#database.getSchema())[0];
   }
