@@ -6,14 +6,14 @@ import { programWords } from "../../../cmd/completion/commands.ts";
 import { EXIT_CODES } from "../../../cmd/exit.ts";
 import { newProgram } from "../../../cmd/program.ts";
 import { VERSION } from "../../../cmd/version.ts";
-import { manPage } from "../../../man/man-page.ts";
+import { manPage } from "../../../docs/generate/man-page.ts";
 
-const PATH = join(import.meta.dirname, "../../../man/tlog-migrate.1");
+const PATH = join(import.meta.dirname, "../../../docs/tlog-migrate.1");
 const program = await newProgram([]);
 
 const hasFormatter = (name: string) => spawnSync(name, ["--version"]).error === undefined;
 
-test("the manual page in the repository is that of the program; if not: npm run man", () => {
+test("the manual page in the repository is that of the program; if not: npm run docs", () => {
   expect(readFileSync(PATH, "utf8")).toBe(manPage(program, VERSION));
 });
 

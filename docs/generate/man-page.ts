@@ -1,7 +1,7 @@
 /** The manual page of the program, made of its own help. See man(7). */
 
 import type { Command, Help } from "commander";
-import { EXIT_CODES, EXIT_CODES_HELP } from "../cmd/exit.ts";
+import { EXIT_CODES, EXIT_CODES_HELP } from "../../cmd/exit.ts";
 
 /** The page as roff, in ASCII; the same for the same program and version. */
 export function manPage(program: Command, version: string): string {
@@ -9,7 +9,7 @@ export function manPage(program: Command, version: string): string {
   const name = program.name();
   const commands = help.visibleCommands(program);
   return `${[
-    `.\\" Generated from the program by: npm run man`,
+    `.\\" Generated from the program by: npm run docs`,
     `.TH ${name.toUpperCase()} 1 "" "${name} ${version}" "User Commands"`,
     ".SH NAME",
     `${roff(name)} \\- ${roff(program.description())}`,
