@@ -28,8 +28,9 @@ export async function* listObjects(root: string, directory: string): AsyncGenera
       if (entry.isSymbolicLink()) throw linkRefused(join(root, path));
       if (!entry.isDirectory()) {
         // Log software may have removed it since.
-        const bytes = fs.lstatSync(`${root}/${path}`, { throwIfNoEntry: false })?.size;
-        if (bytes !== undefined) yield { path, bytes };
+        const stat = fs.lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
+        if (stat === undefined) continue;
+        yield stat.nlink > 1 ? { path, bytes: stat.size, isShared: true } : { path, bytes: stat.size };
         continue;
       }
       if (parseResourcePath(path) !== undefined) yield { path, bytes: 0 };

@@ -41,6 +41,9 @@ import { stateFaults } from "./state-faults.ts";
 /** statfs(2) type of tmpfs, where fsync does nothing. */
 const TMPFS_MAGIC = 0x01021994;
 
+/** Of a file that is neither a part of the log nor ours, and that the copy writes again. */
+const MAX_SEPARATED_BYTES = 1_000_000;
+
 /** A FIFO must not hang the reader; a symbolic link is not followed. */
 const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW;
 
@@ -100,9 +103,10 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async lock(): Promise<{ release(): Promise<void> }> {
-    await onFile(this.location, () => {
+    await onFile(this.location, async () => {
       this.#requireNoLinks();
-      return this.#makeClaimDurable();
+      await this.#makeClaimDurable();
+      await this.#separateState();
     });
     return await onFile(this.locate(STATE.lock), () => takeLock(this.#directory));
   }
@@ -280,6 +284,22 @@ export class PosixTarget implements MigrationTarget {
         // And some mounts above the target have directories that cannot be synced.
         if (!["EACCES", "EINVAL"].includes(errnoCode(error) ?? "")) throw error;
       }
+    }
+  }
+
+  /**
+   * A copy made with hard links may have left files of log software next to the state, such as locks that are the
+   * original's too. After a handover they are left alone: they may be held.
+   */
+  async #separateState(): Promise<void> {
+    if ((await inspectDirectory(this.location)).kind !== "claimed") return;
+    const own = new Set<string>(Object.values(STATE));
+    for (const entry of fs.readdirSync(this.locate(STATE.directory), { withFileTypes: true })) {
+      const name = `${STATE.directory}/${entry.name}`;
+      if (!entry.isFile() || own.has(name)) continue;
+      const { nlink, size } = fs.lstatSync(this.locate(name));
+      const bytes = nlink > 1 && size <= MAX_SEPARATED_BYTES ? readUpTo(this.locate(name), size) : undefined;
+      if (bytes !== undefined) await this.#directory.replace(this.locate(name), bytes);
     }
   }
 

@@ -27,6 +27,8 @@ export type TargetContents =
 export interface StoredObject {
   readonly path: string;
   readonly bytes: number;
+  /** Whether the bytes have another name too, as those of a hard link: what changes them is seen there as well. */
+  readonly isShared?: boolean;
 }
 
 /** What a copy will still have to store. */
@@ -131,7 +133,10 @@ export interface TargetWriter {
 export interface TargetBatch {
   /** Adds an object, or replaces one that is in place. The bytes are the caller's again once it resolves. */
   put(path: string, bytes: Uint8Array): void | Promise<void>;
-  /** Adds an object that was found in place with the right bytes: after a crash it may be in a cache alone. */
+  /**
+   * Adds an object that was found in place with the right bytes: after a crash it may be in a cache alone. One whose
+   * bytes have another name too is written again.
+   */
   keep(path: string, bytes: Uint8Array): Promise<void>;
   /** Resolves when every object of the batch, and all that is needed to find it, is durable. */
   commit(): Promise<void>;

@@ -50,15 +50,18 @@ interface Row {
  * the tree, and obsolete partials (below the right edge, harmless to log software) that are not a prefix of the fuller
  * object. Memory: one byte a bundle and level-0 tile.
  * @param read reads a listed object, undefined if there is none.
+ * @param obsolete is called for each obsolete partial that is right, with its bytes.
  */
 export async function* compareListing(
   listing: AsyncIterable<StoredObject>,
   format: LogFormat,
   size: number,
   read: (path: string) => Promise<Uint8Array | undefined>,
+  obsolete: (object: StoredObject, bytes: Uint8Array) => Promise<void> = async () => {},
 ): AsyncGenerator<ListingFinding> {
   const rows = expectedRows(format, size);
-  for await (const { path, bytes } of listing) {
+  for await (const object of listing) {
+    const { path, bytes } = object;
     const resource = parseResourcePath(path);
     if (resource === undefined) continue;
     if (resource.kind === "bundle" && resource.format !== format) {
@@ -83,10 +86,13 @@ export async function* compareListing(
     }
     const [fuller, partial] = [await read(pathOf(at(resource, index, widest))), await read(path)];
     // A missing object is reported by its own name.
-    if (fuller !== undefined && partial !== undefined && !beginsWith(fuller, partial, resource)) {
-      const problem = "is an obsolete partial object, and not a prefix of the fuller one";
-      yield { kind, resource, path, problem };
+    if (fuller === undefined || partial === undefined) continue;
+    if (beginsWith(fuller, partial, resource)) {
+      await obsolete(object, partial);
+      continue;
     }
+    const prefixProblem = "is an obsolete partial object, and not a prefix of the fuller one";
+    yield { kind, resource, path, problem: prefixProblem };
   }
   for (const { first, seen } of rows.values()) {
     for (let index = seen.indexOf(0); index !== -1; index = seen.indexOf(0, index + 1)) {

@@ -1,12 +1,13 @@
 /** Promise 3, before the handover: checks the target itself, independently of what was checked before. */
 
 import { VerificationError } from "../../errors.ts";
-import { FULL_WIDTH, fullTileCount, levelCount, tilePath } from "../../tlog/layout.ts";
+import { FULL_WIDTH, fullTileCount, ISSUER_DIRECTORY, levelCount, tilePath } from "../../tlog/layout.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTree } from "../read/authentic.ts";
 import type { CopySession } from "../session.ts";
 import { compareListing, coordinateOf, type ListingFinding } from "./listing-check.ts";
+import { SharedObjects } from "./shared-objects.ts";
 import { storedLog } from "./stored-log.ts";
 
 /**
@@ -18,9 +19,11 @@ export async function checkTarget(session: CopySession, head: TreeHead): Promise
   const { target, options, context } = session;
   const { signal } = context;
   const writer = session.writer();
-  const listing = untilAborted(target.list("tile"), signal);
+  const shared = new SharedObjects(writer);
+  const listing = untilAborted(target.list("tile"), signal, (object) => shared.note(object));
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
-  for await (const finding of compareListing(listing, options.format, head.size, read)) {
+  const separate = shared.separate.bind(shared);
+  for await (const finding of compareListing(listing, options.format, head.size, read, separate)) {
     const { path, problem } = finding;
     throw new VerificationError({
       object: target.locate(path),
@@ -28,6 +31,9 @@ export async function checkTarget(session: CopySession, head: TreeHead): Promise
       advice: adviceFor(target, finding, head),
     });
   }
+  for await (const object of target.list(ISSUER_DIRECTORY)) shared.note(object);
+  const notice = shared.notice();
+  if (notice !== undefined) options.notice?.(notice);
   try {
     const tree = await openTree(storedLog(session), head);
     for (let level = levelCount(head.size) - 1; level >= 1; level--) {
@@ -58,9 +64,15 @@ function adviceFor(target: MigrationTarget, { kind, resource }: ListingFinding, 
   );
 }
 
-async function* untilAborted<T>(items: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+/** @param note is called with each. */
+async function* untilAborted<T>(
+  items: AsyncIterable<T>,
+  signal: AbortSignal,
+  note: (item: T) => void,
+): AsyncGenerator<T> {
   for await (const item of items) {
     signal.throwIfAborted();
+    note(item);
     yield item;
   }
 }

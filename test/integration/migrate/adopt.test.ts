@@ -1,8 +1,9 @@
 /** A place that another tool half filled is taken over only when asked, and then no seal in it is trusted. */
 
-import { rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectRefused, flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -11,6 +12,8 @@ import { killAt, killedAfter, runMigration, startMigration } from "../../support
 import {
   differences,
   directoryContents,
+  filesBelow,
+  logDirectory,
   memoryDirectory,
   versionOf,
   writeFiles,
@@ -119,4 +122,59 @@ test("foreign objects beyond the log, and foreign partials that are not its begi
   }
   writeFiles(target, [["tile/0/100.p/3", log.object("tile/0/100").subarray(0, 96)]]);
   expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
+});
+
+describe("an adopted tree of hard links to the source", () => {
+  /** The files of a directory with all that a change through another name could change. */
+  function facts(directory: string): Record<string, unknown> {
+    const of = (path: string) => {
+      const { ino, mode, uid, size, mtimeNs } = statSync(join(directory, path), { bigint: true });
+      return [ino, mode, uid, size, mtimeNs].join(" ");
+    };
+    return Object.fromEntries(filesBelow(directory).map((path) => [path, of(path)]));
+  }
+
+  test.each([
+    { format: "tiles", size: 65_536 + 600, entrySize: 4 },
+    { format: "static-ct", size: 600 },
+  ] as const)("of a $format log shares nothing with it afterwards", async (shape) => {
+    const linked = testLog(shape);
+    const source = logDirectory(linked);
+    const [tile, obsolete] = ["tile/0/001", "tile/0/001.p/3"];
+    writeFiles(source, [
+      [obsolete, linked.object(tile).subarray(0, 96)],
+      [".state/treeState.lock", ""],
+      [".state/gcState", '{"fromSize":0}'],
+    ]);
+    const target = join(memoryDirectory(), "copy");
+    execFileSync("cp", ["-al", source, target]);
+    rmSync(join(target, "checkpoint"));
+    const [before, contents] = [facts(source), directoryContents(source)];
+    const notices: string[] = [];
+    const options = { adopt: true, notice: (text: string) => void notices.push(text) };
+    const report = await migrateLog(linked, { url: source }, target, options);
+    expect(report).toMatchObject({ outcome: "handed-over", resumedEntries: linked.size });
+    expect(notices.filter((text) => text.includes("other names"))).toEqual([]);
+    for (const path of filesBelow(target)) expect(statSync(join(target, path)).nlink, path).toBe(1);
+    execFileSync("sh", ["-c", 'chmod -R 700 "$0" && find "$0" -type f -exec truncate -s 0 {} +', target]);
+    expect(facts(source)).toEqual(before);
+    expect(directoryContents(source)).toEqual(contents);
+  });
+
+  test("is found where an earlier run has sealed it, and separated by --recheck, as is advised", async () => {
+    const { server, target } = await newCopy(log);
+    await migrateLog(log, server, target, { handOver: false });
+    const other = join(memoryDirectory(), "other");
+    execFileSync("cp", ["-al", target, other]);
+    const notices: string[] = [];
+    const options = { handOver: false, notice: (text: string) => void notices.push(text) };
+    await migrateLog(log, server, target, options);
+    expect(notices.join("\n")).toMatch(/\d+ files of the target have other names too .*With --recheck/);
+    notices.length = 0;
+    await migrateLog(log, server, target, { ...options, recheck: true });
+    expect(notices.join("\n")).not.toContain("other names");
+    for (const path of filesBelow(join(target, "tile"))) {
+      expect(statSync(join(target, "tile", path)).nlink, path).toBe(1);
+    }
+  });
 });
