@@ -19,7 +19,7 @@ export function addAbandonCommand(program: Command, { targetForms, targetOptions
     .summary("take back a handover that nobody has gone on from, or a claim")
     .description("Takes back a handover, or gives up a claim, where nobody has built on it.")
     .argument("<target>", targetForms.join(", "))
-    .option("--json", "print the result as one JSON document");
+    .option("--json", "print the result, or the error, as one JSON document");
   addBackendOptions(command, targetOptions)
     .addHelpText("after", HELP)
     .action(async (target: string, options: { readonly json?: boolean }) => {

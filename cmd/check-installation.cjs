@@ -12,7 +12,12 @@ var isClone = fs.existsSync(path.join(__dirname, "tlog-migrate.ts"));
 var problem = problemOfNode() || (isClone && problemOfClone());
 if (problem) {
   console.error("tlog-migrate: " + problem);
+  if (process.argv.indexOf("--json") !== -1) console.log(documentOf(problem));
   process.exit(2);
+}
+
+function documentOf(problem) {
+  return JSON.stringify({ error: { kind: "usage", object: "this installation", problem: problem } });
 }
 
 function problemOfNode() {

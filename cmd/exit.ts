@@ -1,9 +1,10 @@
-/** The exit code and the one-line message of an error. */
+/** The exit code of an error, its one-line message, and its document. */
 
 import { constants } from "node:os";
 import { CommanderError } from "commander";
 import {
   bounded,
+  type ErrorFacts,
   LogError,
   OperationError,
   oneLine,
@@ -33,12 +34,15 @@ export class Interruption extends Error {
   readonly signal: NodeJS.Signals;
   /** As shells report a process that the signal ended: 128 and its number. */
   readonly exitCode: number;
+  /** What a second run of the command does. */
+  readonly afterStop: string;
 
-  constructor(signal: NodeJS.Signals) {
+  constructor(signal: NodeJS.Signals, afterStop: string) {
     super(`stopped by ${signal}`);
     this.name = "Interruption";
     this.signal = signal;
     this.exitCode = 128 + constants.signals[signal];
+    this.afterStop = afterStop;
   }
 }
 
@@ -53,14 +57,55 @@ export function endProcess(error: unknown): never {
   process.exit(error === undefined ? 0 : exitCodeOf(error));
 }
 
+/** Kinds of failures, as `--json` names them. */
+type ErrorKind = "usage" | "operation" | "verification" | "refused" | "interrupted" | "internal";
+
+const KIND_CODES = { operation: 1, usage: 2, verification: 3, refused: 4, internal: 1 };
+
+function kindOf(error: unknown): ErrorKind {
+  if (error instanceof Interruption) return "interrupted";
+  if (error instanceof UsageError || error instanceof CommanderError) return "usage";
+  if (error instanceof VerificationError) return "verification";
+  if (error instanceof TargetRefusedError) return "refused";
+  return error instanceof OperationError ? "operation" : "internal";
+}
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interruption) return error.exitCode;
-  if (error instanceof UsageError) return 2;
-  if (error instanceof VerificationError) return 3;
-  if (error instanceof TargetRefusedError) return 4;
-  // commander throws an error after --help and --version too.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  return 1;
+  if (isHelp(error)) return 0;
+  const kind = kindOf(outsideFailure(error));
+  return kind === "interrupted" ? 1 : KIND_CODES[kind];
+}
+
+/** commander throws an error after --help and --version too. */
+function isHelp(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 0;
+}
+
+/** What `--json` prints of a failure. */
+export interface ErrorDocument {
+  readonly error: { readonly kind: ErrorKind } & ErrorFacts;
+}
+
+/** The document of an error, undefined where nothing has failed. */
+export function errorDocument(failure: unknown): ErrorDocument | undefined {
+  if (failure === undefined || isHelp(failure)) return undefined;
+  const error = outsideFailure(failure);
+  return { error: { kind: kindOf(error), ...factsOf(error) } };
+}
+
+function factsOf(error: unknown): ErrorFacts {
+  if (error instanceof LogError) return error.facts;
+  const problem = messageOf(error);
+  if (error instanceof Interruption) return { object: "the run", problem, advice: error.afterStop };
+  if (error instanceof CommanderError) return { object: "the command line", problem };
+  return { object: "tlog-migrate", problem, advice: "It is a fault of this program, please report it" };
+}
+
+/** The message of an error that is not a LogError, without what a line must not have. */
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return bounded(oneLine(withShownAddresses(message)));
 }
 
 /** The message of an error, undefined if it is written already; with `debug` the stack of what can only be a bug too. */
@@ -68,10 +113,9 @@ export function errorText(failure: unknown, debug: boolean): string | undefined 
   const error = outsideFailure(failure);
   if (error instanceof Interruption || error instanceof CommanderError) return undefined;
   if (error instanceof LogError) return error.message;
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  const line = `internal error: ${bounded(oneLine(withShownAddresses(message)))}, please report it`;
+  const line = `internal error: ${messageOf(error)}, please report it`;
   return debug
-    ? `${line}\n${withShownAddresses(`${stack}`)}`
+    ? `${line}\n${withShownAddresses(`${error instanceof Error ? error.stack : ""}`)}`
     : `${line} (TLOG_MIGRATE_DEBUG=1 shows the stack)`;
 }
 

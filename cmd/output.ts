@@ -8,8 +8,16 @@ export function surviveClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 
+let hasResult = false;
+
+/** Whether a result was written to standard output, or was to be. */
+export function isResultWritten(): boolean {
+  return hasResult;
+}
+
 /** Writes to standard output. @throws OperationError if it cannot, except where the reader has exited. */
 export async function writeResult(text: string): Promise<void> {
+  hasResult = true;
   const error = await new Promise<NodeJS.ErrnoException | null | undefined>((written) => {
     process.stdout.write(text, written);
   });

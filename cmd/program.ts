@@ -36,7 +36,10 @@ export async function newProgram(given: readonly string[] = process.argv.slice(2
     .option("-V, --version", "output the version, and which hasher runs")
     .on("option:version", printVersion)
     .configureOutput({ outputError: (text) => writeLine(usageLine(text, given)) })
-    .exitOverride()
+    .exitOverride((error) => {
+      const isFailure = error.exitCode !== 0;
+      throw isFailure ? new CommanderError(2, error.code, usageLine(error.message, given)) : error;
+    })
     .addHelpText("after", `${EXAMPLES}\n${EXIT_CODES_HELP}`)
     // An unavailable hasher is a usage error: reported before any work, not later by a thread.
     .hook("preAction", () => void hasherName());

@@ -2,10 +2,11 @@
 
 import { isatty } from "node:tty";
 import { type LogWorkOptions, oneLine, Progress } from "../lib/index.ts";
-import { endOf, endProcess, exitCodeOf, Interruption } from "./exit.ts";
+import { endOf, endProcess, errorDocument, exitCodeOf, Interruption } from "./exit.ts";
 import type { LogOptions } from "./options/log.ts";
 import { jsonLine, writeLine, writeResult } from "./output.ts";
 import { openDisplay } from "./progress/display.ts";
+import { reportFailure } from "./report/failure.ts";
 import { outputWidth } from "./report/text-layout.ts";
 
 export interface RunParts<Report> {
@@ -54,14 +55,24 @@ async function runShown<Report extends object>(
     if (server !== undefined) notice(`metrics at ${server.url}`);
     const report = await work({ progress, signal: signals.signal, notice });
     display.close();
-    await writeResult(options.json ? jsonLine(report) : summary(report, outputWidth()));
-    requireSuccess?.(report);
+    const failure = failureOf(() => requireSuccess?.(report));
+    const asJson = () => jsonLine({ ...report, ...errorDocument(failure) });
+    await writeResult(options.json ? asJson() : summary(report, outputWidth()));
+    if (failure !== undefined) throw failure;
   } catch (error) {
     throw endOf(error, signals.signal);
   } finally {
     display.close();
     signals.ignore();
     server?.close();
+  }
+}
+
+function failureOf(check: () => void): unknown {
+  try {
+    check();
+  } catch (error) {
+    return error;
   }
 }
 
@@ -75,7 +86,7 @@ const STOP_MS = 10_000;
 function watchSignals(restore: (lastWords?: string) => void, afterStop: string) {
   const controller = new AbortController();
   const receive = (name: NodeJS.Signals): void => {
-    const interruption = new Interruption(name);
+    const interruption = new Interruption(name, afterStop);
     if (name === "SIGQUIT" || controller.signal.aborted) {
       restore();
       endProcess(interruption);
@@ -86,6 +97,7 @@ function watchSignals(restore: (lastWords?: string) => void, afterStop: string) 
     if (process.pid !== 1) setImmediate(ignore);
     setTimeout(() => {
       writeLine(`did not stop within ${STOP_MS / 1000} s, and is ended; ${afterStop}`);
+      reportFailure(interruption);
       endProcess(interruption);
     }, STOP_MS);
   };

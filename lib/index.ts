@@ -38,6 +38,7 @@ export const describeTarget = (location: string, options: OptionValues): Promise
 
 export { registerBackend } from "../storage/backends.ts";
 export {
+  type ErrorFacts,
   LogError,
   OperationError,
   shellWord,

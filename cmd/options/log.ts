@@ -57,7 +57,7 @@ export function addWorkOptions(command: Command, { sourceOptions, targetOptions 
       wholeNumber(0, 1000),
       DEFAULT_RETRY.attempts,
     )
-    .option("--json", "print the result as one JSON document")
+    .option("--json", "print the result, or the error, as one JSON document")
     .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
     .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
     .option("--quiet", "show no progress and no notices");

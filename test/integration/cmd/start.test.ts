@@ -11,7 +11,12 @@ const ROOT = join(import.meta.dirname, "../../..");
 const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 
 /** Runs a file of `cmd/` where there is nothing else but what is given. */
-function runAlone(file: string, node: string, sources: Readonly<Record<string, string>> = {}) {
+function runAlone(
+  file: string,
+  node: string,
+  sources: Readonly<Record<string, string>> = {},
+  args: readonly string[] = [],
+) {
   const home = temporaryDirectory();
   mkdirSync(join(home, "cmd"));
   for (const script of globSync("cmd/*.cjs", { cwd: ROOT })) cpSync(join(ROOT, script), join(home, script));
@@ -21,7 +26,7 @@ function runAlone(file: string, node: string, sources: Readonly<Record<string, s
     writeFileSync(join(home, path), text);
   }
   const env = { ...process.env, NODE_COMPILE_CACHE: undefined };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(home, "cmd", file)], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(home, "cmd", file), ...args], {
     encoding: "utf8",
     env,
   });
@@ -60,6 +65,12 @@ test.each([`>=${major}.${minor}`, `>=${major}.0`, `>=${major - 1}.99`])(
 test("a clone without its dependencies gets one line", () => {
   const stderr = "tlog-migrate: the dependencies of this clone are not installed. Run `npm ci`\n";
   expect(runAlone("start.cjs", ">=1.0", CLONE)).toEqual({ status: 2, stdout: "", stderr });
+});
+
+test("a program that cannot run says why as JSON too", () => {
+  const { status, stdout, stderr } = runAlone("start.cjs", ">=1.0", CLONE, ["verify", "--json"]);
+  const { error } = JSON.parse(stdout);
+  expect([status, error.kind, stderr]).toEqual([2, "usage", `tlog-migrate: ${error.problem}\n`]);
 });
 
 test("every script that runs sources or tests checks first", () => {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
-import { endOf, errorText, exitCodeOf, Interruption } from "../../../cmd/exit.ts";
+import { endOf, errorDocument, errorText, exitCodeOf, Interruption } from "../../../cmd/exit.ts";
 import { OperationError, TargetRefusedError, UsageError, VerificationError } from "../../../lib/index.ts";
 
 const facts = { object: "tile/0/000", problem: "is\nmissing" };
@@ -12,11 +12,20 @@ describe("the end of a run", () => {
     [2, new InvalidArgumentError("no")],
     [3, new VerificationError(facts)],
     [4, new TargetRefusedError(facts)],
-    [130, new Interruption("SIGINT")],
-    [143, new Interruption("SIGTERM")],
+    [130, new Interruption("SIGINT", "it continues")],
+    [143, new Interruption("SIGTERM", "it continues")],
     [1, new TypeError("bug")],
   ])("has an exit code for each kind of failure: %i", (code, error) => {
     expect(exitCodeOf(error)).toBe(code);
+  });
+
+  test("is a document: what is wrong with which object, or a fault of this program", () => {
+    const expected = { object: "tile/0/000", problem: "is missing" };
+    expect(errorDocument(new OperationError(facts))).toEqual({ error: { kind: "operation", ...expected } });
+    expect(errorDocument(new TypeError("x is not\na function"))).toMatchObject({
+      error: { kind: "internal", problem: "x is not a function", advice: expect.stringContaining("report") },
+    });
+    expect(errorDocument(undefined)).toBeUndefined();
   });
 
   test("says a failure in one line", () => {
@@ -34,7 +43,7 @@ describe("the end of a run", () => {
     const controller = new AbortController();
     const [failure, news] = [new OperationError(facts), new VerificationError(facts)];
     expect(endOf(failure, controller.signal)).toBe(failure);
-    const interruption = new Interruption("SIGTERM");
+    const interruption = new Interruption("SIGTERM", "it continues");
     controller.abort(interruption);
     for (const error of [failure, new Error("The operation was aborted"), interruption]) {
       expect(endOf(error, controller.signal)).toBe(interruption);
