@@ -8,6 +8,7 @@ import { hash } from "node:crypto";
 import { staticCtOrigin } from "./checkpoint.ts";
 import { FormatError } from "./errors.ts";
 import { decodeBase64, excerpt } from "./note.ts";
+import { requireNotPrivate } from "./private-key.ts";
 
 export interface ListedLog {
   /** The origin of its checkpoints, from its submission prefix; in archives of RFC 6962 logs, from the log's URL. */
@@ -42,6 +43,7 @@ function parseJson(json: string): unknown {
   try {
     return JSON.parse(json);
   } catch {
+    requireNotPrivate(json);
     throw new FormatError("is not a log list: it is not JSON");
   }
 }

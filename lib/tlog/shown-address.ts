@@ -1,4 +1,4 @@
-/** How addresses are shown: what is secret in them never is, in any message, report or document. */
+/** How addresses are shown: what is secret in them, or in place of them, never is, in any message, report or document. */
 
 /**
  * An address as it is shown, also one that is not a URL: without credentials, query and fragment. Where it is not
@@ -21,9 +21,21 @@ export function isLikeCredentials(text: string): boolean {
   return /^[^/\\]*:[^/\\]*@/.test(text);
 }
 
-/** A text that may have addresses in it, each as it is shown. Names of objects in buckets stay: they may have an @. */
+/** Of Go's notes (golang.org/x/mod/sumdb/note), and of any kind in PEM, if need be without its end. */
+const PRIVATE_KEY =
+  /PRIVATE\+KEY\+\S*|-----BEGIN [A-Z0-9 ]*PRIVATE KEY[\s\S]*?(-----END [A-Z0-9 ]*-----|$)/gi;
+
+/** A text without the private keys that it may have, by mistake, where public ones belong. */
+export function withoutPrivateKeys(text: string): string {
+  return text.replace(PRIVATE_KEY, "(a private key)");
+}
+
+/**
+ * A text that may have addresses in it, each as it is shown, and private keys, none of which is. Names of objects in
+ * buckets stay: they may have an @.
+ */
 export function withShownAddresses(text: string): string {
-  return text.replace(/(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,30}:[/\\]+\S*/gi, (address) =>
+  return withoutPrivateKeys(text).replace(/(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,30}:[/\\]+\S*/gi, (address) =>
     /^(gs|s3):\/\/[^/@?#]*(\/[^?#]*)?$/i.test(address) ? address : shownAddress(address),
   );
 }

@@ -13,6 +13,7 @@ import {
   type Verdict,
   type Verifier,
 } from "./note.ts";
+import { requireNotPrivate } from "./private-key.ts";
 
 /** The byte of a signature type in vkeys and in the input of key ids. */
 export const TYPE_BYTE = {
@@ -46,6 +47,7 @@ const TLS_ECDSA = 3;
  * @throws FormatError if it is malformed, of an unsupported type, or if the key id is not of name, type and key.
  */
 export function parseVkey(vkey: string): Verifier {
+  requireNotPrivate(vkey);
   const { name, keyId, typeByte, key } = splitVkey(vkey);
   const verifier = verifierOf(name, typeOf(typeByte), key);
   if (keyId === verifier.keyId) return verifier;
@@ -58,10 +60,11 @@ export function parseVkey(vkey: string): Verifier {
  * @throws FormatError
  */
 export function staticCtVerifier(publicKey: string, origin: string): Verifier {
+  requireNotPrivate(publicKey);
   const name = staticCtOrigin(origin);
   const spki = decodeBase64(publicKey);
-  if (spki === undefined)
-    throw new FormatError("is not a public key in base64", undefined, excerpt(publicKey));
+  // Not shown, here and below: who can tell what it is.
+  if (spki === undefined) throw new FormatError("is not a public key in base64");
   if (!isKeyName(name)) {
     throw new FormatError("is not an origin of a Static CT log: it is empty, or has a space or a plus");
   }
@@ -80,7 +83,7 @@ function splitVkey(vkey: string): KeyIdentity & { readonly typeByte: number; rea
   const typeByte = body?.[0];
   const complete = name !== undefined && keyId !== undefined && body !== undefined && typeByte !== undefined;
   if (!complete || !isKeyName(name)) {
-    throw new FormatError("is not a vkey", "<name>+<8 hex digits>+<base64>", excerpt(vkey));
+    throw new FormatError("is not a vkey", "<name>+<8 hex digits>+<base64>");
   }
   return { name, keyId: Number.parseInt(keyId, 16), typeByte, key: body.subarray(1) };
 }

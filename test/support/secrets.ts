@@ -48,3 +48,11 @@ export const ADDRESSES_WITH_SECRETS: readonly string[] = [
   "gzip+file:///log#hunter2",
   "archive+file://user:hunter2@host/log",
 ];
+
+/** Private keys, or what passes for them, as somebody in a hurry gives one for a public key. */
+export const PRIVATE_KEYS: readonly string[] = [
+  "PRIVATE+KEY+log.example+1a2b3c4d+AThunter2hunter2hunter2hunter2hunter2hunter2=",
+  " PRIVATE+KEY+log.example+1a2b3c4d+AThunter2hunter2+hunter2hunter2hunter2hunter2=\n",
+  "-----BEGIN PRIVATE KEY-----\nhunter2\nhunter2\n-----END PRIVATE KEY-----\n",
+  "-----BEGIN EC PRIVATE KEY-----\nhunter2",
+];

@@ -11,7 +11,7 @@ import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { closedPlace } from "../../support/http/servers.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { temporaryDirectory } from "../../support/places/directory.ts";
-import { ADDRESSES_WITH_SECRETS, SECRET } from "../../support/secrets.ts";
+import { ADDRESSES_WITH_SECRETS, PRIVATE_KEYS, SECRET } from "../../support/secrets.ts";
 
 const log = testLog({ size: 300 });
 const trust = ["--vkey", log.vkey, "--retries", "0"];
@@ -65,6 +65,10 @@ const STAGES: readonly [what: string, args: (address: string, directory: string)
   ["--spanner", (address) => ["copy", OTHER[0], "gs://bucket/log", "--spanner", address, ...trust]],
   ["--log-list", (address) => ["copy", ...OTHER, "--format", "static-ct", "--log-list", address]],
   ["--metrics-file", (address) => ["copy", ...OTHER, ...trust, "--metrics-file", address]],
+  [
+    "--public-key",
+    (key) => ["verify", OTHER[0], "--format", "static-ct", "--origin", "log.example", "--public-key", key],
+  ],
 ];
 
 /** Spellings that are enough where an address goes through one and the same function. */
@@ -74,6 +78,15 @@ describe.each(STAGES)("an address as %s", (what, args) => {
   test.each(/^a (source|target|log)/.test(what) ? ADDRESSES_WITH_SECRETS : KINDS)("%s", async (address) => {
     const place = address.replaceAll("log.example", nowhere);
     const printed = await printedBy(args(place, temporaryDirectory()));
+    expect(printed).not.toBe("");
+    expect(printed).not.toMatch(SECRET);
+    expect(printed).not.toContain("internal error");
+  });
+});
+
+describe.each(STAGES)("a private key as %s", (_what, args) => {
+  test.each(PRIVATE_KEYS)("%j", async (key) => {
+    const printed = await printedBy(args(key, temporaryDirectory()));
     expect(printed).not.toBe("");
     expect(printed).not.toMatch(SECRET);
     expect(printed).not.toContain("internal error");
