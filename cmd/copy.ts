@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import {
   type BackendWords,
   describeTarget,
+  type LogFormat,
   type MigrationOptions,
   migrate,
   shellWord,
@@ -26,6 +27,7 @@ import { VERSION } from "./version.ts";
 type Choice = "tiles" | "snapshot" | "adopt" | "recheck" | "deep" | "allowMissingIssuers" | "saveCheckpoint";
 
 interface CopyOptions extends LogOptions, Pick<MigrationOptions, Choice> {
+  readonly format: LogFormat;
   readonly handover?: boolean;
   /** Seconds. */
   readonly settle: number;
@@ -49,7 +51,7 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
     )
     .argument("<source>", backends.sourceForms.join(", "))
     .argument("<target>", backends.targetForms.join(", "));
-  addTrustOptions(command)
+  addTrustOptions(command, "tiles")
     .addOption(
       new Option("--tiles <how>", "level-0 tiles: derived from the entries, or fetched and compared too")
         .choices(["derive", "fetch"])
@@ -83,7 +85,7 @@ async function copy(
   backends: BackendWords,
 ): Promise<void> {
   const { tiles, snapshot, handover: handOver, settle, adopt, saveCheckpoint } = options;
-  const { recheck, deep, allowMissingIssuers } = options;
+  const { format, recheck, deep, allowMissingIssuers } = options;
   requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
   const policy = requiredPolicy(options, source);
   const chosen = workOptions(options, backends);
@@ -94,6 +96,7 @@ async function copy(
       migrate({
         ...chosen,
         ...tools,
+        format,
         policy,
         source,
         target,

@@ -47,13 +47,23 @@ export function addVerifyCommand(program: Command, backends: BackendWords): void
 type VerifyCommandOptions = LogOptions & Pick<VerifyOptions, "deep" | "allowMissingIssuers">;
 
 async function verify(log: string, options: VerifyCommandOptions, backends: BackendWords): Promise<void> {
-  const { deep, allowMissingIssuers } = options;
+  const { deep, allowMissingIssuers, publicKey, logList } = options;
+  const ofStaticCt = (publicKey ?? logList) === undefined ? undefined : ("static-ct" as const);
+  const format = options.format ?? ofStaticCt;
   requireStaticCt(options, { "--no-deep": deep === false, "--allow-missing-issuers": allowMissingIssuers });
-  const policy = checkpointPolicy(options, log);
+  const policy = checkpointPolicy({ ...options, format }, log);
   await runWithTools(options, {
     afterStop: "nothing was changed, and the same command starts over",
     work: (tools) =>
-      verifyLog({ ...workOptions(options, backends), ...tools, policy, log, deep, allowMissingIssuers }),
+      verifyLog({
+        ...workOptions(options, backends),
+        ...tools,
+        format,
+        policy,
+        log,
+        deep,
+        allowMissingIssuers,
+      }),
     summary: verificationSummary,
     requireSuccess,
   });

@@ -5,6 +5,7 @@ import {
   type BackendOption,
   type BackendWords,
   DEFAULT_RETRY,
+  type LogFormat,
   type LogWorkOptions,
   type OptionValues,
   optionName,
@@ -27,11 +28,14 @@ export interface LogOptions extends TrustOptions, Pick<LogWorkOptions, "workers"
 
 const BYTES_PER_MEGABYTE = 1_000_000;
 
-/** Declares the log's format and the key to trust. */
-export function addTrustOptions(command: Command): Command {
+/** Declares the log's format and the key to trust. @param format its default; undefined where it is found out. */
+export function addTrustOptions(command: Command, format?: LogFormat): Command {
+  const usual = format === undefined ? " (default: found out)" : "";
   return command
     .addOption(
-      new Option("--format <format>", "format of the log").choices(["tiles", "static-ct"]).default("tiles"),
+      new Option("--format <format>", `format of the log${usual}`)
+        .choices(["tiles", "static-ct"])
+        .default(format),
     )
     .option("--vkey <vkey>", "key that must have signed the checkpoint; repeatable, each must have", repeated)
     .option("--public-key <base64>", "key of a Static CT log, as in CT log lists; needs --origin", nonEmpty)
@@ -87,9 +91,8 @@ function argumentParser<T>(parse: (text: string, before: unknown) => T) {
 
 /** The options of the engine and of the backends among all that were given. */
 export function workOptions(options: LogOptions, { sourceOptions, targetOptions }: BackendWords) {
-  const { format, workers, concurrency, budget, rate, retries } = options;
+  const { workers, concurrency, budget, rate, retries } = options;
   return {
-    format,
     access: { userAgentVersion: VERSION, ...valuesOf(sourceOptions, options) },
     targetOptions: valuesOf(targetOptions, options),
     workers,
@@ -106,10 +109,10 @@ export function valuesOf(options: readonly BackendOption[], given: object): Opti
   return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
 }
 
-/** @throws UsageError for the first option for Static CT logs that is given, if the log has another format. */
+/** @throws UsageError for the first option for Static CT logs that is given, if another format is passed. */
 export function requireStaticCt({ format }: LogOptions, given: Record<string, boolean | undefined>): void {
   const object = Object.keys(given).find((option) => given[option] === true);
-  if (format === "static-ct" || object === undefined) return;
+  if (format !== "tiles" || object === undefined) return;
   const advice = "Pass --format static-ct too, or leave it out";
   throw new UsageError({ object, problem: "is for Static CT logs", advice });
 }

@@ -13,7 +13,8 @@ import { listedLog, listName, readLogList } from "./log-list.ts";
 import { readValue } from "./values.ts";
 
 export interface TrustOptions {
-  readonly format: LogFormat;
+  /** Undefined where it is found out. */
+  readonly format?: LogFormat | undefined;
   readonly vkey?: readonly string[] | undefined;
   /** Base64 of the DER SubjectPublicKeyInfo of a Static CT log. */
   readonly publicKey?: string | undefined;
@@ -31,9 +32,12 @@ export interface TrustOptions {
 export function checkpointPolicy(options: TrustOptions, source: string): CheckpointPolicy | undefined {
   const { format, vkey = [], insecureNoSignature } = options;
   const key = staticCtKey(options, source);
-  const isStaticCt = format === "static-ct" && options.origin !== undefined;
-  const origin = key?.name ?? (isStaticCt ? staticCtOrigin(options.origin) : options.origin);
   const verifiers = vkey.map((text) => readValue("--vkey", () => parseVkey(text)));
+  // Of a log whose format is not known yet, the submission prefix is meant where no key has that very name.
+  const isPrefix =
+    format === "static-ct" ||
+    (format === undefined && verifiers.every(({ name }) => name !== options.origin));
+  const origin = key?.name ?? (isPrefix && options.origin ? staticCtOrigin(options.origin) : options.origin);
   if (key !== undefined) verifiers.push(key);
   if (insecureNoSignature === true) {
     if (verifiers.length === 0) return { insecureNoSignature, origin };

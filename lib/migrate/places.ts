@@ -10,6 +10,7 @@ import type {
   BackendModules,
   BackendOption,
   OptionValues,
+  SourceAccess,
   SourceRequest,
   TargetRequest,
   TargetWords,
@@ -51,6 +52,17 @@ export async function findPlace(
     ...(others.length > 0 && { expected: `a log at ${formsOf(others).join(" or ")}` }),
     advice: "Leave it out",
   });
+}
+
+/** @throws UsageError if the options are not enough to read a log of this format at a location. */
+export async function requireSourceOptions(
+  location: string,
+  access: SourceAccess,
+  format: LogFormat,
+  modules: BackendModules,
+): Promise<void> {
+  const { url, backend } = await findPlace(location, "source", modules);
+  backend.checkSource?.(url, access, format);
 }
 
 /** Opens a source. @throws UsageError if the location is none, or the options are not enough to read there. */

@@ -3,18 +3,19 @@
  * below it, every leaf hash is recomputed. It goes on past faults, so that all of them are reported.
  */
 
-import { VerificationError } from "../errors.ts";
-import { issuerPath } from "../tlog/layout.ts";
+import { UsageError, VerificationError } from "../errors.ts";
+import { CHECKPOINT_PATH, issuerPath, type LogFormat } from "../tlog/layout.ts";
 import { cleanUp } from "./clean-up.ts";
 import { startThreads } from "./execute/threads.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
 import type { LogWorkOptions, MigrationOptions, WorkOptions } from "./options.ts";
-import { findPlace, openTarget } from "./places.ts";
+import { findPlace, openTarget, requireSourceOptions } from "./places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
 import type { HashTree, TreeHead } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
 import { openTree } from "./read/authentic.ts";
+import { inFormat, inFormatOfLog, LOG_OF } from "./read/format.ts";
 import { type RunReport, runReport } from "./report.ts";
 import {
   checkpointContext,
@@ -23,14 +24,20 @@ import {
   type Session,
   targetSpecOf,
 } from "./session.ts";
+import type { MigrationRecord } from "./target/marker.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";
+import { issuersLost, requireAsRecorded, sizeFaults, storedRecord } from "./verify/stored-record.ts";
 import { verifyListing } from "./verify/surplus-objects.ts";
 import { TileRecomputation } from "./verify/tile-recomputation.ts";
 import { findTrustedHead, readStateHead, type TrustedHead } from "./verify/trusted-head.ts";
 
-export interface VerifyOptions extends WorkOptions, Pick<MigrationOptions, "allowMissingIssuers"> {
+export interface VerifyOptions
+  extends Omit<WorkOptions, "format">,
+    Pick<MigrationOptions, "allowMissingIssuers"> {
+  /** Default: that of the record of the handover, or else of the entry bundles that the log has. */
+  readonly format?: LogFormat | undefined;
   /** A URL that has a backend, or a path. */
   readonly log: string;
   /** What makes the checkpoint trusted; may be left out for a migrated directory that has none yet. */
@@ -61,7 +68,7 @@ export async function verifyLog(
   options: VerifyOptions,
   modules: BackendModules,
 ): Promise<VerificationReport> {
-  const { log, signal, deep = true } = options;
+  const { log, signal, deep = true, format = "tiles" } = options;
   let { retry = DEFAULT_RETRY } = options;
   const { backend } = await findPlace(log, "log", modules, options.targetOptions);
   const further = { connections: MAIN_THREAD_CONCURRENCY, signal, readOnly: true };
@@ -69,25 +76,36 @@ export async function verifyLog(
   const target = backend.openTarget && (await openTarget(targetSpecOf(log, options, modules), further));
   // A file does not change by being read again.
   if (backend.isLocal === true) retry = { ...retry, attempts: 0, contentAttempts: 0 };
-  const session = await openSession(log, { ...options, deep, retry }, modules);
+  const session = await openSession(log, { ...options, deep, retry, format }, modules);
   try {
-    return await verifyOpened(session, target);
+    return await verifyOpened(session, target, options, modules);
   } finally {
     await cleanUp(options.notice, session.close, () => target?.close());
   }
 }
 
-type VerifySession = Session<VerifyOptions & { readonly deep: boolean }>;
+type VerifySession = Session<VerifyOptions & { readonly format: LogFormat; readonly deep: boolean }>;
 
+/** @param passed the options as they were passed, with a format or without. */
 async function verifyOpened(
-  session: VerifySession,
+  opened: VerifySession,
   target: MigrationTarget | undefined,
+  passed: VerifyOptions,
+  modules: BackendModules,
 ): Promise<VerificationReport> {
+  const contents = await target?.inspect();
+  const record = storedRecord(target, contents);
+  if (target && record) requireAsRecorded(target, record, passed.format, passed.policy);
+  const log = target && contents && { target, contents };
+  const trusted = await findTrustedHead(checkpointContext(opened), log, passed.policy);
+  const session = await inTheRightFormat(opened, trusted.head, passed, record, modules);
   const { context, options, progress } = session;
-  const trusted = await findTrustedHead(checkpointContext(session), target, options.policy);
   const found = new Findings();
   const issuers = new IssuerRegistry({ context, deep: options.deep });
-  const isAuthentic = await verifyTree(session, trusted.head, issuers, found);
+  const isAuthentic = await verifyTree(session, trusted.head, issuers, record, found);
+  found.addAll(
+    sizeFaults(trusted.kind === "checkpoint" ? CHECKPOINT_PATH : "tree state", trusted.head, record),
+  );
   found.addAll((await target?.stateFaults()) ?? []);
   const state = target && (await readStateHead(context, target, trusted.head));
   found.addAll(state?.faults ?? []);
@@ -108,11 +126,40 @@ async function verifyOpened(
   };
 }
 
+/** The session, reading the log in the format that it has. @throws UsageError for options that are for the other. */
+async function inTheRightFormat(
+  session: VerifySession,
+  { size }: TreeHead,
+  { format: passed, log, access, deep, allowMissingIssuers }: VerifyOptions,
+  record: MigrationRecord | undefined,
+  modules: BackendModules,
+): Promise<VerifySession> {
+  const context = checkpointContext(session);
+  const recorded = record && inFormat(context.source, record.format);
+  const source = recorded ?? (await inFormatOfLog(context, size, passed));
+  const { format } = source;
+  if (passed === undefined && format === "tiles" && (deep === false || allowMissingIssuers === true)) {
+    throw new UsageError({
+      object: deep === false ? "--no-deep" : "--allow-missing-issuers",
+      problem: `is for Static CT logs, and ${source.location} is ${LOG_OF.tiles}`,
+      advice: "Leave it out, or pass --format static-ct if the log is one",
+    });
+  }
+  await requireSourceOptions(log, access, format, modules);
+  return {
+    ...session,
+    options: { ...session.options, format },
+    readSpec: { ...session.readSpec, format },
+    context: { ...session.context, source },
+  };
+}
+
 /** Verifies what the root commits to; false where the right edge does not give it, and nothing below was read. */
 async function verifyTree(
   { context, options, parallelism, readSpec, progress }: VerifySession,
   head: TreeHead,
   issuers: IssuerRegistry,
+  record: MigrationRecord | undefined,
   found: Findings,
 ): Promise<boolean> {
   progress.phase = "authenticating the tree";
@@ -138,7 +185,7 @@ async function verifyTree(
   } finally {
     await workers.close();
   }
-  const missing = options.allowMissingIssuers === true ? [] : issuers.missing();
+  const missing = options.allowMissingIssuers === true ? [] : issuersLost(issuers.missing(), record);
   for (const { fingerprint, problem, entry } of missing) {
     found.add({ path: issuerPath(fingerprint), problem: `${problem}, and entry ${entry} names it` });
   }

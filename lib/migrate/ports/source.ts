@@ -124,6 +124,8 @@ export interface TileRecovery {
 /** A log as the engine reads it; it need not be stored as tiles. An instance belongs to one thread. */
 export interface LogSource extends Omit<ObjectSource, "read" | "explain"> {
   readonly format: LogFormat;
+  /** The same place, read as a log of another format; left out where it has only one. It is closed with this one. */
+  inFormat?(format: LogFormat): LogSource;
   /** As in `ObjectSource`. */
   explain(path: string, bytes: Uint8Array): string | undefined;
   /** The signed checkpoint, read past every cache. Undefined if there is none. */

@@ -45,6 +45,7 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
   const source: LogSource = {
     location,
     format,
+    inFormat: (other) => tiledLog(objects, other),
     locate: (path) => objects.locate(path),
     explain: (path, bytes) => objects.explain?.(path, bytes),
     close: () => objects.close(),

@@ -6,7 +6,7 @@ import { FormatError } from "../../tlog/errors.ts";
 import { formatHash } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
 import { SourceError, type TreeHead } from "../ports/source.ts";
-import type { MigrationTarget } from "../ports/target.ts";
+import type { MigrationTarget, TargetContents } from "../ports/target.ts";
 import { openTree, readTrustedCheckpoint } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
 import { unreadableTreeState } from "../target/tree-state.ts";
@@ -24,17 +24,17 @@ export interface TrustedHead {
 
 /**
  * The signed checkpoint; of a migrated log without one, the tree state.
- * @param target the log as a target, where it can be listed.
+ * @param log the log as a target, and what it was found to contain, where it can be listed.
  */
 export async function findTrustedHead(
   context: ReadContext,
-  target: MigrationTarget | undefined,
+  log: { readonly target: MigrationTarget; readonly contents: TargetContents } | undefined,
   policy: CheckpointPolicy | undefined,
 ): Promise<TrustedHead> {
   let mayLag = false;
-  if (target !== undefined) {
+  if (log !== undefined) {
+    const { target, contents } = log;
     const { externalState, location } = target;
-    const contents = await target.inspect();
     await externalState?.requireNamed(contents);
     if (contents.kind === "claimed") {
       throw new VerificationError({

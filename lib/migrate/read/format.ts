@@ -1,0 +1,99 @@
+/** Which of the two formats a log has, by its entry bundles: nothing else differs between them. */
+
+import { UsageError } from "../../errors.ts";
+import { forEachEntry } from "../../tlog/bundle.ts";
+import {
+  bundlePath,
+  type EntryBundleCoordinate,
+  type LogFormat,
+  tileCount,
+  tileWidth,
+} from "../../tlog/layout.ts";
+import type { LogSource, ReadHints } from "../ports/source.ts";
+import { faultOf } from "../verify/findings.ts";
+import { readAuthentic } from "./authentic.ts";
+import type { ReadContext } from "./context.ts";
+
+/** What messages call a log of a format. */
+export const LOG_OF: Readonly<Record<LogFormat, string>> = {
+  tiles: "a tlog-tiles log",
+  "static-ct": "a Static CT log",
+};
+
+export function otherFormat(format: LogFormat): LogFormat {
+  return format === "tiles" ? "static-ct" : "tiles";
+}
+
+/** The error for a log of another format than was passed. @param location of the log. */
+export function wrongFormat(location: string, format: LogFormat): UsageError {
+  const problem = `is ${LOG_OF[format]}, not ${LOG_OF[otherFormat(format)]}`;
+  return new UsageError({ object: location, problem, advice: `Pass --format ${format}` });
+}
+
+/** The same place, read as a log of a format; undefined where the source has only one. */
+export function inFormat(source: LogSource, format: LogFormat): LogSource | undefined {
+  return source.format === format ? source : source.inFormat?.(format);
+}
+
+/**
+ * The source of a log of `size` entries, in the format that the log has.
+ * @param wanted the format that was passed.
+ * @throws UsageError if the log has another format than was passed, or if none was and it cannot be determined.
+ */
+export async function inFormatOfLog(
+  context: ReadContext,
+  size: number,
+  wanted: LogFormat | undefined,
+): Promise<LogSource> {
+  const { source } = context;
+  const [tiles, staticCt] = [inFormat(source, "tiles"), inFormat(source, "static-ct")];
+  if (size === 0 || tiles === undefined || staticCt === undefined) return source;
+  if (wanted !== undefined) {
+    const [asked, other] = wanted === "tiles" ? [tiles, staticCt] : [staticCt, tiles];
+    const isOther = async () => (await lookAt({ ...context, source: other }, size, 0)) === "well-formed";
+    if ((await lookAt({ ...context, source: asked }, size, 0)) === "well-formed" || !(await isOther()))
+      return asked;
+    throw wrongFormat(source.location, other.format);
+  }
+  for (const index of new Set([0, tileCount(size, 0) - 1])) {
+    const both = [tiles, staticCt] as const;
+    const found = await Promise.all(both.map((one) => lookAt({ ...context, source: one }, size, index)));
+    for (const isOne of [(state: Look) => state === "well-formed", (state: Look) => state !== "missing"]) {
+      const ofOne = both.filter((_, at) => isOne(found[at] as Look));
+      if (ofOne.length === 1) return ofOne[0] as LogSource;
+    }
+  }
+  const paths = [tiles, staticCt].map(({ format }) => bundlePath(format, bundleAt(size, 0)));
+  throw new UsageError({
+    object: source.location,
+    problem: "its format cannot be determined from its entry bundles",
+    expected: `one of ${paths.join(" and ")}`,
+    advice: "Pass --format, and all that is missing is listed; or name the place that has the entries too",
+  });
+}
+
+type Look = "well-formed" | "malformed" | "missing";
+
+/** Whether a bundle exists in the source's format: no authentication, which what follows sees to. */
+async function lookAt(context: ReadContext, size: number, index: number): Promise<Look> {
+  const { source, retry } = context;
+  const bundle = bundleAt(size, index);
+  const none = new Uint8Array();
+  const read = async (hints: ReadHints) =>
+    (await source.entryBundle(bundle, { ...hints, fresh: true })) ?? none;
+  const onlyOnce = { ...context, retry: { ...retry, contentAttempts: 0 } };
+  try {
+    return await readAuthentic(onlyOnce, bundlePath(source.format, bundle), read, (bytes): Look => {
+      if (bytes === none) return "missing";
+      forEachEntry(source.format, bytes, bundle.width, () => {});
+      return "well-formed";
+    });
+  } catch (error) {
+    faultOf(error);
+    return "malformed";
+  }
+}
+
+function bundleAt(size: number, index: number): EntryBundleCoordinate {
+  return { index, width: tileWidth(size, 0, index) };
+}
