@@ -152,6 +152,22 @@ describe.each(Object.entries(REPLACEMENTS))("%s in the place of a directory", (_
   });
 });
 
+test("a link in the place of the temporary files' directory is noticed at the next write", async () => {
+  const [root, other] = [await newTarget(), await newTarget()];
+  const writer = new PosixTarget(root).openWriter();
+  const batch = writer.batch();
+  const put = async (path: string) => await batch.put(path, Buffer.from("a tile"));
+  await put("tile/0/x001/001");
+  fs.renameSync(join(root, processTemporaries), join(root, "aside"));
+  fs.symlinkSync(join(other, processTemporaries), join(root, processTemporaries));
+  const before = factsBelow(other);
+  vi.spyOn(performance, "now").mockReturnValue(performance.now() + 1000);
+  await expect(put("tile/0/x001/002")).rejects.toThrow(`${processTemporaries}: is a symbolic link`);
+  await expect(batch.commit()).rejects.toThrow(`${processTemporaries}: is a symbolic link`);
+  expect(fs.readdirSync(join(root, "tile/0/x001"))).toEqual(["000"]);
+  expect(factsBelow(other)).toEqual(before);
+});
+
 test("the root may be a link, but not become another", async () => {
   const [root, other] = [await newTarget(), await newTarget()];
   const link = join(memoryDirectory(), "link");
