@@ -91,6 +91,8 @@ async function copy(
   const chosen = workOptions(options, backends);
   const words = await describeTarget(target, chosen.targetOptions);
   await runWithTools(options, {
+    command: "copy",
+    place: target,
     afterStop: `the same command${recheck === true ? " without --recheck" : ""} continues where this one stopped`,
     work: (tools) =>
       migrate({

@@ -1,8 +1,10 @@
 /** Common to the runs of all commands: progress, metrics, signals. */
 
+import { resolve } from "node:path";
 import { isatty } from "node:tty";
-import { type LogWorkOptions, oneLine, Progress } from "../lib/index.ts";
+import { type LogWorkOptions, oneLine, Progress, shownAddress } from "../lib/index.ts";
 import { endOf, endProcess, errorDocument, exitCodeOf, Interruption } from "./exit.ts";
+import type { RunName } from "./metrics/metrics.ts";
 import type { LogOptions } from "./options/log.ts";
 import { jsonLine, writeLine, writeResult } from "./output.ts";
 import { openDisplay } from "./progress/display.ts";
@@ -10,6 +12,10 @@ import { reportFailure } from "./report/failure.ts";
 import { outputWidth } from "./report/text-layout.ts";
 
 export interface RunParts<Report> {
+  /** For the labels of metrics. */
+  readonly command: string;
+  /** The target of a copy, the log of a verification: a URL or a path. */
+  readonly place: string;
   readonly work: (tools: Pick<LogWorkOptions, "progress" | "signal" | "notice">) => Promise<Report>;
   /** The report as a text of so many columns. */
   readonly summary: (report: Report, width: number) => string;
@@ -25,7 +31,7 @@ export async function runWithTools<Report extends object>(
   parts: RunParts<Report>,
 ): Promise<void> {
   const progress = new Progress();
-  const file = await openMetricsFile(options, progress);
+  const file = await openMetricsFile(options, progress, runName(parts));
   let exitCode = 0;
   try {
     await runShown(options, parts, progress);
@@ -39,10 +45,11 @@ export async function runWithTools<Report extends object>(
 
 async function runShown<Report extends object>(
   options: LogOptions,
-  { work, summary, requireSuccess, afterStop }: RunParts<Report>,
+  parts: RunParts<Report>,
   progress: Progress,
 ): Promise<void> {
-  const server = await openMetricsServer(options, progress);
+  const { work, summary, requireSuccess, afterStop } = parts;
+  const server = await openMetricsServer(options, progress, runName(parts));
   const display = openDisplay(progress, options.quiet === true);
   const notice = (sentence: string): void => {
     if (options.quiet !== true) display.say(oneLine(sentence));
@@ -112,10 +119,16 @@ function watchSignals(restore: (lastWords?: string) => void, afterStop: string) 
 
 // prom-client takes about as long to load as Node takes to start: loaded only for metrics.
 
-async function openMetricsFile({ metricsFile: path }: LogOptions, progress: Progress) {
-  return path === undefined ? undefined : (await import("./metrics/file.ts")).openMetricsFile(path, progress);
+async function openMetricsFile({ metricsFile: path }: LogOptions, progress: Progress, run: RunName) {
+  if (path === undefined) return undefined;
+  return await (await import("./metrics/file.ts")).openMetricsFile(path, progress, run);
 }
 
-async function openMetricsServer({ metrics: at }: LogOptions, progress: Progress) {
-  return at === undefined ? undefined : (await import("./metrics/server.ts")).serveMetrics(progress, at);
+async function openMetricsServer({ metrics: at }: LogOptions, progress: Progress, run: RunName) {
+  return at && (await (await import("./metrics/server.ts")).serveMetrics(progress, run, at));
+}
+
+/** Runs from several working directories are told apart. */
+function runName({ command, place }: Pick<RunParts<never>, "command" | "place">): RunName {
+  return { command, place: place.includes("://") ? shownAddress(place) : resolve(place) };
 }

@@ -53,6 +53,8 @@ async function verify(log: string, options: VerifyCommandOptions, backends: Back
   requireStaticCt(options, { "--no-deep": deep === false, "--allow-missing-issuers": allowMissingIssuers });
   const policy = checkpointPolicy({ ...options, format }, log);
   await runWithTools(options, {
+    command: "verify",
+    place: log,
     afterStop: "nothing was changed, and the same command starts over",
     work: (tools) =>
       verifyLog({

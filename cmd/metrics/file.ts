@@ -10,7 +10,7 @@ import { basename, dirname, join } from "node:path";
 import pLimit from "p-limit";
 import { OperationError, type Progress } from "../../lib/index.ts";
 import { systemErrorWords } from "../output.ts";
-import { RunMetrics } from "./metrics.ts";
+import { RunMetrics, type RunName } from "./metrics.ts";
 
 const WRITE_EVERY_MS = 5_000;
 
@@ -23,8 +23,8 @@ export interface MetricsFile {
 }
 
 /** Writes the file for the first time, then every few seconds. @throws OperationError if it cannot. */
-export async function openMetricsFile(path: string, progress: Progress): Promise<MetricsFile> {
-  const metrics = new RunMetrics(progress);
+export async function openMetricsFile(path: string, progress: Progress, run: RunName): Promise<MetricsFile> {
+  const metrics = new RunMetrics(progress, run);
   await removeAbandoned(path).catch(() => {});
   // A later text must not be replaced by an earlier one.
   const oneAtATime = pLimit(1);

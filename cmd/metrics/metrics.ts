@@ -1,7 +1,14 @@
 /** The counters of a run as Prometheus metrics. */
 
 import { Counter, type CounterConfiguration, Gauge, Registry } from "prom-client";
-import { type Counters, LATENCY_BUCKETS, type Progress, type ProgressSnapshot } from "../../lib/index.ts";
+import {
+  type Counters,
+  hasherName,
+  LATENCY_BUCKETS,
+  type Progress,
+  type ProgressSnapshot,
+} from "../../lib/index.ts";
+import { VERSION } from "../version.ts";
 
 const PREFIX = "tlog_migrate_";
 
@@ -56,12 +63,29 @@ const METRICS: readonly Metric[] = [
   ["phase", "What the run is doing: 1 for the phase it is in", ({ phase }) => ({ [phase]: 1 }), "phase"],
 ];
 
-export class RunMetrics {
-  readonly registry = new Registry();
-  readonly #progress: Progress;
+/** What is run on which place: the target of a copy, the log of a verification. */
+export interface RunName {
+  readonly command: string;
+  readonly place: string;
+}
 
-  constructor(progress: Progress) {
+/**
+ * All metrics of a run have its name and the log's origin as labels: node_exporter refuses the files of two runs on one
+ * host that have the same series.
+ */
+export class RunMetrics {
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+  readonly #registry = new Registry();
+  readonly #progress: Progress;
+  readonly #run: RunName;
+
+  constructor(progress: Progress, run: RunName) {
     this.#progress = progress;
+    this.#run = run;
+    const build = { version: VERSION, node: process.versions.node, hasher: hasherName() };
+    const labelNames = Object.keys(build);
+    new Gauge({ ...this.#described("build_info", "What runs: 1"), labelNames }).set(build, 1);
+    this.#registry.registerMetric(durations(progress));
     for (const [name, help, value, label = ""] of METRICS) {
       const Kind: MetricClass = name.endsWith("_total") ? Counter : Gauge;
       new Kind({
@@ -78,9 +102,12 @@ export class RunMetrics {
     }
   }
 
-  /** The registry's metrics as they are now, in the Prometheus text format. */
+  /** The metrics as they are now, in the Prometheus text format. */
   async text(): Promise<string> {
-    return `${durationsText(this.#progress.total().latencies())}\n${await this.registry.metrics()}`;
+    // The origin is known once the checkpoint is.
+    const { command, place } = this.#run;
+    this.#registry.setDefaultLabels({ log: this.#progress.origin ?? "", command, place });
+    return await this.#registry.metrics();
   }
 
   ended(exitCode: number): void {
@@ -90,21 +117,28 @@ export class RunMetrics {
   }
 
   #described(name: string, help: string) {
-    return { name: PREFIX + name, help, registers: [this.registry] };
+    return { name: PREFIX + name, help, registers: [this.#registry] };
   }
 }
 
-/** Written here, since prom-client's histogram takes single observations, and these are counted already. */
-function durationsText({ counts, sumSeconds }: ReturnType<Counters["latencies"]>): string {
+/** A metric of our own, since prom-client's histogram takes single observations, and these are counted already. */
+function durations(progress: Progress): Gauge {
   const name = `${PREFIX}request_duration_seconds`;
-  let cumulated = 0;
-  const buckets = [...LATENCY_BUCKETS, "+Inf"].map((bound, index) => {
-    cumulated += counts[index] ?? 0;
-    return `${name}_bucket{le="${bound}"} ${cumulated}\n`;
-  });
-  return [
-    `# HELP ${name} Seconds from sending a request to the end of its response\n# TYPE ${name} histogram\n`,
-    ...buckets,
-    `${name}_sum ${sumSeconds}\n${name}_count ${cumulated}\n`,
-  ].join("");
+  const get = async () => {
+    const { counts, sumSeconds } = progress.total().latencies();
+    let cumulated = 0;
+    const buckets = [...LATENCY_BUCKETS, "+Inf"].map((le, index) => {
+      cumulated += counts[index] ?? 0;
+      return { metricName: `${name}_bucket`, labels: { le }, value: cumulated };
+    });
+    const sum = { metricName: `${name}_sum`, value: sumSeconds };
+    return {
+      name,
+      help,
+      type: "histogram",
+      values: [...buckets, sum, { metricName: `${name}_count`, value: cumulated }],
+    };
+  };
+  const help = "Seconds from sending a request to the end of its response";
+  return { name, help, get } as unknown as Gauge;
 }

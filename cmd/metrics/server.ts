@@ -3,11 +3,11 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { collectDefaultMetrics } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import { OperationError, type Progress } from "../../lib/index.ts";
 import type { Endpoint } from "../options/values.ts";
 import { systemErrorWords } from "../output.ts";
-import { RunMetrics } from "./metrics.ts";
+import { RunMetrics, type RunName } from "./metrics.ts";
 
 const PATH = "/metrics";
 
@@ -23,10 +23,16 @@ export interface MetricsServer {
 }
 
 /** Serves the metrics of a run and its process, without keeping it alive. @throws OperationError if it cannot listen. */
-export async function serveMetrics(progress: Progress, { host, port }: Endpoint): Promise<MetricsServer> {
-  const metrics = new RunMetrics(progress);
-  const { registry } = metrics;
-  collectDefaultMetrics({ register: registry });
+export async function serveMetrics(
+  progress: Progress,
+  run: RunName,
+  { host, port }: Endpoint,
+): Promise<MetricsServer> {
+  const metrics = new RunMetrics(progress, run);
+  // Of this process, not of the log.
+  const ofProcess = new Registry();
+  collectDefaultMetrics({ register: ofProcess });
+  const texts = () => Promise.all([metrics.text(), ofProcess.metrics()]);
   const limits = { headersTimeout: IDLE_MS, requestTimeout: IDLE_MS, connectionsCheckingInterval: 1_000 };
   const server = createServer(limits, async (request, response) => {
     const answer = (status: number, type: string, body: string): void => {
@@ -34,9 +40,9 @@ export async function serveMetrics(progress: Progress, { host, port }: Endpoint)
     };
     const isMetrics = request.url?.split("?", 1)[0] === PATH;
     if (!isMetrics) return answer(404, "text/plain", `The metrics are at ${PATH}\n`);
-    const text = await metrics.text().catch(() => undefined);
+    const text = await texts().catch(() => undefined);
     if (text === undefined) answer(500, "text/plain", "The metrics cannot be collected\n");
-    else answer(200, registry.contentType, text);
+    else answer(200, metrics.contentType, text.join(""));
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.timeout = IDLE_MS;

@@ -31,7 +31,9 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
   const session = await openCopySession(options, modules);
   try {
     const firstContact = { ...checkpointContext(session), firstContact: true };
-    const claim = await claimTarget(session, await readTrustedCheckpoint(firstContact, options.policy));
+    const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
+    session.progress.origin = checkpoint.origin;
+    const claim = await claimTarget(session, checkpoint);
     if (claim.kind === "handed-over") {
       const { missingIssuers } = claim.record;
       if (missingIssuers > 0)

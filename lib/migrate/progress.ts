@@ -27,6 +27,8 @@ export interface ProgressSnapshot {
 
 export class Progress {
   phase: Phase = "reading the checkpoint";
+  /** Of the log, once its checkpoint is known. */
+  origin: string | undefined;
   /** Counters of the main thread. */
   readonly own = new Counters();
   /** Counters of every thread, this one's first. */

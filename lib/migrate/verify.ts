@@ -100,6 +100,7 @@ async function verifyOpened(
   const trusted = await findTrustedHead(checkpointContext(opened), log, passed.policy);
   const session = await inTheRightFormat(opened, trusted.head, passed, record, modules);
   const { context, options, progress } = session;
+  progress.origin = trusted.origin;
   const found = new Findings();
   const issuers = new IssuerRegistry({ context, deep: options.deep });
   const isAuthentic = await verifyTree(session, trusted.head, issuers, record, found);

@@ -15,9 +15,13 @@ function isBundle(path: string): boolean {
   return path.startsWith("tile/entries/");
 }
 
+/** The value of a sample, whatever labels it has beside those of its name. */
 function sample(text: string, name: string): number {
-  const line = text.split("\n").find((candidate) => candidate.startsWith(`${name} `));
-  return Number(line?.slice(name.length + 1) ?? Number.NaN);
+  const [metric = "", own = ""] = name.split(/[{}]/);
+  const line = text
+    .split("\n")
+    .find((each) => each.startsWith(`${metric}{${own}`) || each.startsWith(`${name} `));
+  return Number(line?.slice(line.lastIndexOf(" ") + 1) ?? Number.NaN);
 }
 
 /** Where a run that was just started serves its metrics. */
@@ -90,7 +94,7 @@ describe("--metrics", () => {
 
 describe("--metrics-file", () => {
   test("holds the run and how it ended, and no metrics of the process", async () => {
-    const { args } = await servedLog(SIZE);
+    const { args, log, target } = await servedLog(SIZE);
     const directory = temporaryDirectory();
     const file = join(directory, "run.prom");
     expect((await runCli([...args, "--metrics-file", file])).code).toBe(0);
@@ -100,6 +104,8 @@ describe("--metrics-file", () => {
     expect(sample(text, "tlog_migrate_finish_timestamp_seconds")).toBeGreaterThan(1.7e9);
     expect(sample(text, 'tlog_migrate_phase{phase="done"}')).toBe(1);
     expect(text).not.toMatch(/^(process|nodejs)_/m);
+    const labels = `log="${log.origin}",command="copy",place="${target}"} `;
+    expect(text.split("\n").filter((line) => !/^(#|$)/.test(line) && !line.includes(labels))).toEqual([]);
     expect(readdirSync(directory)).toEqual(["run.prom"]);
   });
 

@@ -1,20 +1,25 @@
 import { describe, expect, test } from "vitest";
 import { RunMetrics } from "../../../../cmd/metrics/metrics.ts";
-import { Counters, LATENCY_BUCKETS, Progress } from "../../../../lib/index.ts";
+import { VERSION } from "../../../../cmd/version.ts";
+import { Counters, hasherName, LATENCY_BUCKETS, Progress } from "../../../../lib/index.ts";
 
-/** Samples of a Prometheus text, by name with labels. */
+const RUN = { command: "copy", place: '/srv/a "log"' };
+const LABELS = 'log="log.example/1",command="copy",place="/srv/a \\"log\\""';
+
+/** Samples of a Prometheus text, by name with labels of their own: all have those of the run. */
 function samplesOf(text: string): Map<string, number> {
   const samples = new Map<string, number>();
   for (const line of text.split("\n")) {
     if (line === "" || line.startsWith("#")) continue;
-    const [, name, value] = /^([a-z_]+(?:\{[^}]*\})?) (\S+)$/.exec(line) ?? [];
-    if (name === undefined) throw new Error(`not a sample: ${line}`);
-    samples.set(name, Number(value));
+    const [, name, labels, value] = /^([a-z_]+)\{([^}]*)\} (\S+)$/.exec(line) ?? [];
+    if (!labels?.endsWith(LABELS)) throw new Error(`not a sample of the run: ${line}`);
+    const own = labels.slice(0, -LABELS.length).replace(/,$/, "");
+    samples.set(own === "" ? `${name}` : `${name}{${own}}`, Number(value));
   }
   return samples;
 }
 
-const samplesOfRun = async (metrics = new RunMetrics(progressOfTwoThreads())) =>
+const samplesOfRun = async (metrics = new RunMetrics(progressOfTwoThreads(), RUN)) =>
   samplesOf(await metrics.text());
 
 function progressOfTwoThreads(): Progress {
@@ -23,6 +28,7 @@ function progressOfTwoThreads(): Progress {
   progress.threads.push(worker);
   progress.startRound(1000);
   progress.phase = "copying";
+  progress.origin = "log.example/1";
   progress.window = { limit: 8 };
   const copied = { entries: 300, resumedEntries: 256, bytesStored: 12_345, retries: 2, throttles: 3 };
   const looked = { replacedObjects: 1, reencodedEntries: 3, uncheckedEntries: 4 };
@@ -40,7 +46,7 @@ function progressOfTwoThreads(): Progress {
 describe("metrics of a run", () => {
   test("are the sums over all threads", async () => {
     const samples = await samplesOfRun();
-    expect(Object.fromEntries([...samples].filter(([name]) => !name.includes("duration")))).toEqual({
+    expect(Object.fromEntries([...samples].filter(([name]) => !/duration|build/.test(name)))).toEqual({
       tlog_migrate_entries_total: 300,
       tlog_migrate_resumed_entries_total: 256,
       tlog_migrate_stored_bytes_total: 12_345,
@@ -61,6 +67,31 @@ describe("metrics of a run", () => {
     });
   });
 
+  test("say what runs", async () => {
+    const [name = ""] = [...(await samplesOfRun()).keys()].filter((each) => each.includes("build_info"));
+    expect(name).toContain(`{version="${VERSION}",node="${process.versions.node}",hasher="${hasherName()}"}`);
+  });
+
+  test("of two runs on one host have no series in common, before and after their checkpoints are read", async () => {
+    const [one, other] = ["/srv/one", "/srv/other"].map((place) => {
+      const progress = new Progress();
+      return { progress, metrics: new RunMetrics(progress, { command: "copy", place }) };
+    });
+    const verification = {
+      progress: new Progress(),
+      metrics: new RunMetrics(new Progress(), { command: "verify", place: "/srv/one" }),
+    };
+    const runs = [one, other, verification].filter((run) => run !== undefined);
+    for (const origin of [undefined, "log.example/1"]) {
+      for (const { progress } of runs) progress.origin = origin;
+      const texts = await Promise.all(runs.map(({ metrics }) => metrics.text()));
+      const series = texts.flatMap((text) => text.match(/^[a-z_]+\{[^}]*\}/gm) ?? []);
+      expect(series.length).toBeGreaterThan(20);
+      expect(new Set(series).size).toBe(series.length);
+      for (const text of texts) expect(text).not.toMatch(/^[a-z_]+ /m);
+    }
+  });
+
   test("have durations in buckets that each hold the ones before", async () => {
     const samples = await samplesOfRun();
     const name = "tlog_migrate_request_duration_seconds";
@@ -74,7 +105,7 @@ describe("metrics of a run", () => {
 
   test("follow the run: asked again, they neither add up nor keep the phase before", async () => {
     const progress = progressOfTwoThreads();
-    const metrics = new RunMetrics(progress);
+    const metrics = new RunMetrics(progress, RUN);
     await metrics.text();
     progress.phase = "handing over";
     progress.own.add("entries", 1);
@@ -86,7 +117,7 @@ describe("metrics of a run", () => {
   });
 
   test("say how the run ended, once it has", async () => {
-    const metrics = new RunMetrics(new Progress());
+    const metrics = new RunMetrics(progressOfTwoThreads(), RUN);
     expect(await metrics.text()).not.toContain("exit_code");
     metrics.ended(3);
     const samples = await samplesOfRun(metrics);
