@@ -86,22 +86,29 @@ function failureOf(check: () => void): unknown {
 /** How long a run that was interrupted may take to stop: more than workers and locks are given. */
 const STOP_MS = 10_000;
 
+/** Before the first signal is acted on: a second that came with it would be lost, taken from the kernel and not reported. */
+const TOGETHER_MS = 50;
+
 /**
  * SIGINT, SIGTERM, and the SIGHUP of a terminal: the first aborts the work, after a call of `restore`, which gives the
  * terminal back; the next ends the process, or time does. SIGQUIT ends it at once.
  */
 function watchSignals(restore: (lastWords?: string) => void, afterStop: string) {
   const controller = new AbortController();
+  let isFirst = true;
   const receive = (name: NodeJS.Signals): void => {
     const interruption = new Interruption(name, afterStop);
-    if (name === "SIGQUIT" || controller.signal.aborted) {
+    if (name === "SIGQUIT" || !isFirst) {
       restore();
       endProcess(interruption);
     }
+    isFirst = false;
     restore(`stopping, another signal ends it at once; ${afterStop}`);
-    controller.abort(interruption);
-    // From now on the kernel ends the process, even if a file operation holds it up. Not at once: two may have come.
-    if (process.pid !== 1) setImmediate(ignore);
+    setTimeout(() => {
+      // From now on the kernel ends the process, even if a file operation holds it up.
+      if (process.pid !== 1) ignore();
+      controller.abort(interruption);
+    }, TOGETHER_MS);
     setTimeout(() => {
       writeLine(`did not stop within ${STOP_MS / 1000} s, and is ended; ${afterStop}`);
       reportFailure(interruption);
