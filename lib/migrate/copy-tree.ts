@@ -1,7 +1,15 @@
 /** Brings a target to the tree of one checkpoint: bundles and their tiles, seals, upper tiles; then checks it. */
 
 import { FormatError } from "../tlog/errors.ts";
-import { bundlePath, FULL_WIDTH, fullTileCount, levelCount, partialTile, tilePath } from "../tlog/layout.ts";
+import {
+  bundlePath,
+  FULL_WIDTH,
+  fullTileCount,
+  levelCount,
+  partialTile,
+  tilePath,
+  tileWidth,
+} from "../tlog/layout.ts";
 import { HASH_SIZE } from "../tlog/merkle.ts";
 import { startThreads } from "./execute/threads.ts";
 import type { Executor } from "./ports/executor.ts";
@@ -9,11 +17,13 @@ import type { HashTree, ReadHints, TreeHead } from "./ports/source.ts";
 import type { SpaceNeeded } from "./ports/target.ts";
 import { openTree, readAuthentic } from "./read/authentic.ts";
 import type { ReadContext } from "./read/context.ts";
+import { inFormatOfLog } from "./read/format.ts";
 import type { CopySession } from "./session.ts";
 import { checkTarget } from "./target/root-check.ts";
 import { requireSameGuarantees, Seals } from "./target/seals.ts";
 import { requireEdge } from "./tree/tiled-tree.ts";
-import { planUnits, unitBundles } from "./tree/units.ts";
+import { firstUnit, planUnits, unitBundles } from "./tree/units.ts";
+import { expectedBundles } from "./unit/expected-bundle.ts";
 
 /** Upper tiles that are made durable together. */
 const TILES_A_BATCH = 64;
@@ -21,18 +31,83 @@ const TILES_A_BATCH = 64;
 /** Bundles whose sizes are read for an estimate, evenly spread over the log. */
 const SAMPLES = 5;
 
-/** @param resume whether objects may be in place already. */
-export async function copyTree(session: CopySession, aim: TreeHead, resume: boolean): Promise<void> {
-  const { progress, target, issuers, options, parallelism, readSpec, targetSpec, guarantees } = session;
+/** A round of copying whose tree is authenticated, before anything of it is written. */
+export interface Round {
+  readonly aim: TreeHead;
+  readonly tree: HashTree;
+  /** Started while the tree was authenticated. To be closed by `copyTree`, or by the caller. */
+  readonly workers: Executor;
+  /** Only a first copy may run out of space. */
+  readonly space: Promise<SpaceNeeded> | undefined;
+}
+
+/**
+ * Authenticates a tree while the threads for it start, which takes about as long.
+ * @param resume whether objects may be in place already.
+ * @param isNew whether nothing has shown yet that the source has entries of this format: its first bundle is read.
+ * @throws UsageError if the log has the other format.
+ */
+export async function beginRound(
+  session: CopySession,
+  aim: TreeHead,
+  { resume, isNew = false }: { readonly resume: boolean; readonly isNew?: boolean },
+): Promise<Round> {
+  const { context, progress, issuers, options, parallelism, readSpec, targetSpec, guarantees } = session;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size);
   if (resume) await issuers?.recall(guarantees.allowMissingIssuers, aim.size);
   const copy = { tiles: options.tiles ?? "derive", resume };
   const missingIssuers = issuers?.missing() ?? [];
   const spec = { ...readSpec, ...guarantees, missingIssuers, target: targetSpec, copy };
-  // They take as long to start as it takes to authenticate the tree.
   const workers = startThreads(spec, aim.size, parallelism, progress.threads);
-  const tree = await authenticateAndCopy(session, aim, resume, workers).finally(() => workers.close());
+  try {
+    // All at once: over a distance each takes several round trips.
+    const first = isNew ? readEarly(context, aim.size) : undefined;
+    const space = resume ? undefined : estimateSpace(context, aim.size, first);
+    // A fault of the tree is reported first; nothing may await this promise then.
+    space?.catch(() => {});
+    const tree = await openTree(context, aim);
+    if (first !== undefined) await requireFirstBundle(context, tree, await first);
+    return { aim, tree, workers, space };
+  } catch (error) {
+    await workers.close();
+    throw error;
+  }
+}
+
+/** The first bundle, before there is a tree to authenticate it by; undefined if it did not come at the first try. */
+function readEarly({ source, signal }: ReadContext, size: number): Promise<Uint8Array | undefined> {
+  if (size === 0) return Promise.resolve(undefined);
+  const bundle = { index: 0, width: tileWidth(size, 0, 0) };
+  return source.entryBundle(bundle, { signal }).catch(() => undefined);
+}
+
+/** @param early the bytes that came with the tree. @throws UsageError if the log has the other format. */
+async function requireFirstBundle(
+  context: ReadContext,
+  tree: HashTree,
+  early: Uint8Array | undefined,
+): Promise<void> {
+  const { source } = context;
+  const unit = await firstUnit(tree);
+  if (unit === undefined) return;
+  if (early === undefined) await inFormatOfLog(context, tree.head.size, source.format);
+  let bytes = early;
+  for (const { coordinate, authenticate } of expectedBundles(unit, source.format)) {
+    const read = async (hints: ReadHints): Promise<Uint8Array | undefined> => {
+      const found = bytes ?? (await source.entryBundle(coordinate, hints));
+      bytes = undefined;
+      return found;
+    };
+    await readAuthentic(context, bundlePath(source.format, coordinate), read, authenticate);
+  }
+}
+
+/** Copies what a round lacks in the target, and checks the target. */
+export async function copyTree(session: CopySession, round: Round): Promise<void> {
+  const { progress, target, issuers } = session;
+  const { aim, tree, workers } = round;
+  await copyBelowSeals(session, round).finally(() => workers.close());
   progress.phase = "writing the upper tiles";
   await writeUpperTiles(session, tree);
   progress.phase = "checking the target";
@@ -41,18 +116,8 @@ export async function copyTree(session: CopySession, aim: TreeHead, resume: bool
 }
 
 /** Copies every bundle that no seal covers, and writes the seals. */
-async function authenticateAndCopy(
-  session: CopySession,
-  aim: TreeHead,
-  resume: boolean,
-  workers: Executor,
-): Promise<HashTree> {
+async function copyBelowSeals(session: CopySession, { aim, tree, workers, space }: Round): Promise<void> {
   const { context, target, progress, parallelism, issuers, guarantees } = session;
-  // Both at once: over a distance each takes several round trips. Only a first copy may run out of space.
-  const space = resume ? undefined : estimateSpace(context, aim.size);
-  // A fault of the tree is reported first; nothing may await this promise then.
-  space?.catch(() => {});
-  const tree = await openTree(context, aim);
   if (space !== undefined) await target.requireFreeSpace(await space);
   progress.phase = "copying";
   const prepareSeal = async (): Promise<void> => {
@@ -68,7 +133,6 @@ async function authenticateAndCopy(
   }
   await seals.settled();
   await issuers?.store();
-  return tree;
 }
 
 /** Writes the tiles above the seals and the right edge; all durable at the end. */
@@ -101,14 +165,22 @@ async function* upperTiles(tree: HashTree): AsyncGenerator<[path: string, hashes
 /**
  * The bytes and objects of all bundles of a log with their tiles. Entries differ in size, so this is an estimate from a
  * few bundles; it is not authenticated, and only the check of free space depends on it.
+ * @param first the first bundle, where it is being read already.
  */
-export async function estimateSpace(context: ReadContext, size: number): Promise<SpaceNeeded> {
+export async function estimateSpace(
+  context: ReadContext,
+  size: number,
+  first?: Promise<Uint8Array | undefined>,
+): Promise<SpaceNeeded> {
   const bundles = fullTileCount(size, 0);
   const samples = Math.min(SAMPLES, bundles);
   if (samples === 0) return { bytes: 0, objects: 0 };
   const step = (bundles - 1) / Math.max(1, samples - 1);
   const sizes = await Promise.all(
-    Array.from({ length: samples }, (_, i) => bundleBytes(context, Math.floor(i * step))),
+    Array.from({ length: samples }, async (_, i) => {
+      const early = i === 0 ? await first : undefined;
+      return early?.length || (await bundleBytes(context, Math.floor(i * step)));
+    }),
   );
   const mean = sizes.reduce((sum, bytes) => sum + bytes, 0) / samples;
   return { bytes: Math.round(bundles * (mean + FULL_WIDTH * HASH_SIZE)), objects: 2 * bundles };

@@ -5,7 +5,7 @@ import { OperationError } from "../errors.ts";
 import { isFrozen } from "../tlog/checkpoint.ts";
 import { keptNote } from "../tlog/kept-note.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
-import { copyTree } from "./copy-tree.ts";
+import { beginRound, copyTree, type Round } from "./copy-tree.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { TreeHead } from "./ports/source.ts";
@@ -33,7 +33,14 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
     const firstContact = { ...checkpointContext(session), firstContact: true };
     const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
     session.progress.origin = checkpoint.origin;
-    const claim = await claimTarget(session, checkpoint);
+    let first: Round | undefined;
+    const prove = async (resume: boolean): Promise<void> => {
+      first = await beginRound(session, checkpoint, { resume, isNew: true });
+    };
+    const claim = await claimTarget(session, checkpoint, prove).catch(async (error) => {
+      await first?.workers.close();
+      throw error;
+    });
     if (claim.kind === "handed-over") {
       const { missingIssuers } = claim.record;
       if (missingIssuers > 0)
@@ -43,7 +50,7 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
       return await finish(session, claim.checkpoint, claim.grown ? "taken-over" : "already-handed-over");
     }
     try {
-      return await fillAndHandOver(session, claim);
+      return await fillAndHandOver(session, claim, first);
     } finally {
       await claim.release();
     }
@@ -55,8 +62,13 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
 /**
  * Rounds of copying until the target has all that the source has; then the handover, where it is asked for. A resume
  * whose source has grown aims at the grown log at once: the source may not serve the old right edge any more.
+ * @param first the first round, where it was begun before a new claim.
  */
-async function fillAndHandOver(session: CopySession, claim: Claim): Promise<MigrationReport> {
+async function fillAndHandOver(
+  session: CopySession,
+  claim: Claim,
+  first: Round | undefined,
+): Promise<MigrationReport> {
   const { options } = session;
   let { aim, marker } = claim;
   let now: SeenCheckpoint = { ...claim.checkpoint, seenAt: performance.now() };
@@ -70,7 +82,8 @@ async function fillAndHandOver(session: CopySession, claim: Claim): Promise<Migr
       const checkpoint = keptNote(aim.note, options.policy);
       marker = await replaceMarker(session.target, marker, { checkpoint });
     }
-    await copyTree(session, aim, round > 1 || claim.resume);
+    const begun = round === 1 ? first : undefined;
+    await copyTree(session, begun ?? (await beginRound(session, aim, { resume: round > 1 || claim.resume })));
     now = await settledCheckpoint(session, aim, now);
     if (now.size === aim.size || options.snapshot === true) break;
     if (claim.handingOver) throw grownBeyondHandover(session.target, aim, now);

@@ -5,7 +5,7 @@ import { Counters } from "../counters.ts";
 import { openTarget, type TargetSpec } from "../places.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 import { openReadContext, type ReadSpec } from "../read/context.ts";
-import { openUnitRunner, type UnitEnvironment, type UnitSpec } from "../unit/run-unit.ts";
+import { openUnitRunner, type UnitEnvironment, type UnitRunner, type UnitSpec } from "../unit/run-unit.ts";
 import { type FromWorker, type ToWorker, toWire } from "./messages.ts";
 
 /** Everything that a worker is given when it starts. */
@@ -15,25 +15,38 @@ export interface WorkerSpec extends ReadSpec, UnitSpec {
   readonly counters: SharedArrayBuffer;
 }
 
-async function openEnvironment(spec: WorkerSpec, signal: AbortSignal): Promise<UnitEnvironment> {
+/** What is opened at once, and what only with the first unit: until the target is claimed there may be no place to write. */
+interface OpenPlaces {
+  openEnvironment(): UnitEnvironment;
+  close(): Promise<unknown>;
+}
+
+async function openPlaces(spec: WorkerSpec, signal: AbortSignal): Promise<OpenPlaces> {
   const context = await openReadContext(spec, new Counters(spec.counters), signal);
   const target = spec.target && (await openTarget(spec.target, { connections: spec.concurrency, signal }));
-  const writer = target?.openWriter(signal);
-  const close = () => Promise.all([context.source.close(), writer?.close(), target?.close()]);
-  return { context, writer, close };
+  const close = () => Promise.all([context.source.close(), target?.close()]);
+  return {
+    openEnvironment() {
+      const writer = target?.openWriter(signal);
+      return { context, writer, close: () => Promise.all([writer?.close(), close()]) };
+    },
+    close,
+  };
 }
 
 if (parentPort !== null) {
   const port = parentPort;
   const spec: WorkerSpec = workerData;
   const stop = new AbortController();
-  const opening = openEnvironment(spec, stop.signal).then((environment) => openUnitRunner(spec, environment));
+  const opening = openPlaces(spec, stop.signal);
   // What fails here is reported with the first unit.
   opening.catch(() => {});
+  let runner: UnitRunner | undefined;
 
   const answer = async (id: number, unit: WorkUnit): Promise<FromWorker> => {
     try {
-      const runner = await opening;
+      const places = await opening;
+      runner ??= openUnitRunner(spec, places.openEnvironment());
       return { id, result: await runner.run(unit) };
     } catch (error) {
       return { id, failure: toWire(error) };
@@ -44,7 +57,7 @@ if (parentPort !== null) {
     if (message !== "stop") return port.postMessage(await answer(message.id, message.unit));
     stop.abort(new Error("the migration stops"));
     port.close();
-    const runner = await opening.catch(() => undefined);
-    await runner?.close();
+    const places = await opening.catch(() => undefined);
+    await (runner ?? places)?.close();
   });
 }

@@ -43,22 +43,28 @@ const EMPTY_TARGET = "Choose an empty target";
 /**
  * Claims the target, or recognises our own claim.
  * @param checkpoint the source's.
+ * @param prove called before anything is written to a target that is not claimed yet: throws, or rejects, unless the
+ * source is a log that can be copied. A claim refuses every other log, so it must not be made for a mistake. It is
+ * given whether objects may be in place already.
  * @throws TargetRefusedError if it contains anything else, VerificationError if the source is no longer the log of the
  * claim.
  */
 export async function claimTarget(
   session: CopySession,
   checkpoint: TrustedCheckpoint,
+  prove: (resume: boolean) => Promise<void>,
 ): Promise<Claim | AlreadyDone> {
   const { target } = session;
   const contents = await target.inspect();
   switch (contents.kind) {
     case "empty":
+      await prove(false);
       return await newClaim(session, checkpoint, false);
     case "unclaimed-tiles":
       if (session.options.adopt !== true) throw await unclaimed(target, contents.example);
       // A listing refuses symbolic links: through one, another log's objects would be removed or written below.
       for await (const _ of target.list("tile"));
+      await prove(true);
       return await newClaim(session, checkpoint, true);
     case "claimed":
       return await ownClaim(session, checkpoint, contents.marker);

@@ -17,6 +17,9 @@ export function refused(
   return new TargetRefusedError({ object: location, ...facts });
 }
 
+const OTHERWISE =
+  "if a claim was made in another format by mistake, and nothing is stored there, `tlog-migrate abandon` gives it up";
+
 export function describeHead({ size, rootHash }: TreeHead): string {
   return `size ${size}, root ${formatHash(rootHash)}`;
 }
@@ -33,6 +36,8 @@ export function requireSameLog(
   ]) {
     if (expected === found) continue;
     const problem = `contains another log: its ${what} differs`;
-    throw refused(target, { problem, expected, found, advice: "Choose another target" });
+    const advice =
+      what === "origin" ? "Choose another target" : `Pass --format ${found} if it is this log; ${OTHERWISE}`;
+    throw refused(target, { problem, expected, found, advice });
   }
 }

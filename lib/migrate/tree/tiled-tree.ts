@@ -45,6 +45,8 @@ export async function openTiledTree(
   });
   /** Full tiles from LOWEST_KEPT_LEVEL up, by path; promises, so that nothing is fetched twice at once. */
   const kept = new Map<string, Promise<Uint8Array>>();
+  /** Of the levels below, the last one: a copy that has looked at its first bundle goes on there. */
+  let last = "";
 
   const fetchFullTile = async (level: number, index: number): Promise<Uint8Array> => {
     const expected = await hashOf(level, index);
@@ -61,9 +63,12 @@ export async function openTiledTree(
   };
 
   const fullTile = async (level: number, index: number): Promise<Uint8Array> => {
-    if (level < LOWEST_KEPT_LEVEL) return await fetchFullTile(level, index);
     const path = tilePath({ level, index, width: FULL_WIDTH });
     const tile = kept.get(path) ?? fetchFullTile(level, index);
+    if (level < LOWEST_KEPT_LEVEL && path !== last) {
+      kept.delete(last);
+      last = path;
+    }
     kept.set(path, tile);
     return await tile;
   };

@@ -44,6 +44,15 @@ export async function* planUnits(
   }
 }
 
+/** The first bundle of a tree as a unit; undefined for the empty tree. */
+export async function firstUnit(tree: HashTree): Promise<WorkUnit | undefined> {
+  const { size } = tree.head;
+  if (size === 0) return undefined;
+  if (size >= FULL_WIDTH)
+    return { kind: "run", firstBundle: 0, hashes: [formatHash(await tree.hashOf(0, 0))] };
+  return { kind: "edge", bundle: { index: 0, width: size }, leafHashes: formatHash(requireEdge(tree, 0)) };
+}
+
 /** The full level-1 tiles that are not sealed in the target, a few of them fetched ahead. */
 async function* openTiles(
   tree: HashTree,

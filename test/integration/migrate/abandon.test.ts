@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
+import { formatMarker } from "../../../lib/migrate/target/marker.ts";
 import { logKeys } from "../../logs/log-keys.ts";
 import { runCli } from "../../support/cli.ts";
 import { expectNotVerified } from "../../support/http/tampering.ts";
@@ -143,6 +144,20 @@ test("a claim under which nothing is stored is removed: also that of a size whic
   const mistaken = Buffer.from(signCheckpoint(Number.MAX_SAFE_INTEGER, log.rootHash));
   server.objects = new Map([...log.objects, ["checkpoint", mistaken]]);
   await expectNotVerified(migrateLog(log, server, target), /./);
+  expect(filesBelow(target)).toEqual([]);
+  // As earlier versions, which claimed first, left it.
+  const marker = formatMarker({
+    origin: log.origin,
+    source: server.url,
+    format: log.format,
+    checkpoint: mistaken.toString(),
+    smallestSize: Number.MAX_SAFE_INTEGER,
+    distrustSeals: false,
+    allowMissingIssuers: false,
+    deep: false,
+    tool: "tlog-migrate test",
+  });
+  writeFiles(target, [[".state/version", `migration-in-progress ${marker}`]]);
   server.objects = log.objects;
   await expect(migrateLog(log, server, target)).rejects.toThrow(/tlog-migrate abandon/);
   expect(await abandonTarget(target)).toMatchObject({

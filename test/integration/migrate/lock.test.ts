@@ -114,9 +114,8 @@ test("a lock that cannot be removed changes neither success nor the failure, and
 
 test("a claim that is abandoned is so, whatever becomes of the lock", async () => {
   const { server, target } = await newCopy(log);
-  const undo = server.intercept("tile/1/000.p/3", notFound);
+  vi.spyOn(PosixTarget.prototype, "requireFreeSpace").mockRejectedValueOnce(new Error("no space"));
   await failureOf(migrateLog(log, server, target));
-  undo();
   vi.spyOn(PosixTarget.prototype, "lock").mockResolvedValueOnce({
     release: async () => {
       throw new Error("EROFS");

@@ -226,13 +226,14 @@ test("a place without room for the log is told so before anything is copied", as
   expect(filesBelow(target).filter((path) => path.startsWith("tile/"))).toEqual([]);
 });
 
-test("a copy that is complete but for the hand-over needs no room", async () => {
+test("a copy that is complete but for the hand-over needs no room, and of the source its first bundle", async () => {
   const { server, target } = await newCopy(log);
   cpSync(logDirectory(log), target, { recursive: true });
   rmSync(join(target, "checkpoint"));
   const before = server.requests.length;
   expect((await migrateLog(log, server, target, { adopt: true })).outcome).toBe("handed-over");
-  expect(server.requests.slice(before).filter(({ path }) => path.startsWith("tile/entries/"))).toEqual([]);
+  const bundles = server.requests.slice(before).filter(({ path }) => path.startsWith("tile/entries/"));
+  expect(bundles.map(({ path }) => path)).toEqual(["tile/entries/000"]);
 });
 
 test("a size that no source can hold is refused in order, not by running out of memory", async () => {
