@@ -54,7 +54,7 @@ export async function findPlace(
   });
 }
 
-/** @throws UsageError if the options are not enough to read a log of this format at a location. */
+/** @throws UsageError if there is no such place, or the options are not enough to read a log of this format there. */
 export async function requireSourceOptions(
   location: string,
   access: SourceAccess,
@@ -62,7 +62,7 @@ export async function requireSourceOptions(
   modules: BackendModules,
 ): Promise<void> {
   const { url, backend } = await findPlace(location, "source", modules);
-  backend.checkSource?.(url, access, format);
+  await backend.checkSource?.(url, access, format);
 }
 
 /** Opens a source. @throws UsageError if the location is none, or the options are not enough to read there. */
@@ -73,7 +73,7 @@ export async function openSource(
   modules: BackendModules,
 ): Promise<LogSource> {
   const { url, backend } = await findPlace(location, "source", modules);
-  backend.checkSource?.(url, request.access, format);
+  await backend.checkSource?.(url, request.access, format);
   if (backend.openSource !== undefined) return await backend.openSource(url, request, format);
   if (backend.openObjects !== undefined) return tiledLog(await backend.openObjects(url, request), format);
   throw await unsupported(location, url, "source", modules);

@@ -1,7 +1,7 @@
 /** Logs in directories on this machine. */
 
 import type { Backend } from "../../lib/migrate/ports/backend.ts";
-import { directoryOf } from "./file-url.ts";
+import { directoryOf, requireDirectory } from "./file-url.ts";
 
 export default {
   form: "file:///… or a path",
@@ -13,6 +13,7 @@ export default {
       commands: ["copy"],
     },
   ],
+  checkSource: requireDirectory,
   async openObjects(url) {
     const { PosixSource } = await import("./source.ts");
     return new PosixSource(directoryOf(url));

@@ -91,8 +91,8 @@ export interface Backend {
   /** Arguments of `copy` that show the backend in its help. */
   readonly example?: string;
 
-  /** @throws UsageError if the options are not enough to read a log of this format there. */
-  checkSource?(url: URL, options: OptionValues, format: LogFormat): void;
+  /** @throws UsageError, or rejects with it, if there is no such place, or the options are not enough to read a log there. */
+  checkSource?(url: URL, options: OptionValues, format: LogFormat): void | Promise<void>;
   /** Opens objects that are addressed by path. @throws UsageError if the URL names no place. */
   openObjects?(url: URL, request: SourceRequest): Promise<ObjectSource>;
   /** Opens a log that is not stored as objects of the formats' paths; in place of `openObjects`. */

@@ -3,7 +3,7 @@
  * busy servers are waited out; bytes that do not authenticate are asked for again past every cache.
  */
 
-import { OperationError, VerificationError } from "../../errors.ts";
+import { OperationError, UsageError, VerificationError } from "../../errors.ts";
 import { type CheckpointPolicy, type OpenedCheckpoint, openCheckpoint } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
@@ -11,6 +11,7 @@ import { excerpt } from "../../tlog/note.ts";
 import { outsideFailure } from "../outside-failure.ts";
 import {
   type HashTree,
+  type LogSource,
   type ReadHints,
   SourceError,
   type TileRecovery,
@@ -51,13 +52,11 @@ export async function readAuthentic<T>(
     let bytes: Uint8Array | undefined;
     try {
       bytes = await read({ fresh, signal, ...(reservation && { reservation }) });
-      if (bytes === undefined) throw new FormatError("is missing");
+      if (bytes === undefined) throw new NothingThereError("is missing");
       return await authenticate(bytes, fresh);
     } catch (error) {
-      // Where a source can tell why its bytes do not authenticate, the error says that.
-      const reason = bytes && error instanceof FormatError ? source.explain(path, bytes) : undefined;
+      last = bytes && error instanceof FormatError ? (explained(source, path, bytes) ?? error) : error;
       reservation?.release();
-      last = reason === undefined ? error : new FormatError(reason);
       throw last;
     }
   };
@@ -163,9 +162,30 @@ export function readDelays({
   };
 }
 
+/** What was read says nothing about a log: there is no object, or a web page in its place. */
+class NothingThereError extends FormatError {}
+
+/** Why bytes do not authenticate, where they or their source show it. */
+function explained(source: LogSource, path: string, bytes: Uint8Array): FormatError | undefined {
+  const reason = source.explain(path, bytes);
+  if (reason !== undefined) return new FormatError(reason);
+  return isWebPage(bytes) ? new NothingThereError("is a web page, not an object of a log") : undefined;
+}
+
+/** Whether bytes begin as HTML does. */
+function isWebPage(bytes: Uint8Array): boolean {
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 256)).toString("utf8");
+  return /^\uFEFF?\s*<(?:!doctype\s+html|html|head|body|title)\b/i.test(start);
+}
+
 /** The failure that a person reads, for what came of reading an object. */
 function readableFailure({ source, firstContact }: ReadContext, path: string, error: unknown): unknown {
   const object = source.locate(path);
+  if (error instanceof NothingThereError && path === CHECKPOINT_PATH) {
+    const facts = { object, problem: error.message };
+    if (firstContact === true) return new UsageError({ ...facts, advice: CHECK_NAMES }, { cause: error });
+    return new OperationError({ ...facts, advice: SERVED_BEFORE }, { cause: error });
+  }
   if (error instanceof FormatError && path === CHECKPOINT_PATH) {
     return faultIn(object, error, firstContact === true ? CHECK_NAMES : SERVED_BEFORE);
   }

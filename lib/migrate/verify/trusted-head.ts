@@ -37,7 +37,7 @@ export async function findTrustedHead(
     const { externalState, location } = target;
     await externalState?.requireNamed(contents);
     if (contents.kind === "claimed") {
-      throw new VerificationError({
+      throw new UsageError({
         object: location,
         problem: "is an unfinished migration, not a log",
         advice: "Run the same `tlog-migrate copy` with --handover to finish it, then verify",
@@ -48,7 +48,7 @@ export async function findTrustedHead(
     if (!hasCheckpoint) {
       if (tree instanceof FormatError) throw new VerificationError(unreadableTreeState(target, tree));
       if (tree !== undefined) return { kind: "treeState", head: tree, mayLag };
-      throw new VerificationError({
+      throw new UsageError({
         object: location,
         problem: "is not a log: it has neither a checkpoint nor a tree state",
         ...(contents.kind === "occupied" && { found: contents.found }),

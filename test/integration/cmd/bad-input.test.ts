@@ -106,27 +106,68 @@ describe("a source that cannot be read is told in one line, with exit code 1", (
 
   test("no such directory", async () => {
     const result = await runCli(["copy", "/nowhere/at/all", newTarget(), "--vkey", log.vkey]);
-    expect(result.code).toBeGreaterThan(0);
-    expectOneLine(result, result.code ?? 0, /\/nowhere\/at\/all/);
+    expectOneLine(result, 2, /\/nowhere\/at\/all: does not exist/);
+  });
+});
+
+describe("an address where there is no log is told in one line, with exit code 2, and nothing is written", () => {
+  const page = "\n<!DOCTYPE html>\n<title>Not found</title>\n";
+  test.each([
+    ["no checkpoint", undefined, /\/checkpoint: is missing\. Name the URL/],
+    ["a web page for a checkpoint", page, /\/checkpoint: is a web page, .*Name the URL/],
+  ])("%s", async (_what, note, words) => {
+    for (const trust of [["--vkey", log.vkey], ["--insecure-no-signature"]]) {
+      const target = newTarget();
+      expectOneLine(await copyWith(note, trust, target), 2, words);
+      expect(existsSync(target)).toBe(false);
+    }
+    const objects = new Map(note === undefined ? [] : [["checkpoint", Buffer.from(note)] as const]);
+    const { url } = await startLogServer(objects);
+    expectOneLine(await runCli(["verify", url, "--vkey", log.vkey, "--quiet"]), 2, words);
+  });
+
+  test.each([
+    ["log.example.com", "https://log.example.com/"],
+    ["mon.example.org/2026h1", "https://mon.example.org/2026h1/"],
+    ["log.example.com:8443/", "https://log.example.com:8443/"],
+    ["localhost:8080", "https://localhost:8080/"],
+    ["192.0.2.1/log", "https://192.0.2.1/log/"],
+  ])("%s, which is a host and not a directory", async (place, meant) => {
+    const cwd = temporaryDirectory();
+    const words = new RegExp(`does not exist\\. Did you mean ${meant} `);
+    for (const args of [
+      ["verify", place, "--quiet"],
+      ["copy", place, newTarget(), "--quiet"],
+    ]) {
+      expectOneLine(await runCli([...args, "--vkey", log.vkey], { cwd }), 2, words);
+    }
+  });
+
+  test.each(["file://", "gzip+file://", "archive+file://"])("%s and no directory", async (scheme) => {
+    const nowhere = join(temporaryDirectory(), "no.log");
+    const place = `${scheme}${nowhere}`;
+    expectOneLine(await runCli(["verify", place, "--vkey", log.vkey]), 2, /no\.log: does not exist/);
+    writeFileSync(nowhere, "");
+    expectOneLine(await runCli(["verify", place, "--vkey", log.vkey]), 2, /no\.log: is not a directory/);
+  });
+
+  test("a directory that is not a log, or not yet", async () => {
+    const target = newTarget();
+    const { url } = await startLogServer(log.objects);
+    expect((await runCli(["copy", url, target, "--vkey", log.vkey, "--quiet"])).code).toBe(0);
+    const verify = (place: string) => runCli(["verify", place, "--vkey", log.vkey, "--quiet"]);
+    expectOneLine(await verify(target), 2, /unfinished migration, not a log/);
+    expectOneLine(await verify(temporaryDirectory()), 2, /neither a checkpoint nor a tree state/);
   });
 });
 
 describe("a source that is not the log is told in one line, with exit code 3, and nothing is written", () => {
-  const page = "<!doctype html>\n<title>Not found</title>\n";
   const lines = checkpoint.toString().split("\n");
   const ofSize = (size: string): string => lines.with(1, size).join("\n");
   const insecure = ["--insecure-no-signature"];
   const otherKey = testLog({ size: 1, seed: "other", origin: log.origin }).vkey;
   const otherLog = testLog({ size: 300, seed: "other" });
-  const cases: [
-    what: string,
-    note: Uint8Array | string | undefined,
-    trust: string[] | undefined,
-    words: RegExp,
-  ][] = [
-    ["no checkpoint", undefined, undefined, /checkpoint.*is missing/],
-    ["a web page for a checkpoint", page, undefined, /\/checkpoint: /],
-    ["a web page, whatever is trusted", page, insecure, /\/checkpoint: /],
+  const cases: [what: string, note: Uint8Array | string, trust: string[] | undefined, words: RegExp][] = [
     ["a size beyond 2^53−1", ofSize("9007199254740993"), insecure, /2\^53−1.*9007199254740993/],
     ["a wrong key", checkpoint, ["--vkey", otherKey], /not signed by any key/],
     ["a bad signature", ofSize("299"), undefined, /signature/],
@@ -139,12 +180,10 @@ describe("a source that is not the log is told in one line, with exit code 3, an
       /root|tile\//,
     ],
   ];
-  test.each(cases)("%s", async (what, note, trust, words) => {
+  test.each(cases)("%s", async (_what, note, trust, words) => {
     const target = newTarget();
     expectOneLine(await copyWith(note, trust, target), 3, words);
-    // A root is seen to be wrong only by the tiles, after the claim.
-    expect(existsSync(join(target, "tile"))).toBe(false);
-    if (what !== "another root") expect(existsSync(target)).toBe(false);
+    expect(existsSync(target)).toBe(false);
   });
 });
 

@@ -43,7 +43,7 @@ function verify(directory: string): Promise<VerificationReport> {
 /** An unfinished copy of the log. */
 async function unfinished(): Promise<string> {
   const [source, target] = [logDirectory(log), memoryDirectory()];
-  fs.rmSync(join(source, "tile/entries/000"));
+  fs.rmSync(join(source, "tile/entries/001.p/44"));
   await failureOf(migrateLog(log, { url: source }, target));
   return target;
 }

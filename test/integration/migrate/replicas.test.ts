@@ -6,7 +6,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { OperationError, VerificationError } from "../../../lib/errors.ts";
+import { OperationError, UsageError, VerificationError } from "../../../lib/errors.ts";
 import type { Interceptor, LogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith, expectUnfinished, notFound } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
@@ -121,7 +121,13 @@ describe("at the end of a copy", () => {
   test.each<[what: string, answer: TestLog | Interceptor, kind: typeof OperationError, words: RegExp]>([
     ["an older checkpoint", older, OperationError, /size 850, older than the one of size 900/],
     ["another root", fork, VerificationError, /the log forked/],
-    ["a web page", page, VerificationError, /checkpoint: .*has served this log's checkpoint before/],
+    ["404", notFound, OperationError, /checkpoint: is missing.*has served this log's checkpoint before/],
+    [
+      "a web page",
+      page,
+      OperationError,
+      /checkpoint: is a web page.*has served this log's checkpoint before/,
+    ],
     ["502", badGateway, OperationError, /answered 502 Bad Gateway.*Run the same command again/],
   ])("%s for good ends it, as far as it is", async (_what, answer, kind, words) => {
     const { server, target } = await newCopy(log);
@@ -137,6 +143,10 @@ describe("at the end of a copy", () => {
 test("on the first contact a bad answer for the checkpoint ends the copy at once", async () => {
   const { server, target } = await newCopy(log);
   const count = checkpoints(server, answerWith(Buffer.from("<html></html>")));
-  await expectFailure(migrateLog(log, server, target), VerificationError, /nothing was written/);
+  await expectFailure(
+    migrateLog(log, server, target),
+    UsageError,
+    /checkpoint: is a web page.*nothing was written/,
+  );
   expect(count.asked).toBe(1);
 });

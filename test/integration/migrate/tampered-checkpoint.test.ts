@@ -3,13 +3,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { VerificationError } from "../../../lib/errors.ts";
+import { UsageError, VerificationError } from "../../../lib/errors.ts";
 import { parseVkey } from "../../../lib/tlog/vkey.ts";
 import { logKeys } from "../../logs/log-keys.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith, expectNotVerified, flippedBit, notFound } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, type KnownLog, migrateLog } from "../../support/migration.ts";
+import { expectFailure, failureOf, type KnownLog, migrateLog } from "../../support/migration.ts";
 import { filesBelow, memoryDirectory } from "../../support/places/directory.ts";
 
 const SEED = "tampered-checkpoint";
@@ -22,12 +22,13 @@ async function expectNothingClaimed(
   server: LogServer,
   checkpoint: Uint8Array,
   message: RegExp,
+  kind: typeof UsageError | typeof VerificationError = VerificationError,
 ): Promise<void> {
   const target = join(memoryDirectory(), "target");
   const undo = server.intercept("checkpoint", answerWith(checkpoint));
   const failure = await failureOf(migrateLog(known, server, target));
   undo();
-  expect(failure, failure.stack).toBeInstanceOf(VerificationError);
+  expect(failure, failure.stack).toBeInstanceOf(kind);
   expect(failure.message).toMatch(/\/checkpoint: /);
   expect(failure.message).toMatch(message);
   expect(existsSync(target)).toBe(false);
@@ -49,7 +50,7 @@ test("a checkpoint with a bad signature, of another key, of another log or of no
   const other = logKeys(log.origin, "another-seed", "tiles");
   await expectNothingClaimed(log, server, other.signCheckpoint(300, log.rootHash), /sign/);
   await expectNothingClaimed(log, server, Buffer.from(`${text}\n\n`), /./);
-  await expectNothingClaimed(log, server, Buffer.from("<html>Not a log</html>\n"), /./);
+  await expectNothingClaimed(log, server, Buffer.from("<html>Not a log</html>\n"), /web page/, UsageError);
   await expectNothingClaimed(log, server, Buffer.alloc(0), /./);
   const elsewhere = testLog({ size: 300, entrySize: 30, seed: "another-log" });
   await expectNothingClaimed(log, server, elsewhere.object("checkpoint"), /sign/);
@@ -76,7 +77,7 @@ test("a missing checkpoint fails at the first request", async () => {
   const server = await startLogServer(log.objects);
   server.intercept("checkpoint", notFound);
   const target = join(memoryDirectory(), "target");
-  await expectNotVerified(migrateLog(log, server, target), /checkpoint.*is missing/);
+  await expectFailure(migrateLog(log, server, target), UsageError, /checkpoint.*is missing/);
   expect(server.requests).toHaveLength(1);
   expect(existsSync(target)).toBe(false);
 });

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { TargetRefusedError, UsageError, VerificationError } from "../../../lib/errors.ts";
+import { TargetRefusedError, UsageError } from "../../../lib/errors.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -120,9 +120,10 @@ describe("verify", () => {
     const server = await startLogServer(small.objects);
     const target = join(temporaryDirectory(), "target");
     await migrateLog(small, server, target, { handOver: false });
-    await expect(verify(small, target)).rejects.toThrow(VerificationError);
+    await expect(verify(small, target)).rejects.toThrow(UsageError);
     await expect(verify(small, target)).rejects.toThrow(/unfinished migration/);
     const empty = temporaryDirectory();
+    await expect(verify(small, empty, { policy: undefined })).rejects.toThrow(UsageError);
     await expect(verify(small, empty, { policy: undefined })).rejects.toThrow(
       /neither a checkpoint nor a tree state/,
     );
