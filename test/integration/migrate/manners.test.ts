@@ -183,7 +183,7 @@ describe("the operator", () => {
       /^tlog-migrate: The source asks for fewer requests \(429\): [1-4] in flight instead of 8$/m,
     );
     const metrics = readFileSync(file, "utf8");
-    expect(metrics).toMatch(/^tlog_migrate_throttles_total [1-9]/m);
-    expect(metrics).toMatch(/^tlog_migrate_request_window [1-8]$/m);
+    expect(metrics).toMatch(/^tlog_migrate_throttles_total\{[^}]+\} [1-9]/m);
+    expect(metrics).toMatch(/^tlog_migrate_request_window\{[^}]+\} [1-8]$/m);
   });
 });
