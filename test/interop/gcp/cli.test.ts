@@ -6,6 +6,8 @@ import { expect, it } from "vitest";
 import { HAND_OVER, runCli } from "../../support/cli.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { notFound } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { logDirectory, memoryDirectory } from "../../support/places/directory.ts";
 
@@ -62,11 +64,16 @@ describeWithGo("tlog-migrate on a bucket and a database", () => {
   it("gives up a claim under which nothing is stored, and leaves nothing of it", async () => {
     const { bucket, database } = await emulators().newHome();
     const [target, state] = [`gs://${bucket}/log/`, ["--spanner", database]];
-    const spoilt = testLog({ size: 700, entrySize: 20 });
-    spoilt.objects.set("tile/1/000.p/2", Buffer.alloc(64));
-    expect(await copy(logDirectory(spoilt), target, ...key, ...state)).toMatchObject({ code: 3 });
+    const small = testLog({ size: 200, entrySize: 20 });
+    const server = await startLogServer(small.objects);
+    let asked = 0;
+    server.intercept("tile/entries/000.p/200", (request, response, next) =>
+      ++asked === 1 ? next() : notFound(request, response, next),
+    );
+    const stopped = await copy(server.url, target, "--vkey", small.vkey, ...state);
+    expect(stopped).toMatchObject({ code: 3 });
     const given = await runCli(["abandon", target, ...state, "--json"]);
-    expect(JSON.parse(given.stdout)).toMatchObject({ outcome: "claim-removed", size: 700 });
+    expect(JSON.parse(given.stdout)).toMatchObject({ outcome: "claim-removed", size: 200 });
     const other = testLog({ size: 300, seed: "another" });
     const copied = await copy(logDirectory(other), target, "--vkey", other.vkey, ...state);
     expect(copied).toMatchObject({ code: 0 });
