@@ -11,15 +11,9 @@ import {
   shownAddress,
   withShownAddresses,
 } from "../lib/index.ts";
-import {
-  addTrustOptions,
-  addWorkOptions,
-  type LogOptions,
-  requireStaticCt,
-  workOptions,
-} from "./options/log.ts";
-import { requiredPolicy } from "./options/trust.ts";
-import { wholeNumber } from "./options/values.ts";
+import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./options/log.ts";
+import { checkpointPolicy } from "./options/trust.ts";
+import { number } from "./options/values.ts";
 import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
 import { VERSION } from "./version.ts";
@@ -61,7 +55,7 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
     .option(
       "--settle <seconds>",
       "how long the source's checkpoint must have stayed the same before the handover",
-      wholeNumber(0, 86_400),
+      number,
       5,
     )
     .option("--snapshot", "stop at the size that was reached, even if the source keeps growing: for mirrors")
@@ -86,8 +80,7 @@ async function copy(
 ): Promise<void> {
   const { tiles, snapshot, handover: handOver, settle, adopt, saveCheckpoint } = options;
   const { format, recheck, deep, allowMissingIssuers } = options;
-  requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
-  const policy = requiredPolicy(options, source);
+  const policy = checkpointPolicy(options, source) ?? { verifiers: [] };
   const chosen = workOptions(options, backends);
   const words = await describeTarget(target, chosen.targetOptions);
   await runWithTools(options, {

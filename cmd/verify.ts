@@ -8,13 +8,7 @@ import {
   type VerifyOptions,
   verifyLog,
 } from "../lib/index.ts";
-import {
-  addTrustOptions,
-  addWorkOptions,
-  type LogOptions,
-  requireStaticCt,
-  workOptions,
-} from "./options/log.ts";
+import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./options/log.ts";
 import { checkpointPolicy } from "./options/trust.ts";
 import { countOf } from "./report/quantities.ts";
 import { verificationSummary } from "./report/summary.ts";
@@ -50,7 +44,6 @@ async function verify(log: string, options: VerifyCommandOptions, backends: Back
   const { deep, allowMissingIssuers, publicKey, logList } = options;
   const ofStaticCt = (publicKey ?? logList) === undefined ? undefined : ("static-ct" as const);
   const format = options.format ?? ofStaticCt;
-  requireStaticCt(options, { "--no-deep": deep === false, "--allow-missing-issuers": allowMissingIssuers });
   const policy = checkpointPolicy({ ...options, format }, log);
   await runWithTools(options, {
     command: "verify",

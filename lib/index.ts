@@ -4,14 +4,14 @@
  */
 
 import { backendModules } from "../storage/backends.ts";
-import { type AbandonOptions, type AbandonReport, abandon as abandonWith } from "./migrate/abandon.ts";
+import { type AbandonReport, abandon as abandonWith } from "./migrate/abandon.ts";
 import { migrate as migrateWith } from "./migrate/migrate.ts";
-import type { MigrationOptions } from "./migrate/options.ts";
+import type { AbandonOptions, MigrationOptions, VerifyOptions } from "./migrate/options.ts";
 import { outsideFailure } from "./migrate/outside-failure.ts";
 import * as places from "./migrate/places.ts";
 import type { OptionValues, TargetWords } from "./migrate/ports/backend.ts";
 import type { MigrationReport } from "./migrate/report.ts";
-import { type VerificationReport, type VerifyOptions, verifyLog as verifyLogWith } from "./migrate/verify.ts";
+import { type VerificationReport, verifyLog as verifyLogWith } from "./migrate/verify.ts";
 
 /** Moves a log until it is handed over, or as far as the options say. @throws LogError, or the signal's reason. */
 export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
@@ -46,9 +46,9 @@ export {
   UsageError,
   VerificationError,
 } from "./errors.ts";
-export type { AbandonOptions, AbandonReport } from "./migrate/abandon.ts";
+export type { AbandonReport } from "./migrate/abandon.ts";
 export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
-export type { LogWorkOptions, MigrationOptions } from "./migrate/options.ts";
+export type { AbandonOptions, LogWorkOptions, MigrationOptions, VerifyOptions } from "./migrate/options.ts";
 export { outsideFailure } from "./migrate/outside-failure.ts";
 export { type BackendWords, optionName } from "./migrate/places.ts";
 export type {
@@ -83,7 +83,7 @@ export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.
 export type { ExtraDataReport, MigrationOutcome, MigrationReport } from "./migrate/report.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/throttle/backoff.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
-export type { VerificationReport, VerifyOptions } from "./migrate/verify.ts";
+export type { VerificationReport } from "./migrate/verify.ts";
 export { type CheckpointPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";
 export { bounded, FormatError, oneLine } from "./tlog/errors.ts";
 export { type HasherName, hasherName } from "./tlog/hasher/hasher.ts";

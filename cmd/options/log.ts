@@ -13,7 +13,7 @@ import {
 } from "../../lib/index.ts";
 import { VERSION } from "../version.ts";
 import type { TrustOptions } from "./trust.ts";
-import { type Endpoint, endpoint, nonEmpty, repeated, wholeNumber } from "./values.ts";
+import { type Endpoint, endpoint, nonEmpty, number, repeated } from "./values.ts";
 
 export interface LogOptions extends TrustOptions, Pick<LogWorkOptions, "workers" | "concurrency"> {
   /** Megabytes. */
@@ -47,20 +47,11 @@ export function addTrustOptions(command: Command, format?: LogFormat): Command {
 /** Declares limits, what to show, and what the backends of sources and targets declare for the command. */
 export function addWorkOptions(command: Command, { sourceOptions, targetOptions }: BackendWords): Command {
   command
-    .option("--workers <n>", "worker threads (default: the cores, at most 8)", wholeNumber(1, 256))
-    .option(
-      "--concurrency <n>",
-      "bundles in flight over all workers, at most (default: 16 a worker)",
-      wholeNumber(1, 10_000),
-    )
-    .option("--budget <MB>", "bytes in flight over all workers", wholeNumber(1, 1_000_000), 128)
-    .option("--rate <n>", "requests a second over all workers (default: no limit)", wholeNumber(1, 1_000_000))
-    .option(
-      "--retries <n>",
-      "retries after a network error or a busy server",
-      wholeNumber(0, 1000),
-      DEFAULT_RETRY.attempts,
-    )
+    .option("--workers <n>", "worker threads (default: the cores, at most 8)", number)
+    .option("--concurrency <n>", "bundles in flight over all workers, at most (default: 16 a worker)", number)
+    .option("--budget <MB>", "bytes in flight over all workers", number, 128)
+    .option("--rate <n>", "requests a second over all workers (default: no limit)", number)
+    .option("--retries <n>", "retries after a network error or a busy server", number, DEFAULT_RETRY.attempts)
     .option("--json", "print the result, or the error, as one JSON document")
     .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
     .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
@@ -107,12 +98,4 @@ export function workOptions(options: LogOptions, { sourceOptions, targetOptions 
 export function valuesOf(options: readonly BackendOption[], given: object): OptionValues {
   const names = new Set(options.map(({ flags }) => optionName(flags)));
   return Object.fromEntries(Object.entries(given).filter(([name]) => names.has(name)));
-}
-
-/** @throws UsageError for the first option for Static CT logs that is given, if another format is passed. */
-export function requireStaticCt({ format }: LogOptions, given: Record<string, boolean | undefined>): void {
-  const object = Object.keys(given).find((option) => given[option] === true);
-  if (format !== "tiles" || object === undefined) return;
-  const advice = "Pass --format static-ct too, or leave it out";
-  throw new UsageError({ object, problem: "is for Static CT logs", advice });
 }

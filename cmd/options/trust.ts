@@ -49,21 +49,6 @@ export function checkpointPolicy(options: TrustOptions, source: string): Checkpo
   throw usage("--origin", "proves nothing without a key", "Pass the log's --vkey too");
 }
 
-/** The policy, for a command that needs one. @throws UsageError that says what to pass. */
-export function requiredPolicy(options: TrustOptions, source: string): CheckpointPolicy {
-  const policy = checkpointPolicy(options, source);
-  if (policy !== undefined) return policy;
-  const keys =
-    options.format === "static-ct"
-      ? "--log-list <file>, --vkey <vkey>, or --public-key <base64> with --origin"
-      : "--vkey <vkey>";
-  throw usage(
-    "the source's checkpoint",
-    "no key says which one to trust",
-    `Pass ${keys}; or --insecure-no-signature to trust whoever serves it`,
-  );
-}
-
 /** The key of a Static CT log that is given, or that a log list has. */
 function staticCtKey(options: TrustOptions, source: string): Verifier | undefined {
   const { format, logList, publicKey, origin } = options;

@@ -3,13 +3,10 @@
 import { InvalidArgumentError } from "commander";
 import { FormatError, UsageError } from "../../lib/index.ts";
 
-/** A parser for whole numbers within bounds. */
-export function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`);
-  };
+/** Reads a number in decimals. Which numbers are valid, the library decides. */
+export function number(text: string): number {
+  if (/^[0-9]{1,15}(\.[0-9]{1,9})?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Give a number.");
 }
 
 /** A parser for options that may be given several times: the values in their order. */

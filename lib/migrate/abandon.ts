@@ -5,8 +5,9 @@ import { parseCheckpointText } from "../tlog/checkpoint.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY, parseResourcePath } from "../tlog/layout.ts";
 import { equalBytes } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
+import { checkAbandonment } from "./check-options.ts";
 import { cleanUp } from "./clean-up.ts";
-import type { WorkOptions } from "./options.ts";
+import type { AbandonOptions } from "./options.ts";
 import { openTarget } from "./places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "./ports/source.ts";
@@ -23,12 +24,6 @@ import {
 } from "./target/marker.ts";
 import { describeHead, refused } from "./target/refusals.ts";
 import { treeStateOf } from "./target/tree-state.ts";
-
-export interface AbandonOptions
-  extends Pick<WorkOptions, "access" | "targetOptions" | "retry" | "signal" | "notice"> {
-  /** A URL whose backend has targets, or a path. */
-  readonly target: string;
-}
 
 /** What `abandon --json` prints. */
 export interface AbandonReport {
@@ -50,6 +45,7 @@ const CONNECTIONS = 4;
  * @throws TargetRefusedError if the target is neither, untouched.
  */
 export async function abandon(options: AbandonOptions, modules: BackendModules): Promise<AbandonReport> {
+  checkAbandonment(options);
   const { signal, notice } = options;
   const further = { connections: CONNECTIONS, signal };
   const target = await openTarget(targetSpecOf(options.target, options, modules), further);

@@ -5,6 +5,7 @@ import { OperationError } from "../errors.ts";
 import { isFrozen } from "../tlog/checkpoint.ts";
 import { keptNote } from "../tlog/kept-note.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
+import { checkMigration } from "./check-options.ts";
 import { beginRound, copyTree, type Round } from "./copy-tree.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
@@ -28,6 +29,7 @@ const MAX_ROUNDS = 4;
  * @throws LogError of the kind that the command's exit code follows from, or the signal's reason.
  */
 export async function migrate(options: MigrationOptions, modules: BackendModules): Promise<MigrationReport> {
+  checkMigration(options);
   const session = await openCopySession(options, modules);
   try {
     const firstContact = { ...checkpointContext(session), firstContact: true };

@@ -61,3 +61,22 @@ export interface MigrationOptions extends LogWorkOptions {
   /** How long the source's checkpoint must have stayed the same before the handover; default 5 s. */
   readonly settleMs?: number | undefined;
 }
+
+export interface VerifyOptions
+  extends Omit<WorkOptions, "format">,
+    Pick<MigrationOptions, "allowMissingIssuers"> {
+  /** Default: that of the record of the handover, or else of the entry bundles that the log has. */
+  readonly format?: LogFormat | undefined;
+  /** A URL that has a backend, or a path. */
+  readonly log: string;
+  /** What makes the checkpoint trusted; may be left out for a migrated directory that has none yet. */
+  readonly policy?: CheckpointPolicy | undefined;
+  /** How long log software that seems to be at work is given to integrate what it has stored; default 10 s. */
+  readonly settleMs?: number | undefined;
+}
+
+export interface AbandonOptions
+  extends Pick<WorkOptions, "access" | "targetOptions" | "retry" | "signal" | "notice"> {
+  /** A URL whose backend has targets, or a path. */
+  readonly target: string;
+}

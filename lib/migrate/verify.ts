@@ -5,10 +5,11 @@
 
 import { UsageError, VerificationError } from "../errors.ts";
 import { CHECKPOINT_PATH, issuerPath, type LogFormat } from "../tlog/layout.ts";
+import { checkVerification } from "./check-options.ts";
 import { cleanUp } from "./clean-up.ts";
 import { startThreads } from "./execute/threads.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
-import type { LogWorkOptions, MigrationOptions, WorkOptions } from "./options.ts";
+import type { VerifyOptions } from "./options.ts";
 import { findPlace, openTarget, requireSourceOptions } from "./places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
@@ -33,19 +34,6 @@ import { verifyListing } from "./verify/surplus-objects.ts";
 import { TileRecomputation } from "./verify/tile-recomputation.ts";
 import { findTrustedHead, readStateHead, type TrustedHead } from "./verify/trusted-head.ts";
 
-export interface VerifyOptions
-  extends Omit<WorkOptions, "format">,
-    Pick<MigrationOptions, "allowMissingIssuers"> {
-  /** Default: that of the record of the handover, or else of the entry bundles that the log has. */
-  readonly format?: LogFormat | undefined;
-  /** A URL that has a backend, or a path. */
-  readonly log: string;
-  /** What makes the checkpoint trusted; may be left out for a migrated directory that has none yet. */
-  readonly policy?: LogWorkOptions["policy"] | undefined;
-  /** How long log software that seems to be at work is given to integrate what it has stored; default 10 s. */
-  readonly settleMs?: number | undefined;
-}
-
 /** What a verification found: what `verify --json` prints. */
 export interface VerificationReport extends RunReport {
   readonly log: string;
@@ -68,6 +56,7 @@ export async function verifyLog(
   options: VerifyOptions,
   modules: BackendModules,
 ): Promise<VerificationReport> {
+  checkVerification(options);
   const { log, signal, deep = true, format = "tiles" } = options;
   let { retry = DEFAULT_RETRY } = options;
   const { backend } = await findPlace(log, "log", modules, options.targetOptions);

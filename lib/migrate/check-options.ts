@@ -1,0 +1,173 @@
+/**
+ * The checks of options, before anything is opened: for the command, whose flags the messages name, and for programs,
+ * whose types may not be checked.
+ */
+
+import { UsageError } from "../errors.ts";
+import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
+import type { LogFormat } from "../tlog/layout.ts";
+import type { AbandonOptions, MigrationOptions, VerifyOptions, WorkOptions } from "./options.ts";
+import type { RetryPolicy } from "./throttle/backoff.ts";
+
+/** Options of a log whose format may be found out. */
+type FoundOut = Omit<WorkOptions, "format"> & { readonly format?: LogFormat | undefined };
+
+const FORMATS: readonly string[] = ["tiles", "static-ct"] satisfies readonly LogFormat[];
+
+/** Least and most, of what is a whole number. */
+type Bounds = readonly [least: number, most: number];
+
+/** Node's timers end sooner than asked where they are given more milliseconds. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
+/** At most a day. */
+const SETTLE_MS: Bounds = [0, 86_400_000];
+
+const WORK: Readonly<Record<"workers" | "concurrency" | "budgetBytes" | "requestsPerSecond", Bounds>> = {
+  workers: [1, 256],
+  concurrency: [1, 10_000],
+  budgetBytes: [1, 10 ** 12],
+  requestsPerSecond: [1, 1_000_000],
+};
+
+const RETRY: Readonly<Record<keyof RetryPolicy, Bounds>> = {
+  attempts: [0, 1000],
+  contentAttempts: [0, 1000],
+  minDelayMs: [0, LONGEST_WAIT_MS],
+  maxDelayMs: [0, LONGEST_WAIT_MS],
+  maxRetryAfterMs: [0, LONGEST_WAIT_MS],
+};
+
+/** The flags of options whose names are others than the flags'. */
+const FLAGS: Readonly<Record<string, string>> = {
+  budgetBytes: "--budget",
+  requestsPerSecond: "--rate",
+  "retry.attempts": "--retries",
+  settleMs: "--settle",
+  handOver: "--handover",
+};
+
+/** @throws UsageError for the first option of a migration that is malformed, or contradicts another. */
+export function checkMigration(options: MigrationOptions): void {
+  requireOneOf("format", options.format, FORMATS);
+  checkWork(options);
+  for (const name of ["source", "target", "tool"] as const) requireText(name, options[name]);
+  requireOneOf("tiles", options.tiles ?? "derive", ["derive", "fetch"]);
+  checkNumbers(options, { settleMs: SETTLE_MS });
+  requirePolicy(options.policy, options.format);
+  const { adopt, allowMissingIssuers, deep, handOver, recheck, saveCheckpoint, snapshot } = options;
+  const switches = { adopt, allowMissingIssuers, deep, handOver, recheck, saveCheckpoint, snapshot };
+  for (const [name, value] of Object.entries(switches)) requireSwitch(name, value);
+  requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
+}
+
+/** @throws UsageError for the first option of a verification that is malformed, or contradicts another. */
+export function checkVerification(options: VerifyOptions): void {
+  if (options.format !== undefined) requireOneOf("format", options.format, FORMATS);
+  checkWork(options);
+  requireText("log", options.log);
+  checkNumbers(options, { settleMs: SETTLE_MS });
+  if (options.policy !== undefined) requirePolicy(options.policy, options.format);
+  const { deep, allowMissingIssuers } = options;
+  for (const [name, value] of Object.entries({ deep, allowMissingIssuers })) requireSwitch(name, value);
+  requireStaticCt(options, { "--no-deep": deep === false, "--allow-missing-issuers": allowMissingIssuers });
+}
+
+/** @throws UsageError for the first option that is malformed. */
+export function checkAbandonment({ target, access, retry }: AbandonOptions): void {
+  requireText("target", target);
+  requireText("access.userAgentVersion", access?.userAgentVersion);
+  checkRetry(retry);
+}
+
+/** @throws UsageError if a policy names no key and does not say that none is needed, or does both. */
+function requirePolicy(policy: CheckpointPolicy | undefined, format?: LogFormat): void {
+  const isWaived = policy !== undefined && "insecureNoSignature" in policy && policy.insecureNoSignature;
+  const verifiers = policy !== undefined && "verifiers" in policy ? (policy.verifiers ?? []) : [];
+  if (isWaived && verifiers.length > 0) {
+    const advice = "Pass the key alone, and the signature is checked";
+    throw usage("--insecure-no-signature", "contradicts the key that is given", { advice });
+  }
+  if (policy !== undefined && (isWaived || verifiers.length > 0)) return;
+  const keys =
+    format === "static-ct"
+      ? "--log-list <file>, --vkey <vkey>, or --public-key <base64> with --origin"
+      : "--vkey <vkey>";
+  throw usage("the source's checkpoint", "no key says which one to trust", {
+    advice: `Pass ${keys}; or --insecure-no-signature to trust whoever serves it`,
+  });
+}
+
+function checkWork(options: FoundOut): void {
+  requireText("access.userAgentVersion", options.access?.userAgentVersion);
+  checkNumbers(options, WORK);
+  checkRetry(options.retry);
+}
+
+function checkRetry(retry: RetryPolicy | undefined): void {
+  if (retry === undefined) return;
+  for (const [name, bounds] of entriesOf(RETRY)) {
+    requireWhole(`retry.${name}`, retry[name], bounds);
+  }
+  if (retry.minDelayMs <= retry.maxDelayMs) return;
+  const expected = `at most ${retry.maxDelayMs}`;
+  throw usage("retry.minDelayMs", "contradicts retry.maxDelayMs", { expected, found: `${retry.minDelayMs}` });
+}
+
+/** Numbers that have a default where they are left out. */
+function checkNumbers<Name extends string>(
+  options: Readonly<Partial<Record<NoInfer<Name>, number | undefined>>>,
+  all: Readonly<Record<Name, Bounds>>,
+): void {
+  for (const [name, bounds] of entriesOf(all)) {
+    if (options[name] !== undefined) requireWhole(name, options[name], bounds);
+  }
+}
+
+/** A format that is not passed is found out. */
+function requireStaticCt({ format }: FoundOut, given: Record<string, boolean | undefined>): void {
+  const flag = Object.keys(given).find((name) => given[name] === true);
+  if (format !== "tiles" || flag === undefined) return;
+  throw usage(flag, "is for Static CT logs", { advice: "Pass --format static-ct too, or leave it out" });
+}
+
+function requireWhole(name: string, value: unknown, [least, most]: Bounds): void {
+  if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return;
+  throw usage(shownName(name), `is not a whole number from ${least} to ${most}`, { found: String(value) });
+}
+
+function requireText(name: string, value: unknown): void {
+  if (typeof value === "string") return;
+  throw usage(name, "is not a text", { found: String(value) });
+}
+
+function requireSwitch(name: string, value: unknown): void {
+  if (value === undefined || typeof value === "boolean") return;
+  throw usage(shownName(name), "is neither true nor false", { found: String(value) });
+}
+
+function requireOneOf(name: string, value: unknown, choices: readonly string[]): void {
+  if (choices.some((choice) => choice === value)) return;
+  throw usage(shownName(name), "is not known", { expected: choices.join(" or "), found: String(value) });
+}
+
+/** The flag, with the name that programs know the option by where that is another. */
+function shownName(name: string): string {
+  const flag = FLAGS[name];
+  if (flag !== undefined) return `${flag} (${name})`;
+  // The command has no flag for it.
+  if (name.includes(".")) return name;
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function usage(
+  object: string,
+  problem: string,
+  further: { readonly expected?: string; readonly found?: string; readonly advice?: string },
+): UsageError {
+  return new UsageError({ object, problem, ...further });
+}
+
+function entriesOf<Name extends string, Value>(record: Readonly<Record<Name, Value>>): [Name, Value][] {
+  return Object.entries(record) as [Name, Value][];
+}
