@@ -47,25 +47,40 @@ export {
   VerificationError,
 } from "./errors.ts";
 export type { AbandonReport } from "./migrate/abandon.ts";
-export { Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
-export type { AbandonOptions, LogWorkOptions, MigrationOptions, VerifyOptions } from "./migrate/options.ts";
+export { type CounterName, Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
+export type {
+  AbandonOptions,
+  LogWorkOptions,
+  MigrationOptions,
+  VerifyOptions,
+  WorkOptions,
+} from "./migrate/options.ts";
 export { outsideFailure } from "./migrate/outside-failure.ts";
 export { type BackendWords, optionName } from "./migrate/places.ts";
 export type {
+  Admission,
   Backend,
   BackendOption,
   OptionValues,
+  RequestObserver,
   SourceAccess,
   SourceRequest,
   TargetRequest,
   TargetWords,
 } from "./migrate/ports/backend.ts";
-export type { MissingIssuer } from "./migrate/ports/executor.ts";
+export type { Finding, MissingIssuer, PresentIssuer } from "./migrate/ports/executor.ts";
 export {
+  type AuthenticRead,
+  type ByteReservation,
+  type HashTree,
   type LogSource,
   type ObjectSource,
+  type ReadHints,
   type ReadOptions,
+  type RightEdge,
   SourceError,
+  type TileRecovery,
+  type TreeHead,
 } from "./migrate/ports/source.ts";
 export {
   type ExternalState,
@@ -80,15 +95,15 @@ export {
   WriteAgainError,
 } from "./migrate/ports/target.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
-export type { ExtraDataReport, MigrationOutcome, MigrationReport } from "./migrate/report.ts";
+export type { ExtraDataReport, MigrationOutcome, MigrationReport, RunReport } from "./migrate/report.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/throttle/backoff.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
 export type { VerificationReport } from "./migrate/verify.ts";
 export { type CheckpointPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";
 export { bounded, FormatError, oneLine } from "./tlog/errors.ts";
 export { type HasherName, hasherName } from "./tlog/hasher/hasher.ts";
-export type { LogFormat } from "./tlog/layout.ts";
+export type { EntryBundleCoordinate, LogFormat, TileCoordinate } from "./tlog/layout.ts";
 export { type ListedLog, type LogList, parseLogList } from "./tlog/log-list.ts";
-export { excerpt, type Verifier } from "./tlog/note.ts";
+export { excerpt, type KeyIdentity, type SignatureType, type Verdict, type Verifier } from "./tlog/note.ts";
 export { shownAddress, withShownAddresses } from "./tlog/shown-address.ts";
 export { parseVkey, staticCtVerifier } from "./tlog/vkey.ts";

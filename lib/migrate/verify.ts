@@ -40,7 +40,7 @@ export interface VerificationReport extends RunReport {
   /** Undefined where the log was checked against its tree state, which does not name it. */
   readonly origin?: string;
   /** What the log was checked against. */
-  readonly authority: TrustedHead["kind"];
+  readonly authority: "checkpoint" | "treeState";
   /** Objects that are bad, missing, or beyond the tree. */
   readonly faults: number;
   /** The first of them, at most 100, by path. */
