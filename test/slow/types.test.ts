@@ -5,6 +5,8 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { installPackage, run } from "../support/installed-package.ts";
+import { testLog } from "../support/logs/generated-log.ts";
+import { logDirectory, memoryDirectory } from "../support/places/directory.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const OLDEST = join(ROOT, "test/support/typescript-5.7/node_modules/typescript");
@@ -61,6 +63,31 @@ test.each([
   await expect(compile()).resolves.toMatchObject({ stdout: "" });
   writeFileSync(join(user, "program.ts"), PROGRAM.replace('"tiles"', '"tile"'));
   await expect(compile()).rejects.toThrow();
+});
+
+test("the backend and the program of docs/custom-backend.md are compiled and run as they are", async () => {
+  const text = readFileSync(join(ROOT, "docs/custom-backend.md"), "utf8");
+  const files = [...text.matchAll(/^```ts\n\/\/ (\S+)\n([\s\S]*?)^```$/gm)];
+  expect(files.map(([, name]) => name)).toEqual(["program.ts", "backend.ts"]);
+  const user = await newUser("");
+  for (const [, name = "", code = ""] of files) writeFileSync(join(user, name), code);
+  const config = {
+    compilerOptions: { ...compilerOptions, noEmit: false },
+    files: files.map(([, name]) => name),
+  };
+  writeFileSync(join(user, "tsconfig.json"), JSON.stringify(config));
+  await run(process.execPath, [join(OLDEST, "bin/tsc"), "-p", user]);
+
+  const log = testLog({ size: 600 });
+  const [directory, scratch, copy] = [logDirectory(log), `scratch://${memoryDirectory()}`, memoryDirectory()];
+  const copied = (source: string, target: string) =>
+    run(process.execPath, [join(user, "program.js"), source, target, log.vkey]);
+  expect((await copied(directory, scratch)).stdout).toBe("handed-over: 600 entries\n");
+  writeFileSync(
+    join(scratch.slice("scratch://".length), Buffer.from("checkpoint").toString("hex")),
+    log.object("checkpoint"),
+  );
+  expect((await copied(scratch, copy)).stdout).toBe("handed-over: 600 entries\n");
 });
 
 test("every type that a public declaration names can be imported", async () => {

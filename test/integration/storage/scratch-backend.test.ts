@@ -1,5 +1,6 @@
 /** A backend that a program brings: a folder and a registration, and nothing but the package's public face. */
 
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { migrate, registerBackend, UsageError, verifyLog } from "../../../lib/index.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -35,4 +36,13 @@ test("its options are its own", async () => {
   const elsewhere = migrate(migrationOptions(log, logDirectory(log), memoryDirectory(), options));
   await expect(elsewhere).rejects.toThrow(UsageError);
   await expect(elsewhere).rejects.toThrow(/--scratch-mood.*expected a log at scratch:\/\/\/directory/);
+});
+
+test("it is the one that docs/custom-backend.md shows", () => {
+  const root = new URL("../../../", import.meta.url);
+  const code = readFileSync(new URL("test/support/places/scratch-backend/backend.ts", root), "utf8");
+  const shown = code.replace('"../../../../lib/index.ts"', '"tlog-migrate"');
+  expect(readFileSync(new URL("docs/custom-backend.md", root), "utf8")).toContain(
+    `\`\`\`ts\n// backend.ts\n${shown}\`\`\`\n`,
+  );
 });
