@@ -50,6 +50,6 @@ export function abandonSummary({ outcome, target, size }: AbandonReport, width: 
 }
 
 const WARNING =
-  "No log software may be started on it, nor on a copy of it made before: two logs that both append are a fork, which nobody can repair.";
+  "No log software may run on it, nor on a copy of it made before; stop an Appender that was started on it and has not published a checkpoint yet. Two logs that both append are a fork, which nobody can repair.";
 const NEXT =
   "Run the same `tlog-migrate copy` as before: it copies what was added to the source, and hands over with --handover.";

@@ -116,7 +116,12 @@ function handoverCommand(): string {
   const [, , ...words] = process.argv;
   const shown = words.map((word, i) => {
     if (words[i - 1] === "--header") return "…";
-    return word.startsWith("--header=") ? "--header=…" : withShownAddresses(shownAddress(word));
+    if (word.startsWith("--header=")) return "--header=…";
+    const address = withShownAddresses(shownAddress(word));
+    if (address === word) return word;
+    const credentials = word.includes("@") ? address.replace("://", "://…@") : address;
+    return word.includes("?") ? `${credentials}?…` : credentials;
   });
-  return ["tlog-migrate", ...shown, "--handover"].map(shellWord).join(" ");
+  const [command = "copy", ...others] = shown;
+  return ["tlog-migrate", command, "--handover", ...others].map(shellWord).join(" ");
 }

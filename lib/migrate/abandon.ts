@@ -31,7 +31,7 @@ export interface AbandonReport {
   readonly origin: string;
   /** Entries that the migration aimed at, or had handed over. */
   readonly size: number;
-  readonly outcome: /** The target is as it was before the first copy. */
+  readonly outcome: /** Nothing of the migration is left in the target. */
     | "claim-removed"
     /** The target is an unfinished copy again, which the next `copy` continues. */
     | "handover-taken-back";
@@ -53,7 +53,7 @@ export async function abandon(options: AbandonOptions, modules: BackendModules):
     const contents = await target.inspect();
     await target.externalState?.requireNamed(contents);
     if (contents.kind === "claimed") return await abandonClaim(target, contents.marker, notice);
-    if (contents.kind === "handed-over") return await abandonHandover(target, contents.record);
+    if (contents.kind === "handed-over") return await abandonHandover(target, contents.record, notice);
     throw refused(target, {
       problem: "has neither a claim nor a handover of tlog-migrate",
       found: contents.kind === "occupied" ? contents.found : undefined,
@@ -96,7 +96,11 @@ async function abandonClaim(
   }
 }
 
-async function abandonHandover(target: MigrationTarget, text: string): Promise<AbandonReport> {
+async function abandonHandover(
+  target: MigrationTarget,
+  text: string,
+  notice: AbandonOptions["notice"],
+): Promise<AbandonReport> {
   const { size, origin, rootHash, marker: markerText } = parseRecord(text, target.recordName);
   const handedOver: TreeHead = { size, rootHash: Buffer.from(rootHash, "base64") };
   if (markerText === undefined) {
@@ -117,8 +121,14 @@ async function abandonHandover(target: MigrationTarget, text: string): Promise<A
   // A mirror has no tree state.
   const tree = (await treeStateOf(target)) ?? handedOver;
   await requireUntouched(target, marker, handedOver, tree);
-  await target.takeBack(markerText, treeStateFor(tree, marker), text);
-  return { target: target.location, origin, size, outcome: "handover-taken-back" };
+  // No copy, nor another of this kind, may be at work meanwhile.
+  const lock = await target.lock();
+  try {
+    await target.takeBack(markerText, treeStateFor(tree, marker), text);
+    return { target: target.location, origin, size, outcome: "handover-taken-back" };
+  } finally {
+    await cleanUp(notice, () => lock.release());
+  }
 }
 
 /** The tree of a marker's checkpoint. */

@@ -5,6 +5,7 @@ import { OperationError } from "../errors.ts";
 import { isFrozen } from "../tlog/checkpoint.ts";
 import { keptNote } from "../tlog/kept-note.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
+import { parseNote } from "../tlog/note.ts";
 import { checkMigration } from "./check-options.ts";
 import { beginRound, copyTree, type Round } from "./copy-tree.ts";
 import type { MigrationOptions } from "./options.ts";
@@ -87,8 +88,8 @@ async function fillAndHandOver(
     const begun = round === 1 ? first : undefined;
     await copyTree(session, begun ?? (await beginRound(session, aim, { resume: round > 1 || claim.resume })));
     now = await settledCheckpoint(session, aim, now);
+    if (claim.handingOver && now.size > aim.size) throw grownBeyondHandover(session.target, aim, now);
     if (now.size === aim.size || options.snapshot === true) break;
-    if (claim.handingOver) throw grownBeyondHandover(session.target, aim, now);
     if (round < MAX_ROUNDS) continue;
     if (options.handOver === true) throw writerAlive(session, "the source still grows", aim, now);
     options.notice?.(
@@ -105,9 +106,9 @@ async function fillAndHandOver(
 type SeenCheckpoint = TrustedCheckpoint & { readonly seenAt: number };
 
 /**
- * The source's checkpoint after a round, of the same log. Before a handover it is either of a grown log, or the same,
- * byte for byte, as one that was read the settle time ago: a writer that signs the same tree again is alive. A log that
- * says that it is frozen is believed.
+ * The source's checkpoint after a round, of the same log. Before a handover it is either of a grown log, or signed
+ * alike as one that was read the settle time ago: a writer that signs the same tree again is alive. A log that says that
+ * it is frozen is believed.
  */
 async function settledCheckpoint(
   session: CopySession,
@@ -120,7 +121,7 @@ async function settledCheckpoint(
   for (let signed = 0; ; ) {
     const now = await readSourceCheckpoint(session, aim);
     if (now.size > aim.size) await requireGrownFrom(session, aim, now);
-    const isSame = equalBytes(now.note, seen.note);
+    const isSame = ownText(now) === ownText(seen);
     if (!isSame) seen = { ...now, seenAt: performance.now() };
     if (now.size > aim.size || !handOver || snapshot || isFrozen(now)) return seen;
     const waitMs = seen.seenAt + settleMs - performance.now();
@@ -131,6 +132,16 @@ async function settledCheckpoint(
     session.progress.phase = "waiting for the source to stand still";
     await sleep(Math.max(0, waitMs), undefined, { signal: context.signal });
   }
+}
+
+/**
+ * What the log itself has signed, and its signatures: replicas, or whoever gathers them, may add those of witnesses at any
+ * time and in any order.
+ */
+function ownText({ origin, note }: TrustedCheckpoint): string {
+  const { text, signatures } = parseNote(note);
+  const own = signatures.filter(({ name }) => name === origin);
+  return [text, ...own.map(({ signature }) => Buffer.from(signature).toString("base64")).sort()].join("\n");
 }
 
 function writerAlive(

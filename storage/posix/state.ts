@@ -6,7 +6,7 @@
 
 import fs from "node:fs";
 import { dirname, join } from "node:path";
-import { TargetRefusedError } from "../../lib/errors.ts";
+import { shellWord, TargetRefusedError } from "../../lib/errors.ts";
 import type { IntegratedTree, TargetContents, TreeState } from "../../lib/migrate/ports/target.ts";
 import { attempt, FormatError } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
@@ -34,7 +34,7 @@ export const STATE = {
   temporaries: ".state/tlog-migrate.tmp",
 } as const;
 
-/** Tessera's locks, which stay when it ends; one that was refused leaves the first. */
+/** Tessera's locks: made at its start, also by one that is refused, and never removed. */
 const LOCKS: ReadonlySet<string> = new Set(
   ["treeState", "publish", "gcState"].map((name) => `.state/${name}.lock`),
 );
@@ -134,23 +134,20 @@ export function requireUntouchedState(
   const refuse = (object: string, problem: string, advice = "The log lives there now; nothing was changed") =>
     new TargetRefusedError({ object: join(root, object), problem, advice });
   for (const [name, expected] of texts) {
-    if (stateText(root, name) !== expected) throw refuse(name, "is not as the handover wrote it");
+    if (attempt(() => stateText(root, name)) !== expected)
+      throw refuse(name, "is not as the handover wrote it");
   }
   for (const name of fs.readdirSync(join(root, STATE.directory))) {
     const path = `${STATE.directory}/${name}`;
     if (name.startsWith("tlog-migrate") || texts.some(([known]) => known === path)) continue;
     if (!LOCKS.has(path)) throw refuse(path, "was made by log software");
-    const held = lockIsHeld(join(root, path));
-    if (held === true)
-      throw refuse(path, "is locked: log software is at work here", "Stop it, then run this command again");
-    if (held === undefined) {
-      const advice = `If no log software runs here, on this machine or another, remove ${path} and run this command again`;
-      throw refuse(
-        path,
-        "was made by log software, and from here it cannot be seen whether some is at work",
-        advice,
-      );
-    }
+    const isHeld = lockIsHeld(join(root, path));
+    const problem = isHeld
+      ? "is locked: log software is at work here"
+      : "was made by log software, which may be at work: between two checkpoints it holds no lock";
+    // An Appender creates its lock before it reads the version, and leaves it: only who runs it knows if it has ended.
+    const remove = `remove ${shellWord(join(root, path))}, and run this command again`;
+    throw refuse(path, problem, `Stop all log software of this log for good, on any machine, ${remove}`);
   }
 }
 

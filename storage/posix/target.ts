@@ -105,7 +105,12 @@ export class PosixTarget implements MigrationTarget {
   async lock(): Promise<{ release(): Promise<void> }> {
     await onFile(this.location, async () => {
       this.#requireNoLinks();
-      await this.#makeClaimDurable();
+      try {
+        await this.#makeClaimDurable();
+      } catch (error) {
+        if (errnoCode(error) === "ENOENT") this.#requireClaim();
+        throw error;
+      }
       await this.#separateState();
     });
     return await onFile(this.locate(STATE.lock), () => takeLock(this.#directory));
@@ -198,14 +203,11 @@ export class PosixTarget implements MigrationTarget {
       const before = record === undefined ? Buffer.from(guard).toString() : COMPATIBLE_VERSION;
       requireUntouchedState(this.location, state, { version: before, record });
       await this.#directory.replace(version, guard);
-      try {
-        // Log software may have started between the look and the guard.
-        requireUntouchedState(this.location, state, { version: Buffer.from(guard).toString(), record });
-      } catch (error) {
-        await this.#directory.replace(version, Buffer.from(before));
-        throw error;
-      }
+      // Log software may have started between the look and the guard. The guard stays then: one too many is harmless,
+      // while without it and without a tree state the next to start would begin a log at 0.
+      requireUntouchedState(this.location, state, { version: Buffer.from(guard).toString(), record });
       for (const file of [STATE.tree, STATE.collection, STATE.record]) {
+        this.#requireClaim(marker);
         await this.#directory.remove(this.locate(file));
       }
     });

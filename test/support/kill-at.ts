@@ -7,6 +7,8 @@
 import fs from "node:fs";
 
 const [when, call = "", suffix = "", first = "0"] = (process.env.KILL_AT ?? "").split(" ");
+/** SIGSTOP stops it there instead, until SIGCONT. */
+const signal = process.env.KILL_SIGNAL ?? "SIGKILL";
 let left = Number(first);
 
 function patched<Arguments extends unknown[]>(
@@ -16,9 +18,9 @@ function patched<Arguments extends unknown[]>(
 ): (...parameters: Arguments) => void {
   return (...parameters) => {
     const meant = name === call && String(parameters[nameAt]).endsWith(suffix) && left-- === 0;
-    if (meant && when === "before") process.kill(process.pid, "SIGKILL");
+    if (meant && when === "before") process.kill(process.pid, signal);
     original(...parameters);
-    if (meant) process.kill(process.pid, "SIGKILL");
+    if (meant && when === "after") process.kill(process.pid, signal);
   };
 }
 

@@ -16,7 +16,14 @@ import type { MigrationTarget } from "../ports/target.ts";
 import { openTrusted, type TrustedCheckpoint } from "../read/authentic.ts";
 import type { CopySession } from "../session.ts";
 import { type AlreadyDone, alreadyDone } from "./handed-over.ts";
-import { claimAdvice, parseMarker, parseRecord, type StoredMarker, withText } from "./marker.ts";
+import {
+  claimAdvice,
+  parseMarker,
+  parseRecord,
+  type StoredMarker,
+  treeStateFor,
+  withText,
+} from "./marker.ts";
 import { describeHead, refused, requireSameLog } from "./refusals.ts";
 import { trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
@@ -108,12 +115,11 @@ async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: str
   const checkpoint = await readSourceCheckpoint(session, pinned, read);
   await requireNoCheckpoint(session);
   const handingOver = await hasBegunHandover(target, pinned);
-  if (handingOver && checkpoint.size > pinned.size && options.snapshot !== true) {
+  if (handingOver && checkpoint.size > pinned.size && options.handOver === true) {
     throw grownBeyondHandover(target, pinned, checkpoint);
   }
   // At its size the source's own checkpoint has all signatures, also those of keys that are new to this run.
   const aim = checkpoint.size === pinned.size ? checkpoint : pinned;
-  if (handingOver && aim === pinned) openTrusted(pinned.note, session.options.policy, markerIn(target));
   return await locked(session, { aim, checkpoint, marker, resume: true, handingOver });
 }
 
@@ -148,10 +154,14 @@ async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release
   const release = () => cleanUp(options.notice, () => lock.release());
   const wanted = { ...guarantees, size: claim.aim.size, recheck: options.recheck === true };
   try {
+    // A copy that is not told to hand over leaves nothing half handed over.
+    const { handingOver } = claim;
+    const isTakenBack = handingOver && options.handOver !== true;
+    if (isTakenBack) await target.takeBack(claim.marker.text, treeStateFor(claim.aim, claim.marker));
     const marker = claim.resume
       ? await trustedSeals(target, session.writer(), claim.marker, wanted)
       : claim.marker;
-    return { kind: "claimed", ...claim, marker, release };
+    return { kind: "claimed", ...claim, handingOver: handingOver && !isTakenBack, marker, release };
   } catch (error) {
     await release();
     throw error;
@@ -226,6 +236,6 @@ export function grownBeyondHandover(
     expected: `a source of size ${aim.size}`,
     found: `size ${source.size}`,
     advice:
-      "No log software starts here. Stop the old writer for good, run `tlog-migrate abandon` on this target, which takes the handover back, then copy again",
+      "No log software starts here. Stop the old writer for good, run the same command without --handover, which takes the handover back and copies the rest, then with it",
   });
 }

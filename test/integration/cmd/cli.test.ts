@@ -95,7 +95,7 @@ describe("tlog-migrate copy", () => {
     });
     expect(stopped.stdout).not.toContain("secret");
     expect(readFileSync(join(target, ".state/version"), "utf8")).toMatch(/^migration-in-progress /);
-    const command = /^ +(tlog-migrate copy .*) --handover$/m.exec(stopped.stdout)?.[1];
+    const command = /^ +(tlog-migrate copy --handover .*)$/m.exec(stopped.stdout)?.[1];
     expect(command).toContain("--contact 'o'\\''neill@your.site'");
     const { code, stdout } = await runCli([...args, ...HAND_OVER]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^The log is handed over/) });

@@ -1,10 +1,11 @@
 /** What a migration did is given up only where it can be proved that nobody has built on it. */
 
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { text } from "node:stream/consumers";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import { formatMarker } from "../../../lib/migrate/target/marker.ts";
 import { logKeys } from "../../logs/log-keys.ts";
@@ -112,8 +113,93 @@ describe("a handover stays where", () => {
     await expectNotAbandoned(target, /is locked: log software is at work here/);
     holder.kill("SIGKILL");
     await once(holder, "exit");
+    // Between two checkpoints an Appender holds none.
+    await expectNotAbandoned(target, /which may be at work: between two checkpoints it holds no lock/);
+    rmSync(path);
     expect(await abandonTarget(target)).toMatchObject({ outcome: "handover-taken-back" });
   });
+
+  test.each(["link", "fifo", "directory"])("a lock of log software is there, be it a %s", async (kind) => {
+    const { target } = await handedOverCopy();
+    const path = join(target, ".state/treeState.lock");
+    if (kind === "link") symlinkSync("nowhere", path);
+    else if (kind === "fifo") execFileSync("mkfifo", [path]);
+    else mkdirSync(path);
+    await expect(abandonTarget(target)).rejects.toThrow(/treeState\.lock: was made by log software/);
+    expect(versionOf(target)).toBe("1");
+  });
+
+  test("what it wrote is not a file any more", async () => {
+    const { target } = await handedOverCopy();
+    rmSync(join(target, ".state/gcState"));
+    execFileSync("mkfifo", [join(target, ".state/gcState")]);
+    await expect(abandonTarget(target)).rejects.toThrow(/gcState: is not as the handover wrote it/);
+    expect(versionOf(target)).toBe("1");
+  });
+});
+
+describe("another process at work at the same moment:", () => {
+  /** Runs `abandon` in a process that stops itself at a call on a file; resumed by the result. */
+  async function stoppedAbandon(target: string, moment: Parameters<typeof killAt>) {
+    const { nodeArguments = [], env } = killAt(...moment);
+    const child = spawn(process.execPath, [...nodeArguments, PROGRAM, "abandon", target], {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...env, KILL_SIGNAL: "SIGSTOP" },
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const stderr = text(child.stderr);
+    await vi.waitUntil(() => / T /.test(readFileSync(`/proc/${child.pid}/stat`, "utf8")), {
+      timeout: 30_000,
+    });
+    return async () => {
+      child.kill("SIGCONT");
+      const [code] = await once(child, "close");
+      return { code, stderr: await stderr };
+    };
+  }
+
+  test.runIf(process.platform === "linux").each<[string, Parameters<typeof killAt>]>([
+    ["the guard is up", ["after", "rename", ".state/version"]],
+    ["the tree state goes", ["before", "rm", ".state/treeState"]],
+    ["the tree state is gone", ["after", "rm", ".state/treeState"]],
+  ])("neither a second one nor a copy lifts the guard when %s", async (_, moment) => {
+    const { server, target } = await handedOverCopy();
+    const goOn = await stoppedAbandon(target, moment);
+    await expect(abandonTarget(target)).rejects.toThrow(/another copy into this target is at work/);
+    await expect(migrateLog(log, server, target)).rejects.toThrow(/another copy into this target is at work/);
+    expect(versionOf(target)).toMatch(/^migration-in-progress /);
+    expect(await goOn()).toEqual({ code: 0, stderr: "" });
+    expect(filesBelow(join(target, ".state"))).toEqual(["version"]);
+    expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over" });
+  });
+
+  test.runIf(process.platform === "linux")(
+    "what lifts the guard all the same keeps its tree state",
+    async () => {
+      const { target } = await handedOverCopy();
+      const goOn = await stoppedAbandon(target, ["after", "rename", ".state/version"]);
+      writeFiles(target, [[".state/version", "1"]]);
+      const { code, stderr } = await goOn();
+      expect(code).toBe(4);
+      expect(stderr).toMatch(/version: is not as the handover wrote it/);
+      expect(existsSync(join(target, ".state/treeState"))).toBe(true);
+    },
+  );
+
+  test.runIf(process.platform === "linux")(
+    "log software that starts finds the guard, or ends the taking back",
+    async () => {
+      const { server, target } = await handedOverCopy();
+      const goOn = await stoppedAbandon(target, ["after", "rename", ".state/version"]);
+      writeFiles(target, [[".state/treeState.lock", ""]]);
+      const { code, stderr } = await goOn();
+      expect(code).toBe(4);
+      expect(stderr).toMatch(/treeState\.lock: was made by log software/);
+      expect(versionOf(target)).toMatch(/^migration-in-progress /);
+      expect(existsSync(join(target, ".state/treeState"))).toBe(true);
+      expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over" });
+    },
+  );
 });
 
 test.each([
@@ -186,7 +272,7 @@ test("the command says what it did, and what must not be done now, in words or a
   const taken = await runCli(["abandon", target]);
   expect(taken).toMatchObject({ code: 0, stderr: "" });
   expect(taken.stdout).toMatch(/^The handover is taken back.* 900 entries/);
-  expect(taken.stdout).toMatch(/No log software may be started on it/);
+  expect(taken.stdout).toMatch(/No log software may run on it/);
   const again = await runCli(["abandon", target]);
   expect(again).toMatchObject({ code: 4, stdout: "" });
   expect(again.stderr).toMatch(/^tlog-migrate: [^\n]*no handover to take back[^\n]*\n$/);

@@ -69,7 +69,7 @@ test("a source is not handed over before its checkpoint has stayed the same for 
 
 test("a source that grows in the settle time is copied on, and given that time again", async () => {
   // Signed anew after the round, so that it is read once more.
-  const signed = Buffer.from(`${log.object("checkpoint")}— witness.example/1 ${"A".repeat(96)}\n`);
+  const signed = Buffer.from(`${log.object("checkpoint")}— ${log.origin} ${"A".repeat(96)}\n`);
   const again = { ...log, objects: new Map([["checkpoint", signed]]) };
   const { server, target } = await growingCopy(log, [log, again, log.atSize(1_000)]);
   const progress = new Progress();
@@ -86,7 +86,7 @@ test("a source that signs the same tree again and again has a writer that is ali
   const signed = log.object("checkpoint").toString();
   let reads = 0;
   server.intercept("checkpoint", (_request, response) => {
-    response.end(`${signed}— witness.example/${++reads} ${"A".repeat(96)}\n`);
+    response.end(`${signed}— ${log.origin} ${Buffer.alloc(72, ++reads).toString("base64")}\n`);
   });
   await expectFailure(
     migrateLog(log, server, target),
@@ -96,6 +96,16 @@ test("a source that signs the same tree again and again has a writer that is ali
   expect(versionOf(target)).toMatch(/^migration-in-progress /);
   const copied = await migrateLog(log, server, target, { handOver: false });
   expect(copied).toMatchObject({ outcome: "ready-for-hand-over" });
+});
+
+test("witnesses that sign the same tree again are not its writer", async () => {
+  const { server, target } = await newCopy(log);
+  const signed = log.object("checkpoint").toString();
+  let reads = 0;
+  server.intercept("checkpoint", (_request, response) => {
+    response.end(`${signed}— witness.example/${++reads} ${"A".repeat(96)}\n`);
+  });
+  expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over" });
 });
 
 test("a log that says, signed, that it is frozen is not waited for", async () => {

@@ -9,7 +9,6 @@ import { newEd25519Signer } from "../../logs/sign.ts";
 import { expectNotVerified } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { migrateLog, newCopy } from "../../support/migration.ts";
-import { expectKilled } from "../../support/migration-process.ts";
 import { versionOf, writeFiles } from "../../support/places/directory.ts";
 
 const grown = testLog({ size: 900, entrySize: 30 });
@@ -86,16 +85,6 @@ describe("a key that is new to a resume must have signed", () => {
       await expectNotVerified(migrateLog(log, server, target, { policy: WITNESSED }), message);
       expect(versionOf(target)).toContain(marker);
     }
-  });
-
-  test("the checkpoint of a handover that has begun, which no other can stand in for", async () => {
-    const { server, target } = await newCopy(log);
-    await expectKilled(log, server, target, "after", "link", ".state/treeState");
-    server.objects = serving(grown, cosigned(grown, witnessLine(grown)));
-    await expectNotVerified(
-      migrateLog(log, server, target, { policy: WITNESSED, snapshot: true }),
-      /the marker in .*witness/,
-    );
   });
 });
 

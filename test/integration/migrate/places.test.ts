@@ -202,7 +202,7 @@ test("a handover that was broken off, and taken back, goes on to the size that t
   const { server, target } = await newCopy(log);
   await expectKilled(log, server, target, "after", "link", ".state/treeState");
   server.objects = log.atSize(70_300).objects;
-  await expectFailure(migrateLog(log, server, target), TargetRefusedError, "`tlog-migrate abandon`");
+  await expectFailure(migrateLog(log, server, target), TargetRefusedError, "without --handover");
   await abandonTarget(target);
   expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "handed-over", size: 70_300 });
 });

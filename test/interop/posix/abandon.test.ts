@@ -1,6 +1,6 @@
 /** A handover is taken back as long as Tessera has not started on it, and never after. */
 
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
@@ -21,7 +21,7 @@ const SIZE = 1000;
 const asAppender = (dir: string, { origin, key }: TesseraLog, add = 0) => takeOver({ dir, origin, key, add });
 
 describeWithGo("a handover", () => {
-  it("is taken back where Tessera was refused, whose lock is left, and is refused again, and taken over in the end", async () => {
+  it("is taken back where Tessera was refused, once its lock is removed, and is refused again, and taken over in the end", async () => {
     const log = await tesseraLog(SIZE);
     const server = await startLogServer(log.files);
     const target = newTarget();
@@ -29,6 +29,10 @@ describeWithGo("a handover", () => {
     await expect(asAppender(target, log)).rejects.toBeInstanceOf(TesseraError);
     expect(existsSync(join(target, ".state/treeState.lock"))).toBe(true);
     await migrateLog(log, server, target);
+    // An Appender between two checkpoints leaves nothing else.
+    const lock = join(target, ".state/treeState.lock");
+    await expect(abandonTarget(target)).rejects.toThrow(`remove ${lock}, and run this command again`);
+    rmSync(lock);
     expect(await abandonTarget(target)).toMatchObject({ outcome: "handover-taken-back", size: SIZE });
     await expect(asAppender(target, log)).rejects.toBeInstanceOf(TesseraError);
     expect(versionOf(target)).toMatch(/^migration-in-progress /);
