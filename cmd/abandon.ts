@@ -28,7 +28,7 @@ export function addAbandonCommand(program: Command, { targetForms, targetOptions
         target,
         access,
         targetOptions: valuesOf(targetOptions, options),
-        notice: (sentence) => writeLine(oneLine(sentence)),
+        notice: (sentence) => writeLine(oneLine(sentence), "info"),
       });
       await writeResult(options.json ? jsonLine(report) : abandonSummary(report, outputWidth()));
     });

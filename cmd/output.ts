@@ -37,9 +37,32 @@ export function jsonLine(result: object): string {
   return `${JSON.stringify(result).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, escapedAll)}\n`;
 }
 
-/** Writes one line to standard error. */
-export function writeLine(line: string): void {
-  process.stderr.write(`tlog-migrate: ${line}\n`);
+export type Level = "debug" | "info" | "warn" | "error";
+export type LineFormat = "text" | "json";
+
+let format: LineFormat = "text";
+
+/** Chooses how lines are written from now on. */
+export function setLineFormat(chosen: LineFormat): void {
+  format = chosen;
+}
+
+export function isTextFormat(): boolean {
+  return format === "text";
+}
+
+/**
+ * Writes one line to standard error. A log, which is no terminal, has time and level in each; a failure is of one form
+ * everywhere. As JSON the names are those of pino, which itself takes as long to load as Node to start.
+ * @param facts more members of a line of JSON.
+ */
+export function writeLine(line: string, level: Level = "error", facts: object = {}): void {
+  const time = new Date().toISOString();
+  const asText =
+    level === "error" || process.stderr.isTTY
+      ? `tlog-migrate: ${line}\n`
+      : `${time} ${level.toUpperCase().padEnd(5)} ${line}\n`;
+  process.stderr.write(format === "json" ? jsonLine({ level, time, msg: line, ...facts }) : asText);
 }
 
 /** The operating system's message for a failed call: `permission denied`, `address already in use`, … */

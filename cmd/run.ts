@@ -2,7 +2,14 @@
 
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
-import { type LogWorkOptions, oneLine, Progress, shownAddress } from "../lib/index.ts";
+import {
+  type LogWorkOptions,
+  type Notice,
+  oneLine,
+  Progress,
+  type Retry,
+  shownAddress,
+} from "../lib/index.ts";
 import { endOf, endProcess, errorDocument, exitCodeOf, Interruption } from "./exit.ts";
 import type { RunName } from "./metrics/metrics.ts";
 import type { LogOptions } from "./options/log.ts";
@@ -51,12 +58,14 @@ async function runShown<Report extends object>(
   const { work, summary, requireSuccess, afterStop } = parts;
   const server = await openMetricsServer(options, progress, runName(parts));
   const display = openDisplay(progress, options.quiet === true);
-  const notice = (sentence: string): void => {
-    if (options.quiet !== true) display.say(oneLine(sentence));
+  const notice: Notice = (sentence, level = "info") => {
+    if (level === "warning") display.say(oneLine(sentence), "warn");
+    else if (options.quiet !== true) display.say(oneLine(sentence), "info");
   };
+  if (options.verbose) progress.onRetry = (retry) => display.say(retryLine(retry), "debug", { retry });
   const signals = watchSignals((lastWords) => {
     display.close();
-    if (lastWords !== undefined) writeLine(lastWords);
+    if (lastWords !== undefined) writeLine(lastWords, "warn");
   }, afterStop);
   try {
     if (server !== undefined) notice(`metrics at ${server.url}`);
@@ -73,6 +82,10 @@ async function runShown<Report extends object>(
     signals.ignore();
     server?.close();
   }
+}
+
+function retryLine({ object, reason, delayMs }: Retry): string {
+  return oneLine(`${object}: ${reason}; tried again in ${(delayMs / 1000).toFixed(1)} s`);
 }
 
 function failureOf(check: () => void): unknown {
@@ -110,7 +123,7 @@ function watchSignals(restore: (lastWords?: string) => void, afterStop: string) 
       controller.abort(interruption);
     }, TOGETHER_MS);
     setTimeout(() => {
-      writeLine(`did not stop within ${STOP_MS / 1000} s, and is ended; ${afterStop}`);
+      writeLine(`did not stop within ${STOP_MS / 1000} s, and is ended; ${afterStop}`, "warn");
       reportFailure(interruption);
       endProcess(interruption);
     }, STOP_MS);

@@ -48,6 +48,7 @@ export {
 } from "./errors.ts";
 export type { AbandonReport } from "./migrate/abandon.ts";
 export { type CounterName, Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
+export type { Notice } from "./migrate/notice.ts";
 export type {
   AbandonOptions,
   LogWorkOptions,
@@ -96,7 +97,12 @@ export {
 } from "./migrate/ports/target.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
 export type { ExtraDataReport, MigrationOutcome, MigrationReport, RunReport } from "./migrate/report.ts";
-export { DEFAULT_RETRY, type RetryPolicy } from "./migrate/throttle/backoff.ts";
+export {
+  DEFAULT_RETRY,
+  type Retry,
+  type RetryObserver,
+  type RetryPolicy,
+} from "./migrate/throttle/backoff.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
 export type { VerificationReport } from "./migrate/verify.ts";
 export { type CheckpointPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";

@@ -11,6 +11,7 @@ import {
   optionName,
   UsageError,
 } from "../../lib/index.ts";
+import { setLineFormat } from "../output.ts";
 import { VERSION } from "../version.ts";
 import type { TrustOptions } from "./trust.ts";
 import { type Endpoint, endpoint, nonEmpty, number, repeated } from "./values.ts";
@@ -24,6 +25,7 @@ export interface LogOptions extends TrustOptions, Pick<LogWorkOptions, "workers"
   readonly metrics?: Endpoint;
   readonly metricsFile?: string;
   readonly quiet?: boolean;
+  readonly verbose?: boolean;
 }
 
 const BYTES_PER_MEGABYTE = 1_000_000;
@@ -55,7 +57,15 @@ export function addWorkOptions(command: Command, { sourceOptions, targetOptions 
     .option("--json", "print the result, or the error, as one JSON document")
     .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
     .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
-    .option("--quiet", "show no progress and no notices");
+    .option("--quiet", "show results and warnings, no progress")
+    .option("--verbose", "show each request that is tried again, and why")
+    .addOption(
+      new Option("--log-format <format>", "lines on standard error; json shows no bar")
+        .choices(["text", "json"])
+        .default("text"),
+    )
+    // As soon as it is read: what follows it may be wrong.
+    .on("option:log-format", setLineFormat);
   return addBackendOptions(command, [...sourceOptions, ...targetOptions]);
 }
 

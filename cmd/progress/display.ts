@@ -3,13 +3,13 @@
 import { styleText } from "node:util";
 import cliProgress, { type Options } from "cli-progress";
 import type { Progress } from "../../lib/index.ts";
-import { writeLine } from "../output.ts";
-import { MAX_BAR, progressBarLine, progressLine } from "./line.ts";
+import { isTextFormat, type Level, writeLine } from "../output.ts";
+import { MAX_BAR, progressBarLine, progressFacts, progressLine } from "./line.ts";
 import { PaceMeter } from "./pace.ts";
 
 export interface Display {
   /** Shows a line, without disturbing the progress. */
-  say(line: string): void;
+  say(line: string, level: Level, facts?: object): void;
   /** Stops showing progress, and leaves the terminal as it was. */
   close(): void;
 }
@@ -17,7 +17,7 @@ export interface Display {
 /** A bar on a terminal, lines elsewhere, no progress if quiet. */
 export function openDisplay(progress: Progress, quiet: boolean): Display {
   if (quiet) return { say: writeLine, close: () => {} };
-  const canRedraw = process.stderr.isTTY && process.env.TERM !== "dumb";
+  const canRedraw = isTextFormat() && process.stderr.isTTY && process.env.TERM !== "dumb";
   return canRedraw ? showBar(progress) : showLines(progress);
 }
 
@@ -64,9 +64,9 @@ function showBar(progress: Progress): Display {
   process.once("exit", close).on("SIGTSTP", suspend).on("SIGCONT", goOn);
   bar.start(1, 0);
   return {
-    say(line) {
+    say(...line) {
       if (isOpen) bar.stop();
-      writeLine(line);
+      writeLine(...line);
       if (isOpen) bar.start(1, 0);
     },
     close,
@@ -74,14 +74,19 @@ function showBar(progress: Progress): Display {
 }
 
 const POLL_MS = 250;
+
+/** Lines come often while somebody may look on, and then so that a log of days stays readable. */
 const LINE_EVERY_MS = 5_000;
+const OFTEN_MS = 60_000;
+const LATER_EVERY_MS = 60_000;
 
 /** A phase that lasts this long is reported, even if it began just after the last line. */
 const LASTING_MS = 1_000;
 
 function showLines(progress: Progress): Display {
   const meter = new PaceMeter();
-  let lastLine = performance.now();
+  const startedAt = performance.now();
+  let lastLine = startedAt;
   let latest = { phase: "", since: 0, isReported: false };
   const poll = () => {
     const now = performance.now();
@@ -90,10 +95,11 @@ function showLines(progress: Progress): Display {
     const { phase } = snapshot;
     if (phase !== latest.phase) latest = { phase, since: now, isReported: false };
     const isDue = !latest.isReported && now - latest.since >= LASTING_MS;
-    if (!isDue && now - lastLine < LINE_EVERY_MS) return;
+    const everyMs = now - startedAt <= OFTEN_MS ? LINE_EVERY_MS : LATER_EVERY_MS;
+    if (!isDue && now - lastLine < everyMs) return;
     latest.isReported = true;
     lastLine = now;
-    writeLine(progressLine(snapshot, pace));
+    writeLine(progressLine(snapshot, pace), "info", { progress: progressFacts(snapshot, pace) });
   };
   const timer = setInterval(poll, POLL_MS);
   return { say: writeLine, close: () => clearInterval(timer) };

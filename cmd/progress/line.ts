@@ -22,6 +22,11 @@ export function progressLine(snapshot: ProgressSnapshot, pace: Pace): string {
   return joined([`${phase} ${count} (${percent})`, rate, bytes, retries, left]);
 }
 
+/** The same for machines: numbers as they are. */
+export function progressFacts({ phase, size, entriesDone, counters }: ProgressSnapshot, pace: Pace): object {
+  return { phase, size, entriesDone, ...pace, retries: counters.get("retries") };
+}
+
 /**
  * One line of at most `width` columns: what does not fit is shortened, then left out, the least important first.
  * @param draw draws a bar of `width` columns, filled to a share from 0 to 1.

@@ -6,7 +6,7 @@ import { isResultWritten, jsonLine, writeLine } from "../output.ts";
 /** Shows an error that ended the run, and returns it. */
 export function reportFailure(error: unknown): unknown {
   const text = errorText(error, process.env.TLOG_MIGRATE_DEBUG === "1");
-  if (text !== undefined) writeLine(text);
+  if (text !== undefined) writeLine(text, "error", errorDocument(error));
   const document = asksForJson(process.argv.slice(2)) ? errorDocument(error) : undefined;
   // A verification has printed its report, with the error in it.
   if (document !== undefined && !isResultWritten()) process.stdout.write(jsonLine(document));

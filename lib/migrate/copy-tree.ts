@@ -59,7 +59,7 @@ export async function beginRound(
   const copy = { tiles: options.tiles ?? "derive", resume };
   const missingIssuers = issuers?.missing() ?? [];
   const spec = { ...readSpec, ...guarantees, missingIssuers, target: targetSpec, copy };
-  const workers = startThreads(spec, aim.size, parallelism, progress.threads);
+  const workers = startThreads(spec, aim.size, parallelism, progress.threads, progress.retried);
   try {
     // All at once: over a distance each takes several round trips.
     const first = isNew ? readEarly(context, aim.size) : undefined;

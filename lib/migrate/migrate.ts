@@ -49,6 +49,7 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
       if (missingIssuers > 0)
         options.notice?.(
           `${missingIssuers} issuers were missing when this log was handed over, as was allowed`,
+          "warning",
         );
       return await finish(session, claim.checkpoint, claim.grown ? "taken-over" : "already-handed-over");
     }
@@ -198,10 +199,14 @@ async function finish(
 ): Promise<MigrationReport> {
   const { options, progress, target } = session;
   if (options.saveCheckpoint === true && outcome === "taken-over") {
-    options.notice?.("The source's checkpoint is not stored: the log software there has gone beyond it");
+    options.notice?.(
+      "The source's checkpoint is not stored: the log software there has gone beyond it",
+      "warning",
+    );
   } else if (options.saveCheckpoint === true && outcome !== "ready-for-hand-over") {
     const stored = await target.publishCheckpoint(aim.note);
-    if (!stored) options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`);
+    if (!stored)
+      options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`, "warning");
   }
   progress.phase = "done";
   return migrationReport(session, aim, outcome, await target.warnings());

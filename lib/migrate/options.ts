@@ -2,6 +2,7 @@
 
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
+import type { Notice } from "./notice.ts";
 import type { OptionValues, SourceAccess } from "./ports/backend.ts";
 import type { Progress } from "./progress.ts";
 import type { RetryPolicy } from "./throttle/backoff.ts";
@@ -30,8 +31,8 @@ export interface LogWorkOptions {
   readonly progress?: Progress | undefined;
   /** Stops the work with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Notified of what an operator should know while it happens, a sentence each. */
-  readonly notice?: ((line: string) => void) | undefined;
+  /** Notified of what an operator should know while it happens. */
+  readonly notice?: Notice | undefined;
 }
 
 /** Of these, what is needed whatever is done with a log. */

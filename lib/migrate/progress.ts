@@ -1,6 +1,7 @@
 /** The progress of a migration or a verification, to be read at any time. */
 
 import { Counters } from "./counters.ts";
+import type { Retry, RetryObserver } from "./throttle/backoff.ts";
 
 /** What a run is doing. */
 export type Phase =
@@ -35,6 +36,8 @@ export class Progress {
   readonly threads: Counters[] = [this.own];
   /** The limit on requests in flight, once there is a source. */
   window: { readonly limit: number } | undefined;
+  /** Notified of every request that is tried again, whichever thread sent it. */
+  onRetry: RetryObserver | undefined;
   #size = 0;
   #doneBefore = 0;
 
@@ -43,6 +46,11 @@ export class Progress {
     this.#size = size;
     this.#doneBefore = entriesIn(this.total());
   }
+
+  /** Of any thread, or of another machine. */
+  readonly retried = (retry: Retry): void => {
+    this.onRetry?.(retry);
+  };
 
   total(): Counters {
     return Counters.total(this.threads);

@@ -67,10 +67,16 @@ export async function openCopySession(
   modules: BackendModules,
 ): Promise<CopySession> {
   const targetSpec = targetSpecOf(options.target, options, modules);
-  const { signal, format, allowMissingIssuers = false, deep = false } = options;
+  const { signal, format, allowMissingIssuers = false, deep = false, progress = new Progress() } = options;
+  const { retried } = progress;
   const { url: source } = await findPlace(options.source, "source", modules);
-  const target = await openTarget(targetSpec, { connections: MAIN_THREAD_CONCURRENCY, signal, source });
-  const session = await openSession(options.source, options, modules);
+  const target = await openTarget(targetSpec, {
+    connections: MAIN_THREAD_CONCURRENCY,
+    signal,
+    source,
+    retried,
+  });
+  const session = await openSession(options.source, { ...options, progress }, modules);
   const { context } = session;
   const isStaticCt = format === "static-ct";
   let opened: TargetWriter | undefined;
@@ -106,7 +112,7 @@ export async function openSession<Options extends WorkOptions>(
   const { progress = new Progress(), signal = new AbortController().signal, notice = () => {} } = options;
   const readSpec = readSpecOf(log, options, modules);
   const mainSpec = { ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY };
-  const context = await openReadContext(mainSpec, progress.own, signal);
+  const context = await openReadContext(mainSpec, progress.own, signal, progress.retried);
   const limit = new SharedLimit(readSpec.limit);
   progress.window = limit;
   // It keeps the process alive, whose threads may all wait.

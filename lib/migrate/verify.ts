@@ -60,7 +60,12 @@ export async function verifyLog(
   const { log, signal, deep = true, format = "tiles" } = options;
   let { retry = DEFAULT_RETRY } = options;
   const { backend } = await findPlace(log, "log", modules, options.targetOptions);
-  const further = { connections: MAIN_THREAD_CONCURRENCY, signal, readOnly: true };
+  const further = {
+    connections: MAIN_THREAD_CONCURRENCY,
+    signal,
+    readOnly: true,
+    retried: options.progress?.retried,
+  };
   // Where the log can be listed.
   const target = backend.openTarget && (await openTarget(targetSpecOf(log, options, modules), further));
   // A file does not change by being read again.
@@ -166,7 +171,7 @@ async function verifyTree(
   const units = planUnits(tree, unitBundles(head.size, parallelism.workers));
   // Every issuer that is missing is reported, below.
   const spec = { ...readSpec, deep: options.deep, allowMissingIssuers: true };
-  const workers = startThreads(spec, head.size, parallelism, progress.threads);
+  const workers = startThreads(spec, head.size, parallelism, progress.threads, progress.retried);
   try {
     for await (const [, result] of workers.run(units, context.signal)) {
       issuers.add(result.issuers);

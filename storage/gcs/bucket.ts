@@ -142,9 +142,9 @@ export class GcsBucket implements Bucket {
   }
 
   #do<T>(path: string, work: (bucket: LibraryBucket) => Promise<T>): Promise<T> {
-    const [signal, { retry }] = [this.#signal, this.#options];
+    const [signal, { retry, retried }] = [this.#signal, this.#options];
     const attempt = () => untilAborted(this.#ask(work), signal);
-    return patiently(this.locate(path), { retry, signal, totalMs: TOTAL_MS }, attempt);
+    return patiently(this.locate(path), { retry, retried, signal, totalMs: TOTAL_MS }, attempt);
   }
 
   async #ask<T>(work: (bucket: LibraryBucket) => Promise<T>): Promise<T> {

@@ -2,8 +2,14 @@
 
 import { OperationError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
-import { type RetryPolicy, retryDelay, withRetries } from "../../lib/migrate/throttle/backoff.ts";
+import {
+  type RetryObserver,
+  type RetryPolicy,
+  retryDelay,
+  withRetries,
+} from "../../lib/migrate/throttle/backoff.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
+import { excerpt } from "../../lib/tlog/note.ts";
 import type { ApiAnswer } from "../http/client.ts";
 import { statusError } from "../http/error-messages.ts";
 import { retryAfterMs } from "../http/headers.ts";
@@ -11,6 +17,7 @@ import type { GcsPlace } from "./url.ts";
 
 export interface RetryLimits {
   readonly retry: RetryPolicy;
+  readonly retried?: RetryObserver | undefined;
   readonly signal: AbortSignal | undefined;
   /** When nothing is tried again any more, in milliseconds from the first try. Default: never. */
   readonly totalMs?: number;
@@ -22,7 +29,7 @@ export interface RetryLimits {
  */
 export async function patiently<T>(
   object: string,
-  { retry, signal, totalMs = Number.POSITIVE_INFINITY }: RetryLimits,
+  { retry, retried, signal, totalMs = Number.POSITIVE_INFINITY }: RetryLimits,
   attempt: () => Promise<T>,
 ): Promise<T> {
   const endsAt = performance.now() + totalMs;
@@ -30,7 +37,10 @@ export async function patiently<T>(
   const delayAfter = (error: unknown): number | undefined => {
     const delayMs = retryDelay(error, ++failures, retry);
     const leftMs = endsAt - performance.now();
-    return delayMs === undefined || leftMs <= 0 ? undefined : Math.min(delayMs, leftMs);
+    if (delayMs === undefined || leftMs <= 0) return undefined;
+    const reason = excerpt(error instanceof Error ? error.message : String(error));
+    retried?.({ object, reason, delayMs });
+    return Math.min(delayMs, leftMs);
   };
   try {
     return await withRetries(attempt, delayAfter, signal);

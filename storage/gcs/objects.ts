@@ -18,7 +18,7 @@ import { answerError, patiently } from "./failures.ts";
 import { GcsSource } from "./source.ts";
 import { formatGcsName, type GcsPlace } from "./url.ts";
 
-export type GcsObjectOptions = Pick<TargetRequest, "connections" | "retry" | "userAgentVersion">;
+export type GcsObjectOptions = Pick<TargetRequest, "connections" | "retry" | "retried" | "userAgentVersion">;
 
 /** An upload over a slow line takes its time before any header can come. */
 const TIMEOUTS = { headersMs: 300_000 };
@@ -109,7 +109,8 @@ export class GcsObjects implements BucketObjects {
   }
 
   #patiently<T>(path: string, attempt: () => Promise<T>): Promise<T> {
-    const limits = { retry: this.#options.retry, signal: this.#signal };
+    const { retry, retried } = this.#options;
+    const limits = { retry, retried, signal: this.#signal };
     return patiently(formatGcsName(this.#place, path), limits, attempt);
   }
 }

@@ -10,12 +10,14 @@ import {
 } from "../../errors.ts";
 import { outsideFailure } from "../outside-failure.ts";
 import type { UnitResult, WorkUnit } from "../ports/executor.ts";
+import type { Retry } from "../throttle/backoff.ts";
 
 /** To a worker: a unit to work on; or that nothing more is wanted, finished or not. */
 export type ToWorker = { readonly id: number; readonly unit: WorkUnit } | "stop";
 
-/** From a worker: how a unit ended. */
+/** From a worker: how a unit ended, or that a request is tried again. */
 export type FromWorker =
+  | { readonly retry: Retry }
   | { readonly id: number; readonly result: UnitResult; readonly failure?: undefined }
   | { readonly id: number; readonly result?: undefined; readonly failure: WireFailure };
 

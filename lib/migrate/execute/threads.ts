@@ -9,6 +9,7 @@ import { fullTileCount } from "../../tlog/layout.ts";
 import { Counters } from "../counters.ts";
 import type { Executor, UnitResult, WorkUnit } from "../ports/executor.ts";
 import type { Parallelism } from "../session.ts";
+import type { RetryObserver } from "../throttle/backoff.ts";
 import { unitBundles } from "../tree/units.ts";
 import { type FromWorker, fromWire, type ToWorker } from "./messages.ts";
 import { threadFailure } from "./thread-failure.ts";
@@ -33,12 +34,14 @@ const UNITS_BEHIND = 3;
 /**
  * Starts the threads for a tree of this size: no more than it has units for, or than may have a bundle in flight.
  * @param all where each thread's counters are added.
+ * @param retried is notified of every request that a thread tries again.
  */
 export function startThreads(
   spec: Omit<WorkerSpec, "counters" | keyof Parallelism>,
   size: number,
   { workers, concurrency, budgetBytes }: Parallelism,
   all: Counters[],
+  retried: RetryObserver = () => {},
 ): Executor {
   const bundlesAUnit = unitBundles(size, workers);
   const units = Math.ceil((fullTileCount(size, 0) + 1) / bundlesAUnit);
@@ -48,7 +51,7 @@ export function startThreads(
   const pool = Array.from({ length: threads }, () => {
     const counters = new Counters();
     all.push(counters);
-    return new Thread({ ...share, counters: counters.share() });
+    return new Thread({ ...share, counters: counters.share() }, retried);
   });
   const unitsAThread = Math.ceil(concurrencyAThread / bundlesAUnit) + UNITS_BEHIND;
   return {
@@ -98,11 +101,13 @@ class Thread {
   #lastId = 0;
   #failure: Error | undefined;
 
-  constructor(workerData: WorkerSpec) {
+  constructor(workerData: WorkerSpec, retried: RetryObserver) {
     // The published package has compiled files, a clone runs the sources.
     const file = import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js";
     this.#worker = new Worker(new URL(file, import.meta.url), { workerData, resourceLimits: HEAP_LIMITS });
-    this.#worker.on("message", ({ id, result, failure }: FromWorker) => {
+    this.#worker.on("message", (message: FromWorker) => {
+      if ("retry" in message) return retried(message.retry);
+      const { id, result, failure } = message;
       const unit = this.#underWay.get(id);
       this.#underWay.delete(id);
       if (failure === undefined) unit?.resolve(result);

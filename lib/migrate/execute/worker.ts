@@ -5,6 +5,7 @@ import { Counters } from "../counters.ts";
 import { openTarget, type TargetSpec } from "../places.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 import { openReadContext, type ReadSpec } from "../read/context.ts";
+import type { Retry, RetryObserver } from "../throttle/backoff.ts";
 import { openUnitRunner, type UnitEnvironment, type UnitRunner, type UnitSpec } from "../unit/run-unit.ts";
 import { type FromWorker, type ToWorker, toWire } from "./messages.ts";
 
@@ -21,9 +22,14 @@ interface OpenPlaces {
   close(): Promise<unknown>;
 }
 
-async function openPlaces(spec: WorkerSpec, signal: AbortSignal): Promise<OpenPlaces> {
-  const context = await openReadContext(spec, new Counters(spec.counters), signal);
-  const target = spec.target && (await openTarget(spec.target, { connections: spec.concurrency, signal }));
+async function openPlaces(
+  spec: WorkerSpec,
+  signal: AbortSignal,
+  retried: RetryObserver,
+): Promise<OpenPlaces> {
+  const context = await openReadContext(spec, new Counters(spec.counters), signal, retried);
+  const further = { connections: spec.concurrency, signal, retried };
+  const target = spec.target && (await openTarget(spec.target, further));
   const close = () => Promise.all([context.source.close(), target?.close()]);
   return {
     openEnvironment() {
@@ -38,7 +44,8 @@ if (parentPort !== null) {
   const port = parentPort;
   const spec: WorkerSpec = workerData;
   const stop = new AbortController();
-  const opening = openPlaces(spec, stop.signal);
+  const retried = (retry: Retry) => port.postMessage({ retry } satisfies FromWorker);
+  const opening = openPlaces(spec, stop.signal, retried);
   // What fails here is reported with the first unit.
   opening.catch(() => {});
   let runner: UnitRunner | undefined;

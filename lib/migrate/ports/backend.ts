@@ -5,7 +5,7 @@
  */
 
 import type { LogFormat } from "../../tlog/layout.ts";
-import type { RetryPolicy } from "../throttle/backoff.ts";
+import type { RetryObserver, RetryPolicy } from "../throttle/backoff.ts";
 import type { LogSource, ObjectSource } from "./source.ts";
 import type { MigrationTarget } from "./target.ts";
 
@@ -58,6 +58,8 @@ export interface TargetRequest {
   readonly source?: URL | undefined;
   /** Ends the wait for an answer. */
   readonly signal?: AbortSignal | undefined;
+  /** To be notified of every request that is tried again. */
+  readonly retried?: RetryObserver | undefined;
 }
 
 /** An option of the command line that a backend understands. */

@@ -64,11 +64,14 @@ export async function readAuthentic<T>(
   let noticed = "";
   const delayAndNotice = (error: unknown): number | undefined => {
     const delayMs = delayAfter(error);
-    const reason = error instanceof Error ? error.message : String(error);
-    if (delayMs !== undefined && reason !== noticed) {
-      context.notice?.(`${source.locate(path)}: ${excerpt(reason)}; trying again`);
-      noticed = reason;
-    }
+    if (delayMs === undefined) return undefined;
+    const [object, reason] = [
+      source.locate(path),
+      excerpt(error instanceof Error ? error.message : String(error)),
+    ];
+    context.retried?.({ object, reason, delayMs });
+    if (reason !== noticed) context.notice?.(`${object}: ${reason}; trying again`, "warning");
+    noticed = reason;
     return delayMs;
   };
   try {

@@ -2,10 +2,11 @@
 
 import type { LogFormat } from "../../tlog/layout.ts";
 import type { Counters } from "../counters.ts";
+import type { Notice } from "../notice.ts";
 import { openSource } from "../places.ts";
 import type { BackendModules, SourceAccess, SourceRequest } from "../ports/backend.ts";
 import type { LogSource } from "../ports/source.ts";
-import type { RetryPolicy } from "../throttle/backoff.ts";
+import type { RetryObserver, RetryPolicy } from "../throttle/backoff.ts";
 import { ConcurrencyLimiter } from "../throttle/limiter.ts";
 import { RateLimiter } from "../throttle/rate-limiter.ts";
 import { type LimitShare, SharedLimit } from "../throttle/shared-limit.ts";
@@ -19,7 +20,9 @@ export interface ReadContext {
   /** Nothing was read from this source before: what is unreachable or missing is a wrong address, and fails at once. */
   readonly firstContact?: boolean;
   /** Notified of why an object has to be read again, a sentence each. */
-  readonly notice?: (sentence: string) => void;
+  readonly notice?: Notice;
+  /** Notified of every request that is tried again. */
+  readonly retried?: RetryObserver | undefined;
 }
 
 /** How a thread is to read; plain data, so that it can be sent to a worker. */
@@ -42,6 +45,7 @@ export async function openReadContext(
   spec: ReadSpec,
   counters: Counters,
   signal: AbortSignal,
+  retried?: RetryObserver,
 ): Promise<ReadContext> {
   const rate = spec.rate && new RateLimiter(spec.rate.perSecond, spec.rate.shared);
   const limiter = new ConcurrencyLimiter(new SharedLimit(spec.limit), spec.concurrency, signal);
@@ -60,5 +64,5 @@ export async function openReadContext(
     admit: rate ? () => rate.admit(signal).then(() => limiter.enter()) : () => limiter.enter(),
   };
   const source = await openSource(spec.source, request, spec.format, spec.modules);
-  return { source, counters, retry: spec.retry, signal };
+  return { source, counters, retry: spec.retry, signal, retried };
 }

@@ -33,7 +33,7 @@ export async function checkTarget(session: CopySession, head: TreeHead): Promise
   }
   for await (const object of target.list(ISSUER_DIRECTORY)) shared.note(object);
   const notice = shared.notice();
-  if (notice !== undefined) options.notice?.(notice);
+  if (notice !== undefined) options.notice?.(notice, "warning");
   try {
     const tree = await openTree(storedLog(session), head);
     for (let level = levelCount(head.size) - 1; level >= 1; level--) {

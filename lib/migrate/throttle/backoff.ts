@@ -16,6 +16,18 @@ export interface RetryPolicy {
   readonly contentAttempts: number;
 }
 
+/** A request that failed and is tried again; plain data. */
+export interface Retry {
+  /** A URL or a path. */
+  readonly object: string;
+  /** Why, as a clause. */
+  readonly reason: string;
+  /** After how long. */
+  readonly delayMs: number;
+}
+
+export type RetryObserver = (retry: Retry) => void;
+
 export const DEFAULT_RETRY: RetryPolicy = {
   attempts: 10,
   minDelayMs: 250,

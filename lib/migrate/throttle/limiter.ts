@@ -7,6 +7,7 @@
  * Measured, where nothing is held back: 0.2 µs a request, and 0.5 µs where two threads do nothing else.
  */
 
+import type { Notice } from "../notice.ts";
 import { isRefusal } from "./backoff.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 
@@ -105,7 +106,7 @@ const REPORT_AGAIN_MS = 600_000;
 /** What is to be called several times a second, and notices when the limit was halved. */
 export function limitReporter(
   shared: SharedLimit,
-  notice: (sentence: string) => void,
+  notice: Notice,
   clock = () => performance.now(),
 ): () => void {
   let seen = 0;
@@ -123,6 +124,6 @@ export function limitReporter(
     const { status, pauseMs } = lastBackOff;
     const before = limit < maximum ? ` instead of ${maximum}` : "";
     const pause = pauseMs >= LONG_PAUSE_MS ? `, after a pause of ${Math.round(pauseMs / 1000)} s` : "";
-    notice(`The source asks for fewer requests (${status}): ${limit} in flight${before}${pause}`);
+    notice(`The source asks for fewer requests (${status}): ${limit} in flight${before}${pause}`, "warning");
   };
 }

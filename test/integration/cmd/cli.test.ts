@@ -79,9 +79,9 @@ describe("tlog-migrate copy", () => {
     const { code, stderr } = await runCli(args, { env: { TERM: "xterm-256color" } });
     expect(code).toBe(0);
     expect(stderr).toMatch(
-      /^tlog-migrate: copying [\d,]+ of 775 entries \(\d+\.\d %\), (\d+ entries\/s, )?0 retries/m,
+      /^\d{4}-\d\d-\d\dT[\d:.]{12}Z INFO {2}copying [\d,]+ of 775 entries \(\d+\.\d %\), (\d+ entries\/s, )?0 retries/m,
     );
-    expect(stderr).toMatch(/^(tlog-migrate: [^\r\n]+\n)+$/);
+    expect(stderr).toMatch(/^(\d{4}\S+Z INFO {2}[^\r\n]+\n)+$/);
     expect(stderr).not.toContain("\u001b");
   });
 

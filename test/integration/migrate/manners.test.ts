@@ -180,7 +180,7 @@ describe("the operator", () => {
     const { code, stderr } = await runCli([command, server.url, ...place, ...options]);
     expect(code).toBe(0);
     expect(stderr).toMatch(
-      /^tlog-migrate: The source asks for fewer requests \(429\): [1-4] in flight instead of 8$/m,
+      /^\S+Z WARN {2}The source asks for fewer requests \(429\): [1-4] in flight instead of 8$/m,
     );
     const metrics = readFileSync(file, "utf8");
     expect(metrics).toMatch(/^tlog_migrate_throttles_total\{[^}]+\} [1-9]/m);

@@ -1,0 +1,76 @@
+/** What a run without a terminal writes on standard error. */
+
+import { expect, test } from "vitest";
+import { runCli, servedLog } from "../../support/cli.ts";
+
+const SIZE = 3 * 256 + 7;
+
+/** A log whose server fails twice on each bundle: the first one may be asked for early, and that is not tried again. */
+async function reluctantLog(status = 500) {
+  const served = await servedLog(SIZE);
+  const asked = new Map<string, number>();
+  served.server.intercept(
+    (path) => path.startsWith("tile/entries/"),
+    async (request, response, next) => {
+      const times = (asked.get(request.path) ?? 0) + 1;
+      asked.set(request.path, times);
+      if (times > 2) return await next();
+      response.writeHead(status).end();
+    },
+  );
+  return served;
+}
+
+const linesOf = (stderr: string): string[] => stderr.split("\n").slice(0, -1);
+
+test("--log-format json makes every line a JSON object with time, level and words, the failure too", async () => {
+  const { args, log } = await reluctantLog();
+  log.objects.delete("tile/entries/001");
+  const { code, stderr, stdout } = await runCli([
+    ...args,
+    "--log-format",
+    "json",
+    "--metrics",
+    "127.0.0.1:0",
+  ]);
+  expect([code, stdout]).toEqual([3, ""]);
+  const lines = linesOf(stderr).map((line) => JSON.parse(line));
+  for (const { level, time, msg } of lines) {
+    expect(["info", "warn", "error"]).toContain(level);
+    expect(new Date(time).toISOString()).toBe(time);
+    expect(msg).not.toBe("");
+  }
+  expect(lines[0]).toMatchObject({ level: "info", msg: expect.stringMatching(/^metrics at http/) });
+  expect(lines.at(-1)).toMatchObject({
+    level: "error",
+    error: { kind: "verification", object: expect.stringContaining("tile/entries/001") },
+  });
+});
+
+test("--log-format json has a usage error that follows it in the command line as JSON too", async () => {
+  const { stderr } = await runCli(["verify", "--log-format=json", "--no-such"]);
+  expect(JSON.parse(stderr)).toMatchObject({ level: "error", msg: expect.stringContaining("--no-such") });
+});
+
+test("--verbose shows each request that is tried again, whichever thread sent it, and its reason", async () => {
+  const { args, server } = await reluctantLog();
+  const { code, stderr } = await runCli([...args, "--verbose"]);
+  expect(code).toBe(0);
+  const shown = linesOf(stderr).filter((line) => line.includes("DEBUG"));
+  expect(new Set(shown.map((line) => /tile\/entries\/\S+(?=:)/.exec(line)?.[0])).size).toBe(4);
+  const host = new URL(server.url).host;
+  for (const line of shown) {
+    expect(line).toMatch(/^\S+Z DEBUG http:\S+: .*500.*; tried again in \d+\.\d s$/);
+    expect(line).toContain(host);
+  }
+  const silent = await runCli(["verify", server.url, ...args.slice(3)]);
+  expect(silent.stderr).not.toContain("DEBUG");
+});
+
+test("--quiet leaves the warnings", async () => {
+  const { args } = await reluctantLog(429);
+  const { code, stderr } = await runCli([...args, "--quiet"]);
+  expect(code).toBe(0);
+  expect(linesOf(stderr).length).toBeGreaterThan(0);
+  for (const line of linesOf(stderr)) expect(line).toMatch(/^\S+Z WARN {2}The source asks for fewer/);
+});
