@@ -1,7 +1,6 @@
 /** Standard output and standard error. */
 
-import { getSystemErrorMessage } from "node:util";
-import { OperationError } from "../lib/index.ts";
+import { OperationError, systemErrorWords } from "../lib/index.ts";
 
 /** A reader that exits (`| head`) must not stop a copy: the broken pipe is ignored. */
 export function surviveClosedOutput(): void {
@@ -63,11 +62,4 @@ export function writeLine(line: string, level: Level = "error", facts: object = 
       ? `tlog-migrate: ${line}\n`
       : `${time} ${level.toUpperCase().padEnd(5)} ${line}\n`;
   process.stderr.write(format === "json" ? jsonLine({ level, time, msg: line, ...facts }) : asText);
-}
-
-/** The operating system's message for a failed call: `permission denied`, `address already in use`, … */
-export function systemErrorWords(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { errno } = error as NodeJS.ErrnoException;
-  return (errno === undefined ? undefined : getSystemErrorMessage(errno)) ?? error.message;
 }

@@ -3,6 +3,7 @@
  * expected, what was found, what to do. Only `cmd/` turns them into exit codes and colours.
  */
 
+import { getSystemErrorMessage } from "node:util";
 import { bounded, oneLine } from "./tlog/errors.ts";
 import { withShownAddresses } from "./tlog/shown-address.ts";
 
@@ -65,6 +66,16 @@ function failureLine(facts: ErrorFacts): string {
   const facets = comparison.length === 0 ? "" : ` (${comparison.join(", ")})`;
   const next = advice === undefined ? "" : `. ${advice}`;
   return `${object}: ${problem}${facets}${next}`;
+}
+
+/**
+ * What the operating system says of a failed call ("permission denied", "address already in use"), without the code,
+ * the call and the path that Node's message has; the message of any other error.
+ */
+export function systemErrorWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { errno } = error as NodeJS.ErrnoException;
+  return (typeof errno === "number" ? getSystemErrorMessage(errno) : undefined) ?? error.message;
 }
 
 /** A text as one word of a shell's command line, for a command that a message suggests. */

@@ -42,6 +42,7 @@ export {
   LogError,
   OperationError,
   shellWord,
+  systemErrorWords,
   TargetRefusedError,
   UsageError,
   VerificationError,

@@ -8,8 +8,7 @@ import { constants } from "node:fs";
 import { lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import pLimit from "p-limit";
-import { OperationError, type Progress } from "../../lib/index.ts";
-import { systemErrorWords } from "../output.ts";
+import { OperationError, type Progress, systemErrorWords } from "../../lib/index.ts";
 import { RunMetrics, type RunName } from "./metrics.ts";
 
 const WRITE_EVERY_MS = 5_000;

@@ -4,9 +4,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { collectDefaultMetrics, Registry } from "prom-client";
-import { OperationError, type Progress } from "../../lib/index.ts";
+import { OperationError, type Progress, systemErrorWords } from "../../lib/index.ts";
 import type { Endpoint } from "../options/values.ts";
-import { systemErrorWords } from "../output.ts";
 import { RunMetrics, type RunName } from "./metrics.ts";
 
 const PATH = "/metrics";

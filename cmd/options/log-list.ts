@@ -8,9 +8,9 @@ import {
   parseLogList,
   shownAddress,
   staticCtOrigin,
+  systemErrorWords,
   UsageError,
 } from "../../lib/index.ts";
-import { systemErrorWords } from "../output.ts";
 import { readValue } from "./values.ts";
 
 /** Which log is meant: its origin or submission prefix counts more than where it is read, since copies are anywhere. */

@@ -1,5 +1,6 @@
 /** What a run does at its end, however it ends. */
 
+import { systemErrorWords } from "../errors.ts";
 import type { Notice } from "./notice.ts";
 
 /**
@@ -14,6 +15,6 @@ export async function cleanUp(
   for (const result of results) {
     if (result.status === "fulfilled") continue;
     const { reason } = result;
-    notice?.(`Not cleaned up at the end: ${reason instanceof Error ? reason.message : reason}`, "warning");
+    notice?.(`Not cleaned up at the end: ${systemErrorWords(reason)}`, "warning");
   }
 }

@@ -1,6 +1,6 @@
 /** The last seam between failures of the outside and faults of this program. */
 
-import { LogError, OperationError, VerificationError } from "../errors.ts";
+import { LogError, OperationError, systemErrorWords, VerificationError } from "../errors.ts";
 import { FormatError } from "../tlog/errors.ts";
 import { openFilesAdvice } from "./open-files.ts";
 import { SourceError } from "./ports/source.ts";
@@ -14,7 +14,7 @@ const AGAIN = "Run the same command again, it goes on where it stopped";
  */
 export function outsideFailure(error: unknown, object?: string): unknown {
   if (!(error instanceof Error) || error instanceof LogError) return error;
-  const { message: problem } = error;
+  const problem = systemErrorWords(error);
   if (error instanceof FormatError) {
     const { expected, found, advice } = error;
     const facts = { object: object ?? "the log", problem, expected, found, advice };
@@ -28,7 +28,9 @@ export function outsideFailure(error: unknown, object?: string): unknown {
     const { path, syscall, code } = error;
     // Of this process, or of the whole machine: wherever the next file was opened.
     const advice = code === "EMFILE" || code === "ENFILE" ? openFilesAdvice() : AGAIN;
-    return new OperationError({ object: object ?? path ?? syscall, problem, advice }, { cause: error });
+    const at = object === undefined || path === undefined ? "" : ` (${path})`;
+    const facts = { object: object ?? path ?? syscall, problem: `${problem}${at}`, advice };
+    return new OperationError(facts, { cause: error });
   }
   if (!isOfMemory(error)) return error;
   const advice = `${AGAIN}; lower --budget or --concurrency`;

@@ -1,6 +1,6 @@
 /** What a failed system call on a file means to an operator. */
 
-import { OperationError } from "../../lib/errors.ts";
+import { OperationError, systemErrorWords } from "../../lib/errors.ts";
 import { openFilesAdvice } from "../../lib/migrate/open-files.ts";
 import { WriteAgainError } from "../../lib/migrate/ports/target.ts";
 
@@ -63,7 +63,9 @@ export function fileFailure(error: unknown, path: string): OperationError {
   const code = errnoCode(error);
   if (code === undefined || !(error instanceof Error)) throw error;
   const [problem, advice] =
-    code === "EMFILE" ? ["too many open files", openFilesAdvice()] : (MEANINGS[code] ?? [error.message]);
+    code === "EMFILE"
+      ? ["too many open files", openFilesAdvice()]
+      : (MEANINGS[code] ?? [systemErrorWords(error)]);
   // After a failed fsync it is unknown what is on the disk.
   const Failure = code === "EIO" ? WriteAgainError : OperationError;
   return new Failure({ object: path, problem, advice }, { cause: error });

@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
+import { systemErrorWords } from "../../lib/errors.ts";
 import { openFilesAdvice } from "../../lib/migrate/open-files.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
@@ -110,5 +111,5 @@ export function sourceError(error: unknown): unknown {
   const advice = code === "EMFILE" ? openFilesAdvice() : ownAdvice;
   // That this process may open too few files does not pass.
   const retryable = code === "EIO" || code === "ENFILE";
-  return new SourceError(error.message, { retryable, advice }, { cause: error });
+  return new SourceError(systemErrorWords(error), { retryable, advice }, { cause: error });
 }

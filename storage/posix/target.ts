@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { OperationError, shellWord, TargetRefusedError } from "../../lib/errors.ts";
+import { OperationError, shellWord, systemErrorWords, TargetRefusedError } from "../../lib/errors.ts";
 import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import type {
   IntegratedTree,
@@ -255,7 +255,7 @@ export class PosixTarget implements MigrationTarget {
     try {
       remove(this.location);
     } catch (error) {
-      const left = error instanceof Error ? error.message : error;
+      const left = systemErrorWords(error);
       this.#leftovers.push(
         `What this tool left below ${this.locate(STATE.directory)} could not be removed: ${left}`,
       );
