@@ -168,8 +168,10 @@ function urlOf(location: string, role: Role, modules: BackendModules): URL {
   const [, scheme = "", slashes] = /^\s*([a-z][a-z0-9+.-]+):(\/\/)?/i.exec(location) ?? [];
   // Not a path: credentials that it may have would be shown as part of one.
   const isKnown = modules[scheme.toLowerCase()] !== undefined;
-  if (slashes === undefined && !isKnown && !isLikeCredentials(location))
+  if (slashes === undefined && !isKnown && !isLikeCredentials(location)) {
+    requireNotRemote(location, role);
     return pathToFileURL(absolutePath(location));
+  }
   const url = slashes !== undefined && /^\S/.test(location) ? URL.parse(location) : null;
   if (url !== null) return url;
   throw new UsageError({
@@ -178,6 +180,26 @@ function urlOf(location: string, role: Role, modules: BackendModules): URL {
     advice: "Write scheme://…, or ./… for a path",
   });
 }
+
+/** As scp and rsync read it: a colon before the first slash ends the name of another machine. */
+function requireNotRemote(location: string, role: Role): void {
+  const [, host, rest = ""] = /^([^/\\]*?):(.*)$/s.exec(location) ?? [];
+  // With a port it is an address without its scheme, which is found out where there is no such directory.
+  if (host === undefined || (role !== "target" && /^\d+(\/|$)/.test(rest))) return;
+  throw new UsageError({
+    object: location,
+    problem: `names a path on another machine, ${host}, which a ${role} cannot be`,
+    advice: `${remoteAdvice(role)}; a path here is written ./${location}`,
+  });
+}
+
+function remoteAdvice(role: Role): string {
+  const served = role === "target" ? "" : ", or name the https:// address at which the log is served";
+  return `Mount it and name its path here, or run this tool on that machine${served}`;
+}
+
+/** Of file systems of other machines. */
+const REMOTE_SCHEMES = ["ssh", "scp", "sftp", "rsync", "ftp", "ftps", "nfs", "smb", "cifs", "afp"];
 
 function absolutePath(path: string): string {
   try {
@@ -199,5 +221,6 @@ async function unsupported(
   const backends = (await loadAll(modules)).filter(role === "target" ? isTarget : isSource);
   const problem = `a ${role} cannot be of the kind ${schemeOf(url)}`;
   const expected = formsOf(backends).join(", ");
-  return new UsageError({ object: shownAddress(location), problem, expected });
+  const advice = REMOTE_SCHEMES.includes(schemeOf(url)) ? remoteAdvice(role) : undefined;
+  return new UsageError({ object: shownAddress(location), problem, expected, advice });
 }

@@ -63,6 +63,32 @@ describe("a wrong command line is told in one line, with exit code 2", () => {
     ],
     ["a source that is not a URL", ["copy", "http://", "x", ...trust], /http:\/\/: is not a URL/],
     ["a source of another kind", ["copy", "ftp://log.example/", "x", ...trust], /kind ftp.*https:/],
+    [
+      "a target on another machine",
+      ["copy", "http://127.0.0.1/", "ops@store.example:/srv/log", ...trust],
+      /^tlog-migrate: ops@store\.example:\/srv\/log: names a path on another machine, ops@store\.example, which a target cannot be\. Mount it/,
+    ],
+    [
+      "a target on another machine, without a user",
+      ["copy", "http://127.0.0.1/", "store:log", ...trust],
+      /on another machine, store,.* \.\/store:log/,
+    ],
+    [
+      "a target that rsync would take",
+      ["copy", "http://127.0.0.1/", "store::module/log", ...trust],
+      /on another machine, store,/,
+    ],
+    [
+      "a source on another machine",
+      ["copy", "[2001:db8::1]:/srv/log", "x", ...trust],
+      /on another machine.*source.*Mount it.*name the https:\/\/ address/,
+    ],
+    [
+      "a log on another machine",
+      ["verify", "log.example:/srv/log", ...trust],
+      /on another machine, log\.example, which a log cannot be/,
+    ],
+    ["a URL of another machine's files", ["copy", "a", "sftp://x/y", ...trust], /kind sftp.*Mount it/],
     ["a target of another kind", ["copy", "http://127.0.0.1/", "ftp://x/", ...trust], /kind ftp.*file:/],
     [
       "no contact for a public Static CT log",
