@@ -115,8 +115,9 @@ async function copy(
 function handoverCommand(): string {
   const [, , ...words] = process.argv;
   const shown = words.map((word, i) => {
-    if (words[i - 1] === "--header") return "…";
-    if (word.startsWith("--header=")) return "--header=…";
+    const isFile = /^(--header=)?@/.test(word);
+    if (words[i - 1] === "--header") return isFile ? word : "…";
+    if (word.startsWith("--header=")) return isFile ? word : "--header=…";
     const address = withShownAddresses(shownAddress(word));
     if (address === word) return word;
     const credentials = word.includes("@") ? address.replace("://", "://…@") : address;

@@ -11,7 +11,7 @@ import {
   optionName,
   UsageError,
 } from "../../lib/index.ts";
-import { setLineFormat } from "../output.ts";
+import { setLineFormat, writeLine } from "../output.ts";
 import { VERSION } from "../version.ts";
 import type { TrustOptions } from "./trust.ts";
 import { type Endpoint, endpoint, nonEmpty, number, repeated } from "./values.ts";
@@ -71,8 +71,10 @@ export function addWorkOptions(command: Command, { sourceOptions, targetOptions 
 
 /** Declares those options of backends that are for the command. */
 export function addBackendOptions(command: Command, options: readonly BackendOption[]): Command {
-  for (const { flags, description, parse = nonEmpty, commands } of options) {
+  for (const { flags, description, parse = nonEmpty, preset, env, commands } of options) {
     const option = new Option(flags, description);
+    if (preset !== undefined) option.preset(preset);
+    if (env !== undefined) option.env(env);
     if (option.required || option.optional) option.argParser(argumentParser(parse));
     if (commands?.some((name) => name === command.name()) ?? true) command.addOption(option);
   }
@@ -80,10 +82,10 @@ export function addBackendOptions(command: Command, options: readonly BackendOpt
 }
 
 /** Backends throw UsageErrors, commander expects its own. */
-function argumentParser<T>(parse: (text: string, before: unknown) => T) {
+function argumentParser<T>(parse: (text: string, before: unknown, warn: (sentence: string) => void) => T) {
   return (text: string, before: unknown): T => {
     try {
-      return parse(text, before);
+      return parse(text, before, writeLine);
     } catch (error) {
       throw error instanceof UsageError ? new InvalidArgumentError(error.facts.problem) : error;
     }

@@ -112,7 +112,7 @@ export async function openSession<Options extends WorkOptions>(
   const { progress = new Progress(), signal = new AbortController().signal, notice = () => {} } = options;
   const readSpec = readSpecOf(log, options, modules);
   const mainSpec = { ...readSpec, concurrency: MAIN_THREAD_CONCURRENCY };
-  const context = await openReadContext(mainSpec, progress.own, signal, progress.retried);
+  const context = await openReadContext(mainSpec, progress.own, signal, progress.retried, notice);
   const limit = new SharedLimit(readSpec.limit);
   progress.window = limit;
   // It keeps the process alive, whose threads may all wait.

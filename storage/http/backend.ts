@@ -1,9 +1,20 @@
 /** Logs over HTTP: only sources. Their options: whom to trust, how to appear to the server, who we are. */
 
-import { readFileSync } from "node:fs";
 import { UsageError } from "../../lib/errors.ts";
 import type { Backend, OptionValues, SourceAccess } from "../../lib/migrate/ports/backend.ts";
+import { shownAddress } from "../../lib/tlog/shown-address.ts";
 import type { TlsOptions } from "./client.ts";
+import { basicCredentials } from "./headers.ts";
+import {
+  DEFAULT_NETRC,
+  fileText,
+  headersOfFile,
+  loginFor,
+  loginsOfFile,
+  type NetrcLogin,
+  secretText,
+} from "./secret-files.ts";
+import { singleObjectOf } from "./signed-urls.ts";
 import type { Header, HttpSourceOptions } from "./source.ts";
 
 /** Plain data, next to the options below. */
@@ -28,16 +39,44 @@ export default {
       description: "https: client certificate (PEM) for the source",
       parse: fileText,
     },
-    { flags: "--key <file>", description: "https: key (PEM) of the client certificate", parse: fileText },
+    {
+      flags: "--key <file>",
+      description: "https: key (PEM) of the client certificate",
+      parse: (path, _before, warn) => secretText(path, warn),
+    },
     {
       flags: "--header <header>",
-      description: "'Name: value' to send to the source, and to no other host; repeatable",
+      description:
+        "'Name: value' to send to the source, and to no other host, or @file with one a line; repeatable",
+      env: "TLOG_MIGRATE_HEADER",
       // Checked later: what is wrong with an argument is reported together with the argument, which may be a secret.
-      parse: (text, before) => [...((before as string[] | undefined) ?? []), text],
+      parse: (text, before, warn) => [
+        ...((before as string[] | undefined) ?? []),
+        ...(text.startsWith("@") ? headersOfFile(text.slice(1), warn) : [text]),
+      ],
+    },
+    {
+      flags: "--netrc [file]",
+      description: "log in to the source as a netrc file says",
+      preset: DEFAULT_NETRC,
+      parse(path, _before, warn) {
+        if (!path.includes("://")) return loginsOfFile(path, warn);
+        const problem = "It is an address: write --netrc behind source and target, or --netrc=FILE.";
+        throw new UsageError({ object: "--netrc", problem });
+      },
     },
   ],
   /** Public Static CT logs make a copy without contact crawl, or stop it half-way: it is not started. */
-  checkSource({ hostname }, { contact }, format) {
+  checkSource(url, { contact }, format) {
+    const { hostname } = url;
+    const signed = singleObjectOf(url);
+    if (signed !== undefined) {
+      throw new UsageError({
+        object: shownAddress(url.href),
+        problem: signed,
+        advice: "Pass an address whose query opens the whole log, such as a SAS of its container",
+      });
+    }
     const isLocal = /^((.+\.)?localhost\.?|127\.[\d.]+|\[::1\])$/.test(hostname);
     if (format !== "static-ct" || contact !== undefined || isLocal) return;
     throw new UsageError({
@@ -51,13 +90,14 @@ export default {
   async openObjects(url, { access, ...request }) {
     const { HttpSource } = await import("./source.ts");
     const { userAgentVersion, contact, timeouts } = access as HttpAccess;
-    return new HttpSource(url, { userAgentVersion, contact, timeouts, ...httpOptions(access), ...request });
+    const options = httpOptions(access, url);
+    return new HttpSource(url, { userAgentVersion, contact, timeouts, ...options, ...request });
   },
 } satisfies Backend;
 
-/** @throws UsageError if the values make no sense; it shows none of them. */
-export function httpOptions(values: OptionValues): Pick<HttpSourceOptions, "tls" | "headers"> {
-  const { ca, cert, key, header = [] } = values;
+/** @throws UsageError if the values make no sense for the source; it shows none of them. */
+export function httpOptions(values: OptionValues, source: URL): Pick<HttpSourceOptions, "tls" | "headers"> {
+  const { ca, cert, key, header = [], netrc } = values;
   if ((cert === undefined) !== (key === undefined)) {
     throw new UsageError({
       object: cert === undefined ? "--key" : "--cert",
@@ -68,7 +108,25 @@ export function httpOptions(values: OptionValues): Pick<HttpSourceOptions, "tls"
   const given = Object.entries({ ca, cert, key }).filter(([, pem]) => pem !== undefined);
   const tls: TlsOptions = Object.fromEntries(given);
   if (given.length > 0) requireUsable(tls);
-  return { tls, headers: (header as string[]).map(parseHeader) };
+  const headers = (header as string[]).map(parseHeader);
+  const authorizations = headers.filter(([name]) => name === "authorization").length;
+  const inAddress = source.password === "" ? [] : ["credentials in the address"];
+  const others = [...inAddress, ...(netrc === undefined ? [] : ["--netrc"])];
+  if (authorizations + others.length > 1) {
+    const problem = "contradict each other: only one can say who asks";
+    const [first = "", ...more] = [...others, ...Array(authorizations).fill("--header Authorization")];
+    throw new UsageError({ object: [first, ...new Set(more)].join(" and "), problem });
+  }
+  const login = netrc === undefined ? [] : [loginHeader(source, netrc as readonly NetrcLogin[])];
+  return { tls, headers: [...headers, ...login] };
+}
+
+function loginHeader(source: URL, logins: readonly NetrcLogin[]): Header {
+  const login = loginFor(source, logins);
+  if (login !== undefined) return ["authorization", basicCredentials(login.login, login.password)];
+  const problem = `has no login for ${source.hostname}`;
+  const advice = "Add a line 'machine HOST login NAME password PASSWORD', or leave --netrc out";
+  throw new UsageError({ object: "--netrc", problem, advice });
 }
 
 /** @throws UsageError unless these can be used for connections. */
@@ -126,13 +184,4 @@ export function contactAddress(text: string): string {
   }
   if (!/(^|\.)(localhost|example\.(com|net|org))\.?$/i.test(url.hostname)) return text;
   throw new UsageError({ object, problem: "It is an example address: give your own." });
-}
-
-function fileText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    const problem = `cannot be read: ${error instanceof Error ? error.message : error}`;
-    throw new UsageError({ object: path, problem });
-  }
 }

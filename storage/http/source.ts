@@ -16,7 +16,14 @@ import { GZIP_SLACK_BYTES, gunzipReserved } from "../shared/inflate.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
 import { statusError } from "./error-messages.ts";
 import type { HttpResponse } from "./exchange.ts";
-import { contentCodings, isRedirect, type ResponseHeaders, redirectTarget, retryAfterMs } from "./headers.ts";
+import {
+  basicCredentials,
+  contentCodings,
+  isRedirect,
+  type ResponseHeaders,
+  redirectTarget,
+  retryAfterMs,
+} from "./headers.ts";
 
 /** A name and a value. */
 export type Header = readonly [name: string, value: string];
@@ -31,6 +38,8 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
   readonly observer?: RequestObserver;
   /** Asked before each request. The observer is notified of every request that was admitted. */
   readonly admit?: Admission;
+  /** Notified of what the operator should know, a sentence each. */
+  readonly notice?: ((sentence: string) => void) | undefined;
   /** An object that is stored or sent gzip-encoded is refused with FormatError. Default: it is decoded. */
   readonly refusesGzip?: boolean;
   /** More headers for a request to the source's own origin: names and values in turn. */
@@ -56,6 +65,10 @@ export class HttpSource implements ObjectSource {
   readonly #headers: string[];
   /** For origins that a redirect leads to: they get no credentials. */
   readonly #headersElsewhere: string[];
+  /** Whether something in the requests may say who asks. */
+  readonly #hasCredentials: boolean;
+  /** Whether it was reported that plain requests are redirected to https. */
+  #redirectNoticed = false;
 
   /**
    * Reads below `baseUrl`. Credentials in it are sent as basic authorization, and a query with every request;
@@ -71,6 +84,7 @@ export class HttpSource implements ObjectSource {
     this.#headersElsewhere = ["user-agent", userAgent(options), "accept-encoding", "gzip"];
     const own = [...(options.headers ?? []).flat(), ...basicAuthorization(baseUrl)];
     this.#headers = [...this.#headersElsewhere, ...own];
+    this.#hasCredentials = own.length > 0 || this.#query !== "" || options.tls?.cert !== undefined;
     this.#client = options.client ?? new HttpClient({ ...options, ownOrigin: baseUrl.origin });
   }
 
@@ -112,7 +126,8 @@ export class HttpSource implements ObjectSource {
     const response = await this.#client.request({ origin, method: "GET", path, headers }, rules);
     const { status } = response;
     if (status === 200 || status === 404 || status === 410 || isRedirect(status)) return response;
-    throw statusError(status, new URL(origin).host, retryAfterMs(response.headers));
+    const shown = this.#hasCredentials ? (origin === this.#origin ? "refused" : "withheld") : "none";
+    throw statusError(status, new URL(origin).host, retryAfterMs(response.headers), shown);
   }
 
   async #follow(redirect: HttpResponse, target: string, options: ReadOptions): Promise<HttpResponse> {
@@ -120,6 +135,7 @@ export class HttpSource implements ObjectSource {
     let at = new URL(this.#origin + target);
     for (let redirects = 1; redirects <= MAX_REDIRECTS; redirects++) {
       at = redirectTarget(at, response.headers);
+      this.#notice(at);
       const headers = at.origin === this.#origin ? this.#headers : this.#headersElsewhere;
       response = await this.#get(at.origin, at.pathname + at.search, headers, options);
       if (!isRedirect(response.status)) return response;
@@ -128,6 +144,15 @@ export class HttpSource implements ObjectSource {
       retryable: false,
       advice: "Give the address at which the log really is",
     });
+  }
+
+  /** Every object costs a second request then, and what the first one carries can be read on the way. */
+  #notice({ protocol, origin }: URL): void {
+    const isToTls = this.#origin.startsWith("http:") && protocol === "https:";
+    if (!isToTls || this.#redirectNoticed) return;
+    this.#redirectNoticed = true;
+    const advice = this.#hasCredentials ? ", or the credentials are not sent there" : "";
+    this.#options.notice?.(`${this.location} redirects to ${origin}: give the https address${advice}`);
   }
 }
 
@@ -153,8 +178,7 @@ function requireClearHost({ href, pathname, search, hash }: URL): void {
 
 function basicAuthorization({ username, password }: URL): string[] {
   if (username === "" && password === "") return [];
-  const credentials = `${percentDecoded(username)}:${percentDecoded(password)}`;
-  return ["authorization", `Basic ${Buffer.from(credentials).toString("base64")}`];
+  return ["authorization", basicCredentials(percentDecoded(username), percentDecoded(password))];
 }
 
 function percentDecoded(credential: string): string {

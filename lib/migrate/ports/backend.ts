@@ -43,6 +43,8 @@ export interface SourceRequest {
   readonly observer?: RequestObserver;
   /** Asked before each request. */
   readonly admit?: Admission;
+  /** Notified of what an operator should know, a sentence each; for one thread of all. */
+  readonly notice?: Notice | undefined;
 }
 
 /** What a thread asks of a target that it opens. */
@@ -67,8 +69,15 @@ export interface BackendOption {
   /** As in "--spanner <database>"; the value is passed under the long name in camel case. */
   readonly flags: string;
   readonly description: string;
-  /** Makes a value of a text; given the value so far where an option may be repeated. @throws UsageError */
-  readonly parse?: (text: string, before: unknown) => unknown;
+  /**
+   * Makes a value of a text; given the value so far where an option may be repeated, and whom to warn.
+   * @throws UsageError
+   */
+  readonly parse?: (text: string, before: unknown, warn?: (sentence: string) => void) => unknown;
+  /** The text where the option is given without its optional value. */
+  readonly preset?: string;
+  /** An environment variable that has the text where the option is not given. */
+  readonly env?: string;
   /** Commands that have the option; default: all. */
   readonly commands?: readonly ("copy" | "verify" | "abandon")[];
 }

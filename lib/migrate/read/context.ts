@@ -46,12 +46,14 @@ export async function openReadContext(
   counters: Counters,
   signal: AbortSignal,
   retried?: RetryObserver,
+  notice?: Notice,
 ): Promise<ReadContext> {
   const rate = spec.rate && new RateLimiter(spec.rate.perSecond, spec.rate.shared);
   const limiter = new ConcurrencyLimiter(new SharedLimit(spec.limit), spec.concurrency, signal);
   const request: SourceRequest = {
     access: spec.access,
     connections: spec.concurrency,
+    notice,
     observer: {
       started: () => counters.requestStarted(),
       answered(status, milliseconds, retryAfterMs) {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../../lib/errors.ts";
+import type { BackendOption } from "../../../../lib/migrate/ports/backend.ts";
 import type { LogFormat } from "../../../../lib/tlog/layout.ts";
 import backend, { contactAddress, httpOptions } from "../../../../storage/http/backend.ts";
 import { ANY } from "../../../support/http/reads.ts";
@@ -13,9 +14,13 @@ import { listening, serve, sourceAt } from "../../../support/http/servers.ts";
 import { LOCALHOST, OTHER_HOST } from "../../../support/http/test-certificates.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 
+const SOURCE = new URL("https://log.example/");
+
 /** The value that an option makes of what was given for it. */
 function parsed(name: string, ...given: readonly string[]): unknown {
-  const option = backend.sourceOptions.find(({ flags }) => flags.startsWith(`${name} `));
+  const option: BackendOption | undefined = backend.sourceOptions.find(({ flags }) =>
+    flags.startsWith(`${name} `),
+  );
   let value: unknown;
   for (const text of given) value = option?.parse?.(text, value);
   return value;
@@ -41,7 +46,7 @@ describe("--header", () => {
       else response.end("here");
     });
     const header = parsed("--header", "X-Token: secret", "x-id:  7 ");
-    const source = sourceAt(own, httpOptions({ header }));
+    const source = sourceAt(own, httpOptions({ header }, own));
     for (const path of ["near", "away"]) await source.read(path, ANY);
     const shown = { token: "secret", id: "7" };
     expect(seen).toEqual([
@@ -55,7 +60,7 @@ describe("--header", () => {
 
   const WRONG = ["secret", ": secret", "a name: secret", "name\n: secret", "name: secret\r\nhost: x"];
   it.each(WRONG)("is refused without being shown where it is %j", (text) => {
-    const refused = () => httpOptions({ header: parsed("--header", text) });
+    const refused = () => httpOptions({ header: parsed("--header", text) }, SOURCE);
     expect(refused).toThrow(UsageError);
     expect(refused).toThrow("--header: is not of the form 'Name: value'");
     expect(refused).not.toThrow("secret");
@@ -69,7 +74,7 @@ describe("--header", () => {
     "User-Agent",
     "Proxy-Authorization",
   ])("cannot be %s, which the request itself decides", (name) => {
-    expect(() => httpOptions({ header: [`${name}: x`] })).toThrow(
+    expect(() => httpOptions({ header: [`${name}: x`] }, SOURCE)).toThrow(
       `--header ${name}: is a header that cannot`,
     );
   });
@@ -115,13 +120,15 @@ describe("--ca, --cert and --key", () => {
     ["no PEM", { ca: "secret" }, /cannot be used: no certificate of an authority is there/],
     ["a key for an authority", { ca: LOCALHOST.key }, /cannot be used: no certificate of an authority/],
   ])("are refused with a clear word where they are %s", (_, values, message) => {
-    expect(() => httpOptions(values)).toThrow(UsageError);
-    expect(() => httpOptions(values)).toThrow(message);
-    expect(() => httpOptions(values)).not.toThrow(/secret|PRIVATE KEY/);
+    expect(() => httpOptions(values, SOURCE)).toThrow(UsageError);
+    expect(() => httpOptions(values, SOURCE)).toThrow(message);
+    expect(() => httpOptions(values, SOURCE)).not.toThrow(/secret|PRIVATE KEY/);
   });
 
   it("are refused where there is no such file", () => {
-    expect(() => parsed("--ca", "/no/such/file")).toThrow(/^\/no\/such\/file: cannot be read: ENOENT/);
+    expect(() => parsed("--ca", "/no/such/file")).toThrow(
+      /^\/no\/such\/file: cannot be read: no such file or directory$/,
+    );
   });
 });
 

@@ -85,6 +85,20 @@ describe("an object that stands elsewhere", () => {
     expect(requests).toBe(6);
   });
 
+  it("is reported once where it leads from http to https", async () => {
+    const secure = await serveTls(LOCALHOST, (_request, response) => void response.end("there"));
+    const url = await serve((request, response) =>
+      response.writeHead(302, { location: new URL(request.url ?? "", secure).href }).end(),
+    );
+    const notices: string[] = [];
+    const source = sourceAt(url, {
+      tls: { ca: LOCALHOST.cert },
+      notice: (sentence) => void notices.push(sentence),
+    });
+    for (const path of ["checkpoint", "tile/0/000"]) await source.read(path, ANY);
+    expect(notices).toEqual([`${url} redirects to ${secure.origin}: give the https address`]);
+  });
+
   it("names the host that failed", async () => {
     const elsewhere = await serve((_request, response) => response.writeHead(403).end());
     const url = await serve((_request, response) =>
