@@ -3,6 +3,7 @@
  * expected, what was found, what to do. Only `cmd/` turns them into exit codes and colours.
  */
 
+import { constants } from "node:os";
 import { getSystemErrorMessage } from "node:util";
 import { bounded, oneLine } from "./tlog/errors.ts";
 import { withShownAddresses } from "./tlog/shown-address.ts";
@@ -75,7 +76,11 @@ function failureLine(facts: ErrorFacts): string {
 export function systemErrorWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { errno } = error as NodeJS.ErrnoException;
-  return (typeof errno === "number" ? getSystemErrorMessage(errno) : undefined) ?? error.message;
+  if (typeof errno !== "number") return error.message;
+  const words = getSystemErrorMessage(errno);
+  if (words !== undefined && !words.startsWith("Unknown")) return words;
+  const [name = errno] = Object.entries(constants.errno).find(([, number]) => number === -errno) ?? [];
+  return `system error ${name}`;
 }
 
 /** A text as one word of a shell's command line, for a command that a message suggests. */

@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { LogError, OperationError } from "../../../lib/errors.ts";
@@ -15,10 +16,17 @@ import { verify } from "../../support/verification.ts";
 
 const log = testLog({ size: 300, entrySize: 30 });
 
-function failing(code: string): () => never {
+type Code = keyof typeof constants.errno;
+
+function failing(code: Code): () => never {
   return () => {
     const message = `${code}: it failed, open '/target/x'`;
-    throw Object.assign(new Error(message), { code, errno: -1, syscall: "open", path: "/target/x" });
+    throw Object.assign(new Error(message), {
+      code,
+      errno: -constants.errno[code],
+      syscall: "open",
+      path: "/target/x",
+    });
   };
 }
 
@@ -27,7 +35,15 @@ const CALLS = [
   ...(["handOver", "warnings", "publishCheckpoint"] as const),
 ];
 
-describe.each(["EROFS", "EIO", "EISDIR", "ENXIO", "ESTALE"])("%s", (code) => {
+const WORDS: readonly [Code, string][] = [
+  ["EROFS", "read-only file system"],
+  ["EIO", "i/o error"],
+  ["EISDIR", "illegal operation on a directory"],
+  ["ENXIO", "no such device or address"],
+  ["ESTALE", "system error ESTALE"],
+];
+
+describe.each(WORDS)("%s", (code, words) => {
   test.each(CALLS)("in %s ends a copy in order", async (call) => {
     const { server, target } = await newCopy(log);
     await migrateLog(log, server, target, { handOver: false });
@@ -36,7 +52,7 @@ describe.each(["EROFS", "EIO", "EISDIR", "ENXIO", "ESTALE"])("%s", (code) => {
     await expectFailure(
       migrateLog(log, server, place, { saveCheckpoint: true }),
       OperationError,
-      new RegExp(`^/target/x: ${code}: .*Run the same command again`),
+      new RegExp(`^/target/x: ${words}\\. Run the same command again`),
     );
   });
 });
