@@ -88,6 +88,9 @@ describe("tlog-migrate copy", () => {
   test("stops before the handover, and tells the command that hands over, without what is secret in it", async () => {
     const { target, args } = await servedLog(SIZE);
     const secrets = ["--header", "X-Key: secret one", "--header=X-Other: secret two"];
+    const headers = join(temporaryDirectory(), "headers");
+    writeFileSync(headers, "X-Third: secret three", { mode: 0o600 });
+    secrets.push("--header", `@${headers}`);
     const stopped = await runCli([...args, ...secrets, "--contact", "o'neill@your.site"]);
     expect(stopped).toMatchObject({
       code: 0,
@@ -96,6 +99,7 @@ describe("tlog-migrate copy", () => {
     expect(stopped.stdout).not.toContain("secret");
     expect(readFileSync(join(target, ".state/version"), "utf8")).toMatch(/^migration-in-progress /);
     const command = /^ +(tlog-migrate copy --handover .*)$/m.exec(stopped.stdout)?.[1];
+    expect(command).toContain(`--header @${headers}`);
     expect(command).toContain("--contact 'o'\\''neill@your.site'");
     const { code, stdout } = await runCli([...args, ...HAND_OVER]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^The log is handed over/) });
