@@ -5,9 +5,11 @@ import { endProcess } from "./exit.ts";
 import { surviveClosedOutput } from "./output.ts";
 import { newProgram } from "./program.ts";
 import { reportFailure } from "./report/failure.ts";
+import { replaceWarnings } from "./warnings.ts";
 
 // Log software that takes over a copy may run as another user: directories 0755, files 0644.
 process.umask(0o022);
+replaceWarnings();
 surviveClosedOutput();
 process.on("uncaughtException", (error) => {
   reportFailure(error);

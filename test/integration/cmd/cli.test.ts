@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
@@ -174,8 +174,12 @@ describe("tlog-migrate copy", () => {
     const command = `umask 077 && exec "$0" "$@"`;
     const child = spawn("sh", ["-c", command, process.execPath, PROGRAM, ...args], { stdio: "ignore" });
     expect(await once(child, "exit")).toEqual([0, null]);
-    expect(statSync(join(target, "tile/0")).mode & 0o777).toBe(0o755);
-    expect(statSync(join(target, "tile/0/000")).mode & 0o777).toBe(0o644);
+    const paths = readdirSync(target, { recursive: true, encoding: "utf8" });
+    expect(paths).toEqual(expect.arrayContaining(["tile/0/000", ".state"]));
+    for (const path of ["", ...paths]) {
+      const stat = statSync(join(target, path));
+      expect([path, stat.mode & 0o777]).toEqual([path, stat.isDirectory() ? 0o755 : 0o644]);
+    }
   });
 });
 
