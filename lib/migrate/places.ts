@@ -185,7 +185,7 @@ function urlOf(location: string, role: Role, modules: BackendModules): URL {
 function requireNotRemote(location: string, role: Role): void {
   const [, host, rest = ""] = /^([^/\\]*?):(.*)$/s.exec(location) ?? [];
   // With a port it is an address without its scheme, which is found out where there is no such directory.
-  if (host === undefined || (role !== "target" && /^\d+(\/|$)/.test(rest))) return;
+  if (host === undefined || /^\d+(\/|$)/.test(rest)) return;
   throw new UsageError({
     object: location,
     problem: `names a path on another machine, ${host}, which a ${role} cannot be`,
