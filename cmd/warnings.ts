@@ -17,6 +17,6 @@ export function replaceWarnings(): void {
   process.removeAllListeners("warning");
   process.on("warning", ({ message }) => {
     // Once a process. Others are about what fails anyhow, such as Google's metadata server, or about Node itself.
-    if (message.includes("NODE_TLS_REJECT_UNAUTHORIZED")) writeLine(NO_CERTIFICATES);
+    if (message.includes("NODE_TLS_REJECT_UNAUTHORIZED")) writeLine(NO_CERTIFICATES, "warn");
   });
 }

@@ -85,7 +85,7 @@ export function addBackendOptions(command: Command, options: readonly BackendOpt
 function argumentParser<T>(parse: (text: string, before: unknown, warn: (sentence: string) => void) => T) {
   return (text: string, before: unknown): T => {
     try {
-      return parse(text, before, writeLine);
+      return parse(text, before, (sentence) => writeLine(sentence, "warn"));
     } catch (error) {
       throw error instanceof UsageError ? new InvalidArgumentError(error.facts.problem) : error;
     }

@@ -16,7 +16,7 @@ test("that no certificate is checked is said in our words, once", async () => {
   const env = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
   const { stderr } = await runCli(verify(`https://${await closedPlace()}/`), { env });
   const lines = stderr.trimEnd().split("\n");
-  expect(lines[0]).toMatch(/^tlog-migrate: NODE_TLS_REJECT_UNAUTHORIZED=0 is set: no certificate is checked/);
+  expect(lines[0]).toMatch(/^\S+ WARN {2}NODE_TLS_REJECT_UNAUTHORIZED=0 is set: no certificate is checked/);
   expect(lines[1]).toMatch(/refused the connection/);
   expect(lines).toHaveLength(2);
 });
