@@ -130,7 +130,7 @@ async function settledCheckpoint(
     if (!isSame && ++signed > MAX_ROUNDS) {
       throw writerAlive(session, "the source signs the same tree again and again", aim, now);
     }
-    session.progress.phase = "waiting for the source to stand still";
+    session.progress.phase = "waiting for the source to stay the same";
     await sleep(Math.max(0, waitMs), undefined, { signal: context.signal });
   }
 }

@@ -10,7 +10,7 @@ export type Phase =
   | "copying"
   | "writing the upper tiles"
   | "checking the target"
-  | "waiting for the source to stand still"
+  | "waiting for the source to stay the same"
   | "verifying"
   | "handing over"
   | "done";

@@ -77,7 +77,7 @@ test("a source that grows in the settle time is copied on, and given that time a
   Object.defineProperty(progress, "phase", { set: (phase: string) => phases.push(phase) });
   const report = await migrateLog(log, server, target, { progress });
   expect(report).toMatchObject({ outcome: "handed-over", size: 1_000 });
-  expect(phases).toContain("waiting for the source to stand still");
+  expect(phases).toContain("waiting for the source to stay the same");
   expect(phases.slice(-2)).toEqual(["handing over", "done"]);
 });
 
