@@ -36,6 +36,8 @@ export class Interruption extends Error {
   readonly exitCode: number;
   /** What a second run of the command does. */
   readonly afterStop: string;
+  /** What the target has by now, as a sentence. */
+  inPlace: string | undefined;
 
   constructor(signal: NodeJS.Signals, afterStop: string) {
     super(`stopped by ${signal}`);
@@ -97,7 +99,8 @@ export function errorDocument(failure: unknown): ErrorDocument | undefined {
 function factsOf(error: unknown): ErrorFacts {
   if (error instanceof LogError) return error.facts;
   const problem = messageOf(error);
-  if (error instanceof Interruption) return { object: "the run", problem, advice: error.afterStop };
+  if (error instanceof Interruption)
+    return { object: "the run", problem, found: error.inPlace, advice: error.afterStop };
   if (error instanceof CommanderError) return { object: "the command line", problem };
   return { object: "tlog-migrate", problem, advice: "It is a fault of this program, please report it" };
 }

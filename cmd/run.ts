@@ -16,6 +16,7 @@ import type { LogOptions } from "./options/log.ts";
 import { jsonLine, writeLine, writeResult } from "./output.ts";
 import { openDisplay } from "./progress/display.ts";
 import { reportFailure } from "./report/failure.ts";
+import { countOf, formatCount } from "./report/quantities.ts";
 import { outputWidth } from "./report/text-layout.ts";
 
 export interface RunParts<Report> {
@@ -76,7 +77,12 @@ async function runShown<Report extends object>(
     await writeResult(options.json ? asJson() : summary(report, outputWidth()));
     if (failure !== undefined) throw failure;
   } catch (error) {
-    throw endOf(error, signals.signal);
+    const end = endOf(error, signals.signal);
+    if (end instanceof Interruption && parts.command === "copy") {
+      end.inPlace = inPlaceWords(progress);
+      if (end.inPlace !== undefined) writeLine(end.inPlace, "warn");
+    }
+    throw end;
   } finally {
     display.close();
     signals.ignore();
@@ -86,6 +92,11 @@ async function runShown<Report extends object>(
 
 function retryLine({ object, reason, delayMs }: Retry): string {
   return oneLine(`${object}: ${reason}; tried again in ${(delayMs / 1000).toFixed(1)} s`);
+}
+
+function inPlaceWords({ inPlace: { entries, size } }: Progress): string | undefined {
+  if (size === 0) return undefined;
+  return `${formatCount(entries)} of ${countOf(size, "entry", "entries")} ${size === 1 ? "is" : "are"} in place`;
 }
 
 function failureOf(check: () => void): unknown {

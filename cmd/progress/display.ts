@@ -4,8 +4,9 @@ import { styleText } from "node:util";
 import cliProgress, { type Options } from "cli-progress";
 import type { Progress } from "../../lib/index.ts";
 import { isTextFormat, type Level, writeLine } from "../output.ts";
-import { MAX_BAR, progressBarLine, progressFacts, progressLine } from "./line.ts";
+import { MAX_BAR, progressBarLine, progressFacts, progressLine, stalledLine } from "./line.ts";
 import { PaceMeter } from "./pace.ts";
+import { StallWatch } from "./stall.ts";
 
 export interface Display {
   /** Shows a line, without disturbing the progress. */
@@ -24,6 +25,7 @@ export function openDisplay(progress: Progress, quiet: boolean): Display {
 function showBar(progress: Progress): Display {
   const { stderr: stream, env } = process;
   const meter = new PaceMeter();
+  const watch = new StallWatch();
   let isOpen = true;
   const options: Options = {
     barsize: MAX_BAR,
@@ -36,6 +38,8 @@ function showBar(progress: Progress): Display {
     format: (options, { maxWidth }) => {
       const snapshot = progress.snapshot();
       const pace = meter.observe(snapshot, performance.now());
+      const stall = watch.observe(snapshot, performance.now());
+      if (stall !== undefined) return stalledLine(snapshot, stall).slice(0, maxWidth - 1);
       const draw = (share: number, barsize: number) =>
         styleText("cyan", cliProgress.Format.BarFormat(share, { ...options, barsize }), { stream });
       // The last column stays empty: some terminals wrap as soon as it is written.
@@ -79,12 +83,15 @@ const POLL_MS = 250;
 const LINE_EVERY_MS = 5_000;
 const OFTEN_MS = 60_000;
 const LATER_EVERY_MS = 60_000;
+const STALL_LINE_MS = 2_000;
 
 /** A phase that lasts this long is reported, even if it began just after the last line. */
 const LASTING_MS = 1_000;
 
 function showLines(progress: Progress): Display {
   const meter = new PaceMeter();
+  const watch = new StallWatch();
+  let wasStalled = false;
   const startedAt = performance.now();
   let lastLine = startedAt;
   let latest = { phase: "", since: 0, isReported: false };
@@ -94,12 +101,18 @@ function showLines(progress: Progress): Display {
     const pace = meter.observe(snapshot, now);
     const { phase } = snapshot;
     if (phase !== latest.phase) latest = { phase, since: now, isReported: false };
-    const isDue = !latest.isReported && now - latest.since >= LASTING_MS;
+    const stall = watch.observe(snapshot, now);
+    // At once, but no oftener than other lines where it comes and goes.
+    const isNewStall = stall !== undefined && !wasStalled && now - lastLine >= STALL_LINE_MS;
+    if (stall === undefined || isNewStall) wasStalled = stall !== undefined;
+    const isDue = isNewStall || (!latest.isReported && now - latest.since >= LASTING_MS);
     const everyMs = now - startedAt <= OFTEN_MS ? LINE_EVERY_MS : LATER_EVERY_MS;
     if (!isDue && now - lastLine < everyMs) return;
     latest.isReported = true;
     lastLine = now;
-    writeLine(progressLine(snapshot, pace), "info", { progress: progressFacts(snapshot, pace) });
+    const line = stall === undefined ? progressLine(snapshot, pace) : stalledLine(snapshot, stall);
+    const facts = { ...progressFacts(snapshot, pace), ...(stall !== undefined && { stall }) };
+    writeLine(line, "info", { progress: facts });
   };
   const timer = setInterval(poll, POLL_MS);
   return { say: writeLine, close: () => clearInterval(timer) };

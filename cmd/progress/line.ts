@@ -22,6 +22,13 @@ export function progressLine(snapshot: ProgressSnapshot, pace: Pace): string {
   return joined([`${phase} ${count} (${percent})`, rate, bytes, retries, left]);
 }
 
+/** Of a run that does not move: how far it is, and why. */
+export function stalledLine(snapshot: ProgressSnapshot, reason: string): string {
+  const { phase, size, entriesDone } = snapshot;
+  if (!countsEntries(phase)) return `${phase}: ${reason}`;
+  return `${phase}, ${formatPercent(entriesDone, size)} done: ${reason}`;
+}
+
 /** The same for machines: numbers as they are. */
 export function progressFacts({ phase, size, entriesDone, counters }: ProgressSnapshot, pace: Pace): object {
   return { phase, size, entriesDone, ...pace, retries: counters.get("retries") };

@@ -130,6 +130,7 @@ async function copyBelowSeals(session: CopySession, { aim, tree, workers, space 
   for await (const [unit, result] of workers.run(units, context.signal)) {
     issuers?.add(result.issuers);
     seals.finished(unit);
+    progress.durableEntries += unit.kind === "edge" ? unit.bundle.width : unit.hashes.length * FULL_WIDTH;
   }
   await seals.settled();
   await issuers?.store();

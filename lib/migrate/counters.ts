@@ -17,6 +17,8 @@ const NAMES = [
   /** Times that the limit on requests in flight was made smaller. */
   "throttles",
   "inFlight",
+  /** Objects that wait for memory (--budget) now. */
+  "memoryWaits",
   /** Objects found in the target with other bytes than the log's, and replaced. */
   "replacedObjects",
   /** Static CT entries whose extra data was checked. */

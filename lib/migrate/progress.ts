@@ -24,6 +24,10 @@ export interface ProgressSnapshot {
   /** Requests that may be in flight to the source, 0 while nothing is read. */
   readonly requestLimit: number;
   readonly counters: Counters;
+  /** What the source asks to wait for, while it does. */
+  readonly pause?: { readonly status: number; readonly leftMs: number } | undefined;
+  /** The last request that is tried again, and when it failed, as `performance.now()` has it. */
+  readonly lastRetry?: (Retry & { readonly failedAt: number }) | undefined;
 }
 
 export class Progress {
@@ -35,22 +39,35 @@ export class Progress {
   /** Counters of every thread, this one's first. */
   readonly threads: Counters[] = [this.own];
   /** The limit on requests in flight, once there is a source. */
-  window: { readonly limit: number } | undefined;
+  window: ({ readonly limit: number } & Pick<ProgressSnapshot, "pause">) | undefined;
   /** Notified of every request that is tried again, whichever thread sent it. */
   onRetry: RetryObserver | undefined;
+  /** Entries of units that are durable in the target in this round. */
+  durableEntries = 0;
+  #sealedBefore = 0;
+  #lastRetry: ProgressSnapshot["lastRetry"];
   #size = 0;
   #doneBefore = 0;
 
   /** Entries done in earlier rounds do not count towards this one. */
   startRound(size: number): void {
     this.#size = size;
+    this.durableEntries = 0;
+    this.#sealedBefore = this.own.get("resumedEntries");
     this.#doneBefore = entriesIn(this.total());
   }
 
   /** Of any thread, or of another machine. */
   readonly retried = (retry: Retry): void => {
+    this.#lastRetry = { ...retry, failedAt: performance.now() };
     this.onRetry?.(retry);
   };
+
+  /** Entries that a copy would keep if it ended now, and of how many; found below seals, or durable since. */
+  get inPlace(): { readonly entries: number; readonly size: number } {
+    const sealed = this.own.get("resumedEntries") - this.#sealedBefore;
+    return { entries: Math.min(this.#size, sealed + this.durableEntries), size: this.#size };
+  }
 
   total(): Counters {
     return Counters.total(this.threads);
@@ -60,7 +77,8 @@ export class Progress {
     const counters = this.total();
     const entriesDone = Math.min(this.#size, entriesIn(counters) - this.#doneBefore);
     const requestLimit = this.window?.limit ?? 0;
-    return { phase: this.phase, size: this.#size, entriesDone, requestLimit, counters };
+    const [pause, lastRetry] = [this.window?.pause, this.#lastRetry];
+    return { phase: this.phase, size: this.#size, entriesDone, requestLimit, counters, pause, lastRetry };
   }
 }
 

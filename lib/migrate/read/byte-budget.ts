@@ -20,6 +20,7 @@ const MAX_EXCESS = 2;
 export class ByteBudget {
   readonly #limit: number;
   readonly #buffers: BufferPool;
+  readonly #waits: (change: 1 | -1) => void;
   /** Oldest first. */
   readonly #waiting: Holder[] = [];
   #taken = 0;
@@ -27,8 +28,10 @@ export class ByteBudget {
   #working = 0;
   #lastAge = 0;
 
-  constructor(limit: number) {
+  /** @param waits is told when one more waits (1), or one fewer (-1). */
+  constructor(limit: number, waits: (change: 1 | -1) => void = () => {}) {
     this.#limit = limit;
+    this.#waits = waits;
     this.#buffers = new BufferPool(limit);
   }
 
@@ -69,6 +72,7 @@ export class ByteBudget {
       return undefined;
     }
     if (holder.held > 0) this.#working--;
+    this.#waits(1);
     const granted = new Promise<void>((grant) => {
       holder.wait = { more, grant };
     });
@@ -83,6 +87,7 @@ export class ByteBudget {
     if (holder.wait === undefined) return;
     holder.wait = undefined;
     this.#waiting.splice(this.#waiting.indexOf(holder), 1);
+    this.#waits(-1);
     if (holder.held > 0) this.#working++;
   }
 
@@ -92,6 +97,7 @@ export class ByteBudget {
       const fits = this.#taken + more <= this.#limit;
       if (!fits && this.#working > 0) return;
       this.#waiting.shift();
+      this.#waits(-1);
       next.wait = undefined;
       next.held += more;
       this.#taken += more;

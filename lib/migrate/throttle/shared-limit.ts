@@ -102,6 +102,12 @@ export class SharedLimit {
     return until !== 0n && until > this.#now();
   }
 
+  /** What the source asks to wait for, while it does. */
+  get pause(): { readonly status: number; readonly leftMs: number } | undefined {
+    const left = Atomics.load(this.#times, PAUSED_UNTIL) - this.#now();
+    return left > 0n ? { status: this.#word(LAST_STATUS), leftMs: Number(left / 1_000_000n) } : undefined;
+  }
+
   /** How often the limit was halved. */
   get backOffs(): number {
     return this.#word(BACK_OFFS);

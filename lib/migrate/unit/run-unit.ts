@@ -73,7 +73,8 @@ function workOf(
   { copy, concurrency, budgetBytes }: UnitSpec,
   { context, writer }: UnitEnvironment,
 ): (bundles: ExpectedBundle[]) => Promise<UnitResult["findings"]> {
-  const work = { context, budget: new ByteBudget(budgetBytes), limit: pLimit(concurrency) };
+  const budget = new ByteBudget(budgetBytes, (change) => context.counters.add("memoryWaits", change));
+  const work = { context, budget, limit: pLimit(concurrency) };
   if (copy === undefined) return (bundles) => verifyBundles(work, bundles);
   if (writer === undefined) throw new Error("a copy needs a writer");
   return (bundles) => copyBundles({ ...copy, ...work, writer }, bundles).then(() => []);

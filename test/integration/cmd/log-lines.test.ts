@@ -1,7 +1,7 @@
 /** What a run without a terminal writes on standard error. */
 
 import { expect, test } from "vitest";
-import { runCli, servedLog } from "../../support/cli.ts";
+import { runCli, servedLog, spawnCli } from "../../support/cli.ts";
 
 const SIZE = 3 * 256 + 7;
 
@@ -73,4 +73,34 @@ test("--quiet leaves the warnings", async () => {
   expect(code).toBe(0);
   expect(linesOf(stderr).length).toBeGreaterThan(0);
   for (const line of linesOf(stderr)) expect(line).toMatch(/^\S+Z WARN {2}The source asks for fewer/);
+});
+
+test.each([
+  [
+    "waits as the server asks",
+    { status: 503, headers: { "retry-after": "60" } },
+    /copying, \d.*: the source asks for a pause \(503\), \d\d s left/,
+  ],
+  ["tries again", { status: 500, headers: {} }, /copying, \d.*: .*500.*, trying again/],
+])("a copy that %s says so within 5 seconds", async (_what, { status, headers }, words) => {
+  const { args, server } = await servedLog(20 * 256);
+  let bundles = 0;
+  let refusedAt = Number.POSITIVE_INFINITY;
+  server.intercept(
+    (path) => path.startsWith("tile/entries/"),
+    async (_request, response, next) => {
+      if (++bundles <= 10) return await next();
+      refusedAt = Math.min(refusedAt, performance.now());
+      response.writeHead(status, headers).end();
+    },
+  );
+  const { child } = spawnCli(args);
+  let shown = "";
+  const saidAt = await new Promise<number>((resolve) => {
+    child.stderr.on("data", (chunk) => {
+      shown += chunk;
+      if (words.test(shown)) resolve(performance.now());
+    });
+  });
+  expect(saidAt - refusedAt).toBeLessThan(5_000);
 });

@@ -38,7 +38,11 @@ describe("a signal", () => {
       const stopped = await runCli(args, { signal: { name, after: /copying/ } });
       expect([stopped.code, stopped.stdout]).toEqual([exitCode, ""]);
       const said = stopped.stderr.split("\n").filter((line) => !line.includes("copying"));
-      expect(said).toEqual([expect.stringMatching(/^\S+Z WARN {2}stopping.*same command continues/), ""]);
+      expect(said).toEqual([
+        expect.stringMatching(/^\S+Z WARN {2}stopping.*same command continues/),
+        expect.stringMatching(/^\S+Z WARN {2}[\d,]+ of 5,120 entries are in place$/),
+        "",
+      ]);
       goOn();
       const { code, stdout } = await runCli([...args, ...HAND_OVER, "--json"]);
       expect(code).toBe(0);

@@ -124,7 +124,9 @@ describeWithGo("a copy into a cloud that gives no answer", () => {
     const { code, stdout, stderr } = await running.result;
     await emulators().interfere();
     expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
-    expect(stderr).toMatch(/^\S+Z WARN {2}stopping, another signal ends it at once.*\n$/);
+    expect(stderr).toMatch(
+      /^\S+Z WARN {2}stopping, another signal ends it at once.*\n\S+Z WARN {2}[\d,]+ of [^\n]* in place\n$/,
+    );
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over" });
   });
 });
