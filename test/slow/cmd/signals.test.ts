@@ -18,7 +18,7 @@ test("one signal ends a copy whose source is on a file system that is gone", asy
   const { code, stderr } = await runCli(args, { env, signal: { name: "SIGTERM", after: /hanging/ } });
   expect(code).toBe(143);
   expect(stderr).toMatch(
-    /\ntlog-migrate: did not stop within 10 s, and is ended; the same command continues.*\n$/,
+    /\n\S+Z WARN {2}did not stop within 10 s, and is ended; the same command continues.*\n$/,
   );
 });
 
