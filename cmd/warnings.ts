@@ -16,7 +16,7 @@ export function replaceWarnings(): void {
   process.env.NODE_NO_WARNINGS = "1";
   process.removeAllListeners("warning");
   process.on("warning", ({ message }) => {
-    // Once a process. Others are about what fails anyhow, such as Google's metadata server, or about Node itself.
+    // Once a process. Others are about what fails anyhow, such as a cloud's metadata server, or about Node itself.
     if (message.includes("NODE_TLS_REJECT_UNAUTHORIZED")) writeLine(NO_CERTIFICATES, "warn");
   });
 }
