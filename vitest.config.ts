@@ -43,7 +43,9 @@ export default defineConfig({
         },
       },
       // What compiles, packs or runs for long.
-      { test: { name: "slow", include: ["test/slow/**/*.test.ts"], testTimeout: 600_000 } },
+      {
+        test: { name: "slow", include: ["test/slow/**/*.test.ts"], restoreMocks: true, testTimeout: 600_000 },
+      },
       {
         test: {
           name: "interop",
