@@ -49,7 +49,7 @@ try {
   say("\nThat was the main job. What to try next:");
   say("  - a real log: npm start -- copy https://LOG.EXAMPLE/ ./target --vkey 'ORIGIN+HASH+KEY'");
   say("  - interrupt a copy with Ctrl-C, or kill it, and run the same command again: it goes on");
-  say("  - hand the target to your log software, step by step: README.md, «Taking the log over»");
+  say("  - hand the target to your log software, step by step: docs/takeover.md");
   say("  - npm start -- --help");
 } finally {
   rmSync(directory, { recursive: true, force: true });

@@ -25,7 +25,7 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
     ]),
     listSection(emphasis("Not checked"), notChecked.map(oneLine), { width }),
     listSection(emphasis("Missing issuers"), missingIssuerLines(uncovered), { width }),
-    listSection(emphasis("Look at this"), warnings.map(oneLine), { width }),
+    listSection(emphasis("Look at this"), warnings.map(lines), { width }),
     listSection(emphasis("What to do next"), nextSteps(report, facts), { width, numbered: true }),
   ].join("");
 }
@@ -49,6 +49,11 @@ export function verificationSummary(report: VerificationReport, width: number): 
     listSection(emphasis("Missing issuers"), missingIssuerLines(uncovered), { width }),
     listSection(emphasis("Not checked"), report.notChecked, { width }),
   ].join("");
+}
+
+/** A sentence, with a command to be copied in a line of its own. */
+function lines(text: string): string {
+  return text.split("\n").map(oneLine).join("\n");
 }
 
 function outcomeText({ outcome, target }: MigrationReport, { target: words }: StepFacts): string {

@@ -21,7 +21,7 @@ import { otherLog, readSourceCheckpoint } from "./target/source-checkpoint.ts";
 /** How far apart two equal checkpoints must be read before the handover. */
 const DEFAULT_SETTLE_MS = 5_000;
 
-/** Rounds in which a source may grow, and times that it may sign the same tree anew, before its writer counts as alive. */
+/** Rounds in which a source may grow, and times that it may sign the same tree again, before its writer counts as alive. */
 const MAX_ROUNDS = 4;
 
 /**
@@ -209,5 +209,6 @@ async function finish(
       options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`, "warning");
   }
   progress.phase = "done";
-  return migrationReport(session, aim, outcome, await target.warnings());
+  const warnings = outcome === "ready-for-hand-over" ? [] : await target.warnings();
+  return migrationReport(session, aim, outcome, warnings);
 }

@@ -1,5 +1,5 @@
 /**
- * The directories of a target, from the one that the operator named downwards. Each call on a path follows it anew,
+ * The directories of a target, from the one that the operator named downwards. Each call on a path follows it again,
  * through whatever its directories have become: a link in place of one would lead into another log, for instance the
  * source. So they are looked at before a name is given, synced or removed below them, and must be what they were.
  */

@@ -151,8 +151,8 @@ export class PosixTarget implements MigrationTarget {
     const written = LOG_NAMES.map((name) => this.locate(name)).filter((path) => fs.existsSync(path));
     return [
       ...this.#leftovers,
-      "The files of the log belong to root: if the log software runs as another user, give them to it first " +
-        `(chown -R USER ${written.map(shellWord).join(" ")}), and let it create files in ${this.location}`,
+      `The files of the log belong to root: if the log software runs as another user, let it create files in ` +
+        `${this.location}, and give these to it first:\nchown -R USER ${written.map(shellWord).join(" ")}`,
     ];
   }
 
@@ -203,9 +203,14 @@ export class PosixTarget implements MigrationTarget {
       const before = record === undefined ? Buffer.from(guard).toString() : COMPATIBLE_VERSION;
       requireUntouchedState(this.location, state, { version: before, record });
       await this.#directory.replace(version, guard);
-      // Log software may have started between the look and the guard. The guard stays then: one too many is harmless,
-      // while without it and without a tree state the next to start would begin a log at 0.
-      requireUntouchedState(this.location, state, { version: Buffer.from(guard).toString(), record });
+      try {
+        // Log software may have started between the look and the guard.
+        requireUntouchedState(this.location, state, { version: Buffer.from(guard).toString(), record });
+      } catch (error) {
+        // Without a tree state the next to start would begin a log at 0: then the guard stays.
+        if (this.#holds(state)) await this.#directory.replace(version, Buffer.from(before));
+        throw error;
+      }
       for (const file of [STATE.tree, STATE.collection, STATE.record]) {
         this.#requireClaim(marker);
         await this.#directory.remove(this.locate(file));
@@ -260,6 +265,12 @@ export class PosixTarget implements MigrationTarget {
         `What this tool left below ${this.locate(STATE.directory)} could not be removed: ${left}`,
       );
     }
+  }
+
+  /** Whether this very tree state is there. */
+  #holds(state: TreeState): boolean {
+    const expected = Buffer.from(formatTreeState(state)).toString();
+    return attempt(() => stateText(this.location, STATE.tree)) === expected;
   }
 
   /** An existing tree state must be the one that is handed over; an unreadable one is not. */

@@ -37,6 +37,16 @@ test.each([...documents, ...workflows, ".ci/run"])("the npm scripts that %s runs
   expect(unknown).toEqual([]);
 });
 
+test("the messages that the troubleshooting explains are messages of the program", () => {
+  const sources = globSync("{lib,storage,cmd}/**/*.ts", { cwd: ROOT }).map(textOf).join("\n").toLowerCase();
+  const quoted = [...textOf("docs/troubleshooting.md").matchAll(/^\| `([^`]+)`/gm)];
+  expect(quoted.length).toBeGreaterThan(8);
+  const unknown = quoted
+    .flatMap(([, message = ""]) => message.split("…"))
+    .filter((part) => !sources.includes(part.trim().toLowerCase()));
+  expect(unknown).toEqual([]);
+});
+
 test("the files and folders that CONTRIBUTING.md names exist", () => {
   const paths = [
     ...textOf("CONTRIBUTING.md").matchAll(/`((?:bench|cmd|lib|storage|test|\.ci)(?:\/[\w./-]*)?)`/g),

@@ -28,7 +28,7 @@ export class ByteBudget {
   #working = 0;
   #lastAge = 0;
 
-  /** @param waits is told when one more waits (1), or one fewer (-1). */
+  /** @param waits called with 1 when one more waits, with -1 when one fewer does. */
   constructor(limit: number, waits: (change: 1 | -1) => void = () => {}) {
     this.#limit = limit;
     this.#waits = waits;

@@ -5,7 +5,6 @@
 
 import { TargetRefusedError } from "../../errors.ts";
 import { parseCheckpointText } from "../../tlog/checkpoint.ts";
-import { FormatError } from "../../tlog/errors.ts";
 import { keptNote } from "../../tlog/kept-note.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
@@ -27,7 +26,7 @@ import {
 import { describeHead, refused, requireSameLog } from "./refusals.ts";
 import { trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
-import { treeStateOf } from "./tree-state.ts";
+import { readableTreeState, treeStateOf } from "./tree-state.ts";
 
 /** A target that is ours to write. */
 export interface Claim {
@@ -108,7 +107,10 @@ async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: str
   const { target, options } = session;
   const { location, markerName } = target;
   // With a tree state that stays, a target whose claim is gone would be a log.
-  const names = (await hasTreeState(target)) ? `${markerName} and ${target.treeStateName}` : markerName;
+  const names =
+    (await readableTreeState(target)) !== undefined
+      ? `${markerName} and ${target.treeStateName}`
+      : markerName;
   const marker = { ...parseMarker(text, location, claimAdvice(names)), text };
   requireSameLog(session, read, marker);
   const pinned = pinnedCheckpoint(session, marker, read);
@@ -154,7 +156,7 @@ async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release
   const release = () => cleanUp(options.notice, () => lock.release());
   const wanted = { ...guarantees, size: claim.aim.size, recheck: options.recheck === true };
   try {
-    // A copy that is not told to hand over leaves nothing half handed over.
+    // A copy without a handover leaves nothing half handed over.
     const { handingOver } = claim;
     const isTakenBack = handingOver && options.handOver !== true;
     if (isTakenBack) await target.takeBack(claim.marker.text, treeStateFor(claim.aim, claim.marker));
@@ -210,16 +212,6 @@ async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise
     found: describeHead(tree),
     advice,
   });
-}
-
-/** Whether there is a private tree state, which may be one that cannot be read. */
-async function hasTreeState(target: MigrationTarget): Promise<boolean> {
-  try {
-    return (await target.integratedTree()) !== undefined;
-  } catch (error) {
-    if (error instanceof FormatError) return true;
-    throw error;
-  }
 }
 
 /**

@@ -38,7 +38,7 @@ export class SharedObjects {
     const example = this.#example === undefined ? "" : `, for example ${this.#example}`;
     return (
       `${this.#left} files of the target have other names too (hard links)${example}: a new owner or mode is also ` +
-      "theirs. With --recheck those of the log are written anew"
+      "theirs. With --recheck those of the log are written again"
     );
   }
 }

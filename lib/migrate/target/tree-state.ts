@@ -12,11 +12,20 @@ export async function treeStateOf(
   Refusal: new (facts: ErrorFacts) => LogError = TargetRefusedError,
   advice = FIND_WRITER,
 ): Promise<TreeHead | undefined> {
+  const tree = await readableTreeState(target);
+  if (tree instanceof FormatError) throw new Refusal({ ...unreadableTreeState(target, tree), advice });
+  return tree;
+}
+
+/** The private tree state of a target, or why it cannot be read. */
+export async function readableTreeState(
+  target: MigrationTarget,
+): Promise<TreeHead | FormatError | undefined> {
   try {
     return await target.integratedTree();
   } catch (error) {
-    if (!(error instanceof FormatError)) throw error;
-    throw new Refusal({ ...unreadableTreeState(target, error), advice });
+    if (error instanceof FormatError) return error;
+    throw error;
   }
 }
 

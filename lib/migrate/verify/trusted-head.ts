@@ -9,7 +9,7 @@ import { SourceError, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget, TargetContents } from "../ports/target.ts";
 import { openTree, readTrustedCheckpoint } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
-import { unreadableTreeState } from "../target/tree-state.ts";
+import { readableTreeState, unreadableTreeState } from "../target/tree-state.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import { findings } from "./findings.ts";
 
@@ -71,7 +71,7 @@ export async function findTrustedHead(
   return { kind: "checkpoint", origin, head: { size, rootHash }, mayLag };
 }
 
-/** Whatever keeps one from being read is found out later, with the patience that it needs. */
+/** Whatever keeps one from being read is found out later, with the retries that it needs. */
 async function isThereACheckpoint({ source, signal }: ReadContext): Promise<boolean> {
   try {
     return (await source.checkpoint({ signal })) !== undefined;
@@ -116,16 +116,6 @@ export async function readStateHead(
   if (expected === found) return { head, faults: [], hasState: true };
   const problem = `is not the tree that was signed, and log software would go on from it (expected ${expected}, found ${found})`;
   return { head, faults: [{ path, problem }], hasState: true };
-}
-
-/** The tree state; why log software cannot read it, if it is there. */
-async function readableTreeState(target: MigrationTarget): Promise<TreeHead | FormatError | undefined> {
-  try {
-    return await target.integratedTree();
-  } catch (error) {
-    if (error instanceof FormatError) return error;
-    throw error;
-  }
 }
 
 /** @throws VerificationError unless the stored tiles give both roots. */

@@ -52,6 +52,12 @@ describe("the summary of a copy", () => {
     expect(summary).toContain("- The files belong to root\n");
   });
 
+  test("shows the command of a warning on a line of its own, whatever the width", () => {
+    const command = `chown -R USER /srv/log/.state /srv/log/${"x".repeat(80)} '/srv/a log'`;
+    const warnings = [`The files belong to root: give them to it first:\n${command}`];
+    expect(copySummary({ ...report, warnings }, plain, 40)).toContain(`\n    ${command}\n`);
+  });
+
   test("has no line wider than it may be, but for what is to be copied", () => {
     const facts = /^ {2}\w+ {2,}/;
     for (const width of [40, 60, 80, 100]) {

@@ -42,7 +42,7 @@ test("root is advised to give away what the copy wrote, and nothing that is kept
   vi.spyOn(fs, "statSync").mockImplementation(((path: string, options?: fs.StatSyncOptions) =>
     Object.assign(statSync(path, options) as fs.Stats, { uid: 0 })) as typeof fs.statSync);
   const [warning = ""] = await target.warnings();
-  const words = /\(chown -R USER (.*)\), and let it create files in /.exec(warning)?.[1] ?? "";
+  const words = /, and give these to it first:\nchown -R USER (.*)$/.exec(warning)?.[1] ?? "";
   const shown = execFileSync("sh", ["-c", `printf '%s\\n' ${words}`], { encoding: "utf8" });
   expect(shown.trim().split("\n")).toEqual([".state", "tile", "issuer"].map((name) => join(root, name)));
 });
