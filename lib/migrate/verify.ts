@@ -68,8 +68,8 @@ export async function verifyLog(
   };
   // Where the log can be listed.
   const target = backend.openTarget && (await openTarget(targetSpecOf(log, options, modules), further));
-  // A file does not change by being read again.
-  if (backend.isLocal === true) retry = { ...retry, attempts: 0, contentAttempts: 0 };
+  // A file that cannot be read is a finding.
+  if (backend.isLocal === true) retry = { ...retry, attempts: 0 };
   const session = await openSession(log, { ...options, deep, retry, format }, modules);
   try {
     return await verifyOpened(session, target, options, modules);

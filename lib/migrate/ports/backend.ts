@@ -96,7 +96,7 @@ export interface TargetWords {
 export interface Backend {
   /** How places are named, for help and messages: "gs://bucket/prefix". */
   readonly form: string;
-  /** Whether these are files of this machine, which do not change by being read again. */
+  /** Whether these are files of this machine: but for the checkpoint, they do not change by being read again. */
   readonly isLocal?: boolean;
   readonly sourceOptions?: readonly BackendOption[];
   readonly targetOptions?: readonly BackendOption[];

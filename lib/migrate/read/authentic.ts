@@ -60,7 +60,10 @@ export async function readAuthentic<T>(
       throw last;
     }
   };
-  const delayAfter = readDelays(context);
+  const delayAfter = readDelays({
+    ...context,
+    isLasting: context.isLocal === true && path !== CHECKPOINT_PATH,
+  });
   let noticed = "";
   const delayAndNotice = (error: unknown): number | undefined => {
     const delayMs = delayAfter(error);
@@ -138,17 +141,27 @@ export async function readTrustedCheckpoint(
   });
 }
 
+/** What the retries of a read depend on. */
+interface Rereading extends Pick<ReadContext, "retry" | "firstContact"> {
+  /**
+   * What is missing or wrong stays so. A file is, unless it is the checkpoint: log software replaces that one alone, and
+   * only after it has stored all that the new one commits to.
+   */
+  readonly isLasting?: boolean;
+}
+
 /** How long to wait after each failure: faults of the source and of the content have a bound each. */
 export function readDelays({
   retry,
   firstContact,
-}: Pick<ReadContext, "retry" | "firstContact">): (error: unknown) => number | undefined {
+  isLasting = false,
+}: Rereading): (error: unknown) => number | undefined {
   let contentFailures = 0;
   let sourceFailures = 0;
   let isReached = firstContact !== true;
   return (error) => {
     const isContent = error instanceof FormatError;
-    if (firstContact === true && isContent) return undefined;
+    if (isContent && (isLasting || firstContact === true)) return undefined;
     if (error instanceof SourceError && !isReached) {
       isReached = error.status !== undefined;
       if (error.unreachable || (error.brokenOff && sourceFailures >= FIRST_CONTACT_RETRIES)) return undefined;

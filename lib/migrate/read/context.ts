@@ -3,7 +3,7 @@
 import type { LogFormat } from "../../tlog/layout.ts";
 import type { Counters } from "../counters.ts";
 import type { Notice } from "../notice.ts";
-import { openSource } from "../places.ts";
+import { findPlace, openSource } from "../places.ts";
 import type { BackendModules, SourceAccess, SourceRequest } from "../ports/backend.ts";
 import type { LogSource } from "../ports/source.ts";
 import type { RetryObserver, RetryPolicy } from "../throttle/backoff.ts";
@@ -19,6 +19,8 @@ export interface ReadContext {
   readonly signal: AbortSignal;
   /** Nothing was read from this source before: what is unreachable or missing is a wrong address, and fails at once. */
   readonly firstContact?: boolean;
+  /** The source is files of this machine (Backend.isLocal): nothing is in between that could answer differently. */
+  readonly isLocal?: boolean;
   /** Notified of why an object has to be read again, a sentence each. */
   readonly notice?: Notice;
   /** Notified of every request that is tried again. */
@@ -65,6 +67,7 @@ export async function openReadContext(
     // The limit last: what has waited for its turn in the rate must not start during a pause.
     admit: rate ? () => rate.admit(signal).then(() => limiter.enter()) : () => limiter.enter(),
   };
+  const { backend } = await findPlace(spec.source, "source", spec.modules);
   const source = await openSource(spec.source, request, spec.format, spec.modules);
-  return { source, counters, retry: spec.retry, signal, retried };
+  return { source, counters, retry: spec.retry, isLocal: backend.isLocal === true, signal, retried };
 }

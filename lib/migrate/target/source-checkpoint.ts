@@ -29,11 +29,14 @@ export function readSourceCheckpoint(
 /** @throws VerificationError for a contradiction; SourceError for an older tree, which may pass. */
 async function requireNotOlder(session: CopySession, now: TreeHead, known: TreeHead): Promise<void> {
   if (now.size > known.size) return;
-  const { location } = session.context.source;
+  const { source, isLocal = false } = session.context;
+  const { location } = source;
+  // Nobody caches a directory's checkpoint, and a log's writer never takes it back.
+  const retryable = !isLocal;
   const derived = now.size === known.size ? known.rootHash : await rootOfPrefix(session, known, now.size);
   if (derived === undefined) {
     const problem = `is of size ${now.size}, older than the one of size ${known.size} that was read before, and the tiles that would show whether it is of the same log are unavailable`;
-    throw new SourceError(problem, { retryable: true, advice: STALE_ADVICE + MISTAKE_ADVICE });
+    throw new SourceError(problem, { retryable, advice: STALE_ADVICE + MISTAKE_ADVICE });
   }
   if (!equalBytes(derived, now.rootHash)) {
     const isSameSize = now.size === known.size;
@@ -43,8 +46,9 @@ async function requireNotOlder(session: CopySession, now: TreeHead, known: TreeH
     throw otherLog(location, problem, formatHash(derived), formatHash(now.rootHash));
   }
   if (now.size === known.size) return;
-  const problem = `is of size ${now.size}, older than the one of size ${known.size} that was read before: a cache or a replica is behind`;
-  throw new SourceError(problem, { retryable: true, advice: STALE_ADVICE });
+  const cause = isLocal ? "this copy of the log is behind" : "a cache or a replica is behind";
+  const problem = `is of size ${now.size}, older than the one of size ${known.size} that was read before: ${cause}`;
+  throw new SourceError(problem, { retryable, advice: STALE_ADVICE });
 }
 
 const STALE_ADVICE =

@@ -116,7 +116,7 @@ function extraDataCheck(spec: UnitSpec, { context, writer }: UnitEnvironment): E
   return new ExtraDataCheck({
     issuers: new IssuerCache({ context, deep, writer: writer && (() => writer) }, missingIssuers),
     allowMissing: allowMissingIssuers,
-    rereads: context.retry.contentAttempts > 0,
+    rereads: context.isLocal !== true && context.retry.contentAttempts > 0,
     deepCounters: deep ? context.counters : undefined,
   });
 }

@@ -52,6 +52,12 @@ describe("copy", () => {
     expect(existsSync(join(target, ISSUER))).toBe(false);
   });
 
+  it("looks once for an issuer that a directory does not have", async () => {
+    const source = logDirectory({ objects: new Map([...log.objects].filter(([path]) => path !== ISSUER)) });
+    const report = await migrateLog(log, { url: source }, target, { allowMissingIssuers: true });
+    expect(report).toMatchObject({ retries: 0, uncovered: { missingIssuers: 1 } });
+  });
+
   it("stores nothing under an issuer's name that does not hash to it", async () => {
     server.intercept(ISSUER, answerWith(Buffer.from("another certificate")));
     await expectNotVerified(

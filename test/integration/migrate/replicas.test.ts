@@ -7,11 +7,13 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { OperationError, UsageError, VerificationError } from "../../../lib/errors.ts";
+import { Progress } from "../../../lib/migrate/progress.ts";
+import type { Retry } from "../../../lib/migrate/throttle/backoff.ts";
 import type { Interceptor, LogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith, expectUnfinished, notFound } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
-import { directoryContents, versionOf } from "../../support/places/directory.ts";
+import { directoryContents, logDirectory, versionOf } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 900, entrySize: 30 });
 const older = log.atSize(850);
@@ -94,6 +96,19 @@ test("where nobody has the tiles of the larger tree, an older checkpoint is not 
     OperationError,
     /size 850, older than .* 900 .* tiles .* are unavailable/,
   );
+});
+
+test("a directory that is behind ends the copy at once: nobody caches it", async () => {
+  const { target } = await copiedTo("copied");
+  const progress = new Progress();
+  const retries: Retry[] = [];
+  progress.onRetry = (retry) => retries.push(retry);
+  await expectFailure(
+    migrateLog(log, { url: logDirectory(older) }, target, { progress }),
+    OperationError,
+    /checkpoint: is of size 850, older than the one of size 900 .*: this copy of the log is behind/,
+  );
+  expect(retries).toEqual([]);
 });
 
 describe("at the end of a copy", () => {

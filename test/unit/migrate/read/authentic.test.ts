@@ -32,14 +32,18 @@ interface Outcome {
 
 async function reading(
   answers: readonly Answer[],
-  { retry = FAST_RETRY, firstContact = false }: { retry?: RetryPolicy; firstContact?: boolean } = {},
+  {
+    path = PATH,
+    retry = FAST_RETRY,
+    ...overrides
+  }: { path?: string; retry?: RetryPolicy; firstContact?: boolean; isLocal?: boolean } = {},
 ): Promise<Outcome> {
-  const context = memoryContext(new Map(), "tiles", { retry, firstContact });
+  const context = memoryContext(new Map(), "tiles", { retry, ...overrides });
   const fresh: (boolean | undefined)[] = [];
   const start = performance.now();
   const result = await readAuthentic(
     context,
-    PATH,
+    path,
     async (hints) => {
       const answer = answers[Math.min(fresh.length, answers.length - 1)];
       fresh.push(hints.fresh);
@@ -130,6 +134,28 @@ describe("bytes that do not authenticate", () => {
     const { result, fresh } = await reading(answers);
     expect(result).toBe("good");
     expect(fresh).toEqual([false, false, true, false, true, true, true, true]);
+  });
+});
+
+describe("files of this machine", () => {
+  test.each<[string, Answer]>([
+    ["missing", undefined],
+    ["wrong", BAD],
+  ])("are read once: what is %s stays so", async (_what, answer) => {
+    for (const path of [PATH, "issuer/00", "tile/0/007.p/3 + tile/1/000.p/7"]) {
+      const { result, fresh, retries } = await reading([answer], { path, isLocal: true });
+      expect(result).toBeInstanceOf(VerificationError);
+      expect([fresh, retries]).toEqual([[false], 0]);
+    }
+  });
+
+  test("are read again where the checkpoint is missing or wrong, which a writer may just be replacing", async () => {
+    const again = await reading([undefined, BAD, GOOD], { path: "checkpoint", isLocal: true });
+    expect(again).toMatchObject({ result: "good", retries: 2 });
+  });
+
+  test("are read again after a failure of the file system that may pass", async () => {
+    expect(await reading([reset, GOOD], { isLocal: true })).toMatchObject({ result: "good", retries: 1 });
   });
 });
 
