@@ -17,6 +17,11 @@ type Identity = Pick<fs.BigIntStats, "dev" | "ino">;
 
 export class TargetDirectories {
   readonly root: string;
+  /**
+   * What the mode of a new file or directory lacks, and is set afterwards: a library must not change the umask of its
+   * program. Read once, since reading sets it for a moment.
+   */
+  readonly umask = process.umask();
   /** What each directory was when this thread first saw it. */
   readonly #known = new Map<string, Identity>();
 
@@ -31,9 +36,9 @@ export class TargetDirectories {
    * @throws TargetRefusedError where a link, or another directory than before, is in the way.
    */
   make(...paths: readonly string[]): void {
-    if (!this.#known.has(this.root)) makePath(this.root);
+    if (!this.#known.has(this.root)) makePath(this.root, this.umask);
     this.#requireEach(paths, (path) => {
-      makeDirectory(path);
+      makeDirectory(path, this.umask);
       return this.#look(path);
     });
   }
@@ -46,7 +51,7 @@ export class TargetDirectories {
     }
     this.makeShared(dirname(path));
     if (this.#look(path) !== undefined) return;
-    makeDirectory(path);
+    makeDirectory(path, this.umask);
     this.#look(path);
   }
 
@@ -114,9 +119,9 @@ function replaced(path: string): TargetRefusedError {
   });
 }
 
-function makeDirectory(path: string): void {
+function makeDirectory(path: string, umask: number): void {
   try {
-    fs.mkdirSync(path, { mode: DIRECTORY_MODE });
+    createDirectory(path, umask);
   } catch (error) {
     // Another thread may have been faster: what is there is looked at.
     if (errnoCode(error) !== "EEXIST") throw error;
@@ -127,14 +132,27 @@ function makeDirectory(path: string): void {
  * `mkdir -p`, through links. Node's own never returns where a parent exists and mkdir fails with ENOENT: below a
  * dangling link, in a mount that is gone, in /proc (seen with Node 20 and 26).
  */
-function makePath(path: string): void {
+function makePath(path: string, umask: number): void {
   if (isDirectory(path)) return;
-  if (dirname(path) !== path) makePath(dirname(path));
+  if (dirname(path) !== path) makePath(dirname(path), umask);
   try {
-    fs.mkdirSync(path, { mode: DIRECTORY_MODE });
+    createDirectory(path, umask);
   } catch (error) {
     // Another thread may have been faster.
     if (errnoCode(error) !== "EEXIST" || !isDirectory(path)) throw error;
+  }
+}
+
+/** Creates a directory of the documented mode, whatever the umask. */
+function createDirectory(path: string, umask: number): void {
+  fs.mkdirSync(path, { mode: DIRECTORY_MODE });
+  if ((umask & DIRECTORY_MODE) === 0) return;
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY | fs.constants.O_NOFOLLOW);
+  try {
+    // It may have got a set-group-ID bit from the directory above it.
+    fs.fchmodSync(fd, (fs.fstatSync(fd).mode & 0o7000) | DIRECTORY_MODE);
+  } finally {
+    fs.closeSync(fd);
   }
 }
 

@@ -121,6 +121,7 @@ export class DurableDirectory {
     const temporary = join(this.#temporaryDirectory, `${this.#temporaryPrefix}-${this.#temporaryCount++}`);
     const staged = { fd: this.#openTemporary(temporary), temporary, path };
     try {
+      if ((this.#directories.umask & FILE_MODE) !== 0) fs.fchmodSync(staged.fd, FILE_MODE);
       for (let written = 0; written < bytes.length; ) {
         written += fs.writeSync(staged.fd, bytes, written, bytes.length - written);
       }

@@ -1,7 +1,7 @@
 /** Places that a copy must not write, though they look empty or ours: links, nests, strangers' files. */
 
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { OperationError, TargetRefusedError } from "../../../lib/errors.ts";
@@ -26,6 +26,21 @@ async function expectRefused(source: string, target: string, adopt = true): Prom
   expect(failure).toBeInstanceOf(TargetRefusedError);
   expect(versionOf(target), "a place that is refused is not claimed").toBeUndefined();
 }
+
+test("files and directories are 0644 and 0755, whatever the umask of the program that uses the library", async () => {
+  const target = join(memoryDirectory(), "target");
+  const wrapper = ["sh", "-c", 'umask 077 && exec "$0" "$@"'];
+  expect(await runMigration(log, { url: logDirectory(log) }, target, { wrapper })).toMatchObject({
+    kind: "done",
+  });
+  const paths = readdirSync(target, { recursive: true, encoding: "utf8" });
+  expect(paths).toEqual(expect.arrayContaining(["tile/1/000", ".state/treeState"]));
+  const odd = ["", ...paths].filter((path) => {
+    const stat = statSync(join(target, path));
+    return (stat.mode & 0o777) !== (stat.isDirectory() ? 0o755 : 0o644);
+  });
+  expect(odd).toEqual([]);
+});
 
 test("a target whose tiles are a link to the source leaves the source as it is", async () => {
   const source = logDirectory(log);

@@ -2,7 +2,7 @@
 
 import fs from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
 import { WriteAgainError } from "../../../../lib/migrate/ports/target.ts";
 import { DurableDirectory } from "../../../../storage/posix/durable.ts";
@@ -299,13 +299,31 @@ describe("a batch", () => {
   });
 });
 
-test("modes are those that log software expects: 0644 and 0755", async () => {
-  const umask = process.umask();
-  expect(umask & 0o022, "the umask of the test").toBe(0o022);
-  const { directory, at } = newPlace();
+test.each([0o022, 0o077])(
+  "modes are those that log software expects, 0644 and 0755, with umask %o",
+  async (umask) => {
+    const before = process.umask(umask);
+    onTestFinished(() => void process.umask(before));
+    const { root } = newPlace();
+    const target = join(root, "above/target");
+    const directory = new DurableDirectory(target, join(target, "tmp"), true);
+    await directory.replace(join(target, "a/file"), bytes("x"));
+    await batchOf(directory, "b/file").commit();
+    const modeOf = (path: string) => fs.statSync(join(root, path)).mode & 0o777;
+    for (const path of ["above/target/a/file", "above/target/b/file"]) expect(modeOf(path)).toBe(0o644);
+    for (const path of ["above", "above/target", "above/target/a", "above/target/b", "above/target/tmp"]) {
+      expect([path, modeOf(path)]).toEqual([path, 0o755]);
+    }
+  },
+);
+
+test("a directory keeps the group that it has from the one above it", async () => {
+  const before = process.umask(0o027);
+  onTestFinished(() => void process.umask(before));
+  const { root, directory, at } = newPlace();
+  fs.chmodSync(root, 0o2755);
   await directory.replace(at("a/file"), bytes("x"));
-  expect(fs.statSync(at("a/file")).mode & 0o777).toBe(0o644);
-  expect(fs.statSync(at("a")).mode & 0o777).toBe(0o755);
+  expect(fs.statSync(at("a")).mode & 0o7777).toBe(0o2755);
 });
 
 test("temporary files are made again where another copy removes their directory", async () => {
