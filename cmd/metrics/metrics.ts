@@ -1,6 +1,13 @@
 /** The counters of a run as Prometheus metrics. */
 
-import { Counter, type CounterConfiguration, Gauge, Registry } from "prom-client";
+import {
+  Counter,
+  type CounterConfiguration,
+  Gauge,
+  Histogram,
+  type HistogramConfiguration,
+  Registry,
+} from "prom-client";
 import {
   type Counters,
   hasherName,
@@ -85,7 +92,8 @@ export class RunMetrics {
     const build = { version: VERSION, node: process.versions.node, hasher: hasherName() };
     const labelNames = Object.keys(build);
     new Gauge({ ...this.#described("build_info", "What runs: 1"), labelNames }).set(build, 1);
-    this.#registry.registerMetric(durations(progress));
+    const durations = "Seconds from sending a request to the end of its response";
+    new Durations(progress, this.#described("request_duration_seconds", durations));
     for (const [name, help, value, label = ""] of METRICS) {
       const Kind: MetricClass = name.endsWith("_total") ? Counter : Gauge;
       new Kind({
@@ -121,24 +129,28 @@ export class RunMetrics {
   }
 }
 
-/** A metric of our own, since prom-client's histogram takes single observations, and these are counted already. */
-function durations(progress: Progress): Gauge {
-  const name = `${PREFIX}request_duration_seconds`;
-  const get = async () => {
-    const { counts, sumSeconds } = progress.total().latencies();
+/** A histogram of what is counted already, where prom-client's own takes single observations. */
+class Durations extends Histogram {
+  readonly #progress: Progress;
+  readonly #description: HistogramConfiguration<string>;
+
+  constructor(progress: Progress, description: HistogramConfiguration<string>) {
+    super(description);
+    this.#progress = progress;
+    this.#description = description;
+  }
+
+  /** What prom-client's registry prints, and its `get` is made of. Its types leave it out. */
+  async getForPromString() {
+    const { name, help } = this.#description;
+    const { counts, sumSeconds } = this.#progress.total().latencies();
     let cumulated = 0;
     const buckets = [...LATENCY_BUCKETS, "+Inf"].map((le, index) => {
       cumulated += counts[index] ?? 0;
       return { metricName: `${name}_bucket`, labels: { le }, value: cumulated };
     });
     const sum = { metricName: `${name}_sum`, value: sumSeconds };
-    return {
-      name,
-      help,
-      type: "histogram",
-      values: [...buckets, sum, { metricName: `${name}_count`, value: cumulated }],
-    };
-  };
-  const help = "Seconds from sending a request to the end of its response";
-  return { name, help, get } as unknown as Gauge;
+    const count = { metricName: `${name}_count`, value: cumulated };
+    return { name, help, type: "histogram", values: [...buckets, sum, count] };
+  }
 }
