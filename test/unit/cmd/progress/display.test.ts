@@ -20,7 +20,8 @@ function linesOfACopy(quiet = false) {
   });
   const moving = setInterval(() => progress.own.add("entries", 10), 100);
   onTestFinished(() => clearInterval(moving));
-  return { progress, written, display };
+  const stop = (): void => clearInterval(moving);
+  return { progress, written, display, stop };
 }
 
 beforeEach(() => void vi.useFakeTimers());
@@ -44,6 +45,16 @@ describe("progress without a terminal", () => {
     progress.phase = "checking the target";
     vi.advanceTimersByTime(2_000);
     expect(written.at(-1)?.[1]).toMatch(/INFO {2}checking the target\n$/);
+  });
+
+  test.each([3, 300])("says within 5 seconds why nothing moves, after %s seconds that moved", (seconds) => {
+    const { written, stop } = linesOfACopy();
+    vi.advanceTimersByTime(seconds * 1000);
+    stop();
+    const before = written.length;
+    vi.advanceTimersByTime(5_000);
+    const said = written.slice(before).map(([, line]) => line);
+    expect(said.at(-1)).toMatch(/INFO {2}copying, [\d.]+ % done: waiting for storage\n$/);
   });
 
   test("is not shown where it is to be quiet, and a warning is", () => {
