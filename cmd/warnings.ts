@@ -16,7 +16,8 @@ export function replaceWarnings(): void {
   process.env.NODE_NO_WARNINGS = "1";
   process.removeAllListeners("warning");
   process.on("warning", ({ message }) => {
-    // Once a process. Others are about what fails anyhow, such as a cloud's metadata server, or about Node itself.
+    // Once a process. Others are about what fails anyhow, such as a cloud's metadata server, about Node itself, or about
+    // listeners that a library has put on a stream of its own.
     if (message.includes("NODE_TLS_REJECT_UNAUTHORIZED")) writeLine(NO_CERTIFICATES, "warn");
   });
 }

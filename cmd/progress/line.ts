@@ -17,15 +17,22 @@ export const MAX_BAR = 40;
 /** `copying 1,234,567 of 4,000,000 entries (30.9 %), 210,000 entries/s, 215 MB/s, 0 retries, 13 s left`. */
 export function progressLine(snapshot: ProgressSnapshot, pace: Pace): string {
   const { phase } = snapshot;
-  if (!countsEntries(phase)) return phase;
+  if (!countsEntries(phase)) return phaseLine(snapshot);
   const { count, percent, rate, bytes, retries, left } = factsOf(snapshot, pace, formatCount, " entries/s");
   return joined([`${phase} ${count} (${percent})`, rate, bytes, retries, left]);
+}
+
+/** `listing the log, 7,830 objects`; the phase alone where nothing is listed. */
+function phaseLine({ phase, counters }: ProgressSnapshot): string {
+  const listed = counters.get("listedObjects");
+  const isListing = phase === "listing the log" || phase === "checking the target";
+  return isListing && listed > 0 ? `${phase}, ${countOf(listed, "object")}` : phase;
 }
 
 /** Of a run that does not move: how far it is, and why. */
 export function stalledLine(snapshot: ProgressSnapshot, reason: string): string {
   const { phase, size, entriesDone } = snapshot;
-  if (!countsEntries(phase)) return `${phase}: ${reason}`;
+  if (!countsEntries(phase)) return `${phaseLine(snapshot)}: ${reason}`;
   return `${phase}, ${formatPercent(entriesDone, size)} done: ${reason}`;
 }
 
@@ -45,7 +52,7 @@ export function progressBarLine(
   draw: (share: number, width: number) => string,
 ): string {
   const { phase, size, entriesDone } = snapshot;
-  if (!countsEntries(phase)) return `${phase} …`.slice(0, width);
+  if (!countsEntries(phase)) return `${phaseLine(snapshot)} …`.slice(0, width);
   const full = factsOf(snapshot, pace, formatCount, " entries/s");
   const short = factsOf(snapshot, pace, formatCompact, "/s");
   const { percent, bytes, retries, left } = short;

@@ -45,6 +45,7 @@ export class StallWatch {
 /** A number that changes with everything that is achieved, and with nothing that fails. */
 function workDone({ counters }: ProgressSnapshot): number {
   let done = counters.get("entries") + counters.get("resumedEntries") + counters.get("bytesStored");
+  done += counters.get("listedObjects");
   for (const [status, count] of counters.requestsByStatus()) {
     if (status >= 200 && status < 400) done += count;
   }

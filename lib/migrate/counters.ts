@@ -19,6 +19,8 @@ const NAMES = [
   "inFlight",
   /** Objects that wait for memory (--budget) now. */
   "memoryWaits",
+  /** Objects of the target, or of the log that is verified, that were listed. */
+  "listedObjects",
   /** Objects found in the target with other bytes than the log's, and replaced. */
   "replacedObjects",
   /** Static CT entries whose extra data was checked. */

@@ -12,6 +12,9 @@ export type Phase =
   | "checking the target"
   | "waiting for the source to stay the same"
   | "verifying"
+  | "reading the tree state"
+  | "listing the log"
+  | "waiting for log software to integrate what it has stored"
   | "handing over"
   | "done";
 

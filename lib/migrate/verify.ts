@@ -101,13 +101,15 @@ async function verifyOpened(
   found.addAll(
     sizeFaults(trusted.kind === "checkpoint" ? CHECKPOINT_PATH : "tree state", trusted.head, record),
   );
+  progress.phase = "reading the tree state";
   found.addAll((await target?.stateFaults()) ?? []);
   const state = target && (await readStateHead(context, target, trusted.head));
   found.addAll(state?.faults ?? []);
   const unchecked = notChecked(options, trusted, isAuthentic, state !== undefined);
   if (target && state && isAuthentic) {
     const integrationMs = options.settleMs;
-    unchecked.push(...(await verifyListing({ context, target, trusted, state, found, integrationMs })));
+    const listed = { context, target, progress, trusted, state, found, integrationMs };
+    unchecked.push(...(await verifyListing(listed)));
   }
   progress.phase = "done";
   const { kind, origin, head } = trusted;

@@ -87,6 +87,10 @@ export class GcsBucket implements Bucket {
     });
   }
 
+  /**
+   * Where the answer breaks off, Node warns of eleven listeners on one stream (MaxListenersExceededWarning): those of
+   * teeny-request, retry-request and the library itself, on a stream of this one request. Nothing of ours is on it.
+   */
   get(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     return this.#unless(404, path, async (file) => {
       const [bytes] = await file.download({ validation: "crc32c", decompress: false });

@@ -20,6 +20,7 @@ import { equalBytes, HASH_SIZE } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { StoredObject } from "../ports/target.ts";
+import type { ReadContext } from "../read/context.ts";
 
 export type FindingKind =
   /** The tree does not reach so far. */
@@ -100,6 +101,20 @@ export async function* compareListing(
       const resource = at(first, index, width);
       yield { kind: "missing", resource, path: pathOf(resource), problem: "is missing" };
     }
+  }
+}
+
+/** Counts the objects of a listing, which may take minutes, and ends with the signal. @param note is called with each. */
+export async function* counted(
+  listing: AsyncIterable<StoredObject>,
+  { counters, signal }: Pick<ReadContext, "counters" | "signal">,
+  note: (object: StoredObject) => void = () => {},
+): AsyncGenerator<StoredObject> {
+  for await (const object of listing) {
+    signal.throwIfAborted();
+    counters.add("listedObjects", 1);
+    note(object);
+    yield object;
   }
 }
 

@@ -6,7 +6,7 @@ import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTree } from "../read/authentic.ts";
 import type { CopySession } from "../session.ts";
-import { compareListing, coordinateOf, type ListingFinding } from "./listing-check.ts";
+import { compareListing, coordinateOf, counted, type ListingFinding } from "./listing-check.ts";
 import { SharedObjects } from "./shared-objects.ts";
 import { storedLog } from "./stored-log.ts";
 
@@ -17,10 +17,9 @@ import { storedLog } from "./stored-log.ts";
  */
 export async function checkTarget(session: CopySession, head: TreeHead): Promise<void> {
   const { target, options, context } = session;
-  const { signal } = context;
   const writer = session.writer();
   const shared = new SharedObjects(writer);
-  const listing = untilAborted(target.list("tile"), signal, (object) => shared.note(object));
+  const listing = counted(target.list("tile"), context, (object) => shared.note(object));
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
   const separate = shared.separate.bind(shared);
   for await (const finding of compareListing(listing, options.format, head.size, read, separate)) {
@@ -62,17 +61,4 @@ function adviceFor(target: MigrationTarget, { kind, resource }: ListingFinding, 
     `wrong is copied again. If this is the one thing that was changed, it is quicker to remove its seal ${sealPath} ` +
     "and run the same command as before"
   );
-}
-
-/** @param note is called with each. */
-async function* untilAborted<T>(
-  items: AsyncIterable<T>,
-  signal: AbortSignal,
-  note: (item: T) => void,
-): AsyncGenerator<T> {
-  for await (const item of items) {
-    signal.throwIfAborted();
-    note(item);
-    yield item;
-  }
 }

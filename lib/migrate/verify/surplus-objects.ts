@@ -10,11 +10,13 @@ import { FULL_WIDTH, type LogResource } from "../../tlog/layout.ts";
 import { cleanUp } from "../clean-up.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
+import type { Progress } from "../progress.ts";
 import type { ReadContext } from "../read/context.ts";
 import {
   at,
   compareListing,
   coordinateOf,
+  counted,
   isBeyondSize,
   type ListingFinding,
   pathOf,
@@ -34,6 +36,7 @@ const MAX_SUSPECTS = 10_000;
 export interface ListedLog {
   readonly context: ReadContext;
   readonly target: MigrationTarget;
+  readonly progress: Progress;
   /** What the log was checked against. */
   readonly trusted: TrustedHead;
   readonly state: StateHead;
@@ -106,10 +109,12 @@ class Listing {
   }
 
   async #list(): Promise<void> {
-    const { context, target, trusted, found } = this.#log;
+    const { context, target, trusted, found, progress } = this.#log;
     const { format } = context.source;
+    progress.phase = "listing the log";
+    const listing = counted(target.list("tile"), context);
     const read = (path: string) => this.#writer.read(path, MAX_OBJECT_BYTES);
-    for await (const finding of compareListing(target.list("tile"), format, this.#state.head.size, read)) {
+    for await (const finding of compareListing(listing, format, this.#state.head.size, read)) {
       const { kind, path, resource } = finding;
       if (kind === "beyond" && trusted.mayLag) {
         if (this.#undecided++ === 0 || path < this.#firstUndecided) this.#firstUndecided = path;
@@ -139,7 +144,8 @@ class Listing {
    * objects beyond the tree then were not stored by it.
    */
   async #awaitIntegration(): Promise<void> {
-    const { integrationMs = DEFAULT_INTEGRATION_MS, context } = this.#log;
+    const { integrationMs = DEFAULT_INTEGRATION_MS, context, progress } = this.#log;
+    progress.phase = "waiting for log software to integrate what it has stored";
     const { size } = this.#state.head;
     for (let poll = 0; poll < POLLS && this.#state.head.size === size; poll++) {
       await sleep(integrationMs / POLLS, undefined, { signal: context.signal });

@@ -3,10 +3,11 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
+import { Progress } from "../../../lib/index.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { PosixTarget } from "../../../storage/posix/target.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
-import { logDirectory, writeFiles } from "../../support/places/directory.ts";
+import { filesBelow, logDirectory, writeFiles } from "../../support/places/directory.ts";
 import { pathsOf, verify } from "../../support/verification.ts";
 
 const TREE_STATE = ".state/treeState";
@@ -74,6 +75,36 @@ describe("verify of a directory in which log software is at work", () => {
     const tree = beforeRead(5, () => writeTreeState(directory, grown));
     expect(await verify(log, directory)).toMatchObject({ faults: 0 });
     expect(tree.reads).toBe(5);
+  });
+
+  it("says at each step what it waits for", async () => {
+    const directory = liveLog();
+    const progress = new Progress();
+    const phases: string[] = [];
+    whileListed(() => {
+      phases.push(progress.phase);
+      storeGrowth(directory);
+    });
+    const { integratedTree } = PosixTarget.prototype;
+    vi.spyOn(PosixTarget.prototype, "integratedTree").mockImplementation(function (this: PosixTarget) {
+      if (progress.phase !== phases.at(-1)) phases.push(progress.phase);
+      return integratedTree.call(this);
+    });
+    await verify(log, directory, { progress });
+    expect(phases).toEqual([
+      "reading the checkpoint",
+      "reading the tree state",
+      "listing the log",
+      "waiting for log software to integrate what it has stored",
+    ]);
+    expect(progress.own.get("listedObjects")).toBe(filesBelow(join(directory, "tile")).length);
+  });
+
+  it("stops listing when its signal fires", async () => {
+    const directory = liveLog();
+    const stop = new AbortController();
+    whileListed(() => stop.abort(new Error("stopped")));
+    await expect(verify(log, directory, { signal: stop.signal })).rejects.toThrow("stopped");
   });
 
   it("names what the integration that it waited for does not cover", async () => {

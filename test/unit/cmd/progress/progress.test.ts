@@ -21,6 +21,17 @@ describe("a line of progress", () => {
   test("is the phase alone where entries are not counted", () => {
     expect(progressLine(snapshotOf({ phase: "handing over" }), {})).toBe("handing over");
   });
+
+  test.each(["listing the log", "checking the target"] as const)(
+    "has the objects while it is %s",
+    (phase) => {
+      const listing = snapshotOf({ phase });
+      expect(progressLine(listing, {})).toBe(phase);
+      listing.counters.add("listedObjects", 7_830);
+      expect(progressLine(listing, {})).toBe(`${phase}, 7,830 objects`);
+      expect(progressBarLine(listing, {}, 79, () => "")).toBe(`${phase}, 7,830 objects …`);
+    },
+  );
 });
 
 describe("the progress bar", () => {

@@ -30,9 +30,16 @@ describe("a run that does not move says why", () => {
 
   test("and nothing while it moves, or waits as its phase says", () => {
     expect(stalled({ phase: "waiting for the source to stay the same" })).toBeUndefined();
+    const integration = "waiting for log software to integrate what it has stored";
+    expect(stalled({ phase: integration })).toBeUndefined();
     const watch = new StallWatch();
     for (let second = 0; second < 60; second++) {
       expect(watch.observe(snapshotOf({ entries: second }), second * 1000)).toBeUndefined();
+    }
+    const listing = snapshotOf({ phase: "listing the log" });
+    for (let second = 60; second < 120; second++) {
+      listing.counters.add("listedObjects", 1000);
+      expect(watch.observe(listing, second * 1000)).toBeUndefined();
     }
   });
 
