@@ -97,7 +97,13 @@ export {
   WriteAgainError,
 } from "./migrate/ports/target.ts";
 export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
-export type { ExtraDataReport, MigrationOutcome, MigrationReport, RunReport } from "./migrate/report.ts";
+export type {
+  ExtraDataReport,
+  MigrationOutcome,
+  MigrationReport,
+  ReportedSignature,
+  RunReport,
+} from "./migrate/report.ts";
 export {
   DEFAULT_RETRY,
   type Retry,

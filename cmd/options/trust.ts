@@ -30,14 +30,10 @@ export interface TrustOptions {
  * @throws UsageError if a key is malformed, the options contradict each other, or a log list lacks the log.
  */
 export function checkpointPolicy(options: TrustOptions, source: string): CheckpointPolicy | undefined {
-  const { format, vkey = [], insecureNoSignature } = options;
+  const { vkey = [], insecureNoSignature } = options;
   const key = staticCtKey(options, source);
   const verifiers = vkey.map((text) => readValue("--vkey", () => parseVkey(text)));
-  // Of a log whose format is not known yet, the submission prefix is meant where no key has that very name.
-  const isPrefix =
-    format === "static-ct" ||
-    (format === undefined && verifiers.every(({ name }) => name !== options.origin));
-  const origin = key?.name ?? (isPrefix && options.origin ? staticCtOrigin(options.origin) : options.origin);
+  const origin = key?.name ?? originOf(options, verifiers);
   if (key !== undefined) verifiers.push(key);
   if (insecureNoSignature === true) {
     if (verifiers.length === 0) return { insecureNoSignature, origin };
@@ -47,6 +43,18 @@ export function checkpointPolicy(options: TrustOptions, source: string): Checkpo
   if (verifiers.length > 0) return { verifiers, origin };
   if (origin === undefined) return undefined;
   throw usage("--origin", "proves nothing without a key", "Pass the log's --vkey too");
+}
+
+/**
+ * The origin as a checkpoint has it: of a Static CT log it may be given as the submission prefix. Of a log whose format is
+ * not known yet, the prefix is meant where that gives a key's name, or where there is no key.
+ */
+function originOf({ format, origin }: TrustOptions, verifiers: readonly Verifier[]): string | undefined {
+  if (origin === undefined || format === "tiles") return origin;
+  const ofPrefix = staticCtOrigin(origin);
+  const isNamed = (name: string): boolean => verifiers.some((verifier) => verifier.name === name);
+  if (format === "static-ct" || verifiers.length === 0) return ofPrefix;
+  return isNamed(ofPrefix) && !isNamed(origin) ? ofPrefix : origin;
 }
 
 /** The key of a Static CT log that is given, or that a log list has. */

@@ -24,21 +24,25 @@ export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
   return isMirror ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
 }
 
-function beforeHandover({ source, target }: MigrationReport, facts: StepFacts): string[] {
+function beforeHandover(report: MigrationReport, facts: StepFacts): string[] {
+  const { source, target } = report;
   const handOver = `copy what was added meanwhile and hand over:\n${facts.handover}`;
   if (facts.snapshot) return [`To finish the mirror, ${handOver}`];
   return [
     `Stop the writer of ${oneLine(source)} for good: it must take no more entries, and stay readable. Until then, the same command as now copies what is added.`,
     `When it is stopped, ${handOver}`,
     `Until then leave ${oneLine(target)} as it is; log software refuses to start on it, and says why.`,
+    ...(facts.target.canBeTakenOver ? originAdvice(report) : []),
   ];
 }
 
-function takeoverSteps({ format, size, origin, target }: MigrationReport, facts: StepFacts): string[] {
+function takeoverSteps(report: MigrationReport, facts: StepFacts): string[] {
+  const { format, size, origin, target } = report;
   return [
     `From now on, only this target may sign checkpoints for ${oneLine(origin)}: the old writer must never start again.`,
     `If you like, read all of it back first:\n${verifyCommand(format, target, facts)}`,
     START[format](oneLine(target + facts.target.state), formatCount(size)),
+    ...originAdvice(report),
     "Point readers here, and serve the log from one place alone: two that both append are a fork, which nobody can repair.",
   ];
 }
@@ -49,6 +53,26 @@ const START: Record<LogFormat, (target: string, size: string) => string> = {
   "static-ct": (target, size) =>
     `Start TesseraCT on ${target} with the log's own key and origin. Its own follower first rebuilds the antispam index, and until that is within 2,048 entries of ${size} every add is pushed back: hours for a large log.`,
 };
+
+/** Log software signs the name of its key as the origin, where it is not given another: readers would refuse that. */
+function originAdvice(report: MigrationReport): string[] {
+  const names = keyNames(report);
+  if (report.format !== "tiles" || names === undefined) return [];
+  const origin = JSON.stringify(oneLine(report.origin));
+  return [
+    `The log's key is named ${names}, which a Tessera Appender would sign as the origin: pass it ` +
+      `AppendOptions.WithOrigin(${origin}), which Tessera's main branch has; v1.0.4 cannot continue this log.`,
+  ];
+}
+
+/** The names of the keys that have signed for the log, where none is its origin. */
+function keyNames({
+  origin,
+  signatures,
+}: Pick<MigrationReport, "origin" | "signatures">): string | undefined {
+  const names = new Set(signatures.filter(({ own }) => own).map(({ name }) => name));
+  return names.size === 0 || names.has(origin) ? undefined : oneLine([...names].join(", "));
+}
 
 /** For a copy that is read, and must not append. */
 function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
@@ -64,9 +88,11 @@ function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
 }
 
 /** None where there is nothing to check a mirror against. */
-function readBack({ format, target }: MigrationReport, facts: StepFacts): string[] {
+function readBack(report: MigrationReport, facts: StepFacts): string[] {
+  const { format, origin, target } = report;
   if (!facts.saveCheckpoint && !facts.target.canBeTakenOver) return [];
-  const key = facts.saveCheckpoint ? ` ${KEY_OPTIONS[format]}` : "";
+  const named = keyNames(report) === undefined ? "" : ` --origin ${shellWord(origin)}`;
+  const key = facts.saveCheckpoint ? ` ${KEY_OPTIONS[format]}${named}` : "";
   return [`To read all of it back:\n${verifyCommand(format, target, facts)}${key}`];
 }
 

@@ -19,6 +19,7 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
       ["origin", report.origin],
       ["size", entriesText(report.size)],
       ["root", report.rootHash],
+      ...checkpointFields(report),
       ["from", report.source],
       ["to", report.target],
       ...workFields(report),
@@ -39,6 +40,7 @@ export function verificationSummary(report: VerificationReport, width: number): 
       ["origin", origin],
       ["size", entriesText(size)],
       ["root", rootHash],
+      ...checkpointFields(report),
       ["verified", entriesText(report.entries)],
       ...extraDataFields(uncovered),
       ["faults", faults > 0 && formatCount(faults)],
@@ -97,6 +99,24 @@ function workFields(report: MigrationReport): Field[] {
     ...extraDataFields(report.uncovered),
     ["time", timeText(report)],
     ["requests", requestsText(report)],
+  ];
+}
+
+/** Signatures that a summary lists. */
+const LISTED_SIGNATURES = 20;
+
+/** Who has signed, but for a log's key of its own name; and what the log says of its end. */
+function checkpointFields({ origin, signatures, frozen }: MigrationReport | VerificationReport): Field[] {
+  const others = signatures.filter(({ name, own }) => !own || name !== origin);
+  const listed = others.slice(0, LISTED_SIGNATURES).map(({ name, keyId, type, own, signedAt }): Field => {
+    const time = signedAt === undefined ? "" : `, ${signedAt}`;
+    return [own ? "signed by" : "cosigned", `${name}+${keyId} (${type}${time})`];
+  });
+  const more = others.length - listed.length;
+  return [
+    ...listed,
+    ["", more > 0 && `and ${formatCount(more)} more`],
+    ["frozen", frozen !== undefined && `the log has signed: ${frozen}`],
   ];
 }
 

@@ -2,15 +2,17 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../errors.ts";
-import { isFrozen } from "../tlog/checkpoint.ts";
+import { freezeLine, openCheckpoint } from "../tlog/checkpoint.ts";
+import { attempt } from "../tlog/errors.ts";
 import { keptNote } from "../tlog/kept-note.ts";
+import { CHECKPOINT_PATH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
 import { checkMigration } from "./check-options.ts";
 import { beginRound, copyTree, type Round } from "./copy-tree.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
-import type { TreeHead } from "./ports/source.ts";
+import { MAX_OBJECT_BYTES, type TreeHead } from "./ports/source.ts";
 import { openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "./read/authentic.ts";
 import { type MigrationOutcome, type MigrationReport, migrationReport } from "./report.ts";
 import { type CopySession, checkpointContext, openCopySession } from "./session.ts";
@@ -124,7 +126,7 @@ async function settledCheckpoint(
     if (now.size > aim.size) await requireGrownFrom(session, aim, now);
     const isSame = ownText(now) === ownText(seen);
     if (!isSame) seen = { ...now, seenAt: performance.now() };
-    if (now.size > aim.size || !handOver || snapshot || isFrozen(now)) return seen;
+    if (now.size > aim.size || !handOver || snapshot || freezeLine(now) !== undefined) return seen;
     const waitMs = seen.seenAt + settleMs - performance.now();
     if (isSame && waitMs <= 0) return seen;
     if (!isSame && ++signed > MAX_ROUNDS) {
@@ -139,9 +141,10 @@ async function settledCheckpoint(
  * What the log itself has signed, and its signatures: replicas, or whoever gathers them, may add those of witnesses at any
  * time and in any order.
  */
-function ownText({ origin, note }: TrustedCheckpoint): string {
-  const { text, signatures } = parseNote(note);
-  const own = signatures.filter(({ name }) => name === origin);
+function ownText(checkpoint: TrustedCheckpoint): string {
+  const { text, signatures } = parseNote(checkpoint.note);
+  const names = new Set([checkpoint.origin, ...checkpoint.own.map(({ verifier }) => verifier.name)]);
+  const own = signatures.filter(({ name }) => names.has(name));
   return [text, ...own.map(({ signature }) => Buffer.from(signature).toString("base64")).sort()].join("\n");
 }
 
@@ -205,10 +208,17 @@ async function finish(
     );
   } else if (options.saveCheckpoint === true && outcome !== "ready-for-hand-over") {
     const stored = await target.publishCheckpoint(aim.note);
-    if (!stored)
+    if (!stored && !(await isPublished(session, aim)))
       options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`, "warning");
   }
   progress.phase = "done";
   const warnings = outcome === "ready-for-hand-over" ? [] : await target.warnings();
   return migrationReport(session, aim, outcome, warnings);
+}
+
+/** Whether the checkpoint in the target is this one, whatever the order of its signatures, and whoever has added some. */
+async function isPublished({ options, writer }: CopySession, { note }: TrustedCheckpoint): Promise<boolean> {
+  const stored = await writer().read(CHECKPOINT_PATH, MAX_OBJECT_BYTES);
+  const opened = stored && attempt(() => openCheckpoint(stored, options.policy) && parseNote(stored));
+  return opened?.text === parseNote(note).text;
 }

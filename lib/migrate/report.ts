@@ -1,8 +1,10 @@
 /** The results of finished runs. */
 
+import { coversExtensions, freezeLine, type OpenedCheckpoint } from "../tlog/checkpoint.ts";
 import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
+import { excerpt, type SignatureType } from "../tlog/note.ts";
 import type { IssuerRegistry } from "./issuers/registry.ts";
 import type { MigrationOptions, WorkOptions } from "./options.ts";
 import type { MissingIssuer } from "./ports/executor.ts";
@@ -23,12 +25,28 @@ export interface RunReport {
   readonly entriesPerSecond: number;
   readonly requests: number;
   readonly retries: number;
+  /** The signatures of the checkpoint that were verified; none where there is no checkpoint, or no key was given. */
+  readonly signatures: readonly ReportedSignature[];
+  /** The line by which the log says, signed, that it takes no more entries. */
+  readonly frozen?: string;
   /** Static CT only: the extra data. */
   readonly uncovered?: ExtraDataReport;
   /** The implementation that hashed the entries. */
   readonly hasher: HasherName;
   /** What this run took on trust, a sentence each. */
   readonly notChecked: readonly string[];
+}
+
+/** A signature that was verified. */
+export interface ReportedSignature {
+  readonly name: string;
+  /** Eight hexadecimal digits. */
+  readonly keyId: string;
+  readonly type: SignatureType;
+  /** Whether it is the log's own, and not a witness's. */
+  readonly own: boolean;
+  /** ISO 8601, where the signature says it. */
+  readonly signedAt?: string;
 }
 
 /** The result of a migration: what `copy --json` prints. */
@@ -82,12 +100,14 @@ const NAMED_ISSUERS = 100;
 
 /**
  * What a run reports in any case.
+ * @param checkpoint that it trusted, where there is one.
  * @param issuers of a Static CT log.
  * @param notChecked what it took on trust besides the extra data; undefined if it has read nothing.
  */
 export function runReport(
   { options, progress, startedAt }: Session<WorkOptions>,
   { size, rootHash }: TreeHead,
+  checkpoint: OpenedCheckpoint | undefined,
   issuers: IssuerRegistry | undefined,
   notChecked: readonly string[] | undefined,
 ): RunReport {
@@ -104,9 +124,12 @@ export function runReport(
     reencodedEntries: counters.get("reencodedEntries"),
     uncheckedEntries: counters.get("uncheckedEntries"),
   };
+  const frozen = checkpoint && freezeLine(checkpoint);
   return {
     size,
     rootHash: formatHash(rootHash),
+    signatures: checkpoint === undefined ? [] : reportedSignatures(checkpoint),
+    ...(frozen !== undefined && { frozen }),
     entries,
     seconds,
     entriesPerSecond: Math.round(entries / seconds),
@@ -115,7 +138,11 @@ export function runReport(
     ...(uncovered && { uncovered }),
     hasher: hasherName(),
     notChecked: notChecked
-      ? [...notChecked, ...(uncovered ? extraDataNotChecked(uncovered) : [])]
+      ? [
+          ...notChecked,
+          ...(checkpoint ? extensionsNotChecked(checkpoint) : []),
+          ...(uncovered ? extraDataNotChecked(uncovered) : []),
+        ]
       : ["Nothing was read again (verify reads a log that is handed over)"],
   };
 }
@@ -136,14 +163,23 @@ export function migrationReport(
     source: context.source.location,
     target: target.location,
     format: options.format,
-    ...runReport(session, aim, issuers, hasRead ? copyNotChecked(options, sealedEntries) : undefined),
+    ...runReport(session, aim, aim, issuers, hasRead ? copyNotChecked(options, sealedEntries) : undefined),
     resumedEntries: counters.get("resumedEntries"),
     sealedEntries,
     bytes: counters.get("bytesStored"),
     replacedObjects: counters.get("replacedObjects"),
-    warnings,
+    warnings: isOfCertificates(aim.origin) ? [...warnings, LANDMARKS_WARNING] : warnings,
   };
 }
+
+/** Whether an origin is the id of an issuance log (https://c2sp.org/mtc-tlog): that of its CA, 0, and a number. */
+function isOfCertificates(origin: string): boolean {
+  return /^oid\/1\.3\.6\.1\.4\.1(\.\d+)+\.0\.\d+$/.test(origin);
+}
+
+const LANDMARKS_WARNING =
+  "The log is one of Merkle-tree certificates, which may have a file landmarks next to its checkpoint: no signature " +
+  "covers that, and it was not copied. Its CA needs it to go on: take it from there";
 
 function copyNotChecked({ tiles, policy }: MigrationOptions, sealedEntries: number): string[] {
   const unchecked: string[] = [];
@@ -167,6 +203,35 @@ function copyNotChecked({ tiles, policy }: MigrationOptions, sealedEntries: numb
     unchecked.push("The source's level-0 tiles over entries that earlier runs had sealed");
   }
   return unchecked;
+}
+
+function reportedSignatures({ signatures, own }: OpenedCheckpoint): ReportedSignature[] {
+  return signatures.map((signature) => {
+    const { verifier, timestampMs } = signature;
+    const { name, keyId, type } = verifier;
+    return {
+      name,
+      keyId: keyId.toString(16).padStart(8, "0"),
+      type,
+      own: own.includes(signature),
+      ...(timestampMs !== undefined && { signedAt: isoTime(timestampMs) }),
+    };
+  });
+}
+
+/** Dates end in the year 275760; a signature may be of a later one. */
+function isoTime(ms: number): string {
+  const time = new Date(ms);
+  return Number.isNaN(time.getTime()) ? `${ms} ms after 1970` : time.toISOString();
+}
+
+/** Without a key, it is said already that nothing is signed. */
+function extensionsNotChecked({ extensions, signatures, own }: OpenedCheckpoint): string[] {
+  if (extensions.length === 0 || signatures.length === 0 || own.some(coversExtensions)) return [];
+  const lines = extensions.length === 1 ? "The extension line" : `The ${extensions.length} extension lines`;
+  return [
+    `${lines} of the checkpoint, which no signature of the log covers: ${excerpt(extensions.join(" / "))}`,
+  ];
 }
 
 function extraDataNotChecked({ deep, missingIssuers, uncheckedEntries }: ExtraDataReport): string[] {

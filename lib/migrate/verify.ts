@@ -94,7 +94,7 @@ async function verifyOpened(
   const trusted = await findTrustedHead(checkpointContext(opened), log, passed.policy);
   const session = await inTheRightFormat(opened, trusted.head, passed, record, modules);
   const { context, options, progress } = session;
-  progress.origin = trusted.origin;
+  progress.origin = trusted.checkpoint?.origin;
   const found = new Findings();
   const issuers = new IssuerRegistry({ context, deep: options.deep });
   const isAuthentic = await verifyTree(session, trusted.head, issuers, record, found);
@@ -112,12 +112,12 @@ async function verifyOpened(
     unchecked.push(...(await verifyListing(listed)));
   }
   progress.phase = "done";
-  const { kind, origin, head } = trusted;
+  const { kind, checkpoint, head } = trusted;
   return {
     log: context.source.location,
-    ...(origin === undefined ? {} : { origin }),
+    ...(checkpoint && { origin: checkpoint.origin }),
     authority: kind,
-    ...runReport(session, head, options.format === "static-ct" ? issuers : undefined, unchecked),
+    ...runReport(session, head, checkpoint, options.format === "static-ct" ? issuers : undefined, unchecked),
     faults: found.count,
     findings: found.first(),
   };

@@ -3,6 +3,7 @@
  * (https://c2sp.org/tlog-checkpoint and, for Static CT, https://c2sp.org/static-ct-api).
  */
 
+import { shellWord } from "../errors.ts";
 import { FormatError } from "./errors.ts";
 import { EMPTY_ROOT, equalBytes, formatHash, HASH_SIZE } from "./merkle.ts";
 import {
@@ -32,11 +33,14 @@ export interface Checkpoint {
 export interface OpenedCheckpoint extends Checkpoint {
   /** One for each verifier of the policy; empty where the policy asked for none. */
   readonly signatures: readonly VerifiedSignature[];
+  /** Those of them that are the log's own. */
+  readonly own: readonly VerifiedSignature[];
 }
 
 /**
- * What makes a checkpoint trusted: every verifier must have signed it, and one of them must be the log's own.
- * `origin`, where given, must be the checkpoint's, character for character (see `staticCtOrigin`).
+ * What makes a checkpoint trusted: every verifier must have signed it, and one of them must be the log's own, which
+ * has the origin's name unless `origin` is given. `origin`, where given, must be the checkpoint's, character for
+ * character (see `staticCtOrigin`).
  */
 export type CheckpointPolicy =
   | { readonly verifiers: readonly Verifier[]; readonly origin?: string | undefined }
@@ -46,7 +50,7 @@ export type CheckpointPolicy =
  * Reads a signed checkpoint and checks it against a policy.
  * @throws SignatureError if a key of the policy has not signed or its signature does not verify, or if none of
  *   them is the log's own.
- * @throws FormatError if the bytes are not a checkpoint, or one of another origin.
+ * @throws FormatError if the bytes are not a checkpoint, or are one of another origin.
  */
 export function openCheckpoint(noteBytes: Uint8Array, policy: CheckpointPolicy): OpenedCheckpoint {
   const note = parseNote(noteBytes);
@@ -54,23 +58,25 @@ export function openCheckpoint(noteBytes: Uint8Array, policy: CheckpointPolicy):
   const verifiers = "verifiers" in policy ? policy.verifiers : undefined;
   const signatures = verifiers === undefined ? [] : requireSignatures(note, verifiers);
   const checkpoint = parseCheckpointText(note.text);
-  if (verifiers !== undefined) requireOwnKey(checkpoint.origin, verifiers);
   if (policy.origin !== undefined && policy.origin !== checkpoint.origin) {
     const expected = `origin ${excerpt(policy.origin)}`;
     throw new FormatError("is the checkpoint of another log", expected, excerpt(checkpoint.origin));
   }
-  return { ...checkpoint, signatures };
+  const own = verifiers === undefined ? [] : ownSignatures(checkpoint.origin, policy, signatures);
+  return { ...checkpoint, signatures, own };
 }
 
 /** The extension line of a log that takes no more entries, as rekor-tiles' freeze-checkpoint writes it: with a date. */
 const FREEZE_LINE = /^Log frozen — /;
 
-/** Whether the log itself says, signed, that its writer is stopped. */
-export function isFrozen({ origin, extensions, signatures }: OpenedCheckpoint): boolean {
-  // What an RFC 6962 log signs does not cover extension lines, and a witness cosigns whatever they say.
-  const covers = ({ verifier: { name, type } }: VerifiedSignature): boolean =>
-    name === origin && type !== "cosignature/v1" && type !== "RFC 6962 tree head";
-  return extensions.some((line) => FREEZE_LINE.test(line)) && signatures.some(covers);
+/** The line by which the log itself says, signed, that its writer is stopped; undefined where it does not. */
+export function freezeLine({ extensions, own }: OpenedCheckpoint): string | undefined {
+  return own.some(coversExtensions) ? extensions.find((line) => FREEZE_LINE.test(line)) : undefined;
+}
+
+/** Whether a signature covers extension lines: an RFC 6962 tree head has none, and a witness cosigns whatever they say. */
+export function coversExtensions({ verifier: { type } }: VerifiedSignature): boolean {
+  return type === "Ed25519" || type === "ECDSA";
 }
 
 /** Parses the text of a checkpoint, which is what its signatures cover. @throws FormatError */
@@ -124,15 +130,26 @@ function requireSignatures(note: SignedNote, verifiers: readonly Verifier[]): Ve
 }
 
 /**
- * A witness cosigns every log that it follows, so a cosignature alone does not identify the log: a key with the
- * origin's name must be among the verifiers.
+ * A witness cosigns every log that it follows, so a cosignature alone does not identify the log. A key with the origin's
+ * name does, and where there is none, the keys that were given for the one origin that was given.
  */
-function requireOwnKey(origin: string, verifiers: readonly Verifier[]): void {
-  if (verifiers.some(({ name, type }) => name === origin && type !== "cosignature/v1")) return;
+function ownSignatures(
+  origin: string,
+  policy: CheckpointPolicy,
+  signatures: readonly VerifiedSignature[],
+): readonly VerifiedSignature[] {
+  const ofLogs = signatures.filter(({ verifier }) => verifier.type !== "cosignature/v1");
+  const named = ofLogs.filter(({ verifier }) => verifier.name === origin);
+  if (named.length > 0) return named;
+  if (policy.origin !== undefined && ofLogs.length > 0) return ofLogs;
   throw new SignatureError(
     "is signed by the keys that were given, but none of them is its log's own",
     `a key with the name of the origin, ${excerpt(origin)}`,
-    keyList(verifiers),
+    keyList(signatures.map(({ verifier }) => verifier)),
+    // What no log's key has signed is not suggested.
+    ofLogs.length > 0
+      ? `If that is the log that you mean, pass --origin ${shellWord(origin)} with the key`
+      : "Pass the log's own key too",
   );
 }
 

@@ -29,6 +29,23 @@ export function newEd25519Signer(name: string, seed: Uint8Array): NoteSigner {
   return newSigner(name, "Ed25519", keyId, publicKey, (text) => sign(null, Buffer.from(text), privateKey));
 }
 
+/** Cosigns the text as a witness does (type 0x04). @param clock gives seconds since the Unix epoch. */
+export function newCosigner(
+  name: string,
+  seed: Uint8Array,
+  clock: () => number = () => 1_700_000_000,
+): NoteSigner {
+  const privateKey = createPrivateKey({ key: ed25519Pkcs8(seed), format: "der", type: "pkcs8" });
+  const publicKey = spkiOf(privateKey).subarray(-32);
+  const keyId = keyIdOf(name, "cosignature/v1", publicKey);
+  return newSigner(name, "cosignature/v1", keyId, publicKey, (text) => {
+    const timestamp = Buffer.alloc(8);
+    timestamp.writeBigUInt64BE(BigInt(clock()));
+    const message = Buffer.from(`cosignature/v1\ntime ${clock()}\n${text}`);
+    return Buffer.concat([timestamp, sign(null, message, privateKey)]);
+  });
+}
+
 /**
  * Signs the tree head of a checkpoint as a Static CT log does (type 0x05). ECDSA signatures differ from one call
  * to the next.

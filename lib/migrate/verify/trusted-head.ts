@@ -1,7 +1,7 @@
 /** What `verify` checks a log against: its signed checkpoint, or the tree state of a target without one. */
 
 import { UsageError, VerificationError } from "../../errors.ts";
-import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
+import type { CheckpointPolicy, OpenedCheckpoint } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { formatHash } from "../../tlog/merkle.ts";
 import type { Finding } from "../ports/executor.ts";
@@ -16,7 +16,8 @@ import { findings } from "./findings.ts";
 /** What a log is checked against. */
 export interface TrustedHead {
   readonly kind: "checkpoint" | "treeState";
-  readonly origin?: string;
+  /** Undefined for a tree state. */
+  readonly checkpoint?: OpenedCheckpoint;
   readonly head: TreeHead;
   /** Objects beyond the head may be legitimate: log software stores before it signs, and its tree state is unknown. */
   readonly mayLag: boolean;
@@ -67,8 +68,9 @@ export async function findTrustedHead(
         "Pass --vkey, or for Static CT --log-list, or --public-key with --origin; or --insecure-no-signature to go on without",
     });
   }
-  const { origin, size, rootHash } = await readTrustedCheckpoint({ ...context, firstContact: true }, policy);
-  return { kind: "checkpoint", origin, head: { size, rootHash }, mayLag };
+  const checkpoint = await readTrustedCheckpoint({ ...context, firstContact: true }, policy);
+  const { size, rootHash } = checkpoint;
+  return { kind: "checkpoint", checkpoint, head: { size, rootHash }, mayLag };
 }
 
 /** Whatever keeps one from being read is found out later, with the retries that it needs. */

@@ -29,6 +29,20 @@ describe("trust in a checkpoint", () => {
     }
   });
 
+  test("takes the origin as it is given, and for the submission prefix where the log is one of Static CT", () => {
+    const originOf = (options: TrustOptions) => policyOf(options)?.origin;
+    const prefix = `https://${ct.origin}/`;
+    const other = "https://log.test/a log/";
+    for (const format of ["tiles", undefined] as const) {
+      expect(originOf({ format, vkey: [vkey], origin: other })).toBe(other);
+      expect(originOf({ format, vkey: [vkey], origin })).toBe(origin);
+    }
+    expect(originOf({ vkey: [ct.vkey], origin: prefix })).toBe(ct.origin);
+    expect(originOf({ format: "tiles", vkey: [ct.vkey], origin: prefix })).toBe(prefix);
+    expect(originOf({ format: "static-ct", vkey: [vkey], origin: other })).toBe("log.test/a log");
+    expect(originOf({ insecureNoSignature: true, origin: prefix })).toBe(ct.origin);
+  });
+
   test("comes from the key of the log that a log list has for the source", () => {
     const policy = staticCt({ logList: logListFile() });
     expect(JSON.stringify(policy)).toBe(JSON.stringify(staticCt({ publicKey, origin: ct.origin })));

@@ -21,6 +21,7 @@ const report: MigrationReport = {
   retries: 1,
   replacedObjects: 2,
   hasher: "native",
+  signatures: [],
   notChecked: ["The source's own level-0 tiles"],
   warnings: ["The files belong to root"],
 };
@@ -136,6 +137,36 @@ describe("the summary of a copy", () => {
     expect(commandOf({ target: mirror, saveCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
   });
 
+  const armory = { name: "armory", keyId: "16541b8f", type: "Ed25519", own: true } as const;
+  const witness = { ...armory, name: "w.test", type: "cosignature/v1", own: false } as const;
+
+  test("names who has signed, but for the log's key of its own name, and says that the log is frozen", () => {
+    const own = { ...armory, name: report.origin };
+    expect(textOf({ signatures: [own] })).not.toMatch(/signed by|cosigned|frozen/);
+    const signedAt = "2026-11-29T20:00:00.000Z";
+    const text = textOf({ signatures: [armory, { ...witness, signedAt }], frozen: "Log frozen — 2026" });
+    expect(text).toContain("  signed by  armory+16541b8f (Ed25519)\n");
+    expect(text).toContain("  cosigned   w.test+16541b8f (cosignature/v1, 2026-11-29T20:00:00.000Z)\n");
+    expect(text).toContain("  frozen     the log has signed: Log frozen — 2026\n");
+    const many = textOf({ signatures: Array.from({ length: 27 }, () => witness) });
+    expect(many.match(/cosigned/g)).toHaveLength(20);
+    expect(many).toMatch(/\n +and 7 more\n/);
+  });
+
+  test("tells who takes over which origin to pass, where the log's key has another name", () => {
+    const other = { origin: "Armory 2", signatures: [armory, witness] };
+    const option = 'AppendOptions.WithOrigin("Armory 2")';
+    for (const outcome of ["handed-over", "ready-for-hand-over"] as const) {
+      expect(textOf({ ...other, outcome })).toContain(`The log's key is named armory, which`);
+      expect(textOf({ ...other, outcome })).toContain(option);
+      expect(textOf({ ...other, outcome, origin: "armory" })).not.toContain("WithOrigin");
+      expect(textOf({ outcome, signatures: [] })).not.toContain("WithOrigin");
+    }
+    const mirror = textOf(other, { saveCheckpoint: true });
+    expect(mirror).not.toContain(option);
+    expect(mirror).toContain("tlog-migrate verify /srv/log --vkey <vkey> --origin 'Armory 2'\n");
+  });
+
   test("is short where there was nothing to do", () => {
     const text = textOf({ outcome: "already-handed-over", entries: 0 });
     expect(text).toMatch(/^Nothing to do/);
@@ -161,6 +192,7 @@ describe("the summary of a verification", () => {
     requests: 0,
     retries: 0,
     hasher: "javascript",
+    signatures: [],
     faults: 0,
     findings: [],
     notChecked: ["A signature"],
