@@ -46,7 +46,7 @@ export class GcsObjects implements BucketObjects {
     this.#signal = signal;
     this.#client = new HttpClient({ connections });
     // What is encoded is not what belongs there, whatever it decodes to: its size in a listing is another.
-    const reading = { client: this.#client, connections, userAgentVersion, refusesGzip: true };
+    const reading = { client: this.#client, connections, userAgentVersion, refusesEncodings: true };
     this.#reader = new GcsSource(place, access, reading);
     this.#headers = ["user-agent", userAgent(options)];
   }

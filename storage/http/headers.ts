@@ -14,13 +14,19 @@ export function announcedLength(headers: ResponseHeaders): number | undefined {
   return /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined;
 }
 
-/** The codings of a body, in order and in lower case. Several headers mean the same as one list (RFC 9110 §5.3). */
+/**
+ * The codings of a body, in order and in lower case. Several headers mean the same as one list (RFC 9110 §5.3).
+ * aws-chunked is none: S3 takes uploads in it, and some software stores the header with the object by mistake
+ * (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html).
+ */
 export function contentCodings(headers: ResponseHeaders): string[] {
   const encoding = headers["content-encoding"];
   if (encoding === undefined) return [];
   const codings = [encoding].flat().join(",").toLowerCase().split(",");
-  return codings.map((coding) => coding.trim()).filter((coding) => coding !== "" && coding !== "identity");
+  return codings.map((coding) => coding.trim()).filter((coding) => !NO_CODINGS.includes(coding));
 }
+
+const NO_CODINGS = ["", "identity", "aws-chunked"];
 
 /** Milliseconds until a request may be sent again, where the server says so: by its own clock, if it has one. */
 export function retryAfterMs(headers: ResponseHeaders): number | undefined {

@@ -12,7 +12,7 @@ import { FormatError } from "../../lib/tlog/errors.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
 import { shownAddress } from "../../lib/tlog/shown-address.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
-import { GZIP_SLACK_BYTES, gunzipReserved } from "../shared/inflate.ts";
+import { type Coding, decodeReserved, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
 import { statusError } from "./error-messages.ts";
 import type { HttpResponse } from "./exchange.ts";
@@ -40,8 +40,8 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
   readonly admit?: Admission;
   /** Notified of what the operator should know, a sentence each. */
   readonly notice?: ((sentence: string) => void) | undefined;
-  /** An object that is stored or sent gzip-encoded is refused with FormatError. Default: it is decoded. */
-  readonly refusesGzip?: boolean;
+  /** An object that is stored or sent in an encoding is refused with FormatError. Default: it is decoded. */
+  readonly refusesEncodings?: boolean;
   /** More headers for a request to the source's own origin: names and values in turn. */
   readonly authorization?: () => readonly string[] | Promise<readonly string[]>;
   /** Sends the requests, and is not closed with the source. Default: a client of the source's own. */
@@ -104,9 +104,10 @@ export class HttpSource implements ObjectSource {
     let response = await this.#get(this.#origin, target, headers, options);
     if (isRedirect(response.status)) response = await this.#follow(response, target, options);
     const { body } = response;
-    if (body === undefined || contentCodings(response.headers).length === 0) return body;
-    if (this.#options.refusesGzip) throw new FormatError("has an encoding", "none", "gzip");
-    return gunzipReserved(body, options);
+    const coding = codingOf(response.headers);
+    if (body === undefined || coding === undefined) return body;
+    if (this.#options.refusesEncodings) throw new FormatError("has an encoding", "none", coding);
+    return decodeReserved(coding, body, options);
   }
 
   async close(): Promise<void> {
@@ -159,12 +160,27 @@ export class HttpSource implements ObjectSource {
 /** The most bytes that the body of an answer may have, where it is an object. */
 function wireLimit(status: number, headers: ResponseHeaders, maxBytes: number): number | undefined {
   if (status !== 200) return undefined;
-  const codings = contentCodings(headers);
-  if (codings.length === 0) return maxBytes;
-  if (codings.length === 1 && /^(x-)?gzip$/.test(codings[0] ?? "")) return maxBytes + GZIP_SLACK_BYTES;
-  const found = excerpt(codings.join(", "));
-  throw new FormatError("has an encoding that is not understood", "gzip or none", found);
+  return codingOf(headers) === undefined ? maxBytes : maxBytes + ENCODING_SLACK_BYTES;
 }
+
+/**
+ * The coding in which a body came. Some servers choose one that nobody asked for.
+ * @throws FormatError if there are several, or one that cannot be undone.
+ */
+function codingOf(headers: ResponseHeaders): Coding | undefined {
+  const codings = contentCodings(headers);
+  const coding = CODINGS.get(codings[0] ?? "");
+  if (codings.length === 0 || (codings.length === 1 && coding !== undefined)) return coding;
+  const found = excerpt(codings.join(", "));
+  throw new FormatError("has an encoding that is not understood", "gzip, br, zstd or none", found);
+}
+
+const CODINGS: ReadonlyMap<string, Coding> = new Map([
+  ["gzip", "gzip"],
+  ["x-gzip", "gzip"],
+  ["br", "br"],
+  ["zstd", "zstd"],
+]);
 
 /** @throws UsageError for an @ behind the host: what is taken for the host may be the beginning of a password. */
 function requireClearHost({ href, pathname, search, hash }: URL): void {

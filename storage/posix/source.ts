@@ -6,7 +6,7 @@ import { type ObjectSource, type ReadOptions, tooLarge } from "../../lib/migrate
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { bundleDirectory } from "../../lib/tlog/layout.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
-import { beginsAsGzip, GZIP_SLACK_BYTES, gunzipReserved } from "../shared/inflate.ts";
+import { beginsAsGzip, decodeReserved, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
 import { RegularFile } from "./regular-file.ts";
 
 export class PosixSource implements ObjectSource {
@@ -58,10 +58,10 @@ export class GzipSource extends PosixSource {
 
   override async read(path: string, options: ReadOptions): Promise<Buffer | undefined> {
     if (!COMPRESSED.test(path)) return await super.read(path, options);
-    const maxBytes = options.maxBytes + GZIP_SLACK_BYTES;
+    const maxBytes = options.maxBytes + ENCODING_SLACK_BYTES;
     const stored = await super.read(path, { ...options, maxBytes });
     if (stored === undefined) return undefined;
-    if (beginsAsGzip(stored)) return await gunzipReserved(stored, options);
+    if (beginsAsGzip(stored)) return await decodeReserved("gzip", stored, options);
     const plain = this.location.replace("gzip+", "");
     throw new FormatError(
       `is not gzip, as data tiles below gzip+file:// are; where they are plain, name the log as ${plain}`,

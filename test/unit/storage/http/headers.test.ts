@@ -63,6 +63,8 @@ describe("codings", () => {
     ["identity", []],
     [" GZIP ", ["gzip"]],
     ["identity, gzip,", ["gzip"]],
+    ["aws-chunked", []],
+    ["aws-chunked,gzip", ["gzip"]],
     [
       ["br", "gzip, Identity"],
       ["br", "gzip"],

@@ -1,12 +1,20 @@
-/** gunzip into lent memory: the bytes are the same, nobody else's are touched, and none are left to garbage collection. */
+/** Encodings undone into lent memory: the bytes are the same, nobody else's are touched, and none are left to garbage collection. */
 
 import { randomBytes } from "node:crypto";
-import { crc32, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
+import {
+  brotliCompressSync,
+  constants,
+  crc32,
+  deflateRawSync,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
+} from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
-import { declaredSize, gunzip } from "../../../../storage/shared/inflate.ts";
+import { type Coding, declaredSize, decodeReserved, gunzip } from "../../../../storage/shared/inflate.ts";
 import { Lender } from "../../../support/http/lender.ts";
 import { serve, sourceAt } from "../../../support/http/servers.ts";
 import { flippedBit } from "../../../support/http/tampering.ts";
@@ -54,7 +62,7 @@ describe("gunzip into lent memory", () => {
   it.each([
     ["larger than allowed", GZIPPED_BUNDLE, BUNDLE.length - 1],
     ["cut off", GZIPPED_BUNDLE.subarray(0, -1), BUNDLE.length],
-    ["followed by zeros", Buffer.concat([GZIPPED_BUNDLE, Buffer.alloc(3)]), BUNDLE.length],
+    ["followed by half of another", Buffer.concat([GZIPPED_BUNDLE, GZIPPED.subarray(0, 30)]), 1 << 20],
   ])("borrows nothing for an object that is %s", (_what, gzipped, limit) => {
     const lender = new Lender();
     expect(outcomeOf(() => gunzip(gzipped, limit, lender))).toEqual(outcomeOf(() => gunzip(gzipped, limit)));
@@ -270,13 +278,95 @@ describe("gunzip", () => {
     ["half of it", GZIPPED.subarray(0, GZIPPED.length / 2)],
     ["a wrong checksum", flippedBit(GZIPPED, GZIPPED.length - 8)],
     ["a wrong length", flippedBit(GZIPPED, GZIPPED.length - 4)],
-    ["garbage after its end", Buffer.concat([GZIPPED, Buffer.from("x")])],
     ["a second header after its end", Buffer.concat([GZIPPED, GZIPPED.subarray(0, 10)])],
-    ["zeros after its end", Buffer.concat([GZIPPED, Buffer.alloc(3)])],
+    ["a second member that is cut off", Buffer.concat([GZIPPED, GZIPPED.subarray(0, -1)])],
+    ["bytes after a wrong checksum", Buffer.concat([flippedBit(GZIPPED, GZIPPED.length - 8), PLAIN])],
+    ["bytes after more members than anybody makes", Buffer.concat([...Array(65).fill(GZIPPED), PLAIN])],
   ])("refuses %s", (_what, bytes) => {
     expect(() => gunzip(bytes, 1 << 20)).toThrow(
       expect.objectContaining({ name: "FormatError", message: "is not gzip though it says so" }),
     );
+  });
+});
+
+describe("bytes behind the end of gzip", () => {
+  it("are ignored, whatever they are and however many members there are", () => {
+    const others = fc
+      .uint8Array({ minLength: 1, maxLength: 60 })
+      .filter(([first, second]) => first !== 0x1f || second !== 0x8b);
+    fc.assert(
+      fc.property(fc.array(anyMember, { minLength: 1, maxLength: 4 }), others, (members, rest) => {
+        const plain = Buffer.concat(members.map((member) => member.plain));
+        const gzipped = Buffer.concat([...members.map((member) => member.gzipped), rest]);
+        expect(plain.equals(gunzip(gzipped, plain.length, new Lender()) ?? randomBytes(1))).toBe(true);
+        if (plain.length > 0) expect(gunzip(gzipped, plain.length - 1)).toBeUndefined();
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("cost no more than a bound where they are gzip all over", () => {
+    const bomb = Buffer.concat([...Array(60).fill(gzipSync(Buffer.alloc(1 << 20))), Buffer.from("x")]);
+    expect(gunzip(bomb, 1 << 16)).toBeUndefined();
+    expect(() => gunzip(Buffer.concat([...Array(200_000).fill(gzipSync("")), PLAIN]), 1 << 16)).toThrow(
+      "is not gzip though it says so",
+    );
+  });
+});
+
+const CODINGS: readonly (readonly [Coding, (bytes: Buffer) => Buffer])[] = [
+  ["gzip", gzipSync],
+  ["br", (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } })],
+  ["zstd", zstdCompressSync],
+];
+
+describe.each(CODINGS)("%s", (coding, encode) => {
+  const decode = (encoded: Buffer, maxBytes: number, reservation = new Lender()) =>
+    decodeReserved(coding, encoded, { maxBytes, reservation });
+
+  it.each([0, 1, 255, 8192, 300_000, (1 << 20) + 1])("of %i bytes gives them back", async (size) => {
+    const plain = size < BUNDLE.length ? BUNDLE.subarray(0, size) : Buffer.alloc(size, "entries, ");
+    for (const maxBytes of [size, size + 1, 1 << 24]) {
+      expect(plain.equals(await decode(encode(plain), maxBytes))).toBe(true);
+    }
+  });
+
+  it("is taken with bytes behind its end", async () => {
+    for (const rest of [Buffer.alloc(9), Buffer.from("<!-- cached -->")]) {
+      const encoded = Buffer.concat([encode(PLAIN), rest]);
+      expect(PLAIN.equals(await decode(encoded, 1 << 20))).toBe(true);
+    }
+  });
+
+  it.each([
+    ["nothing", () => Buffer.of()],
+    ["cut off", () => encode(BUNDLE).subarray(0, -1)],
+    ["half of it", () => encode(BUNDLE).subarray(0, 150_000)],
+    ["a web page", () => Buffer.from("<!doctype html><title>Not here</title>")],
+  ])("is refused when it is %s", async (_what, bytes) => {
+    const message = `is not ${coding} though it says so`;
+    await expect(decode(bytes(), 1 << 20)).rejects.toMatchObject({ name: "FormatError", message });
+  });
+
+  it("is not unfolded beyond what is allowed, and no more is reserved", async () => {
+    const bomb = encode(Buffer.alloc(1 << 27));
+    const reservation = new Lender();
+    const peakKibibytes = process.resourceUsage().maxRSS;
+    await expect(decode(bomb, 1 << 16, reservation)).rejects.toMatchObject({
+      name: "FormatError",
+      message: "is larger than an object of its kind can be",
+    });
+    expect(Math.max(...reservation.amounts)).toBe(bomb.length + (1 << 16));
+    expect(process.resourceUsage().maxRSS - peakKibibytes).toBeLessThan(1 << 16);
+  });
+});
+
+it("zstd that looks back further than HTTP allows is refused: it asks for memory that nobody has reserved", async () => {
+  const params = { [constants.ZSTD_c_windowLog]: 24 };
+  const encoded = zstdCompressSync(Buffer.alloc(1 << 25), { params });
+  await expect(decodeReserved("zstd", encoded, { maxBytes: 1 << 26 })).rejects.toMatchObject({
+    message: "is not zstd though it says so",
+    found: expect.stringContaining("too much memory"),
   });
 });
 
