@@ -76,8 +76,9 @@ export async function openCopySession(
     source,
     retried,
   });
-  const session = await openSession(options.source, { ...options, progress }, modules);
-  const { context } = session;
+  const reading = await openSession(options.source, { ...options, progress }, modules);
+  const context = { ...reading.context, replacesBadPartials: true };
+  const session = { ...reading, context, readSpec: { ...reading.readSpec, replacesBadPartials: true } };
   const isStaticCt = format === "static-ct";
   let opened: TargetWriter | undefined;
   const writer = () => {

@@ -53,6 +53,11 @@ export function bundlePath(format: LogFormat, { index, width }: EntryBundleCoord
   return `${bundleDirectory(format)}/${indexPath(index)}${partialSuffix(width)}`;
 }
 
+/** Whether a path, or one of several in a message, is that of a partial tile or bundle. */
+export function isPartialPath(path: string): boolean {
+  return path.includes(".p/");
+}
+
 /**
  * The `<N>` of a path: groups of three decimal digits, every group but the last prefixed with `x`:
  * 1234067 is `x001/x234/067`.

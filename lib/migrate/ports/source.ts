@@ -81,7 +81,10 @@ export const MAX_OBJECT_BYTES = 1 << 26;
 export const MAX_ISSUER_BYTES = 1 << 16;
 
 /** What may vary from one read to the next. */
-export type ReadHints = Omit<ReadOptions, "maxBytes">;
+export interface ReadHints extends Omit<ReadOptions, "maxBytes"> {
+  /** A partial object did not authenticate: the beginning of the full one is wanted, undefined if there is none. */
+  readonly fromFull?: boolean;
+}
 
 /** Reads an object until its bytes authenticate, for which `authenticate` throws no FormatError, or gives up. */
 export type AuthenticRead = <T>(

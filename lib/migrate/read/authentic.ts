@@ -6,7 +6,7 @@
 import { OperationError, UsageError, VerificationError } from "../../errors.ts";
 import { type CheckpointPolicy, type OpenedCheckpoint, openCheckpoint } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
-import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
+import { CHECKPOINT_PATH, isPartialPath } from "../../tlog/layout.ts";
 import { excerpt } from "../../tlog/note.ts";
 import { outsideFailure } from "../outside-failure.ts";
 import {
@@ -20,6 +20,7 @@ import {
 import { FIRST_CONTACT_RETRIES, isRefusal, retryDelay, withRetries } from "../throttle/backoff.ts";
 import type { Reservation } from "./byte-budget.ts";
 import type { ReadContext } from "./context.ts";
+import { IS_WEB_PAGE, isWebPage } from "./web-page.ts";
 
 /**
  * A request that was refused is tried again soon, since the limit on requests in flight spares the source; later delays
@@ -46,18 +47,31 @@ export async function readAuthentic<T>(
 ): Promise<T> {
   const { source, counters, signal } = context;
   let last: unknown;
+  const readOnce = async (hints: ReadHints): Promise<T> => {
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = await read({ ...hints, signal, ...(reservation && { reservation }) });
+      if (bytes === undefined) throw new NothingThereError("is missing");
+      return await authenticate(bytes, hints.fresh === true);
+    } catch (error) {
+      reservation?.release();
+      const isContent = bytes !== undefined && error instanceof FormatError;
+      throw isContent ? (explained(source, path, bytes as Uint8Array) ?? error) : error;
+    }
+  };
+  const mayUseFull = context.replacesBadPartials === true && isPartialPath(path);
   const attempt = async (): Promise<T> => {
     if (last !== undefined) counters.add("retries", 1);
     const fresh = last instanceof FormatError;
-    let bytes: Uint8Array | undefined;
     try {
-      bytes = await read({ fresh, signal, ...(reservation && { reservation }) });
-      if (bytes === undefined) throw new NothingThereError("is missing");
-      return await authenticate(bytes, fresh);
+      return await readOnce({ fresh });
     } catch (error) {
-      last = bytes && error instanceof FormatError ? (explained(source, path, bytes) ?? error) : error;
-      reservation?.release();
-      throw last;
+      last = error;
+      if (!mayUseFull || !(error instanceof FormatError) || error instanceof NothingThereError) throw error;
+      const whole = await readOnce({ fresh: true, fromFull: true }).catch(() => Promise.reject(error));
+      const reason = `${error.message}; taken from the full one`;
+      context.retried?.({ object: source.locate(path), reason, delayMs: 0 });
+      return whole;
     }
   };
   const delayAfter = readDelays({
@@ -185,13 +199,7 @@ class NothingThereError extends FormatError {}
 function explained(source: LogSource, path: string, bytes: Uint8Array): FormatError | undefined {
   const reason = source.explain(path, bytes);
   if (reason !== undefined) return new FormatError(reason);
-  return isWebPage(bytes) ? new NothingThereError("is a web page, not an object of a log") : undefined;
-}
-
-/** Whether bytes begin as HTML does. */
-function isWebPage(bytes: Uint8Array): boolean {
-  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 256)).toString("utf8");
-  return /^\uFEFF?\s*<(?:!doctype\s+html|html|head|body|title)\b/i.test(start);
+  return isWebPage(bytes) ? new NothingThereError(IS_WEB_PAGE) : undefined;
 }
 
 /** The failure that a person reads, for what came of reading an object. */

@@ -21,6 +21,11 @@ export interface ReadContext {
   readonly firstContact?: boolean;
   /** The source is files of this machine (Backend.isLocal): nothing is in between that could answer differently. */
   readonly isLocal?: boolean;
+  /**
+   * A partial object that does not authenticate is taken from the full one: a copy needs what is in it, where a
+   * verification reports that it is wrong.
+   */
+  readonly replacesBadPartials?: boolean | undefined;
   /** Notified of why an object has to be read again, a sentence each. */
   readonly notice?: Notice;
   /** Notified of every request that is tried again. */
@@ -40,6 +45,7 @@ export interface ReadSpec {
   readonly rate: { readonly perSecond: number; readonly shared: SharedArrayBuffer } | undefined;
   /** The bound on requests in flight that all threads share. */
   readonly limit: LimitShare;
+  readonly replacesBadPartials?: boolean;
 }
 
 /** Opens what a thread reads from. */
@@ -69,5 +75,7 @@ export async function openReadContext(
   };
   const { backend } = await findPlace(spec.source, "source", spec.modules);
   const source = await openSource(spec.source, request, spec.format, spec.modules);
-  return { source, counters, retry: spec.retry, isLocal: backend.isLocal === true, signal, retried };
+  const { retry, replacesBadPartials } = spec;
+  const isLocal = backend.isLocal === true;
+  return { source, counters, retry, isLocal, replacesBadPartials, signal, retried };
 }

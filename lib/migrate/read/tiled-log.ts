@@ -1,7 +1,7 @@
 /** Logs that are addressed by path: gives a backend's objects the shapes that the formats prescribe. */
 
-import { cutBundle, maxBundleSize } from "../../tlog/bundle.ts";
-import { FormatError } from "../../tlog/errors.ts";
+import { cutBundle, forEachEntry, maxBundleSize } from "../../tlog/bundle.ts";
+import { attempt, FormatError } from "../../tlog/errors.ts";
 import {
   bundlePath,
   CHECKPOINT_PATH,
@@ -21,6 +21,8 @@ import {
   type ReadHints,
 } from "../ports/source.ts";
 import { openTiledTree } from "../tree/tiled-tree.ts";
+import { readPartial } from "./partial-object.ts";
+import { IS_WEB_PAGE, isWebPage } from "./web-page.ts";
 
 /** Largest checkpoint that is read: far more than the 16 signatures that clients must accept. */
 const MAX_CHECKPOINT_BYTES = 1 << 20;
@@ -33,6 +35,7 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
     const size = tile.width * HASH_SIZE;
     const hashes = await objects.read(tilePath(tile), { ...hints, maxBytes: size });
     if (hashes === undefined || hashes.length === size) return hashes;
+    if (isWebPage(hashes)) throw new FormatError(IS_WEB_PAGE);
     const problem = "is not as long as a tile of its width";
     throw new FormatError(problem, `${size} bytes`, `${hashes.length} bytes`);
   };
@@ -53,18 +56,26 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
       objects.read(CHECKPOINT_PATH, { ...hints, fresh: true, maxBytes: MAX_CHECKPOINT_BYTES }),
     issuer: (fingerprint, hints = {}) =>
       objects.read(issuerPath(fingerprint), { ...hints, maxBytes: MAX_ISSUER_BYTES }),
-    // Where a partial object is gone, the full one is cut to its width (https://c2sp.org/tlog-tiles#partial-tiles).
     async tile(tile, hints = {}) {
-      const exact = await readTile(tile, hints);
-      if (exact !== undefined || tile.width === FULL_WIDTH) return exact;
-      const full = await readTile({ ...tile, width: FULL_WIDTH }, hints);
-      return full?.subarray(0, tile.width * HASH_SIZE);
+      const exact = () => readTile(tile, hints);
+      if (tile.width === FULL_WIDTH) return await exact();
+      const cut = async () => {
+        const full = await readTile({ ...tile, width: FULL_WIDTH }, hints);
+        return full?.subarray(0, tile.width * HASH_SIZE);
+      };
+      return await readPartial({ partial: exact, full: cut, canBe: () => true }, hints.fromFull);
     },
     async entryBundle(bundle, hints = {}) {
-      const exact = await readBundle(bundle, hints);
-      if (exact !== undefined || bundle.width === FULL_WIDTH) return exact;
-      const full = await readBundle({ ...bundle, width: FULL_WIDTH }, hints);
-      return full && cutBundle(format, full, bundle.width);
+      const exact = () => readBundle(bundle, hints);
+      const { width } = bundle;
+      if (width === FULL_WIDTH) return await exact();
+      const cut = async () => {
+        const full = await readBundle({ ...bundle, width: FULL_WIDTH }, hints);
+        return full && cutBundle(format, full, width);
+      };
+      const canBe = (bytes: Uint8Array) =>
+        attempt(() => forEachEntry(format, bytes, width, () => {}) ?? true) === true;
+      return await readPartial({ partial: exact, full: cut, canBe }, hints.fromFull);
     },
     openTree: (head, read, recovery) => openTiledTree(source, head, read, recovery),
   };

@@ -122,14 +122,19 @@ async function readAuthenticEdge(
   { size, rootHash }: TreeHead,
 ): Promise<RightEdge> {
   const tiles = rightEdge(size);
-  const readTile = (tile: TileCoordinate, fresh = false): Promise<Uint8Array> =>
+  const readTile = (tile: TileCoordinate, { fresh = false, fromFull = false }: ReadHints) =>
     read(
       tilePath(tile),
-      (hints) => source.tile(tile, { ...hints, fresh: fresh || hints.fresh === true }),
+      async (given) => {
+        const hints = { ...given, fresh: fresh || given.fresh === true };
+        const full = fromFull ? await source.tile(tile, { ...hints, fromFull }) : undefined;
+        // Only some of them may be bad, and only some have given way to full ones.
+        return full ?? (await source.tile(tile, hints));
+      },
       (bytes) => bytes,
     );
-  const readAll = async ({ fresh }: ReadHints): Promise<Uint8Array> =>
-    Buffer.concat(await Promise.all(tiles.map((tile) => readTile(tile, fresh))));
+  const readAll = async (hints: ReadHints): Promise<Uint8Array> =>
+    Buffer.concat(await Promise.all(tiles.map((tile) => readTile(tile, hints))));
   return await read(edgeName(size), readAll, (bytes) => {
     const edge: Uint8Array[] = [];
     let at = 0;

@@ -40,7 +40,15 @@ export function testGzipSource(newPlace: NewPlace<GzipSourceKind>): void {
     },
   );
 
-  it("refuses what is not gzip though it says so, whole and nothing else", async () => {
+  it("ignores what follows the end of gzip", async () => {
+    const bytes = anyBytes(10_000);
+    for (const rest of [Buffer.of(0), Buffer.from("<!-- a page -->")]) {
+      const { source, bundle } = await openedGzip(newPlace, Buffer.concat([gzip(bytes), rest]));
+      expectBytes(await source.read(bundle, ANY), bytes);
+    }
+  });
+
+  it("refuses what is not gzip though it says so, or not whole", async () => {
     const gzipped = gzip(anyBytes(10_000));
     const spoilt = Buffer.from(gzipped);
     spoilt.writeUInt32LE(1, spoilt.length - 8);
@@ -48,7 +56,7 @@ export function testGzipSource(newPlace: NewPlace<GzipSourceKind>): void {
       Buffer.from("plain"),
       Buffer.alloc(0),
       gzipped.subarray(0, -1),
-      Buffer.concat([gzipped, Buffer.of(0)]),
+      Buffer.concat([gzipped, gzipped.subarray(0, -1)]),
       spoilt,
     ]) {
       const { source, bundle } = await openedGzip(newPlace, encoded);

@@ -6,12 +6,20 @@ import { tiledLog } from "../../../lib/migrate/read/tiled-log.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { bundlePath, FULL_WIDTH, type LogFormat, tilePath } from "../../../lib/tlog/layout.ts";
 import { HASH_SIZE } from "../../../lib/tlog/merkle.ts";
+import { flippedBit } from "../http/tampering.ts";
 import { type TestLog, testLog } from "../logs/generated-log.ts";
 import { failureOf, NAME, type NewPlace, REASON } from "./source-places.ts";
 
 const WIDTH = 44;
 /** The last tile and the last bundle: partial in the smaller log, full in the larger. */
 const [FULL, PARTIAL] = [FULL_WIDTH, WIDTH].map((width) => ({ index: 1, width })) as [Part, Part];
+
+const WRONG: [string, (right: Buffer) => Buffer][] = [
+  ["a web page", () => Buffer.from("<!DOCTYPE html><title>Not found</title>")],
+  ["nothing", () => Buffer.of()],
+  ["a part", (right) => right.subarray(0, -1)],
+  ["more than a partial one can have", () => Buffer.alloc(1 << 24)],
+];
 
 interface Part {
   readonly index: number;
@@ -53,6 +61,30 @@ export function testLogSource(newPlace: NewPlace, format: LogFormat): void {
   it("cuts a partial bundle that is gone from the full one", async () => {
     const log = await opened(newPlace, logs.larger.objects);
     expect(hexOf(await log.entryBundle(PARTIAL))).toBe(hexOf(logs.smaller.object(bundle(PARTIAL))));
+  });
+
+  it.each(WRONG)("cuts both from the full ones where there is %s in their place", async (_what, wrong) => {
+    const { smaller, larger } = logs;
+    const bad = [tile, bundle].map(
+      (pathOf) => [pathOf(PARTIAL), wrong(smaller.object(pathOf(PARTIAL)))] as const,
+    );
+    const log = await opened(newPlace, new Map([...larger.objects, ...bad]));
+    const found = [await log.tile({ level: 0, ...PARTIAL }), await log.entryBundle(PARTIAL)];
+    expect(found.map(hexOf)).toEqual([tile, bundle].map((pathOf) => hexOf(smaller.object(pathOf(PARTIAL)))));
+  });
+
+  it("cuts both from the full ones where it is to, and gives neither where there are none", async () => {
+    const { smaller, larger } = logs;
+    const bad = [tile, bundle].map(
+      (pathOf) => [pathOf(PARTIAL), flippedBit(smaller.object(pathOf(PARTIAL)), 20)] as const,
+    );
+    const hints = { fromFull: true };
+    const log = await opened(newPlace, new Map([...larger.objects, ...bad]));
+    const found = [await log.tile({ level: 0, ...PARTIAL }, hints), await log.entryBundle(PARTIAL, hints)];
+    expect(found.map(hexOf)).toEqual([tile, bundle].map((pathOf) => hexOf(smaller.object(pathOf(PARTIAL)))));
+    const without = await opened(newPlace, smaller.objects);
+    expect(await without.tile({ level: 0, ...PARTIAL }, hints)).toBeUndefined();
+    expect(await without.entryBundle(PARTIAL, hints)).toBeUndefined();
   });
 
   it("says by undefined that there is neither", async () => {
