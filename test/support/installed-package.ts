@@ -33,24 +33,24 @@ const PACKED = [
   "tsconfig.build.json",
 ];
 
-/** Packs the project and unpacks it where a user would have it. Returns the user's directory. */
-export async function installPackage(): Promise<string> {
+/** Packs the project as it is published. Returns the path of the tarball. */
+export async function packProject(): Promise<string> {
   const clone = temporaryDirectory();
   for (const name of PACKED) cpSync(join(ROOT, name), join(clone, name), { recursive: true });
   symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"));
   await run("npm", ["pack", "--pack-destination", clone], { cwd: clone });
   const tarball = readdirSync(clone).find((name) => name.endsWith(".tgz"));
   if (tarball === undefined) throw new Error("npm pack left no tarball");
+  return join(clone, tarball);
+}
+
+/** Packs the project and unpacks it where a user would have it. Returns the user's directory. */
+export async function installPackage(): Promise<string> {
+  const tarball = await packProject();
   const user = temporaryDirectory();
   const modules = join(user, "node_modules");
   mkdirSync(join(modules, "tlog-migrate"), { recursive: true });
-  await run("tar", [
-    "-xzf",
-    join(clone, tarball),
-    "--strip-components=1",
-    "-C",
-    join(modules, "tlog-migrate"),
-  ]);
+  await run("tar", ["-xzf", tarball, "--strip-components=1", "-C", join(modules, "tlog-migrate")]);
   linkDependencies(modules);
   return user;
 }
