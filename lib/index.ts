@@ -92,6 +92,7 @@ export {
   type StoredObject,
   type TargetBatch,
   type TargetContents,
+  type TargetRepairs,
   type TargetWriter,
   type TreeState,
   WriteAgainError,

@@ -7,6 +7,7 @@ import type {
   MigrationTarget,
   StoredObject,
   TargetContents,
+  TargetRepairs,
   TargetWriter,
   TreeState,
 } from "../../lib/migrate/ports/target.ts";
@@ -165,6 +166,16 @@ export class BucketTarget implements MigrationTarget {
     // A request whose answer got lost was repeated, and found its own object in its way.
     const found = await readDocument(this.#bucket, CHECKPOINT_PATH);
     return found?.text === Buffer.from(checkpoint).toString("utf8");
+  }
+
+  /** No claim is needed: the very version that was looked at is replaced, or nothing. */
+  async openRepairs(signal?: AbortSignal): Promise<TargetRepairs> {
+    const writer = new BucketWriter(this.#bucket, this.#bucket.openObjects(signal), async () => {});
+    return {
+      read: (path, maxBytes) => writer.read(path, maxBytes),
+      replace: (path, bytes) => writer.put(path, bytes),
+      close: () => writer.close(),
+    };
   }
 
   async close(): Promise<void> {

@@ -24,10 +24,15 @@ export class TargetDirectories {
   readonly umask = process.umask();
   /** What each directory was when this thread first saw it. */
   readonly #known = new Map<string, Identity>();
+  readonly #made: (path: string) => void;
 
-  /** @param root may be reached through links: it is what the operator named. */
-  constructor(root: string) {
+  /**
+   * @param root may be reached through links: it is what the operator named.
+   * @param made called with each directory below it that this thread has created.
+   */
+  constructor(root: string, made: (path: string) => void = () => {}) {
     this.root = root;
+    this.#made = made;
   }
 
   /**
@@ -38,7 +43,7 @@ export class TargetDirectories {
   make(...paths: readonly string[]): void {
     if (!this.#known.has(this.root)) makePath(this.root, this.umask);
     this.#requireEach(paths, (path) => {
-      makeDirectory(path, this.umask);
+      this.#makeDirectory(path);
       return this.#look(path);
     });
   }
@@ -51,7 +56,7 @@ export class TargetDirectories {
     }
     this.makeShared(dirname(path));
     if (this.#look(path) !== undefined) return;
-    makeDirectory(path, this.umask);
+    this.#makeDirectory(path);
     this.#look(path);
   }
 
@@ -96,6 +101,17 @@ export class TargetDirectories {
     paths.forEach(look);
   }
 
+  #makeDirectory(path: string): void {
+    try {
+      createDirectory(path, this.umask);
+    } catch (error) {
+      // Another thread may have been faster: what is there is looked at.
+      if (errnoCode(error) === "EEXIST") return;
+      throw error;
+    }
+    this.#made(path);
+  }
+
   /** The directory at a path, undefined if there is none. @throws TargetRefusedError if something else is there. */
   #look(path: string): Identity | undefined {
     const options = { bigint: true, throwIfNoEntry: false } as const;
@@ -117,15 +133,6 @@ function replaced(path: string): TargetRefusedError {
     problem: "was moved away or replaced while this copy was at work",
     advice: "Find out who else writes here, then run the same command again",
   });
-}
-
-function makeDirectory(path: string, umask: number): void {
-  try {
-    createDirectory(path, umask);
-  } catch (error) {
-    // Another thread may have been faster: what is there is looked at.
-    if (errnoCode(error) !== "EEXIST") throw error;
-  }
 }
 
 /**

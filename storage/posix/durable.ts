@@ -19,6 +19,7 @@ import { OperationError } from "../../lib/errors.ts";
 import type { TargetBatch } from "../../lib/migrate/ports/target.ts";
 import { TargetDirectories } from "./directories.ts";
 import { errnoCode, fileFailure, ifPresent } from "./errno.ts";
+import { inherit, inheritDirectory } from "./inheritance.ts";
 import { closeQuietly } from "./regular-file.ts";
 
 const FILE_MODE = 0o644;
@@ -49,6 +50,7 @@ export class DurableDirectory {
    */
   readonly requireOurs: () => void;
   readonly #temporaryDirectory: string;
+  readonly #inherits: boolean;
   readonly #temporaryPrefix = randomBytes(9).toString("base64url");
   readonly #syncInThread: boolean;
   #temporaryCount = 0;
@@ -59,13 +61,23 @@ export class DurableDirectory {
   /** Directories whose names are durable, with those of all directories above them up to the root. */
   readonly #anchored = new Set<string>();
 
-  /** @param syncInThread for a file system in memory, where fsync costs less than handing it to another thread. */
-  constructor(root: string, temporaryDirectory: string, syncInThread = false, requireOurs = () => {}) {
+  /**
+   * @param syncInThread for a file system in memory, where fsync costs less than handing it to another thread.
+   * @param inherits whether what is created by `replace` gets owner and mode from the directory that it is in.
+   */
+  constructor(
+    root: string,
+    temporaryDirectory: string,
+    syncInThread = false,
+    requireOurs = () => {},
+    inherits = false,
+  ) {
     this.root = root;
     this.requireOurs = requireOurs;
     this.#temporaryDirectory = temporaryDirectory;
     this.#syncInThread = syncInThread;
-    this.#directories = new TargetDirectories(root);
+    this.#inherits = inherits;
+    this.#directories = new TargetDirectories(root, inherits ? inheritDirectory : undefined);
   }
 
   batch(): DurableBatch {
@@ -76,6 +88,10 @@ export class DurableDirectory {
   async replace(path: string, bytes: Uint8Array): Promise<void> {
     const staged = this.stage(path, bytes);
     try {
+      if (this.#inherits) {
+        this.prepare([dirname(path)]);
+        inherit(staged.fd, dirname(path));
+      }
       await this.sync(staged.fd);
       this.prepare([dirname(path)]);
       fs.renameSync(staged.temporary, path);

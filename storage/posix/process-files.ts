@@ -9,7 +9,7 @@
 
 import fs from "node:fs";
 import { open } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { shellWord, TargetRefusedError } from "../../lib/errors.ts";
 import {
   currentProcess,
@@ -28,6 +28,9 @@ import { STATE } from "./state.ts";
 
 const HEARTBEAT_MS = 10_000;
 const SILENCE_MS = 60_000;
+
+/** Of repairs, below a log's root. */
+const REPAIR_TEMPORARIES = ".tlog-migrate.tmp";
 
 /** A lock is one line that names a process. */
 const MAX_LOCK_BYTES = 4096;
@@ -50,9 +53,7 @@ export async function takeLock(directory: DurableDirectory): Promise<{ release()
     const now = readHolder(path);
     if (now !== undefined && now.token !== self.token) throw atWork(path, now);
   }
-  for (const name of namesIn(join(root, STATE.temporaries))) {
-    if (isGone(name)) removeAll(join(root, STATE.temporaries, name));
-  }
+  removeOfGone(join(root, STATE.temporaries));
   // A copy does not fail because of its lock.
   const heartbeat = setInterval(() => void touch(path, line).catch(() => {}), HEARTBEAT_MS).unref();
   return {
@@ -62,7 +63,7 @@ export async function takeLock(directory: DurableDirectory): Promise<{ release()
       await onFile(path, () => {
         if (readHolder(path)?.token === self.token) fs.rmSync(path, { force: true });
       });
-      await onFile(temporariesOf(root), () => removeTemporaries(root));
+      await onFile(temporariesOf(root), () => removeTemporaries(temporariesOf(root)));
     },
   };
 }
@@ -85,6 +86,17 @@ export function temporariesOf(root: string): string {
   return join(root, STATE.temporaries, processFileName(currentProcess()));
 }
 
+/** The same for repairs of a log that others write: it need not have the directory of a state, and this one is no part of it. */
+export function repairTemporariesOf(root: string): string {
+  return join(root, REPAIR_TEMPORARIES, processFileName(currentProcess()));
+}
+
+/** Removes what repairs have left that were killed. */
+export function clearGoneRepairs(root: string): void {
+  requireNoLink(join(root, REPAIR_TEMPORARIES));
+  removeOfGone(join(root, REPAIR_TEMPORARIES));
+}
+
 /**
  * Removes those of all processes: a copy that was suspended during the handover has nothing left to name. What
  * another copy stages meanwhile may stay.
@@ -93,10 +105,14 @@ export function clearAllTemporaries(root: string): void {
   removeAll(join(root, STATE.temporaries));
 }
 
-/** Removes this process's own. The directory of all goes with the last: a copy that starts may be about to use it. */
-function removeTemporaries(root: string): void {
-  removeAll(temporariesOf(root));
-  ifPresent(() => fs.rmdirSync(join(root, STATE.temporaries)), ["ENOENT", "ENOTEMPTY", "EEXIST"]);
+/** Removes a process's own. The directory of all goes with the last: another that starts may be about to use it. */
+export function removeTemporaries(own: string): void {
+  removeAll(own);
+  ifPresent(() => fs.rmdirSync(dirname(own)), ["ENOENT", "ENOTEMPTY", "EEXIST"]);
+}
+
+function removeOfGone(directory: string): void {
+  for (const name of namesIn(directory)) if (isGone(name)) removeAll(join(directory, name));
 }
 
 function namesIn(directory: string): string[] {

@@ -12,6 +12,7 @@ import type {
   StoredObject,
   TargetBatch,
   TargetContents,
+  TargetRepairs,
   TargetWriter,
   TreeState,
 } from "../../lib/migrate/ports/target.ts";
@@ -21,9 +22,10 @@ import { equalBytes, formatHash } from "../../lib/tlog/merkle.ts";
 import { DurableDirectory } from "./durable.ts";
 import { errnoCode, fileFailure, onFile } from "./errno.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
+import { readUpTo } from "./object-file.ts";
 import { LOG_NAMES, requireApart, requireNothingElse, requireNotRoot } from "./placement.ts";
 import { clearAllTemporaries, clearStaleLock, takeLock, temporariesOf } from "./process-files.ts";
-import { closeQuietly } from "./regular-file.ts";
+import { PosixRepairs } from "./repairs.ts";
 import {
   COMPATIBLE_VERSION,
   claimText,
@@ -43,9 +45,6 @@ const TMPFS_MAGIC = 0x01021994;
 
 /** Of a file that is neither a part of the log nor ours, and that the copy writes again. */
 const MAX_SEPARATED_BYTES = 1_000_000;
-
-/** A FIFO must not hang the reader; a symbolic link is not followed. */
-const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW;
 
 export interface PosixTargetOptions {
   /** The directory that is copied from, if it is one of this machine. */
@@ -240,6 +239,14 @@ export class PosixTarget implements MigrationTarget {
     return await onFile(path, () => this.#directory.create(path, checkpoint));
   }
 
+  async openRepairs(): Promise<TargetRepairs> {
+    const { source } = this.#options;
+    return await onFile(this.location, () => {
+      if (source !== undefined) requireApart(this.location, source);
+      return new PosixRepairs(this.location, isInMemory(this.location));
+    });
+  }
+
   async close(): Promise<void> {}
 
   /** Writes under a claim: a handover by another copy is known by that, or by temporary files that vanish. */
@@ -348,8 +355,8 @@ class PosixWriter implements TargetWriter {
   readonly #directory: DurableDirectory;
 
   constructor(root: string, temporaryDirectory: string) {
-    const inMemory = fs.statfsSync(root).type === TMPFS_MAGIC;
-    this.#directory = new DurableDirectory(root, temporaryDirectory, inMemory, () => requireClaim(root));
+    const requireOurs = () => requireClaim(root);
+    this.#directory = new DurableDirectory(root, temporaryDirectory, isInMemory(root), requireOurs);
   }
 
   async read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -364,25 +371,6 @@ class PosixWriter implements TargetWriter {
   async close(): Promise<void> {}
 }
 
-/** A file of at most `maxBytes`; a larger one is returned cut to one byte more, so that it is never right. */
-function readUpTo(path: string, maxBytes: number): Uint8Array | undefined {
-  const found = fs.lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return undefined;
-  // To open a device may be to act on it. A directory is reported as one.
-  if (!found.isFile() && !found.isDirectory()) return new Uint8Array(0);
-  let fd: number;
-  try {
-    fd = fs.openSync(path, READ_FLAGS);
-  } catch (error) {
-    if (errnoCode(error) === "ENOENT") return undefined;
-    // A symbolic link is not an object, wherever it leads.
-    if (errnoCode(error) === "ELOOP") return new Uint8Array(0);
-    throw error;
-  }
-  try {
-    const bytes = Buffer.allocUnsafeSlow(Math.min(fs.fstatSync(fd).size, maxBytes + 1));
-    return bytes.subarray(0, fs.readSync(fd, bytes, 0, bytes.length, 0));
-  } finally {
-    closeQuietly(fd);
-  }
+function isInMemory(directory: string): boolean {
+  return fs.statfsSync(directory).type === TMPFS_MAGIC;
 }

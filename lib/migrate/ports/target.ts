@@ -106,8 +106,24 @@ export interface MigrationTarget {
   confirmHandOver(): Promise<void>;
   /** Stores the source's checkpoint if there is none: true if it did. Durable when it resolves. */
   publishCheckpoint(checkpoint: Uint8Array): Promise<boolean>;
-  /** Ends what is open. Its writers are closed by themselves. */
+  /**
+   * Starts to mend a log that is not being copied, whose log software may be at work; left out where that cannot be done.
+   * It takes no lock, and neither private state nor records are written.
+   * @throws TargetRefusedError if the target has to do with the source of the repair.
+   */
+  openRepairs?(signal?: AbortSignal): Promise<TargetRepairs>;
+  /** Ends what is open. Its writers and repairs are closed by themselves. */
   close(): Promise<void>;
+}
+
+/** Writes single objects of a log that others use meanwhile. */
+export interface TargetRepairs extends Pick<TargetWriter, "read" | "close"> {
+  /**
+   * Puts an object where there is none, or another: durable when it resolves, and seen whole or not at all. What is
+   * linked to from there stays as it is.
+   * @throws TargetRefusedError if something there keeps this one object from being replaced.
+   */
+  replace(path: string, bytes: Uint8Array): Promise<void>;
 }
 
 /** Private state with a place of its own, which the operator names. */

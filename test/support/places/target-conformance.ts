@@ -138,6 +138,29 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     await writer.close();
   });
 
+  it("that is handed over has single objects repaired, and nothing else changed", async () => {
+    const place = await newPlace();
+    const { target } = await claimed(place);
+    await place.putByOthers(TILE, bytesOf("damaged"));
+    await place.putByOthers(BUNDLE, bytesOf("a bundle"));
+    await target.handOver(MARKER, state, RECORD);
+    const again = await place.open();
+    const repairs = await again.openRepairs?.();
+    if (repairs === undefined) throw new Error("it cannot be repaired");
+    expect(Buffer.from((await repairs.read(TILE, 100)) ?? []).toString()).toBe("damaged");
+    expect(await repairs.read("tile/0/001", 100)).toBeUndefined();
+    for (const text of ["a tile", "a tile"]) await repairs.replace(TILE, bytesOf(text));
+    await repairs.replace("tile/1/x001/000.p/7", bytesOf("a partial tile"));
+    await repairs.close();
+    expect(await textOf(again.openWriter())).toBe("a tile");
+    expect(await listed(again, "tile")).toEqual([
+      { path: TILE, bytes: 6 },
+      { path: "tile/1/x001/000.p/7", bytes: 14 },
+      { path: BUNDLE, bytes: 8 },
+    ]);
+    expect(await again.inspect()).toEqual({ kind: "handed-over", record: RECORD });
+  });
+
   it("reads nothing right that is larger than it may be", async () => {
     const place = await newPlace();
     const { writer } = await claimed(place);
