@@ -7,13 +7,11 @@ import {
   type LogFormat,
   type MigrationOptions,
   migrate,
-  shellWord,
-  shownAddress,
-  withShownAddresses,
 } from "../lib/index.ts";
 import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./options/log.ts";
 import { checkpointPolicy } from "./options/trust.ts";
 import { number } from "./options/values.ts";
+import { sameCommand } from "./report/same-command.ts";
 import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
 import { VERSION } from "./version.ts";
@@ -107,22 +105,10 @@ async function copy(
         allowMissingIssuers,
       }),
     summary: (report, width) =>
-      copySummary(report, { snapshot, saveCheckpoint, target: words, handover: handoverCommand() }, width),
+      copySummary(
+        report,
+        { snapshot, saveCheckpoint, target: words, handover: sameCommand("--handover") },
+        width,
+      ),
   });
-}
-
-/** The command that this process runs, with --handover, as a line of a shell; without what is secret in it. */
-function handoverCommand(): string {
-  const [, , ...words] = process.argv;
-  const shown = words.map((word, i) => {
-    const isFile = /^(--header=)?@/.test(word);
-    if (words[i - 1] === "--header") return isFile ? word : "…";
-    if (word.startsWith("--header=")) return isFile ? word : "--header=…";
-    const address = withShownAddresses(shownAddress(word));
-    if (address === word) return word;
-    const credentials = word.includes("@") ? address.replace("://", "://…@") : address;
-    return word.includes("?") ? `${credentials}?…` : credentials;
-  });
-  const [command = "copy", ...others] = shown;
-  return ["tlog-migrate", command, "--handover", ...others].map(shellWord).join(" ");
 }

@@ -112,6 +112,7 @@ export {
   type RetryPolicy,
 } from "./migrate/throttle/backoff.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
+export type { RepairReport } from "./migrate/verify/repair.ts";
 export type { VerificationReport } from "./migrate/verify.ts";
 export { type CheckpointPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";
 export { bounded, FormatError, oneLine } from "./tlog/errors.ts";

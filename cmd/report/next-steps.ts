@@ -7,8 +7,9 @@ import {
   oneLine,
   shellWord,
   type TargetWords,
+  type VerificationReport,
 } from "../../lib/index.ts";
-import { formatCount } from "./quantities.ts";
+import { countOf, formatCount } from "./quantities.ts";
 
 /** What the steps depend on, in addition to the report. */
 export interface StepFacts extends Pick<MigrationOptions, "snapshot" | "saveCheckpoint"> {
@@ -23,6 +24,21 @@ export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
   const isMirror = facts.snapshot || facts.saveCheckpoint || !facts.target.canBeTakenOver;
   return isMirror ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
 }
+
+/** What an operator does after a `verify` that has found faults. */
+export function repairSteps({ faults, repairable, repair }: VerificationReport, command: string): string[] {
+  if (faults === 0) return [];
+  const others = faults > repairable ? [OTHERS] : [];
+  if (repairable === 0 || repair !== undefined) return others;
+  return [
+    `Find out what has changed ${countOf(repairable, "object")} of the tree: a disk that fails goes on failing.`,
+    `Then replace them by what another copy of the log has, which is authenticated first; log software may go on meanwhile:\n${command}`,
+    ...others,
+  ];
+}
+
+const OTHERS =
+  "What is not of the tree, such as objects beyond it, is never repaired: see docs/troubleshooting.md.";
 
 function beforeHandover(report: MigrationReport, facts: StepFacts): string[] {
   const { source, target } = report;

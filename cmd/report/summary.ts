@@ -7,7 +7,7 @@ import {
   oneLine,
   type VerificationReport,
 } from "../../lib/index.ts";
-import { nextSteps, type StepFacts } from "./next-steps.ts";
+import { nextSteps, repairSteps, type StepFacts } from "./next-steps.ts";
 import { countOf, formatBytes, formatCount, formatDuration } from "./quantities.ts";
 import { alignFields, bad, emphasis, type Field, good, listSection, wrap } from "./text-layout.ts";
 
@@ -31,8 +31,13 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
   ].join("");
 }
 
-export function verificationSummary(report: VerificationReport, width: number): string {
-  const { origin, size, rootHash, log, requests, uncovered, faults } = report;
+/** @param repairCommand that repairs what was found. */
+export function verificationSummary(
+  report: VerificationReport,
+  repairCommand: string,
+  width: number,
+): string {
+  const { origin, size, rootHash, log, requests, uncovered, faults, repair } = report;
   return [
     headline(faults === 0 ? good : bad, wrap(verdict(report), width, "")),
     alignFields([
@@ -43,13 +48,17 @@ export function verificationSummary(report: VerificationReport, width: number): 
       ...checkpointFields(report),
       ["verified", entriesText(report.entries)],
       ...extraDataFields(uncovered),
+      ["repaired", repair && `${countOf(repair.repaired, "object")}, from ${repair.source}`],
       ["faults", faults > 0 && formatCount(faults)],
       ["time", timeText(report)],
       ["requests", requests > 0 && requestsText(report)],
     ]),
     listSection(bad("Bad, missing or beyond the tree"), faultLines(report), { width }),
+    listSection(emphasis("Repaired"), repairedLines(repair), { width }),
+    listSection(bad("Not repaired"), notRepairedLines(repair), { width }),
     listSection(emphasis("Missing issuers"), missingIssuerLines(uncovered), { width }),
     listSection(emphasis("Not checked"), report.notChecked, { width }),
+    listSection(emphasis("What to do next"), repairSteps(report, repairCommand), { width, numbered: true }),
   ].join("");
 }
 
@@ -145,6 +154,15 @@ function missingIssuerLines(report: ExtraDataReport | undefined): string[] {
 function faultLines({ findings, faults }: VerificationReport): string[] {
   const lines = findings.map(({ path, problem }) => oneLine(`${path}: ${problem}`));
   return [...lines, ...andMore(faults - lines.length)];
+}
+
+function repairedLines(repair: VerificationReport["repair"]): string[] {
+  if (repair === undefined) return [];
+  return [...repair.objects, ...andMore(repair.repaired - repair.objects.length)];
+}
+
+function notRepairedLines(repair: VerificationReport["repair"]): string[] {
+  return (repair?.notRepaired ?? []).map(({ path, problem }) => oneLine(`${path}: ${problem}`));
 }
 
 function andMore(count: number): string[] {

@@ -66,6 +66,7 @@ export function checkVerification(options: VerifyOptions): void {
   if (options.format !== undefined) requireOneOf("format", options.format, FORMATS);
   checkWork(options);
   requireText("log", options.log);
+  if (options.repairFrom !== undefined) requireText("--repair-from (repairFrom)", options.repairFrom);
   checkNumbers(options, { settleMs: SETTLE_MS });
   if (options.policy !== undefined) requirePolicy(options.policy, options.format);
   const { deep, allowMissingIssuers } = options;

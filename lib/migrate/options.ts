@@ -72,6 +72,8 @@ export interface VerifyOptions
   readonly log: string;
   /** What makes the checkpoint trusted; may be left out for a migrated directory that has none yet. */
   readonly policy?: CheckpointPolicy | undefined;
+  /** Another copy of the log, a URL or a path: what is wrong or missing in its tree is replaced by what is right there. */
+  readonly repairFrom?: string | undefined;
   /** How long log software that seems to be at work is given to integrate what it has stored; default 10 s. */
   readonly settleMs?: number | undefined;
 }

@@ -15,6 +15,7 @@ export type Phase =
   | "reading the tree state"
   | "listing the log"
   | "waiting for log software to integrate what it has stored"
+  | "repairing"
   | "handing over"
   | "done";
 

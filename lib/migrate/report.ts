@@ -5,6 +5,7 @@ import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
 import { excerpt, type SignatureType } from "../tlog/note.ts";
+import { type CounterName, Counters } from "./counters.ts";
 import type { IssuerRegistry } from "./issuers/registry.ts";
 import type { MigrationOptions, WorkOptions } from "./options.ts";
 import type { MissingIssuer } from "./ports/executor.ts";
@@ -103,6 +104,7 @@ const NAMED_ISSUERS = 100;
  * @param checkpoint that it trusted, where there is one.
  * @param issuers of a Static CT log.
  * @param notChecked what it took on trust besides the extra data; undefined if it has read nothing.
+ * @param before what had been counted when the pass over the log began that the report is of; default: nothing.
  */
 export function runReport(
   { options, progress, startedAt }: Session<WorkOptions>,
@@ -110,19 +112,21 @@ export function runReport(
   checkpoint: OpenedCheckpoint | undefined,
   issuers: IssuerRegistry | undefined,
   notChecked: readonly string[] | undefined,
+  before = new Counters(),
 ): RunReport {
   const counters = progress.total();
+  const counted = (name: CounterName) => counters.get(name) - before.get(name);
   const seconds = (performance.now() - startedAt) / 1000;
-  const entries = counters.get("entries");
+  const entries = counted("entries");
   const missing = issuers?.missing() ?? [];
   const uncovered: ExtraDataReport | undefined = issuers && {
     issuers: issuers.count,
     missingIssuers: missing.length,
     firstMissingIssuers: missing.slice(0, NAMED_ISSUERS),
     deep: options.deep === true,
-    deepEntries: counters.get("deepEntries"),
-    reencodedEntries: counters.get("reencodedEntries"),
-    uncheckedEntries: counters.get("uncheckedEntries"),
+    deepEntries: counted("deepEntries"),
+    reencodedEntries: counted("reencodedEntries"),
+    uncheckedEntries: counted("uncheckedEntries"),
   };
   const frozen = checkpoint && freezeLine(checkpoint);
   return {
@@ -132,7 +136,7 @@ export function runReport(
     ...(frozen !== undefined && { frozen }),
     entries,
     seconds,
-    entriesPerSecond: Math.round(entries / seconds),
+    entriesPerSecond: Math.round(counters.get("entries") / seconds),
     requests: counters.get("requests"),
     retries: counters.get("retries"),
     ...(uncovered && { uncovered }),

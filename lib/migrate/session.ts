@@ -16,7 +16,7 @@ import { newSharedLimit, SharedLimit } from "./throttle/shared-limit.ts";
 
 const MAX_DEFAULT_WORKERS = 8;
 const CONCURRENCY_A_WORKER = 16;
-const DEFAULT_BUDGET_BYTES = 128_000_000;
+export const DEFAULT_BUDGET_BYTES = 128_000_000;
 
 /** Requests that the main thread has in flight: tiles above the bundles, a few ahead. */
 export const MAIN_THREAD_CONCURRENCY = 8;

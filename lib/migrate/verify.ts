@@ -29,6 +29,8 @@ import type { MigrationRecord } from "./target/marker.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";
 import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";
+import { LogRepair, type RepairReport, requireRepairable } from "./verify/repair.ts";
+import { repairableIn } from "./verify/repairable.ts";
 import { issuersLost, requireAsRecorded, sizeFaults, storedRecord } from "./verify/stored-record.ts";
 import { verifyListing } from "./verify/surplus-objects.ts";
 import { TileRecomputation } from "./verify/tile-recomputation.ts";
@@ -45,11 +47,17 @@ export interface VerificationReport extends RunReport {
   readonly faults: number;
   /** The first of them, at most 100, by path. */
   readonly findings: readonly Finding[];
+  /** How many of the faulty objects are of the log's own tree, and can be repaired where they are (`repairFrom`). */
+  readonly repairable: number;
+  /** Where the log was copied from, as the record of its handover has it. */
+  readonly copiedFrom?: string;
+  /** Only where the log was to be repaired; all else is what was found after it. */
+  readonly repair?: RepairReport;
 }
 
 /**
  * Verifies a log. Faults are in the report; it throws only where there is nothing to check the log against, or
- * the log cannot be read.
+ * the log cannot be read. With `repairFrom`, what is wrong or missing in the tree is repaired, and the log verified again.
  * @throws LogError, or the signal's reason.
  */
 export async function verifyLog(
@@ -67,7 +75,11 @@ export async function verifyLog(
     retried: options.progress?.retried,
   };
   // Where the log can be listed.
-  const target = backend.openTarget && (await openTarget(targetSpecOf(log, options, modules), further));
+  const source = options.repairFrom && (await findPlace(options.repairFrom, "source", modules)).url;
+  const target =
+    backend.openTarget &&
+    (await openTarget(targetSpecOf(log, options, modules), source ? { ...further, source } : further));
+  if (options.repairFrom !== undefined) await requireRepairable(log, target, options.repairFrom, modules);
   // A file that cannot be read is a finding.
   if (backend.isLocal === true) retry = { ...retry, attempts: 0 };
   const session = await openSession(log, { ...options, deep, retry, format }, modules);
@@ -80,6 +92,15 @@ export async function verifyLog(
 
 type VerifySession = Session<VerifyOptions & { readonly format: LogFormat; readonly deep: boolean }>;
 
+/** A log that is to be verified, and what is known of it. */
+interface OpenedLog {
+  readonly session: VerifySession;
+  /** Where it can be listed. */
+  readonly target: MigrationTarget | undefined;
+  readonly trusted: TrustedHead;
+  readonly record: MigrationRecord | undefined;
+}
+
 /** @param passed the options as they were passed, with a format or without. */
 async function verifyOpened(
   opened: VerifySession,
@@ -90,20 +111,40 @@ async function verifyOpened(
   const contents = await target?.inspect();
   const record = storedRecord(target, contents);
   if (target && record) requireAsRecorded(target, record, passed.format, passed.policy);
-  const log = target && contents && { target, contents };
-  const trusted = await findTrustedHead(checkpointContext(opened), log, passed.policy);
+  const stored = target && contents && { target, contents };
+  const trusted = await findTrustedHead(checkpointContext(opened), stored, passed.policy);
   const session = await inTheRightFormat(opened, trusted.head, passed, record, modules);
+  session.progress.origin = trusted.checkpoint?.origin;
+  const log = { session, target, trusted, record };
+  const { repairFrom: from } = passed;
+  if (from === undefined || target === undefined) return (await verifyOnce(log)).report;
+  const { format, deep } = session.options;
+  const repair = await LogRepair.open({ target, from, head: trusted.head, format, deep, modules }, session);
+  try {
+    let verified = await verifyOnce(log);
+    while (await repair.repair(verified.found)) verified = await verifyOnce(log);
+    session.progress.phase = "done";
+    return { ...verified.report, repair: repair.report(verified.found) };
+  } finally {
+    await repair.close();
+  }
+}
+
+/** One pass over the whole log. */
+async function verifyOnce(
+  log: OpenedLog,
+): Promise<{ readonly report: VerificationReport; readonly found: Findings }> {
+  const { session, target, trusted, record } = log;
   const { context, options, progress } = session;
-  progress.origin = trusted.checkpoint?.origin;
+  const { kind, checkpoint, head } = trusted;
+  const before = progress.total();
   const found = new Findings();
   const issuers = new IssuerRegistry({ context, deep: options.deep });
-  const isAuthentic = await verifyTree(session, trusted.head, issuers, record, found);
-  found.addAll(
-    sizeFaults(trusted.kind === "checkpoint" ? CHECKPOINT_PATH : "tree state", trusted.head, record),
-  );
+  const isAuthentic = await verifyTree(session, head, issuers, record, found);
+  found.addAll(sizeFaults(kind === "checkpoint" ? CHECKPOINT_PATH : "tree state", head, record));
   progress.phase = "reading the tree state";
   found.addAll((await target?.stateFaults()) ?? []);
-  const state = target && (await readStateHead(context, target, trusted.head));
+  const state = target && (await readStateHead(context, target, head));
   found.addAll(state?.faults ?? []);
   const unchecked = notChecked(options, trusted, isAuthentic, state !== undefined);
   if (target && state && isAuthentic) {
@@ -112,15 +153,19 @@ async function verifyOpened(
     unchecked.push(...(await verifyListing(listed)));
   }
   progress.phase = "done";
-  const { kind, checkpoint, head } = trusted;
-  return {
+  const { format } = options;
+  const canRepair = target?.openRepairs !== undefined;
+  const report = {
     log: context.source.location,
     ...(checkpoint && { origin: checkpoint.origin }),
     authority: kind,
-    ...runReport(session, head, checkpoint, options.format === "static-ct" ? issuers : undefined, unchecked),
+    ...runReport(session, head, checkpoint, format === "static-ct" ? issuers : undefined, unchecked, before),
     faults: found.count,
     findings: found.first(),
+    repairable: canRepair ? repairableIn(found.paths, format, head.size).length : 0,
+    ...(record && { copiedFrom: record.source }),
   };
+  return { report, found };
 }
 
 /** The session, reading the log in the format that it has. @throws UsageError for options that are for the other. */

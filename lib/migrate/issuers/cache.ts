@@ -119,14 +119,7 @@ export class IssuerCache {
     const found = await writer?.read(path, MAX_ISSUER_BYTES);
     const isRight = found !== undefined && fingerprintOf(found) === fingerprint;
     if (found !== undefined && !isRight) context.counters.add("replacedObjects", 1);
-    const read = (hints: ReadHints) => context.source.issuer(fingerprint, hints);
-    const der = isRight
-      ? found
-      : await readAuthentic(context, path, read, (bytes) => {
-          const other = fingerprintOf(bytes);
-          if (other === fingerprint) return bytes;
-          throw new FormatError("is another certificate than its name says", fingerprint, other);
-        });
+    const der = isRight ? found : await fetchIssuer(context, fingerprint);
     if (writer === undefined) return der;
     const batch = writer.batch();
     await (isRight ? batch.keep(path, der) : batch.put(path, der));
@@ -134,6 +127,16 @@ export class IssuerCache {
     if (!isRight) context.counters.add("bytesStored", der.length);
     return der;
   }
+}
+
+/** The issuer of this fingerprint as the source has it. @throws VerificationError if it is missing, or another one. */
+export function fetchIssuer(context: ReadContext, fingerprint: string): Promise<Uint8Array> {
+  const read = (hints: ReadHints) => context.source.issuer(fingerprint, hints);
+  return readAuthentic(context, issuerPath(fingerprint), read, (bytes) => {
+    const other = fingerprintOf(bytes);
+    if (other === fingerprint) return bytes;
+    throw new FormatError("is another certificate than its name says", fingerprint, other);
+  });
 }
 
 /** @throws VerificationError if there are more issuers, or more bytes of them, than any log has. */
@@ -147,7 +150,7 @@ export function requirePlausible(issuers: number, bytes: number, entry: number):
   });
 }
 
-function fingerprintOf(der: Uint8Array): string {
+export function fingerprintOf(der: Uint8Array): string {
   return hash("sha256", der, "hex");
 }
 

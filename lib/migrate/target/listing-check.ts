@@ -123,6 +123,11 @@ export function isBeyondSize(resource: LogResource, format: LogFormat, size: num
   return coordinateOf(resource).width > widthInTree(resource, format, size);
 }
 
+/** Whether a log of `size` entries has exactly this object: not a narrower one, nor a bundle of another format. */
+export function isOfTree(resource: LogResource, format: LogFormat, size: number): boolean {
+  return coordinateOf(resource).width === widthInTree(resource, format, size);
+}
+
 /** Index and width of a tile or a bundle. */
 export function coordinateOf(resource: LogResource): EntryBundleCoordinate {
   return resource.kind === "tile" ? resource.tile : resource.bundle;

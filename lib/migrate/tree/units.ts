@@ -1,6 +1,12 @@
 /** What there is to copy, in units that are handed to workers. */
 
-import { FULL_WIDTH, fullTileCount, partialTile } from "../../tlog/layout.ts";
+import {
+  type EntryBundleCoordinate,
+  FULL_WIDTH,
+  fullTileCount,
+  partialTile,
+  tileWidth,
+} from "../../tlog/layout.ts";
 import { formatHash, HASH_SIZE, hashAt } from "../../tlog/merkle.ts";
 import type { BundleRun, WorkUnit } from "../ports/executor.ts";
 import type { HashTree } from "../ports/source.ts";
@@ -40,17 +46,21 @@ export async function* planUnits(
   const bundle = partialTile(tree.head.size, 0);
   if (bundle !== undefined) {
     const { index, width } = bundle;
-    yield { kind: "edge", bundle: { index, width }, leafHashes: formatHash(requireEdge(tree, 0)) };
+    yield await unitOf(tree, { index, width });
   }
 }
 
 /** The first bundle of a tree as a unit; undefined for the empty tree. */
 export async function firstUnit(tree: HashTree): Promise<WorkUnit | undefined> {
   const { size } = tree.head;
-  if (size === 0) return undefined;
-  if (size >= FULL_WIDTH)
-    return { kind: "run", firstBundle: 0, hashes: [formatHash(await tree.hashOf(0, 0))] };
-  return { kind: "edge", bundle: { index: 0, width: size }, leafHashes: formatHash(requireEdge(tree, 0)) };
+  return size === 0 ? undefined : await unitOf(tree, { index: 0, width: tileWidth(size, 0, 0) });
+}
+
+/** One bundle of a tree as a unit. */
+export async function unitOf(tree: HashTree, bundle: EntryBundleCoordinate): Promise<WorkUnit> {
+  const { index, width } = bundle;
+  if (width < FULL_WIDTH) return { kind: "edge", bundle, leafHashes: formatHash(requireEdge(tree, 0)) };
+  return { kind: "run", firstBundle: index, hashes: [formatHash(await tree.hashOf(0, index))] };
 }
 
 /** The full level-1 tiles that are not sealed in the target, a few of them fetched ahead. */

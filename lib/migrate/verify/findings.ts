@@ -27,6 +27,11 @@ export class Findings {
     for (const finding of findings) this.add(finding);
   }
 
+  /** The paths of objects with a fault, the first million of them. */
+  get paths(): ReadonlySet<string> {
+    return this.#paths;
+  }
+
   /** The first faults that were found, by path. */
   first(): Finding[] {
     return this.#kept.toSorted((a, b) => (a.path < b.path ? -1 : 1));

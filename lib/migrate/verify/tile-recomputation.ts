@@ -22,10 +22,11 @@ const CONCURRENCY = 8;
 const MAX_UNREADABLE = 16;
 
 /** What a tile of the right edge may be: the hashes in place, or those from below. */
-interface EdgeCandidate {
+export interface EdgeCandidate {
   readonly tile: TileCoordinate;
   readonly stored: Uint8Array | undefined;
-  readonly recomputed: Uint8Array;
+  /** All that it may be, right or not. */
+  readonly choices: readonly Uint8Array[];
 }
 
 export class TileRecomputation implements TileRecovery {
@@ -57,12 +58,7 @@ export class TileRecomputation implements TileRecovery {
   async edge(failure: unknown, head: TreeHead): Promise<RightEdge> {
     const { problem } = faultOf(failure).facts;
     const object = edgeName(head.size);
-    const candidates = await Promise.all(
-      rightEdge(head.size).map(async (tile): Promise<EdgeCandidate> => {
-        const [stored, recomputed] = await Promise.all([this.#tile(tile), this.#recompute(tile)]);
-        return { tile, stored, recomputed };
-      }),
-    );
+    const candidates = await this.edgeCandidates(head);
     const edge = edgeOfRoot(head, candidates);
     if (edge === undefined) {
       const further = `${problem}; the objects below do not give the root either`;
@@ -75,6 +71,16 @@ export class TileRecomputation implements TileRecovery {
     const differs = "is missing, or is not what the objects below it hash to";
     for (const { tile } of differing) this.#note({ path: tilePath(tile), problem: differs });
     return edge;
+  }
+
+  /** What each tile of the right edge may be. */
+  edgeCandidates({ size }: TreeHead): Promise<EdgeCandidate[]> {
+    return Promise.all(
+      rightEdge(size).map(async (tile): Promise<EdgeCandidate> => {
+        const [stored, recomputed] = await Promise.all([this.#tile(tile), this.#recompute(tile)]);
+        return { tile, stored, choices: stored ? [stored, recomputed] : [recomputed] };
+      }),
+    );
   }
 
   /** A tile's hashes from what is stored below it, right or not; zeros where that cannot be read. */
@@ -133,15 +139,18 @@ export class TileRecomputation implements TileRecovery {
   }
 }
 
-/** Tries every choice between what is stored and what is recomputed: 2^7 roots at most. */
-function edgeOfRoot(
+/** The one right edge that gives the root, of every choice: with two for each tile, 2^7 roots are tried at most. */
+export function edgeOfRoot(
   { size, rootHash }: TreeHead,
-  candidates: readonly EdgeCandidate[],
+  candidates: readonly Pick<EdgeCandidate, "tile" | "choices">[],
 ): RightEdge | undefined {
-  for (let choice = 0; choice < 1 << candidates.length; choice++) {
+  const count = candidates.reduce((product, { choices }) => product * choices.length, 1);
+  for (let choice = 0; choice < count; choice++) {
     const edge: Uint8Array[] = [];
-    for (const [position, { tile, stored, recomputed }] of candidates.entries()) {
-      edge[tile.level] = (choice >> position) & 1 ? recomputed : (stored ?? recomputed);
+    let rest = choice;
+    for (const { tile, choices } of candidates) {
+      edge[tile.level] = choices[rest % choices.length] as Uint8Array;
+      rest = Math.floor(rest / choices.length);
     }
     if (equalBytes(rootFromRightEdge(size, edge), rootHash)) return edge;
   }

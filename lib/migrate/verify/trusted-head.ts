@@ -41,7 +41,8 @@ export async function findTrustedHead(
       throw new UsageError({
         object: location,
         problem: "is an unfinished migration, not a log",
-        advice: "Run the same `tlog-migrate copy` with --handover to finish it, then verify",
+        advice:
+          "Run the same `tlog-migrate copy` with --handover to finish it, then verify; `copy --recheck` repairs what is damaged in it",
       });
     }
     const tree = await readableTreeState(target);

@@ -195,11 +195,15 @@ describe("the summary of a verification", () => {
     signatures: [],
     faults: 0,
     findings: [],
+    repairable: 0,
     notChecked: ["A signature"],
   };
+  const command = "tlog-migrate verify --repair-from https://old.example/ '/srv/my log'";
+  const summaryOf = (changes: Partial<VerificationReport>) =>
+    verificationSummary({ ...sound, ...changes }, command, 100);
 
   test("says that a log is sound, and by what measure", () => {
-    const text = verificationSummary(sound, 100);
+    const text = summaryOf({});
     expect(text).toMatch(/^The log is sound: .* its tree state/);
     expect(text).toMatch(/verified {2}1,000 entries/);
     expect(text).toMatch(/2,000 entries\/s \(javascript hasher\)/);
@@ -208,9 +212,33 @@ describe("the summary of a verification", () => {
 
   test("lists the faults by path, and how many more there are", () => {
     const findings = [{ path: "tile/0/000", problem: "is missing" }];
-    const text = verificationSummary({ ...sound, origin: "o", faults: 1200, findings }, 100);
+    const text = summaryOf({ origin: "o", faults: 1200, findings });
     expect(text).toMatch(/^The log is not what its tree state commits to/);
     expect(text).toMatch(/faults {4}1,200/);
     expect(text).toContain("- tile/0/000: is missing\n  - and 1,199 more\n");
+  });
+
+  test("offers to repair what can be repaired, by a command that can be copied", () => {
+    const text = summaryOf({ faults: 3, repairable: 2 });
+    expect(text).toContain(`\n     ${command}\n`);
+    expect(text).toMatch(/2 objects of the tree/);
+    expect(text).toMatch(/never repaired: see\s+docs\/troubleshooting\.md/);
+    expect(summaryOf({ faults: 2, repairable: 2 })).not.toMatch(/never repaired/);
+    expect(summaryOf({ faults: 1, repairable: 0 })).not.toContain(command);
+    expect(summaryOf({})).not.toMatch(/What to do next/);
+  });
+
+  test("lists what was repaired, and why the rest was not", () => {
+    const repair = {
+      source: "https://old.example/",
+      repaired: 1001,
+      objects: ["tile/0/000"],
+      notRepaired: [{ path: "tile/0/001", problem: "it is \u001b[2Jmissing" }],
+    };
+    const text = summaryOf({ faults: 1, repairable: 1, repair });
+    expect(text).toMatch(/repaired {2}1,001 objects, from https:\/\/old\.example\//);
+    expect(text).toContain("- tile/0/000\n  - and 1,000 more\n");
+    expect(text).toContain("- tile/0/001: it is  [2Jmissing\n");
+    expect(text).not.toContain(command);
   });
 });

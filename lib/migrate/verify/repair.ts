@@ -1,0 +1,268 @@
+/**
+ * The repair of what a verification has found: objects of the tree that it trusts are read from another copy of the log,
+ * authenticated against that very tree, and put in the place of those that are wrong or missing. Nothing else is touched:
+ * not what is beyond the tree, nor the checkpoint, nor the private state. Log software may be at work meanwhile.
+ */
+
+import {
+  type ErrorFacts,
+  OperationError,
+  TargetRefusedError,
+  UsageError,
+  VerificationError,
+} from "../../errors.ts";
+import { FormatError } from "../../tlog/errors.ts";
+import { bundlePath, FULL_WIDTH, type LogFormat, tilePath, tileWidth } from "../../tlog/layout.ts";
+import { shownAddress } from "../../tlog/shown-address.ts";
+import { cleanUp } from "../clean-up.ts";
+import type { WorkOptions } from "../options.ts";
+import { outsideFailure } from "../outside-failure.ts";
+import { findPlace, requireSourceOptions } from "../places.ts";
+import type { BackendModules } from "../ports/backend.ts";
+import type { Finding } from "../ports/executor.ts";
+import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
+import type { MigrationTarget, TargetRepairs } from "../ports/target.ts";
+import type { ReadContext } from "../read/context.ts";
+import { DEFAULT_BUDGET_BYTES, openSession, type Session } from "../session.ts";
+import { readableTreeState } from "../target/tree-state.ts";
+import { DEFAULT_RETRY } from "../throttle/backoff.ts";
+import type { Findings } from "./findings.ts";
+import { RepairSource } from "./repair-source.ts";
+import { type Repairable, repairableIn } from "./repairable.ts";
+import { cutFromSize, statedSize } from "./wider-source.ts";
+
+/** What a repair has done. */
+export interface RepairReport {
+  /** The copy of the log that was named. */
+  readonly source: string;
+  /** Objects that are in place now and were wrong or missing. */
+  readonly repaired: number;
+  /** The first of them, at most 1,000, by path. */
+  readonly objects: readonly string[];
+  /** Objects that are still wrong or missing, and why they could not be repaired; the first 100. */
+  readonly notRepaired: readonly Finding[];
+  /** What kept the repair from going on: the copy could not be read, or the log could not be written. */
+  readonly failure?: ErrorFacts;
+}
+
+/** Objects that are repaired at once. */
+const CONCURRENCY = 8;
+
+/** Objects that a run looks at, each once. */
+const MAX_OBJECTS = 1_000_000;
+
+const [NAMED_OBJECTS, NAMED_FAILURES] = [1000, 100];
+
+/** What became of an object: it was repaired, or found to be right when it was looked at; or why neither. */
+type Outcome = "repaired" | "right" | { readonly problem: string };
+
+export interface RepairedLog {
+  readonly target: MigrationTarget;
+  /** Where the right objects are. */
+  readonly from: string;
+  readonly head: TreeHead;
+  readonly format: LogFormat;
+  readonly deep: boolean;
+  readonly modules: BackendModules;
+}
+
+/** @throws UsageError if a log cannot be repaired where it is, or not from there; nothing is read. */
+export async function requireRepairable(
+  log: string,
+  target: MigrationTarget | undefined,
+  from: string,
+  modules: BackendModules,
+): Promise<void> {
+  const { url } = await findPlace(from, "source", modules);
+  const place = await findPlace(log, "log", modules);
+  if (target?.openRepairs === undefined) {
+    throw new UsageError({
+      object: target?.location ?? log,
+      problem: "can only be read, so nothing can be repaired there",
+      advice: "Run the command where the log is stored, and name that place; or leave --repair-from out",
+    });
+  }
+  if (url.href !== place.url.href) return;
+  throw new UsageError({
+    object: "--repair-from",
+    problem: "names the log itself",
+    found: from,
+    advice: "Name another copy of the log",
+  });
+}
+
+export class LogRepair {
+  readonly #log: RepairedLog;
+  readonly #session: Session<WorkOptions>;
+  readonly #repairs: TargetRepairs;
+  /** The copy of the log, opened with the first object that is looked for. */
+  #copy: Session<WorkOptions> | undefined;
+  #copyContext: ReadContext | undefined;
+  readonly #outcomes = new Map<string, Outcome>();
+  #repaired = 0;
+  readonly #first: string[] = [];
+  #failure: ErrorFacts | undefined;
+
+  private constructor(log: RepairedLog, session: Session<WorkOptions>, repairs: TargetRepairs) {
+    this.#log = log;
+    this.#session = session;
+    this.#repairs = repairs;
+  }
+
+  /** @throws UsageError if the options are not enough to read the copy. */
+  static async open(log: RepairedLog, session: Session<WorkOptions>): Promise<LogRepair> {
+    const { target, from, format, modules } = log;
+    await requireSourceOptions(from, session.options.access, format, modules);
+    if (target.openRepairs === undefined) throw new Error("a log that cannot be written is not repaired");
+    return new LogRepair(log, session, await target.openRepairs(session.context.signal));
+  }
+
+  /**
+   * Repairs what can be repaired of what was found, each object once in a run.
+   * @returns whether the log should be verified again: an object has become right.
+   */
+  async repair(found: Findings): Promise<boolean> {
+    const { head, format } = this.#log;
+    if (this.#failure !== undefined) return false;
+    const objects = repairableIn(found.paths, format, head.size).filter(
+      ({ path }) => !this.#outcomes.has(path),
+    );
+    if (objects.length === 0) return false;
+    this.#session.progress.phase = "repairing";
+    const source = await this.#open(objects);
+    if (source === undefined) return false;
+    let hasChanged = false;
+    const queue = objects.values();
+    const work = async (): Promise<void> => {
+      for (const object of queue) {
+        this.#session.context.signal.throwIfAborted();
+        if (this.#failure !== undefined || this.#outcomes.size >= MAX_OBJECTS) return;
+        const outcome = await this.#outcomeOf(object, source);
+        if (outcome === undefined) return;
+        this.#note(object, outcome);
+        if (typeof outcome === "string") hasChanged = true;
+      }
+    };
+    // All must have ended before the repair is closed.
+    const results = await Promise.allSettled(Array.from({ length: CONCURRENCY }, work));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+    return hasChanged;
+  }
+
+  /** @param found by the last verification. */
+  report(found: Findings): RepairReport {
+    const { head, format } = this.#log;
+    const notRepaired: Finding[] = [];
+    for (const { path } of repairableIn(found.paths, format, head.size)) {
+      const outcome = this.#outcomes.get(path);
+      if (notRepaired.length === NAMED_FAILURES) break;
+      if (outcome === "repaired") notRepaired.push({ path, problem: WRONG_AGAIN });
+      else if (typeof outcome === "object") notRepaired.push({ path, problem: outcome.problem });
+      else if (outcome === undefined && this.#outcomes.size >= MAX_OBJECTS) {
+        notRepaired.push({ path, problem: TOO_MANY });
+        break;
+      }
+    }
+    return {
+      source: this.#from,
+      repaired: this.#repaired,
+      objects: this.#first.toSorted(),
+      notRepaired,
+      ...(this.#failure && { failure: this.#failure }),
+    };
+  }
+
+  get #from(): string {
+    return shownAddress(this.#log.from);
+  }
+
+  async close(): Promise<void> {
+    await cleanUp(
+      this.#session.options.notice,
+      () => this.#copy?.close(),
+      () => this.#repairs.close(),
+    );
+  }
+
+  /** The tree, anew for each round; undefined if it cannot be had, which is noted. */
+  async #open(objects: readonly Repairable[]): Promise<RepairSource | undefined> {
+    const { head, deep } = this.#log;
+    const { context, options } = this.#session;
+    const { budgetBytes = DEFAULT_BUDGET_BYTES } = options;
+    try {
+      this.#copyContext ??= await this.#openCopy();
+      // The verification has read what is wrong as often as it should be.
+      const log = { ...context, retry: { ...context.retry, contentAttempts: 0 } };
+      return await RepairSource.open(log, this.#copyContext, head, { deep, budgetBytes });
+    } catch (error) {
+      const failure = this.#failed(error);
+      if (failure !== undefined) for (const object of objects) this.#note(object, failure);
+      return undefined;
+    }
+  }
+
+  async #openCopy(): Promise<ReadContext> {
+    const { from, format, modules } = this.#log;
+    const { options } = this.#session;
+    const { contentAttempts, ...retry } = options.retry ?? DEFAULT_RETRY;
+    // A copy may lack a million objects: each is asked for once more, past every cache.
+    const once = { ...retry, contentAttempts: Math.min(contentAttempts, 1) };
+    this.#copy = await openSession(from, { ...options, format, retry: once }, modules);
+    const { context } = this.#copy;
+    return { ...context, source: cutFromSize(context.source, await statedSize(context)) };
+  }
+
+  /** Undefined where the repair cannot go on. */
+  async #outcomeOf(object: Repairable, source: RepairSource): Promise<Outcome | undefined> {
+    try {
+      const expected = await source.expected(object);
+      // Log software may have stored it meanwhile, or found a fuller object; or what is above it was wrong.
+      const inPlace = await this.#repairs.read(object.path, expected.maxBytes);
+      if (inPlace !== undefined && (await expected.isRight(inPlace))) return "right";
+      if (await this.#isReplaced(object)) return "right";
+      await expected.read((bytes) => this.#repairs.replace(object.path, bytes));
+      return "repaired";
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  /** Why one object could not be repaired; undefined if it concerns all. @throws any other error. */
+  #failed(error: unknown): Outcome | undefined {
+    this.#session.context.signal.throwIfAborted();
+    const failure = outsideFailure(error);
+    if (failure instanceof OperationError) {
+      this.#failure ??= failure.facts;
+      return undefined;
+    }
+    if (!(failure instanceof VerificationError || failure instanceof TargetRefusedError)) throw failure;
+    const { object, problem, expected, found } = failure.facts;
+    const comparison = expected === undefined ? "" : ` (expected ${expected}, found ${found ?? "nothing"})`;
+    return { problem: `${object} ${problem}${comparison}` };
+  }
+
+  #note({ path }: Repairable, outcome: Outcome): void {
+    this.#outcomes.set(path, outcome);
+    if (outcome !== "repaired") return;
+    this.#repaired++;
+    if (this.#first.length < NAMED_OBJECTS) this.#first.push(path);
+    this.#session.progress.own.add("replacedObjects", 1);
+    this.#session.options.notice?.(`${this.#log.target.locate(path)}: repaired from ${this.#from}`);
+  }
+
+  /** Whether a partial object has given way to the full one that log software has integrated: it would only be in the way. */
+  async #isReplaced(object: Repairable): Promise<boolean> {
+    if (object.kind === "issuer") return false;
+    const { level, index, width } = object.kind === "tile" ? object.tile : { level: 0, ...object.bundle };
+    if (width === FULL_WIDTH) return false;
+    const state = await readableTreeState(this.#log.target);
+    if (state === undefined || state instanceof FormatError) return false;
+    if (tileWidth(state.size, level, index) < FULL_WIDTH) return false;
+    const full = { level, index, width: FULL_WIDTH };
+    const path = object.kind === "tile" ? tilePath(full) : bundlePath(this.#log.format, full);
+    return (await this.#repairs.read(path, MAX_OBJECT_BYTES)) !== undefined;
+  }
+}
+
+const WRONG_AGAIN = "was repaired, and is wrong again: find out what else writes there";
+const TOO_MANY = `a run looks at ${MAX_OBJECTS} objects: run the same command again for this one and the others`;

@@ -1,0 +1,58 @@
+/** Which of the objects that a verification has found faults in can be repaired: those of the tree that it trusts. */
+
+import {
+  type EntryBundleCoordinate,
+  issuerPath,
+  type LogFormat,
+  parseResourcePath,
+  rightEdge,
+  type TileCoordinate,
+  tilePath,
+} from "../../tlog/layout.ts";
+import { isOfTree } from "../target/listing-check.ts";
+import { edgeName } from "../tree/tiled-tree.ts";
+
+/** An object that the tree of a log, or an entry of it, commits to. */
+export type Repairable =
+  | { readonly kind: "tile"; readonly path: string; readonly tile: TileCoordinate }
+  | { readonly kind: "bundle"; readonly path: string; readonly bundle: EntryBundleCoordinate }
+  | { readonly kind: "issuer"; readonly path: string; readonly fingerprint: string };
+
+const FINGERPRINT = /^issuer\/([0-9a-f]{64})$/;
+
+/**
+ * The repairable ones among faulty paths, each once: upper tiles first, since they authenticate what is below, and then
+ * from left to right. Whatever is beyond the tree, obsolete, or no object of the log is left out.
+ * @param paths of which the issuers are those that authentic entries name.
+ */
+export function repairableIn(paths: Iterable<string>, format: LogFormat, size: number): Repairable[] {
+  const found = new Map<string, Repairable>();
+  for (const path of paths) {
+    for (const object of repairableAt(path, format, size)) found.set(object.path, object);
+  }
+  return [...found.values()].toSorted((a, b) => rank(a) - rank(b) || position(a) - position(b));
+}
+
+function repairableAt(path: string, format: LogFormat, size: number): Repairable[] {
+  // Where it does not give the root, it is not known which of its tiles is wrong.
+  if (path === edgeName(size)) {
+    return rightEdge(size).map((tile) => ({ kind: "tile", path: tilePath(tile), tile }));
+  }
+  const [, fingerprint] = FINGERPRINT.exec(path) ?? [];
+  if (fingerprint !== undefined) return [{ kind: "issuer", path: issuerPath(fingerprint), fingerprint }];
+  const resource = parseResourcePath(path);
+  if (resource === undefined || !isOfTree(resource, format, size)) return [];
+  return resource.kind === "tile"
+    ? [{ kind: "tile", path, tile: resource.tile }]
+    : [{ kind: "bundle", path, bundle: resource.bundle }];
+}
+
+function rank(object: Repairable): number {
+  if (object.kind === "tile") return -object.tile.level;
+  return object.kind === "bundle" ? 1 : 2;
+}
+
+function position(object: Repairable): number {
+  if (object.kind === "issuer") return 0;
+  return object.kind === "tile" ? object.tile.index : object.bundle.index;
+}

@@ -1,0 +1,64 @@
+/** A copy of a log that has another size: its right edge is wider, and what a smaller tree has there is the beginning of it. */
+
+import { cutBundle } from "../../tlog/bundle.ts";
+import { parseCheckpointText } from "../../tlog/checkpoint.ts";
+import { CHECKPOINT_PATH, FULL_WIDTH, tileWidth } from "../../tlog/layout.ts";
+import { HASH_SIZE } from "../../tlog/merkle.ts";
+import { parseNote } from "../../tlog/note.ts";
+import type { LogSource } from "../ports/source.ts";
+import { readAuthentic } from "../read/authentic.ts";
+import type { ReadContext } from "../read/context.ts";
+import { faultOf } from "./findings.ts";
+
+/**
+ * The size that a copy says it has, 0 where it does not. It decides only which objects are looked for, and whatever they
+ * are is authenticated: so it need not be signed.
+ * @throws OperationError if the copy cannot be reached.
+ */
+export async function statedSize(context: ReadContext): Promise<number> {
+  const read = () => context.source.checkpoint({ signal: context.signal });
+  try {
+    return await readAuthentic(
+      { ...context, firstContact: true },
+      CHECKPOINT_PATH,
+      read,
+      (note) => parseCheckpointText(parseNote(note).text).size,
+    );
+  } catch (error) {
+    faultOf(error);
+    return 0;
+  }
+}
+
+/** A source in which partial objects are also cut from those of a log of `size` entries. */
+export function cutFromSize(source: LogSource, size: number): LogSource {
+  /** How wide the object at an index is there, if that is wider than asked and no full one, which is looked for anyway. */
+  const widerThan = (width: number, level: number, index: number): number | undefined => {
+    const wider = tileWidth(size, level, index);
+    return width < wider && wider < FULL_WIDTH ? wider : undefined;
+  };
+  return {
+    location: source.location,
+    format: source.format,
+    locate: (path) => source.locate(path),
+    explain: (path, bytes) => source.explain(path, bytes),
+    close: () => source.close(),
+    checkpoint: (hints) => source.checkpoint(hints),
+    issuer: (fingerprint, hints) => source.issuer(fingerprint, hints),
+    openTree: (head, read, recovery) => source.openTree(head, read, recovery),
+    async tile(tile, hints) {
+      const exact = await source.tile(tile, hints);
+      const wider = widerThan(tile.width, tile.level, tile.index);
+      if (exact !== undefined || wider === undefined) return exact;
+      const hashes = await source.tile({ ...tile, width: wider }, hints);
+      return hashes?.subarray(0, tile.width * HASH_SIZE);
+    },
+    async entryBundle(bundle, hints) {
+      const exact = await source.entryBundle(bundle, hints);
+      const wider = widerThan(bundle.width, 0, bundle.index);
+      if (exact !== undefined || wider === undefined) return exact;
+      const bytes = await source.entryBundle({ ...bundle, width: wider }, hints);
+      return bytes && cutBundle(source.format, bytes, bundle.width);
+    },
+  };
+}
