@@ -9,6 +9,9 @@ const modules: Record<string, string> = {
   file: module("./posix/backend.ts"),
   "gzip+file": module("./posix/sunlight-backend.ts"),
   "archive+file": module("./archive/backend.ts"),
+  "serverless+https": module("./serverless/http-backend.ts"),
+  "serverless+http": module("./serverless/http-backend.ts"),
+  "serverless+file": module("./serverless/file-backend.ts"),
 };
 
 /** The module of every backend, those that were registered among them. */

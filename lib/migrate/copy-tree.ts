@@ -15,7 +15,7 @@ import { startThreads } from "./execute/threads.ts";
 import type { Executor } from "./ports/executor.ts";
 import type { HashTree, ReadHints, TreeHead } from "./ports/source.ts";
 import type { SpaceNeeded } from "./ports/target.ts";
-import { openTree, readAuthentic } from "./read/authentic.ts";
+import { openTree, partRead, readAuthentic } from "./read/authentic.ts";
 import type { ReadContext } from "./read/context.ts";
 import { inFormatOfLog } from "./read/format.ts";
 import type { CopySession } from "./session.ts";
@@ -95,7 +95,8 @@ async function requireFirstBundle(
   let bytes = early;
   for (const { coordinate, authenticate } of expectedBundles(unit, source.format)) {
     const read = async (hints: ReadHints): Promise<Uint8Array | undefined> => {
-      const found = bytes ?? (await source.entryBundle(coordinate, hints));
+      const found =
+        bytes ?? (await source.entryBundle(coordinate, { ...hints, readPart: partRead(context) }));
       bytes = undefined;
       return found;
     };
@@ -174,7 +175,7 @@ export async function estimateSpace(
   first?: Promise<Uint8Array | undefined>,
 ): Promise<SpaceNeeded> {
   const bundles = fullTileCount(size, 0);
-  const samples = Math.min(SAMPLES, bundles);
+  const samples = Math.min(context.source.hasCostlyBundles ? 1 : SAMPLES, bundles);
   if (samples === 0) return { bytes: 0, objects: 0 };
   const step = (bundles - 1) / Math.max(1, samples - 1);
   const sizes = await Promise.all(
@@ -189,7 +190,8 @@ export async function estimateSpace(
 
 function bundleBytes(context: ReadContext, index: number): Promise<number> {
   const bundle = { index, width: FULL_WIDTH };
-  const read = (hints: ReadHints) => context.source.entryBundle(bundle, hints);
+  const readPart = partRead(context);
+  const read = (hints: ReadHints) => context.source.entryBundle(bundle, { ...hints, readPart });
   return readAuthentic(context, bundlePath(context.source.format, bundle), read, (bytes) => {
     if (bytes.length === 0) throw new FormatError("is empty");
     return bytes.length;

@@ -19,11 +19,14 @@ export interface BundleEntry {
 
 const LENGTH_SIZE = 2;
 
+/** The largest entry of a tlog-tiles log: its length has two bytes. */
+export const MAX_ENTRY_BYTES = 0xffff;
+
 /** https://c2sp.org/tlog-tiles#log-entries: a big-endian uint16 length, then that many bytes, which are the leaf. */
 class TilesEntry implements BundleEntry {
   static readonly leafHashPrefix = Uint8Array.of(0x00);
   static readonly minSize = LENGTH_SIZE;
-  static readonly maxSize = LENGTH_SIZE + 0xffff;
+  static readonly maxSize = LENGTH_SIZE + MAX_ENTRY_BYTES;
 
   leafStart = 0;
   leafEnd = 0;

@@ -13,6 +13,7 @@ import { excerpt } from "../../lib/tlog/note.ts";
 import { shownAddress } from "../../lib/tlog/shown-address.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { type Coding, decodeReserved, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
+import { asOldLayout } from "../shared/old-layout.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
 import { statusError } from "./error-messages.ts";
 import type { HttpResponse } from "./exchange.ts";
@@ -108,6 +109,10 @@ export class HttpSource implements ObjectSource {
     if (body === undefined || coding === undefined) return body;
     if (this.#options.refusesEncodings) throw new FormatError("has an encoding", "none", coding);
     return decodeReserved(coding, body, options);
+  }
+
+  otherLayout(): Promise<string | undefined> {
+    return asOldLayout(this, this.location);
   }
 
   async close(): Promise<void> {

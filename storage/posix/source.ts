@@ -7,6 +7,7 @@ import { FormatError } from "../../lib/tlog/errors.ts";
 import { bundleDirectory } from "../../lib/tlog/layout.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { beginsAsGzip, decodeReserved, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
+import { asOldLayout } from "../shared/old-layout.ts";
 import { RegularFile } from "./regular-file.ts";
 
 export class PosixSource implements ObjectSource {
@@ -38,6 +39,10 @@ export class PosixSource implements ObjectSource {
   explain(path: string, bytes: Uint8Array): string | undefined {
     if (!path.startsWith(`${bundleDirectory("static-ct")}/`) || !beginsAsGzip(bytes)) return undefined;
     return `is gzip, as in a directory of Sunlight; name the log as gzip+${pathToFileURL(this.location).href}`;
+  }
+
+  otherLayout(): Promise<string | undefined> {
+    return asOldLayout(this, pathToFileURL(this.#directory).href);
   }
 
   async close(): Promise<void> {}

@@ -35,12 +35,17 @@ export interface ObjectSource {
   read(path: string, options: ReadOptions): Promise<Uint8Array | undefined>;
   /** Why bytes from here do not authenticate, as a clause, where this kind of source can tell. */
   explain?(path: string, bytes: Uint8Array): string | undefined;
+  /** How to name the same place as a log in another layout, where it has one. */
+  otherLayout?(): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
+/** An object that is larger than it may be. */
+export class TooLargeError extends FormatError {}
+
 /** What `read` throws for an object that is larger than it may be. */
-export function tooLarge(maxBytes: number, found: string): FormatError {
-  return new FormatError("is larger than an object of its kind can be", `at most ${maxBytes} bytes`, found);
+export function tooLarge(maxBytes: number, found: string): TooLargeError {
+  return new TooLargeError("is larger than an object of its kind can be", `at most ${maxBytes} bytes`, found);
 }
 
 /** A read that failed for a reason other than the bytes themselves. */
@@ -93,6 +98,17 @@ export type AuthenticRead = <T>(
   authenticate: (bytes: Uint8Array) => T,
 ) => Promise<T>;
 
+/** Reads one of the parts that an object is made of, and only it again where that fails. @throws LogError */
+export type PartRead = (
+  path: string,
+  read: (hints: ReadHints) => Promise<Uint8Array | undefined>,
+) => Promise<Uint8Array>;
+
+export interface BundleHints extends ReadHints {
+  /** For a bundle that is stored as many objects. Default: each is read once, and the bundle fails if one does. */
+  readonly readPart?: PartRead;
+}
+
 /** Size and root of a tree. */
 export interface TreeHead {
   readonly size: number;
@@ -125,18 +141,20 @@ export interface TileRecovery {
 }
 
 /** A log as the engine reads it; it need not be stored as tiles. An instance belongs to one thread. */
-export interface LogSource extends Omit<ObjectSource, "read" | "explain"> {
+export interface LogSource extends Omit<ObjectSource, "read" | "explain" | "otherLayout"> {
   readonly format: LogFormat;
+  /** A bundle takes a request for each of its entries: none is read for an estimate. */
+  readonly hasCostlyBundles?: boolean;
   /** The same place, read as a log of another format; left out where it has only one. It is closed with this one. */
   inFormat?(format: LogFormat): LogSource;
-  /** As in `ObjectSource`. */
-  explain(path: string, bytes: Uint8Array): string | undefined;
+  /** As in `ObjectSource`; it may have to read for it. */
+  explain(path: string, bytes: Uint8Array): string | undefined | Promise<string | undefined>;
   /** The signed checkpoint, read past every cache. Undefined if there is none. */
   checkpoint(hints?: ReadHints): Promise<Uint8Array | undefined>;
   /** The hashes of a tile, exactly `width` of them; undefined if the source has none. @throws FormatError */
   tile(tile: TileCoordinate, hints?: ReadHints): Promise<Uint8Array | undefined>;
   /** The bytes of an entry bundle; undefined if the source has none. That it has `width` entries is not checked. */
-  entryBundle(bundle: EntryBundleCoordinate, hints?: ReadHints): Promise<Uint8Array | undefined>;
+  entryBundle(bundle: EntryBundleCoordinate, hints?: BundleHints): Promise<Uint8Array | undefined>;
   /** DER of the certificate with this fingerprint (lower-case hex SHA-256); undefined if the source has none. */
   issuer(fingerprint: string, hints?: ReadHints): Promise<Uint8Array | undefined>;
   /**
@@ -144,4 +162,6 @@ export interface LogSource extends Omit<ObjectSource, "read" | "explain"> {
    * @throws VerificationError if what the source has does not give the root.
    */
   openTree(head: TreeHead, read: AuthenticRead, recovery?: TileRecovery): Promise<HashTree>;
+  /** How to name the same place as a log in another layout, where it has one of so many entries. */
+  otherLayout?(size: number): Promise<string | undefined>;
 }

@@ -12,6 +12,7 @@ import { outsideFailure } from "../outside-failure.ts";
 import {
   type HashTree,
   type LogSource,
+  type PartRead,
   type ReadHints,
   SourceError,
   type TileRecovery,
@@ -54,9 +55,10 @@ export async function readAuthentic<T>(
       if (bytes === undefined) throw new NothingThereError("is missing");
       return await authenticate(bytes, hints.fresh === true);
     } catch (error) {
+      const explanation =
+        bytes && error instanceof FormatError ? await explained(source, path, bytes) : undefined;
       reservation?.release();
-      const isContent = bytes !== undefined && error instanceof FormatError;
-      throw isContent ? (explained(source, path, bytes as Uint8Array) ?? error) : error;
+      throw explanation ?? error;
     }
   };
   const mayUseFull = context.replacesBadPartials === true && isPartialPath(path);
@@ -99,12 +101,36 @@ export async function readAuthentic<T>(
   }
 }
 
+/** Reads the parts of a bundle, of which only the whole can be authenticated. */
+export function partRead(context: ReadContext): PartRead {
+  return (path, read) => readAuthentic(context, path, read, (bytes) => bytes);
+}
+
 /**
  * The tree of a source.
- * @throws VerificationError if the source does not give the root, and `recovery` does not find it either.
+ * @throws VerificationError if the source does not give the root, and `recovery` does not find it either; UsageError if
+ * the place has the log in another layout.
  */
-export function openTree(context: ReadContext, head: TreeHead, recovery?: TileRecovery): Promise<HashTree> {
-  return context.source.openTree(head, (...object) => readAuthentic(context, ...object), recovery);
+export async function openTree(
+  context: ReadContext,
+  head: TreeHead,
+  recovery?: TileRecovery,
+): Promise<HashTree> {
+  const { source } = context;
+  try {
+    return await source.openTree(head, (...object) => readAuthentic(context, ...object), recovery);
+  } catch (error) {
+    if (error instanceof VerificationError) await requireThisLayout(source, head.size);
+    throw error;
+  }
+}
+
+/** @throws UsageError if the place has its log of `size` entries in another layout. */
+export async function requireThisLayout(source: LogSource, size: number): Promise<void> {
+  const other = await source.otherLayout?.(size).catch(() => undefined);
+  if (other === undefined) return;
+  const problem = "has its log in another layout: no tiles are where they would be";
+  throw new UsageError({ object: source.location, problem, advice: `Name it as ${other}` });
 }
 
 /** A checkpoint and the signed bytes that it was read from. */
@@ -196,8 +222,12 @@ export function readDelays({
 class NothingThereError extends FormatError {}
 
 /** Why bytes do not authenticate, where they or their source show it. */
-function explained(source: LogSource, path: string, bytes: Uint8Array): FormatError | undefined {
-  const reason = source.explain(path, bytes);
+async function explained(
+  source: LogSource,
+  path: string,
+  bytes: Uint8Array,
+): Promise<FormatError | undefined> {
+  const reason = await source.explain(path, bytes);
   if (reason !== undefined) return new FormatError(reason);
   return isWebPage(bytes) ? new NothingThereError(IS_WEB_PAGE) : undefined;
 }

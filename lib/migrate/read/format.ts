@@ -11,7 +11,7 @@ import {
 } from "../../tlog/layout.ts";
 import type { LogSource, ReadHints } from "../ports/source.ts";
 import { faultOf } from "../verify/findings.ts";
-import { readAuthentic } from "./authentic.ts";
+import { readAuthentic, requireThisLayout } from "./authentic.ts";
 import type { ReadContext } from "./context.ts";
 
 /** What messages call a log of a format. */
@@ -63,6 +63,7 @@ export async function inFormatOfLog(
       if (ofOne.length === 1) return ofOne[0] as LogSource;
     }
   }
+  await requireThisLayout(source, size);
   const paths = [tiles, staticCt].map(({ format }) => bundlePath(format, bundleAt(size, 0)));
   throw new UsageError({
     object: source.location,

@@ -78,6 +78,7 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
       return await readPartial({ partial: exact, full: cut, canBe }, hints.fromFull);
     },
     openTree: (head, read, recovery) => openTiledTree(source, head, read, recovery),
+    otherLayout: async () => objects.otherLayout?.(),
   };
   return source;
 }

@@ -44,13 +44,15 @@ export async function findings(path: string, check: () => Promise<unknown> | unk
     await check();
     return [];
   } catch (error) {
-    const { problem, expected, found } = factsOf(error);
+    const { object = path, problem, expected, found } = factsOf(error);
     const comparison = expected === undefined ? "" : ` (expected ${expected}, found ${found ?? "nothing"})`;
-    return [{ path, problem: `${problem}${comparison}` }];
+    // Of an object that is made of parts, one of them may be at fault.
+    const part = object.startsWith(path) ? "" : `${object}: `;
+    return [{ path, problem: `${part}${problem}${comparison}` }];
   }
 }
 
-function factsOf(error: unknown): Pick<ErrorFacts, "problem" | "expected" | "found"> {
+function factsOf(error: unknown): Partial<ErrorFacts> & Pick<ErrorFacts, "problem"> {
   if (!(error instanceof FormatError)) return faultOf(error).facts;
   const { message: problem, expected, found } = error;
   return { problem, expected, found };

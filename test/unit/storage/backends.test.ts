@@ -70,7 +70,12 @@ describe("an option of another backend", () => {
     await expectUsageError(openedAs(directory, { treeState: false }), `--no-tree-state: ${expected}`);
   });
 
-  const READ_ONLY = ["https://log.example/", "http://log.example/", "archive+file:///zips"];
+  const READ_ONLY = [
+    "https://log.example/",
+    "http://log.example/",
+    "archive+file:///zips",
+    "serverless+file:///log",
+  ];
   test.each(READ_ONLY)("is refused for %s, which is only read", async (log) => {
     const options = { log, format: "tiles", access: { userAgentVersion: "test" } } as const;
     const verifying = verifyLog({ ...options, targetOptions: { spannerTablePrefix: "a_" } });
@@ -137,9 +142,10 @@ describe("a location without a backend", () => {
     await expectUsageError(
       openObjects("ftp://host/log"),
       "ftp://host/log: a source cannot be of the kind ftp (expected https://… or http://…, " +
-        "gs://bucket/prefix, file:///… or a path, gzip+file:///…, archive+file:///…)",
+        "gs://bucket/prefix, file:///… or a path, gzip+file:///…, archive+file:///…, " +
+        "serverless+https://…, serverless+file:///…)",
     );
-    for (const scheme of ["gzip+file", "archive+file", "https"]) {
+    for (const scheme of ["gzip+file", "archive+file", "https", "serverless+file", "serverless+https"]) {
       const refused = `${scheme}:///log: a target cannot be of the kind ${scheme} (expected ${targets})`;
       await expectUsageError(openTarget(`${scheme}:///log`), refused);
     }
