@@ -23,8 +23,8 @@ export interface SignedNote {
   readonly signatures: readonly NoteSignature[];
 }
 
-/** 0x01, 0x02, 0x04 and 0x05 of c2sp.org/signed-note, in this order. */
-export type SignatureType = "Ed25519" | "ECDSA" | "cosignature/v1" | "RFC 6962 tree head";
+/** 0x01, 0x02, 0x04, 0x05 and 0x06 of c2sp.org/signed-note, in this order. */
+export type SignatureType = "Ed25519" | "ECDSA" | "cosignature/v1" | "RFC 6962 tree head" | "ML-DSA-44";
 
 /** The result of a verification; some signature types carry the time of signing, in milliseconds since the Unix epoch. */
 export type Verdict =

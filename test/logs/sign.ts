@@ -72,7 +72,8 @@ export function signNote(text: string, signers: readonly NoteSigner[]): Uint8Arr
   return new TextEncoder().encode(`${text}\n${signers.map((signer) => signer.signatureLine(text)).join("")}`);
 }
 
-function newSigner(
+/** A signer whose signatures are what `signText` returns. */
+export function newSigner(
   name: string,
   type: SignatureType,
   keyId: number,

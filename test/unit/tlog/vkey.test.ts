@@ -151,9 +151,12 @@ describe("vkeys", () => {
     }
   });
 
-  test("an ML-DSA-44 key is refused by its name", () => {
-    const vkey = vkeyOf("example.com/log", 0, 0x06, new Uint8Array(1312));
-    expect(() => parseVkey(vkey)).toThrow(/ML-DSA-44.*0x06.*not supported/);
+  test("a type of somebody's own (0xff) is refused by a word, whatever follows it", () => {
+    for (const key of [new Uint8Array(), Buffer.from("example.com/my-type")]) {
+      const refused = () => parseVkey(vkeyOf("example.com/log", 0, 0xff, key));
+      expect(refused).toThrow(/type 0xff, a signature type of somebody's own, which cannot be verified/);
+      expect(refused).toThrow(expect.objectContaining({ advice: "Pass another key of the log" }));
+    }
   });
 
   test("whatever the text, reading it as a vkey throws nothing but FormatError", () => {
