@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import {
+  formatCount,
   type LogWorkOptions,
   type Notice,
   oneLine,
@@ -16,7 +17,7 @@ import type { LogOptions } from "./options/log.ts";
 import { jsonLine, writeLine, writeResult } from "./output.ts";
 import { openDisplay } from "./progress/display.ts";
 import { reportFailure } from "./report/failure.ts";
-import { countOf, formatCount } from "./report/quantities.ts";
+import { countOf } from "./report/quantities.ts";
 import { outputWidth } from "./report/text-layout.ts";
 
 export interface RunParts<Report> {

@@ -120,5 +120,6 @@ export { type HasherName, hasherName } from "./tlog/hasher/hasher.ts";
 export type { EntryBundleCoordinate, LogFormat, TileCoordinate } from "./tlog/layout.ts";
 export { type ListedLog, type LogList, parseLogList } from "./tlog/log-list.ts";
 export { excerpt, type KeyIdentity, type SignatureType, type Verdict, type Verifier } from "./tlog/note.ts";
+export { formatCount } from "./tlog/quantities.ts";
 export { shownAddress, withShownAddresses } from "./tlog/shown-address.ts";
 export { parseVkey, staticCtVerifier } from "./tlog/vkey.ts";

@@ -1,11 +1,10 @@
 /** Progress in one line, for logs and for a terminal of some width. */
 
-import type { ProgressSnapshot } from "../../lib/index.ts";
+import { formatCount, type ProgressSnapshot } from "../../lib/index.ts";
 import {
   countOf,
   formatByteRate,
   formatCompact,
-  formatCount,
   formatPercent,
   formatTimeLeft,
 } from "../report/quantities.ts";

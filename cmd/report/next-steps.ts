@@ -1,6 +1,7 @@
 /** What an operator does after `copy`, one sentence a step. */
 
 import {
+  formatCount,
   type LogFormat,
   type MigrationOptions,
   type MigrationReport,
@@ -9,7 +10,7 @@ import {
   type TargetWords,
   type VerificationReport,
 } from "../../lib/index.ts";
-import { countOf, formatCount } from "./quantities.ts";
+import { countOf } from "./quantities.ts";
 
 /** What the steps depend on, in addition to the report. */
 export interface StepFacts extends Pick<MigrationOptions, "snapshot" | "saveCheckpoint"> {

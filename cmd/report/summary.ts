@@ -2,13 +2,14 @@
 
 import {
   type ExtraDataReport,
+  formatCount,
   type MigrationOutcome,
   type MigrationReport,
   oneLine,
   type VerificationReport,
 } from "../../lib/index.ts";
 import { nextSteps, repairSteps, type StepFacts } from "./next-steps.ts";
-import { countOf, formatBytes, formatCount, formatDuration } from "./quantities.ts";
+import { countOf, formatBytes, formatDuration } from "./quantities.ts";
 import { alignFields, bad, emphasis, type Field, good, listSection, wrap } from "./text-layout.ts";
 
 export function copySummary(report: MigrationReport, facts: StepFacts, width: number): string {

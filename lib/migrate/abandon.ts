@@ -5,6 +5,7 @@ import { parseCheckpointText } from "../tlog/checkpoint.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY, parseResourcePath } from "../tlog/layout.ts";
 import { equalBytes } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
+import { formatCount } from "../tlog/quantities.ts";
 import { checkAbandonment } from "./check-options.ts";
 import { cleanUp } from "./clean-up.ts";
 import type { AbandonOptions } from "./options.ts";
@@ -157,7 +158,7 @@ async function requireUntouched(
   for await (const { path } of target.list("tile")) {
     const resource = parseResourcePath(path);
     if (resource === undefined || !isBeyondSize(resource, format, handedOver.size)) continue;
-    throw goneOn(target, target.locate(path), `nothing beyond size ${handedOver.size}`);
+    throw goneOn(target, target.locate(path), `nothing beyond size ${formatCount(handedOver.size)}`);
   }
 }
 

@@ -8,6 +8,7 @@ import { keptNote } from "../tlog/kept-note.ts";
 import { CHECKPOINT_PATH } from "../tlog/layout.ts";
 import { equalBytes, formatHash } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
+import { formatCount } from "../tlog/quantities.ts";
 import { checkMigration } from "./check-options.ts";
 import { beginRound, copyTree, type Round } from "./copy-tree.ts";
 import type { MigrationOptions } from "./options.ts";
@@ -50,7 +51,7 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
       const { missingIssuers } = claim.record;
       if (missingIssuers > 0)
         options.notice?.(
-          `${missingIssuers} issuers were missing when this log was handed over, as was allowed`,
+          `${formatCount(missingIssuers)} issuers were missing when this log was handed over, as was allowed`,
           "warning",
         );
       return await finish(session, claim.checkpoint, claim.grown ? "taken-over" : "already-handed-over");
@@ -82,7 +83,7 @@ async function fillAndHandOver(
     // A handover that has begun is of its own size.
     if (now.size > aim.size && !claim.handingOver) {
       if (round === 1) await requireGrownFrom(session, aim, now);
-      else options.notice?.(`The source has grown to ${now.size} entries: copying the new ones`);
+      else options.notice?.(`The source has grown to ${formatCount(now.size)} entries: copying the new ones`);
       aim = now;
       // Pinned in the marker, so that a resume finishes this one.
       const checkpoint = keptNote(aim.note, options.policy);
@@ -96,7 +97,7 @@ async function fillAndHandOver(
     if (round < MAX_ROUNDS) continue;
     if (options.handOver === true) throw writerAlive(session, "the source still grows", aim, now);
     options.notice?.(
-      `The source has grown to ${now.size} entries meanwhile: the next run copies the new ones`,
+      `The source has grown to ${formatCount(now.size)} entries meanwhile: the next run copies the new ones`,
     );
     break;
   }
@@ -157,8 +158,8 @@ function writerAlive(
   return new OperationError({
     object: context.source.location,
     problem: `${problem}: its writer is alive, so the log cannot be handed over`,
-    expected: `size ${aim.size}, which is copied and checked, and no new checkpoint`,
-    found: `a new checkpoint of size ${now.size}`,
+    expected: `size ${formatCount(aim.size)}, which is copied and checked, and no new checkpoint`,
+    found: `a new checkpoint of size ${formatCount(now.size)}`,
     advice:
       "Stop its writer for good and run the same command again; for a mirror, which no log software takes over, pass --snapshot",
   });
@@ -173,7 +174,7 @@ async function requireGrownFrom(
   const tree = await openTree(session.context, now);
   const derived = await tree.rootOfPrefix(old.size);
   if (equalBytes(derived, old.rootHash)) return;
-  const problem = `the log forked: its tree of size ${now.size} does not begin with the one of size ${old.size}`;
+  const problem = `the log forked: its tree of size ${formatCount(now.size)} does not begin with the one of size ${formatCount(old.size)}`;
   throw otherLog(session.context.source.location, problem, formatHash(old.rootHash), formatHash(derived));
 }
 

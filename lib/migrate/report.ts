@@ -5,6 +5,7 @@ import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
 import { excerpt, type SignatureType } from "../tlog/note.ts";
+import { formatCount } from "../tlog/quantities.ts";
 import { type CounterName, Counters } from "./counters.ts";
 import type { IssuerRegistry } from "./issuers/registry.ts";
 import type { MigrationOptions, WorkOptions } from "./options.ts";
@@ -199,7 +200,7 @@ function copyNotChecked({ tiles, policy }: MigrationOptions, sealedEntries: numb
   }
   if (sealedEntries > 0) {
     unchecked.push(
-      `Whether anything has changed below the seals of earlier runs: ${sealedEntries} entries were not read again, ` +
+      `Whether anything has changed below the seals of earlier runs: ${formatCount(sealedEntries)} entries were not read again, ` +
         "only their objects listed (--recheck reads them)",
     );
   }
@@ -247,8 +248,10 @@ function extraDataNotChecked({ deep, missingIssuers, uncheckedEntries }: ExtraDa
         "of their entries (--deep checks it)",
   ];
   if (missingIssuers > 0)
-    unchecked.push(`Issuers that are unavailable, and so are missing: ${missingIssuers}`);
+    unchecked.push(`Issuers that are unavailable, and so are missing: ${formatCount(missingIssuers)}`);
   if (uncheckedEntries > 0)
-    unchecked.push(`Entries beyond their leaf hash, since their issuers are missing: ${uncheckedEntries}`);
+    unchecked.push(
+      `Entries beyond their leaf hash, since their issuers are missing: ${formatCount(uncheckedEntries)}`,
+    );
   return unchecked;
 }

@@ -3,6 +3,7 @@
 import { FormatError } from "./errors.ts";
 import { FULL_WIDTH, type LogFormat } from "./layout.ts";
 import { equalRanges } from "./merkle.ts";
+import { formatCount } from "./quantities.ts";
 import { StaticCtEntry } from "./static-ct/entry.ts";
 
 /**
@@ -44,7 +45,11 @@ class TilesEntry implements BundleEntry {
     this.leafEnd = this.leafStart + length;
     if (this.leafEnd > bundle.length) {
       const left = bundle.length - this.leafStart;
-      throw new FormatError("runs over the end of the bundle", `${length} bytes`, `${left}`);
+      throw new FormatError(
+        "runs over the end of the bundle",
+        `${formatCount(length)} bytes`,
+        formatCount(left),
+      );
     }
   }
 }
@@ -114,7 +119,11 @@ function readAllEntries<Entry extends BundleEntry>(
 ): void {
   const end = readEntries(entry, bundle, width, visit);
   if (end !== bundle.length) {
-    throw new FormatError("has bytes after its last entry", `${end} bytes`, `${bundle.length} bytes`);
+    throw new FormatError(
+      "has bytes after its last entry",
+      `${formatCount(end)} bytes`,
+      `${formatCount(bundle.length)} bytes`,
+    );
   }
 }
 

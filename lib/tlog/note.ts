@@ -1,6 +1,7 @@
 /** Signed notes (https://c2sp.org/signed-note): a text, a blank line, and signatures of the text, as checkpoints are. */
 
 import { FormatError, oneLine } from "./errors.ts";
+import { formatCount } from "./quantities.ts";
 
 /**
  * The name and number by which a signature names its key. Anybody can write them, or make a key that has them: they
@@ -135,7 +136,11 @@ export function decodeBase64(encoded: string): Uint8Array | undefined {
 
 function decodeNote(bytes: Uint8Array): string {
   if (bytes.length > MAX_NOTE_BYTES) {
-    throw new FormatError("is too large for a signed note", `≤ ${MAX_NOTE_BYTES} bytes`, `${bytes.length}`);
+    throw new FormatError(
+      "is too large for a signed note",
+      `≤ ${formatCount(MAX_NOTE_BYTES)} bytes`,
+      formatCount(bytes.length),
+    );
   }
   const note = decodeUtf8(bytes);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the check is for these.

@@ -4,6 +4,7 @@
  */
 
 import { FormatError } from "../../lib/tlog/errors.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { type ArchivePlace, archivePlace, zipName } from "./layout.ts";
 import type { ZipMember } from "./zip-directory.ts";
 
@@ -38,7 +39,10 @@ export class ArchiveIndex {
     if (place?.slot === undefined) this.#others.set(name, member);
     else this.#tableOf(place).set(place.slot, member);
     if (this.#others.size > MAX_SHARED_MEMBERS) {
-      throw new FormatError("has more members than a log has", `at most ${MAX_SHARED_MEMBERS} besides tiles`);
+      throw new FormatError(
+        "has more members than a log has",
+        `at most ${formatCount(MAX_SHARED_MEMBERS)} besides tiles`,
+      );
     }
   }
 

@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import type { ObjectSource, ReadOptions } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { errnoCode } from "../posix/errno.ts";
 import { sourceError } from "../posix/regular-file.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
@@ -117,7 +118,7 @@ export class ArchiveSource implements ObjectSource {
       });
       // The zips of one archive have much the same members.
       if (places.size > MAX_SHARED_MEMBERS) {
-        const expected = `at most ${MAX_SHARED_MEMBERS} besides tiles`;
+        const expected = `at most ${formatCount(MAX_SHARED_MEMBERS)} besides tiles`;
         throw new FormatError("cannot be found: the zips have more members than a log has", expected);
       }
     }

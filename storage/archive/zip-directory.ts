@@ -10,6 +10,7 @@
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, validateFileName } from "yauzl";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import type { RegularFile } from "../posix/regular-file.ts";
 
 export interface ZipMember {
@@ -83,13 +84,17 @@ function memberOf(entry: Entry, fileSize: number): ZipMember {
   const deflated = entry.compressionMethod === DEFLATED;
   if (size > MAX_MEMBER_BYTES || compressedSize > MAX_MEMBER_BYTES) {
     const problem = `has a member larger than any object of a log, ${name}`;
-    throw new FormatError(problem, undefined, `${size} bytes`);
+    throw new FormatError(problem, undefined, `${formatCount(size)} bytes`);
   }
   if (!deflated && size !== compressedSize) {
-    throw new FormatError(`has a member with two sizes, ${name}`, `${size} bytes`, `${compressedSize} bytes`);
+    throw new FormatError(
+      `has a member with two sizes, ${name}`,
+      `${formatCount(size)} bytes`,
+      `${formatCount(compressedSize)} bytes`,
+    );
   }
   if (offset + LOCAL_HEADER_BYTES + entry.fileNameLength + compressedSize > fileSize) {
-    const expected = `at most ${fileSize} bytes`;
+    const expected = `at most ${formatCount(fileSize)} bytes`;
     throw new FormatError(`has a member beyond its end, ${name}`, expected, `byte ${offset}`);
   }
   return { name, offset, compressedSize, size, crc32, deflated };

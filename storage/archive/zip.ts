@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { crc32, inflateRawSync } from "node:zlib";
 import type { ReadOptions } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { RegularFile } from "../posix/regular-file.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { inflate, MAX_EXPANSION } from "../shared/inflate.ts";
@@ -100,12 +101,12 @@ async function readMember(
   const zip = file.name;
   if (size > maxBytes) {
     const problem = `is larger in ${zip} than an object of its kind can be`;
-    throw new FormatError(problem, `at most ${maxBytes} bytes`, `${size} bytes`);
+    throw new FormatError(problem, `at most ${formatCount(maxBytes)} bytes`, `${formatCount(size)} bytes`);
   }
   // Deflate needs at most 15 bits a byte; the rest is for the headers of its blocks.
   const mostCompressed = 2 * size + 1024;
   if (deflated && (size > compressedSize * MAX_EXPANSION || compressedSize > mostCompressed)) {
-    const found = `${size} bytes, compressed to ${compressedSize}`;
+    const found = `${formatCount(size)} bytes, compressed to ${formatCount(compressedSize)}`;
     throw new FormatError(`cannot have the sizes that ${zip} says`, undefined, found);
   }
   const name = Buffer.from(member.name);
@@ -118,8 +119,8 @@ async function readMember(
     ? inflate(inflateRawSync, stored, size, `is not Deflate though ${zip} says so`, reservation)
     : stored;
   if (bytes?.length !== size) {
-    const found = bytes === undefined ? "more bytes" : `${bytes.length} bytes`;
-    throw new FormatError(`is not as long as ${zip} says`, `${size} bytes`, found);
+    const found = bytes === undefined ? "more bytes" : `${formatCount(bytes.length)} bytes`;
+    throw new FormatError(`is not as long as ${zip} says`, `${formatCount(size)} bytes`, found);
   }
   const sum = crc32(bytes);
   if (sum === member.crc32) return bytes;

@@ -10,6 +10,7 @@ import { SourceError, tooLarge } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
 import { FIRST_CONTACT_RETRIES } from "../../lib/migrate/throttle/backoff.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { type Bucket, type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket/bucket.ts";
 import { DEFAULT_TIMEOUTS } from "../http/client.ts";
 import { networkError, statusError } from "../http/error-messages.ts";
@@ -94,7 +95,7 @@ export class GcsBucket implements Bucket {
   get(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     return this.#unless(404, path, async (file) => {
       const [bytes] = await file.download({ validation: "crc32c", decompress: false });
-      if (bytes.length > maxBytes) throw tooLarge(maxBytes, `${bytes.length} bytes`);
+      if (bytes.length > maxBytes) throw tooLarge(maxBytes, `${formatCount(bytes.length)} bytes`);
       return bytes;
     });
   }

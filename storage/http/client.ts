@@ -6,6 +6,7 @@
 import type { buildConnector, Dispatcher, Client as UndiciClient } from "undici";
 import { UsageError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { Connection, type ConnectionOptions, onread } from "./connection.ts";
 import { type HttpTimeouts, hasProxy } from "./error-messages.ts";
 import {
@@ -104,7 +105,9 @@ export class HttpClient implements Carrier {
       maxBytes: MAX_ANSWER_BYTES,
       wireLimit: () => MAX_ANSWER_BYTES,
       tooLarge: (maxBytes) =>
-        new SourceError(`${host} answered with more than ${maxBytes} bytes`, { retryable: false }),
+        new SourceError(`${host} answered with more than ${formatCount(maxBytes)} bytes`, {
+          retryable: false,
+        }),
     });
     return { ...head, body };
   }

@@ -8,6 +8,7 @@ import { LogError } from "../../lib/errors.ts";
 import type { RequestObserver } from "../../lib/migrate/ports/backend.ts";
 import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { addAbortable, removeAbortable } from "../shared/abort-watch.ts";
 import { type BodyOwner, HttpBody } from "./body.ts";
 import {
@@ -244,14 +245,14 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     this.#wireLimit = wireLimit;
     const announced = announcedLength(headers);
     if (announced !== undefined && announced > wireLimit) {
-      throw this.#rules.tooLarge(maxBytes, `${announced} bytes`);
+      throw this.#rules.tooLarge(maxBytes, `${formatCount(announced)} bytes`);
     }
     this.#body = new HttpBody(announced, reservation, this);
   }
 
   #receive(body: HttpBody, chunk: Uint8Array): void {
     if (this.#received > this.#wireLimit) {
-      throw this.#rules.tooLarge(this.#rules.maxBytes, `more than ${this.#wireLimit} bytes`);
+      throw this.#rules.tooLarge(this.#rules.maxBytes, `more than ${formatCount(this.#wireLimit)} bytes`);
     }
     body.add(chunk);
     if (!body.waiting || this.#received <= MAX_WAITING_BYTES || this.#heldAt !== undefined) return;

@@ -7,6 +7,7 @@ import { systemErrorWords } from "../../lib/errors.ts";
 import { openFilesAdvice } from "../../lib/migrate/open-files.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { errnoCode, ifPresent } from "./errno.ts";
 
 /** Opening a FIFO must not hang, and a terminal must not become this process's own. */
@@ -84,7 +85,11 @@ export function smallFileText(path: string, maxBytes: number): string | undefine
     const bytes = Buffer.alloc(Math.min(stat.size, maxBytes + 1));
     const length = fs.readSync(fd, bytes, 0, bytes.length, 0);
     if (length <= maxBytes) return bytes.toString("utf8", 0, length);
-    throw new FormatError("is too large", `at most ${maxBytes} bytes`, `${stat.size} bytes`);
+    throw new FormatError(
+      "is too large",
+      `at most ${formatCount(maxBytes)} bytes`,
+      `${formatCount(stat.size)} bytes`,
+    );
   } finally {
     closeQuietly(fd);
   }

@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { type ObjectSource, type ReadOptions, tooLarge } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { bundleDirectory } from "../../lib/tlog/layout.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { beginsAsGzip, decodeReserved, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
 import { asOldLayout } from "../shared/old-layout.ts";
@@ -77,7 +78,7 @@ export class GzipSource extends PosixSource {
 }
 
 async function readAll(file: RegularFile, { maxBytes, reservation, signal }: ReadOptions): Promise<Buffer> {
-  if (file.size > maxBytes) throw tooLarge(maxBytes, `${file.size} bytes`);
+  if (file.size > maxBytes) throw tooLarge(maxBytes, `${formatCount(file.size)} bytes`);
   const leave = reservation?.atLeast(file.size);
   if (leave !== undefined) await untilAborted(leave, signal);
   const bytes = reservation?.allocate?.(file.size) ?? Buffer.allocUnsafeSlow(file.size);

@@ -19,6 +19,7 @@ import type {
 import { attempt } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../../lib/tlog/layout.ts";
 import { equalBytes, formatHash } from "../../lib/tlog/merkle.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { DurableDirectory } from "./durable.ts";
 import { errnoCode, fileFailure, onFile } from "./errno.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
@@ -139,7 +140,7 @@ export class PosixTarget implements MigrationTarget {
     }
     // Some file systems create inodes as needed and count none.
     if (files === 0 || ffree >= needed.objects) return;
-    throw this.#noSpace("too few inodes", `${needed.objects}`, `${ffree}`);
+    throw this.#noSpace("too few inodes", formatCount(needed.objects), formatCount(ffree));
   }
 
   async warnings(): Promise<string[]> {
@@ -285,7 +286,7 @@ export class PosixTarget implements MigrationTarget {
     if (fs.lstatSync(this.locate(STATE.tree), { throwIfNoEntry: false }) === undefined) return;
     const found = attempt(() => parseTreeState(stateText(this.location, STATE.tree) ?? ""));
     if (found?.size === state.size && equalBytes(found.rootHash, state.rootHash)) return;
-    const expected = `size ${state.size}, root ${formatHash(state.rootHash)}`;
+    const expected = `size ${formatCount(state.size)}, root ${formatHash(state.rootHash)}`;
     throw this.#refusal(`${STATE.tree} exists, and is not ${expected}`);
   }
 

@@ -13,6 +13,7 @@ import {
 } from "node:zlib";
 import { type ByteReservation, type ReadOptions, tooLarge } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { untilAborted } from "./abort-watch.ts";
 
 /** The codings of a body that are undone, as HTTP names them. */
@@ -91,7 +92,10 @@ export async function decodeReserved(
     const bytes = decode(coding, encoded, limit, reservation);
     if (bytes !== undefined) return bytes;
   }
-  throw tooLarge(maxBytes, `more than ${maxBytes} bytes, from ${encoded.length} bytes of ${coding}`);
+  throw tooLarge(
+    maxBytes,
+    `more than ${formatCount(maxBytes)} bytes, from ${formatCount(encoded.length)} bytes of ${coding}`,
+  );
 }
 
 function decode(coding: Coding, encoded: Buffer, maxBytes: number, lender: Lender): Buffer | undefined {

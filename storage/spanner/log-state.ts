@@ -11,6 +11,7 @@ import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.t
 import { findings } from "../../lib/migrate/verify/findings.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import type { LogState, StateContents } from "../bucket/log-state.ts";
 import { SpannerDatabase } from "./database.ts";
 import {
@@ -82,7 +83,7 @@ export class SpannerLogState implements LogState {
       case COMPATIBLE_VERSION:
         if (record !== undefined) return { kind: "handed-over", record, location };
     }
-    const opened = `version ${version}, size ${state.integrated.size}`;
+    const opened = `version ${version}, size ${formatCount(state.integrated.size)}`;
     return occupied(`log software has opened it (${opened}) in ${this.#database.name}`);
   }
 

@@ -4,6 +4,7 @@ import type { Snapshot } from "@google-cloud/spanner";
 import type { IntegratedTree } from "../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { formatHash, HASH_SIZE } from "../../lib/tlog/merkle.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { columnsOf, type Schema, type TableName } from "./schema.ts";
 
 /** An INT64 of the client library. */
@@ -68,7 +69,7 @@ export async function readState(view: TablesView): Promise<State> {
 export function traceOfALog({ next, integrated, published, hasEntries }: State): string | undefined {
   if (next !== 0n) return `a log's next index, ${next}`;
   if (integrated.size !== 0n) {
-    return `a log's tree state, size ${integrated.size}, root ${formatHash(integrated.rootHash)}`;
+    return `a log's tree state, size ${formatCount(integrated.size)}, root ${formatHash(integrated.rootHash)}`;
   }
   if (published) return "the time of a log's last checkpoint";
   return hasEntries ? "entries that a log has accepted and not integrated" : undefined;

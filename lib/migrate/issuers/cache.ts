@@ -8,6 +8,7 @@ import pLimit from "p-limit";
 import { VerificationError } from "../../errors.ts";
 import { attempt, FormatError } from "../../tlog/errors.ts";
 import { ISSUER_DIRECTORY, issuerPath } from "../../tlog/layout.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import { type IssuerFacts, parseIssuer } from "../../tlog/x509/issuer.ts";
 import type { MissingIssuer, NamedIssuer } from "../ports/executor.ts";
 import { MAX_ISSUER_BYTES, type ReadHints } from "../ports/source.ts";
@@ -145,7 +146,7 @@ export function requirePlausible(issuers: number, bytes: number, entry: number):
   throw new VerificationError({
     object: `${ISSUER_DIRECTORY}/`,
     problem: `the entries up to ${entry} name more issuers than any log has`,
-    expected: `at most ${MAX_ISSUERS}, and ${MAX_TOTAL_BYTES} bytes of them`,
+    expected: `at most ${formatCount(MAX_ISSUERS)}, and ${formatCount(MAX_TOTAL_BYTES)} bytes of them`,
     advice: "The fingerprints of chains, which no leaf hash covers, are not those of certificates",
   });
 }

@@ -4,6 +4,7 @@
 
 import { bounded, FormatError } from "../../tlog/errors.ts";
 import type { EntryBundleCoordinate, LogFormat, TileCoordinate } from "../../tlog/layout.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 
 /** Memory for an object. A backend asks for it as soon as it knows the object's size, before it holds the bytes. */
 export interface ByteReservation {
@@ -45,7 +46,11 @@ export class TooLargeError extends FormatError {}
 
 /** What `read` throws for an object that is larger than it may be. */
 export function tooLarge(maxBytes: number, found: string): TooLargeError {
-  return new TooLargeError("is larger than an object of its kind can be", `at most ${maxBytes} bytes`, found);
+  return new TooLargeError(
+    "is larger than an object of its kind can be",
+    `at most ${formatCount(maxBytes)} bytes`,
+    found,
+  );
 }
 
 /** A read that failed for a reason other than the bytes themselves. */

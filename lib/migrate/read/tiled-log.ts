@@ -13,6 +13,7 @@ import {
   tilePath,
 } from "../../tlog/layout.ts";
 import { HASH_SIZE } from "../../tlog/merkle.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import {
   type LogSource,
   MAX_ISSUER_BYTES,
@@ -37,7 +38,7 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
     if (hashes === undefined || hashes.length === size) return hashes;
     if (isWebPage(hashes)) throw new FormatError(IS_WEB_PAGE);
     const problem = "is not as long as a tile of its width";
-    throw new FormatError(problem, `${size} bytes`, `${hashes.length} bytes`);
+    throw new FormatError(problem, `${formatCount(size)} bytes`, `${formatCount(hashes.length)} bytes`);
   };
 
   const readBundle = (bundle: EntryBundleCoordinate, hints: ReadHints): Promise<Uint8Array | undefined> => {

@@ -9,6 +9,7 @@ import { keptNote } from "../../tlog/kept-note.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
 import { parseNote } from "../../tlog/note.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import { cleanUp } from "../clean-up.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
@@ -224,9 +225,9 @@ export function grownBeyondHandover(
   source: TreeHead,
 ): TargetRefusedError {
   return refused(target, {
-    problem: `a handover at size ${aim.size} was broken off, and the source has signed more entries since: its writer was alive`,
-    expected: `a source of size ${aim.size}`,
-    found: `size ${source.size}`,
+    problem: `a handover at size ${formatCount(aim.size)} was broken off, and the source has signed more entries since: its writer was alive`,
+    expected: `a source of size ${formatCount(aim.size)}`,
+    found: `size ${formatCount(source.size)}`,
     advice:
       "No log software starts here. Stop the old writer for good, run the same command without --handover, which takes the handover back and copies the rest, then with it",
   });

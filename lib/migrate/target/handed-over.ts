@@ -2,6 +2,7 @@
 
 import { type TargetRefusedError, VerificationError } from "../../errors.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import type { TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTree, type TrustedCheckpoint } from "../read/authentic.ts";
@@ -91,7 +92,7 @@ async function requirePrefix(
   if (equalBytes(derived, prefix.rootHash)) return;
   throw new VerificationError({
     object,
-    problem: `is not of the log in ${session.target.location}, which has ${tree.size} entries: there are two logs of one name`,
+    problem: `is not of the log in ${session.target.location}, which has ${formatCount(tree.size)} entries: there are two logs of one name`,
     expected: describeHead({ size: prefix.size, rootHash: derived }),
     found: describeHead(prefix),
     advice: "Stop every writer of this log until its operators have found out which of them is right",
@@ -106,10 +107,10 @@ function notThatSize(
 ): TargetRefusedError {
   return refused(target, {
     problem: hasState
-      ? `was handed over at size ${size} on ${finishedAt} and belongs to the log software there`
-      : `is a mirror that was finished at size ${size} on ${finishedAt}, and is never changed`,
+      ? `was handed over at size ${formatCount(size)} on ${finishedAt} and belongs to the log software there`
+      : `is a mirror that was finished at size ${formatCount(size)} on ${finishedAt}, and is never changed`,
     expected: "a source of that size",
-    found: `size ${checkpoint.size}`,
+    found: `size ${formatCount(checkpoint.size)}`,
     advice: hasState
       ? "If the source continued after the handover, its writer was not stopped: migrate into an empty target"
       : "Copy into an empty target, and point readers there",

@@ -17,6 +17,7 @@ import {
   tileWidth,
 } from "../../tlog/layout.ts";
 import { equalBytes, HASH_SIZE } from "../../tlog/merkle.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import type { Finding } from "../ports/executor.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { StoredObject } from "../ports/target.ts";
@@ -73,7 +74,7 @@ export async function* compareListing(
     const { index, width } = coordinateOf(resource);
     const widest = widthInTree(resource, format, size);
     if (width > widest) {
-      const problem = `is beyond size ${size}: log software that continues from there would fail on it`;
+      const problem = `is beyond size ${formatCount(size)}: log software that continues from there would fail on it`;
       yield { kind: "beyond", resource, path, problem };
       continue;
     }
@@ -168,12 +169,15 @@ function rowName(resource: LogResource): string {
 function sizeProblem(resource: LogResource, bytes: number): string | undefined {
   if (resource.kind === "tile") {
     const expected = resource.tile.width * HASH_SIZE;
-    return bytes === expected ? undefined : `has ${bytes} bytes, not the ${expected} of a tile of its width`;
+    return bytes === expected
+      ? undefined
+      : `has ${formatCount(bytes)} bytes, not the ${formatCount(expected)} of a tile of its width`;
   }
   const { format, bundle } = resource;
-  if (bytes < minBundleSize(format, bundle.width)) return `has ${bytes} bytes, fewer than its entries need`;
+  if (bytes < minBundleSize(format, bundle.width))
+    return `has ${formatCount(bytes)} bytes, fewer than its entries need`;
   const most = Math.min(maxBundleSize(format, bundle.width), MAX_OBJECT_BYTES);
-  return bytes > most ? `has ${bytes} bytes, more than its entries can have` : undefined;
+  return bytes > most ? `has ${formatCount(bytes)} bytes, more than its entries can have` : undefined;
 }
 
 /** @param resource of which `partial` are the bytes. */

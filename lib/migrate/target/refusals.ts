@@ -2,6 +2,7 @@
 
 import { type ErrorFacts, TargetRefusedError } from "../../errors.ts";
 import { formatHash } from "../../tlog/merkle.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import type { TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import type { TrustedCheckpoint } from "../read/authentic.ts";
@@ -21,7 +22,7 @@ const OTHERWISE =
   "if a claim was made in another format by mistake, and nothing is stored there, `tlog-migrate abandon` gives it up";
 
 export function describeHead({ size, rootHash }: TreeHead): string {
-  return `size ${size}, root ${formatHash(rootHash)}`;
+  return `size ${formatCount(size)}, root ${formatHash(rootHash)}`;
 }
 
 /** @param stored what the target says of its log. */

@@ -6,6 +6,7 @@
 
 import { OperationError, VerificationError } from "../../errors.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import { SourceError, type TreeHead } from "../ports/source.ts";
 import { openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "../read/authentic.ts";
 import { type CopySession, checkpointContext } from "../session.ts";
@@ -35,19 +36,19 @@ async function requireNotOlder(session: CopySession, now: TreeHead, known: TreeH
   const retryable = !isLocal;
   const derived = now.size === known.size ? known.rootHash : await rootOfPrefix(session, known, now.size);
   if (derived === undefined) {
-    const problem = `is of size ${now.size}, older than the one of size ${known.size} that was read before, and the tiles that would show whether it is of the same log are unavailable`;
+    const problem = `is of size ${formatCount(now.size)}, older than the one of size ${formatCount(known.size)} that was read before, and the tiles that would show whether it is of the same log are unavailable`;
     throw new SourceError(problem, { retryable, advice: STALE_ADVICE + MISTAKE_ADVICE });
   }
   if (!equalBytes(derived, now.rootHash)) {
     const isSameSize = now.size === known.size;
     const problem = isSameSize
-      ? `the log forked: at size ${now.size} it had another root before`
-      : `the log forked: the tree of size ${known.size} that was read before does not begin with this one of size ${now.size}`;
+      ? `the log forked: at size ${formatCount(now.size)} it had another root before`
+      : `the log forked: the tree of size ${formatCount(known.size)} that was read before does not begin with this one of size ${formatCount(now.size)}`;
     throw otherLog(location, problem, formatHash(derived), formatHash(now.rootHash));
   }
   if (now.size === known.size) return;
   const cause = isLocal ? "this copy of the log is behind" : "a cache or a replica is behind";
-  const problem = `is of size ${now.size}, older than the one of size ${known.size} that was read before: ${cause}`;
+  const problem = `is of size ${formatCount(now.size)}, older than the one of size ${formatCount(known.size)} that was read before: ${cause}`;
   throw new SourceError(problem, { retryable, advice: STALE_ADVICE });
 }
 

@@ -7,6 +7,7 @@
  * Measured, where nothing is held back: 0.2 µs a request, and 0.5 µs where two threads do nothing else.
  */
 
+import { formatCount } from "../../tlog/quantities.ts";
 import type { Notice } from "../notice.ts";
 import { isRefusal } from "./backoff.ts";
 import type { SharedLimit } from "./shared-limit.ts";
@@ -122,8 +123,11 @@ export function limitReporter(
     reported = limit;
     reportedAt = now;
     const { status, pauseMs } = lastBackOff;
-    const before = limit < maximum ? ` instead of ${maximum}` : "";
+    const before = limit < maximum ? ` instead of ${formatCount(maximum)}` : "";
     const pause = pauseMs >= LONG_PAUSE_MS ? `, after a pause of ${Math.round(pauseMs / 1000)} s` : "";
-    notice(`The source asks for fewer requests (${status}): ${limit} in flight${before}${pause}`, "warning");
+    notice(
+      `The source asks for fewer requests (${status}): ${formatCount(limit)} in flight${before}${pause}`,
+      "warning",
+    );
   };
 }

@@ -4,6 +4,7 @@ import { TargetRefusedError, UsageError } from "../../errors.ts";
 import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
 import type { LogFormat } from "../../tlog/layout.ts";
 import { excerpt } from "../../tlog/note.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import type { Finding, MissingIssuer } from "../ports/executor.ts";
 import type { TreeHead } from "../ports/source.ts";
 import type { MigrationTarget, TargetContents } from "../ports/target.ts";
@@ -57,6 +58,6 @@ export function issuersLost(
 /** A log that was handed over never becomes smaller. */
 export function sizeFaults(path: string, { size }: TreeHead, record?: MigrationRecord): Finding[] {
   if (record === undefined || size >= record.size) return [];
-  const problem = `is of size ${size}, smaller than the ${record.size} entries that were handed over on ${record.finishedAt}`;
+  const problem = `is of size ${formatCount(size)}, smaller than the ${formatCount(record.size)} entries that were handed over on ${record.finishedAt}`;
   return [{ path, problem }];
 }

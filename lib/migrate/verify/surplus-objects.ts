@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TargetRefusedError } from "../../errors.ts";
 import { FULL_WIDTH, type LogResource } from "../../tlog/layout.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import { cleanUp } from "../clean-up.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
@@ -101,7 +102,7 @@ class Listing {
     }
     if (this.#undecided > 0) {
       unchecked.push(
-        `Objects beyond size ${size}, ${this.#undecided} of them, such as ${this.#firstUndecided}: log software ` +
+        `Objects beyond size ${formatCount(size)}, ${formatCount(this.#undecided)} of them, such as ${this.#firstUndecided}: log software ` +
           "stores objects before it signs, and only its tree state shows whether they are the log's",
       );
     }

@@ -4,6 +4,7 @@ import { UsageError, VerificationError } from "../../errors.ts";
 import type { CheckpointPolicy, OpenedCheckpoint } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { formatHash } from "../../tlog/merkle.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import type { Finding } from "../ports/executor.ts";
 import { SourceError, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget, TargetContents } from "../ports/target.ts";
@@ -133,16 +134,16 @@ async function requireExtension(
     requireHash(await tree.rootOfPrefix(head.size), head.rootHash);
   } catch (error) {
     if (error instanceof FormatError) {
-      const problem = `its tree does not begin with the ${head.size} entries that were signed`;
+      const problem = `its tree does not begin with the ${formatCount(head.size)} entries that were signed`;
       const { expected, found } = error;
       throw new VerificationError({ object, problem, expected, found }, { cause: error });
     }
     if (!(error instanceof VerificationError)) throw error;
-    const problem = `the stored tiles do not give its root of size ${integrated.size}: ${error.facts.object} ${error.facts.problem}`;
+    const problem = `the stored tiles do not give its root of size ${formatCount(integrated.size)}: ${error.facts.object} ${error.facts.problem}`;
     throw new VerificationError({ ...error.facts, object, problem }, { cause: error });
   }
 }
 
 function describe({ size, rootHash }: TreeHead): string {
-  return `size ${size} and root ${formatHash(rootHash)}`;
+  return `size ${formatCount(size)} and root ${formatHash(rootHash)}`;
 }

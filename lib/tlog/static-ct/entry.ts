@@ -5,6 +5,7 @@
  */
 
 import { FormatError } from "../errors.ts";
+import { formatCount } from "../quantities.ts";
 
 export const FINGERPRINT_SIZE = 32;
 
@@ -114,7 +115,11 @@ function readUint(bytes: Uint8Array, at: number, size: number, what: string): nu
 function skip(bytes: Uint8Array, at: number, length: number, what: string): number {
   if (at + length > bytes.length) {
     const left = Math.max(0, bytes.length - at);
-    throw new FormatError(`runs over the end of the bundle in its ${what}`, `${length} bytes`, `${left}`);
+    throw new FormatError(
+      `runs over the end of the bundle in its ${what}`,
+      `${formatCount(length)} bytes`,
+      formatCount(left),
+    );
   }
   return at + length;
 }

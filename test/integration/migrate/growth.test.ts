@@ -53,7 +53,10 @@ test("a source that grows during the copy is caught up with before the hand-over
   expect(report).toMatchObject({ outcome: "handed-over", size: 1_300, resumedEntries: 2 * 3 * 256 });
   expect(differencesButPartials(target, final)).toEqual([]);
   expect(stateOf(target, "treeState")).toMatchObject({ size: 1_300 });
-  expect(notices).toEqual([expect.stringContaining("1000 entries"), expect.stringContaining("1300 entries")]);
+  expect(notices).toEqual([
+    expect.stringContaining("1,000 entries"),
+    expect.stringContaining("1,300 entries"),
+  ]);
 });
 
 test("a source is not handed over before its checkpoint has stayed the same for the settle time, in every round", async () => {
@@ -150,7 +153,7 @@ test("a source that grows for ever is copied as far as it was in the last round,
   const notice = (line: string) => notices.push(line);
   const report = await migrateLog(log, server, target, { handOver: false, notice });
   expect(report).toMatchObject({ outcome: "ready-for-hand-over", size: 1_200 });
-  expect(notices.at(-1)).toMatch(/grown to 1300 entries meanwhile: the next run/);
+  expect(notices.at(-1)).toMatch(/grown to 1,300 entries meanwhile: the next run/);
 });
 
 test("a snapshot hands over the size that was reached, however the source grows", async () => {
@@ -163,7 +166,7 @@ test("a snapshot hands over the size that was reached, however the source grows"
 test("a source that forks during the copy is found, and not followed", async () => {
   const fork = testLog({ size: 1_300, entrySize: 31 });
   for (const [now, message] of [
-    [fork, /the log forked: its tree of size 1300 does not begin with the one of size 900/],
+    [fork, /the log forked: its tree of size 1,300 does not begin with the one of size 900/],
     [fork.atSize(900), /the log forked: at size 900 it had another root before/],
     [fork.atSize(899), /the log forked: the tree of size 900 that was read before does not begin with/],
   ] as const) {

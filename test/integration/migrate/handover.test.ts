@@ -104,7 +104,7 @@ describe("after the hand-over, what the target says of itself decides:", () => {
       expect(await migrateLog(log, server, target)).toMatchObject({ outcome: "taken-over" });
     }
     server.objects = log.atSize(1_400).objects;
-    await expectRefused(migrateLog(log, server, target), /found size 1400.*was not stopped/);
+    await expectRefused(migrateLog(log, server, target), /found size 1,400.*was not stopped/);
     server.objects = other.atSize(1_000).objects;
     await expectNotVerified(migrateLog(log, server, target), /there are two logs of one name/);
   });
@@ -181,7 +181,7 @@ describe("killed in the hand-over, the next run completes it:", () => {
     for (const snapshot of [true, false]) {
       await expectRefused(
         migrateLog(log, server, target, { snapshot }),
-        /handover at size 900 was broken off.*expected a source of size 900, found size 1000.*without --handover/,
+        /handover at size 900 was broken off.*expected a source of size 900, found size 1,000.*without --handover/,
       );
       expect(versionOf(target)).toMatch(/^migration-in-progress /);
     }
@@ -314,7 +314,7 @@ describe("the target is looked at before the hand-over:", () => {
   test("a tile of another size below a seal is found, and named", async () => {
     const { server, target } = await readyCopy(large);
     writeFiles(target, [["tile/0/100", Buffer.alloc(8_191)]]);
-    await expectNotVerified(migrateLog(large, server, target), /tile\/0\/100: has 8191 bytes/);
+    await expectNotVerified(migrateLog(large, server, target), /tile\/0\/100: has 8,191 bytes/);
   });
 
   test("the root is recomputed from the target's own upper tiles, after they were written", async () => {

@@ -210,7 +210,7 @@ test("a directory where log software will write an object is found before the ha
   await migrateLog(log, server, target, { handOver: false });
   mkdirSync(join(target, "tile/entries/300"));
   const failure = await failureOf(migrateLog(log, server, target));
-  expect(failure.message).toContain("tile/entries/300: is beyond size 70000");
+  expect(failure.message).toContain("tile/entries/300: is beyond size 70,000");
 });
 
 test("a handover that was broken off, and taken back, goes on to the size that the source has grown to", async () => {

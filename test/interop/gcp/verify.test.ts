@@ -177,7 +177,7 @@ describeWithGo("a copy into a bucket whose listing has many pages", () => {
       targetOptions: stateIn(home.database),
     });
     await emulators().putObject(home.bucket, "log/tile/entries/999", "beyond");
-    await expect(migrate(options)).rejects.toThrow("tile/entries/999: is beyond size 1000");
+    await expect(migrate(options)).rejects.toThrow("tile/entries/999: is beyond size 1,000");
     await emulators().deleteObject(home.bucket, "log/tile/entries/999");
     expect(await migrate(options)).toMatchObject({ outcome: "handed-over" });
   });

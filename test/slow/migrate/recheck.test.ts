@@ -30,7 +30,7 @@ test("how many entries below earlier seals were not read is said at the end", as
   const report = await migrateLog(log, server, target);
   expect(report).toMatchObject({ outcome: "handed-over", sealedEntries: 131_072 });
   expect(report.notChecked).toContainEqual(
-    expect.stringMatching(/below the seals of earlier runs: 131072 entries were not read again.*--recheck/),
+    expect.stringMatching(/below the seals of earlier runs: 131,072 entries were not read again.*--recheck/),
   );
   expect(differences(target, log)).not.toEqual([]);
 });

@@ -1,12 +1,15 @@
 import { describe, expect, test } from "vitest";
 import * as quantities from "../../../../cmd/report/quantities.ts";
+import { formatCount } from "../../../../lib/index.ts";
 
-const { countOf, formatCount, formatPercent, formatTimeLeft } = quantities;
+const { countOf, formatPercent, formatTimeLeft } = quantities;
 
 describe("numbers for people", () => {
   test("counts have their thousands apart, and a noun that fits them", () => {
     expect(formatCount(1_234_567)).toBe("1,234,567");
     expect(formatCount(Number.MAX_SAFE_INTEGER)).toBe("9,007,199,254,740,991");
+    expect(formatCount(2n ** 63n)).toBe("9,223,372,036,854,775,808");
+    expect([0, 999, 1000, 999.6].map(formatCount)).toEqual(["0", "999", "1,000", "1,000"]);
     expect(countOf(1, "entry", "entries")).toBe("1 entry");
     expect(countOf(0, "retry", "retries")).toBe("0 retries");
     expect(countOf(2, "object")).toBe("2 objects");

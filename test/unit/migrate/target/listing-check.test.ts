@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { compareListing } from "../../../../lib/migrate/target/listing-check.ts";
+import { formatCount } from "../../../../lib/tlog/quantities.ts";
 import { type TestLog, testLog } from "../../../support/logs/generated-log.ts";
 
 async function findings(log: TestLog, objects: ReadonlyMap<string, Uint8Array>): Promise<string[]> {
@@ -48,7 +49,7 @@ test("tiles of a wrong size and bundles too short for their entries are found", 
     const tile = log.object(path);
     for (const bytes of [tile.subarray(1), Buffer.concat([tile, Buffer.of(0)]), Buffer.of()]) {
       expect(await findings(log, withObjects(log, { [path]: bytes }))).toEqual([
-        `${path} has ${bytes.length} bytes, not the ${tile.length} of a tile of its width`,
+        `${path} has ${formatCount(bytes.length)} bytes, not the ${formatCount(tile.length)} of a tile of its width`,
       ]);
     }
   }
@@ -57,7 +58,7 @@ test("tiles of a wrong size and bundles too short for their entries are found", 
     ["tile/entries/258.p/188", 376],
   ] as const) {
     const found = await findings(log, withObjects(log, { [path]: Buffer.alloc(least - 1) }));
-    expect(found).toEqual([`${path} has ${least - 1} bytes, fewer than its entries need`]);
+    expect(found).toEqual([`${path} has ${formatCount(least - 1)} bytes, fewer than its entries need`]);
   }
 });
 
@@ -67,7 +68,7 @@ test("whatever stands beyond the log is found, whatever is in it", async () => {
   const upper = ["2/000", "2/000.p/2", "3/000.p/1", "63/000"];
   for (const path of [...bundles, ...lower, ...upper].map((name) => `tile/${name}`)) {
     const found = await findings(log, withObjects(log, { [path]: Buffer.alloc(8_192) }));
-    expect(found).toEqual([expect.stringMatching(`${path} is beyond size ${log.size}`)]);
+    expect(found).toEqual([expect.stringMatching(`${path} is beyond size ${formatCount(log.size)}`)]);
   }
 });
 
@@ -106,7 +107,9 @@ test("a bundle longer than its entries can be is found", async () => {
       return problems;
     };
     expect(await problemsOf(most)).toEqual([]);
-    expect(await problemsOf(most + 1)).toEqual([`has ${most + 1} bytes, more than its entries can have`]);
+    expect(await problemsOf(most + 1)).toEqual([
+      `has ${formatCount(most + 1)} bytes, more than its entries can have`,
+    ]);
   }
 });
 

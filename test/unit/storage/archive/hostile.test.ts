@@ -6,6 +6,7 @@ import { crc32, deflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
+import { formatCount } from "../../../../lib/tlog/quantities.ts";
 import { ArchiveSource } from "../../../../storage/archive/source.ts";
 import { Lender } from "../../../support/http/lender.ts";
 import { outcomeOf } from "../../../support/http/reads.ts";
@@ -68,8 +69,16 @@ describe("a member that is not what its zip says", () => {
   it.each<[string, Partial<ZipMemberSpec>, string]>([
     ["another checksum", { crc32: 0xabc }, CHECKSUM],
     ["another checksum, stored as it is", { deflated: false, crc32: 0xabc }, CHECKSUM],
-    ["more bytes than declared", { size: SIZE - 1 }, `${LENGTH} | ${SIZE - 1} bytes | more bytes`],
-    ["fewer bytes than declared", { size: SIZE + 1 }, `${LENGTH} | ${SIZE + 1} bytes | ${SIZE} bytes`],
+    [
+      "more bytes than declared",
+      { size: SIZE - 1 },
+      `${LENGTH} | ${formatCount(SIZE - 1)} bytes | more bytes`,
+    ],
+    [
+      "fewer bytes than declared",
+      { size: SIZE + 1 },
+      `${LENGTH} | ${formatCount(SIZE + 1)} bytes | ${formatCount(SIZE)} bytes`,
+    ],
     [
       "more bytes after its end",
       { stored: Buffer.concat([deflated, Buffer.of(0)]) },
@@ -103,23 +112,23 @@ describe("sizes that cannot be true take no memory", () => {
     [
       "more than an object may have",
       { size: (1 << 16) + 1 },
-      `is larger in 000.zip than an object of its kind can be | at most ${1 << 16} bytes | ${(1 << 16) + 1} bytes`,
+      `is larger in 000.zip than an object of its kind can be | at most ${formatCount(1 << 16)} bytes | ${formatCount((1 << 16) + 1)} bytes`,
     ],
     [
       "more than Deflate can give",
       { size: 1 << 16, stored: Buffer.from([3, 0]) },
-      `cannot have the sizes that 000.zip says | - | ${1 << 16} bytes, compressed to 2`,
+      `cannot have the sizes that 000.zip says | - | ${formatCount(1 << 16)} bytes, compressed to 2`,
     ],
     [
       "more compressed than Deflate makes of it",
       { stored: Buffer.alloc(10_000) },
-      `cannot have the sizes that 000.zip says | - | ${BYTES.length} bytes, compressed to 10000`,
+      `cannot have the sizes that 000.zip says | - | ${formatCount(BYTES.length)} bytes, compressed to 10,000`,
     ],
-    ["more than four gigabytes", { size: 2 ** 32, zip64: true }, `${HUGE} | ${2 ** 32} bytes`],
+    ["more than four gigabytes", { size: 2 ** 32, zip64: true }, `${HUGE} | ${formatCount(2 ** 32)} bytes`],
     [
       "more than a number can count",
       { size: 2 ** 60, compressedSize: 2 ** 61, zip64: true },
-      `${HUGE} | ${2 ** 60} bytes`,
+      `${HUGE} | ${formatCount(2 ** 60)} bytes`,
     ],
   ])("%s", async (_what, lies, expected) => {
     expect(await refusal(archiveOf([lying(lies)]))).toEqual({ line: expected, asked: 0 });
@@ -147,7 +156,7 @@ describe("a zip with a member that none of an archive's can be", () => {
     [
       "stored in other than its size",
       { deflated: false, size: 7 },
-      `has a member with two sizes, ${PATH} | 7 bytes | ${BYTES.length} bytes`,
+      `has a member with two sizes, ${PATH} | 7 bytes | ${formatCount(BYTES.length)} bytes`,
     ],
     [
       "of another zip",
@@ -226,7 +235,7 @@ describe("members without end, whatever their names", () => {
   it("in one zip", async () => {
     const { line } = await refusal(archiveOf(members(0, (1 << 16) + 1)), "issuer/none");
     expect(line).toBe(
-      "cannot be read: 000.zip has more members than a log has | at most 65536 besides tiles | -",
+      "cannot be read: 000.zip has more members than a log has | at most 65,536 besides tiles | -",
     );
   });
 
@@ -235,7 +244,7 @@ describe("members without end, whatever their names", () => {
     for (let zip = 0; zip < 3; zip++) writeMembers(directory, zip, members(zip * 30_000, 30_000));
     const { line } = await refusal(open(directory), "issuer/none");
     expect(line).toBe(
-      "cannot be found: the zips have more members than a log has | at most 65536 besides tiles | -",
+      "cannot be found: the zips have more members than a log has | at most 65,536 besides tiles | -",
     );
   });
 });

@@ -3,6 +3,7 @@
 import { text } from "node:stream/consumers";
 import { inspect } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { formatCount } from "../../../../lib/tlog/quantities.ts";
 import { type ApiAnswer, HttpClient } from "../../../../storage/http/client.ts";
 import type { HttpTimeouts } from "../../../../storage/http/error-messages.ts";
 import type { HttpRequest } from "../../../../storage/http/exchange.ts";
@@ -82,7 +83,7 @@ describe.each(TRANSPORTS)("a call over %s", (transport) => {
       expect((await client.call({ ...GET, path: "/fits" })).body).toHaveLength(LIMIT);
       expect(await client.failure()).toMatchObject({
         name: "SourceError",
-        message: `${server.url.host} answered with more than ${LIMIT} bytes`,
+        message: `${server.url.host} answered with more than ${formatCount(LIMIT)} bytes`,
         retryable: false,
       });
       await server.connections[0]?.closed;

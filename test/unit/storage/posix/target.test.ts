@@ -13,14 +13,18 @@ import { newHolder } from "../../../../storage/shared/process-identity.ts";
 import { LATER_MARKER, MARKER, RECORD, STATE as TREE } from "../../../support/places/bucket-targets.ts";
 import { memoryDirectory, writeFiles } from "../../../support/places/directory.ts";
 
-describe("a directory is held against the room that a copy needs", () => {
+describe("the free space of a directory is compared with what a copy needs", () => {
   test.each([
     [
       "space",
       { bytes: 2 ** 52, objects: 1 },
       /too little free space \(expected .* GB, found .* GB\)\. Free some space/,
     ],
-    ["inodes", { bytes: 1, objects: 2 ** 52 }, /too few inodes \(expected 4503599627370496, found \d+\)/],
+    [
+      "inodes",
+      { bytes: 1, objects: 2 ** 52 },
+      /too few inodes \(expected 4,503,599,627,370,496, found [\d,]+\)/,
+    ],
   ])("it has too little: %s", async (_name, needed, message) => {
     const refused = new PosixTarget(memoryDirectory()).requireFreeSpace(needed);
     await expect(refused).rejects.toThrow(OperationError);
