@@ -13,6 +13,7 @@ import {
 } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { bundlePath, FULL_WIDTH, type LogFormat, tilePath, tileWidth } from "../../tlog/layout.ts";
+import { formatCount } from "../../tlog/quantities.ts";
 import { shownAddress } from "../../tlog/shown-address.ts";
 import { cleanUp } from "../clean-up.ts";
 import type { WorkOptions } from "../options.ts";
@@ -265,4 +266,4 @@ export class LogRepair {
 }
 
 const WRONG_AGAIN = "was repaired, and is wrong again: find out what else writes there";
-const TOO_MANY = `a run looks at ${MAX_OBJECTS} objects: run the same command again for this one and the others`;
+const TOO_MANY = `a run looks at ${formatCount(MAX_OBJECTS)} objects: run the same command again for this one and the others`;
