@@ -44,11 +44,18 @@ export const DEFAULT_TIMEOUTS: HttpTimeouts = {
   objectMs: 600_000,
 };
 
+export interface SendOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeouts?: Partial<HttpTimeouts>;
+  readonly maxBytes?: number | undefined;
+}
+
 export interface ApiAnswer extends HttpResponse {
   readonly body: Buffer;
 }
 
-const MAX_ANSWER_BYTES = 1 << 20;
+/** Of an API, unless more is asked for. */
+export const MAX_ANSWER_BYTES = 1 << 20;
 
 /** A hostile source may redirect every object to another origin: no more are remembered than this. */
 const MAX_ORIGINS = 8;
@@ -93,21 +100,17 @@ export class HttpClient implements Carrier {
     });
   }
 
-  /** Asks an API: any answer with a body of up to 1 MiB is one. @throws as `request` does. */
+  /** Asks an API: any answer with a body of up to `maxBytes`, by default 1 MiB, is one. @throws as `request` does. */
   async send(
     request: HttpRequest,
-    { signal, timeouts }: { signal?: AbortSignal | undefined; timeouts?: Partial<HttpTimeouts> } = {},
+    { signal, timeouts, maxBytes = MAX_ANSWER_BYTES }: SendOptions = {},
   ): Promise<ApiAnswer> {
-    const { host } = new URL(request.origin);
     const { body = Buffer.of(), ...head } = await this.request(request, {
       signal,
       timeouts: { ...this.timeouts, ...timeouts },
-      maxBytes: MAX_ANSWER_BYTES,
-      wireLimit: () => MAX_ANSWER_BYTES,
-      tooLarge: (maxBytes) =>
-        new SourceError(`${host} answered with more than ${formatCount(maxBytes)} bytes`, {
-          retryable: false,
-        }),
+      maxBytes,
+      wireLimit: () => maxBytes,
+      tooLarge: () => answerTooLarge(request, maxBytes),
     });
     return { ...head, body };
   }
@@ -218,6 +221,14 @@ export class HttpClient implements Carrier {
     const everyMs = Math.min(MAX_CHECK_MS, headersMs / 4, bodyMs / 4, objectMs / 4);
     this.#timer ??= setInterval(check, everyMs).unref();
   }
+}
+
+/** The failure of an API, or of what answers in its place, that does not come to an end. */
+export function answerTooLarge({ origin }: HttpRequest, maxBytes: number): SourceError {
+  const { host } = new URL(origin);
+  return new SourceError(`${host} answered with more than ${formatCount(maxBytes)} bytes`, {
+    retryable: false,
+  });
 }
 
 /** A large body goes out in its pieces: to join them was measured to double the CPU time of an upload of 256 KiB. */

@@ -14,9 +14,15 @@ import { shownAddress } from "../../lib/tlog/shown-address.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { type Coding, decodeReserved, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
 import { asOldLayout } from "../shared/old-layout.ts";
-import { HttpClient, type HttpClientOptions } from "./client.ts";
+import {
+  type ApiAnswer,
+  answerTooLarge,
+  HttpClient,
+  type HttpClientOptions,
+  MAX_ANSWER_BYTES,
+} from "./client.ts";
 import { statusError } from "./error-messages.ts";
-import type { HttpResponse } from "./exchange.ts";
+import type { HttpRequest, HttpResponse, ResponseRules } from "./exchange.ts";
 import {
   basicCredentials,
   contentCodings,
@@ -43,8 +49,13 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
   readonly notice?: ((sentence: string) => void) | undefined;
   /** An object that is stored or sent in an encoding is refused with FormatError. Default: it is decoded. */
   readonly refusesEncodings?: boolean;
-  /** More headers for a request to the source's own origin: names and values in turn. */
-  readonly authorization?: () => readonly string[] | Promise<readonly string[]>;
+  /** More headers for a request to the source's own origin, given its path and query: names and values in turn. */
+  readonly authorization?: (target: string) => readonly string[] | Promise<readonly string[]>;
+  /**
+   * What any answer but an object means, undefined that there is none; redirects are not followed then. Default: what
+   * its status means.
+   */
+  readonly failure?: (answer: ApiAnswer) => SourceError | undefined;
   /** Sends the requests, and is not closed with the source. Default: a client of the source's own. */
   readonly client?: HttpClient;
 }
@@ -94,14 +105,14 @@ export class HttpSource implements ObjectSource {
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
+    const target = `${this.#prefix}${path}${this.#query}`;
     let headers = this.#headers;
     if (this.#options.authorization !== undefined) {
-      const authorization = this.#options.authorization();
+      const authorization = this.#options.authorization(target);
       const isLate = authorization instanceof Promise;
       const more = isLate ? await untilAborted(authorization, options.signal) : authorization;
       headers = [...headers, ...more];
     }
-    const target = `${this.#prefix}${path}${this.#query}`;
     let response = await this.#get(this.#origin, target, headers, options);
     if (isRedirect(response.status)) response = await this.#follow(response, target, options);
     const { body } = response;
@@ -122,18 +133,43 @@ export class HttpSource implements ObjectSource {
   /** An object, or the answer that there is none, or a redirect. */
   async #get(origin: string, path: string, usual: string[], options: ReadOptions): Promise<HttpResponse> {
     const { fresh, maxBytes, reservation, signal } = options;
-    const { admit, observer } = this.#options;
+    const { admit, observer, failure } = this.#options;
     signal?.throwIfAborted();
     const admitted = admit?.(signal);
     if (admitted !== undefined) await admitted;
     const { timeouts } = this.#client;
     const headers = fresh ? [...usual, ...NO_CACHE] : usual;
     const rules = { timeouts, observer, signal, reservation, maxBytes, wireLimit, tooLarge };
-    const response = await this.#client.request({ origin, method: "GET", path, headers }, rules);
+    const request = { origin, method: "GET", path, headers } as const;
+    if (failure !== undefined) return await this.#getOfApi(request, rules, failure);
+    const response = await this.#client.request(request, rules);
     const { status } = response;
     if (status === 200 || status === 404 || status === 410 || isRedirect(status)) return response;
     const shown = this.#hasCredentials ? (origin === this.#origin ? "refused" : "withheld") : "none";
     throw statusError(status, new URL(origin).host, retryAfterMs(response.headers), shown);
+  }
+
+  /** As `#get`, of a server whose failures have bodies that say more than their status. */
+  async #getOfApi(
+    request: HttpRequest,
+    rules: ResponseRules,
+    failure: (answer: ApiAnswer) => SourceError | undefined,
+  ): Promise<HttpResponse> {
+    let isObject = false;
+    const response = await this.#client.request(request, {
+      ...rules,
+      wireLimit(status, headers, maxBytes) {
+        isObject = status === 200;
+        return isObject ? rules.wireLimit(status, headers, maxBytes) : MAX_ANSWER_BYTES;
+      },
+      tooLarge: (maxBytes, found) =>
+        isObject ? rules.tooLarge(maxBytes, found) : answerTooLarge(request, MAX_ANSWER_BYTES),
+    });
+    if (isObject) return response;
+    const { status, headers, body = Buffer.of() } = response;
+    const error = failure({ status, headers, body });
+    if (error !== undefined) throw error;
+    return { status, headers, body: undefined };
   }
 
   async #follow(redirect: HttpResponse, target: string, options: ReadOptions): Promise<HttpResponse> {
