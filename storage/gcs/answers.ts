@@ -3,6 +3,7 @@
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
 import type { ObjectVersion } from "../bucket/bucket.ts";
+import type { ListPage } from "../bucket/listing.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -30,11 +31,6 @@ export function generationIn(answer: unknown, host: string): string {
   throw notOfTheApi(host, "it does not say which version the object has");
 }
 
-export interface ListPage {
-  readonly objects: readonly StoredObject[];
-  readonly nextPageToken: string | undefined;
-}
-
 /** A page of a listing below a prefix, which the paths then lack. @throws SourceError */
 export function pageIn(answer: unknown, host: string, prefix: string): ListPage {
   const { items = [], nextPageToken } = fieldsOf(answer, host);
@@ -49,7 +45,7 @@ export function pageIn(answer: unknown, host: string, prefix: string): ListPage 
     }
     return { path: name.slice(prefix.length), bytes: Number(size) };
   });
-  return { objects, nextPageToken };
+  return { objects, nextToken: nextPageToken };
 }
 
 /** An answer that somebody else may have given. */

@@ -1,8 +1,8 @@
 /** Logs in buckets of Cloud Storage. */
 
 import { bucketBackend } from "../bucket/backend.ts";
+import { parseBucketUrl } from "../bucket/place.ts";
 import { requirePackages } from "../shared/optional-packages.ts";
-import { parseGcsUrl } from "./url.ts";
 
 export default bucketBackend({
   form: "gs://bucket/prefix",
@@ -15,10 +15,10 @@ export default bucketBackend({
       import("./credentials.ts"),
     ]);
     const { userAgentVersion } = access;
-    return new GcsSource(parseGcsUrl(url), new GcsAccess(), { userAgentVersion, ...request });
+    return new GcsSource(parseBucketUrl(url), new GcsAccess(), { userAgentVersion, ...request });
   },
   async openBucket(url, request) {
     const { GcsBucket } = await import("./bucket.ts");
-    return new GcsBucket(parseGcsUrl(url), request);
+    return new GcsBucket(parseBucketUrl(url), request);
   },
 });

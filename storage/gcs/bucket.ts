@@ -8,21 +8,23 @@ import type { ApiError, File, Bucket as LibraryBucket } from "@google-cloud/stor
 import { LogError } from "../../lib/errors.ts";
 import { SourceError, tooLarge } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
-import { FIRST_CONTACT_RETRIES } from "../../lib/migrate/throttle/backoff.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
 import { type Bucket, type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket/bucket.ts";
+import { checksumOf } from "../bucket/checksum.ts";
+import { pagedObjects } from "../bucket/listing.ts";
+import { type BucketPlace, formatObjectName } from "../bucket/place.ts";
+import type { BucketOptions } from "../bucket/requests.ts";
+import { FirstContact, patiently } from "../bucket/retries.ts";
 import { DEFAULT_TIMEOUTS } from "../http/client.ts";
 import { networkError, statusError } from "../http/error-messages.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import { withinTime } from "../shared/within-time.ts";
 import { generationIn, notOfTheApi, pageIn, versionIn } from "./answers.ts";
-import { checksumOf } from "./checksum.ts";
 import { GcsAccess } from "./credentials.ts";
-import { gcsError, patiently } from "./failures.ts";
-import { type GcsObjectOptions, GcsObjects } from "./objects.ts";
-import { formatGcsName, type GcsPlace } from "./url.ts";
+import { gcsError } from "./failures.ts";
+import { GcsObjects } from "./objects.ts";
 
 /** How long an answer is waited for, each time that it is asked for. */
 const ANSWER_MS = 30_000;
@@ -31,17 +33,14 @@ const TOTAL_MS = 180_000;
 
 export class GcsBucket implements Bucket {
   readonly location: string;
-  readonly #place: GcsPlace;
-  readonly #options: GcsObjectOptions;
+  readonly #place: BucketPlace;
+  readonly #options: BucketOptions;
   readonly #signal: AbortSignal | undefined;
   readonly #access = new GcsAccess();
-  /** Whether Cloud Storage was ever there. Where it was not, it is the network or the address that is wrong. */
-  #wasReached = false;
-  /** How often the connection broke off before that. */
-  #brokenOff = 0;
+  readonly #contact = new FirstContact();
 
-  constructor(place: GcsPlace, options: GcsObjectOptions, signal?: AbortSignal) {
-    this.location = formatGcsName(place);
+  constructor(place: BucketPlace, options: BucketOptions, signal?: AbortSignal) {
+    this.location = formatObjectName(place);
     this.#place = place;
     this.#options = options;
     this.#signal = signal;
@@ -56,29 +55,24 @@ export class GcsBucket implements Bucket {
   }
 
   locate(path: string): string {
-    return formatGcsName(this.#place, path);
+    return formatObjectName(this.#place, path);
   }
 
-  async *list(directory: string): AsyncGenerator<StoredObject> {
+  list(directory: string): AsyncIterable<StoredObject> {
     const { prefix } = this.#place;
     const { host } = this.#access;
-    const seen = new Set<string>();
-    let pageToken: string | undefined;
-    do {
+    return pagedObjects((pageToken, isKnown) => {
       const query = {
         prefix: `${prefix}${directory}/`,
         fields: "items(name,size),nextPageToken",
         ...(pageToken === undefined ? {} : { pageToken }),
       };
-      const page = await this.#do(directory, async (bucket) => {
+      return this.#do(directory, async (bucket) => {
         const page = pageIn(await listPage(bucket, query), host, prefix);
-        if (page.nextPageToken === undefined || !seen.has(page.nextPageToken)) return page;
+        if (page.nextToken === undefined || !isKnown(page.nextToken)) return page;
         throw notOfTheApi(host, "its listing goes round in a circle");
       });
-      yield* page.objects;
-      pageToken = page.nextPageToken;
-      if (pageToken !== undefined) seen.add(pageToken);
-    } while (pageToken !== undefined);
+    });
   }
 
   stat(path: string): Promise<ObjectVersion | undefined> {
@@ -158,10 +152,11 @@ export class GcsBucket implements Bucket {
     const bucket = await this.#library();
     try {
       const answer = await withinTime(work(bucket), ANSWER_MS, noAnswer);
-      this.#wasReached = true;
+      this.#contact.wasMade = true;
       return answer;
     } catch (error) {
-      throw this.#failure(error);
+      const failure = this.#failure(error);
+      throw failure instanceof SourceError ? this.#contact.judge(failure) : failure;
     }
   }
 
@@ -170,18 +165,11 @@ export class GcsBucket implements Bucket {
     if (!(error instanceof Error) || error instanceof LogError || error instanceof FormatError) return error;
     const { host } = this.#access;
     const status = statusOf(error);
-    if (status !== undefined) {
-      this.#wasReached = true;
+    if (status !== undefined)
       return gcsError(statusError(status, host, undefined), this.#place, error.message);
-    }
     const isOfLibrary = "code" in error || error instanceof SourceError;
-    const failure = isOfLibrary
-      ? networkError(error, { host, timeouts: DEFAULT_TIMEOUTS }, false)
-      : notOfTheApi(host, error.message);
-    if (this.#wasReached) return failure;
-    if (failure.brokenOff) this.#brokenOff++;
-    if (!failure.unreachable && this.#brokenOff <= FIRST_CONTACT_RETRIES) return failure;
-    return new SourceError(failure.message, { ...failure, retryable: false }, { cause: error });
+    if (!isOfLibrary) return notOfTheApi(host, error.message);
+    return networkError(error, { host, timeouts: DEFAULT_TIMEOUTS }, false);
   }
 }
 

@@ -5,63 +5,56 @@
  */
 
 import { randomUUID } from "node:crypto";
-import type { TargetRequest } from "../../lib/migrate/ports/backend.ts";
 import { type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket/bucket.ts";
-import { type ApiAnswer, HttpClient } from "../http/client.ts";
-import type { HttpRequest } from "../http/exchange.ts";
-import { userAgent } from "../http/source.ts";
-import { untilAborted } from "../shared/abort-watch.ts";
+import { checksumOf } from "../bucket/checksum.ts";
+import { type BucketPlace, formatObjectName } from "../bucket/place.ts";
+import { type ApiRequest, type BucketOptions, ObjectRequests } from "../bucket/requests.ts";
+import type { ApiAnswer } from "../http/client.ts";
 import { generationIn, parseAnswer, versionIn } from "./answers.ts";
-import { checksumOf } from "./checksum.ts";
 import type { GcsAccess } from "./credentials.ts";
-import { answerError, patiently } from "./failures.ts";
+import { answerError } from "./failures.ts";
 import { GcsSource } from "./source.ts";
-import { formatGcsName, type GcsPlace } from "./url.ts";
-
-export type GcsObjectOptions = Pick<TargetRequest, "connections" | "retry" | "retried" | "userAgentVersion">;
-
-/** An upload over a slow line takes its time before any header can come. */
-const TIMEOUTS = { headersMs: 300_000 };
-
-type ApiRequest = Omit<HttpRequest, "origin">;
 
 const BOUNDARY = randomUUID();
 const TAIL = Buffer.from(`\r\n--${BOUNDARY}--\r\n`);
 
 export class GcsObjects implements BucketObjects {
-  readonly #place: GcsPlace;
-  readonly #access: GcsAccess;
-  readonly #options: GcsObjectOptions;
-  readonly #signal: AbortSignal | undefined;
-  readonly #client: HttpClient;
+  readonly #place: BucketPlace;
+  readonly #host: string;
+  readonly #requests: ObjectRequests;
   readonly #reader: GcsSource;
-  readonly #headers: readonly string[];
+  readonly #signal: AbortSignal | undefined;
 
   /** @param signal breaks off requests that are under way, and waits between two of them. */
-  constructor(place: GcsPlace, access: GcsAccess, options: GcsObjectOptions, signal?: AbortSignal) {
+  constructor(place: BucketPlace, access: GcsAccess, options: BucketOptions, signal?: AbortSignal) {
     const { connections, userAgentVersion } = options;
+    const { endpoint: origin, host } = access;
     this.#place = place;
-    this.#access = access;
-    this.#options = options;
+    this.#host = host;
     this.#signal = signal;
-    this.#client = new HttpClient({ connections });
+    const service = {
+      origin,
+      authorization: () => access.authorization(),
+      renewing: <T>(send: () => Promise<T>) => access.renewing(send),
+      failure: (answer: ApiAnswer) => answerError(answer, host, place),
+    };
+    this.#requests = new ObjectRequests(service, options, signal);
     // What is encoded is not what belongs there, whatever it decodes to: its size in a listing is another.
-    const reading = { client: this.#client, connections, userAgentVersion, refusesEncodings: true };
+    const reading = { client: this.#requests.client, connections, userAgentVersion, refusesEncodings: true };
     this.#reader = new GcsSource(place, access, reading);
-    this.#headers = ["user-agent", userAgent(options)];
   }
 
   /** Reads past every cache. */
   get(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
     const options = { maxBytes, fresh: true, ...(this.#signal && { signal: this.#signal }) };
-    return this.#patiently(path, () => this.#reader.read(path, options));
+    return this.#requests.patiently(this.#name(path), () => this.#reader.read(path, options));
   }
 
-  async stat(path: string): Promise<ObjectVersion | undefined> {
+  stat(path: string): Promise<ObjectVersion | undefined> {
     const target = `/storage/v1/b/${this.#place.bucket}/o/${this.#encoded(path)}?fields=generation,updated`;
     const request: ApiRequest = { method: "GET", path: target, headers: [] };
-    return await this.#call(path, request, [200, 404], ({ status, body }, host) =>
-      status === 404 ? undefined : versionIn(parseAnswer(body, host), host),
+    return this.#requests.call(this.#name(path), request, [200, 404], ({ status, body }) =>
+      status === 404 ? undefined : versionIn(parseAnswer(body, this.#host), this.#host),
     );
   }
 
@@ -72,46 +65,23 @@ export class GcsObjects implements BucketObjects {
     const body = [Buffer.from(await metadata(path, bytes)), bytes, TAIL];
     const headers = ["content-type", `multipart/related; boundary=${BOUNDARY}`];
     const request: ApiRequest = { method: "POST", path: target, headers, body };
-    return await this.#call(path, request, [200, 412], (answer, host) => {
+    return await this.#requests.call(this.#name(path), request, [200, 412], (answer) => {
       // A proxy's own page says nothing of the object.
-      if (answer.status === 200) generationIn(parseAnswer(answer.body, host), host);
+      if (answer.status === 200) generationIn(parseAnswer(answer.body, this.#host), this.#host);
       return answer.status === 200;
     });
   }
 
   close(): Promise<void> {
-    return this.#client.close();
+    return this.#requests.close();
   }
 
   #encoded(path: string): string {
     return encodeURIComponent(this.#place.prefix + path);
   }
 
-  /** What an answer of one of these statuses says. */
-  #call<T>(
-    path: string,
-    request: ApiRequest,
-    expected: readonly number[],
-    read: (answer: ApiAnswer, host: string) => T,
-  ): Promise<T> {
-    const send = async () => read(await this.#send(request, expected), this.#access.host);
-    return this.#patiently(path, () => this.#access.renewing(send));
-  }
-
-  async #send(request: ApiRequest, expected: readonly number[]): Promise<ApiAnswer> {
-    const { endpoint: origin, host } = this.#access;
-    const signal = this.#signal;
-    const authorization = await untilAborted(this.#access.authorization(), signal);
-    const headers = [...request.headers, ...this.#headers, ...authorization];
-    const answer = await this.#client.send({ ...request, origin, headers }, { signal, timeouts: TIMEOUTS });
-    if (!expected.includes(answer.status)) throw answerError(answer, host, this.#place);
-    return answer;
-  }
-
-  #patiently<T>(path: string, attempt: () => Promise<T>): Promise<T> {
-    const { retry, retried } = this.#options;
-    const limits = { retry, retried, signal: this.#signal };
-    return patiently(formatGcsName(this.#place, path), limits, attempt);
+  #name(path: string): string {
+    return formatObjectName(this.#place, path);
   }
 }
 

@@ -1,31 +1,31 @@
 /** A log in a bucket of Cloud Storage, as a source: for buckets that are not public, and for what was just written. */
 
 import { type ObjectSource, type ReadOptions, SourceError } from "../../lib/migrate/ports/source.ts";
+import { type BucketPlace, formatObjectName } from "../bucket/place.ts";
 import { HttpClient } from "../http/client.ts";
 import { HttpSource, type HttpSourceOptions } from "../http/source.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import type { GcsAccess } from "./credentials.ts";
 import { gcsError } from "./failures.ts";
-import { formatGcsName, type GcsPlace } from "./url.ts";
 
 /** How a bucket is read; credentials come from the access. */
 export type GcsSourceOptions = Omit<HttpSourceOptions, "authorization" | "contact">;
 
 export class GcsSource implements ObjectSource {
   readonly location: string;
-  readonly #place: GcsPlace;
+  readonly #place: BucketPlace;
   readonly #access: GcsAccess;
   readonly #client: HttpClient;
   readonly #objects: HttpSource;
   readonly #buckets: HttpSource;
 
   /** @param options.client is closed with the source too. */
-  constructor(place: GcsPlace, access: GcsAccess, options: GcsSourceOptions) {
+  constructor(place: BucketPlace, access: GcsAccess, options: GcsSourceOptions) {
     const client = options.client ?? new HttpClient(options);
     const withCredentials = { ...options, client, authorization: () => access.authorization() };
     const path = place.prefix.split("/").map(encodeURIComponent).join("/");
-    this.location = formatGcsName(place);
+    this.location = formatObjectName(place);
     this.#place = place;
     this.#access = access;
     this.#client = client;
@@ -35,7 +35,7 @@ export class GcsSource implements ObjectSource {
   }
 
   locate(path: string): string {
-    return formatGcsName(this.#place, path);
+    return formatObjectName(this.#place, path);
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {

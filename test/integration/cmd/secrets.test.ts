@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test, vi } from "vitest";
 import { errorText } from "../../../cmd/exit.ts";
 import { newProgram } from "../../../cmd/program.ts";
 import { runCli } from "../../support/cli.ts";
-import { stubEnvironment } from "../../support/google.ts";
+import { stubEnvironment } from "../../support/environment.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { closedPlace } from "../../support/http/servers.ts";
 import { testLog } from "../../support/logs/generated-log.ts";

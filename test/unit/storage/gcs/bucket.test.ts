@@ -10,13 +10,9 @@ import { OperationError } from "../../../../lib/errors.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { readDocument, writeDocument } from "../../../../storage/bucket/state-object.ts";
 import { GcsBucket } from "../../../../storage/gcs/bucket.ts";
-import {
-  type Step,
-  spyOnAccess,
-  startStorage,
-  stubEnvironment,
-  withoutCredentials,
-} from "../../../support/google.ts";
+import { stubEnvironment } from "../../../support/environment.ts";
+import { spyOnAccess, startStorage, withoutCredentials } from "../../../support/google.ts";
+import type { Step } from "../../../support/http/answering-server.ts";
 import { closedPlace } from "../../../support/http/servers.ts";
 
 const RETRY = { attempts: 3, minDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 5, contentAttempts: 0 };
@@ -24,7 +20,7 @@ const RETRY = { attempts: 3, minDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 5, c
 /** The part of a bucket below gs://bucket/log/. */
 function newBucket(retry = RETRY): GcsBucket {
   const request = { connections: 1, retry, userAgentVersion: "0" };
-  return new GcsBucket({ bucket: "bucket", prefix: "log/" }, request);
+  return new GcsBucket({ scheme: "gs", bucket: "bucket", prefix: "log/" }, request);
 }
 
 /** A bucket of a Cloud Storage that answers one step after the other, and what it was asked. */

@@ -8,7 +8,8 @@ import { OperationError } from "../../../../lib/errors.ts";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { GcsAccess } from "../../../../storage/gcs/credentials.ts";
 import { credentialsFailure } from "../../../../storage/shared/google-credentials.ts";
-import { stubEnvironment, withoutCredentials } from "../../../support/google.ts";
+import { stubEnvironment } from "../../../support/environment.ts";
+import { withoutCredentials } from "../../../support/google.ts";
 import { serve } from "../../../support/http/servers.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
 

@@ -1,11 +1,10 @@
 /** What an operator reads of an answer by Cloud Storage that is a failure, and what to do about it. */
 
-import { describe, expect, it, vi } from "vitest";
-import { OperationError } from "../../../../lib/errors.ts";
+import { describe, expect, it } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
-import { answerError, gcsError, patiently } from "../../../../storage/gcs/failures.ts";
+import { answerError, gcsError } from "../../../../storage/gcs/failures.ts";
 
-const PLACE = { bucket: "bucket", prefix: "log/" };
+const PLACE = { scheme: "gs", bucket: "bucket", prefix: "log/" };
 const HOST = "storage.googleapis.com";
 
 function answered(body: string | object): SourceError {
@@ -40,26 +39,4 @@ it("a failure of any other kind keeps all that it says, and its cause", () => {
   const failure = gcsError(cause, PLACE);
   expect(failure).toMatchObject({ message: "the line broke", ...details, status: undefined });
   expect(failure.cause).toBe(cause);
-});
-
-describe("what may pass is waited for", () => {
-  const delays = { minDelayMs: 60_000, maxDelayMs: 60_000, maxRetryAfterMs: 60_000 };
-  const RETRY = { attempts: 9, contentAttempts: 0, ...delays };
-
-  it("no longer than there is time", async () => {
-    const attempt = vi.fn().mockRejectedValue(new SourceError("busy", { retryable: true }));
-    const work = patiently("gs://bucket/x", { retry: RETRY, signal: undefined, totalMs: 50 }, attempt);
-    await expect(work).rejects.toBeInstanceOf(OperationError);
-    expect(attempt.mock.calls.length).toBeGreaterThan(1);
-  }, 5_000);
-
-  it("until the signal fires, which is the reason then, whatever failed meanwhile", async () => {
-    const reason = new SourceError("another failed", { retryable: false });
-    const controller = new AbortController();
-    const work = patiently("gs://bucket/x", { retry: RETRY, signal: controller.signal }, async () => {
-      controller.abort(reason);
-      throw new SourceError("refused", { retryable: false });
-    });
-    await expect(work).rejects.toBe(reason);
-  });
 });

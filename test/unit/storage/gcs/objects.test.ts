@@ -11,7 +11,8 @@ import { FormatError } from "../../../../lib/tlog/errors.ts";
 import type { BucketObjects } from "../../../../storage/bucket/bucket.ts";
 import { BucketWriter } from "../../../../storage/bucket/writer.ts";
 import { GcsBucket } from "../../../../storage/gcs/bucket.ts";
-import { type Answer, type Asked, type Step, spyOnAccess, startStorage } from "../../../support/google.ts";
+import { spyOnAccess, startStorage } from "../../../support/google.ts";
+import type { Answer, Asked, Step } from "../../../support/http/answering-server.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 
 /** What waits between two tries. */
@@ -59,7 +60,7 @@ async function newObjects(steps: readonly Step[], options: Options = {}) {
   const storage = await startStorage(steps);
   const retry = { ...PATIENT, ...options.retry };
   const request = { connections: CONNECTIONS, retry, userAgentVersion: "test" };
-  const bucket = new GcsBucket({ bucket: "bucket", prefix: "log/" }, request);
+  const bucket = new GcsBucket({ scheme: "gs", bucket: "bucket", prefix: "log/" }, request);
   const objects = bucket.openObjects(options.signal);
   const writer = new BucketWriter(bucket, objects, options.requireClaim ?? (async () => {}));
   onTestFinished(() => objects.close());

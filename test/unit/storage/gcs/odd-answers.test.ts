@@ -2,13 +2,14 @@
 
 import { describe, expect, it, onTestFinished } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
+import { checksumOf } from "../../../../storage/bucket/checksum.ts";
 import { GcsBucket } from "../../../../storage/gcs/bucket.ts";
-import { checksumOf } from "../../../../storage/gcs/checksum.ts";
 import { GcsAccess } from "../../../../storage/gcs/credentials.ts";
 import { GcsObjects } from "../../../../storage/gcs/objects.ts";
-import { type Answer, startStorage } from "../../../support/google.ts";
+import { startStorage } from "../../../support/google.ts";
+import type { Answer } from "../../../support/http/answering-server.ts";
 
-const PLACE = { bucket: "bucket", prefix: "log/" };
+const PLACE = { scheme: "gs", bucket: "bucket", prefix: "log/" };
 const PATH = "tile/0/000";
 const OPTIONS = {
   connections: 1,

@@ -6,7 +6,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
 import { GcsAccess } from "../../../../storage/gcs/credentials.ts";
 import { GcsSource } from "../../../../storage/gcs/source.ts";
-import { type Step, spyOnAccess, startStorage } from "../../../support/google.ts";
+import { spyOnAccess, startStorage } from "../../../support/google.ts";
+import type { Step } from "../../../support/http/answering-server.ts";
 import { ANY } from "../../../support/http/reads.ts";
 
 const OBJECT = "GET /bucket/log/checkpoint";
@@ -17,7 +18,7 @@ const isForBucket = ({ req }: ServerResponse) => `GET ${req.url}` === BUCKET;
 async function newSource(steps: Parameters<typeof startStorage>[0], prefix = "log/") {
   const { lines } = await startStorage(steps);
   const options = { connections: 2, userAgentVersion: "test" };
-  const source = new GcsSource({ bucket: "bucket", prefix }, new GcsAccess(), options);
+  const source = new GcsSource({ scheme: "gs", bucket: "bucket", prefix }, new GcsAccess(), options);
   onTestFinished(() => source.close());
   return { source, lines };
 }

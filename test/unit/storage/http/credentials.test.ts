@@ -8,7 +8,7 @@ import { addBackendOptions } from "../../../../cmd/options/log.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import backend, { httpOptions } from "../../../../storage/http/backend.ts";
 import { parseNetrc } from "../../../../storage/http/secret-files.ts";
-import { stubEnvironment } from "../../../support/google.ts";
+import { stubEnvironment } from "../../../support/environment.ts";
 import { ANY } from "../../../support/http/reads.ts";
 import { serve, sourceAt } from "../../../support/http/servers.ts";
 import { temporaryDirectory } from "../../../support/places/directory.ts";

@@ -4,7 +4,8 @@ import { GoogleAuth } from "google-auth-library";
 import { beforeEach, expect, it, vi } from "vitest";
 import { OperationError, UsageError } from "../../../../lib/errors.ts";
 import { SpannerDatabase } from "../../../../storage/spanner/database.ts";
-import { stubEnvironment, withoutCredentials } from "../../../support/google.ts";
+import { stubEnvironment } from "../../../support/environment.ts";
+import { withoutCredentials } from "../../../support/google.ts";
 
 const NAME = "projects/p/instances/i/databases/d";
 

@@ -1,25 +1,31 @@
-/** Where a log lies in Google Cloud Storage. */
+/** Where a log lies in an object store. */
 
 import { UsageError } from "../../lib/errors.ts";
 import { shownAddress } from "../../lib/tlog/shown-address.ts";
 
 /** A bucket, and what the names of a log's objects begin with there. */
-export interface GcsPlace {
+export interface BucketPlace {
+  /** Of its URLs: "gs" or "s3". */
+  readonly scheme: string;
   readonly bucket: string;
   /** Empty, or ends with a slash. */
   readonly prefix: string;
 }
 
-/** Names of 3 to 222 characters (https://cloud.google.com/storage/docs/buckets#naming). */
+/**
+ * Names of 3 to 222 characters (https://cloud.google.com/storage/docs/buckets#naming). Those of S3 have at most 63, and
+ * no underscores, but other stores that speak its protocol have other rules.
+ */
 const BUCKET_NAME = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
 
-/** The place that `gs://bucket/prefix` names. @throws UsageError if it is none. */
-export function parseGcsUrl(url: URL): GcsPlace {
+/** The place that `scheme://bucket/prefix` names. @throws UsageError if it is none. */
+export function parseBucketUrl(url: URL): BucketPlace {
+  const scheme = url.protocol.slice(0, -1);
   const wrong = (problem: string) =>
     new UsageError({
       object: shownAddress(url.href),
       problem,
-      expected: "gs://BUCKET or gs://BUCKET/PREFIX",
+      expected: `${scheme}://BUCKET or ${scheme}://BUCKET/PREFIX`,
     });
   if (url.username !== "" || url.password !== "" || url.port !== "" || url.search !== "" || url.hash !== "") {
     throw wrong("has more than a bucket and a prefix");
@@ -30,12 +36,12 @@ export function parseGcsUrl(url: URL): GcsPlace {
   if (prefix !== "" && hasBadPart) throw wrong("has a prefix with an empty or dotted part");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
   if (/[\u0000-\u001f\u007f]/.test(prefix)) throw wrong("has a control character in its prefix");
-  return { bucket: url.hostname, prefix: prefix === "" ? "" : `${prefix}/` };
+  return { scheme, bucket: url.hostname, prefix: prefix === "" ? "" : `${prefix}/` };
 }
 
 /** A place, or an object in it, as an operator writes it: what would mean something else in a URL is escaped. */
-export function formatGcsName({ bucket, prefix }: GcsPlace, path = ""): string {
-  return `gs://${bucket}/${prefix.replaceAll(/[%?#]/g, encodeURIComponent)}${path}`;
+export function formatObjectName({ scheme, bucket, prefix }: BucketPlace, path = ""): string {
+  return `${scheme}://${bucket}/${prefix.replaceAll(/[%?#]/g, encodeURIComponent)}${path}`;
 }
 
 function percentDecoded(path: string, wrong: (problem: string) => Error): string {

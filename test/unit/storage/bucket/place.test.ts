@@ -1,8 +1,8 @@
-/** What names a place in Cloud Storage. */
+/** What names a place in an object store. */
 
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../../../lib/errors.ts";
-import { formatGcsName, parseGcsUrl } from "../../../../storage/gcs/url.ts";
+import { formatObjectName, parseBucketUrl } from "../../../../storage/bucket/place.ts";
 
 describe("gs://", () => {
   it.each([
@@ -13,7 +13,9 @@ describe("gs://", () => {
     ["gs://bucket/with%20blank/%C3%A4", "bucket", "with blank/ä/"],
     ["gs://bucket/a..b/.c", "bucket", "a..b/.c/"],
   ])("%s", (url, bucket, prefix) => {
-    expect(parseGcsUrl(new URL(url))).toEqual({ bucket, prefix });
+    expect(parseBucketUrl(new URL(url))).toEqual({ scheme: "gs", bucket, prefix });
+    const ofS3 = new URL(url.replace("gs:", "s3:"));
+    expect(parseBucketUrl(ofS3)).toEqual({ scheme: "s3", bucket, prefix });
   });
 
   it.each([
@@ -32,18 +34,18 @@ describe("gs://", () => {
     "gs://bucket/%zz",
     "gs://bucket/a%0Ab",
   ])("%s names no place", (url) => {
-    expect(() => parseGcsUrl(new URL(url))).toThrow(UsageError);
+    expect(() => parseBucketUrl(new URL(url))).toThrow(UsageError);
   });
 
   it("is written as it was read", () => {
-    const place = parseGcsUrl(new URL("gs://bucket/logs/1"));
-    expect(formatGcsName(place)).toBe("gs://bucket/logs/1/");
-    expect(formatGcsName(place, "tile/0/000")).toBe("gs://bucket/logs/1/tile/0/000");
+    const place = parseBucketUrl(new URL("gs://bucket/logs/1"));
+    expect(formatObjectName(place)).toBe("gs://bucket/logs/1/");
+    expect(formatObjectName(place, "tile/0/000")).toBe("gs://bucket/logs/1/tile/0/000");
   });
 
   it("is written so that it is read as the same place, whatever its prefix has", () => {
     const prefix = "50% ?#+&=;,'()[] \\ \" %2F ü日本/.a /";
-    const name = formatGcsName({ bucket: "bucket", prefix });
-    expect(parseGcsUrl(new URL(name))).toEqual({ bucket: "bucket", prefix });
+    const name = formatObjectName({ scheme: "gs", bucket: "bucket", prefix });
+    expect(parseBucketUrl(new URL(name))).toEqual({ scheme: "gs", bucket: "bucket", prefix });
   });
 });

@@ -1,4 +1,4 @@
-/** The checksum that Cloud Storage compares with an object's bytes when they are uploaded. */
+/** The checksum that object stores compare with an object's bytes when they are uploaded. */
 
 import { once } from "../shared/memoize.ts";
 

@@ -1,0 +1,28 @@
+/** How long an object store that fails is asked again. */
+
+import { describe, expect, it, vi } from "vitest";
+import { OperationError } from "../../../../lib/errors.ts";
+import { SourceError } from "../../../../lib/migrate/ports/source.ts";
+import { patiently } from "../../../../storage/bucket/retries.ts";
+
+describe("what may pass is waited for", () => {
+  const delays = { minDelayMs: 60_000, maxDelayMs: 60_000, maxRetryAfterMs: 60_000 };
+  const RETRY = { attempts: 9, contentAttempts: 0, ...delays };
+
+  it("no longer than there is time", async () => {
+    const attempt = vi.fn().mockRejectedValue(new SourceError("busy", { retryable: true }));
+    const work = patiently("gs://bucket/x", { retry: RETRY, signal: undefined, totalMs: 50 }, attempt);
+    await expect(work).rejects.toBeInstanceOf(OperationError);
+    expect(attempt.mock.calls.length).toBeGreaterThan(1);
+  }, 5_000);
+
+  it("until the signal fires, which is the reason then, whatever failed meanwhile", async () => {
+    const reason = new SourceError("another failed", { retryable: false });
+    const controller = new AbortController();
+    const work = patiently("gs://bucket/x", { retry: RETRY, signal: controller.signal }, async () => {
+      controller.abort(reason);
+      throw new SourceError("refused", { retryable: false });
+    });
+    await expect(work).rejects.toBe(reason);
+  });
+});
