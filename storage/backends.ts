@@ -6,6 +6,7 @@ const modules: Record<string, string> = {
   https: module("./http/backend.ts"),
   http: module("./http/backend.ts"),
   gs: module("./gcs/backend.ts"),
+  s3: module("./s3/backend.ts"),
   file: module("./posix/backend.ts"),
   "gzip+file": module("./posix/sunlight-backend.ts"),
   "archive+file": module("./archive/backend.ts"),

@@ -34,6 +34,8 @@ export interface Bucket extends BucketObjects, Pick<MigrationTarget, "location" 
   remove(path: string, version: ObjectVersion): Promise<boolean>;
   /** The same bucket for work that ends when the signal fires. */
   until(signal: AbortSignal): Bucket;
+  /** Before a claim. @throws TargetRefusedError if the store cannot keep what `put` promises. */
+  requireConditionalWrites(): Promise<void>;
   /** Its objects for a thread that reads and writes many, over connections of its own. */
   openObjects(signal?: AbortSignal): BucketObjects;
 }

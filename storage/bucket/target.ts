@@ -90,6 +90,7 @@ export class BucketTarget implements MigrationTarget {
 
   /** Claims the private state last: where there is a claim, there was a binding. */
   async claim(marker: string): Promise<void> {
+    await this.#bucket.requireConditionalWrites();
     await this.externalState.bind();
     await this.#state.claim(marker);
     this.#marker = marker;
@@ -170,6 +171,7 @@ export class BucketTarget implements MigrationTarget {
 
   /** No claim is needed: the very version that was looked at is replaced, or nothing. */
   async openRepairs(signal?: AbortSignal): Promise<TargetRepairs> {
+    await this.#bucket.requireConditionalWrites();
     const writer = new BucketWriter(this.#bucket, this.#bucket.openObjects(signal), async () => {});
     return {
       read: (path, maxBytes) => writer.read(path, maxBytes),

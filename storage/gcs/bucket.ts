@@ -54,6 +54,8 @@ export class GcsBucket implements Bucket {
     return new GcsObjects(this.#place, this.#access, this.#options, signal);
   }
 
+  async requireConditionalWrites(): Promise<void> {}
+
   locate(path: string): string {
     return formatObjectName(this.#place, path);
   }

@@ -57,6 +57,8 @@ export class MemoryBucket implements Bucket {
     return !this.objects.has(path);
   }
 
+  async requireConditionalWrites(): Promise<void> {}
+
   until(_signal: AbortSignal): MemoryBucket {
     return this;
   }

@@ -65,7 +65,7 @@ describe("an option of another backend", () => {
   test("is refused for a directory, which has its tree state next to the log", async () => {
     const directory = memoryDirectory();
     expect(await openedAs(directory, { treeState: true })).toContain(".state/treeState");
-    const expected = `has no meaning for ${directory} (expected a log at gs://bucket/prefix). Leave it out`;
+    const expected = `has no meaning for ${directory} (expected a log at gs://bucket/prefix or s3://bucket/prefix). Leave it out`;
     await expectUsageError(openedAs(directory, { spanner }), `--spanner: ${expected}`);
     await expectUsageError(openedAs(directory, { treeState: false }), `--no-tree-state: ${expected}`);
   });
@@ -85,7 +85,7 @@ describe("an option of another backend", () => {
 
 test("what backends declare is what the command line offers", async () => {
   const words = await backendWords();
-  expect(words.targetForms).toEqual(["gs://bucket/prefix", "file:///… or a path"]);
+  expect(words.targetForms).toEqual(["gs://bucket/prefix", "s3://bucket/prefix", "file:///… or a path"]);
   expect(words.targetOptions.map(({ flags }) => flags.split(" ")[0])).toEqual([
     "--spanner",
     "--spanner-table-prefix",
@@ -136,13 +136,13 @@ describe("a URL of a directory", () => {
 });
 
 describe("a location without a backend", () => {
-  const targets = "gs://bucket/prefix, file:///… or a path";
+  const targets = "gs://bucket/prefix, s3://bucket/prefix, file:///… or a path";
 
   test("is refused with what would do", async () => {
     await expectUsageError(
       openObjects("ftp://host/log"),
       "ftp://host/log: a source cannot be of the kind ftp (expected https://… or http://…, " +
-        "gs://bucket/prefix, file:///… or a path, gzip+file:///…, archive+file:///…, " +
+        "gs://bucket/prefix, s3://bucket/prefix, file:///… or a path, gzip+file:///…, archive+file:///…, " +
         "serverless+https://…, serverless+file:///…)",
     );
     for (const scheme of ["gzip+file", "archive+file", "https", "serverless+file", "serverless+https"]) {

@@ -78,4 +78,9 @@ it("a backend is loaded without them: only what is opened needs them", async () 
   await expect(backend.openTarget(url, target)).rejects.toThrow(
     "`npm install @google-cloud/storage@999 google-auth-library@999 @google-cloud/spanner@999`",
   );
+  const { default: s3 } = await import(`${backendModules().s3}`);
+  const ofAws = "`npm install @aws-sdk/credential-provider-node@999 @smithy/core@999`";
+  await expect(s3.openObjects(new URL("s3://bucket/log"), source)).rejects.toThrow(ofAws);
+  const mirror = { ...target, options: { treeState: false } };
+  await expect(s3.openTarget(new URL("s3://bucket/log"), mirror)).rejects.toThrow(ofAws);
 });

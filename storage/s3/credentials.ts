@@ -1,0 +1,85 @@
+/** Credentials for AWS, from wherever AWS's library for Node finds them: that also renews them in time. */
+
+import type { defaultProvider } from "@aws-sdk/credential-provider-node";
+import { OperationError } from "../../lib/errors.ts";
+import { SourceError } from "../../lib/migrate/ports/source.ts";
+import { once } from "../shared/memoize.ts";
+import { withinTime } from "../shared/within-time.ts";
+import type { SigningKeys } from "./signature.ts";
+
+type Provider = ReturnType<typeof defaultProvider>;
+
+interface Credentials extends SigningKeys {
+  readonly expiration?: Date | undefined;
+}
+
+/** How long before they expire the library begins to renew them; it is asked each time from a little earlier on. */
+const RENEWED_MS = 330_000;
+
+/** How long it may take: a chain of roles asks several services. */
+const RENEWAL_MS = 120_000;
+
+const ADVICE =
+  "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE after `aws sso login`; a public bucket can be " +
+  "read without any, by its https address";
+
+/** Of the library's chatter; its one warning would be printed in each thread. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
+export class AwsCredentials {
+  #last: Credentials | undefined;
+
+  /** @throws OperationError if there are none; SourceError if there were some, and are none just now. */
+  async current(): Promise<SigningKeys> {
+    const last = this.#last;
+    const isGood =
+      last !== undefined &&
+      (last.expiration === undefined || last.expiration.getTime() - Date.now() > RENEWED_MS);
+    return isGood ? last : await this.#ask((provider) => provider());
+  }
+
+  /** Sends a request; once more with new credentials where those that it had have expired. */
+  async renewing<T>(send: () => Promise<T>, isExpired: (error: unknown) => boolean): Promise<T> {
+    const used = this.#last;
+    try {
+      return await send();
+    } catch (error) {
+      if (!isExpired(error)) throw error;
+      // Unless another request has seen to it.
+      if (used === undefined || used === this.#last)
+        await this.#ask((provider) => provider({ forceRefresh: true }));
+      return await send();
+    }
+  }
+
+  /** Loads the library, which takes 40 ms. */
+  #provider = once(async (): Promise<Provider> => {
+    const { defaultProvider } = await import("@aws-sdk/credential-provider-node");
+    // Files are read again each time: somebody may have renewed what is there.
+    return defaultProvider({ logger: SILENT, ignoreCache: true });
+  });
+
+  async #ask(ask: (provider: Provider) => ReturnType<Provider>): Promise<Credentials> {
+    const provider = await this.#provider();
+    const late = () => new Error(`no answer within ${RENEWAL_MS / 1000} s`);
+    try {
+      this.#last = await withinTime(ask(provider), RENEWAL_MS, late);
+      return this.#last;
+    } catch (error) {
+      throw credentialsFailure(error, this.#last !== undefined);
+    }
+  }
+}
+
+/** Why there are no credentials. Where there were some before, it is a line that broke, and worth another try. */
+export function credentialsFailure(error: unknown, hadSome: boolean): SourceError | OperationError {
+  const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+  if (hadSome) {
+    const problem = `AWS credentials could not be renewed: ${reason}`;
+    return new SourceError(problem, { retryable: true, advice: ADVICE }, { cause: error });
+  }
+  return new OperationError(
+    { object: "AWS credentials", problem: `are unavailable: ${reason}`, advice: ADVICE },
+    { cause: error },
+  );
+}
