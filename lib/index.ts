@@ -54,6 +54,7 @@ export type {
   AbandonOptions,
   LogWorkOptions,
   MigrationOptions,
+  MinIndexOption,
   VerifyOptions,
   WorkOptions,
 } from "./migrate/options.ts";
@@ -102,6 +103,7 @@ export type {
   ExtraDataReport,
   MigrationOutcome,
   MigrationReport,
+  Pruned,
   ReportedSignature,
   RunReport,
 } from "./migrate/report.ts";

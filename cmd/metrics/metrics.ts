@@ -33,6 +33,7 @@ type Metric = readonly [
 const METRICS: readonly Metric[] = [
   ["entries_total", "Entries copied or verified by this run", "entries"],
   ["resumed_entries_total", "Entries found in place from earlier runs", "resumedEntries"],
+  ["pruned_entries_total", "Entries that a pruned log lacks", "prunedEntries"],
   ["stored_bytes_total", "Bytes written into the target", "bytesStored"],
   ["received_bytes_total", "Bytes of response bodies as they came over the wire", "bytesReceived"],
   ["retries_total", "Reads that were tried again", "retries"],

@@ -14,9 +14,11 @@ import {
 import { setLineFormat, writeLine } from "../output.ts";
 import { VERSION } from "../version.ts";
 import type { TrustOptions } from "./trust.ts";
-import { type Endpoint, endpoint, nonEmpty, number, repeated } from "./values.ts";
+import { type Endpoint, endpoint, minIndex, nonEmpty, number, repeated } from "./values.ts";
 
-export interface LogOptions extends TrustOptions, Pick<LogWorkOptions, "workers" | "concurrency"> {
+export interface LogOptions
+  extends TrustOptions,
+    Pick<LogWorkOptions, "workers" | "concurrency" | "minIndex"> {
   /** Megabytes. */
   readonly budget: number;
   readonly rate?: number;
@@ -43,7 +45,12 @@ export function addTrustOptions(command: Command, format?: LogFormat): Command {
     .option("--public-key <base64>", "key of a Static CT log, as in CT log lists; needs --origin", nonEmpty)
     .option("--log-list <file>", "CT log list, or log.v3.json, that has the key of a Static CT log", nonEmpty)
     .option("--origin <origin>", "origin that the checkpoint must have (default: the key's name)", nonEmpty)
-    .option("--insecure-no-signature", "accept the checkpoint without a signature");
+    .option("--insecure-no-signature", "accept the checkpoint without a signature")
+    .option(
+      "--min-index <n>",
+      "the log is pruned: what is wholly below this index may be missing (source: as its file min_index says)",
+      minIndex,
+    );
 }
 
 /** Declares limits, what to show, and what the backends of sources and targets declare for the command. */
@@ -98,6 +105,7 @@ export function workOptions(options: LogOptions, { sourceOptions, targetOptions 
   return {
     access: { userAgentVersion: VERSION, ...valuesOf(sourceOptions, options) },
     targetOptions: valuesOf(targetOptions, options),
+    minIndex: options.minIndex,
     workers,
     concurrency,
     budgetBytes: budget * BYTES_PER_MEGABYTE,

@@ -1,12 +1,18 @@
 /** Values of options: parsed, or refused with a message that says what is valid. */
 
 import { InvalidArgumentError } from "commander";
-import { FormatError, UsageError } from "../../lib/index.ts";
+import { FormatError, type MinIndexOption, UsageError } from "../../lib/index.ts";
 
 /** Reads a number in decimals. Which numbers are valid, the library decides. */
 export function number(text: string): number {
   if (/^[0-9]{1,15}(\.[0-9]{1,9})?$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Give a number.");
+}
+
+/** Reads the index of an entry, or the word `source`. */
+export function minIndex(text: string): MinIndexOption {
+  if (text === "source" || /^[0-9]{1,15}$/.test(text)) return text === "source" ? text : Number(text);
+  throw new InvalidArgumentError("Give the index of an entry, or the word source.");
 }
 
 /** A parser for options that may be given several times: the values in their order. */

@@ -21,6 +21,7 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
       ["size", entriesText(report.size)],
       ["root", report.rootHash],
       ...checkpointFields(report),
+      ["missing", absentText(report)],
       ["from", report.source],
       ["to", report.target],
       ...workFields(report),
@@ -47,6 +48,7 @@ export function verificationSummary(
       ["size", entriesText(size)],
       ["root", rootHash],
       ...checkpointFields(report),
+      ["missing", absentText(report)],
       ["verified", entriesText(report.entries)],
       ...extraDataFields(uncovered),
       ["repaired", repair && `${countOf(repair.repaired, "object")}, from ${repair.source}`],
@@ -168,6 +170,12 @@ function notRepairedLines(repair: VerificationReport["repair"]): string[] {
 
 function andMore(count: number): string[] {
   return count > 0 ? [`and ${formatCount(count)} more`] : [];
+}
+
+function absentText({ pruned }: Pick<MigrationReport, "pruned">): string | undefined {
+  if (pruned === undefined) return undefined;
+  const { minIndex, absentEntries } = pruned;
+  return `${entriesText(absentEntries)} below index ${formatCount(minIndex)}: the log is pruned`;
 }
 
 function entriesText(count: number): string {

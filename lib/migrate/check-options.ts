@@ -103,6 +103,12 @@ function checkWork(options: FoundOut): void {
   requireText("access.userAgentVersion", options.access?.userAgentVersion);
   checkNumbers(options, WORK);
   checkRetry(options.retry);
+  const { minIndex } = options;
+  if (minIndex === undefined || minIndex === "source") return;
+  if (Number.isSafeInteger(minIndex) && minIndex >= 0) return;
+  throw usage(shownName("minIndex"), "is not the index of an entry, nor the word source", {
+    found: `${minIndex}`,
+  });
 }
 
 function checkRetry(retry: RetryPolicy | undefined): void {

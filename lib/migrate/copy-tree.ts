@@ -1,16 +1,9 @@
 /** Brings a target to the tree of one checkpoint: bundles and their tiles, seals, upper tiles; then checks it. */
 
 import { FormatError } from "../tlog/errors.ts";
-import {
-  bundlePath,
-  FULL_WIDTH,
-  fullTileCount,
-  levelCount,
-  partialTile,
-  tilePath,
-  tileWidth,
-} from "../tlog/layout.ts";
+import { bundlePath, FULL_WIDTH, fullTileCount, levelCount, partialTile, tilePath } from "../tlog/layout.ts";
 import { HASH_SIZE } from "../tlog/merkle.ts";
+import { firstKeptBundle } from "../tlog/pruning.ts";
 import { startThreads } from "./execute/threads.ts";
 import type { Executor } from "./ports/executor.ts";
 import type { HashTree, ReadHints, TreeHead } from "./ports/source.ts";
@@ -18,11 +11,14 @@ import type { SpaceNeeded } from "./ports/target.ts";
 import { openTree, partRead, readAuthentic } from "./read/authentic.ts";
 import type { ReadContext } from "./read/context.ts";
 import { inFormatOfLog } from "./read/format.ts";
+import { unlessPruned } from "./read/pruned.ts";
 import type { CopySession } from "./session.ts";
+import type { Absences } from "./target/absences.ts";
 import { checkTarget } from "./target/root-check.ts";
 import { requireSameGuarantees, Seals } from "./target/seals.ts";
+import { storedTiles } from "./target/stored-log.ts";
 import { requireEdge } from "./tree/tiled-tree.ts";
-import { firstUnit, planUnits, unitBundles } from "./tree/units.ts";
+import { planUnits, unitBundles, unitOf } from "./tree/units.ts";
 import { expectedBundles } from "./unit/expected-bundle.ts";
 
 /** Upper tiles that are made durable together. */
@@ -66,7 +62,8 @@ export async function beginRound(
     const space = resume ? undefined : estimateSpace(context, aim.size, first);
     // A fault of the tree is reported first; nothing may await this promise then.
     space?.catch(() => {});
-    const tree = await openTree(context, aim);
+    // A new target has no tiles yet, nor a place to read them from.
+    const tree = await openTree(context, aim, resume ? storedTiles(session) : undefined);
     if (first !== undefined) await requireFirstBundle(context, tree, await first);
     return { aim, tree, workers, space };
   } catch (error) {
@@ -76,10 +73,12 @@ export async function beginRound(
 }
 
 /** The first bundle, before there is a tree to authenticate it by; undefined if it did not come at the first try. */
-function readEarly({ source, signal }: ReadContext, size: number): Promise<Uint8Array | undefined> {
-  if (size === 0) return Promise.resolve(undefined);
-  const bundle = { index: 0, width: tileWidth(size, 0, 0) };
-  return source.entryBundle(bundle, { signal }).catch(() => undefined);
+async function readEarly(
+  { source, signal, minIndex = 0 }: ReadContext,
+  size: number,
+): Promise<Uint8Array | undefined> {
+  const bundle = firstKeptBundle(size, minIndex);
+  return bundle && source.entryBundle(bundle, { signal }).catch(() => undefined);
 }
 
 /** @param early the bytes that came with the tree. @throws UsageError if the log has the other format. */
@@ -88,8 +87,9 @@ async function requireFirstBundle(
   tree: HashTree,
   early: Uint8Array | undefined,
 ): Promise<void> {
-  const { source } = context;
-  const unit = await firstUnit(tree);
+  const { source, minIndex = 0 } = context;
+  const bundle = firstKeptBundle(tree.head.size, minIndex);
+  const unit = bundle && (await unlessPruned(unitOf(tree, bundle)));
   if (unit === undefined) return;
   if (early === undefined) await inFormatOfLog(context, tree.head.size, source.format);
   let bytes = early;
@@ -100,24 +100,33 @@ async function requireFirstBundle(
       bytes = undefined;
       return found;
     };
-    await readAuthentic(context, bundlePath(source.format, coordinate), read, authenticate);
+    await unlessPruned(readAuthentic(context, bundlePath(source.format, coordinate), read, authenticate));
   }
 }
 
-/** Copies what a round lacks in the target, and checks the target. */
-export async function copyTree(session: CopySession, round: Round): Promise<void> {
+/**
+ * Copies what a round lacks in the target, and checks the target.
+ * @param minIndex the marker's, see `Seals`.
+ * @returns what the target lacks of a pruned log.
+ */
+export async function copyTree(session: CopySession, round: Round, minIndex: number): Promise<Absences> {
   const { progress, target, issuers } = session;
   const { aim, tree, workers } = round;
-  await copyBelowSeals(session, round).finally(() => workers.close());
+  await copyBelowSeals(session, round, minIndex).finally(() => workers.close());
   progress.phase = "writing the upper tiles";
   await writeUpperTiles(session, tree);
   progress.phase = "checking the target";
-  await checkTarget(session, aim);
+  const absences = await checkTarget(session, aim);
   await issuers?.requireInPlace(target);
+  return absences;
 }
 
 /** Copies every bundle that no seal covers, and writes the seals. */
-async function copyBelowSeals(session: CopySession, { aim, tree, workers, space }: Round): Promise<void> {
+async function copyBelowSeals(
+  session: CopySession,
+  { aim, tree, workers, space }: Round,
+  minIndex: number,
+): Promise<void> {
   const { context, target, progress, parallelism, issuers, guarantees } = session;
   if (space !== undefined) await target.requireFreeSpace(await space);
   progress.phase = "copying";
@@ -126,8 +135,9 @@ async function copyBelowSeals(session: CopySession, { aim, tree, workers, space 
     await issuers.store();
     await requireSameGuarantees(target, guarantees);
   };
-  const seals = new Seals(tree, session.writer(), progress.own, prepareSeal, session.knownSeals);
-  const units = planUnits(tree, unitBundles(aim.size, parallelism.workers), seals);
+  const seals = new Seals(tree, session.writer(), progress.own, prepareSeal, session.knownSeals, minIndex);
+  const pruned = (entries: number) => progress.own.add("prunedEntries", entries);
+  const units = planUnits(tree, unitBundles(aim.size, parallelism.workers), seals, pruned);
   for await (const [unit, result] of workers.run(units, context.signal)) {
     issuers?.add(result.issuers);
     seals.finished(unit);
@@ -157,7 +167,8 @@ async function* upperTiles(tree: HashTree): AsyncGenerator<[path: string, hashes
   for (let level = 1; level < levelCount(tree.head.size); level++) {
     const full = level === 1 ? 0 : fullTileCount(tree.head.size, level);
     for (let index = 0; index < full; index++) {
-      yield [tilePath({ level, index, width: FULL_WIDTH }), await tree.fullTile(level, index)];
+      const hashes = await unlessPruned(tree.fullTile(level, index));
+      if (hashes !== undefined) yield [tilePath({ level, index, width: FULL_WIDTH }), hashes];
     }
     const partial = partialTile(tree.head.size, level);
     if (partial !== undefined) yield [tilePath(partial), requireEdge(tree, level)];
@@ -167,25 +178,43 @@ async function* upperTiles(tree: HashTree): AsyncGenerator<[path: string, hashes
 /**
  * The bytes and objects of all bundles of a log with their tiles. Entries differ in size, so this is an estimate from a
  * few bundles; it is not authenticated, and only the check of free space depends on it.
- * @param first the first bundle, where it is being read already.
+ * @param first the first bundle that a pruned log must have, where it is being read already.
  */
 export async function estimateSpace(
   context: ReadContext,
   size: number,
   first?: Promise<Uint8Array | undefined>,
 ): Promise<SpaceNeeded> {
-  const bundles = fullTileCount(size, 0);
+  const end = fullTileCount(size, 0);
+  const kept = Math.min(end, Math.floor((context.minIndex ?? 0) / FULL_WIDTH));
+  const [below, above] = await Promise.all([
+    estimatePart(context, 0, kept),
+    estimatePart(context, kept, end, first),
+  ]);
+  return { bytes: below.bytes + above.bytes, objects: below.objects + above.objects };
+}
+
+/** The same for the bundles from `start` to `end`. What is pruned takes no space. */
+async function estimatePart(
+  context: ReadContext,
+  start: number,
+  end: number,
+  first?: Promise<Uint8Array | undefined>,
+): Promise<SpaceNeeded> {
+  const bundles = end - start;
   const samples = Math.min(context.source.hasCostlyBundles ? 1 : SAMPLES, bundles);
   if (samples === 0) return { bytes: 0, objects: 0 };
   const step = (bundles - 1) / Math.max(1, samples - 1);
   const sizes = await Promise.all(
     Array.from({ length: samples }, async (_, i) => {
       const early = i === 0 ? await first : undefined;
-      return early?.length || (await bundleBytes(context, Math.floor(i * step)));
+      return early?.length || (await unlessPruned(bundleBytes(context, start + Math.floor(i * step))));
     }),
   );
-  const mean = sizes.reduce((sum, bytes) => sum + bytes, 0) / samples;
-  return { bytes: Math.round(bundles * (mean + FULL_WIDTH * HASH_SIZE)), objects: 2 * bundles };
+  const present = sizes.filter((bytes) => bytes !== undefined);
+  const mean = present.reduce((sum, bytes) => sum + bytes + FULL_WIDTH * HASH_SIZE, 0) / samples;
+  const objects = Math.round((2 * bundles * present.length) / samples);
+  return { bytes: Math.round(bundles * mean), objects };
 }
 
 function bundleBytes(context: ReadContext, index: number): Promise<number> {

@@ -8,6 +8,8 @@ const NAMES = [
   "resumedEntries",
   /** Entries of these below seals of earlier runs: they were not read. */
   "sealedEntries",
+  /** Entries that a pruned log lacks. */
+  "prunedEntries",
   /** Bytes written into the target. */
   "bytesStored",
   /** Bytes of response bodies, as they came over the wire. */

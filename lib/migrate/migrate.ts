@@ -15,8 +15,10 @@ import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "./ports/source.ts";
 import { openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "./read/authentic.ts";
-import { type MigrationOutcome, type MigrationReport, migrationReport } from "./report.ts";
+import { withMinIndex } from "./read/min-index.ts";
+import { type MigrationOutcome, type MigrationReport, migrationReport, type Pruned } from "./report.ts";
 import { type CopySession, checkpointContext, openCopySession } from "./session.ts";
+import { Absences } from "./target/absences.ts";
 import { type Claim, claimTarget, grownBeyondHandover } from "./target/claim.ts";
 import { formatRecord, replaceMarker, type StoredMarker, treeStateFor } from "./target/marker.ts";
 import { otherLog, readSourceCheckpoint } from "./target/source-checkpoint.ts";
@@ -34,10 +36,11 @@ const MAX_ROUNDS = 4;
  */
 export async function migrate(options: MigrationOptions, modules: BackendModules): Promise<MigrationReport> {
   checkMigration(options);
-  const session = await openCopySession(options, modules);
+  const opened = await openCopySession(options, modules);
   try {
-    const firstContact = { ...checkpointContext(session), firstContact: true };
+    const firstContact = { ...checkpointContext(opened), firstContact: true };
     const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
+    const session = await withMinIndex(opened, checkpoint.size, options.minIndex);
     session.progress.origin = checkpoint.origin;
     let first: Round | undefined;
     const prove = async (resume: boolean): Promise<void> => {
@@ -54,7 +57,8 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
           `${formatCount(missingIssuers)} issuers were missing when this log was handed over, as was allowed`,
           "warning",
         );
-      return await finish(session, claim.checkpoint, claim.grown ? "taken-over" : "already-handed-over");
+      const outcome = claim.grown ? "taken-over" : "already-handed-over";
+      return await finish(session, claim.checkpoint, outcome, claim.record);
     }
     try {
       return await fillAndHandOver(session, claim, first);
@@ -62,7 +66,7 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
       await claim.release();
     }
   } finally {
-    await session.close();
+    await opened.close();
   }
 }
 
@@ -78,6 +82,7 @@ async function fillAndHandOver(
 ): Promise<MigrationReport> {
   const { options } = session;
   let { aim, marker } = claim;
+  let absences = new Absences();
   let now: SeenCheckpoint = { ...claim.checkpoint, seenAt: performance.now() };
   for (let round = 1; ; round++) {
     // A handover that has begun is of its own size.
@@ -90,7 +95,8 @@ async function fillAndHandOver(
       marker = await replaceMarker(session.target, marker, { checkpoint });
     }
     const begun = round === 1 ? first : undefined;
-    await copyTree(session, begun ?? (await beginRound(session, aim, { resume: round > 1 || claim.resume })));
+    const current = begun ?? (await beginRound(session, aim, { resume: round > 1 || claim.resume }));
+    absences = await copyTree(session, current, marker.minIndex);
     now = await settledCheckpoint(session, aim, now);
     if (claim.handingOver && now.size > aim.size) throw grownBeyondHandover(session.target, aim, now);
     if (now.size === aim.size || options.snapshot === true) break;
@@ -101,10 +107,19 @@ async function fillAndHandOver(
     );
     break;
   }
-  if (options.handOver !== true) return await finish(session, aim, "ready-for-hand-over");
-  await handOver(session, aim, marker);
-  return await finish(session, aim, "handed-over");
+  const { minIndex, entries: absentEntries, hasGaps } = absences;
+  if (hasGaps) options.notice?.(GAPS, "warning");
+  // Just what is missing: all else is known to be in place, and is asked for by `verify`.
+  if (minIndex !== marker.minIndex) marker = await replaceMarker(session.target, marker, { minIndex });
+  const pruned = { minIndex, absentEntries };
+  if (options.handOver !== true) return await finish(session, aim, "ready-for-hand-over", pruned);
+  await handOver(session, aim, marker, pruned);
+  return await finish(session, aim, "handed-over", pruned);
 }
+
+const GAPS =
+  "Bundles below the minimum index are missing after some that exist, and pruning cuts off the beginning of a log: if the " +
+  "source was only busy or denied access for a while, the same command copies them";
 
 /** A checkpoint, and since when this run has seen no other, as `performance.now()` has it. */
 type SeenCheckpoint = TrustedCheckpoint & { readonly seenAt: number };
@@ -179,7 +194,12 @@ async function requireGrownFrom(
 }
 
 /** The last act: from here on the target belongs to the log software. */
-async function handOver(session: CopySession, aim: TrustedCheckpoint, marker: StoredMarker): Promise<void> {
+async function handOver(
+  session: CopySession,
+  aim: TrustedCheckpoint,
+  marker: StoredMarker,
+  pruned: Pruned,
+): Promise<void> {
   const { options, progress, target } = session;
   progress.phase = "handing over";
   const record = formatRecord({
@@ -190,6 +210,7 @@ async function handOver(session: CopySession, aim: TrustedCheckpoint, marker: St
     rootHash: formatHash(aim.rootHash),
     finishedAt: new Date().toISOString(),
     missingIssuers: session.issuers?.missing().length ?? 0,
+    ...pruned,
     tool: options.tool,
     marker: marker.text,
   });
@@ -200,6 +221,7 @@ async function finish(
   session: CopySession,
   aim: TrustedCheckpoint,
   outcome: MigrationOutcome,
+  pruned: Pruned,
 ): Promise<MigrationReport> {
   const { options, progress, target } = session;
   if (options.saveCheckpoint === true && outcome === "taken-over") {
@@ -214,7 +236,7 @@ async function finish(
   }
   progress.phase = "done";
   const warnings = outcome === "ready-for-hand-over" ? [] : await target.warnings();
-  return migrationReport(session, aim, outcome, warnings);
+  return migrationReport(session, aim, outcome, pruned, warnings);
 }
 
 /** Whether the checkpoint in the target is this one, whatever the order of its signatures, and whoever has added some. */

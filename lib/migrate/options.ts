@@ -8,6 +8,9 @@ import type { Progress } from "./progress.ts";
 import type { RetryPolicy } from "./throttle/backoff.ts";
 import type { TileOrigin } from "./unit/bundle-copier.ts";
 
+/** A minimum index, or the one that the source says, which nothing authenticates. */
+export type MinIndexOption = number | "source";
+
 /** What every work on a log needs to know. */
 export interface LogWorkOptions {
   readonly format: LogFormat;
@@ -25,6 +28,11 @@ export interface LogWorkOptions {
   /** Requests a second over all workers; default: no limit. */
   readonly requestsPerSecond?: number | undefined;
   readonly retry?: RetryPolicy | undefined;
+  /**
+   * The log is pruned: full tiles and bundles wholly below this index may be missing at the source. Default 0; `verifyLog`
+   * goes by the record of the handover.
+   */
+  readonly minIndex?: MinIndexOption | undefined;
   /** Static CT only: check extra data, which no leaf hash covers. Default: false, true for `verifyLog`. */
   readonly deep?: boolean | undefined;
   /** Where progress is reported. */

@@ -87,5 +87,5 @@ export class Progress {
 }
 
 function entriesIn(counters: Counters): number {
-  return counters.get("entries") + counters.get("resumedEntries");
+  return counters.get("entries") + counters.get("resumedEntries") + counters.get("prunedEntries");
 }

@@ -33,6 +33,8 @@ export interface RunReport {
   readonly frozen?: string;
   /** Static CT only: the extra data. */
   readonly uncovered?: ExtraDataReport;
+  /** What is missing of a pruned log; left out where it may miss nothing. */
+  readonly pruned?: Pruned;
   /** The implementation that hashed the entries. */
   readonly hasher: HasherName;
   /** What this run took on trust, a sentence each. */
@@ -49,6 +51,14 @@ export interface ReportedSignature {
   readonly own: boolean;
   /** ISO 8601, where the signature says it. */
   readonly signedAt?: string;
+}
+
+/** What a pruned log lacks (https://c2sp.org/tlog-tiles#pruning). */
+export interface Pruned {
+  /** Full tiles and bundles wholly below it may be missing. */
+  readonly minIndex: number;
+  /** Entries whose bundles are missing. */
+  readonly absentEntries: number;
 }
 
 /** The result of a migration: what `copy --json` prints. */
@@ -113,6 +123,7 @@ export function runReport(
   checkpoint: OpenedCheckpoint | undefined,
   issuers: IssuerRegistry | undefined,
   notChecked: readonly string[] | undefined,
+  { minIndex, absentEntries }: Pruned,
   before = new Counters(),
 ): RunReport {
   const counters = progress.total();
@@ -141,21 +152,31 @@ export function runReport(
     requests: counters.get("requests"),
     retries: counters.get("retries"),
     ...(uncovered && { uncovered }),
+    ...(minIndex > 0 && { pruned: { minIndex, absentEntries } }),
     hasher: hasherName(),
     notChecked: notChecked
       ? [
           ...notChecked,
           ...(checkpoint ? extensionsNotChecked(checkpoint) : []),
+          ...absentNotChecked({ minIndex, absentEntries }),
           ...(uncovered ? extraDataNotChecked(uncovered) : []),
         ]
       : ["Nothing was read again (verify reads a log that is handed over)"],
   };
 }
 
+function absentNotChecked({ minIndex, absentEntries }: Pruned): string[] {
+  if (absentEntries === 0) return [];
+  return [
+    `${formatCount(absentEntries)} entries below index ${formatCount(minIndex)}, which are missing: the log is pruned`,
+  ];
+}
+
 export function migrationReport(
   session: CopySession,
   aim: TrustedCheckpoint,
   outcome: MigrationOutcome,
+  pruned: Pruned,
   warnings: readonly string[],
 ): MigrationReport {
   const { options, context, target, progress, issuers } = session;
@@ -168,7 +189,14 @@ export function migrationReport(
     source: context.source.location,
     target: target.location,
     format: options.format,
-    ...runReport(session, aim, aim, issuers, hasRead ? copyNotChecked(options, sealedEntries) : undefined),
+    ...runReport(
+      session,
+      aim,
+      aim,
+      issuers,
+      hasRead ? copyNotChecked(options, sealedEntries) : undefined,
+      pruned,
+    ),
     resumedEntries: counters.get("resumedEntries"),
     sealedEntries,
     bytes: counters.get("bytesStored"),

@@ -17,6 +17,7 @@ import type { HashTree, TreeHead } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
 import { openTree } from "./read/authentic.ts";
 import { inFormat, inFormatOfLog, LOG_OF } from "./read/format.ts";
+import { withMinIndex } from "./read/min-index.ts";
 import { type RunReport, runReport } from "./report.ts";
 import {
   checkpointContext,
@@ -113,7 +114,10 @@ async function verifyOpened(
   if (target && record) requireAsRecorded(target, record, passed.format, passed.policy);
   const stored = target && contents && { target, contents };
   const trusted = await findTrustedHead(checkpointContext(opened), stored, passed.policy);
-  const session = await inTheRightFormat(opened, trusted.head, passed, record, modules);
+  const { size } = trusted.head;
+  const minIndex = passed.minIndex ?? Math.min(record?.minIndex ?? 0, size);
+  const reading = await withMinIndex(opened, size, minIndex);
+  const session = await inTheRightFormat(reading, trusted.head, passed, record, modules);
   session.progress.origin = trusted.checkpoint?.origin;
   const log = { session, target, trusted, record };
   const { repairFrom: from } = passed;
@@ -155,11 +159,21 @@ async function verifyOnce(
   progress.phase = "done";
   const { format } = options;
   const canRepair = target?.openRepairs !== undefined;
+  const absentEntries = progress.total().get("prunedEntries") - before.get("prunedEntries");
+  const pruned = { minIndex: context.minIndex ?? 0, absentEntries };
   const report = {
     log: context.source.location,
     ...(checkpoint && { origin: checkpoint.origin }),
     authority: kind,
-    ...runReport(session, head, checkpoint, format === "static-ct" ? issuers : undefined, unchecked, before),
+    ...runReport(
+      session,
+      head,
+      checkpoint,
+      format === "static-ct" ? issuers : undefined,
+      unchecked,
+      pruned,
+      before,
+    ),
     faults: found.count,
     findings: found.first(),
     repairable: canRepair ? repairableIn(found.paths, format, head.size).length : 0,
@@ -215,7 +229,8 @@ async function verifyTree(
     return false;
   }
   progress.phase = "verifying";
-  const units = planUnits(tree, unitBundles(head.size, parallelism.workers));
+  const pruned = (entries: number) => progress.own.add("prunedEntries", entries);
+  const units = planUnits(tree, unitBundles(head.size, parallelism.workers), undefined, pruned);
   // Every issuer that is missing is reported, below.
   const spec = { ...readSpec, deep: options.deep, allowMissingIssuers: true };
   const workers = startThreads(spec, head.size, parallelism, progress.threads, progress.retried);

@@ -156,6 +156,8 @@ export interface LogSource extends Omit<ObjectSource, "read" | "explain" | "othe
   explain(path: string, bytes: Uint8Array): string | undefined | Promise<string | undefined>;
   /** The signed checkpoint, read past every cache. Undefined if there is none. */
   checkpoint(hints?: ReadHints): Promise<Uint8Array | undefined>;
+  /** The file by which a log may say its minimum index; undefined if there is none. */
+  minIndex?(hints?: ReadHints): Promise<Uint8Array | undefined>;
   /** The hashes of a tile, exactly `width` of them; undefined if the source has none. @throws FormatError */
   tile(tile: TileCoordinate, hints?: ReadHints): Promise<Uint8Array | undefined>;
   /** The bytes of an entry bundle; undefined if the source has none. That it has `width` entries is not checked. */

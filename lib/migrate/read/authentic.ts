@@ -8,6 +8,7 @@ import { type CheckpointPolicy, type OpenedCheckpoint, openCheckpoint } from "..
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH, isPartialPath } from "../../tlog/layout.ts";
 import { excerpt } from "../../tlog/note.ts";
+import { mayBePrunedAt } from "../../tlog/pruning.ts";
 import { outsideFailure } from "../outside-failure.ts";
 import {
   type HashTree,
@@ -21,6 +22,7 @@ import {
 import { FIRST_CONTACT_RETRIES, isRefusal, retryDelay, withRetries } from "../throttle/backoff.ts";
 import type { Reservation } from "./byte-budget.ts";
 import type { ReadContext } from "./context.ts";
+import { PrunedError, readOrDenial } from "./pruned.ts";
 import { IS_WEB_PAGE, isWebPage } from "./web-page.ts";
 
 /**
@@ -37,7 +39,8 @@ const REFUSAL_DELAY_FACTOR = 3.5;
  * @param read one read of it, undefined where the source has none.
  * @param authenticate throws FormatError, or rejects with it, unless the bytes are right.
  * @param reservation what the bytes are held under. A failed read gives all of it back: the next may come much later.
- * @throws VerificationError if no answer authenticated; OperationError if the source could not be read.
+ * @throws VerificationError if no answer authenticated; OperationError if the source could not be read, of which
+ * PrunedError if the log is pruned there.
  */
 export async function readAuthentic<T>(
   context: ReadContext,
@@ -46,12 +49,15 @@ export async function readAuthentic<T>(
   authenticate: (bytes: Uint8Array, isFresh: boolean) => T | Promise<T>,
   reservation?: Reservation,
 ): Promise<T> {
-  const { source, counters, signal } = context;
+  const { source, counters, signal, minIndex = 0 } = context;
+  const mayBePruned = minIndex > 0 && mayBePrunedAt(path, minIndex);
   let last: unknown;
   const readOnce = async (hints: ReadHints): Promise<T> => {
     let bytes: Uint8Array | undefined;
     try {
-      bytes = await read({ ...hints, signal, ...(reservation && { reservation }) });
+      const all = { ...hints, signal, ...(reservation && { reservation }) };
+      bytes = await (mayBePruned ? readOrDenial(read, all) : read(all));
+      if (bytes === undefined && mayBePruned) throw new PrunedError(source.locate(path), minIndex);
       if (bytes === undefined) throw new NothingThereError("is missing");
       return await authenticate(bytes, hints.fresh === true);
     } catch (error) {
@@ -244,8 +250,8 @@ function readableFailure({ source, firstContact }: ReadContext, path: string, er
     return faultIn(object, error, firstContact === true ? CHECK_NAMES : SERVED_BEFORE);
   }
   if (error instanceof FormatError) {
-    const usual = "The source does not serve what its checkpoint commits to; these bytes were not written";
-    return faultIn(`${path} (${object})`, error, usual);
+    const isGone = error instanceof NothingThereError && mayBePrunedAt(path, Number.MAX_SAFE_INTEGER);
+    return faultIn(`${path} (${object})`, error, isGone ? SERVES_OTHERWISE + PRUNED : SERVES_OTHERWISE);
   }
   if (error instanceof SourceError) {
     const isWrongPort = firstContact === true && error.brokenOff;
@@ -256,6 +262,9 @@ function readableFailure({ source, firstContact }: ReadContext, path: string, er
   return outsideFailure(error, object);
 }
 
+const SERVES_OTHERWISE =
+  "The source does not serve what its checkpoint commits to; these bytes were not written";
+const PRUNED = ". If its operator has pruned the log, pass --min-index <the first entry that it must have>";
 const CHECK_NAMES =
   "Name the URL or directory below which the log serves its checkpoint, and check --origin and the keys; nothing was written";
 const SERVED_BEFORE =

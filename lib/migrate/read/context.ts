@@ -17,6 +17,8 @@ export interface ReadContext {
   readonly counters: Counters;
   readonly retry: RetryPolicy;
   readonly signal: AbortSignal;
+  /** Full tiles and bundles wholly below it may be missing: the operator says that the log is pruned. Default 0. */
+  readonly minIndex?: number | undefined;
   /** Nothing was read from this source before: what is unreachable or missing is a wrong address, and fails at once. */
   readonly firstContact?: boolean;
   /** The source is files of this machine (Backend.isLocal): nothing is in between that could answer differently. */
@@ -41,6 +43,8 @@ export interface ReadSpec {
   /** Requests in flight in this thread. */
   readonly concurrency: number;
   readonly retry: RetryPolicy;
+  /** As in `ReadContext`. */
+  readonly minIndex?: number | undefined;
   /** Requests a second over all threads, and the memory by which they share the rate. */
   readonly rate: { readonly perSecond: number; readonly shared: SharedArrayBuffer } | undefined;
   /** The bound on requests in flight that all threads share. */
@@ -75,7 +79,7 @@ export async function openReadContext(
   };
   const { backend } = await findPlace(spec.source, "source", spec.modules);
   const source = await openSource(spec.source, request, spec.format, spec.modules);
-  const { retry, replacesBadPartials } = spec;
+  const { retry, minIndex, replacesBadPartials } = spec;
   const isLocal = backend.isLocal === true;
-  return { source, counters, retry, isLocal, replacesBadPartials, signal, retried };
+  return { source, counters, retry, isLocal, replacesBadPartials, signal, minIndex, retried };
 }

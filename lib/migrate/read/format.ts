@@ -9,6 +9,7 @@ import {
   tileCount,
   tileWidth,
 } from "../../tlog/layout.ts";
+import { firstKeptBundle } from "../../tlog/pruning.ts";
 import type { LogSource, ReadHints } from "../ports/source.ts";
 import { faultOf } from "../verify/findings.ts";
 import { readAuthentic, requireThisLayout } from "./authentic.ts";
@@ -45,17 +46,18 @@ export async function inFormatOfLog(
   size: number,
   wanted: LogFormat | undefined,
 ): Promise<LogSource> {
-  const { source } = context;
+  const { source, minIndex = 0 } = context;
+  const first = firstKeptBundle(size, minIndex)?.index ?? 0;
   const [tiles, staticCt] = [inFormat(source, "tiles"), inFormat(source, "static-ct")];
   if (size === 0 || tiles === undefined || staticCt === undefined) return source;
   if (wanted !== undefined) {
     const [asked, other] = wanted === "tiles" ? [tiles, staticCt] : [staticCt, tiles];
-    const isOther = async () => (await lookAt({ ...context, source: other }, size, 0)) === "well-formed";
-    if ((await lookAt({ ...context, source: asked }, size, 0)) === "well-formed" || !(await isOther()))
+    const isOther = async () => (await lookAt({ ...context, source: other }, size, first)) === "well-formed";
+    if ((await lookAt({ ...context, source: asked }, size, first)) === "well-formed" || !(await isOther()))
       return asked;
     throw wrongFormat(source.location, other.format);
   }
-  for (const index of new Set([0, tileCount(size, 0) - 1])) {
+  for (const index of new Set([first, tileCount(size, 0) - 1])) {
     const both = [tiles, staticCt] as const;
     const found = await Promise.all(both.map((one) => lookAt({ ...context, source: one }, size, index)));
     for (const isOne of [(state: Look) => state === "well-formed", (state: Look) => state !== "missing"]) {
@@ -64,7 +66,7 @@ export async function inFormatOfLog(
     }
   }
   await requireThisLayout(source, size);
-  const paths = [tiles, staticCt].map(({ format }) => bundlePath(format, bundleAt(size, 0)));
+  const paths = [tiles, staticCt].map(({ format }) => bundlePath(format, bundleAt(size, first)));
   throw new UsageError({
     object: source.location,
     problem: "its format cannot be determined from its entry bundles",

@@ -13,6 +13,7 @@ import {
   tilePath,
 } from "../../tlog/layout.ts";
 import { HASH_SIZE } from "../../tlog/merkle.ts";
+import { MAX_MIN_INDEX_BYTES, MIN_INDEX_PATH } from "../../tlog/pruning.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import {
   type LogSource,
@@ -55,6 +56,7 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
     close: () => objects.close(),
     checkpoint: (hints = {}) =>
       objects.read(CHECKPOINT_PATH, { ...hints, fresh: true, maxBytes: MAX_CHECKPOINT_BYTES }),
+    minIndex: (hints = {}) => objects.read(MIN_INDEX_PATH, { ...hints, maxBytes: MAX_MIN_INDEX_BYTES }),
     issuer: (fingerprint, hints = {}) =>
       objects.read(issuerPath(fingerprint), { ...hints, maxBytes: MAX_ISSUER_BYTES }),
     async tile(tile, hints = {}) {

@@ -20,6 +20,7 @@ import {
   claimAdvice,
   parseMarker,
   parseRecord,
+  replaceMarker,
   type StoredMarker,
   treeStateFor,
   withText,
@@ -98,6 +99,7 @@ async function newClaim(
     checkpoint: keptNote(checkpoint.note, options.policy),
     smallestSize: checkpoint.size,
     distrustSeals: adopts,
+    minIndex: context.minIndex ?? 0,
     tool: options.tool,
   });
   await target.claim(marker.text);
@@ -161,9 +163,11 @@ async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release
     const { handingOver } = claim;
     const isTakenBack = handingOver && options.handOver !== true;
     if (isTakenBack) await target.takeBack(claim.marker.text, treeStateFor(claim.aim, claim.marker));
-    const marker = claim.resume
-      ? await trustedSeals(target, session.writer(), claim.marker, wanted)
-      : claim.marker;
+    let { marker } = claim;
+    // Before anything is stored: what this run leaves out must not seem to be sealed.
+    const { minIndex = 0 } = session.context;
+    if (minIndex > marker.minIndex) marker = await replaceMarker(target, marker, { minIndex });
+    if (claim.resume) marker = await trustedSeals(target, session.writer(), marker, wanted);
     return { kind: "claimed", ...claim, handingOver: handingOver && !isTakenBack, marker, release };
   } catch (error) {
     await release();

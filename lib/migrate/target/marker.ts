@@ -13,10 +13,13 @@ import { decodeBase64, excerpt, parseNote } from "../../tlog/note.ts";
 import type { TreeHead } from "../ports/source.ts";
 import type { MigrationTarget, TreeState } from "../ports/target.ts";
 
-/** Version 2 adds what its seals guarantee about issuers; the seals of a Static CT log of version 1 guarantee nothing. */
-const MARKER_VERSION = 2;
-/** Version 2 adds the number of missing issuers. */
-const RECORD_VERSION = 2;
+/**
+ * Version 2 adds what its seals guarantee about issuers; the seals of a Static CT log of version 1 guarantee nothing.
+ * Version 3 adds the minimum index, below which there are no seals.
+ */
+const MARKER_VERSION = 3;
+/** Version 2 adds the number of missing issuers, version 3 what a pruned log lacks. */
+const RECORD_VERSION = 3;
 
 /** What a run enforces below its seals. */
 export interface SealGuarantees {
@@ -37,6 +40,8 @@ export interface Marker extends SealGuarantees {
   readonly smallestSize: number;
   /** The seals are another tool's, or guarantee too little: until all are removed, none may be trusted. */
   readonly distrustSeals: boolean;
+  /** The highest minimum index of runs whose gaps no later one is known to have filled. */
+  readonly minIndex: number;
   /** The tool that wrote it. */
   readonly tool: string;
 }
@@ -50,6 +55,10 @@ export interface MigrationRecord extends Pick<Marker, "origin" | "source" | "for
   readonly finishedAt: string;
   /** Static CT only: issuers that entries name and that are missing, as the operator allowed. */
   readonly missingIssuers: number;
+  /** Full tiles and bundles wholly below it may be missing: the source was pruned. */
+  readonly minIndex: number;
+  /** Entries without a bundle. */
+  readonly absentEntries: number;
   /** The marker in whose place it was written, to take the handover back; undefined in those of early versions. */
   readonly marker?: string | undefined;
 }
@@ -101,6 +110,7 @@ export function parseMarker(text: string, place: string, advice: string): Marker
     distrustSeals: read("distrustSeals", BOOLEAN) || (format === "static-ct" && !hasGuarantees),
     allowMissingIssuers: hasGuarantees && read("allowMissingIssuers", BOOLEAN),
     deep: hasGuarantees && read("deep", BOOLEAN),
+    minIndex: version > 2 ? read("minIndex", COUNT) : 0,
     tool: read("tool", STRING),
   };
 }
@@ -145,6 +155,9 @@ export function parseRecord(text: string, name: string): MigrationRecord {
   }
   const missingIssuers = version > 1 ? read("missingIssuers", COUNT) : 0;
   if (missingIssuers > 0 && format === "tiles") throw damaged("only a Static CT log can lack issuers");
+  const [minIndex, absentEntries] =
+    version > 2 ? [read("minIndex", COUNT), read("absentEntries", COUNT)] : [0, 0];
+  if (minIndex > size || absentEntries > minIndex) throw damaged("it lacks more entries than it has");
   return {
     origin: read("origin", STRING),
     source: read("source", STRING),
@@ -153,6 +166,8 @@ export function parseRecord(text: string, name: string): MigrationRecord {
     rootHash,
     finishedAt: read("finishedAt", TIME),
     missingIssuers,
+    minIndex,
+    absentEntries,
     tool: read("tool", STRING),
     marker: read("marker", OPTIONAL_STRING),
   };

@@ -1,12 +1,14 @@
 /**
  * Promise 2: the target is its own journal. A full level-1 tile seals the 256 bundles and the 256 level-0 tiles below
  * it, and is written only when they are durable. Runs of a Static CT copy may be stricter or laxer; a seal must never be
- * taken for a stricter one than its run enforced.
+ * taken for a stricter one than its run enforced. Of a pruned log, level-1 tiles below the minimum index in the marker
+ * are no seals, since their runs may be incomplete: every run looks at what is below them.
  */
 
 import { TargetRefusedError } from "../../errors.ts";
-import { ENTRIES_PER_SEAL, FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
+import { ENTRIES_PER_SEAL, FULL_WIDTH, parseResourcePath, tilePath } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE } from "../../tlog/merkle.ts";
+import { firstWholeRun } from "../../tlog/pruning.ts";
 import type { Counters } from "../counters.ts";
 import { readIssuerList } from "../issuers/registry.ts";
 import type { WorkUnit } from "../ports/executor.ts";
@@ -21,6 +23,7 @@ export class Seals {
   readonly #counters: Counters;
   readonly #prepare: () => Promise<void>;
   readonly #known: Set<number>;
+  readonly #first: number;
   /** Level-1 tiles whose bundles are being copied. */
   readonly #open = new Map<number, { readonly hashes: Uint8Array; bundlesLeft: number }>();
   readonly #writing = new Set<Promise<void>>();
@@ -29,6 +32,7 @@ export class Seals {
   /**
    * @param prepare called before a seal is written; if it fails the seal is not written.
    * @param known seals that this run has written, or found in an earlier round.
+   * @param minIndex the marker's: what is below it may lack objects, and level-1 tiles there seal nothing.
    */
   constructor(
     tree: HashTree,
@@ -36,16 +40,19 @@ export class Seals {
     counters: Counters,
     prepare: () => Promise<void> = async () => {},
     known: Set<number> = new Set(),
+    minIndex = 0,
   ) {
     this.#tree = tree;
     this.#writer = writer;
     this.#counters = counters;
     this.#prepare = prepare;
     this.#known = known;
+    this.#first = firstWholeRun(minIndex);
   }
 
   /** Whether the target has this seal: then it is made durable. Anything else under its name will be replaced. */
   async isSealed(index: number): Promise<boolean> {
+    if (index < this.#first) return false;
     const path = sealPath(index);
     const found = await this.#writer.read(path, FULL_WIDTH * HASH_SIZE);
     if (found === undefined) return false;
@@ -90,7 +97,7 @@ export class Seals {
     try {
       await this.#prepare();
       await this.#commit((batch) => batch.put(sealPath(index), hashes));
-      this.#known.add(index);
+      if (index >= this.#first) this.#known.add(index);
     } catch (error) {
       this.#failure ??= error;
     }
@@ -105,6 +112,12 @@ export class Seals {
 
 function sealPath(index: number): string {
   return tilePath({ level: 1, index, width: FULL_WIDTH });
+}
+
+/** @param path of a level-1 tile, or of anything else in its directory. */
+function isSeal(path: string, minIndex: number): boolean {
+  const resource = parseResourcePath(path);
+  return resource?.kind !== "tile" || resource.tile.index >= firstWholeRun(minIndex);
 }
 
 /** What a run asks of the seals that it finds. */
@@ -136,7 +149,10 @@ export async function trustedSeals(
   if (guaranteeTooLittle) {
     // If this run ends too early, the next need not be asked to recheck the rest.
     if (recheck) current = await replaceMarker(target, marker, { distrustSeals: true });
-    for await (const { path } of target.list("tile/1")) await target.remove(path);
+    for await (const { path } of target.list("tile/1")) {
+      // What is no seal is not trusted anyway, and a pruned log may have nothing to replace it by.
+      if (isSeal(path, marker.minIndex)) await target.remove(path);
+    }
   } else if (marker.allowMissingIssuers === allowMissingIssuers && marker.deep === deep) return marker;
   return await replaceMarker(target, current, { distrustSeals: false, allowMissingIssuers, deep });
 }

@@ -1,15 +1,16 @@
 /** What there is to copy, in units that are handed to workers. */
 
 import {
+  ENTRIES_PER_SEAL,
   type EntryBundleCoordinate,
   FULL_WIDTH,
   fullTileCount,
   partialTile,
-  tileWidth,
 } from "../../tlog/layout.ts";
 import { formatHash, HASH_SIZE, hashAt } from "../../tlog/merkle.ts";
 import type { BundleRun, WorkUnit } from "../ports/executor.ts";
 import type { HashTree } from "../ports/source.ts";
+import { unlessPruned } from "../read/pruned.ts";
 import type { Seals } from "../target/seals.ts";
 import { requireEdge } from "./tiled-tree.ts";
 
@@ -31,13 +32,16 @@ export function unitBundles(size: number, workers: number): number {
 /**
  * The units of a tree, from left to right.
  * @param seals what they cover is left out; tiles that are to be sealed are announced before their first unit.
+ * @param pruned called with the number of entries below each level-1 tile that the log lacks: nothing authenticates
+ * what may be left of them.
  */
 export async function* planUnits(
   tree: HashTree,
   bundlesAUnit: number,
   seals?: Pick<Seals, "isSealed" | "open">,
+  pruned: (entries: number) => void = () => {},
 ): AsyncGenerator<WorkUnit> {
-  for await (const [index, hashes] of openTiles(tree, seals)) {
+  for await (const [index, hashes] of openTiles(tree, seals, pruned)) {
     seals?.open(index, hashes);
     yield* runsBelow(index, hashes, bundlesAUnit);
   }
@@ -48,12 +52,6 @@ export async function* planUnits(
     const { index, width } = bundle;
     yield await unitOf(tree, { index, width });
   }
-}
-
-/** The first bundle of a tree as a unit; undefined for the empty tree. */
-export async function firstUnit(tree: HashTree): Promise<WorkUnit | undefined> {
-  const { size } = tree.head;
-  return size === 0 ? undefined : await unitOf(tree, { index: 0, width: tileWidth(size, 0, 0) });
 }
 
 /** One bundle of a tree as a unit. */
@@ -67,11 +65,16 @@ export async function unitOf(tree: HashTree, bundle: EntryBundleCoordinate): Pro
 async function* openTiles(
   tree: HashTree,
   seals: Pick<Seals, "isSealed"> | undefined,
+  pruned: (entries: number) => void,
 ): AsyncGenerator<[index: number, hashes: Uint8Array]> {
   const count = fullTileCount(tree.head.size, 1);
   const ahead: Promise<Uint8Array | undefined>[] = [];
-  const open = async (index: number): Promise<Uint8Array | undefined> =>
-    (await seals?.isSealed(index)) ? undefined : await tree.fullTile(1, index);
+  const open = async (index: number): Promise<Uint8Array | undefined> => {
+    if (await seals?.isSealed(index)) return undefined;
+    const hashes = await unlessPruned(tree.fullTile(1, index));
+    if (hashes === undefined) pruned(ENTRIES_PER_SEAL);
+    return hashes;
+  };
   try {
     for (let index = 0; index < count; index++) {
       for (let next = index + ahead.length; next < Math.min(count, index + TILES_AHEAD); next++) {

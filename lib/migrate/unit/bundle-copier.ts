@@ -11,7 +11,9 @@ import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import { type TargetBatch, type TargetWriter, WriteAgainError } from "../ports/target.ts";
 import { readAuthentic } from "../read/authentic.ts";
 import type { Reservation } from "../read/byte-budget.ts";
+import { unlessPruned } from "../read/pruned.ts";
 import { type AuthenticBundle, type BundleWork, type ExpectedBundle, readBundle } from "./expected-bundle.ts";
+import { copyTileAlone } from "./pruned-bundle.ts";
 
 /** Where level-0 tiles come from: derived from the bundles, or fetched as well and compared. */
 export type TileOrigin = "derive" | "fetch";
@@ -60,8 +62,10 @@ async function copyBundle(work: CopyWork, bundle: ExpectedBundle, batch: TargetB
   const reservation = budget.reserve();
   try {
     const found = resume ? await findInPlace(work, bundle, batch, reservation) : undefined;
-    const { bytes, leafHashes } = found ?? (await readBundle(context, bundle, reservation));
-    if (tiles === "fetch") await compareTile(work, coordinate, leafHashes);
+    const copied = found ?? (await unlessPruned(readBundle(context, bundle, reservation)));
+    if (copied === undefined) return await copyTileAlone(work, bundle, batch);
+    const { bytes, leafHashes } = copied;
+    if (tiles === "fetch") await unlessPruned(compareTile(work, coordinate, leafHashes));
     if (found === undefined) await batch.put(bundlePath(source.format, coordinate), bytes);
     await putTile(work, coordinate, leafHashes, batch);
     counters.add(found ? "resumedEntries" : "entries", coordinate.width);

@@ -9,6 +9,7 @@ import type { TargetWriter } from "../ports/target.ts";
 import { readAuthentic } from "../read/authentic.ts";
 import { ByteBudget } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
+import { unlessPruned } from "../read/pruned.ts";
 import type { SealGuarantees } from "../target/marker.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import { findings } from "../verify/findings.ts";
@@ -92,8 +93,8 @@ async function verifyBundle({ context, budget }: BundleWork, bundle: ExpectedBun
   const reservation = budget.reserve();
   try {
     return await findings(bundlePath(context.source.format, bundle.coordinate), async () => {
-      await readBundle(context, bundle, reservation);
-      context.counters.add("entries", bundle.coordinate.width);
+      const found = await unlessPruned(readBundle(context, bundle, reservation));
+      context.counters.add(found ? "entries" : "prunedEntries", bundle.coordinate.width);
     });
   } finally {
     reservation.release();
@@ -107,7 +108,7 @@ async function verifyTile({ context }: BundleWork, { coordinate, hash }: Expecte
   const path = tilePath(tile);
   const read = context.source.tile.bind(context.source, tile);
   return await findings(path, () =>
-    readAuthentic(context, path, read, (hashes) => requireHash(foldTile(hashes), hash)),
+    unlessPruned(readAuthentic(context, path, read, (hashes) => requireHash(foldTile(hashes), hash))),
   );
 }
 

@@ -193,7 +193,7 @@ export class LogRepair {
     try {
       this.#copyContext ??= await this.#openCopy();
       // The verification has read what is wrong as often as it should be.
-      const log = { ...context, retry: { ...context.retry, contentAttempts: 0 } };
+      const log = { ...context, minIndex: 0, retry: { ...context.retry, contentAttempts: 0 } };
       return await RepairSource.open(log, this.#copyContext, head, { deep, budgetBytes });
     } catch (error) {
       const failure = this.#failed(error);

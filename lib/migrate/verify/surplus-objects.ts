@@ -111,12 +111,15 @@ class Listing {
 
   async #list(): Promise<void> {
     const { context, target, trusted, found, progress } = this.#log;
-    const { format } = context.source;
+    const { minIndex, source } = context;
     progress.phase = "listing the log";
     const listing = counted(target.list("tile"), context);
+    const { size } = this.#state.head;
     const read = (path: string) => this.#writer.read(path, MAX_OBJECT_BYTES);
-    for await (const finding of compareListing(listing, format, this.#state.head.size, read)) {
+    for await (const finding of compareListing(listing, source.format, size, read, undefined, minIndex)) {
       const { kind, path, resource } = finding;
+      // Counted where it was read.
+      if (kind === "pruned") continue;
       if (kind === "beyond" && trusted.mayLag) {
         if (this.#undecided++ === 0 || path < this.#firstUndecided) this.#firstUndecided = path;
       } else if (kind === "beyond") this.#beyond.push(finding);

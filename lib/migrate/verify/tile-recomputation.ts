@@ -12,6 +12,7 @@ import type { Finding } from "../ports/executor.ts";
 import type { ReadHints, RightEdge, TileRecovery, TreeHead } from "../ports/source.ts";
 import { readAuthentic } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
+import { unlessPruned } from "../read/pruned.ts";
 import { edgeName } from "../tree/tiled-tree.ts";
 import { faultOf } from "./findings.ts";
 
@@ -131,7 +132,7 @@ export class TileRecomputation implements TileRecovery {
     hashesOf: (bytes: Uint8Array) => Uint8Array,
   ): Promise<Uint8Array | undefined> {
     try {
-      return await readAuthentic(this.#context, path, read, hashesOf);
+      return await unlessPruned(readAuthentic(this.#context, path, read, hashesOf));
     } catch (error) {
       faultOf(error);
       return undefined;

@@ -50,6 +50,7 @@ function markerOf(of: TestLog, changes: Partial<Marker> = {}): Marker {
     distrustSeals: false,
     allowMissingIssuers: false,
     deep: false,
+    minIndex: 0,
     tool: "tlog-migrate test",
     ...changes,
   };
@@ -101,8 +102,8 @@ describe("an unfinished migration that is not this one is refused and untouched:
     ["of another format", formatMarker(markerOf(log, { format: "static-ct" })), /its format differs/],
     [
       "of a newer tool",
-      formatMarker(markerOf(log)).replace('"tlog-migrate-marker":2', '"tlog-migrate-marker":3'),
-      /newer tlog-migrate.*found version 3/,
+      formatMarker(markerOf(log)).replace('"tlog-migrate-marker":3', '"tlog-migrate-marker":4'),
+      /newer tlog-migrate.*found version 4/,
     ],
     [
       "with a damaged marker",
@@ -152,12 +153,12 @@ describe("an unfinished migration of this log goes on only with this log:", () =
 test("markers and records of every version that was ever written are still read", async () => {
   const small = testLog({ size: 5, entrySize: 30, seed: "fixture" });
   const server = await startLogServer(small.objects);
-  for (const marker of ["marker-v1.txt", "marker-v2.txt"]) {
+  for (const marker of ["marker-v1.txt", "marker-v2.txt", "marker-v3.txt"]) {
     const unfinished = memoryDirectory();
     writeFiles(unfinished, [[".state/version", readFileSync(join(FIXTURES, marker))]]);
     expect(await migrateLog(small, server, unfinished)).toMatchObject({ outcome: "handed-over", size: 5 });
   }
-  for (const record of ["record-v1.json", "record-v2.json"]) {
+  for (const record of ["record-v1.json", "record-v2.json", "record-v3.json"]) {
     const finished = memoryDirectory();
     const bytes = readFileSync(join(FIXTURES, record));
     writeFiles(finished, [...stateOf(small), [".state/tlog-migrate.json", bytes]]);
@@ -170,7 +171,7 @@ test("the claim says what it is for, and asks not to be deleted", async () => {
   const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
   const version = readFileSync(join(target, ".state/version"), "utf8");
-  expect(version).toMatch(/^migration-in-progress \{"tlog-migrate-marker":2,"note":".*Do not delete.*\}\n$/);
+  expect(version).toMatch(/^migration-in-progress \{"tlog-migrate-marker":3,"note":".*Do not delete.*\}\n$/);
   const marker = JSON.parse(version.slice("migration-in-progress ".length));
   expect(marker).toMatchObject({
     origin: log.origin,

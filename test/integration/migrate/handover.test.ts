@@ -35,7 +35,7 @@ function expectHandedOver(target: string): void {
   expect(state(target, "gcState")).toBe('{"fromSize":768}');
   expect(state(target, "version")).toBe("1");
   expect(JSON.parse(state(target, "tlog-migrate.json"))).toMatchObject({
-    "tlog-migrate-record": 2,
+    "tlog-migrate-record": 3,
     origin: log.origin,
     size: 900,
     rootHash: formatHash(log.rootHash),

@@ -143,7 +143,7 @@ async function expectRefusedByTessera(target: string, { origin, key }: TesseraLo
     );
     expect(refusal).toBeInstanceOf(TesseraError);
     const words = String(refusal).replaceAll("\\", "");
-    expect(words).toContain('"migration-in-progress {"tlog-migrate-marker":2,');
+    expect(words).toContain('"migration-in-progress {"tlog-migrate-marker":3,');
     expect(words).toContain(`"origin":"${origin}"`);
   }
   expect(contentsButTesserasLocks(target)).toEqual(before);

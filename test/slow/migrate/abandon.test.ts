@@ -241,6 +241,7 @@ test("a claim under which nothing is stored is removed: also that of a size whic
     distrustSeals: false,
     allowMissingIssuers: false,
     deep: false,
+    minIndex: 0,
     tool: "tlog-migrate test",
   });
   writeFiles(target, [[".state/version", `migration-in-progress ${marker}`]]);

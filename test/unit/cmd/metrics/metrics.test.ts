@@ -49,6 +49,7 @@ describe("metrics of a run", () => {
     expect(Object.fromEntries([...samples].filter(([name]) => !/duration|build/.test(name)))).toEqual({
       tlog_migrate_entries_total: 300,
       tlog_migrate_resumed_entries_total: 256,
+      tlog_migrate_pruned_entries_total: 0,
       tlog_migrate_stored_bytes_total: 12_345,
       tlog_migrate_received_bytes_total: 1010,
       tlog_migrate_retries_total: 2,

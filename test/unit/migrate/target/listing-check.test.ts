@@ -4,15 +4,21 @@ import { expect, test } from "vitest";
 import { compareListing } from "../../../../lib/migrate/target/listing-check.ts";
 import { formatCount } from "../../../../lib/tlog/quantities.ts";
 import { type TestLog, testLog } from "../../../support/logs/generated-log.ts";
+import { endOf, prunedObjects } from "../../../support/logs/pruned-log.ts";
 
-async function findings(log: TestLog, objects: ReadonlyMap<string, Uint8Array>): Promise<string[]> {
+async function findings(
+  log: TestLog,
+  objects: ReadonlyMap<string, Uint8Array>,
+  minIndex = 0,
+): Promise<string[]> {
   async function* listing() {
     for (const [path, { length }] of objects) yield { path, bytes: length };
   }
   const found: string[] = [];
   const read = async (path: string) => objects.get(path);
-  for await (const { path, problem } of compareListing(listing(), log.format, log.size, read)) {
-    found.push(`${path} ${problem}`);
+  const listed = compareListing(listing(), log.format, log.size, read, undefined, minIndex);
+  for await (const { kind, path, problem } of listed) {
+    found.push(kind === "pruned" ? `${path} (pruned)` : `${path} ${problem}`);
   }
   return found;
 }
@@ -42,6 +48,34 @@ test("every object is missed that is not there", async () => {
       expect(await findings(whole, objects)).toEqual([`${path} is missing`]);
     }
   }
+});
+
+test("what a pruned log may lack is told apart from what it must have", async () => {
+  const whole = log.atSize(65_536 + 700);
+  for (const minIndex of [0, 255, 256, 65_536, 66_047, whole.size]) {
+    const missing = [...whole.objects.keys()].filter(
+      (path) => path.startsWith("tile/") && /0(00)?$|\.p/.test(path),
+    );
+    const objects = new Map([...whole.objects].filter(([path]) => !missing.includes(path)));
+    const found = (await findings(whole, objects, minIndex)).filter(
+      (line) => !line.includes("authenticated"),
+    );
+    const isGone = (path: string) => (endOf(path) ?? Infinity) <= minIndex;
+    const expected = missing.map((path) => `${path} ${isGone(path) ? "(pruned)" : "is missing"}`);
+    expect(found.sort()).toEqual(expected.sort());
+  }
+});
+
+test("what is right below a pruned tile is found, since nothing authenticates it", async () => {
+  const [first, second] = ["tile/0/000", "tile/entries/255"];
+  const kept = (path: string) => path === first || path === second;
+  const found = await findings(log, prunedObjects(log, log.size, kept), log.size);
+  const orphans = found.filter((line) => !line.endsWith("(pruned)"));
+  const problem = "cannot be authenticated, since tile/1/000 is pruned";
+  expect(orphans).toEqual([`${first} ${problem}`, `${second} ${problem}`]);
+  const below = (path: string) => kept(path) || path === "tile/1/000";
+  const authentic = await findings(log, prunedObjects(log, log.size, below), log.size);
+  expect(authentic.filter((line) => !line.endsWith("(pruned)"))).toEqual([]);
 });
 
 test("tiles of a wrong size and bundles too short for their entries are found", async () => {

@@ -38,6 +38,7 @@ const anyMarker: fc.Arbitrary<Marker> = fc
     distrustSeals: fc.boolean(),
     allowMissingIssuers: fc.boolean(),
     deep: fc.boolean(),
+    minIndex: fc.maxSafeNat(),
     tool: anyText,
   })
   .chain((fields) => anyAim.map((aim) => ({ ...fields, ...aim })));
@@ -51,9 +52,16 @@ const anyRecord: fc.Arbitrary<MigrationRecord> = fc
     rootHash: anyHash,
     finishedAt: fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
     missingIssuers: fc.maxSafeNat(),
+    minIndex: fc.maxSafeNat(),
+    absentEntries: fc.maxSafeNat(),
     tool: anyText,
   })
-  .map((record) => (record.format === "tiles" ? { ...record, missingIssuers: 0 } : record));
+  .map((record) => {
+    const minIndex = Math.min(record.minIndex, record.size);
+    const absentEntries = Math.min(record.absentEntries, minIndex);
+    const missingIssuers = record.format === "tiles" ? 0 : record.missingIssuers;
+    return { ...record, minIndex, absentEntries, missingIssuers };
+  });
 
 /** The document with fields changed, or taken away where the value is undefined. */
 function changed(text: string, changes: Record<string, unknown>): string {
@@ -65,7 +73,10 @@ const documents = [
   { name: "record", any: anyRecord, format: formatRecord, parse: parseRecord },
 ] as const;
 
-const COUNTS = { marker: ["smallestSize"], record: ["size", "missingIssuers"] };
+const COUNTS = {
+  marker: ["smallestSize", "minIndex"],
+  record: ["size", "missingIssuers", "minIndex", "absentEntries"],
+};
 
 describe.each(documents)("the $name", ({ name, any, format, parse }) => {
   const version = `tlog-migrate-${name}`;
@@ -89,8 +100,8 @@ describe.each(documents)("the $name", ({ name, any, format, parse }) => {
   });
 
   test("of a newer version is refused, with both versions named", () => {
-    expect(() => read(changed(sample(), { [version]: 3 }))).toThrow(
-      "newer tlog-migrate (expected version 2 or older, found version 3)",
+    expect(() => read(changed(sample(), { [version]: 4 }))).toThrow(
+      "newer tlog-migrate (expected version 3 or older, found version 4)",
     );
   });
 
@@ -141,6 +152,7 @@ const MARKER: Marker = {
   distrustSeals: false,
   allowMissingIssuers: false,
   deep: false,
+  minIndex: 0,
   tool: "t",
 };
 
@@ -180,6 +192,8 @@ const RECORD_FIELDS: MigrationRecord = {
   rootHash: ROOT,
   finishedAt: "2026-11-21T11:19:15.081Z",
   missingIssuers: 0,
+  minIndex: 0,
+  absentEntries: 0,
   tool: "t",
 };
 
@@ -191,6 +205,8 @@ test.each<[string, Record<string, unknown>]>([
   ["no time", { finishedAt: "yesterday" }],
   ["a time of no calendar", { finishedAt: "2026-13-21T11:19:15.081Z" }],
   ["issuers where none are", { missingIssuers: 1 }],
+  ["a minimum index beyond its size", { minIndex: 1001 }],
+  ["more entries missing than may be", { minIndex: 512, absentEntries: 513 }],
 ])("a record that has %s is refused, and the log is not called damaged", (_what, changes) => {
   const parse = () => parseRecord(changed(formatRecord(RECORD_FIELDS), changes), "/log/.state/record");
   expect(parse).toThrow(

@@ -70,6 +70,22 @@ test("the seal of the tree is believed once it is made durable, and its entries 
   expect(counters.get("replacedObjects")).toBe(0);
 });
 
+test("of a pruned log, a level-1 tile with bundles below the minimum index is no seal, whoever wrote it", async () => {
+  for (const [minIndex, sealed] of [
+    [0, [true, true]],
+    [255, [true, true]],
+    [256, [false, true]],
+    [65_536 + 255, [false, true]],
+    [65_536 + 256, [false, false]],
+  ] as const) {
+    const writer = new MemoryWriter();
+    for (const path of ["tile/1/000", "tile/1/001"]) writer.objects.set(path, log.object(path));
+    const seals = new Seals(await memoryTree(log), writer, new Counters(), undefined, undefined, minIndex);
+    const found = await Promise.all([0, 1].map((index) => seals.isSealed(index)));
+    expect(found, `${minIndex}`).toEqual(sealed);
+  }
+});
+
 test("a seal counts as an earlier run's once, and never if this run has written it", async () => {
   const { seals, writer, counters } = await newSeals();
   writer.objects.set("tile/1/001", SEAL);

@@ -1,6 +1,7 @@
 /** The plan of a copy: every bundle once, below the right tile, with the hash that it must have. */
 
 import { expect, test } from "vitest";
+import { VerificationError } from "../../../../lib/errors.ts";
 import type { WorkUnit } from "../../../../lib/migrate/ports/executor.ts";
 import { openTree } from "../../../../lib/migrate/read/authentic.ts";
 import { planUnits, unitBundles } from "../../../../lib/migrate/tree/units.ts";
@@ -8,6 +9,7 @@ import { fullTileCount, partialTileWidth } from "../../../../lib/tlog/layout.ts"
 import { foldTile, formatHash } from "../../../../lib/tlog/merkle.ts";
 import { type TestLog, testLog } from "../../../support/logs/generated-log.ts";
 import { memoryContext, memoryTree } from "../../../support/logs/in-memory-log.ts";
+import { prunedObjects } from "../../../support/logs/pruned-log.ts";
 
 const largest = testLog({ size: 3 * 65_536 + 700, entrySize: 8 });
 
@@ -102,3 +104,19 @@ test("a tile that cannot be had ends the plan when its turn comes, also where no
 function entriesOf(unit: WorkUnit): number {
   return unit.kind === "edge" ? unit.bundle.width : 256 * unit.hashes.length;
 }
+
+test("the units of a pruned log leave out what is below tiles that it lacks, and say how much that is", async () => {
+  const objects = prunedObjects(largest, 2 * 65_536 + 300);
+  const units: WorkUnit[] = [];
+  const pruned: number[] = [];
+  const plan = async (minIndex: number): Promise<void> => {
+    const tree = await openTree(memoryContext(objects, "tiles", { minIndex }), largest);
+    for await (const unit of planUnits(tree, 32, undefined, (entries) => void pruned.push(entries)))
+      units.push(unit);
+  };
+  await plan(2 * 65_536 + 300);
+  expect(pruned).toEqual([65_536, 65_536]);
+  expectEveryBundle(largest, units, 512);
+  // Above the minimum index nothing may be missing.
+  await expect(plan(2 * 65_536 - 1)).rejects.toThrow(VerificationError);
+});
