@@ -32,15 +32,20 @@ test("--log-format json makes every line a JSON object with time, level and word
     "json",
     "--metrics",
     "127.0.0.1:0",
+    "--verbose",
   ]);
   expect([code, stdout]).toEqual([3, ""]);
   const lines = linesOf(stderr).map((line) => JSON.parse(line));
   for (const { level, time, msg } of lines) {
-    expect(["info", "warn", "error"]).toContain(level);
+    expect(["debug", "info", "warn", "error"]).toContain(level);
     expect(new Date(time).toISOString()).toBe(time);
     expect(msg).not.toBe("");
   }
   expect(lines[0]).toMatchObject({ level: "info", msg: expect.stringMatching(/^metrics at http/) });
+  const retried = { object: expect.stringContaining("tile/entries/"), delayMs: expect.any(Number) };
+  expect(lines).toContainEqual(
+    expect.objectContaining({ level: "debug", retry: expect.objectContaining(retried) }),
+  );
   expect(lines.at(-1)).toMatchObject({
     level: "error",
     error: { kind: "verification", object: expect.stringContaining("tile/entries/001") },
@@ -67,9 +72,9 @@ test("--verbose shows each request that is tried again, whichever thread sent it
   expect(silent.stderr).not.toContain("DEBUG");
 });
 
-test("--quiet leaves the warnings", async () => {
+test("--quiet leaves the warnings, and nothing else that is said on the way", async () => {
   const { args } = await reluctantLog(429);
-  const { code, stderr } = await runCli([...args, "--quiet"]);
+  const { code, stderr } = await runCli([...args, "--quiet", "--metrics", "127.0.0.1:0"]);
   expect(code).toBe(0);
   expect(linesOf(stderr).length).toBeGreaterThan(0);
   for (const line of linesOf(stderr)) expect(line).toMatch(/^\S+Z WARN {2}The source asks for fewer/);

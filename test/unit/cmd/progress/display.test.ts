@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { setLineFormat } from "../../../../cmd/output.ts";
 import { openDisplay } from "../../../../cmd/progress/display.ts";
 import { Progress } from "../../../../lib/index.ts";
 
@@ -55,6 +56,30 @@ describe("progress without a terminal", () => {
     vi.advanceTimersByTime(5_000);
     const said = written.slice(before).map(([, line]) => line);
     expect(said.at(-1)).toMatch(/INFO {2}copying, [\d.]+ % done: waiting for storage\n$/);
+  });
+
+  test("as JSON has its numbers as they are, and why nothing moves; also on a terminal", () => {
+    setLineFormat("json");
+    onTestFinished(() => setLineFormat("text"));
+    const { isTTY } = process.stderr;
+    process.stderr.isTTY = true;
+    onTestFinished(() => {
+      process.stderr.isTTY = isTTY;
+    });
+    const { written, stop } = linesOfACopy();
+    vi.advanceTimersByTime(60_000);
+    stop();
+    vi.advanceTimersByTime(5_000);
+    const lines = written.map(([, line]) => JSON.parse(line));
+    expect(lines[0]).toMatchObject({
+      level: "info",
+      progress: { phase: "copying", size: 1_000_000, entriesDone: expect.any(Number), retries: 0 },
+    });
+    expect(lines[0].progress).not.toHaveProperty("stall");
+    expect(lines.at(-1).progress).toMatchObject({
+      entriesPerSecond: expect.any(Number),
+      stall: "waiting for storage",
+    });
   });
 
   test("is not shown where it is to be quiet, and a warning is", () => {
