@@ -20,7 +20,7 @@ export interface StepFacts extends Pick<MigrationOptions, "snapshot" | "saveChec
 }
 
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
-  if (report.outcome === "ready-for-hand-over") return beforeHandover(report, facts);
+  if (report.outcome === "ready-for-handover") return beforeHandover(report, facts);
   if (report.outcome === "taken-over") return [];
   const isMirror = facts.snapshot || facts.saveCheckpoint || !facts.target.canBeTakenOver;
   return isMirror ? mirrorSteps(report, facts) : takeoverSteps(report, facts);

@@ -13,7 +13,7 @@ import { countOf, formatBytes, formatDuration } from "./quantities.ts";
 import { alignFields, bad, emphasis, type Field, good, listSection, wrap } from "./text-layout.ts";
 
 export function copySummary(report: MigrationReport, facts: StepFacts, width: number): string {
-  const { notChecked, warnings, uncovered } = report;
+  const { notChecked, warnings, extraData } = report;
   return [
     headline(good, wrap(outcomeText(report, facts), width, "")),
     alignFields([
@@ -27,7 +27,7 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
       ...workFields(report),
     ]),
     listSection(emphasis("Not checked"), notChecked.map(oneLine), { width }),
-    listSection(emphasis("Missing issuers"), missingIssuerLines(uncovered), { width }),
+    listSection(emphasis("Missing issuers"), missingIssuerLines(extraData), { width }),
     listSection(emphasis("Look at this"), warnings.map(lines), { width }),
     listSection(emphasis("What to do next"), nextSteps(report, facts), { width, numbered: true }),
   ].join("");
@@ -39,7 +39,7 @@ export function verificationSummary(
   repairCommand: string,
   width: number,
 ): string {
-  const { origin, size, rootHash, log, requests, uncovered, faults, repair } = report;
+  const { origin, size, rootHash, log, requests, extraData, faults, repair } = report;
   return [
     headline(faults === 0 ? good : bad, wrap(verdict(report), width, "")),
     alignFields([
@@ -50,7 +50,7 @@ export function verificationSummary(
       ...checkpointFields(report),
       ["missing", absentText(report)],
       ["verified", entriesText(report.entries)],
-      ...extraDataFields(uncovered),
+      ...extraDataFields(extraData),
       ["repaired", repair && `${countOf(repair.repaired, "object")}, from ${repair.source}`],
       ["faults", faults > 0 && formatCount(faults)],
       ["time", timeText(report)],
@@ -59,7 +59,7 @@ export function verificationSummary(
     listSection(bad("Bad, missing or beyond the tree"), faultLines(report), { width }),
     listSection(emphasis("Repaired"), repairedLines(repair), { width }),
     listSection(bad("Not repaired"), notRepairedLines(repair), { width }),
-    listSection(emphasis("Missing issuers"), missingIssuerLines(uncovered), { width }),
+    listSection(emphasis("Missing issuers"), missingIssuerLines(extraData), { width }),
     listSection(emphasis("Not checked"), report.notChecked, { width }),
     listSection(emphasis("What to do next"), repairSteps(report, repairCommand), { width, numbered: true }),
   ].join("");
@@ -82,7 +82,7 @@ const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
     `Nothing to do: an earlier run has handed ${target} over, at the size and root that the source has now.`,
   "taken-over": (target) =>
     `Nothing to do: an earlier run has handed ${target} over, and the log software there has continued the log since.`,
-  "ready-for-hand-over": (target) =>
+  "ready-for-handover": (target) =>
     `Copied and checked; not handed over: ${target} is an unfinished migration until you say so.`,
 };
 
@@ -108,7 +108,7 @@ function workFields(report: MigrationReport): Field[] {
     ["copied", `${entriesText(entries)}, ${formatBytes(bytes)}`],
     ["resumed", resumedEntries > 0 && `${resumed} in place from earlier runs`],
     ["replaced", replacedObjects > 0 && `${countOf(replacedObjects, "object")} that had wrong bytes`],
-    ...extraDataFields(report.uncovered),
+    ...extraDataFields(report.extraData),
     ["time", timeText(report)],
     ["requests", requestsText(report)],
   ];

@@ -112,7 +112,7 @@ async function fillAndHandOver(
   // Just what is missing: all else is known to be in place, and is asked for by `verify`.
   if (minIndex !== marker.minIndex) marker = await replaceMarker(session.target, marker, { minIndex });
   const pruned = { minIndex, absentEntries };
-  if (options.handOver !== true) return await finish(session, aim, "ready-for-hand-over", pruned);
+  if (options.handOver !== true) return await finish(session, aim, "ready-for-handover", pruned);
   await handOver(session, aim, marker, pruned);
   return await finish(session, aim, "handed-over", pruned);
 }
@@ -229,13 +229,13 @@ async function finish(
       "The source's checkpoint is not stored: the log software there has gone beyond it",
       "warning",
     );
-  } else if (options.saveCheckpoint === true && outcome !== "ready-for-hand-over") {
+  } else if (options.saveCheckpoint === true && outcome !== "ready-for-handover") {
     const stored = await target.publishCheckpoint(aim.note);
     if (!stored && !(await isPublished(session, aim)))
       options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`, "warning");
   }
   progress.phase = "done";
-  const warnings = outcome === "ready-for-hand-over" ? [] : await target.warnings();
+  const warnings = outcome === "ready-for-handover" ? [] : await target.warnings();
   return migrationReport(session, aim, outcome, pruned, warnings);
 }
 

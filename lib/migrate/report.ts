@@ -32,7 +32,7 @@ export interface RunReport {
   /** The line by which the log says, signed, that it takes no more entries. */
   readonly frozen?: string;
   /** Static CT only: the extra data. */
-  readonly uncovered?: ExtraDataReport;
+  readonly extraData?: ExtraDataReport;
   /** What is missing of a pruned log; left out where it may miss nothing. */
   readonly pruned?: Pruned;
   /** The implementation that hashed the entries. */
@@ -88,7 +88,7 @@ export type MigrationOutcome =
   /** An earlier run had done all of it, and the log software there has continued the log since. */
   | "taken-over"
   /** Everything but the handover is done, as requested. */
-  | "ready-for-hand-over";
+  | "ready-for-handover";
 
 /** The extra data of Static CT entries in the bundles that this run read; it counts those read twice each time. */
 export interface ExtraDataReport {
@@ -131,7 +131,7 @@ export function runReport(
   const seconds = (performance.now() - startedAt) / 1000;
   const entries = counted("entries");
   const missing = issuers?.missing() ?? [];
-  const uncovered: ExtraDataReport | undefined = issuers && {
+  const extraData: ExtraDataReport | undefined = issuers && {
     issuers: issuers.count,
     missingIssuers: missing.length,
     firstMissingIssuers: missing.slice(0, NAMED_ISSUERS),
@@ -151,7 +151,7 @@ export function runReport(
     entriesPerSecond: Math.round(counters.get("entries") / seconds),
     requests: counters.get("requests"),
     retries: counters.get("retries"),
-    ...(uncovered && { uncovered }),
+    ...(extraData && { extraData }),
     ...(minIndex > 0 && { pruned: { minIndex, absentEntries } }),
     hasher: hasherName(),
     notChecked: notChecked
@@ -159,7 +159,7 @@ export function runReport(
           ...notChecked,
           ...(checkpoint ? extensionsNotChecked(checkpoint) : []),
           ...absentNotChecked({ minIndex, absentEntries }),
-          ...(uncovered ? extraDataNotChecked(uncovered) : []),
+          ...(extraData ? extraDataNotChecked(extraData) : []),
         ]
       : ["Nothing was read again (verify reads a log that is handed over)"],
   };
@@ -182,7 +182,7 @@ export function migrationReport(
   const { options, context, target, progress, issuers } = session;
   const counters = progress.total();
   const sealedEntries = counters.get("sealedEntries");
-  const hasRead = outcome === "handed-over" || outcome === "ready-for-hand-over";
+  const hasRead = outcome === "handed-over" || outcome === "ready-for-handover";
   return {
     outcome,
     origin: aim.origin,

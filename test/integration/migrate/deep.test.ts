@@ -59,13 +59,13 @@ describe("a log of entries of every kind", () => {
   it("passes, and what re-encoding explains is counted and not called wrong", async () => {
     const server = await startLogServer(log.objects);
     const report = await migrateLog(log, server, memoryDirectory(), { deep: true });
-    expect(report.uncovered?.deep).toBe(true);
+    expect(report.extraData?.deep).toBe(true);
     const kinds = ENTRY_KINDS.filter((kind) => kind.includes("re-encoded")).length;
-    expect(report.uncovered?.reencodedEntries).toBe(kinds);
+    expect(report.extraData?.reencodedEntries).toBe(kinds);
     expect(kinds).toBeGreaterThan(0);
     expect(await verify(log, logDirectory(log))).toMatchObject({
       faults: 0,
-      uncovered: { deep: true, reencodedEntries: kinds, uncheckedEntries: 0 },
+      extraData: { deep: true, reencodedEntries: kinds, uncheckedEntries: 0 },
     });
   });
 });
@@ -122,6 +122,6 @@ it("a precertificate whose issuer is missing, as was allowed, is counted as not 
   const log = entryLog(entries(staticCtEntry(parts)), ISSUERS.slice(0, 1));
   const server = await startLogServer(log.objects);
   const report = await migrateLog(log, server, memoryDirectory(), { deep: true, allowMissingIssuers: true });
-  expect(report.uncovered).toMatchObject({ missingIssuers: 2 });
-  expect(report.uncovered?.uncheckedEntries).toBeGreaterThan(0);
+  expect(report.extraData).toMatchObject({ missingIssuers: 2 });
+  expect(report.extraData?.uncheckedEntries).toBeGreaterThan(0);
 });

@@ -16,7 +16,7 @@ function losesItsLock(target: string): void {
   rmSync(join(target, ".state/tlog-migrate.lock"));
 }
 
-test("a copy that slept through another's hand-over writes nothing more, and removes nothing", async () => {
+test("a copy that slept through another's handover writes nothing more, and removes nothing", async () => {
   const [slow, quick] = [await startLogServer(log.objects), await startLogServer(log.objects)];
   const target = memoryDirectory();
   // A bundle in the middle: others of its unit are written by then, and still have no names.
@@ -37,7 +37,7 @@ test("a copy that slept through another's hand-over writes nothing more, and rem
 test("a copy whose aim another has raised does not hand over its own", async () => {
   const [slow, grown] = [await startLogServer(log.objects), await startLogServer(log.atSize(1300).objects)];
   const target = memoryDirectory();
-  // The second read of the checkpoint is the last thing before the hand-over.
+  // The second read of the checkpoint is the last thing before the handover.
   const sleep = slow.hold("checkpoint", 1);
   const sleeping = failureOf(migrateLog(log, slow, target, { snapshot: true }));
   await sleep.reached;

@@ -43,7 +43,7 @@ function stateOf(target: string, name: string): unknown {
   return JSON.parse(readFileSync(join(target, ".state", name), "utf8"));
 }
 
-test("a source that grows during the copy is caught up with before the hand-over", async () => {
+test("a source that grows during the copy is caught up with before the handover", async () => {
   const sizes = [log, log.atSize(1_000), log.atSize(1_300)];
   const final = sizes[2] as TestLog;
   const { server, target } = await growingCopy(log, sizes);
@@ -98,7 +98,7 @@ test("a source that signs the same tree again and again has a writer that is ali
   );
   expect(versionOf(target)).toMatch(/^migration-in-progress /);
   const copied = await migrateLog(log, server, target, { handOver: false });
-  expect(copied).toMatchObject({ outcome: "ready-for-hand-over" });
+  expect(copied).toMatchObject({ outcome: "ready-for-handover" });
 });
 
 test("witnesses that sign the same tree again are not its writer", async () => {
@@ -152,7 +152,7 @@ test("a source that grows for ever is copied as far as it was in the last round,
   const notices: string[] = [];
   const notice = (line: string) => notices.push(line);
   const report = await migrateLog(log, server, target, { handOver: false, notice });
-  expect(report).toMatchObject({ outcome: "ready-for-hand-over", size: 1_200 });
+  expect(report).toMatchObject({ outcome: "ready-for-handover", size: 1_200 });
   expect(notices.at(-1)).toMatch(/grown to 1,300 entries meanwhile: the next run/);
 });
 

@@ -1,4 +1,4 @@
-/** Promise 3: the hand-over comes last, at one stroke, and a crash between any two steps is finished by the next run. */
+/** Promise 3: the handover comes last, at one stroke, and a crash between any two steps is finished by the next run. */
 
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -58,7 +58,7 @@ test("an empty log is handed over too", async () => {
   expect(state(target, "version")).toBe("1");
 });
 
-test("the same command after the hand-over says that it is done, from the checkpoint and one record", async () => {
+test("the same command after the handover says that it is done, from the checkpoint and one record", async () => {
   const { server, target } = await newCopy(log);
   await migrateLog(log, server, target);
   const before = directoryContents(target);
@@ -73,14 +73,14 @@ test("nothing is handed over that was not told to be", async () => {
   const { server, target } = await newCopy(log);
   for (const options of [{}, { snapshot: true }, { saveCheckpoint: true }]) {
     const report = await migrateLog(log, server, target, { ...options, handOver: undefined });
-    expect(report).toMatchObject({ outcome: "ready-for-hand-over", size: 900 });
+    expect(report).toMatchObject({ outcome: "ready-for-handover", size: 900 });
     expect(filesBelow(join(target, ".state"))).toEqual(["version"]);
     expect(versionOf(target)).toMatch(/^migration-in-progress /);
     expect(existsSync(join(target, "checkpoint"))).toBe(false);
   }
 });
 
-describe("after the hand-over, what the target says of itself decides:", () => {
+describe("after the handover, what the target says of itself decides:", () => {
   const grown = log.atSize(1_300);
   const other = testLog({ size: 1_300, entrySize: 31 });
   const treeStateOf = ({ size, rootHash }: Pick<typeof log, "size" | "rootHash">): string =>
@@ -136,7 +136,7 @@ describe("after the hand-over, what the target says of itself decides:", () => {
   });
 });
 
-test("after the hand-over the place belongs to the log software: another source is refused, untouched", async () => {
+test("after the handover the place belongs to the log software: another source is refused, untouched", async () => {
   const { server, target } = await newCopy(log);
   await migrateLog(log, server, target);
   const before = directoryContents(target);
@@ -156,7 +156,7 @@ test("after the hand-over the place belongs to the log software: another source 
   expect(directoryContents(target)).toEqual(before);
 });
 
-describe("killed in the hand-over, the next run completes it:", () => {
+describe("killed in the handover, the next run completes it:", () => {
   const moments = ["gcState", "treeState", "tlog-migrate.json"].flatMap((file) => [
     { when: "before" as const, file },
     { when: "after" as const, file },
@@ -211,7 +211,7 @@ describe("killed in the hand-over, the next run completes it:", () => {
       server.objects = new Map([...log.objects, ...log.atSize(size).objects]);
       for (let times = 0; times < 2; times++) {
         const report = await migrateLog(log, server, target, { handOver: false });
-        expect(report).toMatchObject({ outcome: "ready-for-hand-over", size });
+        expect(report).toMatchObject({ outcome: "ready-for-handover", size });
         expect(filesBelow(join(target, ".state"))).toEqual(["version"]);
         expect(versionOf(target)).toMatch(/^migration-in-progress /);
       }
@@ -238,7 +238,7 @@ describe("killed in the hand-over, the next run completes it:", () => {
   });
 });
 
-/** A copy that lacks nothing but the hand-over. */
+/** A copy that lacks nothing but the handover. */
 async function readyCopy(of = log) {
   const copy = await newCopy(of);
   await migrateLog(of, copy.server, copy.target, { handOver: false });
@@ -278,7 +278,7 @@ test("an equal tree state, however it is written, is taken for what it says", as
   expect(state(target, "treeState")).toBe(treeState);
 });
 
-test("a guard that others lift or change while the copy is at work ends it, without a hand-over", async () => {
+test("a guard that others lift or change while the copy is at work ends it, without a handover", async () => {
   const server = await startLogServer(log.objects);
   for (const [change, found] of [
     [() => "1", /version.*claim any more.*found 1/],
@@ -297,7 +297,7 @@ test("a guard that others lift or change while the copy is at work ends it, with
   }
 });
 
-describe("the target is looked at before the hand-over:", () => {
+describe("the target is looked at before the handover:", () => {
   const large = testLog({ size: 65_536 + 300, entrySize: 8 });
 
   test("a hole below a seal is found by the listing, and named", async () => {

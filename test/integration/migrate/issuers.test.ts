@@ -31,7 +31,7 @@ describe("copy", () => {
   it.each([1, 2])("brings each issuer byte for byte, asked once a worker at most: %i", async (workers) => {
     expect(ISSUERS.length).toBeGreaterThan(1);
     const report = await migrateLog(log, server, target, { workers });
-    expect(report.uncovered).toMatchObject({ issuers: ISSUERS.length, missingIssuers: 0 });
+    expect(report.extraData).toMatchObject({ issuers: ISSUERS.length, missingIssuers: 0 });
     for (const path of ISSUERS) {
       expect(readFileSync(join(target, path))).toEqual(log.object(path));
       expect(server.requestCount(path)).toBeGreaterThan(0);
@@ -55,7 +55,7 @@ describe("copy", () => {
   it("looks once for an issuer that a directory does not have", async () => {
     const source = logDirectory({ objects: new Map([...log.objects].filter(([path]) => path !== ISSUER)) });
     const report = await migrateLog(log, { url: source }, target, { allowMissingIssuers: true });
-    expect(report).toMatchObject({ retries: 0, uncovered: { missingIssuers: 1 } });
+    expect(report).toMatchObject({ retries: 0, extraData: { missingIssuers: 1 } });
   });
 
   it("stores nothing under an issuer's name that does not hash to it", async () => {
@@ -85,7 +85,7 @@ describe("copy", () => {
     const report = await migrateLog(log, server, target, { allowMissingIssuers: true, deep: true });
     expect(report).toMatchObject({
       outcome: "handed-over",
-      uncovered: {
+      extraData: {
         missingIssuers: 1,
         firstMissingIssuers: [{ fingerprint: ISSUER.slice("issuer/".length), problem: "is missing" }],
       },
@@ -106,7 +106,7 @@ describe("copy", () => {
     const report = await migrateLog(log, server, target, { allowMissingIssuers: true });
     expect(asked).toBe(2);
     expect(readFileSync(join(target, path))).toEqual(good);
-    expect(report.uncovered).toMatchObject({ issuers: ISSUERS.length, missingIssuers: 0 });
+    expect(report.extraData).toMatchObject({ issuers: ISSUERS.length, missingIssuers: 0 });
   });
 
   it("does not hand over where an issuer vanishes while it copies", async () => {
@@ -147,7 +147,7 @@ describe("copy", () => {
 describe("verify", () => {
   it("names the issuers that are missing or wrong, each once, with an entry that needs it", async () => {
     const directory = logDirectory(log);
-    expect(await verify(log, directory)).toMatchObject({ faults: 0, uncovered: { issuers: ISSUERS.length } });
+    expect(await verify(log, directory)).toMatchObject({ faults: 0, extraData: { issuers: ISSUERS.length } });
     const [missing = "", wrong = ""] = ISSUERS;
     rmSync(join(directory, missing));
     writeFileSync(join(directory, wrong), "wrong");

@@ -43,7 +43,7 @@ describe("a real log whose key has another name", () => {
   test("is copied in two runs, handed over, taken back, and handed over again", async () => {
     const target = join(memoryDirectory(), "log");
     const copy = options(realLogPath(ARMORY), target, { vkey, origin: ORIGIN });
-    expect(await migrate({ ...copy, handOver: false })).toMatchObject({ outcome: "ready-for-hand-over" });
+    expect(await migrate({ ...copy, handOver: false })).toMatchObject({ outcome: "ready-for-handover" });
     for (const round of [1, 2]) {
       const report = await migrate(copy);
       expect(report, `round ${round}`).toMatchObject({ outcome: "handed-over", origin: ORIGIN, size: 2 });

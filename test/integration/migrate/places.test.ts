@@ -205,7 +205,7 @@ test("a checkpoint that appears while the copy is unfinished is not handed over"
   expect((await migrateLog(log, server, target)).outcome).toBe("handed-over");
 });
 
-test("a directory where log software will write an object is found before the hand-over", async () => {
+test("a directory where log software will write an object is found before the handover", async () => {
   const { server, target } = await newCopy(log);
   await migrateLog(log, server, target, { handOver: false });
   mkdirSync(join(target, "tile/entries/300"));
@@ -241,7 +241,7 @@ test("a place without room for the log is told so before anything is copied", as
   expect(filesBelow(target).filter((path) => path.startsWith("tile/"))).toEqual([]);
 });
 
-test("a copy that is complete but for the hand-over needs no room, and of the source its first bundle", async () => {
+test("a copy that is complete but for the handover needs no room, and of the source its first bundle", async () => {
   const { server, target } = await newCopy(log);
   cpSync(logDirectory(log), target, { recursive: true });
   rmSync(join(target, "checkpoint"));

@@ -361,7 +361,7 @@ describe("a Static CT log that is repaired", () => {
     ]);
     const { url } = await startLogServer(log.objects);
     const report = await repair(log, directory, url, { format: undefined });
-    expect(report).toMatchObject({ faults: 0, repair: { repaired: 3 }, uncovered: { deepEntries: 600 } });
+    expect(report).toMatchObject({ faults: 0, repair: { repaired: 3 }, extraData: { deepEntries: 600 } });
     for (const path of [lost, wrong, "tile/data/001"]) {
       expect(fs.readFileSync(join(directory, path))).toEqual(log.object(path));
     }

@@ -113,7 +113,7 @@ test("what no leaf hash covers is not called checked unless it was", async () =>
   expect(notChecked.join("\n")).toMatch(/does not cover: precertificates as submitted.*--deep/);
   const deep = await migrateLog(log, server, memoryDirectory(), { deep: true });
   expect(deep.notChecked.join("\n")).not.toContain("precertificates");
-  expect(deep.uncovered).toMatchObject({ deep: true, reencodedEntries: 0, uncheckedEntries: 0 });
+  expect(deep.extraData).toMatchObject({ deep: true, reencodedEntries: 0, uncheckedEntries: 0 });
 });
 
 test("a length that no leaf hash covers is found where it breaks the data tile", async () => {

@@ -75,7 +75,7 @@ describeWithGo("a copy into a bucket that is killed", () => {
     expect(await opens(home)).toBe(true);
   });
 
-  it("between its last object and the hand-over hands over then", async () => {
+  it("between its last object and the handover hands over then", async () => {
     const [from, home] = [source(), await emulators().newHome()];
     await killedAt(HAND_OVER, from, home);
     expect(await opens(home)).toBe(false);
@@ -83,7 +83,7 @@ describeWithGo("a copy into a bucket that is killed", () => {
     expect(await opens(home)).toBe(true);
   });
 
-  it("before the answer to its hand-over finds it done", async () => {
+  it("before the answer to its handover finds it done", async () => {
     const [from, home] = [source(), await emulators().newHome()];
     await killedAt({ ...HAND_OVER, after: true }, from, home);
     expect(await copy(from, home)).toMatchObject({ outcome: "already-handed-over" });
@@ -104,7 +104,7 @@ describeWithGo("a copy into a cloud that gives no answer", () => {
     "to the claim": { service: "spanner", method: "Commit" },
     "to an upload": { service: "storage", method: "POST", contains: "tile/entries/" },
     "to the listing": { service: "storage", method: "GET", contains: "prefix=log/tile/", skip: 1 },
-    "to the hand-over": HAND_OVER,
+    "to the handover": HAND_OVER,
   };
 
   it.each(Object.entries(moments))("%s is stopped by one signal", async (_name, moment) => {
@@ -163,7 +163,7 @@ describeWithGo("a busy cloud", () => {
     expect(await opens(home)).toBe(true);
   });
 
-  it("that loses the answer to the hand-over does not lose the hand-over", async () => {
+  it("that loses the answer to the handover does not lose the handover", async () => {
     const [from, home] = [source(), await emulators().newHome()];
     await emulators().interfere({ ...HAND_OVER, code: "UNAVAILABLE", after: true, times: 1 });
     const first = await copy(from, home).catch((error: unknown) => error);
@@ -230,7 +230,7 @@ describeWithGo("refused is", () => {
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over" });
   });
 
-  it("an object beyond the tree, before the hand-over", async () => {
+  it("an object beyond the tree, before the handover", async () => {
     const [from, home] = [source(), await emulators().newHome()];
     await copy(from, home, { handOver: false });
     await emulators().putObject(home.bucket, "tile/entries/999", "?");

@@ -77,7 +77,7 @@ describeWithGo("a database that belongs to a place", () => {
     const another = await emulators().newBucket();
     const copyTo = (url: string, handOver = true) =>
       migrate(migrationOptions(log, from, url, { handOver, targetOptions: { spanner: database } }));
-    expect(await copyTo(`gs://${bucket}/log`, false)).toMatchObject({ outcome: "ready-for-hand-over" });
+    expect(await copyTo(`gs://${bucket}/log`, false)).toMatchObject({ outcome: "ready-for-handover" });
     for (const url of [`gs://${another}/log`, `gs://${bucket}/lag`, `gs://${bucket}`]) {
       expect((await failureOf(copyTo(url))).message).toMatch(`belongs to gs://${bucket}/log/`);
     }

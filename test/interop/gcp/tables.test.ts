@@ -109,7 +109,7 @@ describeWithGo("the tables of a database", () => {
     await target.handOver(MARKER, state, RECORD);
   });
 
-  it("say after the hand-over where log software goes on", async () => {
+  it("say after the handover where log software goes on", async () => {
     const { target, bucket, database } = await claimed();
     await target.handOver(MARKER, state, RECORD);
     await using tables = new SpannerTables(database);
@@ -170,7 +170,7 @@ describeWithGo("the tables of a database", () => {
 describeWithGo("a transaction whose outcome gets lost", () => {
   const lost = { service: "spanner", method: "Commit", code: "ABORTED", after: true, times: 1 } as const;
 
-  it("is found to be done: claim, another marker, hand-over", async () => {
+  it("is found to be done: claim, another marker, handover", async () => {
     const { bucket, database } = await emulators().newHome();
     const target = await open(bucket, { database });
     for (const work of [

@@ -124,7 +124,7 @@ describeWithGo("while a copy is unfinished", () => {
     const log = await makeLog({ dir, ...identity, size: 1000 });
     const home = await emulators().newHome();
     expect(await copyTo(home, dir, log, { handOver: false })).toMatchObject({
-      outcome: "ready-for-hand-over",
+      outcome: "ready-for-handover",
     });
     await expect(takeOver({ ...home, ...identity })).rejects.toThrow("compatibilityVersion (0)");
     // It has left rows of zeroes all the same.

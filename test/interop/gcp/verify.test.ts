@@ -1,4 +1,4 @@
-/** `verify` of logs in a bucket: before, at and after the hand-over, and while Tessera's Appender is at work there. */
+/** `verify` of logs in a bucket: before, at and after the handover, and while Tessera's Appender is at work there. */
 
 import { expect, it } from "vitest";
 import { exitCodeOf } from "../../../cmd/exit.ts";

@@ -44,7 +44,7 @@ function copy(log: EntryLog, ...options: string[]): Promise<CliResult> {
 const verify = (log: EntryLog, ...options: string[]): Promise<CliResult> =>
   runCli(["verify", logDirectory(log), "--format", "static-ct", "--vkey", log.vkey, "--quiet", ...options]);
 
-/** Exit code 3, one line on standard error, nothing on standard output, and no hand-over. */
+/** Exit code 3, one line on standard error, nothing on standard output, and no handover. */
 function expectNotVerified({ code, stdout, stderr }: CliResult, words: string): void {
   expect(stderr).toMatch(/^tlog-migrate: [^\n]+\n$/);
   expect(stderr).toContain(words);
@@ -92,15 +92,15 @@ test("--json tells what became of what no leaf hash covers", async () => {
   const found = await copy(whole, "--deep", "--json");
   expect(JSON.parse(found.stdout)).toMatchObject({
     outcome: "handed-over",
-    uncovered: { deep: true, issuers: 2, missingIssuers: 0, firstMissingIssuers: [], uncheckedEntries: 0 },
+    extraData: { deep: true, issuers: 2, missingIssuers: 0, firstMissingIssuers: [], uncheckedEntries: 0 },
   });
   target = join(memoryDirectory(), "ct");
   const lacking = await copy(withoutIssuer, "--deep", "--json", "--allow-missing-issuers");
   expect(lacking.code).toBe(0);
   expect(JSON.parse(lacking.stdout)).toMatchObject({
-    uncovered: { missingIssuers: 1, firstMissingIssuers: [{ fingerprint: intermediate.fingerprint }] },
+    extraData: { missingIssuers: 1, firstMissingIssuers: [{ fingerprint: intermediate.fingerprint }] },
   });
-  expect(JSON.parse(lacking.stdout).uncovered.uncheckedEntries).toBeGreaterThan(0);
+  expect(JSON.parse(lacking.stdout).extraData.uncheckedEntries).toBeGreaterThan(0);
 });
 
 test("verify counts a missing issuer as a fault, or lists it where that is allowed", async () => {

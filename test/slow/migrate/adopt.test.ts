@@ -109,7 +109,7 @@ test("an adoption that is killed later keeps the seals that it has written itsel
   expect(differences(target, log)).toEqual([]);
 });
 
-test("foreign objects beyond the log, and foreign partials that are not its beginning, stop the hand-over", async () => {
+test("foreign objects beyond the log, and foreign partials that are not its beginning, stop the handover", async () => {
   const { server, target } = await newCopy(log);
   for (const [path, bytes, problem] of [
     ["tile/entries/600", Buffer.from("beyond"), /tile\/entries\/600: is beyond size 131,372/],

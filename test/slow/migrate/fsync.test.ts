@@ -106,7 +106,7 @@ traced("issuers of a Static CT log are synced before the seal above the entries 
   expectKept(result, { ...HAND_OVER, "all below a seal before the seal": 1 });
 });
 
-traced("issuers that are found in place are synced before the hand-over", async () => {
+traced("issuers that are found in place are synced before the handover", async () => {
   const ct = testLog({ size: 300, format: "static-ct" });
   const { server, base, target } = await newPlace(ct, "place");
   await runMigration(ct, server, target, { overrides: { handOver: false } });

@@ -1,4 +1,4 @@
-/** Issuers that only later entries name: whatever grows or is killed, all are there before the hand-over is. */
+/** Issuers that only later entries name: whatever grows or is killed, all are there before the handover is. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -62,7 +62,7 @@ async function killAndGoOn(requests: number, options: ProcessOptions = {}): Prom
   return killed.kind === "killed";
 }
 
-test("an issuer that only a later round's entries name is copied in that round, before the hand-over", async () => {
+test("an issuer that only a later round's entries name is copied in that round, before the handover", async () => {
   const server = await growingServer();
   const target = memoryDirectory();
   let stoodBeforeIssuer: boolean | undefined;
@@ -74,7 +74,7 @@ test("an issuer that only a later round's entries name is copied in that round, 
   });
   const report = await migrateLog(grown, server, target);
   expect(stoodBeforeIssuer).toBe(false);
-  expect(report).toMatchObject({ outcome: "handed-over", size: 150, uncovered: { missingIssuers: 0 } });
+  expect(report).toMatchObject({ outcome: "handed-over", size: 150, extraData: { missingIssuers: 0 } });
   expect(lacking(target)).toEqual([]);
   const paths = server.requests.map(({ path }) => path);
   const rounds = paths.flatMap((path, at) => (path === "checkpoint" ? [at] : []));

@@ -17,7 +17,7 @@ const log = testLog({ size: 65_536 + 3 * 256 + 5, entrySize: 8 });
 async function filledTarget() {
   const copy = await newCopy(log);
   const { outcome } = await migrateLog(log, copy.server, copy.target, { handOver: false });
-  expect(outcome).toBe("ready-for-hand-over");
+  expect(outcome).toBe("ready-for-handover");
   return copy;
 }
 

@@ -43,7 +43,7 @@ describe("a resume of a sealed copy", () => {
     for (const path of ISSUERS) rmSync(join(target, path));
     const asked = bundlesAskedFor();
     const report = await copy();
-    expect(report).toMatchObject({ outcome: "handed-over", uncovered: { issuers: ISSUERS.length } });
+    expect(report).toMatchObject({ outcome: "handed-over", extraData: { issuers: ISSUERS.length } });
     expect(bundlesAskedFor()).toBe(asked);
     for (const path of ISSUERS) expect(readFileSync(join(target, path))).toEqual(log.object(path));
   });
@@ -63,7 +63,7 @@ describe("a resume of a sealed copy", () => {
       rmSync(join(target, ISSUERS[0] as string), { force: true });
       expect(await copy({ handOver: false })).toMatchObject({
         resumedEntries: log.size,
-        uncovered: { issuers: ISSUERS.length, missingIssuers: 0 },
+        extraData: { issuers: ISSUERS.length, missingIssuers: 0 },
       });
       expect(readdirSync(join(target, "issuer")).length).toBe(ISSUERS.length);
     }
@@ -83,12 +83,12 @@ describe("a resume of a sealed copy", () => {
   });
 
   it("says how many entries it has checked itself, and believes a seal that was written with the check", async () => {
-    expect((await copy({ deep: true, handOver: false })).uncovered).toMatchObject({ deepEntries: log.size });
+    expect((await copy({ deep: true, handOver: false })).extraData).toMatchObject({ deepEntries: log.size });
     const asked = bundlesAskedFor();
-    expect((await copy({ deep: true, handOver: false })).uncovered).toMatchObject({ deepEntries: 0 });
+    expect((await copy({ deep: true, handOver: false })).extraData).toMatchObject({ deepEntries: 0 });
     expect(bundlesAskedFor()).toBe(asked);
     await copy({ handOver: false });
-    expect((await copy({ deep: true })).uncovered).toMatchObject({ deepEntries: log.size });
+    expect((await copy({ deep: true })).extraData).toMatchObject({ deepEntries: log.size });
   });
 
   it("under the licence tells of the issuers that earlier runs found missing, and so does the record", async () => {
@@ -96,7 +96,7 @@ describe("a resume of a sealed copy", () => {
     const licence = { allowMissingIssuers: true };
     await copy({ ...licence, handOver: false });
     const asked = bundlesAskedFor();
-    expect((await copy(licence)).uncovered).toMatchObject({ missingIssuers: ISSUERS.length });
+    expect((await copy(licence)).extraData).toMatchObject({ missingIssuers: ISSUERS.length });
     expect(bundlesAskedFor()).toBe(asked);
     const notices: string[] = [];
     expect(await copy({ notice: (line) => notices.push(line) })).toMatchObject({

@@ -63,16 +63,16 @@ export async function moveLog(
   const options = { policy, targetOptions, access, workers: 2, deep: true, ...overrides };
   const report = await migrate(migrationOptions(known, source, place, options));
   const { size, rootHash } = log;
-  const outcome = overrides.handOver === false ? "ready-for-hand-over" : "handed-over";
+  const outcome = overrides.handOver === false ? "ready-for-handover" : "handed-over";
   expect(report).toMatchObject({ outcome, size, rootHash });
-  const uncovered = {
+  const extraData = {
     issuers: ISSUERS,
     missingIssuers: 0,
     deep: true,
     reencodedEntries: 0,
     uncheckedEntries: 0,
   };
-  expect(report.uncovered).toMatchObject(uncovered);
+  expect(report.extraData).toMatchObject(extraData);
 }
 
 /**

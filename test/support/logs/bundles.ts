@@ -198,7 +198,7 @@ function staticCtEntry(
     { role: "leaf length" as const, bytes: lengthBytes(extensions, 2) },
     { role: "leaf" as const, bytes: extensions },
   ];
-  const uncovered = [
+  const extraData = [
     ...(submitted === undefined
       ? []
       : [
@@ -210,7 +210,7 @@ function staticCtEntry(
   ];
   // MerkleTreeLeaf of RFC 6962 section 3.4: version v1, timestamped_entry, then the TimestampedEntry.
   const leaf = Buffer.concat([Buffer.of(0, 0), ...leafParts.map(({ bytes }) => bytes)]);
-  return { fields: [...leafParts, ...uncovered], leaf };
+  return { fields: [...leafParts, ...extraData], leaf };
 }
 
 function lengthBytes(content: Buffer, size: number): Buffer {

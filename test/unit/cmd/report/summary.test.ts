@@ -71,16 +71,16 @@ describe("the summary of a copy", () => {
   test("tells what became of what no leaf hash covers, and lists the issuers that are missing", () => {
     const firstMissingIssuers = [{ fingerprint: "ab".repeat(32), entry: 5, problem: "is missing" }];
     const checked = { deep: true, deepEntries: 700, reencodedEntries: 1, uncheckedEntries: 300 };
-    const uncovered: ExtraDataReport = { issuers: 7, missingIssuers: 2, firstMissingIssuers, ...checked };
-    const text = textOf({ format: "static-ct", uncovered });
+    const extraData: ExtraDataReport = { issuers: 7, missingIssuers: 2, firstMissingIssuers, ...checked };
+    const text = textOf({ format: "static-ct", extraData });
     expect(text).toContain("issuers     7 certificates, 2 of them missing\n");
     expect(text).toContain(
       "deep check  700 entries; 1 precertificate differs from what was logged as re-encoding explains\n",
     );
     expect(text).toContain(`- issuer/${"ab".repeat(32)} is missing; entry 5 names it\n`);
     expect(text).toContain("- and 1 more\n");
-    const clean = { ...uncovered, missingIssuers: 0, firstMissingIssuers: [], deep: false };
-    const short = textOf({ format: "static-ct", uncovered: clean });
+    const clean = { ...extraData, missingIssuers: 0, firstMissingIssuers: [], deep: false };
+    const short = textOf({ format: "static-ct", extraData: clean });
     expect(short).toMatch(/issuers +7 certificates\n/);
     expect(short).not.toMatch(/deep check|Missing issuers/);
   });
@@ -103,8 +103,8 @@ describe("the summary of a copy", () => {
     expect(text).toContain("tlog-migrate verify --format static-ct /srv/log\n");
   });
 
-  test("tells who stopped before the hand-over how to go on", () => {
-    const text = textOf({ outcome: "ready-for-hand-over" });
+  test("tells who stopped before the handover how to go on", () => {
+    const text = textOf({ outcome: "ready-for-handover" });
     expect(text).toMatch(/^Copied and checked; not handed over/);
     expect(text).toMatch(/1\. Stop the writer of https:\/\/log\.example\/one\/ for good/);
     expect(text).toContain(`hand over:\n     ${HANDOVER}\n`);
@@ -156,7 +156,7 @@ describe("the summary of a copy", () => {
   test("tells who takes over which origin to pass, where the log's key has another name", () => {
     const other = { origin: "Armory 2", signatures: [armory, witness] };
     const option = 'AppendOptions.WithOrigin("Armory 2")';
-    for (const outcome of ["handed-over", "ready-for-hand-over"] as const) {
+    for (const outcome of ["handed-over", "ready-for-handover"] as const) {
       expect(textOf({ ...other, outcome })).toContain(`The log's key is named armory, which`);
       expect(textOf({ ...other, outcome })).toContain(option);
       expect(textOf({ ...other, outcome, origin: "armory" })).not.toContain("WithOrigin");

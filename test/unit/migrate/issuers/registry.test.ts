@@ -69,7 +69,7 @@ describe("the issuers of all units", () => {
     await expect(registry.store()).rejects.toThrow("no space");
   });
 
-  it("are in place before the hand-over only where the target lists each of them, and not as an empty file", async () => {
+  it("are in place before the handover only where the target lists each of them, and not as an empty file", async () => {
     const registry = newRegistry();
     registry.add([there(A, 1), there(B, 2), gone(C, 3)]);
     const targetWith = (...objects: StoredObject[]): MigrationTarget => {

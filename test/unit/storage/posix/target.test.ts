@@ -120,7 +120,7 @@ describe("what is found is synced, with the names that lead to it", () => {
     else await expect(lock).rejects.toThrow(OperationError);
   });
 
-  test("a tree state, before the record; and a hand-over, before it is confirmed", async () => {
+  test("a tree state, before the record; and a handover, before it is confirmed", async () => {
     const { root } = await claimed();
     const failing = vi.spyOn(DurableDirectory.prototype, "replace");
     failing.mockResolvedValueOnce(undefined).mockRejectedValueOnce(new Error("killed"));
@@ -136,7 +136,7 @@ describe("what is found is synced, with the names that lead to it", () => {
   });
 });
 
-test("a claim that another changes during the hand-over stays what it is", async () => {
+test("a claim that another changes during the handover stays what it is", async () => {
   const { root, target } = await claimed();
   beforeCalls("create", () => new PosixTarget(root).replaceMarker(MARKER, LATER_MARKER));
   await expect(target.handOver(MARKER, TREE, RECORD)).rejects.toThrow(TargetRefusedError);
@@ -147,7 +147,7 @@ test.each<[string, Record<string, string>]>([
   ["with another version", { [STATE.version]: "2", [STATE.tree]: "{}" }],
   ["without a version", { [STATE.tree]: "{}" }],
   ["without a tree state", { [STATE.version]: "1" }],
-])("a record %s is of no hand-over", async (_what, files) => {
+])("a record %s is of no handover", async (_what, files) => {
   const root = memoryDirectory();
   writeFiles(root, Object.entries({ ...files, [STATE.record]: RECORD }));
   expect(await new PosixTarget(root).inspect()).toMatchObject({ kind: "occupied" });
@@ -216,7 +216,7 @@ describe("a tree state that is another", () => {
     expect(existsSync(join(root, STATE.record))).toBe(false);
   });
 
-  test("and appears during the hand-over is left, and vouched for by no record", async () => {
+  test("and appears during the handover is left, and vouched for by no record", async () => {
     const { root, target, text } = await claimed();
     beforeCalls("replace", () => writeFiles(root, [[STATE.tree, other]]));
     await expect(target.handOver(MARKER, TREE, RECORD)).rejects.toThrow(TargetRefusedError);
@@ -225,7 +225,7 @@ describe("a tree state that is another", () => {
   });
 });
 
-test("a hand-over leaves nothing of a copy that runs no more, and its confirmation neither", async () => {
+test("a handover leaves nothing of a copy that runs no more, and its confirmation neither", async () => {
   const { root, target } = await claimed();
   const leave = () => writeFiles(root, [[`${STATE.temporaries}/1-1-1/x-0`, "a half"]]);
   const found = () => [STATE.temporaries, STATE.lock].filter((name) => existsSync(join(root, name)));
@@ -242,7 +242,7 @@ test("a hand-over leaves nothing of a copy that runs no more, and its confirmati
   expect(found()).toEqual([]);
 });
 
-test("a hand-over is one, whatever another copy stages while its temporary files are removed", async () => {
+test("a handover is one, whatever another copy stages while its temporary files are removed", async () => {
   const { root, target, text } = await claimed();
   const staged = join(root, STATE.temporaries, "another", "file");
   const { rmSync } = fs;
@@ -261,10 +261,10 @@ test("a hand-over is one, whatever another copy stages while its temporary files
   expect(existsSync(staged)).toBe(false);
 });
 
-describe("a copy whose temporary files were removed with a hand-over learns of the hand-over", () => {
+describe("a copy whose temporary files were removed with a handover learns of the handover", () => {
   test.each<[string, (target: PosixTarget, batch: TargetBatch) => Promise<unknown>]>([
     ["by its next batch", (_target, batch) => batch.commit()],
-    ["by its own hand-over", (target) => target.handOver(MARKER, TREE, RECORD)],
+    ["by its own handover", (target) => target.handOver(MARKER, TREE, RECORD)],
     ["by raising its aim", (target) => target.replaceMarker(MARKER, LATER_MARKER)],
   ])("%s", async (_how, write) => {
     const { root, target, text } = await claimed();
