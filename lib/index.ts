@@ -116,12 +116,14 @@ export {
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
 export type { RepairReport } from "./migrate/verify/repair.ts";
 export type { VerificationReport } from "./migrate/verify.ts";
-export { type CheckpointPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";
+export { type CheckpointPolicy, type KeyPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";
 export { bounded, FormatError, oneLine } from "./tlog/errors.ts";
 export { type HasherName, hasherName } from "./tlog/hasher/hasher.ts";
 export type { EntryBundleCoordinate, LogFormat, TileCoordinate } from "./tlog/layout.ts";
 export { type ListedLog, type LogList, parseLogList } from "./tlog/log-list.ts";
 export { excerpt, type KeyIdentity, type SignatureType, type Verdict, type Verifier } from "./tlog/note.ts";
+export { parsePolicy } from "./tlog/policy.ts";
 export { formatCount } from "./tlog/quantities.ts";
+export type { Quorum, TrustPolicy, Witness, WitnessGroup } from "./tlog/quorum.ts";
 export { shownAddress, withShownAddresses } from "./tlog/shown-address.ts";
 export { parseVkey, staticCtVerifier } from "./tlog/vkey.ts";

@@ -1,6 +1,5 @@
 /** `--log-list`: which log of a CT log list is meant. */
 
-import { readFileSync } from "node:fs";
 import {
   excerpt,
   type ListedLog,
@@ -8,10 +7,9 @@ import {
   parseLogList,
   shownAddress,
   staticCtOrigin,
-  systemErrorWords,
   UsageError,
 } from "../../lib/index.ts";
-import { readValue } from "./values.ts";
+import { readFile, readValue } from "./values.ts";
 
 /** Which log is meant: its origin or submission prefix counts more than where it is read, since copies are anywhere. */
 export interface LogWanted {
@@ -24,17 +22,10 @@ export function listName(path: string): string {
   return `--log-list ${shownAddress(path)}`;
 }
 
-/** @throws UsageError if the file, which may be a pipe, cannot be read or is not a log list. */
+/** @throws UsageError if the file cannot be read or is not a log list. */
 export function readLogList(path: string): LogList {
   const object = listName(path);
-  let json: string;
-  try {
-    json = readFileSync(path, "utf8");
-  } catch (error) {
-    const problem = `cannot be read (${systemErrorWords(error)})`;
-    throw new UsageError({ object, problem }, { cause: error });
-  }
-  return readValue(object, () => parseLogList(json));
+  return readValue(object, () => parseLogList(readFile(path, object).toString("utf8")));
 }
 
 /**

@@ -44,6 +44,11 @@ export function addTrustOptions(command: Command, format?: LogFormat): Command {
     .option("--vkey <vkey>", "key that must have signed the checkpoint; repeatable, each must have", repeated)
     .option("--public-key <base64>", "key of a Static CT log, as in CT log lists; needs --origin", nonEmpty)
     .option("--log-list <file>", "CT log list, or log.v3.json, that has the key of a Static CT log", nonEmpty)
+    .option(
+      "--policy <file>",
+      "logs, and the witnesses that must have cosigned: a tlog-policy file",
+      nonEmpty,
+    )
     .option("--origin <origin>", "origin that the checkpoint must have (default: the key's name)", nonEmpty)
     .option("--insecure-no-signature", "accept the checkpoint without a signature")
     .option(

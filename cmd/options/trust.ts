@@ -3,14 +3,17 @@
 import {
   type CheckpointPolicy,
   type LogFormat,
+  parsePolicy,
   parseVkey,
+  shownAddress,
   staticCtOrigin,
   staticCtVerifier,
+  type TrustPolicy,
   UsageError,
   type Verifier,
 } from "../../lib/index.ts";
 import { listedLog, listName, readLogList } from "./log-list.ts";
-import { readValue } from "./values.ts";
+import { readFile, readValue } from "./values.ts";
 
 export interface TrustOptions {
   /** Undefined where it is found out. */
@@ -20,6 +23,8 @@ export interface TrustOptions {
   readonly publicKey?: string | undefined;
   /** Path of a CT log list or a `log.v3.json`. */
   readonly logList?: string | undefined;
+  /** Path of a policy file. */
+  readonly policy?: string | undefined;
   readonly origin?: string | undefined;
   readonly insecureNoSignature?: boolean | undefined;
 }
@@ -33,16 +38,34 @@ export function checkpointPolicy(options: TrustOptions, source: string): Checkpo
   const { vkey = [], insecureNoSignature } = options;
   const key = staticCtKey(options, source);
   const verifiers = vkey.map((text) => readValue("--vkey", () => parseVkey(text)));
-  const origin = key?.name ?? originOf(options, verifiers);
+  const trustPolicy = options.policy === undefined ? undefined : readPolicy(options.policy);
+  const logs = trustPolicy?.logs ?? [];
+  const origin = key?.name ?? originOf(options, [...verifiers, ...logs]);
   if (key !== undefined) verifiers.push(key);
   if (insecureNoSignature === true) {
-    if (verifiers.length === 0) return { insecureNoSignature, origin };
+    if (verifiers.length === 0 && trustPolicy === undefined) return { insecureNoSignature, origin };
     const advice = "Pass the key alone, and the signature is checked";
     throw usage("--insecure-no-signature", "contradicts the key that is given", advice);
   }
-  if (verifiers.length > 0) return { verifiers, origin };
+  const names = new Set(logs.map(({ name }) => name));
+  if (origin !== undefined && names.size > 1 && !names.has(origin)) {
+    throw usage("--origin", "is not that of a log in the policy", "Pass a policy with that log alone");
+  }
+  if (verifiers.length + logs.length > 0) return { verifiers, origin, ...(trustPolicy && { trustPolicy }) };
+  if (trustPolicy !== undefined) {
+    throw usage(policyName(options.policy as string), "names no log", "Pass the log's --vkey too");
+  }
   if (origin === undefined) return undefined;
   throw usage("--origin", "proves nothing without a key", "Pass the log's --vkey too");
+}
+
+function policyName(path: string): string {
+  return `--policy ${shownAddress(path)}`;
+}
+
+function readPolicy(path: string): TrustPolicy {
+  const name = policyName(path);
+  return readValue(name, () => parsePolicy(readFile(path, name)));
 }
 
 /**

@@ -1,7 +1,8 @@
 /** Values of options: parsed, or refused with a message that says what is valid. */
 
+import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
-import { FormatError, type MinIndexOption, UsageError } from "../../lib/index.ts";
+import { FormatError, type MinIndexOption, systemErrorWords, UsageError } from "../../lib/index.ts";
 
 /** Reads a number in decimals. Which numbers are valid, the library decides. */
 export function number(text: string): number {
@@ -39,13 +40,23 @@ export function endpoint(text: string): Endpoint {
   throw new InvalidArgumentError("Give <host>:<port>, for example 127.0.0.1:9100 or [::1]:9100.");
 }
 
+/** The file, or pipe, that an option names. @throws UsageError if it cannot be read. */
+export function readFile(path: string, option: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const problem = `cannot be read (${systemErrorWords(error)})`;
+    throw new UsageError({ object: option, problem }, { cause: error });
+  }
+}
+
 /** The result of `read`; what it refuses as malformed is a usage error of the option. @throws UsageError */
 export function readValue<T>(option: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    const { message: problem, expected, found } = error;
-    throw new UsageError({ object: option, problem, expected, found }, { cause: error });
+    const { message: problem, expected, found, advice } = error;
+    throw new UsageError({ object: option, problem, expected, found, advice }, { cause: error });
   }
 }

@@ -4,7 +4,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
+import type { CheckpointPolicy, KeyPolicy } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import type { AbandonOptions, MigrationOptions, VerifyOptions, WorkOptions } from "./options.ts";
 import type { RetryPolicy } from "./throttle/backoff.ts";
@@ -84,16 +84,21 @@ export function checkAbandonment({ target, access, retry }: AbandonOptions): voi
 /** @throws UsageError if a policy names no key and does not say that none is needed, or does both. */
 function requirePolicy(policy: CheckpointPolicy | undefined, format?: LogFormat): void {
   const isWaived = policy !== undefined && "insecureNoSignature" in policy && policy.insecureNoSignature;
-  const verifiers = policy !== undefined && "verifiers" in policy ? (policy.verifiers ?? []) : [];
-  if (isWaived && verifiers.length > 0) {
+  const { verifiers = [], trustPolicy } = (policy ?? {}) as Partial<KeyPolicy>;
+  const isNamed = verifiers.length > 0 || (trustPolicy?.logs.length ?? 0) > 0;
+  if (isWaived && (isNamed || trustPolicy !== undefined)) {
     const advice = "Pass the key alone, and the signature is checked";
     throw usage("--insecure-no-signature", "contradicts the key that is given", { advice });
   }
-  if (policy !== undefined && (isWaived || verifiers.length > 0)) return;
+  if (isWaived || isNamed) return;
+  if (trustPolicy !== undefined) {
+    const advice = "Pass the log's --vkey too";
+    throw usage("--policy", "names no log whose checkpoints to trust", { advice });
+  }
   const keys =
     format === "static-ct"
-      ? "--log-list <file>, --vkey <vkey>, or --public-key <base64> with --origin"
-      : "--vkey <vkey>";
+      ? "--log-list <file>, --vkey <vkey>, --policy <file>, or --public-key <base64> with --origin"
+      : "--vkey <vkey> or --policy <file>";
   throw usage("the source's checkpoint", "no key says which one to trust", {
     advice: `Pass ${keys}; or --insecure-no-signature to trust whoever serves it`,
   });

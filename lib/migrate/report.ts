@@ -194,7 +194,7 @@ export function migrationReport(
       aim,
       aim,
       issuers,
-      hasRead ? copyNotChecked(options, sealedEntries) : undefined,
+      hasRead ? copyNotChecked(options, aim, sealedEntries) : undefined,
       pruned,
     ),
     resumedEntries: counters.get("resumedEntries"),
@@ -214,9 +214,13 @@ const LANDMARKS_WARNING =
   "The log is one of Merkle-tree certificates, which may have a file landmarks next to its checkpoint: no signature " +
   "covers that, and it was not copied. Its CA needs it to go on: take it from there";
 
-function copyNotChecked({ tiles, policy }: MigrationOptions, sealedEntries: number): string[] {
+function copyNotChecked(
+  { tiles }: MigrationOptions,
+  { signatures }: TrustedCheckpoint,
+  sealedEntries: number,
+): string[] {
   const unchecked: string[] = [];
-  if (!("verifiers" in policy)) {
+  if (signatures.length === 0) {
     unchecked.push(
       "The checkpoint's signature: whoever serves the source chose the root that everything was checked against",
     );

@@ -150,7 +150,7 @@ async function verifyOnce(
   found.addAll((await target?.stateFaults()) ?? []);
   const state = target && (await readStateHead(context, target, head));
   found.addAll(state?.faults ?? []);
-  const unchecked = notChecked(options, trusted, isAuthentic, state !== undefined);
+  const unchecked = notChecked(trusted, isAuthentic, state !== undefined);
   if (target && state && isAuthentic) {
     const integrationMs = options.settleMs;
     const listed = { context, target, progress, trusted, state, found, integrationMs };
@@ -249,16 +249,11 @@ async function verifyTree(
   return true;
 }
 
-function notChecked(
-  { policy }: VerifyOptions,
-  { kind }: TrustedHead,
-  isAuthentic: boolean,
-  isListed: boolean,
-): string[] {
+function notChecked({ kind, checkpoint }: TrustedHead, isAuthentic: boolean, isListed: boolean): string[] {
   const unchecked: string[] = [];
   if (kind === "treeState") {
     unchecked.push("A signature: there is no checkpoint yet, the log was checked against its own tree state");
-  } else if (policy === undefined || !("verifiers" in policy)) {
+  } else if (checkpoint?.signatures.length === 0) {
     unchecked.push("The checkpoint's signature");
   }
   if (!isAuthentic) {

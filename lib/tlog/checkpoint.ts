@@ -9,6 +9,7 @@ import { EMPTY_ROOT, equalBytes, formatHash, HASH_SIZE } from "./merkle.ts";
 import {
   decodeBase64,
   excerpt,
+  type KeyIdentity,
   keyList,
   parseNote,
   SignatureError,
@@ -17,6 +18,7 @@ import {
   type Verifier,
   verifyNote,
 } from "./note.ts";
+import { isWitnessed, missingWitnesses, namesOf, quorumWords, type TrustPolicy } from "./quorum.ts";
 
 export interface Checkpoint {
   /** The name of the log: the first line. */
@@ -37,33 +39,80 @@ export interface OpenedCheckpoint extends Checkpoint {
   readonly own: readonly VerifiedSignature[];
 }
 
+/** What must have signed. */
+export interface KeyPolicy {
+  readonly verifiers: readonly Verifier[];
+  readonly trustPolicy?: TrustPolicy | undefined;
+  readonly origin?: string | undefined;
+}
+
 /**
- * What makes a checkpoint trusted: every verifier must have signed it, and one of them must be the log's own, which
- * has the origin's name unless `origin` is given. `origin`, where given, must be the checkpoint's, character for
- * character (see `staticCtOrigin`).
+ * What makes a checkpoint trusted: every verifier must have signed it, and what a trust policy asks for. One of its logs
+ * must be the log's own, or where it names none, one of the verifiers: it has the origin's name unless `origin` is given.
+ * `origin`, where given, must be the checkpoint's, character for character (see `staticCtOrigin`).
  */
 export type CheckpointPolicy =
-  | { readonly verifiers: readonly Verifier[]; readonly origin?: string | undefined }
+  | KeyPolicy
   | { readonly insecureNoSignature: true; readonly origin?: string | undefined };
 
 /**
  * Reads a signed checkpoint and checks it against a policy.
- * @throws SignatureError if a key of the policy has not signed or its signature does not verify, or if none of
- *   them is the log's own.
+ * @throws SignatureError if a key of the policy has not signed or its signature does not verify, if none of them is the
+ *   log's own, or if too few witnesses have cosigned.
  * @throws FormatError if the bytes are not a checkpoint, or are one of another origin.
  */
 export function openCheckpoint(noteBytes: Uint8Array, policy: CheckpointPolicy): OpenedCheckpoint {
   const note = parseNote(noteBytes);
-  // A policy that names verifiers never goes unverified, whatever else it says.
-  const verifiers = "verifiers" in policy ? policy.verifiers : undefined;
-  const signatures = verifiers === undefined ? [] : requireSignatures(note, verifiers);
+  const { verifiers, trustPolicy, isWaived } = rulesOf(policy);
+  const signatures = isWaived ? [] : verifyNote(note, policyKeys(policy));
+  requireEvery(verifiers, signatures, note);
   const checkpoint = parseCheckpointText(note.text);
   if (policy.origin !== undefined && policy.origin !== checkpoint.origin) {
     const expected = `origin ${excerpt(policy.origin)}`;
     throw new FormatError("is the checkpoint of another log", expected, excerpt(checkpoint.origin));
   }
-  const own = verifiers === undefined ? [] : ownSignatures(checkpoint.origin, policy, signatures);
+  if (isWaived) return { ...checkpoint, signatures, own: [] };
+  const own = ownSignatures(checkpoint.origin, policy, signatures);
+  requireQuorum(trustPolicy, signatures);
   return { ...checkpoint, signatures, own };
+}
+
+interface Rules {
+  readonly verifiers: readonly Verifier[];
+  readonly trustPolicy: TrustPolicy | undefined;
+  /** Whether no signature is needed. */
+  readonly isWaived: boolean;
+}
+
+/** What a policy says, of which a program may have left parts out: whatever names a key never goes unverified. */
+function rulesOf(policy: CheckpointPolicy): Rules {
+  const { verifiers, trustPolicy, insecureNoSignature } = policy as Partial<
+    KeyPolicy & { readonly insecureNoSignature: boolean }
+  >;
+  const isWaived = insecureNoSignature === true && verifiers === undefined && trustPolicy === undefined;
+  return { verifiers: verifiers ?? [], trustPolicy, isWaived };
+}
+
+/** The keys whose signatures a policy looks at; none where it needs no signature. */
+export function policyKeys(policy: CheckpointPolicy): readonly Verifier[] {
+  const { verifiers, trustPolicy } = rulesOf(policy);
+  const cosigners = trustPolicy?.witnesses.map(({ verifier }) => verifier) ?? [];
+  return [...verifiers, ...(trustPolicy?.logs ?? []), ...cosigners];
+}
+
+/**
+ * A policy without the keys of logs that have not signed, and without a quorum: what a checkpoint satisfies that was
+ * trusted before these were asked for. The policy itself where none has signed.
+ */
+export function policyOfSigners(policy: CheckpointPolicy, signers: readonly KeyIdentity[]): CheckpointPolicy {
+  const { verifiers, trustPolicy } = rulesOf(policy);
+  const hasSigned = ({ name, keyId }: Verifier): boolean =>
+    signers.some((signer) => signer.name === name && signer.keyId === keyId);
+  const signed = verifiers.filter(hasSigned);
+  const logs = trustPolicy?.logs.filter(hasSigned) ?? [];
+  if (signed.length + logs.length === 0) return policy;
+  const witnesses: TrustPolicy["witnesses"] = [];
+  return { origin: policy.origin, verifiers: signed, trustPolicy: { logs, witnesses, quorum: undefined } };
 }
 
 /** The extension line of a log that takes no more entries, as rekor-tiles' freeze-checkpoint writes it: with a date. */
@@ -121,33 +170,55 @@ export function staticCtOrigin(submissionPrefix: string): string {
   return schemeless.replace(/(?<!\/)\/+$/, "");
 }
 
-function requireSignatures(note: SignedNote, verifiers: readonly Verifier[]): VerifiedSignature[] {
-  const signatures = verifyNote(note, verifiers);
+function requireEvery(
+  verifiers: readonly Verifier[],
+  signatures: readonly VerifiedSignature[],
+  note: SignedNote,
+): void {
   const missing = verifiers.filter((verifier) => signatures.every((by) => by.verifier !== verifier));
-  if (missing.length === 0) return signatures;
+  if (missing.length === 0) return;
   const problem = "is not signed by every key that was given";
   throw new SignatureError(problem, keyList(missing), keyList(note.signatures));
 }
 
+function requireQuorum(policy: TrustPolicy | undefined, signatures: readonly VerifiedSignature[]): void {
+  const cosigners = new Set(signatures.map(({ verifier }) => verifier));
+  if (policy?.quorum === undefined || isWitnessed(policy.quorum, cosigners)) return;
+  const missing = missingWitnesses(policy.quorum, cosigners);
+  const present = policy.witnesses.filter(({ verifier }) => cosigners.has(verifier));
+  const verb = missing.length === 1 ? "has" : "have";
+  throw new SignatureError(
+    `lacks the quorum of witnesses that the policy asks for: ${namesOf(missing)} ${verb} not cosigned it`,
+    quorumWords(policy.quorum),
+    present.length === 0 ? "no witness" : namesOf(present),
+    "Wait until the log has their cosignatures, or ask its operator",
+  );
+}
+
 /**
  * A witness cosigns every log that it follows, so a cosignature alone does not identify the log. A key with the origin's
- * name does, and where there is none, the keys that were given for the one origin that was given.
+ * name does. Where there is none, the keys of the one log that is meant do, if its origin was given.
  */
 function ownSignatures(
   origin: string,
   policy: CheckpointPolicy,
   signatures: readonly VerifiedSignature[],
 ): readonly VerifiedSignature[] {
-  const ofLogs = signatures.filter(({ verifier }) => verifier.type !== "cosignature/v1");
-  const named = ofLogs.filter(({ verifier }) => verifier.name === origin);
+  const { verifiers, trustPolicy } = rulesOf(policy);
+  const listed = trustPolicy?.logs ?? [];
+  const logs = (listed.length > 0 ? listed : verifiers).filter(({ type }) => type !== "cosignature/v1");
+  const byLogs = signatures.filter(({ verifier }) => logs.includes(verifier));
+  const named = byLogs.filter(({ verifier }) => verifier.name === origin);
   if (named.length > 0) return named;
-  if (policy.origin !== undefined && ofLogs.length > 0) return ofLogs;
+  // The verifiers have all signed. Of the logs that are listed any may have, and none may pass for another.
+  const isOfOneLog = listed.length === 0 || new Set(listed.map(({ name }) => name)).size === 1;
+  if (policy.origin !== undefined && isOfOneLog && byLogs.length > 0) return byLogs;
   throw new SignatureError(
     "is signed by the keys that were given, but none of them is its log's own",
     `a key with the name of the origin, ${excerpt(origin)}`,
     keyList(signatures.map(({ verifier }) => verifier)),
     // What no log's key has signed is not suggested.
-    ofLogs.length > 0
+    isOfOneLog && byLogs.length > 0
       ? `If that is the log that you mean, pass --origin ${shellWord(origin)} with the key`
       : "Pass the log's own key too",
   );

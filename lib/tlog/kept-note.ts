@@ -1,6 +1,6 @@
 /** Which signatures of a checkpoint are kept with a migration. Anybody can add lines: up to a megabyte of them. */
 
-import type { CheckpointPolicy } from "./checkpoint.ts";
+import { type CheckpointPolicy, policyKeys } from "./checkpoint.ts";
 import { type NoteSignature, parseNote, signatureLine } from "./note.ts";
 
 /** Bounds on the signatures of keys that the policy does not name: those of witnesses, which it may name later. */
@@ -13,7 +13,7 @@ const MAX_OTHER_BYTES = 16_384;
  */
 export function keptNote(noteBytes: Uint8Array, policy: CheckpointPolicy): string {
   const { text, signatures } = parseNote(noteBytes);
-  const verifiers = "verifiers" in policy ? policy.verifiers : [];
+  const verifiers = policyKeys(policy);
   const origin = text.slice(0, text.indexOf("\n"));
   const isNamed = (signature: NoteSignature): boolean =>
     verifiers.some(({ name, keyId }) => name === signature.name && keyId === signature.keyId);

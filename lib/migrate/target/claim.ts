@@ -4,7 +4,7 @@
  */
 
 import { TargetRefusedError } from "../../errors.ts";
-import { parseCheckpointText } from "../../tlog/checkpoint.ts";
+import { parseCheckpointText, policyOfSigners } from "../../tlog/checkpoint.ts";
 import { keptNote } from "../../tlog/kept-note.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
@@ -129,7 +129,7 @@ async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: str
 }
 
 /**
- * The checkpoint in a marker. Keys that are new to this run may not have signed it: it is as good as the source's if it
+ * The checkpoint in a marker. Keys that are new to this run may not have signed it, nor a quorum: it is as good as the source's if it
  * says the same, and otherwise a smaller one that the keys of earlier runs have signed is proven by the source's tree.
  * @throws VerificationError if no key has signed it, or a signature by one does not verify.
  */
@@ -142,10 +142,7 @@ function pinnedCheckpoint(
   const { text, signatures } = parseNote(note);
   const { size, rootHash } = parseCheckpointText(text);
   if (size === source.size && equalBytes(rootHash, source.rootHash)) return source;
-  const verifiers = ("verifiers" in policy ? policy.verifiers : []).filter((verifier) =>
-    signatures.some(({ name, keyId }) => name === verifier.name && keyId === verifier.keyId),
-  );
-  return openTrusted(note, verifiers.length > 0 ? { ...policy, verifiers } : policy, markerIn(target));
+  return openTrusted(note, policyOfSigners(policy, signatures), markerIn(target));
 }
 
 /** What messages call the marker. */

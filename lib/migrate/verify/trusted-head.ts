@@ -67,7 +67,7 @@ export async function findTrustedHead(
       object: context.source.location,
       problem: "its checkpoint cannot be trusted without a key",
       advice:
-        "Pass --vkey, or for Static CT --log-list, or --public-key with --origin; or --insecure-no-signature to go on without",
+        "Pass --vkey or --policy, or for Static CT --log-list, or --public-key with --origin; or --insecure-no-signature to go on without",
     });
   }
   const checkpoint = await readTrustedCheckpoint({ ...context, firstContact: true }, policy);

@@ -5,6 +5,7 @@ import { testLog } from "../../../support/logs/generated-log.ts";
 import { listEntry, listFile, listText } from "../../../support/logs/log-list.ts";
 
 const { vkey, origin } = testLog({ size: 1 });
+const another = testLog({ size: 1, seed: "another" }).vkey;
 const ct = testLog({ size: 1, format: "static-ct" });
 const publicKey = ct.publicKey ?? "";
 
@@ -70,6 +71,30 @@ describe("trust in a checkpoint", () => {
     expect(policyOf({ format })).toBeUndefined();
   });
 
+  const policyFile = (...lines: readonly string[]) => listFile(lines.join("\n"));
+
+  test("comes from a policy file, next to every vkey, and names its log itself or by one of these", () => {
+    const policy = policyFile(`log ${vkey}`, "quorum none");
+    expect(policyOf({ format: "tiles", policy })).toMatchObject({
+      verifiers: [],
+      trustPolicy: { logs: [{ name: origin }], witnesses: [] },
+    });
+    const both = {
+      format: "tiles",
+      policy: policyFile("quorum none"),
+      vkey: [vkey],
+      origin: "A log",
+    } as const;
+    expect(policyOf(both)).toMatchObject({ verifiers: [{ name: origin }], trustPolicy: {}, origin: "A log" });
+    const ofCt = staticCt({ publicKey, origin: ct.origin, policy: policyFile("quorum none") });
+    expect(ofCt).toMatchObject({ ...OF_CT, trustPolicy: {} });
+    expect(
+      policyOf({ policy: policyFile(`log ${ct.vkey}`, "quorum none"), origin: `https://${ct.origin}/` }),
+    ).toMatchObject({
+      origin: ct.origin,
+    });
+  });
+
   const WAIVED = { insecureNoSignature: true };
   const CONTRADICTION = /^--insecure-no-signature: contradicts/;
   const otherId = vkey.replace(/\+\w{8}\+/, "+00000000+");
@@ -81,6 +106,31 @@ describe("trust in a checkpoint", () => {
     ["a public key for tiles", () => ({ publicKey, origin }), /--format static-ct/],
     ["a key that is not to be used", () => ({ vkey: [vkey], ...WAIVED }), CONTRADICTION],
     ["an origin that no key is there to check", () => ({ origin }), /^--origin: .*--vkey/],
+    [
+      "a policy that is not there",
+      () => ({ policy: "/no/policy" }),
+      /^--policy \/no\/policy: cannot be read/,
+    ],
+    [
+      "a policy that is none",
+      () => ({ policy: policyFile("hello") }),
+      /^--policy \S+: line 1 has an unknown/,
+    ],
+    [
+      "a policy without a log",
+      () => ({ policy: policyFile("quorum none") }),
+      /: names no log\. Pass .*--vkey/,
+    ],
+    [
+      "a policy that is not to be used",
+      () => ({ policy: policyFile(`log ${vkey}`, "quorum none"), ...WAIVED }),
+      CONTRADICTION,
+    ],
+    [
+      "an origin that none of a policy's logs has",
+      () => ({ policy: policyFile(`log ${vkey}`, `log ${another}`, "quorum none"), origin: "x" }),
+      /^--origin: is not that of a log in the policy/,
+    ],
     ["a log list for tiles", listed, /^--log-list: is for Static CT logs\. .*--vkey/],
   ];
   test.each(refused)("refuses %s as a usage error", (_, options, words) => {
