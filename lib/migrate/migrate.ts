@@ -14,7 +14,7 @@ import { beginRound, copyTree, type Round } from "./copy-tree.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "./ports/source.ts";
-import { openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "./read/authentic.ts";
+import { beyondTree, openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "./read/authentic.ts";
 import { withMinIndex } from "./read/min-index.ts";
 import { type MigrationOutcome, type MigrationReport, migrationReport, type Pruned } from "./report.ts";
 import { type CopySession, checkpointContext, openCopySession } from "./session.ts";
@@ -236,7 +236,8 @@ async function finish(
   }
   progress.phase = "done";
   const warnings = outcome === "ready-for-handover" ? [] : await target.warnings();
-  return migrationReport(session, aim, outcome, pruned, warnings);
+  const beyond = await beyondTree(session.context.source, aim.size);
+  return migrationReport(session, aim, outcome, pruned, [...beyond, ...warnings]);
 }
 
 /** Whether the checkpoint in the target is this one, whatever the order of its signatures, and whoever has added some. */

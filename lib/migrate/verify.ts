@@ -15,7 +15,7 @@ import type { BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
 import type { HashTree, TreeHead } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
-import { openTree } from "./read/authentic.ts";
+import { beyondTree, openTree } from "./read/authentic.ts";
 import { inFormat, inFormatOfLog, LOG_OF } from "./read/format.ts";
 import { withMinIndex } from "./read/min-index.ts";
 import { type RunReport, runReport } from "./report.ts";
@@ -151,6 +151,7 @@ async function verifyOnce(
   const state = target && (await readStateHead(context, target, head));
   found.addAll(state?.faults ?? []);
   const unchecked = notChecked(trusted, isAuthentic, state !== undefined);
+  unchecked.push(...(await beyondTree(context.source, head.size)));
   if (target && state && isAuthentic) {
     const integrationMs = options.settleMs;
     const listed = { context, target, progress, trusted, state, found, integrationMs };

@@ -1,5 +1,6 @@
 /** The directory of a log of the old serverless layout. */
 
+import { statSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -34,6 +35,15 @@ export class LogDirectory extends PosixSource {
       throw new FormatError("is a symbolic link that leads out of the log", `below ${root}`, file, advice);
     }
     return await super.read(path, options);
+  }
+
+  /** The size of a file in bytes; undefined if that cannot be looked at. */
+  sizeOf(path: string): number | undefined {
+    try {
+      return statSync(this.locate(path)).size;
+    } catch {
+      return undefined;
+    }
   }
 }
 

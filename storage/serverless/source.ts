@@ -3,7 +3,9 @@
  * entries are put together to bundles. All of it is authenticated like any other source's.
  */
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import pLimit from "p-limit";
+import { UsageError } from "../../lib/errors.ts";
 import {
   type AuthenticRead,
   type BundleHints,
@@ -16,6 +18,7 @@ import {
   type TreeHead,
 } from "../../lib/migrate/ports/source.ts";
 import { readPartial } from "../../lib/migrate/read/partial-object.ts";
+import { isWebPage } from "../../lib/migrate/read/web-page.ts";
 import { openTiledTree } from "../../lib/migrate/tree/tiled-tree.ts";
 import { MAX_ENTRY_BYTES } from "../../lib/tlog/bundle.ts";
 import { attempt, FormatError } from "../../lib/tlog/errors.ts";
@@ -39,12 +42,23 @@ const MAX_CHECKPOINT_BYTES = 1 << 20;
 /** Bundles whose entries are read at once: the second keeps the source busy while the last ones of the first come. */
 const BUNDLES_AT_ONCE = 2;
 
+/** Sizes that are looked at between two turns of the event loop. */
+const SIZES_A_TURN = 1024;
+
+/** Where the log's objects are. */
+export interface ServerlessObjects extends ObjectSource {
+  /** The size of an object in bytes, where it can be looked at for next to nothing. */
+  sizeOf?(path: string): number | undefined;
+}
+
 export class ServerlessSource implements LogSource {
   readonly format = "tiles";
   readonly hasCostlyBundles = true;
   readonly location: string;
-  readonly #objects: ObjectSource;
+  readonly #objects: ServerlessObjects;
   readonly #connections: number;
+  /** Entries that are known not to be too large. */
+  #convertible = 0;
   readonly #bundles = pLimit(BUNDLES_AT_ONCE);
   /** Objects under way: in a directory, each is an open file. */
   readonly #reads: <T>(read: () => Promise<T>) => Promise<T>;
@@ -53,7 +67,7 @@ export class ServerlessSource implements LogSource {
    * @param objects below the log's root, by their paths in the old layout.
    * @param address of the root, without the `serverless+` of the location.
    */
-  constructor(objects: ObjectSource, address: string, connections: number) {
+  constructor(objects: ServerlessObjects, address: string, connections: number) {
     this.location = `serverless+${address}`;
     this.#objects = objects;
     this.#connections = connections;
@@ -115,8 +129,28 @@ export class ServerlessSource implements LogSource {
   /** Only Static CT has issuers. */
   async issuer(): Promise<undefined> {}
 
-  openTree(head: TreeHead, read: AuthenticRead, recovery?: TileRecovery): Promise<HashTree> {
-    return openTiledTree(this, head, read, recovery);
+  /** @throws UsageError where an entry is seen to be too large; a verification, which has a recovery, reports it. */
+  async openTree(head: TreeHead, read: AuthenticRead, recovery?: TileRecovery): Promise<HashTree> {
+    const tree = await openTiledTree(this, head, read, recovery);
+    if (recovery === undefined) await this.#requireConvertible(head.size);
+    return tree;
+  }
+
+  /** Entries are stored before the log integrates them into its tree. */
+  async beyond(size: number): Promise<string | undefined> {
+    const exists = async (index: number): Promise<boolean> => {
+      if (!Number.isSafeInteger(index)) return false;
+      const read = this.#read(entryPath(index), { maxBytes: MAX_ENTRY_BYTES });
+      const entry = await read.catch((error) => (error instanceof TooLargeError ? Buffer.of() : undefined));
+      return entry !== undefined && !isWebPage(entry);
+    };
+    if (!(await exists(size))) return undefined;
+    // They have no gaps.
+    let [last, step] = [size, 1];
+    for (; await exists(last + step); step *= 2) last += step;
+    for (; step > 1; step /= 2) if (await exists(last + step / 2)) last += step / 2;
+    const left = last === size ? `Entry ${size} is` : `Entries ${size} to ${last} are`;
+    return `${left} in seq/ and not in the tree yet: left out, until the log has integrated what it was given`;
   }
 
   /** The place holds tlog-tiles if it has a tile of the tree's right edge. */
@@ -135,12 +169,25 @@ export class ServerlessSource implements LogSource {
     return this.#objects.close();
   }
 
+  /** In a directory, all sizes can be looked at before anything is copied: 3 µs each, measured. */
+  async #requireConvertible(size: number): Promise<void> {
+    if (this.#objects.sizeOf === undefined) return;
+    for (; this.#convertible < size; this.#convertible++) {
+      if (this.#convertible % SIZES_A_TURN === 0) await nextTurn();
+      const path = entryPath(this.#convertible);
+      const bytes = this.#objects.sizeOf(path) ?? 0;
+      if (bytes <= MAX_ENTRY_BYTES) continue;
+      const { message, expected, found, advice } = tooLargeEntry(this.#convertible, `${bytes} bytes`);
+      throw new UsageError({ object: this.#objects.locate(path), problem: message, expected, found, advice });
+    }
+  }
+
   #entry(index: number, { readPart, fresh = false, signal }: BundleHints): Promise<Uint8Array | undefined> {
     const path = entryPath(index);
     const read = async (hints: ReadHints): Promise<Uint8Array | undefined> => {
       const options = { ...hints, fresh: fresh || hints.fresh === true, maxBytes: MAX_ENTRY_BYTES };
       return await this.#read(path, options).catch((error) => {
-        throw error instanceof TooLargeError ? tooLargeEntry(index, error) : error;
+        throw error instanceof TooLargeError ? tooLargeEntry(index, error.found) : error;
       });
     };
     return readPart === undefined ? read({ ...(signal && { signal }) }) : readPart(path, read);
@@ -151,7 +198,8 @@ export class ServerlessSource implements LogSource {
   }
 }
 
-function tooLargeEntry(index: number, { expected, found }: TooLargeError): FormatError {
+function tooLargeEntry(index: number, found: string | undefined): FormatError {
   const problem = `is entry ${index}, which is larger than a log of tlog-tiles can hold`;
+  const expected = `at most ${MAX_ENTRY_BYTES} bytes`;
   return new FormatError(problem, expected, found, "A log with such an entry cannot be converted");
 }

@@ -47,6 +47,7 @@ export const ADDRESSES_WITH_SECRETS: readonly string[] = [
   "file:///log?token=hunter2",
   "gzip+file:///log#hunter2",
   "archive+file://user:hunter2@host/log",
+  "serverless+https://user:hunter2@host/log?token=hunter2",
 ];
 
 /** Private keys, or what passes for them, as somebody in a hurry gives one for a public key. */

@@ -169,6 +169,8 @@ export interface LogSource extends Omit<ObjectSource, "read" | "explain" | "othe
    * @throws VerificationError if what the source has does not give the root.
    */
   openTree(head: TreeHead, read: AuthenticRead, recovery?: TileRecovery): Promise<HashTree>;
+  /** What the place has beyond a tree of so many entries, and is neither copied nor verified; a sentence. */
+  beyond?(size: number): Promise<string | undefined>;
   /** How to name the same place as a log in another layout, where it has one of so many entries. */
   otherLayout?(size: number): Promise<string | undefined>;
 }

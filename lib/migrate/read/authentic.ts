@@ -139,6 +139,12 @@ export async function requireThisLayout(source: LogSource, size: number): Promis
   throw new UsageError({ object: source.location, problem, advice: `Name it as ${other}` });
 }
 
+/** What a place has beyond a tree of `size` entries, as far as it can be found out; sentences. */
+export async function beyondTree(source: LogSource, size: number): Promise<string[]> {
+  const beyond = await source.beyond?.(size).catch(() => undefined);
+  return beyond === undefined ? [] : [beyond];
+}
+
 /** A checkpoint and the signed bytes that it was read from. */
 export interface TrustedCheckpoint extends OpenedCheckpoint {
   readonly note: Uint8Array;

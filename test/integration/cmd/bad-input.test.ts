@@ -169,13 +169,16 @@ describe("an address where there is no log is told in one line, with exit code 2
     }
   });
 
-  test.each(["file://", "gzip+file://", "archive+file://"])("%s and no directory", async (scheme) => {
-    const nowhere = join(temporaryDirectory(), "no.log");
-    const place = `${scheme}${nowhere}`;
-    expectOneLine(await runCli(["verify", place, "--vkey", log.vkey]), 2, /no\.log: does not exist/);
-    writeFileSync(nowhere, "");
-    expectOneLine(await runCli(["verify", place, "--vkey", log.vkey]), 2, /no\.log: is not a directory/);
-  });
+  test.each(["file://", "gzip+file://", "archive+file://", "serverless+file://"])(
+    "%s and no directory",
+    async (scheme) => {
+      const nowhere = join(temporaryDirectory(), "no.log");
+      const place = `${scheme}${nowhere}`;
+      expectOneLine(await runCli(["verify", place, "--vkey", log.vkey]), 2, /no\.log: does not exist/);
+      writeFileSync(nowhere, "");
+      expectOneLine(await runCli(["verify", place, "--vkey", log.vkey]), 2, /no\.log: is not a directory/);
+    },
+  );
 
   test("a directory that is not a log, or not yet", async () => {
     const target = newTarget();

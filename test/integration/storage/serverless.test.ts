@@ -62,9 +62,9 @@ test("a log is copied over HTTP, each entry by a request of its own, which count
   const target = memoryDirectory();
   const report = await migrateLog(log, { url }, target, { concurrency: 3, tiles: "fetch" });
   expect(differences(target, log)).toEqual([]);
-  // The first bundle is read before anything is claimed.
+  // The first bundle is read before anything is claimed, and one entry is looked for beyond the tree.
   expect(report.requests).toBe(server.requests.length);
-  expect(server.requests.filter(({ path }) => path.startsWith("seq/")).length).toBe(700 + 256);
+  expect(server.requests.filter(({ path }) => path.startsWith("seq/")).length).toBe(700 + 256 + 1);
   expect(most).toBeLessThanOrEqual(3);
   expect(await verify(log, url)).toMatchObject({ entries: 700, faults: 0 });
 });
@@ -85,7 +85,8 @@ test("where one request in twenty fails, no entry is read again that has come", 
   await migrateLog(log, { url }, target, { retry: { ...FAST_RETRY, attempts: 5 } });
   expect(differences(target, log)).toEqual([]);
   // The first bundle is also read before anything is claimed.
-  const afterFirst = Array.from({ length: 700 - 256 }, (_, i) => entryPath(256 + i));
+  // And the entry behind the last is looked for.
+  const afterFirst = Array.from({ length: 701 - 256 }, (_, i) => entryPath(256 + i));
   expect(answered.filter((path) => path >= entryPath(256)).sort()).toEqual(afterFirst);
 });
 
@@ -143,6 +144,19 @@ describe("what is wrong at the source is found before it is stored", () => {
     );
   });
 
+  test("an entry that is too large is named in a directory before anything is claimed, and verify reports it", async () => {
+    const { root, url } = directoryOf(log);
+    fs.writeFileSync(join(root, BUSY), Buffer.alloc(70_000));
+    const target = memoryDirectory();
+    const message = `${join(root, BUSY)}: is entry 300, which is larger than a log of tlog-tiles can hold`;
+    await expectFailure(migrateLog(log, { url }, target), UsageError, message);
+    expect(filesBelow(target)).toEqual([]);
+    const { findings } = await verify(log, url);
+    expect(findings).toEqual([
+      { path: "tile/entries/001", problem: expect.stringContaining("is entry 300, which is larger") },
+    ]);
+  });
+
   test.each([tilePathOf({ level: 0, index: 2, width: 188 }), tilePathOf({ level: 1, index: 0, width: 2 })])(
     "a wrong tile of the right edge, %s",
     async (path) => {
@@ -168,6 +182,18 @@ describe("what is wrong at the source is found before it is stored", () => {
       { path: "tile/entries/001", problem: expect.stringContaining("seq/00/00/00/01/01 ") },
     ]);
   });
+});
+
+test("entries beyond the checkpoint are reported, and not copied", async () => {
+  const objects = inOldLayout(log.atSize(710));
+  objects.set("checkpoint", log.object("checkpoint"));
+  for (const [path, bytes] of inOldLayout(log)) if (path.startsWith("tile/")) objects.set(path, bytes);
+  const url = `serverless+file://${logDirectory({ objects })}`;
+  const target = memoryDirectory();
+  const words = expect.stringContaining("Entries 700 to 709 are in seq/ and not in the tree yet");
+  expect((await migrateLog(log, { url }, target)).warnings).toContainEqual(words);
+  expect(differences(target, log)).toEqual([]);
+  expect((await verify(log, url)).notChecked).toContainEqual(words);
 });
 
 describe("a log in the other layout than was named", () => {

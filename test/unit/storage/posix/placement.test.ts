@@ -93,7 +93,7 @@ test("what is only looked at may be anywhere", async () => {
   expect(await inspected(root, { readOnly: true, source })).toMatchObject({ kind: "occupied" });
 });
 
-test.each(["file", "gzip+file", "archive+file"])(
+test.each(["file", "gzip+file", "archive+file", "serverless+file"])(
   "the directory of a source at %s:// is refused",
   async (scheme) => {
     const root = memoryDirectory();

@@ -1,7 +1,7 @@
 /** A log in the old serverless layout as a source: what its objects become, in what memory, and how many at once. */
 
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   type ObjectSource,
   type PartRead,
@@ -234,6 +234,34 @@ test("a partial bundle that was wrong has no full one that has other entries", a
   const { source, asked } = sourceOf(reading(GROWN));
   expect(await source.entryBundle({ index: 1, width: 44 }, { fromFull: true })).toBeUndefined();
   expect(asked).toEqual([]);
+});
+
+describe("entries that the log has not integrated yet", () => {
+  test.each([
+    [1, "Entry 300 is in seq/"],
+    [2, "Entries 300 to 301 are in seq/"],
+    [3, "Entries 300 to 302 are in seq/"],
+    [100, "Entries 300 to 399 are in seq/"],
+    [212, "Entries 300 to 511 are in seq/"],
+  ])("are counted: %i", async (count, words) => {
+    const { source, asked } = sourceOf(reading(inOldLayout(log.atSize(300 + count))));
+    expect(await source.beyond(300)).toContain(words);
+    expect(asked.length).toBeLessThan(20);
+  });
+
+  test("are none where no entry follows, a page is served for everything, or the source cannot be read", async () => {
+    expect(await sourceOf(reading()).source.beyond(300)).toBeUndefined();
+    const page = async () => Buffer.from("<!DOCTYPE html><html>not found</html>");
+    expect(await sourceOf(page).source.beyond(300)).toBeUndefined();
+    const busy = () => Promise.reject(new SourceError("busy", { retryable: true }));
+    expect(await sourceOf(busy).source.beyond(300)).toBeUndefined();
+  });
+
+  test("have an end, whatever the source answers", async () => {
+    const { source, asked } = sourceOf(async () => Buffer.from("entry"));
+    expect(await source.beyond(300)).toContain(`Entries 300 to ${Number.MAX_SAFE_INTEGER} are in seq/`);
+    expect(asked.length).toBeLessThan(120);
+  });
 });
 
 test("messages name what an object is made from", () => {
