@@ -8,7 +8,7 @@ import { startThreads } from "./execute/threads.ts";
 import type { Executor } from "./ports/executor.ts";
 import type { HashTree, ReadHints, TreeHead } from "./ports/source.ts";
 import type { SpaceNeeded } from "./ports/target.ts";
-import { openTree, partRead, readAuthentic } from "./read/authentic.ts";
+import { openTree, readAuthentic, withParts } from "./read/authentic.ts";
 import type { ReadContext } from "./read/context.ts";
 import { inFormatOfLog } from "./read/format.ts";
 import { unlessPruned } from "./read/pruned.ts";
@@ -94,13 +94,13 @@ async function requireFirstBundle(
   if (early === undefined) await inFormatOfLog(context, tree.head.size, source.format);
   let bytes = early;
   for (const { coordinate, authenticate } of expectedBundles(unit, source.format)) {
+    const path = bundlePath(source.format, coordinate);
     const read = async (hints: ReadHints): Promise<Uint8Array | undefined> => {
-      const found =
-        bytes ?? (await source.entryBundle(coordinate, { ...hints, readPart: partRead(context) }));
+      const found = bytes ?? (await source.entryBundle(coordinate, withParts(context, path, hints)));
       bytes = undefined;
       return found;
     };
-    await unlessPruned(readAuthentic(context, bundlePath(source.format, coordinate), read, authenticate));
+    await unlessPruned(readAuthentic(context, path, read, authenticate));
   }
 }
 
@@ -219,9 +219,9 @@ async function estimatePart(
 
 function bundleBytes(context: ReadContext, index: number): Promise<number> {
   const bundle = { index, width: FULL_WIDTH };
-  const readPart = partRead(context);
-  const read = (hints: ReadHints) => context.source.entryBundle(bundle, { ...hints, readPart });
-  return readAuthentic(context, bundlePath(context.source.format, bundle), read, (bytes) => {
+  const path = bundlePath(context.source.format, bundle);
+  const read = (hints: ReadHints) => context.source.entryBundle(bundle, withParts(context, path, hints));
+  return readAuthentic(context, path, read, (bytes) => {
     if (bytes.length === 0) throw new FormatError("is empty");
     return bytes.length;
   });

@@ -33,6 +33,7 @@ import {
   tilePath,
 } from "../../lib/tlog/layout.ts";
 import { equalBytes, HASH_SIZE, hashAt } from "../../lib/tlog/merkle.ts";
+import { formatCount } from "../../lib/tlog/quantities.ts";
 import { readEntries } from "./entries.ts";
 import { entryPath, tilePathOf } from "./layout.ts";
 import { hashesOfTile, MAX_TILE_BYTES } from "./tile-text.ts";
@@ -177,7 +178,10 @@ export class ServerlessSource implements LogSource {
       const path = entryPath(this.#convertible);
       const bytes = this.#objects.sizeOf(path) ?? 0;
       if (bytes <= MAX_ENTRY_BYTES) continue;
-      const { message, expected, found, advice } = tooLargeEntry(this.#convertible, `${bytes} bytes`);
+      const { message, expected, found, advice } = tooLargeEntry(
+        this.#convertible,
+        `${formatCount(bytes)} bytes`,
+      );
       throw new UsageError({ object: this.#objects.locate(path), problem: message, expected, found, advice });
     }
   }
@@ -200,6 +204,6 @@ export class ServerlessSource implements LogSource {
 
 function tooLargeEntry(index: number, found: string | undefined): FormatError {
   const problem = `is entry ${index}, which is larger than a log of tlog-tiles can hold`;
-  const expected = `at most ${MAX_ENTRY_BYTES} bytes`;
+  const expected = `at most ${formatCount(MAX_ENTRY_BYTES)} bytes`;
   return new FormatError(problem, expected, found, "A log with such an entry cannot be converted");
 }

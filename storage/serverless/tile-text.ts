@@ -34,14 +34,14 @@ export function hashesOfTile(bytes: Uint8Array, width: number): Buffer {
   if (Number(count) !== width && Number(count) !== FULL_WIDTH) {
     throw new FormatError("has another number of hashes than its path says", String(width), count);
   }
-  const hashes = Buffer.allocUnsafe(width * HASH_SIZE);
-  for (let i = 0; i < width; i++) {
+  const hashes = Buffer.allocUnsafe(Number(count) * HASH_SIZE);
+  for (let i = 0; i < Number(count); i++) {
     const node = nodes[2 * i] as string;
     const hash = decodeBase64(node);
     if (hash?.length !== HASH_SIZE) throw notATile(`a hash in base64 in line ${2 * i + 3}`, node);
     hashes.set(hash, i * HASH_SIZE);
   }
-  return hashes;
+  return hashes.subarray(0, width * HASH_SIZE);
 }
 
 function notATile(expected: string, found: string): FormatError {

@@ -11,9 +11,9 @@ import { excerpt } from "../../tlog/note.ts";
 import { mayBePrunedAt } from "../../tlog/pruning.ts";
 import { outsideFailure } from "../outside-failure.ts";
 import {
+  type BundleHints,
   type HashTree,
   type LogSource,
-  type PartRead,
   type ReadHints,
   SourceError,
   type TileRecovery,
@@ -107,9 +107,14 @@ export async function readAuthentic<T>(
   }
 }
 
-/** Reads the parts of a bundle, of which only the whole can be authenticated. */
-export function partRead(context: ReadContext): PartRead {
-  return (path, read) => readAuthentic(context, path, read, (bytes) => bytes);
+/**
+ * Hints by which the parts of a bundle, of which only the whole can be authenticated, are read until they come. Where the
+ * log may be pruned, a part that is missing is no reason to wait for it.
+ */
+export function withParts(context: ReadContext, bundle: string, hints: ReadHints): BundleHints {
+  const { minIndex = 0 } = context;
+  if (minIndex > 0 && mayBePrunedAt(bundle, minIndex)) return hints;
+  return { ...hints, readPart: (path, read) => readAuthentic(context, path, read, (bytes) => bytes) };
 }
 
 /**

@@ -7,7 +7,7 @@ import { bundlePath, type EntryBundleCoordinate, FULL_WIDTH, type LogFormat } fr
 import { equalBytes } from "../../tlog/merkle.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 import type { ReadHints } from "../ports/source.ts";
-import { partRead, readAuthentic } from "../read/authentic.ts";
+import { readAuthentic, withParts } from "../read/authentic.ts";
 import type { ByteBudget, Reservation } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
@@ -82,7 +82,7 @@ export function readBundle(
   reservation: Reservation,
 ): Promise<AuthenticBundle> {
   const { source } = context;
-  const read = (hints: ReadHints) =>
-    source.entryBundle(coordinate, { ...hints, readPart: partRead(context) });
-  return readAuthentic(context, bundlePath(source.format, coordinate), read, authenticate, reservation);
+  const path = bundlePath(source.format, coordinate);
+  const read = (hints: ReadHints) => source.entryBundle(coordinate, withParts(context, path, hints));
+  return readAuthentic(context, path, read, authenticate, reservation);
 }

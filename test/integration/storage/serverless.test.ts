@@ -140,7 +140,7 @@ describe("what is wrong at the source is found before it is stored", () => {
   test("an entry that is too large is named", async () => {
     const { failure } = await failureWith(BUSY, Buffer.alloc(65_536));
     expect(failure.message).toMatch(
-      /^seq\/00\/00\/00\/01\/2c .*: is entry 300, which is larger .*at most 65535/,
+      /^seq\/00\/00\/00\/01\/2c .*: is entry 300, which is larger .*at most 65,535/,
     );
   });
 
@@ -182,6 +182,16 @@ describe("what is wrong at the source is found before it is stored", () => {
       { path: "tile/entries/001", problem: expect.stringContaining("seq/00/00/00/01/01 ") },
     ]);
   });
+});
+
+test("where a log may be pruned, a bundle that lacks an entry is one that is absent", async () => {
+  const { root, url } = directoryOf(log);
+  fs.rmSync(join(root, entryPath(7)));
+  const target = memoryDirectory();
+  await migrateLog(log, { url }, target, { minIndex: 256, handOver: false });
+  expect(differences(target, log).filter((fault) => fault.startsWith("tile/entries"))).toEqual([
+    "tile/entries/000 is missing",
+  ]);
 });
 
 test("entries beyond the checkpoint are reported, and not copied", async () => {

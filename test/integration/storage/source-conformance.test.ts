@@ -6,12 +6,13 @@ import { pathToFileURL } from "node:url";
 import { describe } from "vitest";
 import type { LogFormat } from "../../../lib/tlog/layout.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { oldObjects } from "../../support/logs/serverless-log.ts";
 import { writeMembers } from "../../support/places/archive.ts";
 import { deflate, gzip } from "../../support/places/compression.ts";
-import { memoryDirectory, writeFiles } from "../../support/places/directory.ts";
+import { logDirectory, memoryDirectory, writeFiles } from "../../support/places/directory.ts";
 import { testGzipSource } from "../../support/places/gzip-source-conformance.ts";
 import { testLogSource } from "../../support/places/log-source-conformance.ts";
-import { openObjects } from "../../support/places/open.ts";
+import { openLog, openObjects } from "../../support/places/open.ts";
 import { testSource } from "../../support/places/source-conformance.ts";
 import type { GzipSourceKind, NewPlace } from "../../support/places/source-places.ts";
 import type { ZipMemberSpec } from "../../support/places/zip.ts";
@@ -128,3 +129,20 @@ async function servedPlace(
     open: () => openObjects(url),
   };
 }
+
+describe.each(["serverless+file", "serverless+http"])("the old serverless layout, %s", (scheme) => {
+  const newLog: NewPlace = async () => {
+    const objects = new Map<string, Buffer>();
+    const address = async () => {
+      if (scheme === "serverless+file") return `file://${logDirectory({ objects })}`;
+      return (await startLogServer(objects)).url;
+    };
+    return {
+      format: "tiles",
+      put: (path, bytes) => [...oldObjects(path, bytes)].forEach(([at, old]) => void objects.set(at, old)),
+      open: () => Promise.reject(new Error("it has no objects of tlog-tiles")),
+      openLog: async () => openLog(`serverless+${await address()}`),
+    };
+  };
+  testLogSource(newLog, "tiles", false);
+});

@@ -26,8 +26,12 @@ interface Part {
   readonly width: number;
 }
 
-/** Declares the tests. @param format of the log that lies there. */
-export function testLogSource(newPlace: NewPlace, format: LogFormat): void {
+/**
+ * Declares the tests.
+ * @param format of the log that lies there.
+ * @param hasBundles whether bundles are objects, so that one can be wrong or wider than it should be.
+ */
+export function testLogSource(newPlace: NewPlace, format: LogFormat, hasBundles = true): void {
   let logs: { readonly smaller: TestLog; readonly larger: TestLog };
   beforeAll(() => {
     const smaller = testLog({ format, size: FULL_WIDTH + WIDTH });
@@ -63,29 +67,39 @@ export function testLogSource(newPlace: NewPlace, format: LogFormat): void {
     expect(hexOf(await log.entryBundle(PARTIAL))).toBe(hexOf(logs.smaller.object(bundle(PARTIAL))));
   });
 
-  it.each(WRONG)("cuts both from the full ones where there is %s in their place", async (_what, wrong) => {
-    const { smaller, larger } = logs;
-    const bad = [tile, bundle].map(
-      (pathOf) => [pathOf(PARTIAL), wrong(smaller.object(pathOf(PARTIAL)))] as const,
-    );
-    const log = await opened(newPlace, new Map([...larger.objects, ...bad]));
-    const found = [await log.tile({ level: 0, ...PARTIAL }), await log.entryBundle(PARTIAL)];
-    expect(found.map(hexOf)).toEqual([tile, bundle].map((pathOf) => hexOf(smaller.object(pathOf(PARTIAL)))));
-  });
+  it.runIf(hasBundles).each(WRONG)(
+    "cuts both from the full ones where there is %s in their place",
+    async (_what, wrong) => {
+      const { smaller, larger } = logs;
+      const bad = [tile, bundle].map(
+        (pathOf) => [pathOf(PARTIAL), wrong(smaller.object(pathOf(PARTIAL)))] as const,
+      );
+      const log = await opened(newPlace, new Map([...larger.objects, ...bad]));
+      const found = [await log.tile({ level: 0, ...PARTIAL }), await log.entryBundle(PARTIAL)];
+      expect(found.map(hexOf)).toEqual(
+        [tile, bundle].map((pathOf) => hexOf(smaller.object(pathOf(PARTIAL)))),
+      );
+    },
+  );
 
-  it("cuts both from the full ones where it is to, and gives neither where there are none", async () => {
-    const { smaller, larger } = logs;
-    const bad = [tile, bundle].map(
-      (pathOf) => [pathOf(PARTIAL), flippedBit(smaller.object(pathOf(PARTIAL)), 20)] as const,
-    );
-    const hints = { fromFull: true };
-    const log = await opened(newPlace, new Map([...larger.objects, ...bad]));
-    const found = [await log.tile({ level: 0, ...PARTIAL }, hints), await log.entryBundle(PARTIAL, hints)];
-    expect(found.map(hexOf)).toEqual([tile, bundle].map((pathOf) => hexOf(smaller.object(pathOf(PARTIAL)))));
-    const without = await opened(newPlace, smaller.objects);
-    expect(await without.tile({ level: 0, ...PARTIAL }, hints)).toBeUndefined();
-    expect(await without.entryBundle(PARTIAL, hints)).toBeUndefined();
-  });
+  it.runIf(hasBundles)(
+    "cuts both from the full ones where it is to, and gives neither where there are none",
+    async () => {
+      const { smaller, larger } = logs;
+      const bad = [tile, bundle].map(
+        (pathOf) => [pathOf(PARTIAL), flippedBit(smaller.object(pathOf(PARTIAL)), 20)] as const,
+      );
+      const hints = { fromFull: true };
+      const log = await opened(newPlace, new Map([...larger.objects, ...bad]));
+      const found = [await log.tile({ level: 0, ...PARTIAL }, hints), await log.entryBundle(PARTIAL, hints)];
+      expect(found.map(hexOf)).toEqual(
+        [tile, bundle].map((pathOf) => hexOf(smaller.object(pathOf(PARTIAL)))),
+      );
+      const without = await opened(newPlace, smaller.objects);
+      expect(await without.tile({ level: 0, ...PARTIAL }, hints)).toBeUndefined();
+      expect(await without.entryBundle(PARTIAL, hints)).toBeUndefined();
+    },
+  );
 
   it("says by undefined that there is neither", async () => {
     const log = await opened(newPlace, logs.smaller.objects);
@@ -120,18 +134,21 @@ export function testLogSource(newPlace: NewPlace, format: LogFormat): void {
     await expect(log.tile({ level: 0, ...PARTIAL })).rejects.toBeInstanceOf(FormatError);
   });
 
-  it("refuses a full bundle that has fewer entries than are to be cut from it", async () => {
-    const few = logs.larger.atSize(FULL_WIDTH + WIDTH - 1);
-    const bytes = few.object(bundle({ index: 1, width: WIDTH - 1 }));
-    const log = await opened(newPlace, new Map([[bundle(FULL), bytes]]));
-    await expect(log.entryBundle(PARTIAL)).rejects.toBeInstanceOf(FormatError);
-  });
+  it.runIf(hasBundles)(
+    "refuses a full bundle that has fewer entries than are to be cut from it",
+    async () => {
+      const few = logs.larger.atSize(FULL_WIDTH + WIDTH - 1);
+      const bytes = few.object(bundle({ index: 1, width: WIDTH - 1 }));
+      const log = await opened(newPlace, new Map([[bundle(FULL), bytes]]));
+      await expect(log.entryBundle(PARTIAL)).rejects.toBeInstanceOf(FormatError);
+    },
+  );
 }
 
 async function opened(newPlace: NewPlace, objects: ReadonlyMap<string, Uint8Array>): Promise<LogSource> {
   const place = await newPlace(NAME);
   for (const [path, bytes] of objects) await place.put(path, bytes);
-  const source = tiledLog(await place.open(), place.format);
+  const source = (await place.openLog?.()) ?? tiledLog(await place.open(), place.format);
   onTestFinished(() => source.close());
   return source;
 }

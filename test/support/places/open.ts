@@ -1,8 +1,8 @@
 /** Places opened by their locations, as the engine opens them. */
 
-import { findPlace, openTarget as openTargetOf } from "../../../lib/migrate/places.ts";
+import { findPlace, openSource, openTarget as openTargetOf } from "../../../lib/migrate/places.ts";
 import type { OptionValues, SourceRequest } from "../../../lib/migrate/ports/backend.ts";
-import type { ObjectSource } from "../../../lib/migrate/ports/source.ts";
+import type { LogSource, ObjectSource } from "../../../lib/migrate/ports/source.ts";
 import type { MigrationTarget } from "../../../lib/migrate/ports/target.ts";
 import { backendModules } from "../../../storage/backends.ts";
 import { FAST_RETRY } from "../migration.ts";
@@ -13,6 +13,11 @@ export async function openObjects(location: string): Promise<ObjectSource> {
   const { url, backend } = await findPlace(location, "source", backendModules());
   if (backend.openObjects === undefined) throw new Error(`${location} has no objects`);
   return await backend.openObjects(url, REQUEST);
+}
+
+/** Opens a log that may be stored in another layout than its format's. */
+export function openLog(location: string): Promise<LogSource> {
+  return openSource(location, REQUEST, "tiles", backendModules());
 }
 
 export function openTarget(location: string, options: OptionValues = {}): Promise<MigrationTarget> {

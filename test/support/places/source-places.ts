@@ -1,7 +1,7 @@
 /** Places in which sources find what a test puts there, and what comes of reading from them. */
 
 import { expect, onTestFinished } from "vitest";
-import type { ObjectSource, ReadOptions } from "../../../lib/migrate/ports/source.ts";
+import type { LogSource, ObjectSource, ReadOptions } from "../../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
 import { bundlePath, FULL_WIDTH, type LogFormat } from "../../../lib/tlog/layout.ts";
 import { Lender } from "../http/lender.ts";
@@ -14,6 +14,8 @@ export interface SourceKind {
   put(path: string, bytes: Uint8Array): void | Promise<void>;
   /** Opens the place, with fewer connections than `MANY` if it has any. */
   open(): Promise<ObjectSource>;
+  /** Where the log is not stored as objects of the formats' paths: opens it, in place of `open`. */
+  openLog?(): Promise<LogSource>;
 }
 
 /** A place whose objects may be stored with a mark that says that they are gzip. */

@@ -96,8 +96,8 @@ test("an entry that a bundle cannot hold is named by its index and its path", as
   expect(failure).toBeInstanceOf(FormatError);
   expect(failure).toMatchObject({
     message: "is entry 17, which is larger than a log of tlog-tiles can hold",
-    expected: "at most 65535 bytes",
-    found: "65536 bytes",
+    expected: "at most 65,535 bytes",
+    found: "65,536 bytes",
   });
   expect(paths).toEqual(["seq/00/00/00/00/11"]);
 });
