@@ -245,7 +245,9 @@ async function verifyTree(
   }
   const missing = options.allowMissingIssuers === true ? [] : issuersLost(issuers.missing(), record);
   for (const { fingerprint, problem, entry } of missing) {
-    found.add({ path: issuerPath(fingerprint), problem: `${problem}, and entry ${entry} names it` });
+    const path = issuerPath(fingerprint);
+    found.add({ path, problem: `${problem}, and entry ${entry} names it` });
+    found.entries.set(path, entry);
   }
   return true;
 }

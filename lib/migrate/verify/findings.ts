@@ -13,6 +13,8 @@ const REMEMBERED = 1_000_000;
 export class Findings {
   readonly #paths = new Set<string>();
   readonly #kept: Finding[] = [];
+  /** Of missing issuers, by path: the first entry that was seen to name it. */
+  readonly entries = new Map<string, number>();
   /** Objects with a fault. */
   count = 0;
 

@@ -44,20 +44,20 @@ export class RepairSource {
   readonly #context: ReadContext;
   readonly #tree: HashTree;
   readonly #budget: ByteBudget;
-  readonly #extraData: ExtraDataCheck | undefined;
+  /** Of Static CT: by whether a bundle may name issuers that the copy lacks. */
+  readonly #extraData: ((allowMissing: boolean) => ExtraDataCheck) | undefined;
 
   private constructor(context: ReadContext, tree: HashTree, deep: boolean, budgetBytes: number) {
     this.#context = context;
     this.#tree = tree;
     this.#budget = new ByteBudget(budgetBytes);
     if (context.source.format !== "static-ct") return;
-    this.#extraData = new ExtraDataCheck({
+    const options = {
       issuers: new IssuerCache({ context, deep }),
-      // They are looked for, and repaired, by themselves.
-      allowMissing: true,
       rereads: context.retry.contentAttempts > 0,
       deepCounters: deep ? new Counters() : undefined,
-    });
+    };
+    this.#extraData = (allowMissing) => new ExtraDataCheck({ ...options, allowMissing });
   }
 
   /**
@@ -81,7 +81,7 @@ export class RepairSource {
       case "tile":
         return await this.#tile(object.tile);
       case "bundle":
-        return await this.#bundle(object.bundle);
+        return await this.#bundle(object.bundle, object.hasAllIssuers !== true);
       case "issuer":
         return this.#issuer(object.fingerprint);
     }
@@ -97,11 +97,13 @@ export class RepairSource {
     };
   }
 
-  async #bundle(coordinate: EntryBundleCoordinate): Promise<ExpectedObject> {
+  /** @param allowMissing issuers are looked for, and repaired, by themselves. */
+  async #bundle(coordinate: EntryBundleCoordinate, allowMissing: boolean): Promise<ExpectedObject> {
     const { format } = this.#context.source;
     const unit = await unitOf(this.#tree, coordinate);
+    const extraData = this.#extraData?.(allowMissing);
     const check = (bytes: Uint8Array, at: EntryBundleCoordinate, isFresh: boolean) =>
-      this.#extraData?.check(bytes, at, new Map(), isFresh);
+      extraData?.check(bytes, at, new Map(), isFresh);
     const [bundle] = expectedBundles(unit, format, check) as [ExpectedBundle];
     return {
       maxBytes: Math.min(maxBundleSize(format, coordinate.width), MAX_OBJECT_BYTES),

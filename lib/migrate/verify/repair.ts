@@ -29,7 +29,7 @@ import { readableTreeState } from "../target/tree-state.ts";
 import { DEFAULT_RETRY } from "../throttle/backoff.ts";
 import type { Findings } from "./findings.ts";
 import { RepairSource } from "./repair-source.ts";
-import { type Repairable, repairableIn } from "./repairable.ts";
+import { bundleOf, type Repairable, repairableIn } from "./repairable.ts";
 import { cutFromSize, statedSize } from "./wider-source.ts";
 
 /** What a repair has done. */
@@ -133,8 +133,8 @@ export class LogRepair {
     const source = await this.#open(objects);
     if (source === undefined) return false;
     let hasChanged = false;
-    const queue = objects.values();
-    const work = async (): Promise<void> => {
+    const suspects: Repairable[] = [];
+    const work = async (queue: Iterable<Repairable>): Promise<void> => {
       for (const object of queue) {
         this.#session.context.signal.throwIfAborted();
         if (this.#failure !== undefined || this.#outcomes.size >= MAX_OBJECTS) return;
@@ -142,11 +142,13 @@ export class LogRepair {
         if (outcome === undefined) return;
         this.#note(object, outcome);
         if (typeof outcome === "string") hasChanged = true;
+        const entry = found.entries.get(object.path);
+        if (typeof outcome === "object" && entry !== undefined)
+          suspects.push(bundleOf(entry, format, head.size));
       }
     };
-    // All must have ended before the repair is closed.
-    const results = await Promise.allSettled(Array.from({ length: CONCURRENCY }, work));
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+    await atOnce(objects, work);
+    await work(suspects.filter(({ path }) => !this.#outcomes.has(path)));
     return hasChanged;
   }
 
@@ -210,7 +212,8 @@ export class LogRepair {
     const once = { ...retry, contentAttempts: Math.min(contentAttempts, 1) };
     this.#copy = await openSession(from, { ...options, format, retry: once }, modules);
     const { context } = this.#copy;
-    return { ...context, source: cutFromSize(context.source, await statedSize(context)) };
+    const source = cutFromSize(context.source, await statedSize(context));
+    return { ...context, source, replacesBadPartials: true };
   }
 
   /** Undefined where the repair cannot go on. */
@@ -263,6 +266,13 @@ export class LogRepair {
     const path = object.kind === "tile" ? tilePath(full) : bundlePath(this.#log.format, full);
     return (await this.#repairs.read(path, MAX_OBJECT_BYTES)) !== undefined;
   }
+}
+
+/** @throws the first failure, once all have ended: the repair is closed after it. */
+async function atOnce<T>(items: readonly T[], work: (queue: Iterable<T>) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  const results = await Promise.allSettled(Array.from({ length: CONCURRENCY }, () => work(queue)));
+  for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 
 const WRONG_AGAIN = "was repaired, and is wrong again: find out what else writes there";

@@ -1,13 +1,16 @@
 /** Which of the objects that a verification has found faults in can be repaired: those of the tree that it trusts. */
 
 import {
+  bundlePath,
   type EntryBundleCoordinate,
+  FULL_WIDTH,
   issuerPath,
   type LogFormat,
   parseResourcePath,
   rightEdge,
   type TileCoordinate,
   tilePath,
+  tileWidth,
 } from "../../tlog/layout.ts";
 import { isOfTree } from "../target/listing-check.ts";
 import { edgeName } from "../tree/tiled-tree.ts";
@@ -15,7 +18,13 @@ import { edgeName } from "../tree/tiled-tree.ts";
 /** An object that the tree of a log, or an entry of it, commits to. */
 export type Repairable =
   | { readonly kind: "tile"; readonly path: string; readonly tile: TileCoordinate }
-  | { readonly kind: "bundle"; readonly path: string; readonly bundle: EntryBundleCoordinate }
+  | {
+      readonly kind: "bundle";
+      readonly path: string;
+      readonly bundle: EntryBundleCoordinate;
+      /** Static CT: only a bundle whose issuers the copy has, all of them, is right. */
+      readonly hasAllIssuers?: boolean;
+    }
   | { readonly kind: "issuer"; readonly path: string; readonly fingerprint: string };
 
 const FINGERPRINT = /^issuer\/([0-9a-f]{64})$/;
@@ -45,6 +54,13 @@ function repairableAt(path: string, format: LogFormat, size: number): Repairable
   return resource.kind === "tile"
     ? [{ kind: "tile", path, tile: resource.tile }]
     : [{ kind: "bundle", path, bundle: resource.bundle }];
+}
+
+/** The bundle that an entry is in. It is the bundle that is wrong where it names an issuer that exists nowhere. */
+export function bundleOf(entry: number, format: LogFormat, size: number): Repairable {
+  const index = Math.floor(entry / FULL_WIDTH);
+  const bundle = { index, width: tileWidth(size, 0, index) };
+  return { kind: "bundle", path: bundlePath(format, bundle), bundle, hasAllIssuers: true };
 }
 
 function rank(object: Repairable): number {

@@ -8,6 +8,7 @@ import { parseNote } from "../../tlog/note.ts";
 import type { LogSource } from "../ports/source.ts";
 import { readAuthentic } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
+import { readPartial } from "../read/partial-object.ts";
 import { faultOf } from "./findings.ts";
 
 /**
@@ -47,18 +48,24 @@ export function cutFromSize(source: LogSource, size: number): LogSource {
     issuer: (fingerprint, hints) => source.issuer(fingerprint, hints),
     openTree: (head, read, recovery) => source.openTree(head, read, recovery),
     async tile(tile, hints) {
-      const exact = await source.tile(tile, hints);
-      const wider = widerThan(tile.width, tile.level, tile.index);
-      if (exact !== undefined || wider === undefined) return exact;
-      const hashes = await source.tile({ ...tile, width: wider }, hints);
-      return hashes?.subarray(0, tile.width * HASH_SIZE);
+      const width = widerThan(tile.width, tile.level, tile.index);
+      const partial = () => source.tile(tile, hints);
+      if (width === undefined) return await partial();
+      const full = async () => {
+        const hashes = await source.tile({ ...tile, width }, { ...hints, fromFull: false });
+        return hashes?.subarray(0, tile.width * HASH_SIZE);
+      };
+      return await readPartial({ partial, full, canBe: () => true }, false);
     },
     async entryBundle(bundle, hints) {
-      const exact = await source.entryBundle(bundle, hints);
-      const wider = widerThan(bundle.width, 0, bundle.index);
-      if (exact !== undefined || wider === undefined) return exact;
-      const bytes = await source.entryBundle({ ...bundle, width: wider }, hints);
-      return bytes && cutBundle(source.format, bytes, bundle.width);
+      const width = widerThan(bundle.width, 0, bundle.index);
+      const partial = () => source.entryBundle(bundle, hints);
+      if (width === undefined) return await partial();
+      const full = async () => {
+        const bytes = await source.entryBundle({ ...bundle, width }, { ...hints, fromFull: false });
+        return bytes && cutBundle(source.format, bytes, bundle.width);
+      };
+      return await readPartial({ partial, full, canBe: () => true }, false);
     },
   };
 }

@@ -368,6 +368,22 @@ describe("a Static CT log that is repaired", () => {
     expect(fs.readFileSync(join(directory, `issuer/${"0".repeat(64)}`), "utf8")).toBe("nobody's");
   });
 
+  it.each([true, false])(
+    "has a bundle repaired that names an issuer which exists nowhere, with a deep check: %s",
+    async (deep) => {
+      const directory = logDirectory(log);
+      const path = "tile/data/001";
+      const good = log.object(path);
+      const fingerprint = Buffer.from(lost.slice("issuer/".length), "hex");
+      writeFiles(directory, [[path, flippedBit(good, good.indexOf(fingerprint), 3)]]);
+      const bad = await verify(log, directory, { deep });
+      expect(pathsOf(bad)).toEqual([expect.stringMatching(/^issuer\//)]);
+      const report = await repair(log, directory, logDirectory(log), { deep });
+      expect(report).toMatchObject({ faults: 0, repair: { repaired: 1, objects: [path], notRepaired: [] } });
+      expect(differences(directory, log)).toEqual([]);
+    },
+  );
+
   it("has what no leaf hash covers repaired where that is checked", async () => {
     const directory = logDirectory(log);
     const path = "tile/data/000";

@@ -1,16 +1,17 @@
 /** `verify` of logs in a bucket: before, at and after the handover, and while Tessera's Appender is at work there. */
 
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { exitCodeOf } from "../../../cmd/exit.ts";
 import { migrate, type VerificationReport, type VerifyOptions } from "../../../lib/index.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
-import { type Bucket, makeLog, startLive, takeOver } from "../../support/go/tessera.ts";
+import { type Bucket, fsck, makeLog, startLive, takeOver } from "../../support/go/tessera.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { FAST_RETRY, type KnownLog, migrationOptions } from "../../support/migration.ts";
 import { urlOf } from "../../support/places/bucket-targets.ts";
-import { logDirectory } from "../../support/places/directory.ts";
+import { logDirectory, memoryDirectory } from "../../support/places/directory.ts";
 import { pathsOf, verify } from "../../support/verification.ts";
 
 const emulators = useGcpEmulators();
@@ -67,6 +68,23 @@ describeWithGo("verify of a copy in a bucket", () => {
     await emulators().deleteObject(home.bucket, "log/tile/0/002");
     const report = await verifyBucket(home, { targetOptions, policy: undefined });
     expect(pathsOf(report)).toEqual(["tile/0/002", "tile/entries/001", "tile/entries/200"]);
+  });
+
+  it("repairs it from another copy, and Tessera's fsck finds it sound once its Appender has gone on", async () => {
+    const dir = join(memoryDirectory(), "source");
+    const made = { ...(await makeLog({ dir, ...identity, size: 1000 })), format: "tiles" as const };
+    const home = await emulators().newHome("log");
+    const targetOptions = stateIn(home.database);
+    await migrate(migrationOptions(made, dir, urlOf(home), { targetOptions }));
+    await emulators().putObject(home.bucket, "log/tile/entries/001", "spoilt");
+    await emulators().putObject(home.bucket, "log/tile/1/000.p/3", "spoilt");
+    await emulators().deleteObject(home.bucket, "log/tile/0/002");
+    const options = { targetOptions, policy: undefined, repairFrom: dir };
+    const report = await verifyBucket(home, options, made);
+    expect(report).toMatchObject({ faults: 0, repair: { repaired: 3 } });
+    const taken = await takeOver({ ...home, ...identity, add: 300 });
+    expect(taken).toMatchObject({ sizeBefore: 1000, size: 1300 });
+    expect(await fsck({ ...home, vkey: taken.vkey })).toMatchObject({ ok: true, size: 1300 });
   });
 
   it("says which database it is to be given, if it is given none or another", async () => {

@@ -125,6 +125,37 @@ describe("a copy that is overtaken by another", () => {
   });
 });
 
+describe("a repair in a bucket", () => {
+  const TILE = "tile/0/000";
+
+  /** A bucket with a damaged tile, whose object changes to `text` after it was looked at for the first time. */
+  async function changing(text: string) {
+    const { bucket, target } = stating(RECORD);
+    bucket.store(TILE, "damaged");
+    const stat = bucket.stat.bind(bucket);
+    vi.spyOn(bucket, "stat").mockImplementationOnce(async (path) => {
+      const found = await stat(path);
+      bucket.store(TILE, text);
+      return found;
+    });
+    await (await target.openRepairs()).replace(TILE, Buffer.from("a tile"));
+    return bucket;
+  }
+
+  it("looks again at an object that changed meanwhile, and replaces only the version that it looked at", async () => {
+    const bucket = await changing("damaged otherwise");
+    expect(bucket.text(TILE)).toBe("a tile");
+    const put = vi.spyOn(bucket, "put");
+    await (await open(bucket).openRepairs()).replace(TILE, Buffer.from("another tile"));
+    expect(put.mock.calls.map(([, , instead]) => instead?.version)).toEqual([undefined, expect.any(String)]);
+  });
+
+  it("leaves an object that became right meanwhile", async () => {
+    const before = (await changing("a tile")).objects.get(TILE);
+    expect(before?.version).toBe("version-3");
+  });
+});
+
 it("a checkpoint whose answer got lost was stored, and one that another stored was not", async () => {
   const bucket = new MemoryBucket();
   const put = vi.spyOn(bucket, "put");
