@@ -87,16 +87,24 @@ describe("a repair", () => {
 
   it("writes nothing that does not authenticate, says so once for each object, and goes on with the others", async () => {
     const directory = logDirectory(log);
-    damage(directory, log, BUNDLE, TILE, EDGE[1]);
+    // The tile of that bundle, which could only be recomputed from it.
+    const above = "tile/0/001";
+    damage(directory, log, BUNDLE, above, TILE, EDGE[1]);
     const before = directoryContents(directory);
     const server = await startLogServer(log.objects);
-    server.intercept(BUNDLE, answerWith(flippedBit(log.object(BUNDLE), 9)));
+    for (const path of [BUNDLE, above, TILE]) {
+      server.intercept(path, answerWith(flippedBit(log.object(path), 9)));
+    }
     server.intercept(EDGE[1], answerWith(Buffer.from("<!doctype html>")));
     const report = await repair(log, directory, server.url);
+    // What the copy has wrong too, and the log itself has below.
     expect(report.repair).toMatchObject({ repaired: 1, objects: [TILE] });
-    expect(report.repair?.notRepaired.map(({ path }) => path)).toEqual([BUNDLE, EDGE[1]]);
-    expect(report.repair?.notRepaired[0]?.problem).toContain(`${server.url}/${BUNDLE}`);
-    expect(pathsOf(report)).toEqual([BUNDLE, EDGE[1]]);
+    const wrong = [above, BUNDLE, EDGE[1]];
+    expect(report.repair?.notRepaired.map(({ path }) => path)).toEqual(wrong);
+    for (const [i, path] of wrong.entries()) {
+      expect(report.repair?.notRepaired[i]?.problem).toContain(`${server.url}/${path}`);
+    }
+    expect(pathsOf(report)).toEqual(wrong);
     before[TILE] = log.object(TILE).toString("base64");
     expect(directoryContents(directory)).toEqual(before);
   });
