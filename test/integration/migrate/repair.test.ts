@@ -376,6 +376,16 @@ describe("a Static CT log that is repaired", () => {
     expect(fs.readFileSync(join(directory, `issuer/${"0".repeat(64)}`), "utf8")).toBe("nobody's");
   });
 
+  it("takes no certificate in the place of another", async () => {
+    const directory = logDirectory(log);
+    fs.rmSync(join(directory, lost));
+    const server = await startLogServer(log.objects);
+    server.intercept(lost, answerWith(log.object(wrong)));
+    const report = await repair(log, directory, server.url);
+    expect(report).toMatchObject({ faults: 1, repair: { repaired: 0, notRepaired: [{ path: lost }] } });
+    expect(fs.existsSync(join(directory, lost))).toBe(false);
+  });
+
   it.each([true, false])(
     "has a bundle repaired that names an issuer which exists nowhere, with a deep check: %s",
     async (deep) => {

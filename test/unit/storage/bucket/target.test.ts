@@ -131,14 +131,15 @@ describe("a repair in a bucket", () => {
   /** A bucket with a damaged tile, whose object changes to `text` after it was looked at for the first time. */
   async function changing(text: string) {
     const { bucket, target } = stating(RECORD);
-    bucket.store(TILE, "damaged");
-    const stat = bucket.stat.bind(bucket);
-    vi.spyOn(bucket, "stat").mockImplementationOnce(async (path) => {
-      const found = await stat(path);
+    bucket.store(TILE, "wrong");
+    const get = bucket.get.bind(bucket);
+    const looks = vi.spyOn(bucket, "get").mockImplementationOnce(async (...object) => {
+      const found = await get(...object);
       bucket.store(TILE, text);
       return found;
     });
     await (await target.openRepairs()).replace(TILE, Buffer.from("a tile"));
+    expect(looks).toHaveBeenCalledTimes(2);
     return bucket;
   }
 
