@@ -12,7 +12,7 @@ import type {
   TreeState,
 } from "../../lib/migrate/ports/target.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
-import { onceEvery } from "../shared/memoize.ts";
+import { once, onceEvery } from "../shared/memoize.ts";
 import { StateBinding } from "./binding.ts";
 import type { Bucket } from "./bucket.ts";
 import { takeLock } from "./lock.ts";
@@ -171,11 +171,15 @@ export class BucketTarget implements MigrationTarget {
 
   /** No claim is needed: the very version that was looked at is replaced, or nothing. */
   async openRepairs(signal?: AbortSignal): Promise<TargetRepairs> {
-    await this.#bucket.requireConditionalWrites();
     const writer = new BucketWriter(this.#bucket, this.#bucket.openObjects(signal), async () => {});
+    // Asked with the first object that is replaced: a sound log is only read.
+    const requireConditionalWrites = once(() => this.#bucket.requireConditionalWrites());
     return {
       read: (path, maxBytes) => writer.read(path, maxBytes),
-      replace: (path, bytes) => writer.put(path, bytes),
+      replace: async (path, bytes) => {
+        await requireConditionalWrites();
+        await writer.put(path, bytes);
+      },
       close: () => writer.close(),
     };
   }

@@ -151,6 +151,18 @@ describe("a repair in a bucket", () => {
     expect(put.mock.calls.map(([, , instead]) => instead?.version)).toEqual([undefined, expect.any(String)]);
   });
 
+  it("changes nothing in a store that passes over conditions, and asks that only where it would write", async () => {
+    const { bucket, target } = stating(RECORD);
+    bucket.store(TILE, "wrong");
+    const refusal = new TargetRefusedError({ object: "the store", problem: "passes over conditions" });
+    const asked = vi.spyOn(bucket, "requireConditionalWrites").mockRejectedValue(refusal);
+    const repairs = await target.openRepairs();
+    await repairs.read(TILE, 10);
+    expect(asked).not.toHaveBeenCalled();
+    await expect(repairs.replace(TILE, Buffer.from("a tile"))).rejects.toBe(refusal);
+    expect(bucket.text(TILE)).toBe("wrong");
+  });
+
   it("leaves an object that became right meanwhile", async () => {
     const before = (await changing("a tile")).objects.get(TILE);
     expect(before?.version).toBe("version-3");
