@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { endOf, errorDocument, errorText, exitCodeOf, Interruption } from "../../../cmd/exit.ts";
 import { OperationError, TargetRefusedError, UsageError, VerificationError } from "../../../lib/index.ts";
 
+const SECRET_TEXT = "https://me:hunter2@log.example/?token=hunter2 is broken";
+
 const facts = { object: "tile/0/000", problem: "is\nmissing" };
 
 describe("the end of a run", () => {
@@ -26,6 +28,42 @@ describe("the end of a run", () => {
       error: { kind: "internal", problem: "x is not a function", advice: expect.stringContaining("report") },
     });
     expect(errorDocument(undefined)).toBeUndefined();
+  });
+
+  test("is a document of what failed outside, in words, and of how much is in place after an interruption", () => {
+    const full = Object.assign(new Error("ENOSPC: no space left on device, write"), {
+      code: "ENOSPC",
+      errno: -28,
+      syscall: "write",
+    });
+    const { error } = errorDocument(full) ?? {};
+    expect(error).toMatchObject({
+      kind: "operation",
+      problem: expect.stringContaining("no space left on device"),
+    });
+    expect(error?.problem).not.toContain("ENOSPC");
+    const interruption = new Interruption("SIGTERM", "it continues");
+    interruption.inPlace = "5 of 7 entries are in place";
+    expect(errorDocument(interruption)).toEqual({
+      error: {
+        kind: "interrupted",
+        object: "the run",
+        problem: "stopped by SIGTERM",
+        found: "5 of 7 entries are in place",
+        advice: "it continues",
+      },
+    });
+  });
+
+  test("shows no secret of an address, whatever quotes it", () => {
+    for (const error of [
+      new Error(SECRET_TEXT),
+      new InvalidArgumentError(SECRET_TEXT),
+      new OperationError({ object: "a", problem: SECRET_TEXT }),
+    ]) {
+      expect(JSON.stringify(errorDocument(error))).not.toContain("hunter2");
+      expect(`${errorText(error, true)}`).not.toContain("hunter2");
+    }
   });
 
   test("says a failure in one line", () => {

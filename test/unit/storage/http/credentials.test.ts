@@ -149,6 +149,7 @@ describe("an answer 401", () => {
   it.each([
     ["a header", "", { headers: [["authorization", "x"]] as const }],
     ["a query", "?sig=x", {}],
+    ["a client certificate", "", { tls: { cert: "x", key: "x" } }],
   ])("says that those in %s were not accepted", async (_what, query, options) => {
     const source = sourceAt(new URL(query, await refusing()), options);
     await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
