@@ -214,6 +214,7 @@ describe("a contact", () => {
     ["ftp://your.site/", /e-mail/],
     ["https://", /e-mail/],
     ["https:your.site", /e-mail/],
+    ["https://me:hunter2@your.site/", /has a password/],
     ["", /e-mail/],
   ])("is not %s", (contact, problem) => {
     expect(() => contactAddress(contact)).toThrow(UsageError);

@@ -3,7 +3,7 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, test, vi } from "vitest";
 import { addBackendOptions } from "../../../../cmd/options/log.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import backend, { httpOptions } from "../../../../storage/http/backend.ts";
@@ -197,4 +197,14 @@ describe("a query that is a signature", () => {
   ])("is sent where it may open a whole log: %s", (query) => {
     check(query)();
   });
+});
+
+test.each([
+  "https://log.example/hunter2@mirror/",
+  "https://me:12?ter2@log.example/",
+  "https://me:12#ter2@log.example/",
+])("an address whose @ may be the end of a password is refused, and not sent anywhere: %s", (address) => {
+  expect(() => sourceAt(new URL(address))).toThrow(UsageError);
+  expect(() => sourceAt(new URL(address))).toThrow(/has an @ behind what would be its host/);
+  expect(() => sourceAt(new URL(address))).not.toThrow(/ter2@/);
 });
