@@ -6,6 +6,10 @@ import { openFilesAdvice } from "./open-files.ts";
 import { SourceError } from "./ports/source.ts";
 
 const AGAIN = "Run the same command again, it goes on where it stopped";
+const MEND_FIRST = "Mend that first, then run the same command again: it goes on where it stopped";
+
+/** Failed system calls that may succeed the next time; any other fails in the same way until somebody has acted. */
+const PASSING = ["EAGAIN", "EBUSY", "EINTR", "EIO", "ENOMEM", "ESTALE", "ETIMEDOUT"];
 
 /**
  * The failure that a person reads, for one of the operating system, of a source, or of somebody's bytes, which whoever
@@ -21,13 +25,14 @@ export function outsideFailure(error: unknown, object?: string): unknown {
     return new VerificationError(facts, { cause: error });
   }
   if (error instanceof SourceError) {
-    const { advice = AGAIN } = error;
+    const advice = error.advice ?? againIfPassing(error);
     return new OperationError({ object: object ?? "the source", problem, advice }, { cause: error });
   }
   if (isOfSystem(error)) {
     const { path, syscall, code } = error;
     // Of this process, or of the whole machine: wherever the next file was opened.
-    const advice = code === "EMFILE" || code === "ENFILE" ? openFilesAdvice() : AGAIN;
+    const usual = PASSING.includes(code ?? "") ? AGAIN : MEND_FIRST;
+    const advice = code === "EMFILE" || code === "ENFILE" ? openFilesAdvice() : usual;
     const at = object === undefined || path === undefined ? "" : ` (${path})`;
     const facts = { object: object ?? path ?? syscall, problem: `${problem}${at}`, advice };
     return new OperationError(facts, { cause: error });
@@ -35,6 +40,11 @@ export function outsideFailure(error: unknown, object?: string): unknown {
   if (!isOfMemory(error)) return error;
   const advice = `${AGAIN}; lower --budget or --concurrency`;
   return new OperationError({ object: object ?? "memory", problem, advice }, { cause: error });
+}
+
+/** The advice for a failure of a source that has none of its own. */
+export function againIfPassing({ retryable }: SourceError): string | undefined {
+  return retryable ? AGAIN : undefined;
 }
 
 type SystemError = Error & { readonly syscall: string; readonly path?: string; readonly code?: string };

@@ -9,7 +9,7 @@ import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH, isPartialPath } from "../../tlog/layout.ts";
 import { excerpt } from "../../tlog/note.ts";
 import { mayBePrunedAt } from "../../tlog/pruning.ts";
-import { outsideFailure } from "../outside-failure.ts";
+import { againIfPassing, outsideFailure } from "../outside-failure.ts";
 import {
   type BundleHints,
   type HashTree,
@@ -70,7 +70,7 @@ export async function readAuthentic<T>(
   const mayUseFull = context.replacesBadPartials === true && isPartialPath(path);
   const attempt = async (): Promise<T> => {
     if (last !== undefined) counters.add("retries", 1);
-    const fresh = last instanceof FormatError;
+    const fresh = last instanceof FormatError || isOddAnswer(last);
     try {
       return await readOnce({ fresh });
     } catch (error) {
@@ -217,8 +217,11 @@ export function readDelays({
   let sourceFailures = 0;
   let isReached = firstContact !== true;
   return (error) => {
-    const isContent = error instanceof FormatError;
-    if (isContent && (isLasting || firstContact === true)) return undefined;
+    const isOdd = isOddAnswer(error);
+    const isContent = isOdd || error instanceof FormatError;
+    // One that refuses, or has nothing, at the first contact: most often the address is wrong.
+    const isRefused = !isOdd || (error.status ?? 0) >= 400;
+    if (isContent && (isLasting || (firstContact === true && isRefused))) return undefined;
     if (error instanceof SourceError && !isReached) {
       isReached = error.status !== undefined;
       if (error.unreachable || (error.brokenOff && sourceFailures >= FIRST_CONTACT_RETRIES)) return undefined;
@@ -233,6 +236,15 @@ export function readDelays({
     const minDelayMs = retry.minDelayMs * FIRST_REFUSAL_DELAY;
     return retryDelay(error, sourceFailures, { ...retry, minDelayMs }, REFUSAL_DELAY_FACTOR);
   };
+}
+
+/**
+ * Whether a source gave an answer that is neither an object nor a fault that passes, such as 403 or 206: one server of
+ * several, or a cache, may do so. Not 401, by which accounts may be locked.
+ */
+function isOddAnswer(error: unknown): error is SourceError {
+  if (!(error instanceof SourceError) || error.retryable) return false;
+  return error.status !== undefined && error.status !== 401;
 }
 
 /** What was read says nothing about a log: there is no object, or a web page in its place. */
@@ -266,8 +278,7 @@ function readableFailure({ source, firstContact }: ReadContext, path: string, er
   }
   if (error instanceof SourceError) {
     const isWrongPort = firstContact === true && error.brokenOff;
-    const usual = isWrongPort ? CHECK_ADDRESS : "Run the same command again, it goes on where it stopped";
-    const advice = error.advice ?? usual;
+    const advice = error.advice ?? (isWrongPort ? CHECK_ADDRESS : againIfPassing(error));
     return new OperationError({ object, problem: error.message, advice }, { cause: error });
   }
   return outsideFailure(error, object);

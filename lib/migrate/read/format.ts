@@ -10,7 +10,7 @@ import {
   tileWidth,
 } from "../../tlog/layout.ts";
 import { firstKeptBundle } from "../../tlog/pruning.ts";
-import type { LogSource, ReadHints } from "../ports/source.ts";
+import { type LogSource, type ReadHints, SourceError } from "../ports/source.ts";
 import { faultOf } from "../verify/findings.ts";
 import { readAuthentic, requireThisLayout } from "./authentic.ts";
 import type { ReadContext } from "./context.ts";
@@ -57,15 +57,18 @@ export async function inFormatOfLog(
       return asked;
     throw wrongFormat(source.location, other.format);
   }
+  const denials: unknown[] = [];
   for (const index of new Set([first, tileCount(size, 0) - 1])) {
     const both = [tiles, staticCt] as const;
-    const found = await Promise.all(both.map((one) => lookAt({ ...context, source: one }, size, index)));
+    const looks = both.map((one) => lookAt({ ...context, source: one }, size, index, denials));
+    const found = await Promise.all(looks);
     for (const isOne of [(state: Look) => state === "well-formed", (state: Look) => state !== "missing"]) {
       const ofOne = both.filter((_, at) => isOne(found[at] as Look));
       if (ofOne.length === 1) return ofOne[0] as LogSource;
     }
   }
   await requireThisLayout(source, size);
+  if (denials.length > 0) throw denials[0];
   const paths = [tiles, staticCt].map(({ format }) => bundlePath(format, bundleAt(size, first)));
   throw new UsageError({
     object: source.location,
@@ -77,8 +80,16 @@ export async function inFormatOfLog(
 
 type Look = "well-formed" | "malformed" | "missing";
 
-/** Whether a bundle exists in the source's format: no authentication, which what follows sees to. */
-async function lookAt(context: ReadContext, size: number, index: number): Promise<Look> {
+/**
+ * Whether a bundle exists in the source's format: no authentication, which what follows sees to.
+ * @param denials what a source refused: nothing is there, where it does not say so to readers like this one.
+ */
+async function lookAt(
+  context: ReadContext,
+  size: number,
+  index: number,
+  denials: unknown[] = [],
+): Promise<Look> {
   const { source, retry } = context;
   const bundle = bundleAt(size, index);
   const none = new Uint8Array();
@@ -92,6 +103,10 @@ async function lookAt(context: ReadContext, size: number, index: number): Promis
       return "well-formed";
     });
   } catch (error) {
+    if (error instanceof Error && error.cause instanceof SourceError && !error.cause.retryable) {
+      denials.push(error);
+      return "missing";
+    }
     faultOf(error);
     return "malformed";
   }

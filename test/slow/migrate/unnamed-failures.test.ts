@@ -35,15 +35,16 @@ const CALLS = [
   ...(["handOver", "warnings", "publishCheckpoint"] as const),
 ];
 
-const WORDS: readonly [Code, string][] = [
-  ["EROFS", "read-only file system"],
-  ["EIO", "i/o error"],
-  ["EISDIR", "illegal operation on a directory"],
-  ["ENXIO", "no such device or address"],
-  ["ESTALE", "system error ESTALE"],
+const [AGAIN, MEND_FIRST] = ["Run the same command again", "Mend that first"];
+const WORDS: readonly [Code, string, string][] = [
+  ["EROFS", "read-only file system", MEND_FIRST],
+  ["EIO", "i/o error", AGAIN],
+  ["EISDIR", "illegal operation on a directory", MEND_FIRST],
+  ["ENXIO", "no such device or address", MEND_FIRST],
+  ["ESTALE", "system error ESTALE", AGAIN],
 ];
 
-describe.each(WORDS)("%s", (code, words) => {
+describe.each(WORDS)("%s", (code, words, advice) => {
   test.each(CALLS)("in %s ends a copy in order", async (call) => {
     const { server, target } = await newCopy(log);
     await migrateLog(log, server, target, { handOver: false });
@@ -52,7 +53,7 @@ describe.each(WORDS)("%s", (code, words) => {
     await expectFailure(
       migrateLog(log, server, place, { saveCheckpoint: true }),
       OperationError,
-      new RegExp(`^/target/x: ${words}\\. Run the same command again`),
+      new RegExp(`^/target/x: ${words}\\. ${advice}`),
     );
   });
 });

@@ -177,3 +177,25 @@ test("a failure to read the log says nothing about its format", async () => {
   expect(failure).not.toBeInstanceOf(VerificationError);
   expect(failure.message).toMatch(/answered 503/);
 });
+
+test.each(FORMATS)(
+  "a log of %s at a server that refuses what is not there verifies without its format",
+  async (format) => {
+    const log = logOf(format);
+    const server = await startLogServer(log.objects);
+    server.intercept(
+      (path) => !log.objects.has(path),
+      (_request, response) => void response.writeHead(403).end(),
+    );
+    expect(await verify(log, server.url, { format: undefined })).toMatchObject({
+      faults: 0,
+      entries: log.size,
+    });
+    server.intercept(
+      (path) => BUNDLES.test(path),
+      (_request, response) => void response.writeHead(403).end(),
+    );
+    const failure = await failureOf(verify(log, server.url, { format: undefined }));
+    expect(failure.message).toMatch(/answered 403 Forbidden. Access is denied, or the object is missing/);
+  },
+);

@@ -22,7 +22,7 @@ const FAILURES: readonly [what: string, error: Error, words: RegExp, kind: typeo
   [
     "a file",
     thrownBy(() => readFileSync("/nowhere/x")),
-    /^\/nowhere\/x: no such file or directory\. Run the same/,
+    /^\/nowhere\/x: no such file or directory\. Mend that first/,
     OperationError,
   ],
   [
@@ -76,6 +76,21 @@ it.each([new TypeError("x is not a function"), new UsageError({ object: "a", pro
     expect(outsideFailure(error)).toBe(error);
   },
 );
+
+it.each([
+  ["EIO", /Run the same command again/],
+  ["ESTALE", /Run the same command again/],
+  ["EROFS", /Mend that first, then run the same command again/],
+  ["EACCES", /Mend that first, then run the same command again/],
+])("%s is said to pass, or to have to be mended", (code, advice) => {
+  const error = Object.assign(new Error("x"), { code, syscall: "open", path: "/x" });
+  expect(String(outsideFailure(error))).toMatch(advice);
+});
+
+it("a source's failure that does not pass is not one for another try", () => {
+  const lasting = new SourceError("answered 405", { retryable: false });
+  expect(String(outsideFailure(lasting))).toBe("OperationError: the source: answered 405");
+});
 
 it("too few open files, wherever the next one was to be opened, is told what to raise", () => {
   for (const code of ["EMFILE", "ENFILE"]) {

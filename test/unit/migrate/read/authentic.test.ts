@@ -95,6 +95,45 @@ describe("faults of the network", () => {
   });
 });
 
+describe("an answer that is neither the object nor a fault that passes", () => {
+  const answered = (status: number) => () =>
+    new SourceError(`answered ${status}`, { retryable: false, status });
+
+  test.each([202, 206, 304, 403, 405])(
+    "%i among good ones is asked for again, past caches",
+    async (status) => {
+      const { result, fresh } = await reading([answered(status), GOOD]);
+      expect(result).toBe("good");
+      expect(fresh).toEqual([false, true]);
+    },
+  );
+
+  test("is the end when it stays, and running the command again is not what helps", async () => {
+    const { result, retries } = await reading([answered(403)]);
+    expect(result).toBeInstanceOf(OperationError);
+    expect((result as Error).message).toMatch(/: answered 403$/);
+    expect(retries).toBe(FAST_RETRY.contentAttempts);
+  });
+
+  test.each([
+    [206, 1 + FAST_RETRY.contentAttempts],
+    [403, 1],
+    [404, 1],
+  ])("%i at the first contact is asked for %i times", async (status, times) => {
+    const { fresh } = await reading([answered(status)], { firstContact: true });
+    expect(fresh).toHaveLength(times);
+  });
+
+  test("is not asked for again where it refuses credentials: accounts are locked for that", async () => {
+    expect((await reading([answered(401)])).fresh).toHaveLength(1);
+  });
+
+  test("is not asked for again in files, which stay as they are", async () => {
+    const unreadable = () => new SourceError("permission denied", { retryable: false });
+    expect((await reading([unreadable])).fresh).toHaveLength(1);
+  });
+});
+
 test("nobody waits for a source after the last try, whatever it asks for", async () => {
   const retry = { ...FAST_RETRY, attempts: 0, maxRetryAfterMs: 600_000 };
   const closed = () => new SourceError("answered 403", { retryable: false, retryAfterMs: 600_000 });
