@@ -1,6 +1,7 @@
 /** How long what is asked of an object store is asked again. */
 
 import { OperationError } from "../../lib/errors.ts";
+import { againIfPassing } from "../../lib/migrate/outside-failure.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import {
   FIRST_CONTACT_RETRIES,
@@ -43,7 +44,7 @@ export async function patiently<T>(
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof SourceError)) throw error;
-    const advice = error.advice ?? "Run the same command again, it goes on where it stopped";
+    const advice = error.advice ?? againIfPassing(error);
     throw new OperationError({ object, problem: error.message, advice }, { cause: error });
   }
 }

@@ -17,7 +17,8 @@ import { type BucketPlace, formatObjectName } from "../bucket/place.ts";
 import type { BucketOptions } from "../bucket/requests.ts";
 import { FirstContact, patiently } from "../bucket/retries.ts";
 import { DEFAULT_TIMEOUTS } from "../http/client.ts";
-import { networkError, statusError } from "../http/error-messages.ts";
+import { networkError } from "../http/error-messages.ts";
+import { statusError } from "../http/status-errors.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import { withinTime } from "../shared/within-time.ts";
@@ -168,7 +169,7 @@ export class GcsBucket implements Bucket {
     const { host } = this.#access;
     const status = statusOf(error);
     if (status !== undefined)
-      return gcsError(statusError(status, host, undefined), this.#place, error.message);
+      return gcsError(statusError({ status, headers: {} }, host), this.#place, error.message);
     const isOfLibrary = "code" in error || error instanceof SourceError;
     if (!isOfLibrary) return notOfTheApi(host, error.message);
     return networkError(error, { host, timeouts: DEFAULT_TIMEOUTS }, false);

@@ -4,12 +4,11 @@ import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
 import type { BucketPlace } from "../bucket/place.ts";
 import type { ApiAnswer } from "../http/client.ts";
-import { statusError } from "../http/error-messages.ts";
-import { retryAfterMs } from "../http/headers.ts";
+import { statusError } from "../http/status-errors.ts";
 
 /** An answer that is a failure. It shows the operator what the API says besides the status. */
 export function answerError(answer: ApiAnswer, host: string, place: BucketPlace): SourceError {
-  const error = statusError(answer.status, host, retryAfterMs(answer.headers));
+  const error = statusError(answer, host);
   return gcsError(error, place, apiMessage(answer.body));
 }
 

@@ -110,7 +110,7 @@ export class HttpClient implements Carrier {
       timeouts: { ...this.timeouts, ...timeouts },
       maxBytes,
       wireLimit: () => maxBytes,
-      tooLarge: () => answerTooLarge(request, maxBytes),
+      tooLarge: () => answerTooLarge(new URL(request.origin).host, maxBytes),
     });
     return { ...head, body };
   }
@@ -224,8 +224,7 @@ export class HttpClient implements Carrier {
 }
 
 /** The failure of an API, or of what answers in its place, that does not come to an end. */
-export function answerTooLarge({ origin }: HttpRequest, maxBytes: number): SourceError {
-  const { host } = new URL(origin);
+export function answerTooLarge(host: string, maxBytes: number): SourceError {
   return new SourceError(`${host} answered with more than ${formatCount(maxBytes)} bytes`, {
     retryable: false,
   });

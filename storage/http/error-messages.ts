@@ -33,32 +33,6 @@ const LASTING = { retryable: false };
 const REFUSED = { retryable: true, unreachable: true };
 const WRONG_ADDRESS = { retryable: false, unreachable: true };
 
-/** What a server was shown of the credentials that were given: all, nothing since a redirect led there, or none. */
-export type CredentialsShown = "refused" | "withheld" | "none";
-
-/** A status that is neither an object, nor the absence of one, nor a redirect. */
-export function statusError(
-  status: number,
-  host: string,
-  retryAfterMs: number | undefined,
-  credentials: CredentialsShown = "none",
-): SourceError {
-  // Not imported: node:http takes 20 ms to load, in every thread, and this is its only use.
-  const reason = process.getBuiltinModule("node:http").STATUS_CODES[status];
-  const isOfRequest = status >= 400 && status < 500 && status !== 408;
-  const refusal = [401, 403].includes(status) ? REFUSALS[credentials] : undefined;
-  const answer = `${excerpt(host)} answered ${status}${reason === undefined ? "" : ` ${reason}`}`;
-  return new SourceError(`${answer}${refusal?.problem ?? ""}`, {
-    retryable: status === 408 || status === 429 || status >= 500,
-    status,
-    retryAfterMs,
-    advice:
-      (status === 401 ? refusal?.advice : undefined) ??
-      STATUS_ADVICE[status] ??
-      (isOfRequest ? "Check the address" : undefined),
-  });
-}
-
 /**
  * Why a request got no whole response.
  * @param isSent whether it got as far as a connection: a TLS error after that is a broken line, not configuration.
@@ -171,24 +145,6 @@ function transferFault(code: string, error: Error, { host }: Peer): Fault {
       return [`the connection to ${host} failed: ${firstLine(error.message)}`, BROKEN_OFF];
   }
 }
-
-const REFUSALS = {
-  refused: {
-    problem: ": it does not accept the credentials that were given",
-    advice: "Check them, and that they have not expired",
-  },
-  withheld: {
-    problem: ": it was sent no credentials, since a redirect led there",
-    advice: "Give the address to which the source redirects, with the credentials",
-  },
-  none: undefined,
-} as const satisfies Record<CredentialsShown, unknown>;
-
-const STATUS_ADVICE: Readonly<Record<number, string>> = {
-  401: "Give credentials: --netrc, --header @file, or user:password and an @ before the host of the address",
-  403: "Check that this machine may read the log; a bucket that answers 403 for an object which is not there must allow listing, or missing objects cannot be told from forbidden ones",
-  429: "Lower the rate or the number of connections; public logs also slow down clients that name no contact",
-};
 
 /** Node joins the failures of several addresses of one host in an AggregateError, in some versions without a code. */
 export function codeOf(error: Error): string {

@@ -1,15 +1,11 @@
 /** What the headers of a response say. */
 
-import { SourceError } from "../../lib/migrate/ports/source.ts";
-import { excerpt } from "../../lib/tlog/note.ts";
-import { shownAddress } from "../../lib/tlog/shown-address.ts";
-
 /** Names in lower case. A header that came more than once is an array, whatever it is. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** Content-Length, which means nothing beside Transfer-Encoding (RFC 9112 §6.3). */
 export function announcedLength(headers: ResponseHeaders): number | undefined {
-  const length = first(headers["content-length"]);
+  const length = firstOf(headers["content-length"]);
   if (length === undefined || headers["transfer-encoding"] !== undefined) return undefined;
   return /^[0-9]{1,15}$/.test(length) ? Number(length) : undefined;
 }
@@ -30,9 +26,9 @@ const NO_CODINGS = ["", "identity", "aws-chunked"];
 
 /** Milliseconds until a request may be sent again, where the server says so: by its own clock, if it has one. */
 export function retryAfterMs(headers: ResponseHeaders): number | undefined {
-  const value = first(headers["retry-after"]);
+  const value = firstOf(headers["retry-after"]);
   if (value === undefined) return undefined;
-  return parseRetryAfter(value, parseHttpDate(first(headers.date)?.trim() ?? "") ?? Date.now());
+  return parseRetryAfter(value, parseHttpDate(firstOf(headers.date)?.trim() ?? "") ?? Date.now());
 }
 
 /** Milliseconds from `nowMs`: the value is a count of seconds or an HTTP-date (RFC 9110 §10.2.3), else undefined. */
@@ -59,40 +55,7 @@ export function basicCredentials(name: string, password: string): string {
   return `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`;
 }
 
-/** Statuses that send a GET elsewhere (RFC 9110 §15.4). */
-export function isRedirect(status: number): boolean {
-  return [301, 302, 303, 307, 308].includes(status);
-}
-
-/**
- * The URL that a redirect leads to, without its credentials: they are not ours.
- * @throws SourceError if it names none, or one that must not be followed.
- */
-export function redirectTarget(from: URL, headers: ResponseHeaders): URL {
-  const location = first(headers.location);
-  if (location === undefined) throw notFollowed(from, "without saying where");
-  const target = URL.parse(location, from);
-  if (target === null) throw notFollowed(from, "to something that is no address");
-  target.username = "";
-  target.password = "";
-  if (target.protocol !== "https:" && target.protocol !== "http:") {
-    throw notFollowed(from, `to ${excerpt(shownAddress(target.href))}, which is not HTTP`);
-  }
-  // Who can force a plain connection can read along and keep fresh objects back, signatures or not.
-  if (from.protocol === "https:" && target.protocol === "http:") {
-    throw notFollowed(from, `from https to plain http, at ${excerpt(shownAddress(target.href))}`);
-  }
-  return target;
-}
-
-function notFollowed(from: URL, whither: string): SourceError {
-  return new SourceError(`${from.host} redirects ${whither}`, {
-    retryable: false,
-    advice: "Give the address at which the log really is",
-  });
-}
-
 /** Of a header that can have one value only, the first that came. */
-function first(header: string | string[] | undefined): string | undefined {
+export function firstOf(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header[0] : header;
 }

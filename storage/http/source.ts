@@ -2,35 +2,18 @@
 
 import { UsageError } from "../../lib/errors.ts";
 import type { Admission, RequestObserver } from "../../lib/migrate/ports/backend.ts";
-import {
-  type ObjectSource,
-  type ReadOptions,
-  SourceError,
-  tooLarge,
-} from "../../lib/migrate/ports/source.ts";
+import { type ObjectSource, type ReadOptions, SourceError } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
 import { shownAddress } from "../../lib/tlog/shown-address.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
-import { type Coding, decodeReserved, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
+import { decodeReserved } from "../shared/inflate.ts";
 import { asOldLayout } from "../shared/old-layout.ts";
-import {
-  type ApiAnswer,
-  answerTooLarge,
-  HttpClient,
-  type HttpClientOptions,
-  MAX_ANSWER_BYTES,
-} from "./client.ts";
-import { statusError } from "./error-messages.ts";
-import type { HttpRequest, HttpResponse, ResponseRules } from "./exchange.ts";
-import {
-  basicCredentials,
-  contentCodings,
-  isRedirect,
-  type ResponseHeaders,
-  redirectTarget,
-  retryAfterMs,
-} from "./headers.ts";
+import { HttpClient, type HttpClientOptions } from "./client.ts";
+import type { HttpResponse } from "./exchange.ts";
+import { basicCredentials } from "./headers.ts";
+import { type Answerer, codingOf, type FailureOfApi, isObject, ObjectRules } from "./object-rules.ts";
+import { isRedirect, type RedirectedBase, redirectedBase, redirectTarget } from "./redirects.ts";
 
 /** A name and a value. */
 export type Header = readonly [name: string, value: string];
@@ -55,12 +38,15 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
    * What any answer but an object means, undefined that there is none; redirects are not followed then. Default: what
    * its status means.
    */
-  readonly failure?: (answer: ApiAnswer) => SourceError | undefined;
+  readonly failure?: FailureOfApi;
   /** Sends the requests, and is not closed with the source. Default: a client of the source's own. */
   readonly client?: HttpClient;
 }
 
 const MAX_REDIRECTS = 5;
+
+/** So many places to which a base address redirects are used directly. */
+const MAX_REDIRECTED_BASES = 4;
 
 /** Headers that pass every cache on the way. */
 const NO_CACHE = ["cache-control", "no-cache", "pragma", "no-cache"];
@@ -77,8 +63,12 @@ export class HttpSource implements ObjectSource {
   readonly #headers: string[];
   /** For origins that a redirect leads to: they get no credentials. */
   readonly #headersElsewhere: string[];
-  /** Whether something in the requests may say who asks. */
-  readonly #hasCredentials: boolean;
+  /** Credentials are all in the requests that may say who asks. */
+  readonly #own: Answerer;
+  /** Where the base address redirected the last object that it was asked for, if that shows where the others are. */
+  #redirectedBase: RedirectedBase | undefined;
+  /** All such places. */
+  readonly #redirectedBases = new Set<string>();
   /** Whether it was reported that plain requests are redirected to https. */
   #redirectNoticed = false;
 
@@ -96,7 +86,8 @@ export class HttpSource implements ObjectSource {
     this.#headersElsewhere = ["user-agent", userAgent(options), "accept-encoding", "gzip"];
     const own = [...(options.headers ?? []).flat(), ...basicAuthorization(baseUrl)];
     this.#headers = [...this.#headersElsewhere, ...own];
-    this.#hasCredentials = own.length > 0 || this.#query !== "" || options.tls?.cert !== undefined;
+    const hasCredentials = own.length > 0 || this.#query !== "" || options.tls?.cert !== undefined;
+    this.#own = { host: baseUrl.host, credentials: hasCredentials ? "refused" : "none" };
     this.#client = options.client ?? new HttpClient({ ...options, ownOrigin: baseUrl.origin });
   }
 
@@ -105,16 +96,10 @@ export class HttpSource implements ObjectSource {
   }
 
   async read(path: string, options: ReadOptions): Promise<Uint8Array | undefined> {
-    const target = `${this.#prefix}${path}${this.#query}`;
-    let headers = this.#headers;
-    if (this.#options.authorization !== undefined) {
-      const authorization = this.#options.authorization(target);
-      const isLate = authorization instanceof Promise;
-      const more = isLate ? await untilAborted(authorization, options.signal) : authorization;
-      headers = [...headers, ...more];
-    }
-    let response = await this.#get(this.#origin, target, headers, options);
-    if (isRedirect(response.status)) response = await this.#follow(response, target, options);
+    // What is to be read past caches is asked of the base address: it may redirect elsewhere by now.
+    const base = options.fresh === true ? undefined : this.#redirectedBase;
+    const redirected = base && (await this.#getBelow(base, path, options));
+    const response = redirected ?? (await this.#getOwn(path, options));
     const { body } = response;
     const coding = codingOf(response.headers);
     if (body === undefined || coding === undefined) return body;
@@ -130,6 +115,61 @@ export class HttpSource implements ObjectSource {
     if (this.#options.client === undefined) await this.#client.close();
   }
 
+  /** The object as the base address has it, or where that redirects to. */
+  async #getOwn(path: string, options: ReadOptions): Promise<HttpResponse> {
+    const target = `${this.#prefix}${path}${this.#query}`;
+    let headers = this.#headers;
+    if (this.#options.authorization !== undefined) {
+      const authorization = this.#options.authorization(target);
+      const isLate = authorization instanceof Promise;
+      const more = isLate ? await untilAborted(authorization, options.signal) : authorization;
+      headers = [...headers, ...more];
+    }
+    const response = await this.#get(this.#origin, target, headers, options);
+    if (isRedirect(response.status)) return await this.#follow(response, { path, target }, options);
+    this.#redirectedBase = undefined;
+    return response;
+  }
+
+  /**
+   * The object where the base address redirected others to, so that not each of them costs a second request; undefined
+   * if it is not there: the base address says then whether there is one at all.
+   */
+  async #getBelow(
+    base: RedirectedBase,
+    path: string,
+    options: ReadOptions,
+  ): Promise<HttpResponse | undefined> {
+    const { origin, prefix } = base;
+    try {
+      const response = await this.#get(origin, prefix + path, this.#headersAt(origin), options);
+      if (isObject(response.status)) return response;
+    } catch (error) {
+      this.#forget(base);
+      if (!(error instanceof SourceError) || error.retryable) throw error;
+    }
+    this.#forget(base);
+    return undefined;
+  }
+
+  /** A base address that redirects to more and more places has one for each object, or takes turns. */
+  #learn(base: RedirectedBase | undefined): void {
+    if (base !== undefined && this.#redirectedBases.size <= MAX_REDIRECTED_BASES) {
+      this.#redirectedBases.add(base.origin + base.prefix);
+    }
+    this.#redirectedBase = this.#redirectedBases.size > MAX_REDIRECTED_BASES ? undefined : base;
+  }
+
+  /** Unless another was learned meanwhile. */
+  #forget(base: RedirectedBase): void {
+    if (this.#redirectedBase === base) this.#redirectedBase = undefined;
+  }
+
+  /** Only the source's own origin is sent what was given for it. */
+  #headersAt(origin: string): string[] {
+    return origin === this.#origin ? this.#headers : this.#headersElsewhere;
+  }
+
   /** An object, or the answer that there is none, or a redirect. */
   async #get(origin: string, path: string, usual: string[], options: ReadOptions): Promise<HttpResponse> {
     const { fresh, maxBytes, reservation, signal } = options;
@@ -139,48 +179,34 @@ export class HttpSource implements ObjectSource {
     if (admitted !== undefined) await admitted;
     const { timeouts } = this.#client;
     const headers = fresh ? [...usual, ...NO_CACHE] : usual;
-    const rules = { timeouts, observer, signal, reservation, maxBytes, wireLimit, tooLarge };
-    const request = { origin, method: "GET", path, headers } as const;
-    if (failure !== undefined) return await this.#getOfApi(request, rules, failure);
-    const response = await this.#client.request(request, rules);
-    const { status } = response;
-    if (status === 200 || status === 404 || status === 410 || isRedirect(status)) return response;
-    const shown = this.#hasCredentials ? (origin === this.#origin ? "refused" : "withheld") : "none";
-    throw statusError(status, new URL(origin).host, retryAfterMs(response.headers), shown);
-  }
-
-  /** As `#get`, of a server whose failures have bodies that say more than their status. */
-  async #getOfApi(
-    request: HttpRequest,
-    rules: ResponseRules,
-    failure: (answer: ApiAnswer) => SourceError | undefined,
-  ): Promise<HttpResponse> {
-    let isObject = false;
-    const response = await this.#client.request(request, {
-      ...rules,
-      wireLimit(status, headers, maxBytes) {
-        isObject = status === 200;
-        return isObject ? rules.wireLimit(status, headers, maxBytes) : MAX_ANSWER_BYTES;
-      },
-      tooLarge: (maxBytes, found) =>
-        isObject ? rules.tooLarge(maxBytes, found) : answerTooLarge(request, MAX_ANSWER_BYTES),
-    });
-    if (isObject) return response;
-    const { status, headers, body = Buffer.of() } = response;
-    const error = failure({ status, headers, body });
+    const rules = new ObjectRules(
+      { timeouts, observer, signal, reservation, maxBytes },
+      this.#answererAt(origin),
+      failure,
+    );
+    const response = await this.#client.request({ origin, method: "GET", path, headers }, rules);
+    if (isObject(response.status)) return response;
+    const error = rules.failure(response);
     if (error !== undefined) throw error;
-    return { status, headers, body: undefined };
+    return { ...response, body: undefined };
   }
 
-  async #follow(redirect: HttpResponse, target: string, options: ReadOptions): Promise<HttpResponse> {
+  async #follow(
+    redirect: HttpResponse,
+    { path, target }: { readonly path: string; readonly target: string },
+    options: ReadOptions,
+  ): Promise<HttpResponse> {
     let response = redirect;
     let at = new URL(this.#origin + target);
+    let hasQuery = false;
     for (let redirects = 1; redirects <= MAX_REDIRECTS; redirects++) {
       at = redirectTarget(at, response.headers);
       this.#notice(at);
-      const headers = at.origin === this.#origin ? this.#headers : this.#headersElsewhere;
-      response = await this.#get(at.origin, at.pathname + at.search, headers, options);
-      if (!isRedirect(response.status)) return response;
+      hasQuery ||= at.search !== "";
+      response = await this.#get(at.origin, at.pathname + at.search, this.#headersAt(at.origin), options);
+      if (isRedirect(response.status)) continue;
+      this.#learn(hasQuery ? undefined : redirectedBase(path, at));
+      return response;
     }
     throw new SourceError(`is redirected more than ${MAX_REDIRECTS} times, last by ${excerpt(at.host)}`, {
       retryable: false,
@@ -188,40 +214,23 @@ export class HttpSource implements ObjectSource {
     });
   }
 
-  /** Every object costs a second request then, and what the first one carries can be read on the way. */
+  #answererAt(origin: string): Answerer {
+    if (origin === this.#origin) return this.#own;
+    return {
+      host: new URL(origin).host,
+      credentials: this.#own.credentials === "none" ? "none" : "withheld",
+    };
+  }
+
+  /** What the first requests carry can be read on the way then. */
   #notice({ protocol, origin }: URL): void {
     const isToTls = this.#origin.startsWith("http:") && protocol === "https:";
     if (!isToTls || this.#redirectNoticed) return;
     this.#redirectNoticed = true;
-    const advice = this.#hasCredentials ? ", or the credentials are not sent there" : "";
+    const advice = this.#own.credentials === "refused" ? ", or the credentials are not sent there" : "";
     this.#options.notice?.(`${this.location} redirects to ${origin}: give the https address${advice}`);
   }
 }
-
-/** The most bytes that the body of an answer may have, where it is an object. */
-function wireLimit(status: number, headers: ResponseHeaders, maxBytes: number): number | undefined {
-  if (status !== 200) return undefined;
-  return codingOf(headers) === undefined ? maxBytes : maxBytes + ENCODING_SLACK_BYTES;
-}
-
-/**
- * The coding in which a body came. Some servers choose one that nobody asked for.
- * @throws FormatError if there are several, or one that cannot be undone.
- */
-function codingOf(headers: ResponseHeaders): Coding | undefined {
-  const codings = contentCodings(headers);
-  const coding = CODINGS.get(codings[0] ?? "");
-  if (codings.length === 0 || (codings.length === 1 && coding !== undefined)) return coding;
-  const found = excerpt(codings.join(", "));
-  throw new FormatError("has an encoding that is not understood", "gzip, br, zstd or none", found);
-}
-
-const CODINGS: ReadonlyMap<string, Coding> = new Map([
-  ["gzip", "gzip"],
-  ["x-gzip", "gzip"],
-  ["br", "br"],
-  ["zstd", "zstd"],
-]);
 
 /** @throws UsageError for an @ behind the host: what is taken for the host may be the beginning of a password. */
 function requireClearHost({ href, pathname, search, hash }: URL): void {

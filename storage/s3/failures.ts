@@ -4,8 +4,8 @@ import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
 import type { BucketPlace } from "../bucket/place.ts";
 import type { ApiAnswer } from "../http/client.ts";
-import { statusError } from "../http/error-messages.ts";
-import { type ResponseHeaders, retryAfterMs } from "../http/headers.ts";
+import type { ResponseHeaders } from "../http/headers.ts";
+import { statusError } from "../http/status-errors.ts";
 import { errorIn, type S3Error } from "./answers.ts";
 
 /** Credentials that were good, and are not any more. */
@@ -61,7 +61,7 @@ const WORDS: Readonly<Record<string, Words>> = {
 export function s3Failure(answer: ApiAnswer, host: string, place: BucketPlace): SourceError {
   const { status, headers, body } = answer;
   const said = errorIn(body);
-  const error = statusError(status, host, retryAfterMs(headers));
+  const error = statusError({ status, headers }, host);
   const isExpired = said !== undefined && EXPIRED_CODES.includes(said.code);
   const words = isExpired ? EXPIRED : wordsFor(status, headers, said, place);
   const details = said === undefined ? "" : ` (${oneLine(`${said.code}: ${said.message}`).slice(0, 300)})`;
