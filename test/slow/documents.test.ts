@@ -24,6 +24,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^podman /, "needs podman, and images from a registry: the workflow builds and starts the container"],
   [/^curl /, "fetches the list of a browser, in place of which there is one of the test's log"],
   [/ gs:\/\//, "needs a bucket and a database: test/interop/gcp runs it on emulators"],
+  [/ s3:\/\/|versitygw|^export AWS_/, "needs a bucket: test/interop/s3 runs it on versitygw"],
   [/^npm (test|run demo)$/, "is a stage of .ci/run itself"],
   [/^npm rebuild tlog-migrate$/, "is a test of the package"],
 ];

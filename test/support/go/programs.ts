@@ -21,6 +21,7 @@ const programs = {
   "tesseract-fsck": "github.com/transparency-dev/tesseract/cmd/fsck",
   sunlight: "filippo.io/sunlight/cmd/sunlight",
   skylight: "filippo.io/sunlight/cmd/skylight",
+  versitygw: "github.com/versity/versitygw/cmd/versitygw",
 } as const;
 export type Program = keyof typeof programs;
 

@@ -1,0 +1,248 @@
+/**
+ * An S3 of its own for a test: versitygw, which keeps objects as files, behind a proxy on the loopback that can answer in
+ * its place as S3 does now and then, and versitygw never.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { S3Access } from "../../../storage/s3/access.ts";
+import { build } from "./programs.ts";
+
+/** Requests to interfere with, and how. The first of several rules that fits a request decides. */
+export interface S3Fault {
+  readonly method?: string;
+  /** Part of the decoded path and query. */
+  readonly contains?: string;
+  /** How many of these requests go through first; none unless told. */
+  readonly skip?: number;
+  /** How many are interfered with then; all unless told. */
+  readonly times?: number;
+
+  /** What is answered. */
+  readonly answer?: {
+    readonly status: number;
+    readonly code: string;
+    readonly headers?: Record<string, string>;
+  };
+  /** The connection ends when half of the body has come through. */
+  readonly cut?: boolean;
+  /** Gives no answer until the interference is undone. */
+  readonly hang?: boolean;
+  /** Carries the request out first: it is the answer that is replaced, or lost where there is none. */
+  readonly after?: boolean;
+}
+
+const STARTED_WITHIN_MS = 30_000;
+
+const KEYS = { accessKeyId: "test", secretAccessKey: "testtest" };
+
+export class S3Server implements AsyncDisposable {
+  /** What a process gets to see it as S3. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly origin: string;
+  readonly #home: string;
+  readonly #gateway: ChildProcess;
+  readonly #proxy: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #agent = new Agent({ keepAlive: true });
+  #faults: (S3Fault & { matched: number; hits: number })[] = [];
+  #changed = Promise.withResolvers<void>();
+  #named = 0;
+  /** Lines of the requests that came. */
+  readonly requests: string[] = [];
+
+  private constructor(home: string, gateway: ChildProcess, proxy: Server) {
+    this.#home = home;
+    this.#gateway = gateway;
+    this.#proxy = proxy;
+    this.origin = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    this.env = {
+      AWS_ENDPOINT_URL_S3: this.origin,
+      AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
+      AWS_REGION: "us-east-1",
+      // Nothing of the machine that the tests run on.
+      AWS_EC2_METADATA_DISABLED: "true",
+      AWS_CONFIG_FILE: join(home, "no-config"),
+      AWS_SHARED_CREDENTIALS_FILE: join(home, "no-credentials"),
+      AWS_SESSION_TOKEN: undefined,
+      AWS_PROFILE: undefined,
+    };
+    proxy.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.on("error", () => {});
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
+    proxy.on("request", (incoming, response) => {
+      this.#serve(incoming, response).catch(() => response.destroy());
+    });
+  }
+
+  static async start(): Promise<S3Server> {
+    const program = await build("versitygw");
+    const home = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "tlog-migrate-s3-"));
+    const [data, metadata] = [join(home, "data"), join(home, "metadata")];
+    for (const directory of [data, metadata]) mkdirSync(directory);
+    // Not every file system has extended attributes.
+    const backend = ["posix", "--sidecar", metadata, data];
+    const gateway = spawn(program, ["--port", socketIn(home), "--keep-alive", "--quiet", ...backend], {
+      env: { ...process.env, ROOT_ACCESS_KEY: KEYS.accessKeyId, ROOT_SECRET_KEY: KEYS.secretAccessKey },
+      stdio: "ignore",
+    });
+    const proxy = createServer().listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    const server = new S3Server(home, gateway, proxy);
+    await server.#becomeReady();
+    return server;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.interfere();
+    this.#agent.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+    this.#proxy.close();
+    if (this.#gateway.exitCode === null) {
+      const exited = once(this.#gateway, "exit");
+      this.#gateway.kill("SIGKILL");
+      await exited;
+    }
+    rmSync(this.#home, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** A new bucket: to versitygw, a directory. */
+  newBucket(): string {
+    const name = `bucket-${++this.#named}`;
+    mkdirSync(join(this.#home, "data", name));
+    return name;
+  }
+
+  /** Stores an object, over one that may be there. */
+  async putObject(bucket: string, name: string, bytes: Uint8Array, encoding?: string): Promise<void> {
+    const headers = encoding === undefined ? [] : ["content-encoding", encoding];
+    await this.#send("PUT", bucket, name, headers, Buffer.from(bytes));
+  }
+
+  async deleteObject(bucket: string, name: string): Promise<void> {
+    await this.#send("DELETE", bucket, name);
+  }
+
+  /** An object's bytes and headers. */
+  async object(bucket: string, name: string): Promise<{ bytes: Buffer; headers: Headers }> {
+    const answer = await this.#send("GET", bucket, name);
+    return { bytes: Buffer.from(await answer.arrayBuffer()), headers: answer.headers };
+  }
+
+  /** Interferes with requests as these rules say, and no others, until the next call of this; with none, no more. */
+  interfere(...faults: readonly S3Fault[]): void {
+    this.#faults = faults.map((fault) => ({ ...fault, matched: 0, hits: 0 }));
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  /** How many requests each of the present rules has interfered with. */
+  interferences(): number[] {
+    return this.#faults.map(({ hits }) => hits);
+  }
+
+  async #send(
+    method: "GET" | "PUT" | "DELETE",
+    bucket: string,
+    name: string,
+    headers: string[] = [],
+    body?: Buffer,
+  ) {
+    const endpoint = { origin: this.origin, root: `/${bucket}`, region: "us-east-1" };
+    const access = new S3Access({ scheme: "s3", bucket, prefix: "" }, endpoint);
+    const path = access.target(name);
+    const all = [
+      ...headers,
+      ...(await access.authorization({ method, path, headers, ...(body && { body: [body] }) })),
+    ];
+    const pairs = all.flatMap((text, at) =>
+      at % 2 === 0 ? [[text, all[at + 1] ?? ""] as [string, string]] : [],
+    );
+    const answer = await fetch(`${this.origin}${path}`, { method, headers: pairs, ...(body && { body }) });
+    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${await answer.text()}`);
+    return answer;
+  }
+
+  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = "", url = "" } = incoming;
+    this.requests.push(`${method} ${decodeURIComponent(url)}`);
+    const fault = this.#meet(method, decodeURIComponent(url));
+    const body = await buffer(incoming);
+    if (fault?.cut) {
+      await this.#forward(incoming, body, body.length / 2).catch(() => {});
+      response.destroy();
+      return;
+    }
+    const answer = fault === undefined || fault.after ? await this.#forward(incoming, body) : undefined;
+    if (fault?.hang) await this.#changed.promise;
+    if (fault?.answer !== undefined) {
+      const { status, code, headers } = fault.answer;
+      const text = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>injected</Message></Error>`;
+      response.writeHead(status, { "content-type": "application/xml", ...headers }).end(text);
+    } else if (fault?.after) response.destroy();
+    else {
+      const { head, bytes } = answer ?? (await this.#forward(incoming, body));
+      response.writeHead(head.statusCode ?? 500, head.rawHeaders).end(bytes);
+    }
+  }
+
+  #meet(method: string, text: string): S3Fault | undefined {
+    for (const fault of this.#faults) {
+      const fits = (fault.method ?? method) === method && text.includes(fault.contains ?? "");
+      if (!fits) continue;
+      fault.matched++;
+      if (fault.matched <= (fault.skip ?? 0) || fault.hits >= (fault.times ?? Number.POSITIVE_INFINITY))
+        continue;
+      fault.hits++;
+      return fault;
+    }
+    return undefined;
+  }
+
+  /** @param cutAt how much of the body is sent, where the connection is to end then. */
+  #forward({ method, url, headers }: IncomingMessage, body: Buffer, cutAt?: number) {
+    const options = { socketPath: socketIn(this.#home), method, path: url, headers, agent: this.#agent };
+    return new Promise<{ head: IncomingMessage; bytes: Buffer }>((resolve, reject) => {
+      const forwarded = request(options, (head) => {
+        buffer(head).then((bytes) => resolve({ head, bytes }), reject);
+      });
+      forwarded.on("error", reject);
+      if (cutAt === undefined) forwarded.end(body);
+      else forwarded.write(body.subarray(0, cutAt), () => setTimeout(() => forwarded.destroy(), 100));
+    });
+  }
+
+  async #becomeReady(): Promise<void> {
+    for (const deadline = Date.now() + STARTED_WITHIN_MS; Date.now() < deadline; await sleep(20)) {
+      const isUp = await fetch(this.origin).then(
+        () => true,
+        () => false,
+      );
+      if (isUp) return;
+      if (this.#gateway.exitCode !== null) break;
+    }
+    await this[Symbol.asyncDispose]();
+    throw new Error("versitygw did not start");
+  }
+}
+
+function socketIn(home: string): string {
+  return join(home, "socket");
+}
