@@ -44,6 +44,10 @@ export class GcsSource implements ObjectSource {
     return found;
   }
 
+  closeIdle(): void {
+    this.#client.closeIdle();
+  }
+
   close(): Promise<void> {
     return this.#client.close();
   }

@@ -5,6 +5,7 @@
 
 import type { buildConnector, Dispatcher, Client as UndiciClient } from "undici";
 import { UsageError } from "../../lib/errors.ts";
+import type { ConnectionOutlook } from "../../lib/migrate/ports/backend.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
 import { Connection, type ConnectionOptions, onread } from "./connection.ts";
@@ -35,6 +36,8 @@ export interface HttpClientOptions {
   readonly tls?: TlsOptions | undefined;
   /** The only one that is shown the client certificate. */
   readonly ownOrigin?: string;
+  /** What other threads know of its connections. Default: nothing. */
+  readonly outlook?: ConnectionOutlook | undefined;
 }
 
 export const DEFAULT_TIMEOUTS: HttpTimeouts = {
@@ -74,7 +77,7 @@ const MAX_JOINED_BYTES = 1 << 16;
 const MAX_HEAD_BYTES = 1 << 14;
 
 /** Between two checks of the time of exchanges. */
-const MAX_CHECK_MS = 500;
+const MAX_CHECK_MS = 250;
 
 export class HttpClient implements Carrier {
   readonly timeouts: HttpTimeouts;
@@ -117,6 +120,7 @@ export class HttpClient implements Carrier {
 
   dispatch(exchange: Exchange): void {
     const { origin, method, path, headers, body } = exchange.request;
+    exchange.newConnection.successesBefore = this.#options.outlook?.successes ?? 0;
     try {
       const dispatcher = this.#dispatcherOf(origin);
       if (body === undefined) dispatcher.dispatch({ origin, method, path, headers }, exchange);
@@ -124,6 +128,11 @@ export class HttpClient implements Carrier {
     } catch (error) {
       exchange.refuse(error);
     }
+  }
+
+  /** Closes connections that carry nothing. */
+  closeIdle(): void {
+    for (const { stats, socket } of this.#connections) if (stats.size === 0) socket?.destroy();
   }
 
   /** Ends what is under way and closes every connection. */
@@ -213,9 +222,14 @@ export class HttpClient implements Carrier {
     const { headersMs, bodyMs, objectMs } = this.timeouts;
     const check = (): void => {
       const now = performance.now();
+      const { outlook } = this.#options;
+      if (outlook?.areScarce === true) this.closeIdle();
       for (const connection of this.#connections) {
         if (connection.destroyed) this.#connections.delete(connection);
-        else connection.exchange?.checkTime(now);
+        else {
+          if (outlook !== undefined) connection.latest?.checkFirstAnswer(now, outlook);
+          connection.exchange?.checkTime(now);
+        }
       }
     };
     const everyMs = Math.min(MAX_CHECK_MS, headersMs / 4, bodyMs / 4, objectMs / 4);

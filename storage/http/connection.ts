@@ -44,6 +44,8 @@ export type ConnectionOptions = UndiciClient.Options & { readonly connect: build
 
 export class Connection extends Client implements ExchangeConnection {
   exchange: Exchange | undefined;
+  /** The last that it was given: it may be the one that it is being made for. */
+  latest: Exchange | undefined;
   socket: Socket | undefined;
   isKept = false;
   /** What undici may read at this moment, past the queue of the socket: that costs more than parsing it. */
@@ -65,8 +67,13 @@ export class Connection extends Client implements ExchangeConnection {
     super(url, { ...options, connect: connectTracked });
   }
 
+  get isNew(): boolean {
+    return !this.isKept || this.socket?.destroyed !== false;
+  }
+
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    (handler as Exchange).connection = this;
+    this.latest = handler as Exchange;
+    this.latest.assign(this);
     return super.dispatch(options, handler);
   }
 
@@ -86,6 +93,11 @@ export class Connection extends Client implements ExchangeConnection {
     socket.emit("readable");
     // A parser that is paused leaves all of it, or puts back the rest.
     if (this.#lent !== undefined || socket.readableLength > 0) socket.unshift(Buffer.from(socket.read()));
+  }
+
+  /** Ends an attempt to connect. */
+  giveUp(error: Error): void {
+    this.socket?.destroy(error);
   }
 
   // TLS has read all of the body by then.

@@ -36,8 +36,9 @@ const WRONG_ADDRESS = { retryable: false, unreachable: true };
 /**
  * Why a request got no whole response.
  * @param isSent whether it got as far as a connection: a TLS error after that is a broken line, not configuration.
+ * @param turnedAway whether its connection was a new one that the server did not take.
  */
-export function networkError(error: Error, peer: Peer, isSent: boolean): SourceError {
+export function networkError(error: Error, peer: Peer, isSent: boolean, turnedAway = false): SourceError {
   if (error instanceof SourceError) return error;
   const code = codeOf(error);
   const fault = (isSent ? undefined : contactFault(code, error, peer)) ?? transferFault(code, error, peer);
@@ -47,7 +48,8 @@ export function networkError(error: Error, peer: Peer, isSent: boolean): SourceE
   const ofProxy =
     isOfConnection && hasProxy() ? "HTTPS_PROXY or HTTP_PROXY is set: check that proxy too" : undefined;
   const whole = [advice, ofProxy].filter((part) => part !== undefined).join(". ");
-  return new SourceError(problem, { ...kind, advice: whole || undefined }, { cause: error });
+  const details = { ...kind, turnedAway, advice: whole || undefined };
+  return new SourceError(problem, details, { cause: error });
 }
 
 /** Whether the environment names a proxy, which HTTP requests then go through unless NO_PROXY has their host. */
@@ -67,6 +69,12 @@ export function timeoutError(
     objectMs: `took longer than ${time} for one object`,
   };
   return new SourceError(`${host} ${problems[limit]}`, PASSING);
+}
+
+/** A server that left a new connection without an answer, as servers do that have too many. */
+export function unansweredError({ host }: Pick<Peer, "host">, milliseconds: number): SourceError {
+  const problem = `${host} did not answer on a new connection for ${seconds(Math.round(milliseconds))}`;
+  return new SourceError(problem, { ...PASSING, turnedAway: true });
 }
 
 /** A body that is not as long as its headers announced. */

@@ -3,9 +3,10 @@
  * nowhere once the exchange is over: its memory may hold another object by then, one that was authenticated.
  */
 
+import type { Socket } from "node:net";
 import type { Dispatcher } from "undici";
 import { LogError } from "../../lib/errors.ts";
-import type { RequestObserver } from "../../lib/migrate/ports/backend.ts";
+import type { ConnectionOutlook, RequestObserver } from "../../lib/migrate/ports/backend.ts";
 import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
@@ -18,8 +19,10 @@ import {
   networkError,
   type Peer,
   timeoutError,
+  unansweredError,
 } from "./error-messages.ts";
 import { announcedLength, type ResponseHeaders, retryAfterMs } from "./headers.ts";
+import { NewConnection } from "./new-connection.ts";
 
 /** What is asked of a server. It may be sent again if the connection is found to have ended. */
 export interface HttpRequest {
@@ -65,8 +68,13 @@ export interface Carrier {
 export interface ExchangeConnection {
   /** What it carries. */
   exchange: Exchange | undefined;
+  readonly socket: Socket | undefined;
   /** Whether its socket has carried an exchange: then the server may end it at any moment. */
   isKept: boolean;
+  /** Whether it is still to be made. */
+  readonly isNew: boolean;
+  /** Ends the attempt to make it. */
+  giveUp(error: Error): void;
   /** Ends it if a server has answered before all of the request's body was sent: its memory may be another's now. */
   endUnlessWritten(): void;
 }
@@ -89,6 +97,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
   /** Whether anything of a response has come. */
   isAnswered = false;
   readonly request: HttpRequest;
+  readonly newConnection: NewConnection;
   readonly #carrier: Carrier;
   readonly #rules: ResponseRules;
   readonly #startedAt = performance.now();
@@ -113,6 +122,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     this.#carrier = carrier;
     this.request = request;
     this.#rules = rules;
+    this.newConnection = new NewConnection(rules.observer);
     this.#outcome = outcome;
     if (rules.signal !== undefined) addAbortable(rules.signal, this);
     rules.observer?.started();
@@ -121,6 +131,12 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
   /** Whether the head of the response has come, and its end has not. */
   get inBody(): boolean {
     return this.#status !== 0 && !this.#isOver;
+  }
+
+  /** It is to go over this connection. */
+  assign(connection: ExchangeConnection): void {
+    this.connection = connection;
+    this.newConnection.assign(connection);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -133,6 +149,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
 
   onResponseStarted(): void {
     this.isAnswered = true;
+    this.newConnection.served(this.connection?.socket);
   }
 
   onResponseStart(_controller: unknown, status: number, headers: ResponseHeaders): void {
@@ -170,7 +187,9 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
       return;
     }
     const isCutOff = this.#body?.announced !== undefined && code === "UND_ERR_SOCKET";
-    this.#settle()?.reject(isCutOff ? lengthError(this.#peer) : networkError(error, this.#peer, isSent));
+    const isTurnedAway = this.#outcome !== undefined && isNotTaken(code) && this.newConnection.turnedAway();
+    const failure = () => networkError(error, this.#peer, isSent, isTurnedAway);
+    this.#settle()?.reject(isCutOff ? lengthError(this.#peer) : failure());
     this.#end();
   }
 
@@ -217,6 +236,16 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     } else if (now - this.#lastArrivalAt > bodyMs) this.abort(timeoutError(this.#peer, "bodyMs"));
   }
 
+  /** Gives up a new connection that has had its time for a first answer. */
+  checkFirstAnswer(now: number, outlook: ConnectionOutlook): void {
+    const waitedMs = this.#outcome && this.newConnection.giveUp(now, outlook);
+    if (waitedMs === undefined) return;
+    const reason = unansweredError(this.#peer, waitedMs);
+    this.#settle()?.reject(reason);
+    if (this.#controller !== undefined) this.#controller.abort(NOT_WANTED);
+    else this.connection?.giveUp(reason);
+  }
+
   get #peer(): Peer {
     return { host: excerpt(new URL(this.request.origin).host), timeouts: this.#rules.timeouts };
   }
@@ -226,8 +255,12 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
    * was kept (RFC 9112 section 9.3.1), and that says nothing about the server.
    */
   #isUnread(code: string): boolean {
-    const isEnded = code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";
-    return isEnded && !this.isAnswered && this.#outcome !== undefined && this.connection?.isKept === true;
+    return (
+      isEndOfConnection(code) &&
+      !this.isAnswered &&
+      this.#outcome !== undefined &&
+      this.connection?.isKept === true
+    );
   }
 
   #respond(status: number, headers: ResponseHeaders): void {
@@ -301,4 +334,13 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     this.#release();
     this.#rules.observer?.ended(this.#status, performance.now() - this.#startedAt, this.#received);
   }
+}
+
+function isEndOfConnection(code: string): boolean {
+  return code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";
+}
+
+/** Whether a server that has as many connections as it takes may have done this to a new one. */
+function isNotTaken(code: string): boolean {
+  return isEndOfConnection(code) || code === "ECONNREFUSED";
 }

@@ -111,6 +111,10 @@ export class HttpSource implements ObjectSource {
     return asOldLayout(this, this.location);
   }
 
+  closeIdle(): void {
+    this.#client.closeIdle();
+  }
+
   async close(): Promise<void> {
     if (this.#options.client === undefined) await this.#client.close();
   }

@@ -33,6 +33,10 @@ export class S3Source implements ObjectSource {
     return this.#access.renewing(() => this.#objects.read(path, options));
   }
 
+  closeIdle(): void {
+    this.#objects.closeIdle();
+  }
+
   close(): Promise<void> {
     return this.#objects.close();
   }

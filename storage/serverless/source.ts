@@ -166,6 +166,10 @@ export class ServerlessSource implements LogSource {
     return undefined;
   }
 
+  closeIdle(): void {
+    this.#objects.closeIdle?.();
+  }
+
   close(): Promise<void> {
     return this.#objects.close();
   }

@@ -27,6 +27,12 @@ export interface RequestObserver {
   started(): void;
   /** The head of the response came, so many milliseconds after the request; with its Retry-After. */
   answered?(status: number, milliseconds: number, retryAfterMs: number | undefined): void;
+  /** A new connection brought its first answer, so many milliseconds after it was asked for. */
+  connected?(milliseconds: number): void;
+  /** Such a connection has ended. */
+  disconnected?(): void;
+  /** A new connection was refused, ended or given up without an answer, so many milliseconds after it was asked for. */
+  turnedAway?(milliseconds: number): void;
   /** The request no longer loads the server: it ended, or we paused it. Called once, before `ended`. */
   released?(status: number): void;
   /** `bytesOnWire` counts the body as it came, before its encoding was undone. */
@@ -36,6 +42,16 @@ export interface RequestObserver {
 /** Lets a request pass, at once or later; rejects when the signal fires. */
 export type Admission = (signal: AbortSignal | undefined) => Promise<void> | undefined;
 
+/** What all threads know of the connections to a source. */
+export interface ConnectionOutlook {
+  /** A number that changes when a request has succeeded. */
+  readonly successes: number;
+  /** How long a new connection may go without its first answer, in milliseconds, where requests succeed meanwhile. */
+  readonly firstAnswerMs: number;
+  /** The source takes no more: one that carries nothing is to be closed. */
+  readonly areScarce: boolean;
+}
+
 /** What a thread asks of a source that it opens. */
 export interface SourceRequest {
   readonly access: SourceAccess;
@@ -44,6 +60,8 @@ export interface SourceRequest {
   readonly observer?: RequestObserver;
   /** Asked before each request. */
   readonly admit?: Admission;
+  /** What is known of the source's connections over all threads; its values change. */
+  readonly outlook?: ConnectionOutlook;
   /** Notified of what an operator should know, a sentence each; for one thread of all. */
   readonly notice?: Notice | undefined;
 }

@@ -38,6 +38,8 @@ export interface ObjectSource {
   explain?(path: string, bytes: Uint8Array): string | undefined;
   /** How to name the same place as a log in another layout, where it has one. */
   otherLayout?(): Promise<string | undefined>;
+  /** Closes connections that carry nothing: the source has few, and other threads need them. */
+  closeIdle?(): void;
   close(): Promise<void>;
 }
 
@@ -65,6 +67,8 @@ export class SourceError extends Error {
   readonly unreachable: boolean;
   /** The connection broke off, or what came is not of the protocol: on the first contact most often a wrong port. */
   readonly brokenOff: boolean;
+  /** A new connection was not served: the server may have as many as it takes. */
+  readonly turnedAway: boolean;
   /** Of the HTTP response that was the failure, where there was one. */
   readonly status: number | undefined;
 
@@ -80,6 +84,7 @@ export class SourceError extends Error {
     this.advice = details.advice;
     this.unreachable = details.unreachable ?? false;
     this.brokenOff = details.brokenOff ?? false;
+    this.turnedAway = details.turnedAway ?? false;
     this.status = details.status;
   }
 }

@@ -231,8 +231,8 @@ export function readDelays({
       return contentFailures > retry.contentAttempts ? undefined : (contentFailures * retry.minDelayMs) / 2;
     }
     sourceFailures++;
-    if (!(error instanceof SourceError && isRefusal(error.status)))
-      return retryDelay(error, sourceFailures, retry);
+    const isSpared = error instanceof SourceError && (isRefusal(error.status) || error.turnedAway);
+    if (!isSpared) return retryDelay(error, sourceFailures, retry);
     const minDelayMs = retry.minDelayMs * FIRST_REFUSAL_DELAY;
     return retryDelay(error, sourceFailures, { ...retry, minDelayMs }, REFUSAL_DELAY_FACTOR);
   };

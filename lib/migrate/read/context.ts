@@ -61,7 +61,9 @@ export async function openReadContext(
   notice?: Notice,
 ): Promise<ReadContext> {
   const rate = spec.rate && new RateLimiter(spec.rate.perSecond, spec.rate.shared);
-  const limiter = new ConcurrencyLimiter(new SharedLimit(spec.limit), spec.concurrency, signal);
+  let source: LogSource | undefined;
+  const closeIdle = (): void => source?.closeIdle?.();
+  const limiter = new ConcurrencyLimiter(new SharedLimit(spec.limit), spec.concurrency, signal, closeIdle);
   const request: SourceRequest = {
     access: spec.access,
     connections: spec.concurrency,
@@ -71,14 +73,20 @@ export async function openReadContext(
       answered(status, milliseconds, retryAfterMs) {
         if (limiter.answered(status, milliseconds, retryAfterMs)) counters.add("throttles", 1);
       },
+      connected: (milliseconds) => limiter.connected(milliseconds),
+      disconnected: () => limiter.disconnected(),
+      turnedAway(milliseconds) {
+        if (limiter.turnedAway(milliseconds)) counters.add("throttles", 1);
+      },
       released: (status) => limiter.leave(status),
       ended: (status, milliseconds, bytes) => counters.requestEnded(status, milliseconds, bytes),
     },
     // The limit last: what has waited for its turn in the rate must not start during a pause.
     admit: rate ? () => rate.admit(signal).then(() => limiter.enter()) : () => limiter.enter(),
+    outlook: limiter,
   };
   const { backend } = await findPlace(spec.source, "source", spec.modules);
-  const source = await openSource(spec.source, request, spec.format, spec.modules);
+  source = await openSource(spec.source, request, spec.format, spec.modules);
   const { retry, minIndex, replacesBadPartials } = spec;
   const isLocal = backend.isLocal === true;
   return { source, counters, retry, isLocal, replacesBadPartials, signal, minIndex, retried };

@@ -53,6 +53,7 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
     inFormat: (other) => tiledLog(objects, other),
     locate: (path) => objects.locate(path),
     explain: (path, bytes) => objects.explain?.(path, bytes),
+    closeIdle: () => objects.closeIdle?.(),
     close: () => objects.close(),
     checkpoint: (hints = {}) =>
       objects.read(CHECKPOINT_PATH, { ...hints, fresh: true, maxBytes: MAX_CHECKPOINT_BYTES }),

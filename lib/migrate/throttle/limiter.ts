@@ -9,32 +9,41 @@
 
 import { formatCount } from "../../tlog/quantities.ts";
 import type { Notice } from "../notice.ts";
+import type { ConnectionOutlook } from "../ports/backend.ts";
 import { isRefusal } from "./backoff.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 
 /** How long a thread that waits relies on being woken, in milliseconds. */
 const CHECK_MS = 25;
 
-export class ConcurrencyLimiter {
+/** Requests in a row for which a thread keeps its turn, and the connection with it, where connections are scarce. */
+const TURNS_IN_A_ROW = 32;
+
+export class ConcurrencyLimiter implements ConnectionOutlook {
   readonly #shared: SharedLimit;
   readonly #most: number;
   readonly #signal: AbortSignal;
+  readonly #closeIdle: () => void;
   /** Requests that wait, in order. */
   readonly #queue: PromiseWithResolvers<void>[] = [];
   #inFlight = 0;
   /** With which the first of the queue waits; undefined while only this thread's own requests are in its way. */
   #ticket: number | undefined;
   #watching = false;
+  /** Requests for which this thread may keep its turn. */
+  #turnsLeft = TURNS_IN_A_ROW;
 
   /**
    * @param most requests that this thread may have in flight: no more than its connections, since one that was let in
    * and waits for a connection might be sent during a pause.
    * @param signal ends all waiting.
+   * @param closeIdle closes the connections of this thread that carry nothing.
    */
-  constructor(shared: SharedLimit, most: number, signal: AbortSignal) {
+  constructor(shared: SharedLimit, most: number, signal: AbortSignal, closeIdle: () => void = () => {}) {
     this.#shared = shared;
     this.#most = most;
     this.#signal = signal;
+    this.#closeIdle = closeIdle;
   }
 
   /** Lets a request start, at once or when it resolves; it has to `leave` then. @throws the signal's reason */
@@ -49,15 +58,65 @@ export class ConcurrencyLimiter {
 
   /** The head of a response came. @returns whether the limit has become smaller by it. */
   answered(status: number, milliseconds: number, retryAfterMs: number | undefined): boolean {
+    this.#shared.connections.answered(milliseconds);
     return isRefusal(status) && this.#shared.refuse(status, milliseconds, retryAfterMs);
+  }
+
+  /** A new connection brought its first answer, so many milliseconds after it was asked for. */
+  connected(milliseconds: number): void {
+    this.#shared.connections.connected(milliseconds);
+  }
+
+  disconnected(): void {
+    this.#shared.connections.disconnected();
+  }
+
+  /** A new connection was not taken. @returns whether the limit has become smaller by it. */
+  turnedAway(milliseconds: number): boolean {
+    return this.#shared.turnAway(milliseconds);
+  }
+
+  get successes(): number {
+    return this.#shared.successes;
+  }
+
+  get firstAnswerMs(): number {
+    return this.#shared.connections.firstAnswerMs;
+  }
+
+  get areScarce(): boolean {
+    return this.#shared.connections.areScarce;
   }
 
   /** A request that was let in is over. @param status of its response, 0 if there was none. */
   leave(status: number): void {
     if (status !== 0 && status < 500 && !isRefusal(status)) this.#shared.succeed();
+    if (!this.areScarce) {
+      this.#pass();
+      return;
+    }
+    // undici takes a connection again one turn of the event loop later: sooner, a request would get another one.
+    setImmediate(() => setImmediate(() => this.#passWithConnection()));
+  }
+
+  #pass(): void {
     this.#inFlight--;
     this.#shared.pass();
     this.#admit();
+  }
+
+  /** Where a connection is as good as a turn: the next request of this thread has both, or else another thread. */
+  #passWithConnection(): void {
+    // The first that waits may have drawn a ticket, and every ticket is passed in the end.
+    const waiting = this.#queue.length - (this.#ticket === undefined ? 0 : 1);
+    if (waiting > 0 && this.#turnsLeft > 0 && !this.#shared.isPaused && !this.#signal.aborted) {
+      this.#turnsLeft--;
+      this.#queue.shift()?.resolve();
+      return;
+    }
+    this.#turnsLeft = TURNS_IN_A_ROW;
+    this.#closeIdle();
+    this.#pass();
   }
 
   #takeTurn(): boolean {
@@ -123,11 +182,12 @@ export function limitReporter(
     reported = limit;
     reportedAt = now;
     const { status, pauseMs } = lastBackOff;
+    const why =
+      status === 0
+        ? "The source takes no more connections"
+        : `The source asks for fewer requests (${status})`;
     const before = limit < maximum ? ` instead of ${formatCount(maximum)}` : "";
     const pause = pauseMs >= LONG_PAUSE_MS ? `, after a pause of ${Math.round(pauseMs / 1000)} s` : "";
-    notice(
-      `The source asks for fewer requests (${status}): ${formatCount(limit)} in flight${before}${pause}`,
-      "warning",
-    );
+    notice(`${why}: ${formatCount(limit)} in flight${before}${pause}`, "warning");
   };
 }

@@ -14,6 +14,7 @@
  */
 
 import type { RetryPolicy } from "./backoff.ts";
+import { CONNECTION_WORDS, SharedConnections } from "./shared-connections.ts";
 
 export interface LimitOptions extends Pick<RetryPolicy, "minDelayMs" | "maxRetryAfterMs"> {
   /** Requests in flight over all threads. At the maximum nothing is held back: connections bound them too. */
@@ -41,11 +42,17 @@ const SUCCESSES = 48;
 const STRAY_BUDGET = 49;
 /** Successes in a row that have not made the limit grow yet. */
 const CREDIT = 50;
+/** How long it took to find out that the last connection of too many was not taken. */
+const FOUND_OUT_MS = 64;
+const CONNECTIONS = 80;
 
 // Indexes of 64-bit words behind them, on the clock of process.hrtime.
-const TIMES_BYTE = 256;
+const TIMES_BYTE = 4 * (CONNECTIONS + CONNECTION_WORDS);
 const PAUSED_UNTIL = 0;
 const CALM_UNTIL = 1;
+/** When the limit may grow again, where connections are scarce: what it grew by last must have had its answer. */
+const GROWS_AFTER = 2;
+const TIMES = 3;
 
 /** The ceiling before the first refusal: the limit doubles. */
 const SLOW_START = 2 ** 31 - 1;
@@ -58,6 +65,8 @@ const MAX_STRAY_BUDGET = 12 * STRAY_PRICE;
 
 /** For how many pauses a refusal keeps the limit below the size that was refused. */
 const CALM_PAUSES = 20;
+/** By then every thread has closed its connections that carry nothing, once they are scarce. */
+const IDLE_CLOSED_MS = 500;
 /** The same for a stray at a size that was refused before. */
 const CALM_AFTER_STRAY_MS = 1_000;
 
@@ -67,7 +76,7 @@ const MAX_PAUSE_GROWTH = 8;
 const PAUSE_RESET_SUCCESSES = 16;
 
 export function newSharedLimit(options: LimitOptions): LimitShare {
-  const shared = new SharedArrayBuffer(TIMES_BYTE + 2 * BigInt64Array.BYTES_PER_ELEMENT);
+  const shared = new SharedArrayBuffer(TIMES_BYTE + TIMES * BigInt64Array.BYTES_PER_ELEMENT);
   const words = new Int32Array(shared);
   words[LIMIT] = options.start;
   words[CEILING] = SLOW_START;
@@ -78,6 +87,7 @@ export function newSharedLimit(options: LimitOptions): LimitShare {
 
 export class SharedLimit {
   readonly maximum: number;
+  readonly connections: SharedConnections;
   readonly #options: LimitOptions;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #times: BigInt64Array<SharedArrayBuffer>;
@@ -89,6 +99,9 @@ export class SharedLimit {
     this.#options = share;
     this.#words = new Int32Array(share.shared);
     this.#times = new BigInt64Array(share.shared, TIMES_BYTE);
+    this.connections = new SharedConnections(
+      this.#words.subarray(CONNECTIONS, CONNECTIONS + CONNECTION_WORDS),
+    );
     this.#now = now;
   }
 
@@ -126,8 +139,8 @@ export class SharedLimit {
   /** Whether the request with this ticket may start now. */
   isTurn(ticket: number): boolean {
     // The counters overflow after 2^32 requests; their difference does not.
-    const isWithin = this.limit >= this.maximum || ((ticket - this.passed) | 0) < this.limit;
-    return isWithin && !this.isPaused;
+    const holdsNothingBack = this.limit >= this.maximum && !this.connections.areScarce;
+    return (holdsNothingBack || ((ticket - this.passed) | 0) < this.limit) && !this.isPaused;
   }
 
   /** A request is over, or will not start any more: another one may. */
@@ -152,6 +165,11 @@ export class SharedLimit {
     if (async) await value;
   }
 
+  /** Requests that were neither refused nor failed since the limit was halved. */
+  get successes(): number {
+    return this.#word(SUCCESSES);
+  }
+
   /** A request that was neither refused nor failed is about to pass. */
   succeed(): void {
     if (Atomics.add(this.#words, SUCCESSES, 1) + 1 === PAUSE_RESET_SUCCESSES)
@@ -159,6 +177,35 @@ export class SharedLimit {
     if (this.#word(STRAY_BUDGET) < MAX_STRAY_BUDGET) Atomics.add(this.#words, STRAY_BUDGET, 1);
     // What comes during a pause answers what was asked before, and nothing is learnt from a limit that is half used.
     if (this.limit < this.maximum && 2 * this.load >= this.limit && !this.isPaused) this.#grow();
+    else if (this.limit >= this.maximum && this.connections.areScarce) {
+      this.connections.areScarce = this.#now() < Atomics.load(this.#times, CALM_UNTIL);
+    }
+  }
+
+  /**
+   * A new connection was not taken, so many milliseconds after it was asked for: it was one too many. Nothing is paused,
+   * since those that are open are served.
+   * @returns whether the limit has become smaller by it.
+   */
+  turnAway(milliseconds: number): boolean {
+    if (this.connections.payForStray()) return false;
+    const now = this.#now();
+    if (!this.connections.areScarce) {
+      Atomics.store(this.#times, GROWS_AFTER, now + nanoseconds(IDLE_CLOSED_MS));
+      this.connections.areScarce = true;
+    }
+    const { limit } = this;
+    const taken = Math.max(1, this.connections.open, Math.min(limit, this.load) - 1);
+    if (taken < limit) this.#replace(LIMIT, limit, taken);
+    this.#set(CREDIT, 0);
+    this.#set(FOUND_OUT_MS, Math.ceil(milliseconds));
+    this.#set(CEILING, taken + 1);
+    const calmMs = CALM_PAUSES * Math.max(milliseconds, this.#options.minDelayMs);
+    Atomics.store(this.#times, CALM_UNTIL, now + nanoseconds(calmMs));
+    this.#set(LAST_STATUS, 0);
+    this.#set(LAST_PAUSE_MS, 0);
+    Atomics.add(this.#words, BACK_OFFS, 1);
+    return true;
   }
 
   /**
@@ -204,7 +251,15 @@ export class SharedLimit {
     const ceiling = this.#word(CEILING);
     const next = ceiling === SLOW_START ? Math.min(2 * limit, this.maximum) : limit + 1;
     if (next >= ceiling && this.#now() < Atomics.load(this.#times, CALM_UNTIL)) return;
+    if (this.connections.areScarce && !this.#mayGrowAgain()) return;
     if (this.#replace(LIMIT, limit, next)) Atomics.notify(this.#words, PASSED);
+  }
+
+  #mayGrowAgain(): boolean {
+    const now = this.#now();
+    if (now < Atomics.load(this.#times, GROWS_AFTER)) return false;
+    Atomics.store(this.#times, GROWS_AFTER, now + nanoseconds(2 * this.#word(FOUND_OUT_MS)));
+    return true;
   }
 
   #isStray(status: number): boolean {

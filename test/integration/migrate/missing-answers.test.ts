@@ -61,7 +61,7 @@ test.each(Object.entries(hiccups))("%s, once for every object, does not end the 
   const report = await migrateLog(log, server, target);
   expect(report.outcome).toBe("handed-over");
   expect(differences(target, log)).toEqual([]);
-  expect(report.retries).toBeGreaterThanOrEqual(met.size - 1);
+  for (const path of met) expect(server.requestCount(path)).toBeGreaterThanOrEqual(2);
 });
 
 test("a server that asks for patience is not asked again before", async () => {

@@ -16,11 +16,18 @@ const { signal } = new AbortController();
 const DELAYS = { minDelayMs: 250, maxRetryAfterMs: 600_000 };
 
 /** A limit of so many requests, and a thread's part in it for each of `mosts`. */
-function limitersOf(limit: number, mosts: readonly number[], signals: readonly AbortSignal[] = []) {
+function limitersOf(
+  limit: number,
+  mosts: readonly number[],
+  signals: readonly AbortSignal[] = [],
+  closings: readonly (() => void)[] = [],
+) {
   const share = newSharedLimit({ ...DELAYS, maximum: 100, start: limit });
   const clock = { nowMs: 5_000 };
   const shared = new SharedLimit(share, () => BigInt(clock.nowMs * 1e6));
-  const limiters = mosts.map((most, i) => new ConcurrencyLimiter(shared, most, signals[i] ?? signal));
+  const limiters = mosts.map((most, i) => {
+    return new ConcurrencyLimiter(shared, most, signals[i] ?? signal, closings[i]);
+  });
   const [first, second] = limiters as [ConcurrencyLimiter, ConcurrencyLimiter];
   return { share, clock, shared, first, second };
 }
@@ -118,6 +125,55 @@ describe("threads", () => {
     new SharedLimit(share).refuse(429, 0, 300);
     await threadEnd(share, new SharedArrayBuffer(12), 1);
     expect(performance.now() - receivedAt).toBeGreaterThanOrEqual(299);
+  });
+});
+
+describe("where connections are scarce", () => {
+  /** One request at a time, of two threads; the first has asked for so many. */
+  function scarce(asked: number) {
+    const closed: string[] = [];
+    const closings = ["first", "second"].map((name) => () => void closed.push(name));
+    const { shared, first, second } = limitersOf(1, [9, 9], [], closings);
+    shared.turnAway(1);
+    const started: string[] = [];
+    const ask = async (limiter: ConcurrencyLimiter, name: string): Promise<void> => {
+      await limiter.enter();
+      started.push(name);
+    };
+    const asking = Array.from({ length: asked }, () => ask(first, "first"));
+    const all = () => Promise.all([...asking, ...Array.from({ length: 2 }, () => ask(second, "second"))]);
+    const turn = async (): Promise<void> => {
+      for (let i = 0; i < 4; i++) await setImmediate();
+    };
+    return { shared, first, started, closed, all, turn };
+  }
+
+  test("a thread keeps its turn, and the connection with it, for requests in a row, then closes it for others", async () => {
+    const { first, started, closed, all, turn } = scarce(100);
+    void all();
+    await turn();
+    const closedAt: number[] = [];
+    while (!started.includes("second") && started.length < 100) {
+      first.leave(500);
+      expect(closedAt.length).toBe(closed.length);
+      await turn();
+      if (closed.length > closedAt.length) closedAt.push(started.length);
+    }
+    // It had drawn its second ticket before the other thread drew one.
+    expect(started.indexOf("second")).toBe(66);
+    expect(closedAt).toEqual([34, 67]);
+  });
+
+  test("no turn is kept during a pause, and none is lost", async () => {
+    const { shared, first, started, all, turn } = scarce(3);
+    void all();
+    await turn();
+    shared.refuse(429, 0, 60_000);
+    first.leave(429);
+    await turn();
+    expect(started).toEqual(["first"]);
+    // What waits, one of each thread.
+    expect(shared.load).toBe(2);
   });
 });
 

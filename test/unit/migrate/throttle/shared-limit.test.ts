@@ -219,3 +219,86 @@ describe("a thread that waits", () => {
     expect(limit.passed).toBe(passed + 1);
   }, 10_000);
 });
+
+describe("a new connection that the source does not take", () => {
+  /** So many connections are open that were served, each with a request in flight, and one more that is not. */
+  function withOpen(open: number, inFlight: number, options: Partial<LimitOptions> = {}) {
+    const made = limitOf(options, 2);
+    for (let i = 0; i < open; i++) made.limit.connections.connected(20);
+    for (let i = 0; i < inFlight; i++) made.limit.draw();
+    return made;
+  }
+
+  test("leaves as many requests in flight as it does take, and pauses nothing", () => {
+    const { limits, limit } = withOpen(0, 16, { start: 16 });
+    for (let refused = 0; refused < 12; refused++) {
+      expect(limits[refused % 2]?.turnAway(1)).toBe(true);
+      limit.pass();
+    }
+    expect([limit.limit, limit.load, limit.isPaused]).toEqual([4, 4, false]);
+    expect(limit.connections.areScarce).toBe(true);
+  });
+
+  test("leaves no fewer than are open, whatever they carry", () => {
+    const { limit } = withOpen(4, 3, { start: 16 });
+    limit.turnAway(1);
+    expect(limit.limit).toBe(4);
+  });
+
+  test("is a stray where it is one in ten", () => {
+    const { limit } = withOpen(0, 16);
+    for (let i = 0; i < 100; i++) {
+      for (let served = 0; served < 9; served++) limit.connections.connected(20);
+      expect(limit.turnAway(1)).toBe(false);
+    }
+    expect([limit.limit, limit.backOffs]).toEqual([64, 0]);
+  });
+
+  test("holds back what is beyond the limit even where that is the most, until none was turned away for long", () => {
+    const { limit, clock } = withOpen(1, 1, { maximum: 1 });
+    limit.turnAway(1);
+    expect(limit.isTurn(limit.draw())).toBe(false);
+    limit.pass();
+    clock.nowMs += 4_900;
+    limit.succeed();
+    expect(limit.connections.areScarce).toBe(true);
+    clock.nowMs += 200;
+    limit.succeed();
+    expect(limit.connections.areScarce).toBe(false);
+    expect([limit.draw(), limit.draw()].map((ticket) => limit.isTurn(ticket))).toEqual([true, true]);
+  });
+
+  test("is tried again after twenty times as long as it took to find out, one at a time", () => {
+    const { limit, clock } = withOpen(2, 3, { start: 3 });
+    limit.turnAway(1);
+    limit.pass();
+    // From now on no thread has a connection that carries nothing.
+    clock.nowMs += 10_000;
+    limit.turnAway(1_000);
+    expect(limit.limit).toBe(2);
+    clock.nowMs += 19_000;
+    for (let i = 0; i < 20; i++) limit.succeed();
+    expect(limit.limit).toBe(2);
+    clock.nowMs += 2_000;
+    for (let i = 0; i < 20; i++) limit.succeed();
+    expect(limit.limit).toBe(3);
+    // The one more may be without an answer for as long as the last.
+    clock.nowMs += 1_900;
+    for (let i = 0; i < 20; i++) limit.succeed();
+    expect(limit.limit).toBe(3);
+    clock.nowMs += 200;
+    for (let i = 0; i < 20; i++) limit.succeed();
+    expect(limit.limit).toBe(4);
+  });
+
+  test("had as much time as four times the slowest, first answers of others and late ones, and a second at least", () => {
+    const { connections } = limitOf().limit;
+    expect(connections.firstAnswerMs).toBe(1_000);
+    connections.connected(900);
+    expect(connections.firstAnswerMs).toBe(3_600);
+    connections.answered(2_000);
+    expect(connections.firstAnswerMs).toBe(8_000);
+    for (let i = 0; i < 1_000; i++) connections.answered(10);
+    expect(connections.firstAnswerMs).toBe(3_600);
+  });
+});

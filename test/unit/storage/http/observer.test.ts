@@ -10,7 +10,7 @@ import { head, okay, scriptedServer } from "../../../support/http/scripted-serve
 /** An observer that notes what it hears. */
 function recorder() {
   const heard: string[] = [];
-  const observer: Required<RequestObserver> = {
+  const observer: RequestObserver = {
     started: () => void heard.push("started"),
     answered: (status, milliseconds, retryAfterMs) =>
       void heard.push(`answered ${status} after ${milliseconds} ms, again in ${retryAfterMs} ms`),
