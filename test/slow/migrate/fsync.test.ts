@@ -3,16 +3,25 @@
  * was on the disk before what vouches for it appeared.
  */
 
-import { rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { PROGRAM } from "../../support/cli.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { flippedBit } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { expectKilled, killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
 import { differences, diskDirectory, writeFiles } from "../../support/places/directory.ts";
+import { DurabilityModel, holdAgainst, parseTrace } from "../../support/places/fsync-trace.ts";
 import { sealsIn } from "../../support/places/seals.ts";
-import { type TraceResult, traceMigration, whyNotTraced } from "../../support/places/traced-migration.ts";
+import {
+  straceOptions,
+  type TraceResult,
+  traceMigration,
+  whyNotTraced,
+} from "../../support/places/traced-migration.ts";
+import { damage } from "../../support/verification.ts";
 
 /** Two seals, and a right edge on every level. */
 const log = testLog({ size: 2 * 65_536 + 2 * 256 + 9, entrySize: 8 });
@@ -114,4 +123,45 @@ traced("issuers that are found in place are synced before the handover", async (
   const result = await traceMigration({ log: ct, server, base, target });
   expect(server.requests.slice(asked).filter(({ path }) => path.startsWith("issuer/"))).toEqual([]);
   expectKept(result, HAND_OVER);
+});
+
+traced("a repair syncs each object before it gets its name, and its name before the run ends", async () => {
+  const base = diskDirectory() ?? "";
+  const [target, source, trace] = ["log", "copy", "trace"].map((name) => join(base, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const small = testLog({ size: 900 });
+  for (const place of [target, source]) writeFiles(place, small.objects);
+  damage(target, small, "tile/entries/001", "tile/0/002");
+  rmSync(join(target, "tile/1"), { recursive: true });
+  const found = readdirSync(target, { withFileTypes: true, recursive: true });
+  const model = new DurabilityModel(
+    target,
+    found.map((entry) => join(entry.parentPath, entry.name)),
+  );
+  const verifyIt = ["verify", target, "--repair-from", source, "--vkey", small.vkey, "--workers", "1"];
+  const { status, stderr } = spawnSync("strace", [
+    ...straceOptions(trace),
+    process.execPath,
+    PROGRAM,
+    ...verifyIt,
+  ]);
+  expect(status, `${stderr}`).toBe(0);
+  const calls = parseTrace(readFileSync(trace, "utf8")).filter(({ paths }) =>
+    paths.some((path) => path.startsWith(`${target}/`) || path === target),
+  );
+  const renames = calls.filter(({ name, failed }) => name.startsWith("rename") && !failed);
+  expect(renames.map(({ paths }) => paths[1]).toSorted()).toEqual(
+    ["tile/0/002", "tile/1/000.p/3", "tile/entries/001"].map((path) => join(target, path)),
+  );
+  for (const { paths, start } of renames) {
+    const ofBytes = calls.filter((call) => call.paths[0] === paths[0] && call.end <= start);
+    const written = ofBytes.findLast(({ name }) => /^p?write/.test(name));
+    const synced = ofBytes.findLast(({ name, failed }) => name === "fsync" && !failed);
+    expect(synced?.start, paths[1]).toBeGreaterThan(written?.end ?? Number.POSITIVE_INFINITY);
+  }
+  holdAgainst(calls, model, []);
+  expect(renames.flatMap(({ paths }) => model.lossOf(paths[1] ?? "") ?? [])).toEqual([]);
 });

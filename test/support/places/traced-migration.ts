@@ -47,6 +47,13 @@ export interface TraceResult {
   readonly lossAtEnd: string | undefined;
 }
 
+/** Options by which strace writes what a DurabilityModel follows. @param trace the file to write. */
+export function straceOptions(trace: string): string[] {
+  const calls = TRACED_CALLS.map((call) => `?${call}`).join(",");
+  const options = "-f --seccomp-bpf -y -qq -s 0 -e signal=none".split(" ");
+  return [...options, "-o", trace, "-e", `trace=${calls}`];
+}
+
 /** Runs a migration to its end under strace, and holds what it did against promises 2 to 4. */
 export async function traceMigration(migration: TracedMigration): Promise<TraceResult> {
   const { log, server, base, target, overrides = {} } = migration;
@@ -57,8 +64,7 @@ export async function traceMigration(migration: TracedMigration): Promise<TraceR
   );
   const rules = promisedRules(log, target);
   const trace = join(base, "trace");
-  const wrapper = ["strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "0", "-e", "signal=none", "-o", trace];
-  wrapper.push("-e", `trace=${TRACED_CALLS.map((call) => `?${call}`).join(",")}`);
+  const wrapper = ["strace", ...straceOptions(trace)];
   const result = await runMigration(log, server, target, { overrides, wrapper });
   if (result.kind !== "done") throw new Error(`the migration ended otherwise: ${JSON.stringify(result)}`);
   const calls = parseTrace(readFileSync(trace, "utf8")).filter(({ paths }) =>
