@@ -21,7 +21,7 @@ export interface StepFacts extends Pick<MigrationOptions, "snapshot" | "saveChec
 
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
   if (report.outcome === "ready-for-handover") return beforeHandover(report, facts);
-  if (report.outcome === "taken-over") return [];
+  if (report.outcome === "taken-over") return fillSteps(report, facts);
   const isMirror = facts.snapshot || facts.saveCheckpoint || !facts.target.canBeTakenOver;
   return isMirror ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
 }
@@ -50,6 +50,7 @@ function beforeHandover(report: MigrationReport, facts: StepFacts): string[] {
     `When it is stopped, ${handOver}`,
     `Until then leave ${oneLine(target)} as it is; log software refuses to start on it, and says why.`,
     ...(facts.target.canBeTakenOver ? originAdvice(report) : []),
+    ...fillSteps(report, facts),
   ];
 }
 
@@ -57,6 +58,7 @@ function takeoverSteps(report: MigrationReport, facts: StepFacts): string[] {
   const { format, size, origin, target } = report;
   return [
     `From now on, only this target may sign checkpoints for ${oneLine(origin)}: the old writer must never start again.`,
+    ...fillSteps(report, facts),
     `If you like, read all of it back first:\n${verifyCommand(format, target, facts)}`,
     START[format](oneLine(target + facts.target.state), formatCount(size)),
     ...originAdvice(report),
@@ -99,9 +101,25 @@ function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
     : "No checkpoint is stored, so readers cannot use it yet: the same command with --save-checkpoint stores the source's.";
   return [
     checkpoint,
+    ...fillSteps(report, facts),
     ...readBack(report, facts),
     `Do not start a writer here while the one of ${oneLine(origin)} is alive: two that both append are a fork, which nobody can repair.`,
   ];
+}
+
+/** For a log that is pruned where it was read. */
+function fillSteps(report: MigrationReport, facts: StepFacts): string[] {
+  const { pruned, format, target, outcome } = report;
+  if (pruned === undefined || pruned.absentEntries === 0) return [];
+  const missing = countOf(pruned.absentEntries, "entry that is missing", "entries that are missing");
+  if (outcome === "ready-for-handover") {
+    return [
+      `To fill in the ${missing}, run the same command with a source that has them, and a lower --min-index or none.`,
+    ];
+  }
+  const fill = `${verifyCommand(format, target, facts)} --min-index 0 --repair-from <copy>`;
+  const first = format === "tiles" ? "" : " before TesseraCT starts, whose antispam index needs every entry";
+  return [`To fill in the ${missing}, from another copy of the log${first}:\n${fill}`];
 }
 
 /** None where there is nothing to check a mirror against. */

@@ -70,9 +70,11 @@ function lines(text: string): string {
   return text.split("\n").map(oneLine).join("\n");
 }
 
-function outcomeText({ outcome, target }: MigrationReport, { target: words }: StepFacts): string {
+function outcomeText(report: MigrationReport, { target: words }: StepFacts): string {
+  const { outcome, target } = report;
   const isMirror = !words.canBeTakenOver && outcome === "handed-over";
-  if (isMirror) return `The mirror is complete: ${oneLine(target)} holds the whole log.`;
+  const part = isIncomplete(report) ? "all that is left of the log" : "the whole log";
+  if (isMirror) return `The mirror is complete: ${oneLine(target)} holds ${part}.`;
   return OUTCOMES[outcome](oneLine(target));
 }
 
@@ -86,9 +88,11 @@ const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
     `Copied and checked; not handed over: ${target} is an unfinished migration until you say so.`,
 };
 
-function verdict({ faults, authority, findings }: VerificationReport): string {
+function verdict(report: VerificationReport): string {
+  const { faults, authority, findings } = report;
   const measure = authority === "checkpoint" ? "its checkpoint" : "its tree state";
-  if (faults === 0) return `The log is sound: every entry and tile is what ${measure} commits to.`;
+  const each = isIncomplete(report) ? "every entry and tile that is left" : "every entry and tile";
+  if (faults === 0) return `The log is sound: ${each} is what ${measure} commits to.`;
   const areAll = (isOther: (path: string) => boolean): boolean =>
     faults === findings.length && findings.every(({ path }) => isOther(path));
   if (areAll((path) => path.startsWith("issuer/"))) {
@@ -170,6 +174,10 @@ function notRepairedLines(repair: VerificationReport["repair"]): string[] {
 
 function andMore(count: number): string[] {
   return count > 0 ? [`and ${formatCount(count)} more`] : [];
+}
+
+function isIncomplete({ pruned }: Pick<MigrationReport, "pruned">): boolean {
+  return pruned !== undefined && pruned.absentEntries > 0;
 }
 
 function absentText({ pruned }: Pick<MigrationReport, "pruned">): string | undefined {

@@ -21,6 +21,7 @@ export type PlainOverrides = Pick<
   | "tiles"
   | "workers"
   | "concurrency"
+  | "minIndex"
   | "settleMs"
   | "targetOptions"
 >;

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { MigrationOptions, MigrationReport } from "../../../lib/index.ts";
-import { migrate } from "../../../lib/index.ts";
+import { migrate, parseVkey, verifyLog } from "../../../lib/index.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { readLog } from "../../support/go/log-files.ts";
 import {
@@ -18,6 +18,7 @@ import {
 } from "../../support/go/tessera.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { prunedObjects } from "../../support/logs/pruned-log.ts";
 import { migrationOptions } from "../../support/migration.ts";
 import { urlOf } from "../../support/places/bucket-targets.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
@@ -73,6 +74,28 @@ describeWithGo("a copy that Tessera's Appender takes over", () => {
     expect(report).toMatchObject({ outcome: "handed-over", size, rootHash: log.rootHash, entries: size });
     expect([...(await emulators().objectsOf(home)).keys()]).not.toContain("checkpoint");
     await expectTakenOver(home, log, identity);
+  });
+
+  it("of a pruned log, which is filled in under it", async () => {
+    const [size, minIndex] = [66_000, 65_900];
+    const dir = join(memoryDirectory(), "source");
+    const log = await makeLog({ dir, ...identity, size });
+    const left = prunedObjects({ objects: readLog(dir) }, minIndex);
+    const home = await emulators().newHome("log");
+    const report = await copyTo(home, (await startLogServer(left)).url, log, { minIndex });
+    expect(report).toMatchObject({ outcome: "handed-over", pruned: { absentEntries: 65_792 } });
+    const taken = await takeOver({ ...home, ...identity, add: APPENDED });
+    expect(taken).toMatchObject({ sizeBefore: size, contiguous: true, size: size + APPENDED });
+    const verification = {
+      log: urlOf(home),
+      policy: { verifiers: [parseVkey(log.vkey)] },
+      access: { userAgentVersion: "test" },
+      targetOptions: { spanner: home.database },
+      workers: 1,
+    };
+    expect(await verifyLog(verification)).toMatchObject({ faults: 0, pruned: { absentEntries: 65_792 } });
+    expect(await verifyLog({ ...verification, minIndex: 0, repairFrom: dir })).toMatchObject({ faults: 0 });
+    expect(await fsck({ ...home, vkey: log.vkey })).toMatchObject({ ok: true, size: size + APPENDED });
   });
 
   it.concurrent("from one bucket to another", async () => {

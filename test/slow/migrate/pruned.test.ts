@@ -7,6 +7,8 @@ import { OperationError, VerificationError } from "../../../lib/errors.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { prunedLog, prunedObjects } from "../../support/logs/pruned-log.ts";
 import { expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
+import { killAt, killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
+import { writeArchive } from "../../support/places/archive.ts";
 import {
   differences,
   logDirectory,
@@ -183,4 +185,89 @@ test("a verification finds what a pruned log must have, and what is bad below it
   ]);
   writeFiles(source, [["tile/0/007", large.object("tile/0/009")]]);
   expect(pathsOf(await verify(large, source, { minIndex: 60_000 }))).toEqual(["tile/0/007"]);
+});
+
+test("a copy that is killed leaves nothing that a later one, from a source with more, takes for whole", async () => {
+  const left = prunedLog(large, 60_000);
+  const overrides = { minIndex: 60_000, workers: 2 };
+  const killed: string[] = [];
+  for (const moment of [40, 90, 140, 190]) {
+    const { server, target } = await newCopy(left);
+    const { kind } = await killedAfter(moment, server, () =>
+      startMigration(large, server, target, { overrides }),
+    );
+    killed.push(kind);
+    await migrateLog(large, { url: logDirectory(large) }, target);
+    expect(differences(target, large)).toEqual([]);
+  }
+  expect(killed).toContain("killed");
+});
+
+test.each([
+  ["before", "raised", 0],
+  ["after", "raised", 0],
+  ["before", "lowered", 1],
+  ["after", "lowered", 1],
+] as const)(
+  "killed %s the minimum index is %s, the copy is completed by either source",
+  async (when, _what, calls) => {
+    const [all, left] = [logDirectory(large), logDirectory(prunedLog(large, 60_000))];
+    const { server, target } = await newCopy(large);
+    // Claimed for a log of which nothing may be missing.
+    server.intercept("tile/entries/001", (_request, response) => void response.writeHead(400).end());
+    await expect(migrateLog(large, server, target, { concurrency: 1 })).rejects.toThrow(OperationError);
+    expect(markerOf(target)).toMatchObject({ minIndex: 0 });
+    const overrides = { minIndex: 60_000, handOver: false };
+    const moment = killAt(when, "rename", "/.state/version", calls);
+    expect(await runMigration(large, { url: left }, target, { overrides, ...moment })).toEqual({
+      kind: "killed",
+    });
+    const again = await migrateLog(large, { url: left }, target, overrides);
+    expect(again.pruned).toMatchObject({ minIndex: 59_904 });
+    const filled = await migrateLog(large, { url: all }, target);
+    expect(filled.pruned).toBeUndefined();
+    expect(differences(target, large)).toEqual([]);
+  },
+);
+
+test("an archive comes first, and what it lacks of the log from where that is pruned", async () => {
+  const target = memoryDirectory();
+  await migrateLog(large, { url: logDirectory(large.atSize(62_000)) }, target, { handOver: false });
+  const left = { url: logDirectory(prunedLog(large, 60_000)) };
+  const report = await migrateLog(large, left, target, { minIndex: 60_000 });
+  expect(report).toMatchObject({ outcome: "handed-over", size: large.size });
+  expect(report.pruned).toBeUndefined();
+  expect(differences(target, large).filter((fault) => !fault.includes(".p/"))).toEqual([]);
+  // One that ends before it is not shown to be of the same log.
+  const other = memoryDirectory();
+  await migrateLog(large, { url: logDirectory(large.atSize(50_001)) }, other, { handOver: false });
+  await expectFailure(
+    migrateLog(large, left, other, { minIndex: 60_000 }),
+    OperationError,
+    /minimum index 60,000/,
+  );
+});
+
+test("of a Static CT log, the issuers of what is left are copied, and an archive of zips fills in the rest", async () => {
+  const certificates = testLog({ size: 900, format: "static-ct" });
+  const left = prunedLog(certificates, 600);
+  const archive = memoryDirectory();
+  writeArchive(archive, certificates, 65_536);
+  const fromArchive = `archive+file://${archive}`;
+  const [filledBefore, filledAfter] = [memoryDirectory(), memoryDirectory()];
+  const source = { url: logDirectory(left) };
+  for (const target of [filledBefore, filledAfter]) {
+    const handOver = target === filledAfter;
+    const report = await migrateLog(certificates, source, target, { minIndex: 600, handOver });
+    expect(report).toMatchObject({ pruned: { absentEntries: 512 }, extraData: { missingIssuers: 0 } });
+  }
+  await migrateLog(certificates, { url: fromArchive }, filledBefore);
+  const options = { policy: undefined, minIndex: 0, repairFrom: fromArchive };
+  expect(await verify(certificates, filledAfter, options)).toMatchObject({ faults: 0 });
+  for (const target of [filledBefore, filledAfter]) {
+    expect(differences(target, certificates)).toEqual([]);
+    expect(await verify(certificates, target, { policy: undefined, minIndex: 0 })).toMatchObject({
+      faults: 0,
+    });
+  }
 });

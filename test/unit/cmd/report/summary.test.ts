@@ -53,6 +53,26 @@ describe("the summary of a copy", () => {
     expect(summary).toContain("- The files belong to root\n");
   });
 
+  test("says what a pruned log lacks, and how it is filled in", () => {
+    const pruned = { minIndex: 70_144, absentEntries: 69_888 };
+    const text = textOf({ pruned });
+    expect(text).toMatch(/^ {2}missing +69,888 entries below index 70,144: the log is pruned$/m);
+    expect(text).toMatch(/fill in the 69,888 entries that are missing, from another copy of the log:\n/);
+    expect(text).toContain("tlog-migrate verify /srv/log --min-index 0 --repair-from <copy>\n");
+    const steps = textOf({ pruned, format: "static-ct" });
+    expect(steps.indexOf("before TesseraCT starts")).toBeLessThan(steps.indexOf("Start TesseraCT"));
+    expect(textOf({ pruned, outcome: "taken-over" })).toContain("--repair-from");
+    const before = textOf({ pruned, outcome: "ready-for-handover" });
+    expect(before).toContain("run the same command with a source that has them, and a lower --min-index");
+    const mirror = { target: { ...plain.target, canBeTakenOver: false } };
+    expect(textOf({ pruned }, mirror)).toMatch(
+      /^The mirror is complete: \S+ holds all that is left of the log\./,
+    );
+    for (const none of [undefined, { minIndex: 70_144, absentEntries: 0 }]) {
+      expect(textOf(none && { pruned: none })).not.toContain("--repair-from");
+    }
+  });
+
   test("shows the command of a warning on a line of its own, whatever the width", () => {
     const command = `chown -R USER /srv/log/.state /srv/log/${"x".repeat(80)} '/srv/a log'`;
     const warnings = [`The files belong to root: give them to it first:\n${command}`];
