@@ -52,6 +52,7 @@ const MAX_REDIRECTED_BASES = 4;
 const NO_CACHE = ["cache-control", "no-cache", "pragma", "no-cache"];
 
 export class HttpSource implements ObjectSource {
+  readonly isServed = true;
   readonly location: string;
   readonly #origin: string;
   /** Before and after an object's path. */

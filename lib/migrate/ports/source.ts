@@ -40,6 +40,8 @@ export interface ObjectSource {
   otherLayout?(): Promise<string | undefined>;
   /** Closes connections that carry nothing: the source has few, and other threads need them. */
   closeIdle?(): void;
+  /** Whether a server answers, which may have other APIs of a log at the same address. */
+  readonly isServed?: boolean;
   close(): Promise<void>;
 }
 
@@ -151,7 +153,7 @@ export interface TileRecovery {
 }
 
 /** A log as the engine reads it; it need not be stored as tiles. An instance belongs to one thread. */
-export interface LogSource extends Omit<ObjectSource, "read" | "explain" | "otherLayout"> {
+export interface LogSource extends Omit<ObjectSource, "read" | "explain" | "otherLayout" | "isServed"> {
   readonly format: LogFormat;
   /** A bundle takes a request for each of its entries: none is read for an estimate. */
   readonly hasCostlyBundles?: boolean;
@@ -161,6 +163,8 @@ export interface LogSource extends Omit<ObjectSource, "read" | "explain" | "othe
   explain(path: string, bytes: Uint8Array): string | undefined | Promise<string | undefined>;
   /** The signed checkpoint, read past every cache. Undefined if there is none. */
   checkpoint(hints?: ReadHints): Promise<Uint8Array | undefined>;
+  /** The signed tree head of RFC 6962 (get-sth), of a log that may have it in place of a checkpoint. */
+  treeHead?(hints?: ReadHints): Promise<Uint8Array | undefined>;
   /** The file by which a log may say its minimum index; undefined if there is none. */
   minIndex?(hints?: ReadHints): Promise<Uint8Array | undefined>;
   /** The hashes of a tile, exactly `width` of them; undefined if the source has none. @throws FormatError */

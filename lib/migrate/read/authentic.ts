@@ -4,11 +4,17 @@
  */
 
 import { OperationError, UsageError, VerificationError } from "../../errors.ts";
-import { type CheckpointPolicy, type OpenedCheckpoint, openCheckpoint } from "../../tlog/checkpoint.ts";
+import {
+  type CheckpointPolicy,
+  type OpenedCheckpoint,
+  openCheckpoint,
+  policyKeys,
+} from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH, isPartialPath } from "../../tlog/layout.ts";
-import { excerpt } from "../../tlog/note.ts";
+import { excerpt, type Verifier } from "../../tlog/note.ts";
 import { mayBePrunedAt } from "../../tlog/pruning.ts";
+import { noteOfTreeHead } from "../../tlog/tree-head.ts";
 import { againIfPassing, outsideFailure } from "../outside-failure.ts";
 import {
   type BundleHints,
@@ -189,13 +195,34 @@ export async function readTrustedCheckpoint(
   const read = async (hints: ReadHints): Promise<Uint8Array | undefined> => {
     const note = first ?? (await context.source.checkpoint(hints));
     first = undefined;
-    return note;
+    return note ?? (await treeHeadNote(context.source, policy, hints));
   };
   return await readAuthentic(context, CHECKPOINT_PATH, read, async (note) => {
     const checkpoint = { ...openCheckpoint(note, policy), note };
     await check?.(checkpoint);
     return checkpoint;
   });
+}
+
+/**
+ * The checkpoint of a Static CT log that has none, but RFC 6962's signed tree head: signed by a key of the policy, or not
+ * trusted. What else is served at that address says nothing.
+ */
+async function treeHeadNote(
+  source: LogSource,
+  policy: CheckpointPolicy,
+  hints: ReadHints,
+): Promise<Uint8Array | undefined> {
+  const isMeant = ({ name }: Verifier): boolean => policy.origin === undefined || name === policy.origin;
+  const keys = policyKeys(policy).filter((key) => key.type === "RFC 6962 tree head" && isMeant(key));
+  if (keys.length === 0) return undefined;
+  try {
+    const answer = await source.treeHead?.(hints);
+    return answer && noteOfTreeHead(answer, keys);
+  } catch (error) {
+    if (error instanceof SourceError && !error.retryable) return undefined;
+    throw error;
+  }
 }
 
 /** What the retries of a read depend on. */

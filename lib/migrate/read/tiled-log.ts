@@ -15,6 +15,7 @@ import {
 import { HASH_SIZE } from "../../tlog/merkle.ts";
 import { MAX_MIN_INDEX_BYTES, MIN_INDEX_PATH } from "../../tlog/pruning.ts";
 import { formatCount } from "../../tlog/quantities.ts";
+import { TREE_HEAD_PATH } from "../../tlog/tree-head.ts";
 import {
   type LogSource,
   MAX_ISSUER_BYTES,
@@ -28,6 +29,9 @@ import { IS_WEB_PAGE, isWebPage } from "./web-page.ts";
 
 /** Largest checkpoint that is read: far more than the 16 signatures that clients must accept. */
 const MAX_CHECKPOINT_BYTES = 1 << 20;
+
+/** A signature is of some hundred bytes. */
+const MAX_TREE_HEAD_BYTES = 1 << 16;
 
 /** A log whose objects have the paths of tlog-tiles or Static CT (https://c2sp.org/tlog-tiles). */
 export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
@@ -58,6 +62,11 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
     checkpoint: (hints = {}) =>
       objects.read(CHECKPOINT_PATH, { ...hints, fresh: true, maxBytes: MAX_CHECKPOINT_BYTES }),
     minIndex: (hints = {}) => objects.read(MIN_INDEX_PATH, { ...hints, maxBytes: MAX_MIN_INDEX_BYTES }),
+    ...(format === "static-ct" &&
+      objects.isServed === true && {
+        treeHead: (hints: ReadHints = {}) =>
+          objects.read(TREE_HEAD_PATH, { ...hints, fresh: true, maxBytes: MAX_TREE_HEAD_BYTES }),
+      }),
     issuer: (fingerprint, hints = {}) =>
       objects.read(issuerPath(fingerprint), { ...hints, maxBytes: MAX_ISSUER_BYTES }),
     async tile(tile, hints = {}) {
