@@ -11,7 +11,7 @@ import type { IssuerRegistry } from "./issuers/registry.ts";
 import type { MigrationOptions, WorkOptions } from "./options.ts";
 import type { MissingIssuer } from "./ports/executor.ts";
 import type { TreeHead } from "./ports/source.ts";
-import type { TrustedCheckpoint } from "./read/authentic.ts";
+import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
 import type { CopySession, Session } from "./session.ts";
 
 /** What the reports of a migration and of a verification have in common. */

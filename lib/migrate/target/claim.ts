@@ -13,7 +13,7 @@ import { formatCount } from "../../tlog/quantities.ts";
 import { cleanUp } from "../clean-up.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
-import { openTrusted, type TrustedCheckpoint } from "../read/authentic.ts";
+import { openTrusted, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { CopySession } from "../session.ts";
 import { type AlreadyDone, alreadyDone } from "./handed-over.ts";
 import {

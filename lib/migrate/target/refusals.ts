@@ -5,7 +5,7 @@ import { formatHash } from "../../tlog/merkle.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import type { TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
-import type { TrustedCheckpoint } from "../read/authentic.ts";
+import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { CopySession } from "../session.ts";
 import type { MigrationRecord } from "./marker.ts";
 

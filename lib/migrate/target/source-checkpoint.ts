@@ -8,7 +8,8 @@ import { OperationError, VerificationError } from "../../errors.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import { SourceError, type TreeHead } from "../ports/source.ts";
-import { openTree, readTrustedCheckpoint, type TrustedCheckpoint } from "../read/authentic.ts";
+import { openTree } from "../read/authentic.ts";
+import { readTrustedCheckpoint, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import { type CopySession, checkpointContext } from "../session.ts";
 import { storedLog } from "./stored-log.ts";
 

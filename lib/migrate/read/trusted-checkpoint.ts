@@ -1,0 +1,84 @@
+/** Checkpoints that satisfy a policy: those of a source, and one that is stored in a target. */
+
+import {
+  type CheckpointPolicy,
+  type OpenedCheckpoint,
+  openCheckpoint,
+  policyKeys,
+} from "../../tlog/checkpoint.ts";
+import { FormatError } from "../../tlog/errors.ts";
+import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
+import type { Verifier } from "../../tlog/note.ts";
+import { noteOfTreeHead } from "../../tlog/tree-head.ts";
+import { type LogSource, type ReadHints, SourceError } from "../ports/source.ts";
+import { faultIn, readAuthentic } from "./authentic.ts";
+import type { ReadContext } from "./context.ts";
+
+/** A checkpoint and the signed bytes that it was read from. */
+export interface TrustedCheckpoint extends OpenedCheckpoint {
+  readonly note: Uint8Array;
+}
+
+/**
+ * Opens a signed checkpoint that came from `location`.
+ * @throws VerificationError if it is malformed, of another log, or does not satisfy the policy.
+ */
+export function openTrusted(note: Uint8Array, policy: CheckpointPolicy, location: string): TrustedCheckpoint {
+  try {
+    return { ...openCheckpoint(note, policy), note };
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw faultIn(location, error, "Check the URL, --origin and the keys; nothing was written");
+  }
+}
+
+/** What else is asked of the source's checkpoint. */
+export interface CheckpointRules {
+  /** One that was just read, and is looked at first. */
+  readonly seen?: TrustedCheckpoint | undefined;
+  /** Throws, or rejects, unless it may be used; with a SourceError, another may be read that is better. */
+  readonly check?: (checkpoint: TrustedCheckpoint) => void | Promise<void>;
+}
+
+/**
+ * Reads the source's present checkpoint. After the first contact, one that does not satisfy the policy is read again
+ * like any other object: a proxy on the way may answer in the source's place.
+ */
+export async function readTrustedCheckpoint(
+  context: ReadContext,
+  policy: CheckpointPolicy,
+  { seen, check }: CheckpointRules = {},
+): Promise<TrustedCheckpoint> {
+  let first = seen?.note;
+  const read = async (hints: ReadHints): Promise<Uint8Array | undefined> => {
+    const note = first ?? (await context.source.checkpoint(hints));
+    first = undefined;
+    return note ?? (await treeHeadNote(context.source, policy, hints));
+  };
+  return await readAuthentic(context, CHECKPOINT_PATH, read, async (note) => {
+    const checkpoint = { ...openCheckpoint(note, policy), note };
+    await check?.(checkpoint);
+    return checkpoint;
+  });
+}
+
+/**
+ * The checkpoint of a Static CT log that has none, but RFC 6962's signed tree head: signed by a key of the policy, or not
+ * trusted. What else is served at that address says nothing.
+ */
+async function treeHeadNote(
+  source: LogSource,
+  policy: CheckpointPolicy,
+  hints: ReadHints,
+): Promise<Uint8Array | undefined> {
+  const isMeant = ({ name }: Verifier): boolean => policy.origin === undefined || name === policy.origin;
+  const keys = policyKeys(policy).filter((key) => key.type === "RFC 6962 tree head" && isMeant(key));
+  if (keys.length === 0) return undefined;
+  try {
+    const answer = await source.treeHead?.(hints);
+    return answer && noteOfTreeHead(answer, keys);
+  } catch (error) {
+    if (error instanceof SourceError && !error.retryable) return undefined;
+    throw error;
+  }
+}
