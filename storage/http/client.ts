@@ -9,7 +9,7 @@ import type { ConnectionOutlook } from "../../lib/migrate/ports/backend.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
 import { Connection, type ConnectionOptions, onread } from "./connection.ts";
-import { type HttpTimeouts, hasProxy } from "./error-messages.ts";
+import { ADDRESS_ATTEMPT_MS, type HttpTimeouts, hasProxy } from "./error-messages.ts";
 import {
   type Carrier,
   Exchange,
@@ -67,9 +67,6 @@ const MAX_ORIGINS = 8;
 const MAX_IDLE_MS = 4_000;
 /** A server that announces when it will do so does it no sooner than this after we have. */
 const IDLE_MARGIN_MS = 500;
-
-/** Of one address of a host, before the next is tried beside it: distant hosts need more than Node's 250 ms. */
-const ADDRESS_ATTEMPT_MS = 1_500;
 
 /** A larger body of a request is not copied into one piece. */
 const MAX_JOINED_BYTES = 1 << 16;

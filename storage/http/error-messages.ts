@@ -16,6 +16,9 @@ export interface HttpTimeouts {
   readonly objectMs: number;
 }
 
+/** Of one address of a host, before the next is tried: distant hosts need more than Node's 250 ms. */
+export const ADDRESS_ATTEMPT_MS = 1_500;
+
 /** The other end of a failed request. */
 export interface Peer {
   /** Host and port as URLs write them. */
@@ -84,6 +87,8 @@ export function lengthError({ host }: Pick<Peer, "host">): SourceError {
 
 /** Failures to get a connection. */
 function contactFault(code: string, error: Error, { host, timeouts }: Peer): Fault | undefined {
+  const ofAddresses = addressesFault(error, host);
+  if (ofAddresses !== undefined) return ofAddresses;
   switch (code) {
     case "ENOTFOUND":
     case "EAI_NONAME":
@@ -98,17 +103,52 @@ function contactFault(code: string, error: Error, { host, timeouts }: Peer): Fau
       return [`there is no route to ${host}`, REFUSED, "Check the address and this machine's network"];
     case "EMFILE":
       return [`no connection to ${host}: too many open files`, LASTING, openFilesAdvice()];
-    case "UND_ERR_CONNECT_TIMEOUT":
-    case "ETIMEDOUT": {
+    case "UND_ERR_CONNECT_TIMEOUT": {
       const problem = `${host} did not accept a connection within ${seconds(timeouts.connectMs)}`;
-      return [problem, PASSING, `${CHECK_PORT} no firewall is in the way`];
+      return [problem, PASSING, CHECK_FIREWALL];
     }
+    case "ETIMEDOUT":
+      return [`${host} did not accept a connection before this system gave up`, PASSING, CHECK_FIREWALL];
     default:
       return tlsFault(code, error, host);
   }
 }
 
 const CHECK_PORT = "Check the address and port, and that";
+const CHECK_FIREWALL = `${CHECK_PORT} no firewall is in the way`;
+
+/** What may be wrong with one address of several. */
+const ADDRESS_FAULTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "refused it",
+  EHOSTUNREACH: "cannot be reached from here",
+  ENETUNREACH: "cannot be reached from here",
+  ETIMEDOUT: `did not accept one within ${seconds(ADDRESS_ATTEMPT_MS)}`,
+};
+
+/** As many addresses are named. */
+const MAX_NAMED_ADDRESSES = 4;
+
+/** The failures of a host's addresses, one after the other: each may have another. */
+function addressesFault(error: Error, host: string): Fault | undefined {
+  const failures: unknown[] = error instanceof AggregateError ? error.errors : [];
+  const named = failures.map((failure) => {
+    const { address, code = "" } = failure as NodeJS.ErrnoException & { readonly address?: unknown };
+    const fault = ADDRESS_FAULTS[code];
+    return typeof address === "string" && fault !== undefined
+      ? { code, words: `${address} ${fault}` }
+      : undefined;
+  });
+  if (named.length === 0 || named.includes(undefined)) return undefined;
+  const each = named.slice(0, MAX_NAMED_ADDRESSES).map((one) => one?.words);
+  const more = named.length > each.length ? `; ${named.length - each.length} more failed` : "";
+  const isSlow = named.some((one) => one?.code === "ETIMEDOUT");
+  const problem = `no connection to ${host}: ${each.join("; ")}${more}`;
+  return [
+    problem,
+    isSlow ? PASSING : REFUSED,
+    `${CHECK_PORT} the server is up, and no firewall is in the way`,
+  ];
+}
 
 /** Words for the commonest of OpenSSL's verdicts, in place of its own. */
 const TLS_REASONS: Readonly<Record<string, string>> = {

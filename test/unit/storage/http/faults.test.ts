@@ -1,6 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { Socket } from "node:net";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { networkError } from "../../../../storage/http/error-messages.ts";
 import { ANY, outcomeOf, textOf } from "../../../support/http/reads.ts";
+import { okay, scriptedServer, TRANSPORTS } from "../../../support/http/scripted-server.ts";
 import { closedPlace, serve, serveAnswer, serveTls, sourceAt } from "../../../support/http/servers.ts";
 import { EXPIRED, LOCALHOST, OTHER_HOST } from "../../../support/http/test-certificates.ts";
 
@@ -41,11 +43,49 @@ describe("a server that cannot be reached", () => {
     expect(failure.advice).toBeDefined();
   });
 
-  it("is described from the first of several addresses", () => {
+  it("is described from the first of several failures that name no address", () => {
     const failures = new AggregateError([coded("ECONNREFUSED"), coded("ETIMEDOUT")]);
     const failure = networkError(failures, PEER, false);
     expect(failure).toMatchObject({ message: "h:1 refused the connection", unreachable: true });
   });
+
+  it("is described by each of its addresses, with the limit of time that each had", () => {
+    const at = (address: string, code: string) => Object.assign(coded(code), { address, port: 1 });
+    const slow = new AggregateError([at("2001:db8::1", "ETIMEDOUT"), at("192.0.2.1", "ECONNREFUSED")]);
+    expect(networkError(slow, PEER, false)).toMatchObject({
+      message: "no connection to h:1: 2001:db8::1 did not accept one within 1.5 s; 192.0.2.1 refused it",
+      retryable: true,
+      unreachable: false,
+    });
+    const many = Array.from({ length: 9 }, (_, index) => at(`2001:db8::${index}`, "ENETUNREACH"));
+    const refused = networkError(new AggregateError([...many, at("192.0.2.1", "ECONNREFUSED")]), PEER, false);
+    expect(refused).toMatchObject({ retryable: true, unreachable: true });
+    expect(refused.message).toMatch(/2001:db8::3 cannot be reached from here; 6 more failed$/);
+  });
+
+  it("is not said to have had our limit of time where the system gave up", () => {
+    expect(networkError(coded("ETIMEDOUT"), PEER, false).message).toBe(
+      "h:1 did not accept a connection before this system gave up",
+    );
+  });
+
+  it.each(TRANSPORTS)(
+    "over %s is given a round trip of a second at each of its addresses",
+    async (transport) => {
+      const server = await scriptedServer(transport, (connection, path) => connection.send(okay(path)));
+      const opened = vi.spyOn(Socket.prototype, "connect");
+      onTestFinished(() => opened.mockRestore());
+      expect(await textOf(server.source().read("x", ANY))).toBe("/x");
+      const options = opened.mock.calls.flat(2) as unknown[];
+      const limits = options.flatMap((given) =>
+        given !== null && typeof given === "object" && "autoSelectFamilyAttemptTimeout" in given
+          ? [given.autoSelectFamilyAttemptTimeout]
+          : [],
+      );
+      // SYN and its answer, and what a machine may be late.
+      expect(limits).toEqual([1500]);
+    },
+  );
 
   it("takes a TLS failure on a connection that stood for a broken line", () => {
     const failure = networkError(coded("ERR_SSL_BAD_RECORD_MAC"), PEER, true);
