@@ -86,7 +86,7 @@ function repairCommand({ copiedFrom }: VerificationReport): string {
 }
 
 function requireSuccess(report: VerificationReport): void {
-  const { log, faults, findings, repairable, repair } = report;
+  const { log, faults, findings, repairable = 0, repair } = report;
   if (faults === 0) return;
   // The log may be what it should be once the copy can be read again.
   if (repair?.failure !== undefined) throw new OperationError(repair.failure);

@@ -29,6 +29,7 @@ export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
 /** What an operator does after a `verify` that has found faults. */
 export function repairSteps({ faults, repairable, repair }: VerificationReport, command: string): string[] {
   if (faults === 0) return [];
+  if (repairable === undefined) return [ELSEWHERE];
   const others = faults > repairable ? [OTHERS] : [];
   if (repairable === 0 || repair !== undefined) return others;
   return [
@@ -38,6 +39,8 @@ export function repairSteps({ faults, repairable, repair }: VerificationReport, 
   ];
 }
 
+const ELSEWHERE =
+  "What is wrong or missing in the tree can be repaired where the log is stored: run verify there, and it prints the command.";
 const OTHERS =
   "What is not of the tree, such as objects beyond it, is never repaired: see docs/troubleshooting.md.";
 

@@ -48,8 +48,8 @@ export interface VerificationReport extends RunReport {
   readonly faults: number;
   /** The first of them, at most 100, by path. */
   readonly findings: readonly Finding[];
-  /** How many of the faulty objects are of the log's own tree, and can be repaired where they are (`repairFrom`). */
-  readonly repairable: number;
+  /** How many of the faulty objects are of the log's own tree (`repairFrom`); undefined where the log can only be read. */
+  readonly repairable?: number;
   /** Where the log was copied from, as the record of its handover has it. */
   readonly copiedFrom?: string;
   /** Only where the log was to be repaired; all else is what was found after it. */
@@ -159,7 +159,6 @@ async function verifyOnce(
   }
   progress.phase = "done";
   const { format } = options;
-  const canRepair = target?.openRepairs !== undefined;
   const absentEntries = progress.total().get("prunedEntries") - before.get("prunedEntries");
   const pruned = { minIndex: context.minIndex ?? 0, absentEntries };
   const report = {
@@ -177,7 +176,7 @@ async function verifyOnce(
     ),
     faults: found.count,
     findings: found.first(),
-    repairable: canRepair ? repairableIn(found.paths, format, head.size).length : 0,
+    ...(target?.openRepairs && { repairable: repairableIn(found.paths, format, head.size).length }),
     ...(record && { copiedFrom: record.source }),
   };
   return { report, found };

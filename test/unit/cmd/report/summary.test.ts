@@ -245,6 +245,10 @@ describe("the summary of a verification", () => {
     expect(text).toMatch(/never repaired: see\s+docs\/troubleshooting\.md/);
     expect(summaryOf({ faults: 2, repairable: 2 })).not.toMatch(/never repaired/);
     expect(summaryOf({ faults: 1, repairable: 0 })).not.toContain(command);
+    const { repairable: _, ...readOnly } = sound;
+    const served = verificationSummary({ ...readOnly, faults: 1 }, command, 100);
+    expect(served).toMatch(/can be repaired where the log is stored/);
+    expect(served).not.toContain(command);
     expect(summaryOf({})).not.toMatch(/What to do next/);
   });
 
