@@ -30,7 +30,14 @@ export class PaceMeter {
   #samples: Sample[] = [];
 
   /** @param nowMs a clock that only goes forward, in milliseconds. */
-  observe({ phase, size, entriesDone, counters }: ProgressSnapshot, nowMs: number): Pace {
+  observe(snapshot: ProgressSnapshot, nowMs: number): Pace {
+    const pace = this.#measure(snapshot, nowMs);
+    const { phase, leastSecondsLeft } = snapshot;
+    if (leastSecondsLeft === undefined || !countsEntries(phase)) return pace;
+    return { ...pace, secondsLeft: Math.max(leastSecondsLeft, pace.secondsLeft ?? 0) };
+  }
+
+  #measure({ phase, size, entriesDone, counters }: ProgressSnapshot, nowMs: number): Pace {
     if (phase !== this.#phase) this.#samples = [];
     this.#phase = phase;
     if (!countsEntries(phase)) return {};

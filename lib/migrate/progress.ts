@@ -1,5 +1,6 @@
 /** The progress of a migration or a verification, to be read at any time. */
 
+import { FULL_WIDTH } from "../tlog/layout.ts";
 import { Counters } from "./counters.ts";
 import type { Retry, RetryObserver } from "./throttle/backoff.ts";
 
@@ -28,6 +29,8 @@ export interface ProgressSnapshot {
   /** Requests that may be in flight to the source, 0 while nothing is read. */
   readonly requestLimit: number;
   readonly counters: Counters;
+  /** What is left takes so long at least, where the source limits requests in a time. */
+  readonly leastSecondsLeft?: number | undefined;
   /** What the source asks to wait for, while it does. */
   readonly pause?: { readonly status: number; readonly leftMs: number } | undefined;
   /** The last request that is tried again, and when it failed, as `performance.now()` has it. */
@@ -43,7 +46,11 @@ export class Progress {
   /** Counters of every thread, this one's first. */
   readonly threads: Counters[] = [this.own];
   /** The limit on requests in flight, once there is a source. */
-  window: ({ readonly limit: number } & Pick<ProgressSnapshot, "pause">) | undefined;
+  window:
+    | ({ readonly limit: number } & Pick<ProgressSnapshot, "pause"> & {
+          secondsFor?(requests: number): number | undefined;
+        })
+    | undefined;
   /** Notified of every request that is tried again, whichever thread sent it. */
   onRetry: RetryObserver | undefined;
   /** Entries of units that are durable in the target in this round. */
@@ -82,7 +89,9 @@ export class Progress {
     const entriesDone = Math.min(this.#size, entriesIn(counters) - this.#doneBefore);
     const requestLimit = this.window?.limit ?? 0;
     const [pause, lastRetry] = [this.window?.pause, this.#lastRetry];
-    return { phase: this.phase, size: this.#size, entriesDone, requestLimit, counters, pause, lastRetry };
+    const leastSecondsLeft = this.window?.secondsFor?.(Math.ceil((this.#size - entriesDone) / FULL_WIDTH));
+    const [phase, size] = [this.phase, this.#size];
+    return { phase, size, entriesDone, requestLimit, counters, leastSecondsLeft, pause, lastRetry };
   }
 }
 

@@ -21,7 +21,7 @@ import {
   timeoutError,
   unansweredError,
 } from "./error-messages.ts";
-import { announcedLength, type ResponseHeaders, retryAfterMs } from "./headers.ts";
+import { announcedLength, type ResponseHeaders, retryAfterMs, statedLimit } from "./headers.ts";
 import { NewConnection } from "./new-connection.ts";
 
 /** What is asked of a server. It may be sent again if the connection is found to have ended. */
@@ -268,7 +268,10 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     this.#headers = headers;
     this.#lastArrivalAt = performance.now();
     const retryAfter = status === 200 ? undefined : retryAfterMs(headers);
-    this.#rules.observer?.answered?.(status, this.#lastArrivalAt - this.#sentAt, retryAfter);
+    const { observer } = this.#rules;
+    if (observer?.answered !== undefined) {
+      observer.answered(status, this.#lastArrivalAt - this.#sentAt, retryAfter, statedLimit(headers));
+    }
     const { maxBytes, reservation } = this.#rules;
     const wireLimit = this.#rules.wireLimit(status, headers, maxBytes);
     if (wireLimit === undefined) {

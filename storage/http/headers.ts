@@ -1,5 +1,7 @@
 /** What the headers of a response say. */
 
+import type { StatedLimit } from "../../lib/migrate/ports/backend.ts";
+
 /** Names in lower case. A header that came more than once is an array, whatever it is. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -29,6 +31,51 @@ export function retryAfterMs(headers: ResponseHeaders): number | undefined {
   const value = firstOf(headers["retry-after"]);
   if (value === undefined) return undefined;
   return parseRetryAfter(value, parseHttpDate(firstOf(headers.date)?.trim() ?? "") ?? Date.now());
+}
+
+const SECONDS_OF: Readonly<Record<string, number>> = { second: 1, minute: 60, hour: 3600, day: 86_400 };
+
+/**
+ * The limit on requests that a server states, the lowest of several; undefined if it states none:
+ * RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-10), RateLimit-Limit of earlier drafts, X-RateLimit-Limit with
+ * its reset, or for each unit of time as gateways have it.
+ */
+export function statedLimit(headers: ResponseHeaders, nowMs = Date.now()): StatedLimit | undefined {
+  let lowest: StatedLimit | undefined;
+  const add = (count: string | undefined, seconds: number): void => {
+    const requests = /^\d{1,15}$/.test(count ?? "") ? Number(count) : 0;
+    if (requests === 0 || seconds <= 0) return;
+    if (lowest === undefined || requests / seconds < lowest.requests / lowest.seconds)
+      lowest = { requests, seconds };
+  };
+  for (const policy of listed(headers["ratelimit-policy"])) {
+    const [, window = "0"] = /;\s*w=(\d{1,9})\b/.exec(policy) ?? [];
+    const isOfRequests = !policy.includes(";qu=") || /;qu="?requests"?/.test(policy);
+    if (isOfRequests) add(/;\s*q=(\d+)/.exec(policy)?.[1] ?? /^\d+/.exec(policy)?.[0], Number(window));
+  }
+  for (const limit of listed(headers["ratelimit-limit"])) {
+    const [, requests, window = "0"] = /^(\d+)\s*;.*?w=(\d{1,9})\b/.exec(limit) ?? [];
+    add(requests, Number(window));
+  }
+  const reset = Number(firstOf(headers["x-ratelimit-reset"]) ?? Number.NaN);
+  // A time of day, or seconds from now.
+  const secondsLeft = reset > 1e9 ? reset - nowMs / 1000 : reset;
+  if (secondsLeft >= 1) add(firstOf(headers["x-ratelimit-limit"])?.trim(), secondsLeft);
+  for (const [unit, seconds] of Object.entries(SECONDS_OF)) {
+    add(firstOf(headers[`x-ratelimit-limit-${unit}`])?.trim(), seconds);
+  }
+  return lowest;
+}
+
+/** The members of a header that is a list. */
+function listed(header: string | string[] | undefined): string[] {
+  return header === undefined
+    ? []
+    : [header]
+        .flat()
+        .join(",")
+        .split(",")
+        .map((member) => member.trim());
 }
 
 /** Milliseconds from `nowMs`: the value is a count of seconds or an HTTP-date (RFC 9110 §10.2.3), else undefined. */

@@ -3,6 +3,7 @@
  * so that what happens follows from the rules alone.
  */
 
+import type { StatedLimit } from "../../lib/migrate/ports/backend.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { readDelays } from "../../lib/migrate/read/authentic.ts";
 import { DEFAULT_RETRY } from "../../lib/migrate/throttle/backoff.ts";
@@ -15,6 +16,7 @@ export interface SimulatedAnswer {
   /** From the request to the response. */
   readonly milliseconds: number;
   readonly retryAfterMs?: number | undefined;
+  readonly stated?: StatedLimit;
 }
 
 /** Answers a request, beside `others` that it is not refusing just now. */
@@ -95,13 +97,14 @@ export function simulate(options: SimulationOptions): SimulationResult {
     }
   };
   const end = ({ request, read }: { request: SimulatedRequest; read: Read }): void => {
-    const { status, milliseconds, retryAfterMs } = request;
+    const { status, milliseconds, retryAfterMs, stated } = request;
     requests.push(request);
     if (status === 200) {
       serving--;
       done++;
       shared.succeed();
     } else {
+      if (stated !== undefined) shared.pace.state(stated);
       if (shared.refuse(status, milliseconds, retryAfterMs)) throttles++;
       const error = new SourceError("refused", { retryable: true, status, retryAfterMs });
       const delayMs = options.objects === undefined ? undefined : read.delayAfter(error);
@@ -160,6 +163,18 @@ export function metering(perSecond: number, burst: number, answer: SimulatedAnsw
     if (tokens < 1) return answer;
     tokens--;
     return { status: 200, milliseconds: answer.milliseconds };
+  };
+}
+
+/** Answers so many requests in each minute that begins with one, and refuses the others until it is over. */
+export function countingMinutes(perMinute: number, stated?: StatedLimit): Server {
+  let [began, count] = [Number.NEGATIVE_INFINITY, 0];
+  return ({ atMs }) => {
+    if (atMs >= began + 60_000) [began, count] = [atMs, 0];
+    const limit = stated === undefined ? {} : { stated };
+    if (++count <= perMinute) return { status: 200, milliseconds: 50, ...limit };
+    const retryAfterMs = Math.ceil((began + 60_000 - atMs) / 1000) * 1000;
+    return { status: 429, milliseconds: 20, retryAfterMs, ...limit };
   };
 }
 

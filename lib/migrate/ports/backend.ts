@@ -22,11 +22,25 @@ export interface SourceAccess extends OptionValues {
   readonly userAgentVersion: string;
 }
 
+/** So many requests in so many seconds. */
+export interface StatedLimit {
+  readonly requests: number;
+  readonly seconds: number;
+}
+
 /** Notified of every request that is sent, redirects included. A status is 0 if there was no response. */
 export interface RequestObserver {
   started(): void;
-  /** The head of the response came, so many milliseconds after the request; with its Retry-After. */
-  answered?(status: number, milliseconds: number, retryAfterMs: number | undefined): void;
+  /**
+   * The head of the response came, so many milliseconds after the request; with its Retry-After, and the limit on
+   * requests that the server states.
+   */
+  answered?(
+    status: number,
+    milliseconds: number,
+    retryAfterMs: number | undefined,
+    stated?: StatedLimit | undefined,
+  ): void;
   /** A new connection brought its first answer, so many milliseconds after it was asked for. */
   connected?(milliseconds: number): void;
   /** Such a connection has ended. */

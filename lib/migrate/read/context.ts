@@ -70,8 +70,8 @@ export async function openReadContext(
     notice,
     observer: {
       started: () => counters.requestStarted(),
-      answered(status, milliseconds, retryAfterMs) {
-        if (limiter.answered(status, milliseconds, retryAfterMs)) counters.add("throttles", 1);
+      answered(...answer) {
+        if (limiter.answered(...answer)) counters.add("throttles", 1);
       },
       connected: (milliseconds) => limiter.connected(milliseconds),
       disconnected: () => limiter.disconnected(),

@@ -9,7 +9,7 @@
 
 import { formatCount } from "../../tlog/quantities.ts";
 import type { Notice } from "../notice.ts";
-import type { ConnectionOutlook } from "../ports/backend.ts";
+import type { ConnectionOutlook, StatedLimit } from "../ports/backend.ts";
 import { isRefusal } from "./backoff.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 
@@ -57,7 +57,8 @@ export class ConcurrencyLimiter implements ConnectionOutlook {
   }
 
   /** The head of a response came. @returns whether the limit has become smaller by it. */
-  answered(status: number, milliseconds: number, retryAfterMs: number | undefined): boolean {
+  answered(status: number, milliseconds: number, retryAfterMs?: number, stated?: StatedLimit): boolean {
+    if (stated !== undefined) this.#shared.pace.state(stated);
     this.#shared.connections.answered(milliseconds);
     return isRefusal(status) && this.#shared.refuse(status, milliseconds, retryAfterMs);
   }
@@ -109,7 +110,7 @@ export class ConcurrencyLimiter implements ConnectionOutlook {
   #passWithConnection(): void {
     // The first that waits may have drawn a ticket, and every ticket is passed in the end.
     const waiting = this.#queue.length - (this.#ticket === undefined ? 0 : 1);
-    if (waiting > 0 && this.#turnsLeft > 0 && !this.#shared.isPaused && !this.#signal.aborted) {
+    if (waiting > 0 && this.#turnsLeft > 0 && !this.#shared.holdsBack && !this.#signal.aborted) {
       this.#turnsLeft--;
       this.#queue.shift()?.resolve();
       return;

@@ -15,6 +15,7 @@
 
 import type { RetryPolicy } from "./backoff.ts";
 import { CONNECTION_WORDS, SharedConnections } from "./shared-connections.ts";
+import { PACE_TIMES, PACE_WORDS, SharedPace } from "./shared-pace.ts";
 
 export interface LimitOptions extends Pick<RetryPolicy, "minDelayMs" | "maxRetryAfterMs"> {
   /** Requests in flight over all threads. At the maximum nothing is held back: connections bound them too. */
@@ -47,12 +48,14 @@ const FOUND_OUT_MS = 64;
 const CONNECTIONS = 80;
 
 // Indexes of 64-bit words behind them, on the clock of process.hrtime.
-const TIMES_BYTE = 4 * (CONNECTIONS + CONNECTION_WORDS);
+const PACE = CONNECTIONS + CONNECTION_WORDS;
+const TIMES_BYTE = 4 * (PACE + PACE_WORDS);
 const PAUSED_UNTIL = 0;
 const CALM_UNTIL = 1;
 /** When the limit may grow again, where connections are scarce: what it grew by last must have had its answer. */
 const GROWS_AFTER = 2;
-const TIMES = 3;
+const PACES = 3;
+const TIMES = PACES + PACE_TIMES;
 
 /** The ceiling before the first refusal: the limit doubles. */
 const SLOW_START = 2 ** 31 - 1;
@@ -88,6 +91,7 @@ export function newSharedLimit(options: LimitOptions): LimitShare {
 export class SharedLimit {
   readonly maximum: number;
   readonly connections: SharedConnections;
+  readonly pace: SharedPace;
   readonly #options: LimitOptions;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #times: BigInt64Array<SharedArrayBuffer>;
@@ -99,6 +103,8 @@ export class SharedLimit {
     this.#options = share;
     this.#words = new Int32Array(share.shared);
     this.#times = new BigInt64Array(share.shared, TIMES_BYTE);
+    const { maxRetryAfterMs } = share;
+    this.pace = new SharedPace(this.#words.subarray(PACE), this.#times.subarray(PACES), maxRetryAfterMs);
     this.connections = new SharedConnections(
       this.#words.subarray(CONNECTIONS, CONNECTIONS + CONNECTION_WORDS),
     );
@@ -113,6 +119,16 @@ export class SharedLimit {
   get isPaused(): boolean {
     const until = Atomics.load(this.#times, PAUSED_UNTIL);
     return until !== 0n && until > this.#now();
+  }
+
+  /** Whether a request may have to wait though fewer are in flight than may be. */
+  get holdsBack(): boolean {
+    return this.pace.isKept || this.isPaused;
+  }
+
+  /** As the pace has it. */
+  secondsFor(requests: number): number | undefined {
+    return this.pace.secondsFor(requests);
   }
 
   /** What the source asks to wait for, while it does. */
@@ -136,11 +152,12 @@ export class SharedLimit {
     return Atomics.add(this.#words, TICKETS, 1);
   }
 
-  /** Whether the request with this ticket may start now. */
+  /** Whether the request with this ticket may start now; then it has to, where the source counts requests. */
   isTurn(ticket: number): boolean {
     // The counters overflow after 2^32 requests; their difference does not.
     const holdsNothingBack = this.limit >= this.maximum && !this.connections.areScarce;
-    return (holdsNothingBack || ((ticket - this.passed) | 0) < this.limit) && !this.isPaused;
+    const isWithin = holdsNothingBack || ((ticket - this.passed) | 0) < this.limit;
+    return isWithin && !this.isPaused && (!this.pace.isKept || this.pace.takeTurn(this.#now()));
   }
 
   /** A request is over, or will not start any more: another one may. */
@@ -226,8 +243,10 @@ export class SharedLimit {
       // An older one may still ask for a longer pause.
       if (!isNew(until) && (retryAfterMs === 0 || end <= until)) return false;
       if (Atomics.compareExchange(this.#times, PAUSED_UNTIL, until, end) !== until) continue;
-      if (isNew(until)) this.#backOff(status, now, pauseMs);
-      return isNew(until);
+      if (!isNew(until)) return false;
+      if (status === 429) this.pace.refused(now, retryAfterMs, pauseMs, this.successes, this.limit);
+      this.#backOff(status, now, pauseMs);
+      return true;
     }
   }
 

@@ -42,4 +42,11 @@ describe("the pace of a run", () => {
     expect(meter.observe(snapshotOf({ phase: "checking the target", entries: 1000 }), 60_000)).toEqual({});
     expect(meter.observe(snapshotOf({ entries: 1000 }), 120_000)).toEqual({});
   });
+
+  test("is no more hopeful than the limit that the source states, from the start", () => {
+    const limited = { ...snapshotOf({}), leastSecondsLeft: 2_000 };
+    expect(meter.observe(limited, 1)).toEqual({ secondsLeft: 2_000 });
+    const fast = { ...snapshotOf({ entries: 1_000_000 }), leastSecondsLeft: 1_990 };
+    expect(meter.observe(fast, 5_000)).toMatchObject({ entriesPerSecond: 200_000, secondsLeft: 1_990 });
+  });
 });

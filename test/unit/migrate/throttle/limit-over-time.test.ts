@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import {
+  countingMinutes,
   metering,
   refusing,
   type Server,
@@ -141,6 +142,24 @@ describe("a source that counts requests a second", () => {
     const result = simulate({ server, seconds: 120 });
     expect(speed(result, 10, 110)).toBeGreaterThan(9);
     expect(sentFrom(result, 10, 110).filter(refused).length).toBeLessThan(more);
+  });
+});
+
+describe("a source that answers 35 requests a minute and asks those beyond to come back after it", () => {
+  test.each([
+    ["states its limit", { requests: 35, seconds: 60 }, 61],
+    ["does not", undefined, 181],
+  ])("is asked steadily once it is known where it %s, and hardly refuses any more", (_how, stated, known) => {
+    const result = simulate({ server: countingMinutes(35, stated), seconds: 3_700, start: 16 });
+    const settled = sentFrom(result, known, 3_661);
+    const minutes = (3_661 - known) / 60;
+    expect(settled.filter(refused).length).toBeLessThanOrEqual(1);
+    expect(settled.length / minutes).toBeGreaterThan(0.95 * 35);
+    expect(settled.length / minutes).toBeLessThanOrEqual(35);
+    const sent = settled.map(({ sentAtMs }) => sentAtMs).sort((a, b) => a - b);
+    const gaps = sent.slice(1).map((at, i) => at - (sent[i] ?? 0));
+    expect(most(gaps)).toBeLessThan(2_000);
+    expect(Math.min(...gaps)).toBeGreaterThan(1_500);
   });
 });
 

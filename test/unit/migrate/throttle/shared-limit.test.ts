@@ -302,3 +302,35 @@ describe("a new connection that the source does not take", () => {
     expect(connections.firstAnswerMs).toBe(3_600);
   });
 });
+
+describe("the limit that a source states", () => {
+  test("tells how long requests take before any is refused: those beyond what it allows at once", () => {
+    const { pace } = limitOf().limit;
+    expect(pace.secondsFor(100)).toBe(undefined);
+    pace.state({ requests: 35, seconds: 60 });
+    expect(pace.secondsFor(35)).toBe(0);
+    expect(pace.secondsFor(70)).toBeCloseTo(60, 3);
+    expect(pace.isKept).toBe(false);
+  });
+
+  test("is kept once a 429 says that it was reached, by all threads together, and never exceeded later", () => {
+    const { limits, limit, clock } = limitOf({}, 2);
+    limit.pace.state({ requests: 60, seconds: 60 });
+    limits[1]?.refuse(429, 10, 5_000);
+    limit.pace.state({ requests: 600, seconds: 60 });
+    clock.nowMs += 5_000;
+    const sentAt: number[] = [];
+    for (let ms = 0; ms < 10_000; ms++, clock.nowMs++) {
+      const thread = limits[ms % 2] as SharedLimit;
+      if (thread.isTurn(thread.draw())) sentAt.push(ms);
+      thread.pass();
+    }
+    expect(sentAt).toHaveLength(10);
+  });
+
+  test("is bounded by the longest wait, whatever it is", () => {
+    const { pace } = limitOf({ maxRetryAfterMs: 2_000 }).limit;
+    pace.state({ requests: 1, seconds: 1e9 });
+    expect(pace.secondsFor(2)).toBe(2);
+  });
+});

@@ -4,7 +4,9 @@ import {
   announcedLength,
   contentCodings,
   parseRetryAfter,
+  type ResponseHeaders,
   retryAfterMs,
+  statedLimit,
 } from "../../../../storage/http/headers.ts";
 import type { HttpSource } from "../../../../storage/http/source.ts";
 import { ANY } from "../../../support/http/reads.ts";
@@ -128,5 +130,35 @@ describe("parseRetryAfter", () => {
     "Sunday, the day after",
   ])("ignores %j", (value) => {
     expect(parseRetryAfter(value, MOMENT)).toBeUndefined();
+  });
+});
+
+describe("the limit that a server states is", () => {
+  const now = Date.UTC(2026, 0, 1);
+
+  it.each<[string, ResponseHeaders, [requests: number, seconds: number] | undefined]>([
+    ["that of RateLimit-Policy", { "ratelimit-policy": '"default";q=35;w=60' }, [35, 60]],
+    [
+      "the lowest of several",
+      { "ratelimit-policy": '"burst";q=100;w=60, "daily";q=1000;w=86400' },
+      [1000, 86_400],
+    ],
+    ["none where it counts bytes", { "ratelimit-policy": '"b";q=100;w=60;qu="content-bytes"' }, undefined],
+    ["that of an earlier draft's policy", { "ratelimit-policy": "35;w=60" }, [35, 60]],
+    ["that of an earlier draft's limit", { "ratelimit-limit": "35, 35;w=60" }, [35, 60]],
+    ["none where no time is named", { "ratelimit-limit": "35" }, undefined],
+    ["that until its reset", { "x-ratelimit-limit": "35", "x-ratelimit-reset": "60" }, [35, 60]],
+    [
+      "the same with a time of day",
+      { "x-ratelimit-limit": "35", "x-ratelimit-reset": `${now / 1000 + 60}` },
+      [35, 60],
+    ],
+    ["that of a gateway", { "x-ratelimit-limit-minute": "35", "x-ratelimit-limit-hour": "9000" }, [35, 60]],
+    ["none where nothing can be asked", { "ratelimit-policy": '"default";q=0;w=60' }, undefined],
+    ["none without a time", { "ratelimit-policy": '"default";q=35;w=0' }, undefined],
+    ["none of what is no number", { "x-ratelimit-limit": "many", "x-ratelimit-reset": "60" }, undefined],
+  ])("%s", (_what, headers, limit) => {
+    const [requests, seconds] = limit ?? [];
+    expect(statedLimit(headers, now)).toEqual(limit && { requests, seconds });
   });
 });
