@@ -54,7 +54,8 @@ export async function beginRound(
   if (resume) await issuers?.recall(guarantees.allowMissingIssuers, aim.size);
   const copy = { tiles: options.tiles ?? "derive", resume };
   const missingIssuers = issuers?.missing() ?? [];
-  const spec = { ...readSpec, ...guarantees, missingIssuers, target: targetSpec, copy };
+  const takesDeniedIssuers = guarantees.allowMissingIssuers;
+  const spec = { ...readSpec, ...guarantees, missingIssuers, takesDeniedIssuers, target: targetSpec, copy };
   const workers = startThreads(spec, aim.size, parallelism, progress.threads, progress.retried);
   try {
     // All at once: over a distance each takes several round trips.

@@ -92,7 +92,9 @@ export async function openCopySession(
     writer,
     guarantees: { format, allowMissingIssuers: isStaticCt && allowMissingIssuers, deep: isStaticCt && deep },
     knownSeals: new Set(),
-    issuers: isStaticCt ? new IssuerRegistry({ context, writer, deep }) : undefined,
+    issuers: isStaticCt
+      ? new IssuerRegistry({ context, writer, deep, takesDenied: allowMissingIssuers })
+      : undefined,
     async close() {
       await cleanUp(
         options.notice,

@@ -232,7 +232,8 @@ async function verifyTree(
   const pruned = (entries: number) => progress.own.add("prunedEntries", entries);
   const units = planUnits(tree, unitBundles(head.size, parallelism.workers), undefined, pruned);
   // Every issuer that is missing is reported, below.
-  const spec = { ...readSpec, deep: options.deep, allowMissingIssuers: true };
+  const takesDeniedIssuers = options.allowMissingIssuers === true;
+  const spec = { ...readSpec, deep: options.deep, allowMissingIssuers: true, takesDeniedIssuers };
   const workers = startThreads(spec, head.size, parallelism, progress.threads, progress.retried);
   try {
     for await (const [, result] of workers.run(units, context.signal)) {

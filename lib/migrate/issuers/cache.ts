@@ -5,13 +5,13 @@
 
 import { hash } from "node:crypto";
 import pLimit from "p-limit";
-import { VerificationError } from "../../errors.ts";
+import { OperationError, VerificationError } from "../../errors.ts";
 import { attempt, FormatError } from "../../tlog/errors.ts";
 import { ISSUER_DIRECTORY, issuerPath } from "../../tlog/layout.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import { type IssuerFacts, parseIssuer } from "../../tlog/x509/issuer.ts";
 import type { MissingIssuer, NamedIssuer } from "../ports/executor.ts";
-import { MAX_ISSUER_BYTES, type ReadHints } from "../ports/source.ts";
+import { MAX_ISSUER_BYTES, type ReadHints, SourceError } from "../ports/source.ts";
 import type { TargetWriter } from "../ports/target.ts";
 import { readAuthentic } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
@@ -33,6 +33,11 @@ export interface IssuerCacheOptions {
   readonly writer?: (() => TargetWriter) | undefined;
   /** Whether entries are checked against them, so that each must be a certificate. */
   readonly deep: boolean;
+  /**
+   * Whether an issuer that the source refuses is unavailable like one that is missing, rather than the end: many
+   * buckets answer so for what is missing.
+   */
+  readonly takesDenied?: boolean | undefined;
 }
 
 /** Bounds on what a hostile log can have remembered: the trust stores of all browsers lead to some ten thousand. */
@@ -107,7 +112,8 @@ export class IssuerCache {
       const der = await this.#keepOrFetch(fingerprint);
       return { fingerprint, bytes: der.length, ...(this.#options.deep && factsOf(der)) };
     } catch (error) {
-      if (!(error instanceof VerificationError)) throw error;
+      const isDenied = this.#options.takesDenied === true && isDenial(error);
+      if (!(error instanceof VerificationError || isDenied)) throw error;
       return { fingerprint, bytes: 0, problem: error.facts.problem };
     }
   }
@@ -138,6 +144,12 @@ export function fetchIssuer(context: ReadContext, fingerprint: string): Promise<
     if (other === fingerprint) return bytes;
     throw new FormatError("is another certificate than its name says", fingerprint, other);
   });
+}
+
+/** Whether a source has refused an object for a reason that stays. */
+function isDenial(error: unknown): error is OperationError {
+  if (!(error instanceof OperationError && error.cause instanceof SourceError)) return false;
+  return !error.cause.retryable && error.cause.status === 403;
 }
 
 /** @throws VerificationError if there are more issuers, or more bytes of them, than any log has. */

@@ -23,6 +23,8 @@ export interface UnitSpec extends Omit<SealGuarantees, "format"> {
   readonly copy?: CopyTask | undefined;
   /** Static CT only: issuers that earlier units were seen to name. */
   readonly missingIssuers?: readonly MissingIssuer[];
+  /** Static CT only: issuers that the source refuses count as missing. */
+  readonly takesDeniedIssuers?: boolean;
   /** Bundles in flight. */
   readonly concurrency: number;
   /** Bytes in flight. */
@@ -113,9 +115,12 @@ async function verifyTile({ context }: BundleWork, { coordinate, hash }: Expecte
 }
 
 function extraDataCheck(spec: UnitSpec, { context, writer }: UnitEnvironment): ExtraDataCheck {
-  const { deep, allowMissingIssuers, missingIssuers } = spec;
+  const { deep, allowMissingIssuers, missingIssuers, takesDeniedIssuers: takesDenied } = spec;
   return new ExtraDataCheck({
-    issuers: new IssuerCache({ context, deep, writer: writer && (() => writer) }, missingIssuers),
+    issuers: new IssuerCache(
+      { context, deep, takesDenied, writer: writer && (() => writer) },
+      missingIssuers,
+    ),
     allowMissing: allowMissingIssuers,
     rereads: context.isLocal !== true && context.retry.contentAttempts > 0,
     deepCounters: deep ? context.counters : undefined,

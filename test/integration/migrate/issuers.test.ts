@@ -58,6 +58,16 @@ describe("copy", () => {
     expect(report).toMatchObject({ retries: 0, extraData: { missingIssuers: 1 } });
   });
 
+  it("takes an issuer that is refused for one that is missing, where those are allowed", async () => {
+    server.intercept(ISSUER, (_request, response) => void response.writeHead(403).end());
+    const refused = /answered 403 Forbidden\. Access is denied, or the object is missing/;
+    expect((await failureOf(migrateLog(log, server, target))).message).toMatch(refused);
+    const report = await migrateLog(log, server, target, { allowMissingIssuers: true });
+    expect(report).toMatchObject({ outcome: "handed-over", extraData: { missingIssuers: 1 } });
+    expect((await failureOf(verify(log, server.url))).message).toMatch(refused);
+    expect(await verify(log, server.url, { allowMissingIssuers: true })).toMatchObject({ faults: 0 });
+  });
+
   it("stores nothing under an issuer's name that does not hash to it", async () => {
     server.intercept(ISSUER, answerWith(Buffer.from("another certificate")));
     await expectNotVerified(
