@@ -6,12 +6,12 @@ import { type ApiAnswer, HttpClient } from "../http/client.ts";
 import type { HttpRequest } from "../http/exchange.ts";
 import { userAgent } from "../http/source.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
-import { type FirstContact, patiently } from "./retries.ts";
+import { type FirstContact, patiently, SELDOM_TOTAL_MS } from "./retries.ts";
 
 export type BucketOptions = Pick<TargetRequest, "connections" | "retry" | "retried" | "userAgentVersion">;
 
 /** An upload over a slow line takes its time before any header can come. */
-const TIMEOUTS = { headersMs: 300_000 };
+const UPLOAD_TIMEOUTS = { headersMs: 300_000 };
 
 export interface ApiRequest extends Omit<HttpRequest, "origin"> {
   /** Of an answer. Default: 1 MiB. */
@@ -39,7 +39,7 @@ export class ObjectRequests {
 
   /**
    * @param signal breaks off requests that are under way, and waits between two of them.
-   * @param contact where the store may never have been there before.
+   * @param contact of what is asked seldom, by the main thread: the store may never have been there before.
    */
   constructor(service: ObjectService, options: BucketOptions, signal?: AbortSignal, contact?: FirstContact) {
     this.client = new HttpClient({ connections: options.connections });
@@ -70,7 +70,7 @@ export class ObjectRequests {
     const limits = { retry, retried, signal: this.#signal };
     const contact = this.#contact;
     if (contact === undefined) return patiently(name, limits, attempt);
-    return patiently(name, limits, async () => {
+    return patiently(name, { ...limits, totalMs: SELDOM_TOTAL_MS }, async () => {
       try {
         const done = await attempt();
         contact.wasMade = true;
@@ -90,10 +90,8 @@ export class ObjectRequests {
     const { origin } = this.#service;
     const authorization = await untilAborted(this.#service.authorization(request), signal);
     const headers = [...request.headers, ...this.#headers, ...authorization];
-    const answer = await this.client.send(
-      { ...request, origin, headers },
-      { signal, maxBytes, timeouts: TIMEOUTS },
-    );
+    const timeouts = request.body === undefined ? {} : UPLOAD_TIMEOUTS;
+    const answer = await this.client.send({ ...request, origin, headers }, { signal, maxBytes, timeouts });
     if (!expected.includes(answer.status)) throw this.#service.failure(answer);
     return answer;
   }

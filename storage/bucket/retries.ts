@@ -12,6 +12,9 @@ import {
 } from "../../lib/migrate/throttle/backoff.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
 
+/** When what is asked seldom is not asked again any more. */
+export const SELDOM_TOTAL_MS = 180_000;
+
 export interface RetryLimits {
   readonly retry: RetryPolicy;
   readonly retried?: RetryObserver | undefined;

@@ -15,7 +15,7 @@ import { checksumOf } from "../bucket/checksum.ts";
 import { pagedObjects } from "../bucket/listing.ts";
 import { type BucketPlace, formatObjectName } from "../bucket/place.ts";
 import type { BucketOptions } from "../bucket/requests.ts";
-import { FirstContact, patiently } from "../bucket/retries.ts";
+import { FirstContact, patiently, SELDOM_TOTAL_MS } from "../bucket/retries.ts";
 import { DEFAULT_TIMEOUTS } from "../http/client.ts";
 import { networkError } from "../http/error-messages.ts";
 import { statusError } from "../http/status-errors.ts";
@@ -29,8 +29,6 @@ import { GcsObjects } from "./objects.ts";
 
 /** How long an answer is waited for, each time that it is asked for. */
 const ANSWER_MS = 30_000;
-/** When it is not asked for again any more. */
-const TOTAL_MS = 180_000;
 
 export class GcsBucket implements Bucket {
   readonly location: string;
@@ -146,7 +144,7 @@ export class GcsBucket implements Bucket {
   #do<T>(path: string, work: (bucket: LibraryBucket) => Promise<T>): Promise<T> {
     const [signal, { retry, retried }] = [this.#signal, this.#options];
     const attempt = () => untilAborted(this.#ask(work), signal);
-    return patiently(this.locate(path), { retry, retried, signal, totalMs: TOTAL_MS }, attempt);
+    return patiently(this.locate(path), { retry, retried, signal, totalMs: SELDOM_TOTAL_MS }, attempt);
   }
 
   async #ask<T>(work: (bucket: LibraryBucket) => Promise<T>): Promise<T> {

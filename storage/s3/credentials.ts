@@ -52,7 +52,7 @@ export class AwsCredentials {
     }
   }
 
-  /** Loads the library, which takes 40 ms. */
+  /** Loads the library, which takes 15 ms. */
   #provider = once(async (): Promise<Provider> => {
     const { defaultProvider } = await import("@aws-sdk/credential-provider-node");
     // Files are read again each time: somebody may have renewed what is there.

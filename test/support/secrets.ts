@@ -43,6 +43,8 @@ export const ADDRESSES_WITH_SECRETS: readonly string[] = [
   "gs://user:hunter2@bucket/log",
   "gs://bucket/log?token=hunter2",
   "gs://bucket:hunter2@/log",
+  "s3://AKIDEXAMPLE:hunter2@bucket/log",
+  "s3://bucket/log?X-Amz-Signature=hunter2",
   "file://user:hunter2@host/log",
   "file:///log?token=hunter2",
   "gzip+file:///log#hunter2",

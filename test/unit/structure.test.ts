@@ -93,7 +93,7 @@ test("no import leads in a circle", () => {
 
 describe("the engine and the command name no backend", () => {
   const NAMES =
-    /\b(gcs|google|cloud storage|spanner|mysql|posix)\b|\b(gs|s3|file|gzip\+file|archive\+file):\/\//i;
+    /\b(gcs|google|cloud storage|spanner|aws|amazon|s3|mysql|posix)\b|\b(gs|s3|file|gzip\+file|archive\+file):\/\//i;
   // Where places are parsed, what examples say is said.
   const PARSING = ["lib/migrate/places.ts", "lib/migrate/ports/backend.ts"];
 

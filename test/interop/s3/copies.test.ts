@@ -55,7 +55,7 @@ describeWithGo("a log in S3", () => {
   const s3 = useS3Server();
   const log = testLog({ size: 1000, entrySize: 20 });
 
-  it("is verified: what is damaged, missing or beyond it is found", async () => {
+  it("is verified: what is damaged, missing or beyond it is found, and repaired", async () => {
     const bucket = s3().newBucket();
     const place = `s3://${bucket}/log`;
     await mirror(log, logDirectory(log), place);
@@ -64,6 +64,9 @@ describeWithGo("a log in S3", () => {
     await s3().putObject(bucket, "log/tile/entries/200", Buffer.from("beyond"));
     await s3().deleteObject(bucket, "log/tile/0/002");
     expect(pathsOf(await verify(log, place))).toEqual(["tile/0/002", "tile/entries/001", "tile/entries/200"]);
+    await s3().deleteObject(bucket, "log/tile/entries/200");
+    const report = await verify(log, place, { repairFrom: logDirectory(log) });
+    expect(report).toMatchObject({ faults: 0, repair: { repaired: 2 } });
   });
 
   it("as Sunlight keeps it, gzip-encoded below a prefix, is copied and verified", async () => {

@@ -1,7 +1,7 @@
 /** What is asked seldom of a bucket of S3: listings, removals, and whether there is a store at all. */
 
 import type { ServerResponse } from "node:http";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
 import { S3Access } from "../../../../storage/s3/access.ts";
 import { S3Bucket } from "../../../../storage/s3/bucket.ts";
@@ -179,6 +179,21 @@ describe("a bucket that is asked for the first time", () => {
       /^AWS credentials: are unavailable: .*Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY[^\n]*$/,
     );
   });
+});
+
+it("a bucket that fails is not asked again once its time is over, an object of a thread is", async () => {
+  const busyUntil = (milliseconds: number) => (response: ServerResponse) => {
+    vi.advanceTimersByTime(milliseconds - performance.now());
+    response.writeHead(503).end();
+  };
+  vi.useFakeTimers({ toFake: ["performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { bucket, asked } = await bucketOf([busyUntil(179_999), busyUntil(180_001), found("5")]);
+  await expect(bucket.stat("checkpoint")).rejects.toThrow(/503/);
+  expect(asked).toHaveLength(2);
+  const objects = bucket.openObjects();
+  onTestFinished(() => objects.close());
+  expect(await objects.stat("checkpoint")).toBeDefined();
 });
 
 it("a signal ends what a bucket waits for that it was given to, and nothing in another", async () => {

@@ -6,10 +6,13 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { BucketWriter } from "../../../../storage/bucket/writer.ts";
+import { S3Access } from "../../../../storage/s3/access.ts";
 import { S3Objects } from "../../../../storage/s3/objects.ts";
 import { failing, found, MISSING, startS3 } from "../../../support/aws.ts";
 import { stubEnvironment } from "../../../support/environment.ts";
 import type { Answer, Step } from "../../../support/http/answering-server.ts";
+import { stoppedClock } from "../../../support/http/clock.ts";
+import { serveRaw } from "../../../support/http/servers.ts";
 
 const RETRY = { attempts: 3, minDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 5, contentAttempts: 0 };
 const TILE = "tile/0/000";
@@ -151,6 +154,35 @@ describe("an upload", () => {
   });
 });
 
+describe("a large upload that is answered before it has arrived", () => {
+  /** Reads the head of each request alone, answers, and ends the connection with the rest of it unread. */
+  async function closing(answer: string) {
+    const { access } = await startS3([]);
+    const url = await serveRaw((socket) => {
+      socket.once("data", () => {
+        socket.pause();
+        socket.write(answer, "latin1", () => socket.resetAndDestroy());
+      });
+    });
+    const endpoint = { origin: url.origin, root: "/bucket", region: "us-east-1" };
+    const objects = new S3Objects(new S3Access(access.place, endpoint), {
+      connections: 2,
+      retry: RETRY,
+      userAgentVersion: "test",
+    });
+    onTestFinished(() => objects.close());
+    return objects;
+  }
+
+  it.each([100_000, 1_000_000, 10_000_000])("stores nothing where %i bytes meet an object", async (bytes) => {
+    const objects = await closing(
+      "HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    );
+    expect(await objects.put(TILE, Buffer.alloc(bytes))).toBe(false);
+    expect(await objects.put(TILE, Buffer.alloc(bytes))).toBe(false);
+  });
+});
+
 describe("credentials that have expired", () => {
   const EXPIRED = failing(400, "ExpiredToken");
 
@@ -251,6 +283,17 @@ describe("a look at an object", () => {
     );
     await expectFailure(objects.stat(TILE), /not one of S3: it does not say when the object was stored/);
   });
+});
+
+it("a look that is not answered is given up after 30 s, and tried again", async () => {
+  const clock = stoppedClock();
+  const late = (response: ServerResponse) => {
+    clock.goOn(31_000);
+    onTestFinished(() => void response.destroy());
+  };
+  const { objects, asked } = await newObjects([late, found("5")]);
+  expect(await objects.stat(TILE)).toMatchObject({ version: '"5"' });
+  expect(asked).toHaveLength(2);
 });
 
 describe("reading an object", () => {
