@@ -3,20 +3,14 @@
 import type { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { OperationError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
+import { oneLine } from "../../lib/tlog/errors.ts";
 import { once } from "../shared/memoize.ts";
 import { withinTime } from "../shared/within-time.ts";
 import type { SigningKeys } from "./signature.ts";
 
 type Provider = ReturnType<typeof defaultProvider>;
 
-interface Credentials extends SigningKeys {
-  readonly expiration?: Date | undefined;
-}
-
-/** How long before they expire the library begins to renew them; it is asked each time from a little earlier on. */
-const RENEWED_MS = 330_000;
-
-/** How long it may take: a chain of roles asks several services. */
+/** How long the library may take: a chain of roles asks several services. */
 const RENEWAL_MS = 120_000;
 
 const ADVICE =
@@ -27,15 +21,11 @@ const ADVICE =
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 export class AwsCredentials {
-  #last: Credentials | undefined;
+  #last: SigningKeys | undefined;
 
   /** @throws OperationError if there are none; SourceError if there were some, and are none just now. */
   async current(): Promise<SigningKeys> {
-    const last = this.#last;
-    const isGood =
-      last !== undefined &&
-      (last.expiration === undefined || last.expiration.getTime() - Date.now() > RENEWED_MS);
-    return isGood ? last : await this.#ask((provider) => provider());
+    return await this.#ask((provider) => provider());
   }
 
   /** Sends a request; once more with new credentials where those that it had have expired. */
@@ -59,7 +49,7 @@ export class AwsCredentials {
     return defaultProvider({ logger: SILENT, ignoreCache: true });
   });
 
-  async #ask(ask: (provider: Provider) => ReturnType<Provider>): Promise<Credentials> {
+  async #ask(ask: (provider: Provider) => ReturnType<Provider>): Promise<SigningKeys> {
     const provider = await this.#provider();
     const late = () => new Error(`no answer within ${RENEWAL_MS / 1000} s`);
     try {
@@ -73,7 +63,7 @@ export class AwsCredentials {
 
 /** Why there are no credentials. Where there were some before, it is a line that broke, and worth another try. */
 export function credentialsFailure(error: unknown, hadSome: boolean): SourceError | OperationError {
-  const reason = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+  const reason = oneLine(error instanceof Error ? error.message : String(error)).slice(0, 300);
   if (hadSome) {
     const problem = `AWS credentials could not be renewed: ${reason}`;
     return new SourceError(problem, { retryable: true, advice: ADVICE }, { cause: error });

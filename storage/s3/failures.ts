@@ -32,30 +32,32 @@ const EXPIRED: Words = {
 const EXPIRED_CODES = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"];
 
 /** By code, where a status says too little. */
-const WORDS: Readonly<Record<string, Words>> = {
-  RequestTimeout: PASSING,
-  SlowDown: PASSING,
-  InternalError: PASSING,
-  ConditionalRequestConflict: PASSING,
-  OperationAborted: PASSING,
-  BadDigest: PASSING,
-  IncompleteBody: PASSING,
-  XAmzContentChecksumMismatch: PASSING,
-  XAmzContentSHA256Mismatch: PASSING,
-  NotImplemented: {
-    retryable: false,
-    advice: "This store lacks what a copy needs: see `docs/aws.md` for what that is",
-  },
-  InvalidAccessKeyId: CREDENTIALS,
-  SignatureDoesNotMatch: CREDENTIALS,
-  InvalidToken: CREDENTIALS,
-  // As versitygw says it, with status 404.
-  XAdminUserNotFound: CREDENTIALS,
-  RequestTimeTooSkewed: {
-    problem: ": this machine's clock is more than 15 minutes off",
-    advice: "Set it by NTP, then run the same command again",
-  },
-};
+const WORDS: ReadonlyMap<string, Words> = new Map(
+  Object.entries<Words>({
+    RequestTimeout: PASSING,
+    SlowDown: PASSING,
+    InternalError: PASSING,
+    ConditionalRequestConflict: PASSING,
+    OperationAborted: PASSING,
+    BadDigest: PASSING,
+    IncompleteBody: PASSING,
+    XAmzContentChecksumMismatch: PASSING,
+    XAmzContentSHA256Mismatch: PASSING,
+    NotImplemented: {
+      retryable: false,
+      advice: "This store lacks what a copy needs: see `docs/aws.md` for what that is",
+    },
+    InvalidAccessKeyId: CREDENTIALS,
+    SignatureDoesNotMatch: CREDENTIALS,
+    InvalidToken: CREDENTIALS,
+    // As versitygw says it, with status 404.
+    XAdminUserNotFound: CREDENTIALS,
+    RequestTimeTooSkewed: {
+      problem: ": this machine's clock is more than 15 minutes off",
+      advice: "Set it by NTP, then run the same command again",
+    },
+  }),
+);
 
 /** An answer that is a failure. It shows the operator what S3 says besides the status. */
 export function s3Failure(answer: ApiAnswer, host: string, place: BucketPlace): SourceError {
@@ -90,7 +92,7 @@ function wordsFor(
       advice: "Check its name, and that AWS_ENDPOINT_URL_S3 is as it should be, or create it first",
     };
   }
-  const known = said && Object.hasOwn(WORDS, said.code) ? WORDS[said.code] : undefined;
+  const known = said && WORDS.get(said.code);
   if (known !== undefined || status !== 403) return known;
   return {
     advice:

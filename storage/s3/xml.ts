@@ -12,9 +12,6 @@ export interface XmlElement {
   readonly children: XmlElement[];
 }
 
-/** S3's documents have four levels. */
-const MAX_DEPTH = 16;
-
 const DECLARATION = /^(?:\uFEFF)?\s*<\?xml\s[^<>]*\?>/;
 /** A tag, or the text up to the next. */
 const TOKEN = /<(\/?)([A-Za-z_][\w.-]*)(?:\s[^<>]*?)?(\/?)>|([^<]+)/y;
@@ -39,7 +36,6 @@ export function parseXml(document: string): XmlElement {
       const element: XmlElement = { name, text: "", children: [] };
       parent.children.push(element);
       if (isEmpty !== "/") open.push(element);
-      if (open.length > MAX_DEPTH) throw new FormatError("is nested too deeply");
     }
   }
   const [element, another] = root.children;

@@ -99,6 +99,20 @@ describe("credentials that expire", () => {
     expect(asked).toHaveLength(2);
   });
 
+  it("that are refused after another request has renewed them are not renewed again", async () => {
+    const { credentials, id, asked } = await ofContainer(
+      { id: "ONE", minutes: 60 },
+      { id: "TWO", minutes: 60 },
+    );
+    await id();
+    const refused = Promise.withResolvers<string>();
+    const late = credentials.renewing(vi.fn(id).mockReturnValueOnce(refused.promise), isExpired);
+    expect(await credentials.renewing(vi.fn(id).mockRejectedValueOnce(EXPIRED), isExpired)).toBe("TWO");
+    refused.reject(EXPIRED);
+    expect(await late).toBe("TWO");
+    expect(asked).toHaveLength(2);
+  });
+
   it("that cannot be renewed just now may be later", async () => {
     const { credentials, id } = await ofContainer({ id: "ONE", minutes: 60 });
     await id();

@@ -86,6 +86,10 @@ describe("an answer that is a failure", () => {
     });
   });
 
+  it("with 403 and a code that all objects have is one like others", () => {
+    expect(answered(403, "constructor").advice).toContain("s3:ListBucket");
+  });
+
   it("with 403 says which rights are needed, and why of those one", () => {
     const { advice } = answered(403, "AccessDenied");
     expect(advice).toMatch(

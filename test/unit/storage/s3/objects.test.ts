@@ -253,8 +253,9 @@ describe("a put", () => {
     ],
   ])("%s", async (_what, steps, requests, conditions) => {
     const requireClaim = vi.fn(async () => {});
-    const { writer, asked, lines } = await newObjects(steps, requireClaim);
+    const { writer, asked, lines, retried } = await newObjects(steps, requireClaim);
     await writer.put(TILE, BYTES);
+    expect(retried).not.toHaveBeenCalled();
     expect(lines()).toEqual(requests);
     const puts = asked.filter(({ line }) => line === PUT);
     expect(puts.map(({ headers }) => headers["if-none-match"] ?? headers["if-match"])).toEqual(conditions);
