@@ -8,6 +8,7 @@ import {
   type ReadOptions,
   SourceError,
 } from "../../../../lib/migrate/ports/source.ts";
+import { ByteBudget } from "../../../../lib/migrate/read/byte-budget.ts";
 import { MAX_ENTRY_BYTES } from "../../../../lib/tlog/bundle.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { FULL_WIDTH } from "../../../../lib/tlog/layout.ts";
@@ -174,6 +175,33 @@ test("memory is reserved before an entry is asked for, for it and for all that c
   const most = 2 * ((bytes?.length ?? 0) + CONNECTIONS * (MAX_ENTRY_BYTES + 2));
   expect(lender.mostAsked).toBeGreaterThanOrEqual(2 * (bytes?.length ?? 0));
   expect(lender.mostAsked).toBeLessThanOrEqual(most);
+});
+
+test("bundles share a budget that none of them fits into, and all come, though entries fail on the way", async () => {
+  const entry = Buffer.alloc(20_000, 1);
+  const failed = new Set<string>();
+  let held = 0;
+  let most = 0;
+  const { source } = sourceOf(async (path) => {
+    if (/[37]$/.test(path) && !failed.has(path)) {
+      failed.add(path);
+      throw new SourceError("busy", { retryable: true });
+    }
+    most = Math.max(most, ++held);
+    return entry;
+  });
+  const budget = new ByteBudget(2_000_000);
+  const bundles = Array.from({ length: 6 }, async (_, index) => {
+    const reservation = budget.reserve();
+    const bundle = await source.entryBundle({ index, width: FULL_WIDTH }, { reservation, readPart: thrice });
+    held -= FULL_WIDTH;
+    reservation.release();
+    return bundle?.length;
+  });
+  expect(await Promise.all(bundles)).toEqual(Array(6).fill(FULL_WIDTH * 20_002));
+  expect(budget.taken).toBe(0);
+  // One bundle passes the limit, and the other waits for it.
+  expect(most * 2 * entry.length).toBeLessThan(2_000_000 + 2 * FULL_WIDTH * (entry.length + 2));
 });
 
 test("a bundle ends with the signal's reason, also while it waits for memory", async () => {
