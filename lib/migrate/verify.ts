@@ -263,7 +263,9 @@ function notChecked({ kind, checkpoint }: TrustedHead, isAuthentic: boolean, isL
     unchecked.push("Every entry, and every tile below the right edge: nothing authenticates them");
   }
   if (!isListed) {
-    unchecked.push("What exists beyond the tree: a log over HTTP, compressed, or in zips is not listed");
+    unchecked.push(
+      "What exists beyond the tree: a log over HTTP, compressed, in zips, or in another layout is not listed",
+    );
   }
   return unchecked;
 }
