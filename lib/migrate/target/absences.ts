@@ -1,19 +1,28 @@
-/** What a target lacks of a pruned log. */
+/** What a listing misses of a pruned log. */
 
 import { FULL_WIDTH, type LogResource } from "../../tlog/layout.ts";
-import { endIndex } from "../../tlog/pruning.ts";
+import { endIndex, mayBePruned } from "../../tlog/pruning.ts";
 
-/** Tiles and bundles that a listing has missed, and that may be missing. */
+/** The tiles and bundles that are missing, as they may be below a minimum index. */
 export class Absences {
+  readonly #allowed: number;
   #bundles = 0;
   #lastBundle = -1;
   #end = 0;
 
-  add(resource: LogResource): void {
+  /** @param allowed the minimum index below which they may be missing. */
+  constructor(allowed = 0) {
+    this.#allowed = allowed;
+  }
+
+  /** Adds what is missing; false if it may not be. */
+  add(resource: LogResource): boolean {
+    if (!mayBePruned(resource, this.#allowed)) return false;
     this.#end = Math.max(this.#end, endIndex(resource));
-    if (resource.kind === "tile") return;
+    if (resource.kind === "tile") return true;
     this.#bundles++;
     this.#lastBundle = Math.max(this.#lastBundle, resource.bundle.index);
+    return true;
   }
 
   /** Entries without a bundle. */
@@ -26,7 +35,7 @@ export class Absences {
     return this.#end;
   }
 
-  /** Whether bundles are missing after some that are there: pruning cuts off the beginning of a log. */
+  /** Whether bundles are missing after some that exist: pruning cuts off the beginning of a log. */
   get hasGaps(): boolean {
     return this.#bundles !== this.#lastBundle + 1;
   }

@@ -19,12 +19,12 @@ import {
   tileWidth,
 } from "../../tlog/layout.ts";
 import { equalBytes, HASH_SIZE } from "../../tlog/merkle.ts";
-import { mayBePruned } from "../../tlog/pruning.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import type { Finding } from "../ports/executor.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { StoredObject } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
+import { Absences } from "./absences.ts";
 
 export type FindingKind =
   /** The tree does not reach so far. */
@@ -34,8 +34,6 @@ export type FindingKind =
   /** A partial object that a fuller one has replaced, and that is not its beginning. */
   | "obsolete"
   | "missing"
-  /** Missing, as it may be in a pruned log. */
-  | "pruned"
   /** It is below a pruned tile, without which nothing authenticates it. */
   | "orphan"
   /** Its bytes are not the tree's. */
@@ -60,7 +58,7 @@ interface Row {
  * object. Memory: one byte a bundle and level-0 tile.
  * @param read reads a listed object, undefined if there is none.
  * @param obsolete is called for each obsolete partial that is right, with its bytes.
- * @param minIndex of a pruned log.
+ * @param absences is given what is missing, and tells what may be in a pruned log: that is not yielded.
  */
 export async function* compareListing(
   listing: AsyncIterable<StoredObject>,
@@ -68,7 +66,7 @@ export async function* compareListing(
   size: number,
   read: (path: string) => Promise<Uint8Array | undefined>,
   obsolete: (object: StoredObject, bytes: Uint8Array) => Promise<void> = async () => {},
-  minIndex = 0,
+  absences = new Absences(),
 ): AsyncGenerator<ListingFinding> {
   const rows = expectedRows(format, size);
   for await (const object of listing) {
@@ -109,9 +107,11 @@ export async function* compareListing(
     for (let index = seen.indexOf(0); index !== -1; index = seen.indexOf(0, index + 1)) {
       const width = widthInTree(at(first, index, 0), format, size);
       const resource = at(first, index, width);
-      const kind = mayBePruned(resource, minIndex) ? "pruned" : "missing";
-      yield { kind, resource, path: pathOf(resource), problem: "is missing" };
-      if (kind === "pruned" && resource.kind === "tile") yield* orphansOf(resource.tile, format, rows);
+      if (!absences.add(resource)) {
+        yield { kind: "missing", resource, path: pathOf(resource), problem: "is missing" };
+      } else if (resource.kind === "tile" && resource.tile.level > 0) {
+        yield* orphansOf(resource.tile, format, rows);
+      }
     }
   }
 }
@@ -122,15 +122,11 @@ function* orphansOf(
   format: LogFormat,
   rows: ReadonlyMap<string, Row>,
 ): Generator<ListingFinding> {
-  const below = level === 0 ? [] : level === 1 ? ["0", format] : [`${level - 1}`];
+  const below = level === 1 ? ["0", format] : [`${level - 1}`];
   for (const { first, seen } of below.map((name) => rows.get(name) as Row)) {
-    const end = (index + 1) * FULL_WIDTH;
-    for (
-      let child = seen.indexOf(1, index * FULL_WIDTH);
-      child !== -1 && child < end;
-      child = seen.indexOf(1, child + 1)
-    ) {
-      const resource = at(first, child, FULL_WIDTH);
+    const children = seen.subarray(index * FULL_WIDTH, (index + 1) * FULL_WIDTH);
+    for (let child = children.indexOf(1); child !== -1; child = children.indexOf(1, child + 1)) {
+      const resource = at(first, index * FULL_WIDTH + child, FULL_WIDTH);
       const above = tilePath({ level, index, width: FULL_WIDTH });
       const problem = `cannot be authenticated, since ${above} is pruned`;
       yield { kind: "orphan", resource, path: pathOf(resource), problem };

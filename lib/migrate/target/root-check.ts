@@ -25,14 +25,9 @@ export async function checkTarget(session: CopySession, head: TreeHead): Promise
   const listing = counted(target.list("tile"), context, (object) => shared.note(object));
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
   const separate = shared.separate.bind(shared);
-  const absences = new Absences();
-  const { minIndex } = context;
-  for await (const finding of compareListing(listing, options.format, head.size, read, separate, minIndex)) {
-    const { path, problem, kind, resource } = finding;
-    if (kind === "pruned") {
-      absences.add(resource);
-      continue;
-    }
+  const absences = new Absences(context.minIndex);
+  for await (const finding of compareListing(listing, options.format, head.size, read, separate, absences)) {
+    const { path, problem } = finding;
     throw new VerificationError({
       object: target.locate(path),
       problem,

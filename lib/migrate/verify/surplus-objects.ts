@@ -13,6 +13,7 @@ import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
 import type { Progress } from "../progress.ts";
 import type { ReadContext } from "../read/context.ts";
+import { Absences } from "../target/absences.ts";
 import {
   at,
   compareListing,
@@ -112,14 +113,13 @@ class Listing {
   async #list(): Promise<void> {
     const { context, target, trusted, found, progress } = this.#log;
     const { minIndex, source } = context;
+    const absences = new Absences(minIndex);
     progress.phase = "listing the log";
     const listing = counted(target.list("tile"), context);
     const { size } = this.#state.head;
     const read = (path: string) => this.#writer.read(path, MAX_OBJECT_BYTES);
-    for await (const finding of compareListing(listing, source.format, size, read, undefined, minIndex)) {
+    for await (const finding of compareListing(listing, source.format, size, read, undefined, absences)) {
       const { kind, path, resource } = finding;
-      // Counted where it was read.
-      if (kind === "pruned") continue;
       if (kind === "beyond" && trusted.mayLag) {
         if (this.#undecided++ === 0 || path < this.#firstUndecided) this.#firstUndecided = path;
       } else if (kind === "beyond") this.#beyond.push(finding);

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { OperationError, VerificationError } from "../../../lib/errors.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { prunedLog, prunedObjects } from "../../support/logs/pruned-log.ts";
-import { expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
+import { abandonTarget, expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
 import { killAt, killedAfter, runMigration, startMigration } from "../../support/migration-process.ts";
 import { writeArchive } from "../../support/places/archive.ts";
 import {
@@ -226,6 +226,31 @@ test.each([
     expect(again.pruned).toMatchObject({ minIndex: 59_904 });
     const filled = await migrateLog(large, { url: all }, target);
     expect(filled.pruned).toBeUndefined();
+    expect(differences(target, large)).toEqual([]);
+  },
+);
+
+test.each([
+  ["after", "link", "/.state/treeState", 0],
+  ["before", "rename", "/.state/tlog-migrate.json", 0],
+  ["before", "rename", "/.state/version", 1],
+] as const)(
+  "killed in its handover, %s a %s of %s, a copy is handed over by the same command",
+  async (when, call, suffix, before) => {
+    const source = { url: logDirectory(prunedLog(large, 60_000)) };
+    const target = memoryDirectory();
+    const overrides = { minIndex: 60_000 };
+    const killed = { overrides, ...killAt(when, call, suffix, before) };
+    expect(await runMigration(large, source, target, killed)).toEqual({ kind: "killed" });
+    expect(versionOf(target)).toMatch(/^migration-in-progress /);
+    const report = await migrateLog(large, source, target, overrides);
+    const pruned = { minIndex: 59_904, absentEntries: 59_904 };
+    expect(report).toMatchObject({ outcome: "handed-over", pruned });
+    expect(await verify(large, target, { policy: undefined })).toMatchObject({ faults: 0, pruned });
+    // Taken back, it is a copy that may be incomplete, and is filled in.
+    await abandonTarget(target);
+    expect(markerOf(target)).toMatchObject({ minIndex: 59_904 });
+    await migrateLog(large, { url: logDirectory(large) }, target);
     expect(differences(target, large)).toEqual([]);
   },
 );

@@ -1,6 +1,7 @@
 /** Promise 3: a listing shows what is missing, of a wrong size, or beyond the log. */
 
 import { expect, test } from "vitest";
+import { Absences } from "../../../../lib/migrate/target/absences.ts";
 import { compareListing } from "../../../../lib/migrate/target/listing-check.ts";
 import { formatCount } from "../../../../lib/tlog/quantities.ts";
 import { type TestLog, testLog } from "../../../support/logs/generated-log.ts";
@@ -9,17 +10,15 @@ import { endOf, prunedObjects } from "../../../support/logs/pruned-log.ts";
 async function findings(
   log: TestLog,
   objects: ReadonlyMap<string, Uint8Array>,
-  minIndex = 0,
+  absences = new Absences(),
 ): Promise<string[]> {
   async function* listing() {
     for (const [path, { length }] of objects) yield { path, bytes: length };
   }
   const found: string[] = [];
   const read = async (path: string) => objects.get(path);
-  const listed = compareListing(listing(), log.format, log.size, read, undefined, minIndex);
-  for await (const { kind, path, problem } of listed) {
-    found.push(kind === "pruned" ? `${path} (pruned)` : `${path} ${problem}`);
-  }
+  const listed = compareListing(listing(), log.format, log.size, read, undefined, absences);
+  for await (const { path, problem } of listed) found.push(`${path} ${problem}`);
   return found;
 }
 
@@ -50,32 +49,46 @@ test("every object is missed that is not there", async () => {
   }
 });
 
-test("what a pruned log may lack is told apart from what it must have", async () => {
+test("what a pruned log may lack is no fault, and is counted", async () => {
   const whole = log.atSize(65_536 + 700);
+  const paths = [...whole.objects.keys()].filter((path) => path.startsWith("tile/"));
   for (const minIndex of [0, 255, 256, 65_536, 66_047, whole.size]) {
-    const missing = [...whole.objects.keys()].filter(
-      (path) => path.startsWith("tile/") && /0(00)?$|\.p/.test(path),
-    );
-    const objects = new Map([...whole.objects].filter(([path]) => !missing.includes(path)));
-    const found = (await findings(whole, objects, minIndex)).filter(
-      (line) => !line.includes("authenticated"),
-    );
     const isGone = (path: string) => (endOf(path) ?? Infinity) <= minIndex;
-    const expected = missing.map((path) => `${path} ${isGone(path) ? "(pruned)" : "is missing"}`);
-    expect(found.sort()).toEqual(expected.sort());
+    const absences = new Absences(minIndex);
+    const nothing = new Map<string, Uint8Array>();
+    const expected = paths.filter((path) => !isGone(path)).map((path) => `${path} is missing`);
+    expect((await findings(whole, nothing, absences)).sort()).toEqual(expected.sort());
+    const { entries, hasGaps } = absences;
+    const end = Math.floor(minIndex / 256) * 256;
+    expect({ entries, minIndex: absences.minIndex, hasGaps }).toEqual({
+      entries: end,
+      minIndex: end,
+      hasGaps: false,
+    });
+  }
+});
+
+test("of what is missing, gaps behind what exists are seen", async () => {
+  for (const [kept, hasGaps] of [
+    ["tile/entries/000", true],
+    ["tile/entries/005", true],
+    ["tile/0/005", false],
+  ] as const) {
+    const objects = prunedObjects(log, 65_000, (path) => path === kept);
+    const absences = new Absences(65_000);
+    expect(await findings(log, objects, absences)).toEqual([]);
+    expect(absences.hasGaps, kept).toBe(hasGaps);
   }
 });
 
 test("what is right below a pruned tile is found, since nothing authenticates it", async () => {
   const [first, second] = ["tile/0/000", "tile/entries/255"];
   const kept = (path: string) => path === first || path === second;
-  const found = await findings(log, prunedObjects(log, log.size, kept), log.size);
-  const orphans = found.filter((line) => !line.endsWith("(pruned)"));
+  const orphans = await findings(log, prunedObjects(log, log.size, kept), new Absences(log.size));
   const problem = "cannot be authenticated, since tile/1/000 is pruned";
   expect(orphans).toEqual([`${first} ${problem}`, `${second} ${problem}`]);
   const below = (path: string) => kept(path) || path === "tile/1/000";
-  const authentic = await findings(log, prunedObjects(log, log.size, below), log.size);
-  expect(authentic.filter((line) => !line.endsWith("(pruned)"))).toEqual([]);
+  expect(await findings(log, prunedObjects(log, log.size, below), new Absences(log.size))).toEqual([]);
 });
 
 test("tiles of a wrong size and bundles too short for their entries are found", async () => {
