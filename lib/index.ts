@@ -49,6 +49,7 @@ export {
 } from "./errors.ts";
 export type { AbandonReport } from "./migrate/abandon.ts";
 export { type CounterName, Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
+export type { NotCopied } from "./migrate/not-copied.ts";
 export type { Notice } from "./migrate/notice.ts";
 export type {
   AbandonOptions,

@@ -113,9 +113,24 @@ function workFields(report: MigrationReport): Field[] {
     ["resumed", resumedEntries > 0 && `${resumed} in place from earlier runs`],
     ["replaced", replacedObjects > 0 && `${countOf(replacedObjects, "object")} that had wrong bytes`],
     ...extraDataFields(report.extraData),
+    ["not copied", notCopiedText(report.notCopied)],
     ["time", timeText(report)],
     ["requests", requestsText(report)],
   ];
+}
+
+function notCopiedText(notCopied: MigrationReport["notCopied"]): string | undefined {
+  if (notCopied === undefined) return undefined;
+  const { obsoletePartials, otherObjects, bytes, examples, isIncomplete } = notCopied;
+  const parts: string[] = [];
+  if (obsoletePartials > 0) parts.push(countOf(obsoletePartials, "obsolete partial", "obsolete partials"));
+  if (otherObjects > 0) {
+    const named = examples.map(oneLine).join(", ");
+    const more = otherObjects > examples.length ? ", …" : "";
+    parts.push(`${countOf(otherObjects, "object")} that nothing commits to (${named}${more})`);
+  }
+  if (parts.length === 0) return undefined;
+  return `${isIncomplete ? "at least " : ""}${parts.join(" and ")} at the source, ${formatBytes(bytes)}`;
 }
 
 /** Signatures that a summary lists. */

@@ -11,6 +11,7 @@ import { parseNote } from "../tlog/note.ts";
 import { formatCount } from "../tlog/quantities.ts";
 import { checkMigration } from "./check-options.ts";
 import { beginRound, copyTree, type Round } from "./copy-tree.ts";
+import { listNotCopied } from "./not-copied.ts";
 import type { MigrationOptions } from "./options.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "./ports/source.ts";
@@ -238,7 +239,9 @@ async function finish(
   progress.phase = "done";
   const warnings = outcome === "ready-for-handover" ? [] : await target.warnings();
   const beyond = await beyondTree(session.context.source, aim.size);
-  return migrationReport(session, aim, outcome, pruned, [...beyond, ...warnings]);
+  const hasRead = outcome === "handed-over" || outcome === "ready-for-handover";
+  const notCopied = hasRead ? await listNotCopied(session, aim.size) : undefined;
+  return migrationReport(session, aim, outcome, pruned, [...beyond, ...warnings], notCopied);
 }
 
 /** Whether the checkpoint in the target is this one, whatever the order of its signatures, and whoever has added some. */

@@ -8,6 +8,7 @@ import { excerpt, type SignatureType } from "../tlog/note.ts";
 import { formatCount } from "../tlog/quantities.ts";
 import { type CounterName, Counters } from "./counters.ts";
 import type { IssuerRegistry } from "./issuers/registry.ts";
+import type { NotCopied } from "./not-copied.ts";
 import type { MigrationOptions, WorkOptions } from "./options.ts";
 import type { MissingIssuer } from "./ports/executor.ts";
 import type { TreeHead } from "./ports/source.ts";
@@ -75,6 +76,8 @@ export interface MigrationReport extends RunReport {
   readonly bytes: number;
   /** Objects found in the target with other bytes, and replaced. */
   readonly replacedObjects: number;
+  /** What else the source has; left out where it was not listed. */
+  readonly notCopied?: NotCopied;
   readonly outcome: MigrationOutcome;
   /** What the operator should look at, a sentence each. */
   readonly warnings: readonly string[];
@@ -178,6 +181,7 @@ export function migrationReport(
   outcome: MigrationOutcome,
   pruned: Pruned,
   warnings: readonly string[],
+  notCopied?: NotCopied,
 ): MigrationReport {
   const { options, context, target, progress, issuers } = session;
   const counters = progress.total();
@@ -201,6 +205,7 @@ export function migrationReport(
     sealedEntries,
     bytes: counters.get("bytesStored"),
     replacedObjects: counters.get("replacedObjects"),
+    ...(notCopied && { notCopied }),
     warnings: isOfCertificates(aim.origin) ? [...warnings, LANDMARKS_WARNING] : warnings,
   };
 }

@@ -3,7 +3,7 @@
 import fs from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { ObjectSource, ReadOptions } from "../../lib/migrate/ports/source.ts";
+import type { ListedObject, ObjectSource, ReadOptions } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
@@ -43,6 +43,16 @@ export class ArchiveSource implements ObjectSource {
     const bytes = await this.#find(path, options);
     options.signal?.throwIfAborted();
     return bytes;
+  }
+
+  /** Of full tiles and bundles an archive has no others: its zips refuse what does not belong there. */
+  async *listOthers(isKnown: (path: string) => boolean): AsyncGenerator<ListedObject> {
+    const places = await this.#sharedPlaces();
+    const others = [...places].filter(([path]) => !isKnown(path)).sort(([, a], [, b]) => a - b);
+    for (const [path, number] of others) {
+      const size = await this.#zips.use(number, async ({ index }) => index.find(path)?.size);
+      if (size !== undefined) yield { path, bytes: size };
+    }
   }
 
   close(): Promise<void> {

@@ -2,13 +2,19 @@
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type ObjectSource, type ReadOptions, tooLarge } from "../../lib/migrate/ports/source.ts";
+import {
+  type ListedObject,
+  type ObjectSource,
+  type ReadOptions,
+  tooLarge,
+} from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { bundleDirectory } from "../../lib/tlog/layout.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { beginsAsGzip, decodeReserved, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
 import { asOldLayout } from "../shared/old-layout.ts";
+import { otherFiles } from "./other-files.ts";
 import { RegularFile } from "./regular-file.ts";
 
 export class PosixSource implements ObjectSource {
@@ -34,6 +40,10 @@ export class PosixSource implements ObjectSource {
     } finally {
       await file?.close();
     }
+  }
+
+  listOthers(isKnown: (path: string) => boolean): AsyncIterable<ListedObject> {
+    return otherFiles(this.#directory, isKnown);
   }
 
   /** A directory of Sunlight looks like any other, except that its data tiles are compressed. */

@@ -43,6 +43,13 @@ export class IssuerRegistry {
     return this.#seen.size;
   }
 
+  /** Whether this is the path of one that is there, and that entries name. */
+  isPresent(path: string): boolean {
+    const [, fingerprint = ""] = /^issuer\/([0-9a-f]{64})$/.exec(path) ?? [];
+    const issuer = this.#seen.get(fingerprint);
+    return issuer !== undefined && "bytes" in issuer;
+  }
+
   /** Those that are unavailable, by the entries that were seen to name them. */
   missing(): MissingIssuer[] {
     return [...this.#seen.values()]

@@ -23,6 +23,12 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** An object in a listing, its path below the log's root. */
+export interface ListedObject {
+  readonly path: string;
+  readonly bytes: number;
+}
+
 /** Objects below a log's root, addressed by path: what most backends implement, see `tiledLog`. Used by one thread. */
 export interface ObjectSource {
   /** What the operator calls it: a URL or a directory. */
@@ -38,6 +44,11 @@ export interface ObjectSource {
   explain?(path: string, bytes: Uint8Array): string | undefined;
   /** How to name the same place as a log in another layout, where it has one. */
   otherLayout?(): Promise<string | undefined>;
+  /**
+   * Every object but those that are known by their path, in no order; left out where a listing is impossible or costs
+   * requests. @throws SourceError or FormatError
+   */
+  listOthers?(isKnown: (path: string) => boolean): AsyncIterable<ListedObject>;
   /** Closes connections that carry nothing: the source has few, and other threads need them. */
   closeIdle?(): void;
   /** Whether a server answers, which may have other APIs of a log at the same address. */

@@ -5,7 +5,7 @@
 
 import { OperationError, type UsageError } from "../../errors.ts";
 import type { Finding } from "./executor.ts";
-import type { TreeHead } from "./source.ts";
+import type { ListedObject, TreeHead } from "./source.ts";
 
 /** It is unknown which bytes of a batch are durable: writing all of them again may help, syncing again never does. */
 export class WriteAgainError extends OperationError {}
@@ -24,9 +24,7 @@ export type TargetContents =
   | { readonly kind: "occupied"; readonly found: string };
 
 /** An object in a listing, its path below the log's root. */
-export interface StoredObject {
-  readonly path: string;
-  readonly bytes: number;
+export interface StoredObject extends ListedObject {
   /** Whether the bytes have another name too, as those of a hard link: what changes them is seen there as well. */
   readonly isShared?: boolean;
 }

@@ -57,6 +57,7 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
     inFormat: (other) => tiledLog(objects, other),
     locate: (path) => objects.locate(path),
     explain: (path, bytes) => objects.explain?.(path, bytes),
+    ...(objects.listOthers && { listOthers: objects.listOthers.bind(objects) }),
     closeIdle: () => objects.closeIdle?.(),
     close: () => objects.close(),
     checkpoint: (hints = {}) =>

@@ -33,6 +33,24 @@ const textOf = (changes: Partial<MigrationReport> = {}, facts: Partial<StepFacts
   copySummary({ ...report, ...changes }, { ...plain, ...facts }, 1000);
 
 describe("the summary of a copy", () => {
+  test("counts what the source has that was not copied, where it has anything", () => {
+    const none = { obsoletePartials: 0, otherObjects: 0, bytes: 0, examples: [], isIncomplete: false };
+    expect(textOf({ notCopied: none })).not.toContain("not copied  ");
+    expect(textOf({ notCopied: { ...none, obsoletePartials: 1, bytes: 32 } })).toMatch(
+      /not copied +1 obsolete partial at the source, 32 B\n/,
+    );
+    const more = {
+      obsoletePartials: 2,
+      otherObjects: 7_000,
+      bytes: 2_500,
+      examples: ["a\u001b", "b"],
+      isIncomplete: true,
+    };
+    expect(textOf({ notCopied: more })).toMatch(
+      /not copied +at least 2 obsolete partials and 7,000 objects that nothing commits to \(a , b, …\) at the source, 2\.5 kB\n/,
+    );
+  });
+
   const summary = copySummary(report, plain, 100);
 
   test("says what became of the log, in aligned fields", () => {
