@@ -1,6 +1,5 @@
 /** A migration, from the top down: the order in which a log is moved. */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError } from "../errors.ts";
 import { freezeLine, openCheckpoint } from "../tlog/checkpoint.ts";
 import { attempt } from "../tlog/errors.ts";
@@ -24,6 +23,7 @@ import { Absences } from "./target/absences.ts";
 import { type Claim, claimTarget, grownBeyondHandover } from "./target/claim.ts";
 import { formatRecord, replaceMarker, type StoredMarker, treeStateFor } from "./target/marker.ts";
 import { otherLog, readSourceCheckpoint } from "./target/source-checkpoint.ts";
+import { pause } from "./throttle/pause.ts";
 
 /** How far apart two equal checkpoints must be read before the handover. */
 const DEFAULT_SETTLE_MS = 5_000;
@@ -151,7 +151,7 @@ async function settledCheckpoint(
       throw writerAlive(session, "the source signs the same tree again and again", aim, now);
     }
     session.progress.phase = "waiting for the source to stay the same";
-    await sleep(Math.max(0, waitMs), undefined, { signal: context.signal });
+    await pause(Math.max(0, waitMs), context.signal);
   }
 }
 

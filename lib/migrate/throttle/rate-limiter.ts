@@ -3,7 +3,7 @@
  * wait): a generic cell rate algorithm whose state, the time of the next free slot, is one word of shared memory.
  */
 
-import { setTimeout as sleep } from "node:timers/promises";
+import { pause } from "./pause.ts";
 
 /** Requests that may start at once after a pause: a tenth of a second's worth. */
 const BURST_NS = 100_000_000n;
@@ -18,10 +18,10 @@ export class RateLimiter {
     this.#interval = BigInt(Math.max(1, Math.round(1e9 / perSecond)));
   }
 
-  /** Takes the next free slot and waits for it. */
+  /** Takes the next free slot and waits for it. @throws the signal's reason. */
   async admit(signal?: AbortSignal): Promise<void> {
     const wait = this.#takeSlot() - process.hrtime.bigint();
-    if (wait > 0n) await sleep(Number(wait / 1_000_000n) + 1, undefined, { ...(signal && { signal }) });
+    if (wait > 0n) await pause(Number(wait / 1_000_000n) + 1, signal);
   }
 
   #takeSlot(): bigint {

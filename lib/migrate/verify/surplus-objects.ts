@@ -4,7 +4,6 @@
  * partials that a full object replaces, so a listing is compared with the tree state read after it.
  */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { TargetRefusedError } from "../../errors.ts";
 import { FULL_WIDTH, type LogResource } from "../../tlog/layout.ts";
 import { formatCount } from "../../tlog/quantities.ts";
@@ -23,6 +22,7 @@ import {
   type ListingFinding,
   pathOf,
 } from "../target/listing-check.ts";
+import { pause } from "../throttle/pause.ts";
 import type { Findings } from "./findings.ts";
 import { readStateHead, type StateHead, type TrustedHead } from "./trusted-head.ts";
 
@@ -152,7 +152,7 @@ class Listing {
     progress.phase = "waiting for log software to integrate what it has stored";
     const { size } = this.#state.head;
     for (let poll = 0; poll < POLLS && this.#state.head.size === size; poll++) {
-      await sleep(integrationMs / POLLS, undefined, { signal: context.signal });
+      await pause(integrationMs / POLLS, context.signal);
       await this.#readStateAgain();
       if (this.#beyond.length === 0) return;
     }

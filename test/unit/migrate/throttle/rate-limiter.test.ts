@@ -39,6 +39,7 @@ test("a wait ends with the reason of its signal", async () => {
   await rate.admit();
   const stop = new AbortController();
   const waiting = rate.admit(stop.signal);
-  stop.abort();
-  await expect(waiting).rejects.toThrow(/abort/i);
+  const reason = new Error("stopped by the operator");
+  stop.abort(reason);
+  await expect(waiting).rejects.toBe(reason);
 });
