@@ -15,6 +15,7 @@ import { type ByteReservation, type ReadOptions, tooLarge } from "../../lib/migr
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
 import { untilAborted } from "./abort-watch.ts";
+import { areWholeFrames } from "./zstd-frames.ts";
 
 /** The codings of a body that are undone, as HTTP names them. */
 export type Coding = "gzip" | "br" | "zstd";
@@ -90,6 +91,10 @@ export async function decodeReserved(
     const leave = reservation?.atLeast(encoded.length + limit);
     if (leave !== undefined) await untilAborted(leave, signal);
     const bytes = decode(coding, encoded, limit, reservation);
+    // Node 22 returns the beginning of what is cut off.
+    if (bytes !== undefined && coding === "zstd" && !areWholeFrames(encoded)) {
+      throw new FormatError(refusalOf(coding), undefined, "unexpected end of file");
+    }
     if (bytes !== undefined) return bytes;
   }
   throw tooLarge(
@@ -99,7 +104,11 @@ export async function decodeReserved(
 }
 
 function decode(coding: Coding, encoded: Buffer, maxBytes: number, lender: Lender): Buffer | undefined {
-  return inflate(DECODERS[coding], encoded, maxBytes, `is not ${coding} though it says so`, lender);
+  return inflate(DECODERS[coding], encoded, maxBytes, refusalOf(coding), lender);
+}
+
+function refusalOf(coding: Coding): string {
+  return `is not ${coding} though it says so`;
 }
 
 const DECODERS: Readonly<Record<Coding, Decoder>> = {
