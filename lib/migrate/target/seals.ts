@@ -97,7 +97,7 @@ export class Seals {
     try {
       await this.#prepare();
       await this.#commit((batch) => batch.put(sealPath(index), hashes));
-      if (index >= this.#first) this.#known.add(index);
+      this.#known.add(index);
     } catch (error) {
       this.#failure ??= error;
     }

@@ -173,6 +173,21 @@ test("a log that was handed over is filled in by a repair, from an archive that 
   expect(differences(target, large)).toEqual([]);
 });
 
+test("a repair goes on past what nothing authenticates in the log itself", async () => {
+  const target = memoryDirectory();
+  await migrateLog(large, { url: logDirectory(prunedLog(large, 65_536)) }, target, { minIndex: 65_536 });
+  const [orphan, damaged] = ["tile/0/000", "tile/entries/256"];
+  writeFiles(target, [
+    [orphan, large.object(orphan)],
+    [damaged, large.object("tile/entries/257")],
+  ]);
+  expect(pathsOf(await verify(large, target, { policy: undefined }))).toEqual([orphan, damaged]);
+  const repaired = await verify(large, target, { policy: undefined, repairFrom: logDirectory(large) });
+  expect(pathsOf(repaired)).toEqual([orphan]);
+  // It was not broken off.
+  expect(repaired.repair?.failure).toBeUndefined();
+});
+
 test("a verification finds what a pruned log must have, and what is bad below its minimum index", async () => {
   const source = logDirectory(prunedLog(large, 60_000, (path) => path.endsWith("/007")));
   expect(await verify(large, source, { minIndex: 60_000 })).toMatchObject({
