@@ -16,8 +16,8 @@ refused, and nothing is changed.`;
 export function addAbandonCommand(program: Command, { targetForms, targetOptions }: BackendWords): void {
   const command = program
     .command("abandon")
-    .summary("take back a handover that nobody has gone on from, or a claim")
-    .description("Takes back a handover, or gives up a claim, where nobody has built on it.")
+    .summary("take back a handover that no log software has continued from, or a claim")
+    .description("Takes back a handover, or removes a claim, where nothing has been built on it.")
     .argument("<target>", targetForms.join(", "))
     .option("--json", "print the result, or the error, as one JSON document");
   addBackendOptions(command, targetOptions)

@@ -51,8 +51,7 @@ export function isTextFormat(): boolean {
 }
 
 /**
- * Writes one line to standard error. A log, which is no terminal, has time and level in each; a failure is of one form
- * everywhere. As JSON the names are those of pino, which itself takes as long to load as Node to start.
+ * Writes one line to standard error. A log file has time and level in each; a failure has one form everywhere. As JSON the names are those of pino, which itself takes as long to load as Node to start.
  * @param facts more members of a line of JSON.
  */
 export function writeLine(line: string, level: Level = "error", facts: object = {}): void {

@@ -160,7 +160,7 @@ async function openMetricsServer({ metrics: at }: LogOptions, progress: Progress
   return at && (await (await import("./metrics/server.ts")).serveMetrics(progress, run, at));
 }
 
-/** Runs from several working directories are told apart. */
+/** Names differ for runs from several working directories. */
 function runName({ command, place }: Pick<RunParts<never>, "command" | "place">): RunName {
   return { command, place: place.includes("://") ? shownAddress(place) : resolve(place) };
 }

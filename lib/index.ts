@@ -21,7 +21,7 @@ export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
 export const verifyLog = (options: VerifyOptions): Promise<VerificationReport> =>
   verifyLogWith(options, backendModules()).catch(rethrow);
 
-/** Gives up a claim or a handover that nobody has built on. @throws LogError, TargetRefusedError where somebody has. */
+/** Takes back a claim or a handover that nothing was built on. @throws LogError, TargetRefusedError where something was. */
 export const abandon = (options: AbandonOptions): Promise<AbandonReport> =>
   abandonWith(options, backendModules()).catch(rethrow);
 
@@ -32,7 +32,7 @@ function rethrow(error: unknown): never {
 /** What help and command line say of the backends. */
 export const backendWords = (): Promise<places.BackendWords> => places.backendWords(backendModules());
 
-/** What an operator is told about the log in a target. @throws UsageError if the options contradict each other. */
+/** What is reported to an operator about the log in a target. @throws UsageError if the options contradict each other. */
 export const describeTarget = (location: string, options: OptionValues): Promise<TargetWords> =>
   places.describeTarget(location, options, backendModules());
 

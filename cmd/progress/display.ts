@@ -79,7 +79,7 @@ function showBar(progress: Progress): Display {
 
 const POLL_MS = 250;
 
-/** Lines come often while somebody may look on, and then so that a log of days stays readable. */
+/** Lines come often while somebody may be watching, and later so that a log of days stays readable. */
 const LINE_EVERY_MS = 5_000;
 const OFTEN_MS = 60_000;
 const LATER_EVERY_MS = 60_000;
@@ -102,7 +102,7 @@ function showLines(progress: Progress): Display {
     const { phase } = snapshot;
     if (phase !== latest.phase) latest = { phase, since: now, isReported: false };
     const stall = watch.observe(snapshot, now);
-    // At once, but no oftener than other lines where it comes and goes.
+    // At once, but not more often than other lines where it comes and goes.
     const isNewStall = stall !== undefined && !wasStalled && now - lastLine >= STALL_LINE_MS;
     if (stall === undefined || isNewStall) wasStalled = stall !== undefined;
     const isDue = isNewStall || (!latest.isReported && now - latest.since >= LASTING_MS);

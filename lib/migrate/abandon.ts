@@ -1,4 +1,4 @@
-/** Gives up what a migration has done to a target, where it can be proved that nobody has built on it. */
+/** Takes back what a migration has done to a target, where it can be proved that nothing was built on it. */
 
 import type { TargetRefusedError } from "../errors.ts";
 import { parseCheckpointText } from "../tlog/checkpoint.ts";

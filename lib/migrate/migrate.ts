@@ -156,7 +156,7 @@ async function settledCheckpoint(
 }
 
 /**
- * What the log itself has signed, and its signatures: replicas, or whoever gathers them, may add those of witnesses at any
+ * What the log itself has signed, and its signatures: replicas, or those that gather them, may add signatures of witnesses at any
  * time and in any order.
  */
 function ownText(checkpoint: TrustedCheckpoint): string {

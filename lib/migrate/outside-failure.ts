@@ -12,8 +12,8 @@ const MEND_FIRST = "Mend that first, then run the same command again: it goes on
 const PASSING = ["EAGAIN", "EBUSY", "EINTR", "EIO", "ENOMEM", "ESTALE", "ETIMEDOUT"];
 
 /**
- * The failure that a person reads, for one of the operating system, of a source, or of somebody's bytes, which whoever
- * met it has not named. Anything else is a fault of this program, and is returned as it is.
+ * The failure that a person reads, for an error of the operating system, of a source, or of malformed bytes that has
+ * no object yet. Anything else is a fault of this program, and is returned as it is.
  * @param object what it is about, where the error itself does not say it.
  */
 export function outsideFailure(error: unknown, object?: string): unknown {

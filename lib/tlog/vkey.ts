@@ -66,7 +66,7 @@ export function staticCtVerifier(publicKey: string, origin: string): Verifier {
   requireNotPrivate(publicKey);
   const name = staticCtOrigin(origin);
   const spki = decodeBase64(publicKey);
-  // Not shown, here and below: who can tell what it is.
+  // Not shown, here and below: it may be a secret.
   if (spki === undefined) throw new FormatError("is not a public key in base64");
   if (!isKeyName(name)) {
     throw new FormatError("is not an origin of a Static CT log: it is empty, or has a space or a plus");

@@ -53,7 +53,7 @@ export class BucketWriter implements TargetWriter, TargetBatch {
     }
     throw new OperationError({
       object: this.#bucket.locate(path),
-      problem: "is changed by somebody else over and over",
+      problem: "is changed by somebody else again and again",
       advice: "Find out who else writes here, then run the same command again",
     });
   }

@@ -99,7 +99,7 @@ export class GcsBucket implements Bucket {
     const crc32c = await checksumOf(bytes);
     const options = {
       resumable: false,
-      // By the library: it removes the object, whosever it is, where the answer has another checksum.
+      // By the library: it removes the object, whoever stored it, where the answer has another checksum.
       validation: false,
       preconditionOpts: { ifGenerationMatch: instead?.version ?? 0 },
       metadata: { ...storedHeaders(path), crc32c },

@@ -5,7 +5,7 @@ import type { StatedLimit } from "../../lib/migrate/ports/backend.ts";
 /** Names in lower case. A header that came more than once is an array, whatever it is. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Content-Length, which means nothing beside Transfer-Encoding (RFC 9112 §6.3). */
+/** Content-Length, which means nothing next to Transfer-Encoding (RFC 9112 §6.3). */
 export function announcedLength(headers: ResponseHeaders): number | undefined {
   const length = firstOf(headers["content-length"]);
   if (length === undefined || headers["transfer-encoding"] !== undefined) return undefined;

@@ -18,7 +18,7 @@ export function redirectTarget(from: URL, headers: ResponseHeaders): URL {
   const location = firstOf(headers.location);
   if (location === undefined) throw otherRegion(from, headers) ?? notFollowed(from, "without saying where");
   const target = URL.parse(location, from);
-  if (target === null) throw notFollowed(from, "to something that is no address");
+  if (target === null) throw notFollowed(from, "to something that is not an address");
   target.username = "";
   target.password = "";
   if (target.protocol !== "https:" && target.protocol !== "http:") {
@@ -31,8 +31,8 @@ export function redirectTarget(from: URL, headers: ResponseHeaders): URL {
   return target;
 }
 
-function notFollowed(from: URL, whither: string): SourceError {
-  return new SourceError(`${from.host} redirects ${whither}`, {
+function notFollowed(from: URL, where: string): SourceError {
+  return new SourceError(`${from.host} redirects ${where}`, {
     retryable: false,
     advice: "Give the address at which the log really is",
   });

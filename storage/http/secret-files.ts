@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { systemErrorWords, UsageError } from "../../lib/errors.ts";
 
-/** Reports something that is no reason to stop. */
+/** Reports something that does not stop the run. */
 export type Warn = (sentence: string) => void;
 
 /** As `--netrc` is taken without a file. */

@@ -9,7 +9,7 @@ const SIGNS_ONE_OBJECT: readonly (readonly string[])[] = [
   ["key-pair-id", "signature", "expires"],
 ];
 
-/** What a source's query gives access to, where that can be no log; undefined where it may be one. */
+/** What a source's query gives access to, where that cannot be a log; undefined where it may be one. */
 export function singleObjectOf({ searchParams }: URL): string | undefined {
   const given = new Map([...searchParams].map(([name, value]) => [name.toLowerCase(), value]));
   const names = SIGNS_ONE_OBJECT.find((all) => all.every((name) => given.has(name)));

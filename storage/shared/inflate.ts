@@ -50,7 +50,7 @@ const MIN_CHUNK_BYTES = 64;
 /** Larger objects stay where zlib put them: while one is moved, the second copy is in no reservation. */
 const MAX_MOVED_BYTES = 1 << 20;
 
-/** Where memory for the inflated bytes can be had. */
+/** Where memory for the inflated bytes comes from. */
 type Lender = Pick<ByteReservation, "allocate"> | undefined;
 
 /** What zlib returns when it is asked for `info`, which its types do not say. */
@@ -192,7 +192,7 @@ export function inflate(
   refusal: string,
   lender: Lender,
 ): Buffer | undefined {
-  // With room for exactly maxBytes zlib would open a second chunk only to see that the first was enough.
+  // With space for exactly maxBytes zlib would open a second chunk only to see that the first was enough.
   const chunkSize = Math.max(MIN_CHUNK_BYTES, maxBytes + 1);
   let result: Inflated;
   try {

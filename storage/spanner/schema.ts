@@ -32,7 +32,7 @@ const LATER_COLUMNS: Readonly<Record<string, string>> = {
   TlogMigrate: "place STRING(MAX)",
 };
 
-/** The columns of each table, by its name. All names are in lower case: Spanner does not tell case apart. */
+/** The columns of each table, by its name. All names are in lower case: Spanner ignores case. */
 export type Schema = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** The columns of a table of ours or Tessera's, undefined if there is no such table. */

@@ -40,7 +40,7 @@ export interface ObjectSource {
    * @throws SourceError if it could not be read; FormatError if it is too large, or encoded otherwise than it says.
    */
   read(path: string, options: ReadOptions): Promise<Uint8Array | undefined>;
-  /** Why bytes from here do not authenticate, as a clause, where this kind of source can tell. */
+  /** Why bytes from here do not authenticate, as a clause, where this kind of source knows. */
   explain?(path: string, bytes: Uint8Array): string | undefined;
   /** How to name the same place as a log in another layout, where it has one. */
   otherLayout?(): Promise<string | undefined>;

@@ -13,7 +13,7 @@ const MAX_EXCESS = 2;
 
 /**
  * Bytes that may be in flight in one thread. A reservation grows as the size of its object becomes known; one that
- * finds no room waits, and the oldest is served first. When every holder waits for more, nobody would ever give
+ * does not fit waits, and the oldest is served first. When every holder waits for more, nobody would ever give
  * anything back: then the oldest gets what it asks for beyond the limit, always the same one, so that the limit is
  * passed by one object and not by all of them.
  */

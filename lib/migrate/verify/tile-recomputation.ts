@@ -89,16 +89,16 @@ export class TileRecomputation implements TileRecovery {
     const hashes = Buffer.alloc(width * HASH_SIZE);
     if (level === 0) return (await this.#leafHashes(index, width)) ?? hashes;
     const limit = pLimit(CONCURRENCY);
-    let patience = MAX_UNREADABLE;
+    let unreadableLeft = MAX_UNREADABLE;
     const readChild = async (child: number): Promise<void> => {
-      if (patience <= 0) return;
+      if (unreadableLeft <= 0) return;
       try {
         const hash = await this.#hashOf(level - 1, index * FULL_WIDTH + child);
-        if (hash === undefined) patience--;
+        if (hash === undefined) unreadableLeft--;
         else hashes.set(hash, child * HASH_SIZE);
       } catch (error) {
         // The source cannot be read: those that wait in line need not try.
-        patience = 0;
+        unreadableLeft = 0;
         throw error;
       }
     };

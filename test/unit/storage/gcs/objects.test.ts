@@ -237,7 +237,7 @@ describe("a put", () => {
     ["without a bucket", [GONE], /404.*there is a bucket bucket, or create it/, [CREATE]],
     ["of what cannot be read", [...LOOKED, { status: 403 }], "403", [CREATE, METADATA, OBJECT]],
     [
-      "of what is changed over and over is somebody else's",
+      "of what is changed again and again is somebody else's",
       [1, 2, 3, 4, 5, 6].flatMap(look),
       /: is changed by somebody else.*Find out who/,
       [1, 2, 3, 4, 5].flatMap((number) => [CREATE, METADATA, OBJECT, upload(number)]),

@@ -264,7 +264,7 @@ describe("redirectTarget", () => {
 
   it.each([
     [undefined, "without saying where"],
-    ["http://[", "no address"],
+    ["http://[", "not an address"],
     ["ftp://log.example/checkpoint", "ftp://log.example/checkpoint, which is not HTTP"],
     ["file:///etc/passwd", "not HTTP"],
     ["http://log.example/checkpoint", "from https to plain http"],
