@@ -1,5 +1,6 @@
 /** How long what is asked of an object store is asked again. */
 
+import { isMainThread } from "node:worker_threads";
 import { OperationError } from "../../lib/errors.ts";
 import { againIfPassing } from "../../lib/migrate/outside-failure.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
@@ -54,7 +55,8 @@ export async function patiently<T>(
 
 /** Whether a store was ever there. Where it was not, it is the network or the address that is wrong. */
 export class FirstContact {
-  wasMade = false;
+  // Other threads are started once the main one has been there.
+  wasMade = !isMainThread;
   /** How often the connection broke off before that. */
   #brokenOff = 0;
 

@@ -1,9 +1,11 @@
 /** How long an object store that fails is asked again. */
 
-import { describe, expect, it, vi } from "vitest";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
 import { SourceError } from "../../../../lib/migrate/ports/source.ts";
-import { patiently } from "../../../../storage/bucket/retries.ts";
+import { FirstContact, patiently } from "../../../../storage/bucket/retries.ts";
 
 describe("what may pass is waited for", () => {
   const delays = { minDelayMs: 60_000, maxDelayMs: 60_000, maxRetryAfterMs: 60_000 };
@@ -24,5 +26,25 @@ describe("what may pass is waited for", () => {
       throw new SourceError("refused", { retryable: false });
     });
     await expect(work).rejects.toBe(reason);
+  });
+});
+
+describe("a store that refuses the connection", () => {
+  const [RETRIES, SOURCE] = ["storage/bucket/retries.ts", "lib/migrate/ports/source.ts"].map((path) =>
+    JSON.stringify(new URL(`../../../../${path}`, import.meta.url).href),
+  );
+  const judged = `(async () => {
+    const [{ FirstContact }, { SourceError }] = [await import(${RETRIES}), await import(${SOURCE})];
+    const refused = new SourceError("refused", { retryable: true, unreachable: true });
+    return new FirstContact().judge(refused).retryable;
+  })()`;
+
+  it("was never there for the main thread, and is waited for by those that it has started since", async () => {
+    const refused = new SourceError("refused", { retryable: true, unreachable: true });
+    expect(new FirstContact().judge(refused).retryable).toBe(false);
+    const post = `${judged}.then((is) => require("node:worker_threads").parentPort.postMessage(is))`;
+    const worker = new Worker(post, { eval: true });
+    onTestFinished(async () => void (await worker.terminate()));
+    expect(await once(worker, "message")).toEqual([true]);
   });
 });
