@@ -3,7 +3,7 @@
 import type { TargetRequest } from "../../lib/migrate/ports/backend.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { type ApiAnswer, HttpClient } from "../http/client.ts";
-import type { HttpRequest } from "../http/exchange.ts";
+import type { HttpRequest } from "../http/request.ts";
 import { userAgent } from "../http/source.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { type FirstContact, patiently, SELDOM_TOTAL_MS } from "./retries.ts";

@@ -10,13 +10,8 @@ import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
 import { Connection, type ConnectionOptions, onread } from "./connection.ts";
 import { ADDRESS_ATTEMPT_MS, type HttpTimeouts, hasProxy } from "./error-messages.ts";
-import {
-  type Carrier,
-  Exchange,
-  type HttpRequest,
-  type HttpResponse,
-  type ResponseRules,
-} from "./exchange.ts";
+import { type Carrier, Exchange } from "./exchange.ts";
+import type { HttpRequest, HttpResponse, ResponseRules } from "./request.ts";
 import { loadEnvHttpProxyAgent, Pool } from "./undici.ts";
 
 /** In PEM, so that it can be sent to a worker thread. */

@@ -173,13 +173,10 @@ function tlsFault(code: string, error: Error, host: string): Fault | undefined {
 
 /** Failures of a request under way, and whatever has no better name: nearly all worth another try. */
 function transferFault(code: string, error: Error, { host }: Peer): Fault {
+  if (isEndOfConnection(code)) return [`${host} broke the connection off`, BROKEN_OFF];
   switch (code) {
     case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":
       return [lengthError({ host }).message, PASSING];
-    case "UND_ERR_SOCKET":
-    case "ECONNRESET":
-    case "EPIPE":
-      return [`${host} broke the connection off`, BROKEN_OFF];
     case "UND_ERR_DESTROYED":
     case "UND_ERR_CLOSED":
       return ["the source was closed", LASTING];
@@ -192,6 +189,11 @@ function transferFault(code: string, error: Error, { host }: Peer): Fault {
     default:
       return [`the connection to ${host} failed: ${firstLine(error.message)}`, BROKEN_OFF];
   }
+}
+
+/** Whether a connection ended that had been made. */
+export function isEndOfConnection(code: string): boolean {
+  return code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";
 }
 
 /** Node joins the failures of several addresses of one host in an AggregateError, in some versions without a code. */

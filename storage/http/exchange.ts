@@ -6,15 +6,14 @@
 import type { Socket } from "node:net";
 import type { Dispatcher } from "undici";
 import { LogError } from "../../lib/errors.ts";
-import type { ConnectionOutlook, RequestObserver } from "../../lib/migrate/ports/backend.ts";
-import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
+import type { ConnectionOutlook } from "../../lib/migrate/ports/backend.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
 import { addAbortable, removeAbortable } from "../shared/abort-watch.ts";
 import { type BodyOwner, HttpBody } from "./body.ts";
 import {
   codeOf,
-  type HttpTimeouts,
+  isEndOfConnection,
   lengthError,
   networkError,
   type Peer,
@@ -23,43 +22,7 @@ import {
 } from "./error-messages.ts";
 import { announcedLength, type ResponseHeaders, retryAfterMs, statedLimit } from "./headers.ts";
 import { NewConnection } from "./new-connection.ts";
-
-/** What is asked of a server. It may be sent again if the connection is found to have ended. */
-export interface HttpRequest {
-  readonly origin: string;
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** Path and query. */
-  readonly path: string;
-  /** Names and values in turn. */
-  readonly headers: string[];
-  /** In pieces, which stay as they are until the exchange ends. */
-  readonly body?: readonly Uint8Array[];
-}
-
-/** How a response is taken. */
-export interface ResponseRules {
-  readonly timeouts: HttpTimeouts;
-  readonly signal?: AbortSignal | undefined;
-  readonly observer?: RequestObserver | undefined;
-  /** Where the memory for the body comes from. */
-  readonly reservation?: ByteReservation | undefined;
-  /** Once any encoding is undone. */
-  readonly maxBytes: number;
-  /**
-   * The most bytes that the body may have on the wire, undefined if it is not wanted.
-   * @throws what the exchange is to fail with.
-   */
-  wireLimit(status: number, headers: ResponseHeaders, maxBytes: number): number | undefined;
-  /** What the exchange fails with if the body has more. */
-  tooLarge(maxBytes: number, found: string): Error;
-}
-
-export interface HttpResponse {
-  readonly status: number;
-  readonly headers: ResponseHeaders;
-  /** Undefined where it is not wanted: then the response is there as soon as its head came. */
-  readonly body: Buffer | undefined;
-}
+import type { HttpRequest, HttpResponse, ResponseRules } from "./request.ts";
 
 export interface Carrier {
   dispatch(exchange: Exchange): void;
@@ -187,7 +150,9 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
       return;
     }
     const isCutOff = this.#body?.announced !== undefined && code === "UND_ERR_SOCKET";
-    const isTurnedAway = this.#outcome !== undefined && isNotTaken(code) && this.newConnection.turnedAway();
+    // What a server that has as many connections as it takes may do to a new one.
+    const isNotTaken = isEndOfConnection(code) || code === "ECONNREFUSED";
+    const isTurnedAway = this.#outcome !== undefined && isNotTaken && this.newConnection.turnedAway();
     const failure = () => networkError(error, this.#peer, isSent, isTurnedAway);
     this.#settle()?.reject(isCutOff ? lengthError(this.#peer) : failure());
     this.#end();
@@ -255,12 +220,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
    * was kept (RFC 9112 section 9.3.1), and that says nothing about the server.
    */
   #isUnread(code: string): boolean {
-    return (
-      isEndOfConnection(code) &&
-      !this.isAnswered &&
-      this.#outcome !== undefined &&
-      this.connection?.isKept === true
-    );
+    const isKept = this.connection?.isKept === true;
+    return isKept && !this.isAnswered && this.#outcome !== undefined && isEndOfConnection(code);
   }
 
   #respond(status: number, headers: ResponseHeaders): void {
@@ -268,11 +229,8 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     this.#headers = headers;
     this.#lastArrivalAt = performance.now();
     const retryAfter = status === 200 ? undefined : retryAfterMs(headers);
-    const { observer } = this.#rules;
-    if (observer?.answered !== undefined) {
-      observer.answered(status, this.#lastArrivalAt - this.#sentAt, retryAfter, statedLimit(headers));
-    }
-    const { maxBytes, reservation } = this.#rules;
+    const { maxBytes, observer, reservation } = this.#rules;
+    observer?.answered?.(status, this.#lastArrivalAt - this.#sentAt, retryAfter, statedLimit(headers));
     const wireLimit = this.#rules.wireLimit(status, headers, maxBytes);
     if (wireLimit === undefined) {
       this.#settle()?.resolve({ status, headers, body: undefined });
@@ -337,13 +295,4 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     this.#release();
     this.#rules.observer?.ended(this.#status, performance.now() - this.#startedAt, this.#received);
   }
-}
-
-function isEndOfConnection(code: string): boolean {
-  return code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE";
-}
-
-/** Whether a server that has as many connections as it takes may have done this to a new one. */
-function isNotTaken(code: string): boolean {
-  return isEndOfConnection(code) || code === "ECONNREFUSED";
 }

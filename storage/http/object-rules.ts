@@ -5,9 +5,9 @@ import { FormatError } from "../../lib/tlog/errors.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
 import { type Coding, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
 import { type ApiAnswer, answerTooLarge, MAX_ANSWER_BYTES } from "./client.ts";
-import type { ResponseRules } from "./exchange.ts";
 import { announcedLength, contentCodings, type ResponseHeaders } from "./headers.ts";
 import { isRedirect } from "./redirects.ts";
+import type { ResponseRules } from "./request.ts";
 import {
   type Answer,
   type CredentialsShown,

@@ -10,10 +10,10 @@ import { untilAborted } from "../shared/abort-watch.ts";
 import { decodeReserved } from "../shared/inflate.ts";
 import { asOldLayout } from "../shared/old-layout.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
-import type { HttpResponse } from "./exchange.ts";
 import { basicCredentials } from "./headers.ts";
 import { type Answerer, codingOf, type FailureOfApi, isObject, ObjectRules } from "./object-rules.ts";
 import { isRedirect, type RedirectedBase, redirectedBase, redirectTarget } from "./redirects.ts";
+import type { HttpResponse } from "./request.ts";
 
 /** A name and a value. */
 export type Header = readonly [name: string, value: string];

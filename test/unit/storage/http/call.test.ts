@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { formatCount } from "../../../../lib/tlog/quantities.ts";
 import { type ApiAnswer, HttpClient } from "../../../../storage/http/client.ts";
 import type { HttpTimeouts } from "../../../../storage/http/error-messages.ts";
-import type { HttpRequest } from "../../../../storage/http/exchange.ts";
+import type { HttpRequest } from "../../../../storage/http/request.ts";
 import { clientSockets } from "../../../support/http/client-sockets.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
 import { outcomeOf } from "../../../support/http/reads.ts";
