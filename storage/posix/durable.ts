@@ -11,35 +11,21 @@
  * none may be a link, or another than before.
  */
 
-import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { OperationError } from "../../lib/errors.ts";
 import type { TargetBatch } from "../../lib/migrate/ports/target.ts";
 import { TargetDirectories } from "./directories.ts";
-import { errnoCode, fileFailure, ifPresent } from "./errno.ts";
+import { errnoCode, fileFailure } from "./errno.ts";
 import { inherit, inheritDirectory } from "./inheritance.ts";
 import { closeQuietly } from "./regular-file.ts";
-
-const FILE_MODE = 0o644;
-
-const TEMPORARY_TRIES = 5;
-
-/** Measured: a look before each temporary file takes 3 % of the CPU time of a copy in memory, one in 20 ms nothing. */
-const LOOK_AGAIN_MS = 20;
+import { type StagedFile, TemporaryFiles } from "./temporary-files.ts";
 
 /** What link(2) fails with where a file system has no hard links, or none more for a file that has one name. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
 const fsync = promisify(fs.fsync);
-
-/** A temporary file with all its bytes. */
-interface StagedFile {
-  readonly fd: number;
-  readonly temporary: string;
-  readonly path: string;
-}
 
 /** Writes below `root`, with temporary files in `temporaryDirectory` on the same file system. Each thread has one. */
 export class DurableDirectory {
@@ -49,14 +35,9 @@ export class DurableDirectory {
    * it over while this one was suspended, and what is handed over is never touched again.
    */
   readonly requireOurs: () => void;
-  readonly #temporaryDirectory: string;
+  readonly temporaries: TemporaryFiles;
   readonly #inherits: boolean;
-  readonly #temporaryPrefix = randomBytes(9).toString("base64url");
   readonly #syncInThread: boolean;
-  #temporaryCount = 0;
-  /** The inode of the directory of temporary files, and when it was last looked at. */
-  #temporaryInode: number | undefined;
-  #temporaryLookedAt = Number.NEGATIVE_INFINITY;
   readonly #directories: TargetDirectories;
   /** Directories whose names are durable, with those of all directories above them up to the root. */
   readonly #anchored = new Set<string>();
@@ -74,10 +55,10 @@ export class DurableDirectory {
   ) {
     this.root = root;
     this.requireOurs = requireOurs;
-    this.#temporaryDirectory = temporaryDirectory;
     this.#syncInThread = syncInThread;
     this.#inherits = inherits;
     this.#directories = new TargetDirectories(root, inherits ? inheritDirectory : undefined);
+    this.temporaries = new TemporaryFiles(temporaryDirectory, this.#directories);
   }
 
   batch(): DurableBatch {
@@ -86,7 +67,7 @@ export class DurableDirectory {
 
   /** Creates or replaces one file, durably. Unlike a batch, it never removes the file, whatever fails. */
   async replace(path: string, bytes: Uint8Array): Promise<void> {
-    const staged = this.stage(path, bytes);
+    const staged = this.temporaries.stage(path, bytes);
     try {
       if (this.#inherits) {
         this.prepare([dirname(path)]);
@@ -97,13 +78,13 @@ export class DurableDirectory {
       fs.renameSync(staged.temporary, path);
       await this.syncDirectories([dirname(path)]);
     } finally {
-      this.discard(staged);
+      this.temporaries.discard(staged);
     }
   }
 
   /** Creates a file, durably, only if it does not exist; false if it does. */
   async create(path: string, bytes: Uint8Array): Promise<boolean> {
-    const staged = this.stage(path, bytes);
+    const staged = this.temporaries.stage(path, bytes);
     try {
       await this.sync(staged.fd);
       this.prepare([dirname(path)]);
@@ -122,7 +103,7 @@ export class DurableDirectory {
       });
       return true;
     } finally {
-      this.discard(staged);
+      this.temporaries.discard(staged);
     }
   }
 
@@ -133,34 +114,9 @@ export class DurableDirectory {
     await this.syncDirectories([dirname(path)]);
   }
 
-  stage(path: string, bytes: Uint8Array): StagedFile {
-    const temporary = join(this.#temporaryDirectory, `${this.#temporaryPrefix}-${this.#temporaryCount++}`);
-    const staged = { fd: this.#openTemporary(temporary), temporary, path };
-    try {
-      if ((this.#directories.umask & FILE_MODE) !== 0) fs.fchmodSync(staged.fd, FILE_MODE);
-      for (let written = 0; written < bytes.length; ) {
-        written += fs.writeSync(staged.fd, bytes, written, bytes.length - written);
-      }
-      return staged;
-    } catch (error) {
-      this.discard(staged);
-      throw error;
-    }
-  }
-
-  /** Closes and removes a temporary file, in whatever state. It never fails: what stays is removed with all others. */
-  discard({ fd, temporary }: StagedFile): void {
-    closeQuietly(fd);
-    try {
-      fs.rmSync(temporary, { force: true });
-    } catch {
-      // The error under way, or the success, counts more.
-    }
-  }
-
   /** Before staged files are named in these directories: they exist then, and are what they were. */
   prepare(directories: Iterable<string>): void {
-    this.#directories.requireNoLinks(this.#temporaryDirectory);
+    this.#directories.requireNoLinks(this.temporaries.directory);
     this.#directories.make(...directories);
   }
 
@@ -222,32 +178,6 @@ export class DurableDirectory {
       closeQuietly(fd);
     }
   }
-
-  #openTemporary(temporary: string): number {
-    // O_EXCL: a name that exists was not made by us.
-    const flags = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL;
-    const open = () => fs.openSync(temporary, flags, FILE_MODE);
-    // Another copy that ends may remove the directory at any moment.
-    for (let tries = 0; tries < TEMPORARY_TRIES; tries++) {
-      ifPresent(() => this.#makeTemporaryDirectory());
-      const fd = ifPresent(open);
-      if (fd !== undefined) return fd;
-      this.#temporaryLookedAt = Number.NEGATIVE_INFINITY;
-    }
-    return open();
-  }
-
-  /** The way to it is looked at only where it is not what it was: a batch looks again before it names anything. */
-  #makeTemporaryDirectory(): void {
-    const now = performance.now();
-    if (now - this.#temporaryLookedAt < LOOK_AGAIN_MS) return;
-    this.#temporaryLookedAt = now;
-    const inode = () => fs.lstatSync(this.#temporaryDirectory, { throwIfNoEntry: false })?.ino;
-    const found = inode();
-    if (found !== undefined && found === this.#temporaryInode) return;
-    this.#directories.makeShared(this.#temporaryDirectory);
-    this.#temporaryInode = inode();
-  }
 }
 
 /** Files that become durable together, by their paths below the directory's root. */
@@ -265,7 +195,7 @@ class DurableBatch implements TargetBatch {
   put(name: string, bytes: Uint8Array): void {
     const path = join(this.#directory.root, name);
     try {
-      this.#staged.push(this.#directory.stage(path, bytes));
+      this.#staged.push(this.#directory.temporaries.stage(path, bytes));
     } catch (error) {
       throw fileFailure(error, path);
     }
@@ -311,7 +241,7 @@ class DurableBatch implements TargetBatch {
   async abandon(): Promise<void> {
     const staged = this.#staged;
     this.#staged = [];
-    for (const file of staged) this.#directory.discard(file);
+    for (const file of staged) this.#directory.temporaries.discard(file);
   }
 }
 

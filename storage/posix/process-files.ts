@@ -146,11 +146,11 @@ function isAlive(holder: LockHolder, directory: DurableDirectory): boolean {
 
 /** The time now, by the clock that stamps files there. */
 function fileSystemTime(directory: DurableDirectory): number {
-  const probe = directory.stage(join(directory.root, STATE.lock), Buffer.from("\n"));
+  const probe = directory.temporaries.stage(join(directory.root, STATE.lock), Buffer.from("\n"));
   try {
     return fs.fstatSync(probe.fd).mtimeMs;
   } finally {
-    directory.discard(probe);
+    directory.temporaries.discard(probe);
   }
 }
 
