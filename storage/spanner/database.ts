@@ -4,11 +4,11 @@ import type { Database, Spanner } from "@google-cloud/spanner";
 import { OperationError, UsageError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
+import type { Schema } from "../bucket/table-schema.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { authorizationHeaders, googleAuth } from "../shared/google-credentials.ts";
 import { once } from "../shared/memoize.ts";
 import { withinTime } from "../shared/within-time.ts";
-import type { Schema } from "./schema.ts";
 
 const RESOURCE = /^projects\/([a-z0-9.:-]+)\/instances\/([a-z0-9-]+)\/databases\/([a-z0-9_-]+)$/;
 

@@ -31,12 +31,15 @@ export const spannerStores: StateStoreKind = {
       options,
       packages: ["@google-cloud/spanner", "google-auth-library"],
       async open(location, signal) {
-        const { SpannerLogState } = await import("./log-state.ts");
+        const [{ SpannerTables }, { TableLogState }] = await Promise.all([
+          import("./tables.ts"),
+          import("../bucket/table-state.ts"),
+        ]);
         const note =
           "The log in this bucket is, or is to be, written by log software that uses this database.";
         const binding = { [BINDING_KEY]: database, tablePrefix, note };
-        const place = { database, tablePrefix, options: options.join(" "), binding };
-        return new SpannerLogState(place, location, signal);
+        const tables = new SpannerTables(database, tablePrefix, signal);
+        return new TableLogState(tables, { options: options.join(" "), binding }, location);
       },
     };
   },

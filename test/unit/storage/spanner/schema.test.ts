@@ -4,10 +4,10 @@ import { describe, expect, it } from "vitest";
 import { TargetRefusedError, UsageError } from "../../../../lib/errors.ts";
 import {
   columnsOf,
-  missingTables,
-  requireTablePrefix,
+  missingTables as missingTablesOf,
   type Schema,
-} from "../../../../storage/spanner/schema.ts";
+} from "../../../../storage/bucket/table-schema.ts";
+import { requireTablePrefix, SPANNER } from "../../../../storage/spanner/schema.ts";
 
 const DATABASE = "projects/p/instances/i/databases/d";
 
@@ -21,6 +21,9 @@ const TESSERA = {
   Tessera: ["id", "compatibilityVersion"],
 };
 const OURS = { TlogMigrate: ["id", "marker", "record", "place"] };
+
+const missingTables = (...found: [Schema, prefix: string, database: string]) =>
+  missingTablesOf(SPANNER, ...found);
 
 function schemaOf(tables: Readonly<Record<string, readonly string[]>>, prefix = ""): Schema {
   const lower = (name: string) => name.toLowerCase();

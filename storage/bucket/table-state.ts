@@ -1,10 +1,9 @@
 /**
- * The private state of a Tessera log in Spanner, which decides whether an Appender starts and where it goes on. The claim
- * is a version that every lifecycle refuses. A table of ours names the target where the log's objects are: a database
- * is believed for that target alone.
+ * The private state of a Tessera log in the tables of a database, which decides whether an Appender starts and where it
+ * goes on. The claim is a version that every lifecycle refuses. A table of ours names the target where the log's objects
+ * are: a database is believed for that target alone.
  */
 
-import type { Transaction } from "@google-cloud/spanner";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.ts";
@@ -12,64 +11,43 @@ import { findings } from "../../lib/migrate/verify/findings.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { equalBytes } from "../../lib/tlog/merkle.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
-import type { LogState, StateContents } from "../bucket/log-state.ts";
-import { SpannerDatabase } from "./database.ts";
+import type { LogState, StateContents } from "./log-state.ts";
+import { integratedTree, readClaim, readState, traceOfALog } from "./table-rows.ts";
 import {
   type Claim,
-  integratedTree,
-  readClaim,
-  readState,
-  type State,
-  type TablesView,
-  traceOfALog,
-} from "./rows.ts";
-import {
   COMPATIBLE_VERSION,
   GUARD_VERSION,
-  missingTables,
-  requireTablePrefix,
-  type Schema,
+  type RowChanges,
+  type State,
+  type StateTables,
   type TableName,
-} from "./schema.ts";
+} from "./tables.ts";
 
-const ROW = { id: 0 } as const;
-
-export interface SpannerPlace extends Pick<LogState, "options" | "binding"> {
-  /** `projects/P/instances/I/databases/D` */
-  readonly database: string;
-  readonly tablePrefix: string;
-}
-
-export class SpannerLogState implements LogState {
+export class TableLogState implements LogState {
   readonly name: string;
   readonly options: string;
   readonly binding: object;
   readonly treeStateName: string;
   readonly markerName: string;
   readonly recordName: string;
-  readonly #database: SpannerDatabase;
-  readonly #prefix: string;
+  readonly #tables: StateTables;
   readonly #location: string;
-  /** Read once, and again when we have changed it: nobody else changes it while a copy is at work. */
-  #schema: Schema | undefined;
 
   /** @param location names the target where the log's objects are. */
-  constructor(place: SpannerPlace, location: string, signal?: AbortSignal) {
-    const { database, tablePrefix, options, binding } = place;
+  constructor(tables: StateTables, named: Pick<LogState, "options" | "binding">, location: string) {
+    const { database, prefix } = tables;
     this.name = `the database ${database}`;
-    this.options = options;
-    this.binding = binding;
-    this.#database = new SpannerDatabase(database, signal);
-    this.#prefix = requireTablePrefix(tablePrefix);
+    this.options = named.options;
+    this.binding = named.binding;
+    this.#tables = tables;
     this.#location = location;
     this.treeStateName = this.#tableName("IntCoord");
-    const [guard, documents] = [this.#table("Tessera"), this.#table("TlogMigrate")];
-    this.markerName = `the rows of the tables ${guard} and ${documents} of ${database}`;
+    this.markerName = `the rows of the tables ${prefix}Tessera and ${prefix}TlogMigrate of ${database}`;
     this.recordName = `the column record of ${this.#tableName("TlogMigrate")}`;
   }
 
   async inspect(): Promise<StateContents> {
-    const state = await this.#look(readState);
+    const state = await this.#tables.look(readState);
     const { version, marker, record, place: location } = state;
     const elsewhere = this.#elsewhere(state);
     if (elsewhere !== undefined) return occupied(elsewhere);
@@ -78,22 +56,22 @@ export class SpannerLogState implements LogState {
       case undefined:
         return trace === undefined ? { kind: "unclaimed" } : occupied(trace);
       case GUARD_VERSION:
-        if (marker === undefined) return occupied(`a claim without a marker in ${this.#database.name}`);
+        if (marker === undefined) return occupied(`a claim without a marker in ${this.#tables.database}`);
         return trace === undefined ? { kind: "claimed", marker, location } : occupied(trace);
       case COMPATIBLE_VERSION:
         if (record !== undefined) return { kind: "handed-over", record, location };
     }
     const opened = `version ${version}, size ${formatCount(state.integrated.size)}`;
-    return occupied(`log software has opened it (${opened}) in ${this.#database.name}`);
+    return occupied(`log software has opened it (${opened}) in ${this.#tables.database}`);
   }
 
   async integratedTree(): Promise<IntegratedTree | undefined> {
-    const state = await this.#look(readState);
+    const state = await this.#tables.look(readState);
     return this.#hasLog(state) ? integratedTree(state) : undefined;
   }
 
   async stateFaults(): Promise<Finding[]> {
-    const state = await this.#look(readState);
+    const state = await this.#tables.look(readState);
     if (!this.#hasLog(state)) return [];
     const { version, next, integrated, collectFrom } = state;
     const check = (table: TableName, isRight: boolean, problem: string, expected: string, found: unknown) =>
@@ -112,57 +90,52 @@ export class SpannerLogState implements LogState {
     ];
   }
 
-  async prepare(): Promise<void> {
-    this.#schema = undefined;
-    const { missing } = await this.#tables();
-    if (missing.length > 0) await this.#database.changeSchema(missing);
-    this.#schema = undefined;
+  prepare(): Promise<void> {
+    return this.#tables.prepare();
   }
 
   async claim(marker: string): Promise<void> {
-    await this.#write((transaction, found, isRerun) => {
+    await this.#tables.write((changes, found, isRerun) => {
       if (isRerun && this.#isClaimedBy(found, marker)) return;
       if (found.version !== undefined) throw this.#refusal("was claimed by something else meanwhile");
       this.#requireNoTrace(found);
       // Inserted, never updated: a version that is there is a log's.
-      transaction.insert(this.#table("Tessera"), { ...ROW, compatibilityVersion: GUARD_VERSION });
-      this.#upsertDocuments(transaction, marker, null);
+      changes.insert("Tessera", { compatibilityVersion: GUARD_VERSION });
+      this.#upsertDocuments(changes, marker, null);
     });
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
-    await this.#write((transaction, found, isRerun) => {
+    await this.#tables.write((changes, found, isRerun) => {
       if (isRerun && this.#isClaimedBy(found, to)) return;
       this.#requireClaim(found, from);
       this.#requireNoTrace(found);
-      this.#upsertDocuments(transaction, to, null);
+      this.#upsertDocuments(changes, to, null);
     });
   }
 
   async requireClaim(marker: string | undefined): Promise<void> {
-    this.#requireClaim(await this.#look(readClaim), marker);
+    this.#requireClaim(await this.#tables.look(readClaim), marker);
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
-    await this.#write((transaction, found) => {
+    await this.#tables.write((changes, found) => {
       if (this.#isHandedOver(found, state, record)) return;
       this.#requireClaim(found, marker);
       this.#requireNoTrace(found);
       const { size, rootHash, collectFrom } = state;
-      transaction.upsert(this.#table("SeqCoord"), { ...ROW, next: size });
-      transaction.upsert(this.#table("IntCoord"), { ...ROW, seq: size, rootHash: Buffer.from(rootHash) });
-      // Long ago, so that the Appender publishes a checkpoint at its first tick.
-      const publishedAt = new Date(0).toISOString();
-      transaction.upsert(this.#table("PubCoord"), { ...ROW, publishedAt, size: 0 });
-      transaction.upsert(this.#table("GCCoord"), { ...ROW, fromSize: collectFrom });
-      this.#upsertDocuments(transaction, null, record);
-      transaction.update(this.#table("Tessera"), { ...ROW, compatibilityVersion: COMPATIBLE_VERSION });
+      changes.upsert("SeqCoord", { next: size });
+      changes.upsert("IntCoord", { seq: size, rootHash: Buffer.from(rootHash) });
+      changes.upsert("PubCoord", this.#tables.unpublished);
+      changes.upsert("GCCoord", { fromSize: collectFrom });
+      this.#upsertDocuments(changes, null, record);
+      changes.update("Tessera", { compatibilityVersion: COMPATIBLE_VERSION });
     });
   }
 
   /** A row that log software has not touched goes, as all that it would believe: one that is at work meanwhile fails. */
   async takeBack(marker: string, state: TreeState, record?: string): Promise<void> {
-    await this.#write((transaction, found, isRerun) => {
+    await this.#tables.write((changes, found, isRerun) => {
       if (isRerun && this.#isClaimedBy(found, marker)) return;
       if (record === undefined || !this.#isHandedOver(found, state, record)) {
         throw this.#refusal("is not as the handover left it");
@@ -172,27 +145,27 @@ export class SpannerLogState implements LogState {
       if (!isNext || published || hasEntries) {
         throw this.#refusal("is not as the handover left it: log software was at work here");
       }
-      transaction.update(this.#table("Tessera"), { ...ROW, compatibilityVersion: GUARD_VERSION });
+      changes.update("Tessera", { compatibilityVersion: GUARD_VERSION });
       for (const name of ["SeqCoord", "IntCoord", "PubCoord", "GCCoord"] as const) {
-        transaction.deleteRows(this.#table(name), [[`${ROW.id}`]]);
+        changes.remove(name);
       }
-      this.#upsertDocuments(transaction, marker, null);
+      this.#upsertDocuments(changes, marker, null);
     });
   }
 
   async unclaim(marker: string): Promise<void> {
-    await this.#write((transaction, found, isRerun) => {
+    await this.#tables.write((changes, found, isRerun) => {
       if (isRerun && found.version === undefined) return;
       this.#requireClaim(found, marker);
       this.#requireNoTrace(found);
       for (const name of ["Tessera", "TlogMigrate"] as const) {
-        transaction.deleteRows(this.#table(name), [[`${ROW.id}`]]);
+        changes.remove(name);
       }
     });
   }
 
   close(): Promise<void> {
-    return this.#database.close();
+    return this.#tables.close();
   }
 
   /** Whether the state is a log's that is here: one that only has a claim of ours is none. */
@@ -234,62 +207,18 @@ export class SpannerLogState implements LogState {
     if (trace !== undefined) throw this.#refusal(`holds ${trace}`);
   }
 
-  #upsertDocuments(transaction: Transaction, marker: string | null, record: string | null): void {
-    transaction.upsert(this.#table("TlogMigrate"), { ...ROW, marker, record, place: this.#location });
-  }
-
-  /** @throws TargetRefusedError if a table has a different schema. */
-  async #tables(): Promise<{ schema: Schema; missing: string[] }> {
-    this.#schema ??= await this.#database.schema();
-    const missing = missingTables(this.#schema, this.#prefix, this.#database.name);
-    return { schema: this.#schema, missing };
-  }
-
-  async #look<T>(read: (view: TablesView) => Promise<T>): Promise<T> {
-    const { schema } = await this.#tables();
-    return await this.#database.use(async (database) => {
-      const [snapshot] = await database.getSnapshot();
-      try {
-        return await read({ reader: snapshot, schema, prefix: this.#prefix });
-      } finally {
-        snapshot.end();
-      }
-    });
-  }
-
-  /** Writes what follows from the state, atomically; again, with `isRerun`, where it may be done but no answer came. */
-  async #write(work: (transaction: Transaction, state: State, isRerun: boolean) => void): Promise<void> {
-    // A claim of an earlier version of ours is in a table that lacks a column.
-    if ((await this.#tables()).missing.length > 0) await this.prepare();
-    const { schema } = await this.#tables();
-    let runs = 0;
-    await this.#database.use((database) =>
-      database.runTransactionAsync(async (transaction) => {
-        try {
-          const view = { reader: transaction, schema, prefix: this.#prefix };
-          work(transaction, await readState(view), runs++ > 0);
-        } catch (error) {
-          // The library keeps its locks otherwise, and the next transaction waits for them.
-          await transaction.rollback().catch(() => {});
-          throw error;
-        }
-        await transaction.commit();
-      }),
-    );
-  }
-
-  #table(name: TableName): string {
-    return this.#prefix + name;
+  #upsertDocuments(changes: RowChanges, marker: string | null, record: string | null): void {
+    changes.upsert("TlogMigrate", { marker, record, place: this.#location });
   }
 
   /** What messages call a table. */
   #tableName(name: TableName): string {
-    return `the table ${this.#table(name)} of ${this.#database.name}`;
+    return `the table ${this.#tables.prefix}${name} of ${this.#tables.database}`;
   }
 
   #refusal(problem: string): TargetRefusedError {
     const advice = "Find out who else writes there, then run the same command again";
-    return new TargetRefusedError({ object: this.#database.name, problem, advice });
+    return new TargetRefusedError({ object: this.#tables.database, problem, advice });
   }
 }
 
