@@ -53,7 +53,7 @@ function namedStore(values: OptionValues, isNeeded: boolean): NamedStore | undef
   }
   const isUnwanted = values.treeState === false;
   if (!isNeeded || (store === undefined) === isUnwanted) return store;
-  const flags = OPTIONS.map((option) => option.flags).filter((option) => !option.includes("prefix"));
+  const flags = STATE_STORES.flatMap(({ options }) => options[0]?.flags ?? []);
   throw new UsageError({
     object: "--no-tree-state",
     problem: isUnwanted

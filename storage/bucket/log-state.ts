@@ -51,6 +51,7 @@ export interface LogState extends PrivateState {
 export type StoreReader = (document: Readonly<Record<string, unknown>>) => string | undefined;
 
 export interface StateStoreKind {
+  /** The first names the store. */
   readonly options: readonly BackendOption[];
   /** The store that they name, undefined if they name none. @throws UsageError if they name a part of one. */
   named(values: OptionValues): NamedStore | undefined;

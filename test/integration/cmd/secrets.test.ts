@@ -63,6 +63,7 @@ const STAGES: readonly [what: string, args: (address: string, directory: string)
   ["--vkey", (address) => ["copy", ...OTHER, "--vkey", address]],
   ["--ca", (address) => ["copy", ...OTHER, "--ca", address]],
   ["--spanner", (address) => ["copy", OTHER[0], "gs://bucket/log", "--spanner", address, ...trust]],
+  ["--mysql", (address) => ["copy", OTHER[0], "gs://bucket/log", "--mysql", address, ...trust]],
   ["--log-list", (address) => ["copy", ...OTHER, "--format", "static-ct", "--log-list", address]],
   ["--metrics-file", (address) => ["copy", ...OTHER, ...trust, "--metrics-file", address]],
   [

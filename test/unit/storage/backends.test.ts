@@ -8,6 +8,7 @@ import { backendWords, describeTarget, verifyLog } from "../../../lib/index.ts";
 import { ArchiveSource } from "../../../storage/archive/source.ts";
 import { backendModules, registerBackend } from "../../../storage/backends.ts";
 import { GzipSource, PosixSource } from "../../../storage/posix/source.ts";
+import { stubEnvironment } from "../../support/environment.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
 import { openObjects, openTarget } from "../../support/places/open.ts";
 
@@ -31,9 +32,18 @@ describe("a target in a bucket", () => {
     expect(await openedAs("gs://bucket/log", { treeState: false })).toContain("does not have");
   });
 
+  test.each(["gs://bucket/log", "s3://bucket/log"])("goes with any database: %s", async (url) => {
+    stubEnvironment({ AWS_REGION: "eu-west-1" });
+    expect(await openedAs(url, { spanner })).toContain(spanner);
+    const mysql = "tessera@tcp(db.example:3306)/log";
+    expect(await openedAs(url, { mysql })).toContain("mysql://db.example/log");
+    await expectUsageError(openedAs(url, { mysql, spanner }), /^--mysql: contradicts --spanner/);
+  });
+
   test("is refused with neither of them, and with both", async () => {
     for (const options of [{}, { treeState: true }]) {
-      const message = /no log software could take this log over.*--no-tree-state/;
+      const message =
+        /no log software could take this log over\. Pass --spanner <database> or --mysql <address>, or --no-tree-state/;
       await expectUsageError(openedAs("gs://bucket/log", options), message);
       await expectUsageError(describeTarget("gs://bucket/log", options), message);
     }
@@ -89,6 +99,11 @@ test("what backends declare is what the command line offers", async () => {
   expect(words.targetOptions.map(({ flags }) => flags.split(" ")[0])).toEqual([
     "--spanner",
     "--spanner-table-prefix",
+    "--mysql",
+    "--mysql-password-file",
+    "--mysql-iam",
+    "--mysql-ca",
+    "--no-mysql-tls",
     "--no-tree-state",
     "--into-existing",
   ]);
