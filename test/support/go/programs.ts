@@ -15,6 +15,7 @@ const migrate = "github.com/transparency-dev/tessera/cmd/experimental/migrate";
 const programs = {
   tesserakit: "./tesserakit",
   gcpkit: "./gcpkit",
+  awskit: "./awskit",
   ctkit: "./ctkit",
   "tessera-migrate-posix": `${migrate}/posix`,
   "tessera-migrate-gcp": `${migrate}/gcp`,

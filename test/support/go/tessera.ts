@@ -1,7 +1,7 @@
 /**
  * The real Tessera (v1.0.4, Go), for tests that hold our work against it: makes logs, takes them over, keeps one
  * growing, checks them with Tessera's own fsck and migrates with Tessera's own tools. The Go side is in `tesserakit/`
- * for logs in directories, and in `gcpkit/` for those in buckets.
+ * for logs in directories, and in `gcpkit/` and `awskit/` for those in buckets.
  */
 import { goAvailable, type Program } from "./programs.ts";
 import { type CallOptions, type ProgramOptions, run, start } from "./run.ts";
@@ -25,7 +25,13 @@ export interface Bucket {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export type Home = Directory | Bucket;
+/** A log's home in a bucket of S3, with its state in a MySQL database: Tessera's AWS driver. */
+export interface AwsBucket extends Omit<Bucket, "database"> {
+  /** `user:password@tcp(host:port)/database`. */
+  readonly dsn: string;
+}
+
+export type Home = Directory | Bucket | AwsBucket;
 
 /** A log as its published checkpoint describes it. */
 export interface LogReport {
@@ -180,7 +186,8 @@ function logFlags(log: LogIdentity<Home>): string[] {
 
 function homeFlags(home: Home): string[] {
   if ("dir" in home) return ["--dir", home.dir];
-  return ["--bucket", home.bucket, ...flag("prefix", home.prefix), "--spanner", home.database];
+  const state = "dsn" in home ? ["--mysql", home.dsn] : ["--spanner", home.database];
+  return ["--bucket", home.bucket, ...flag("prefix", home.prefix), ...state];
 }
 
 function makeFlags(options: LogContents): string[] {
@@ -224,7 +231,8 @@ async function kit<T>(home: Home, args: readonly string[], options: CallOptions)
 }
 
 function programOf(home: Home): Program {
-  return "dir" in home ? "tesserakit" : "gcpkit";
+  if ("dir" in home) return "tesserakit";
+  return "dsn" in home ? "awskit" : "gcpkit";
 }
 
 function programOptions(home: Home, { timeoutMs }: CallOptions): ProgramOptions {
