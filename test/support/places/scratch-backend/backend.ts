@@ -1,5 +1,5 @@
 /**
- * A backend as a program might bring it, written against the package's public face alone: each object of a log is a
+ * A backend as a program might bring it, which uses only the package's public API: each object of a log is a
  * file whose name is its path in hexadecimal, so that no other backend could read or write it.
  */
 
