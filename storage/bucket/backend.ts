@@ -1,18 +1,19 @@
 /** What all backends of buckets have in common: the log's private state is in a state store, or there is none. */
 
 import { UsageError } from "../../lib/errors.ts";
-import type { Backend, OptionValues, TargetRequest } from "../../lib/migrate/ports/backend.ts";
+import type { Backend, OptionValues } from "../../lib/migrate/ports/backend.ts";
 import { requirePackages } from "../shared/optional-packages.ts";
 import { STATE_STORES } from "../state-stores.ts";
 import type { Bucket } from "./bucket.ts";
 import type { NamedStore } from "./log-state.ts";
+import type { BucketOptions } from "./requests.ts";
 
 const OPTIONS = STATE_STORES.flatMap(({ options }) => options);
 
 export interface BucketKind extends Required<Pick<Backend, "form" | "example" | "openObjects">> {
   /** The optional packages that a target needs. */
   readonly packages: readonly string[];
-  openBucket(url: URL, request: Omit<TargetRequest, "options" | "readOnly" | "signal">): Promise<Bucket>;
+  openBucket(url: URL, request: BucketOptions): Promise<Bucket>;
 }
 
 export function bucketBackend({ openBucket, packages, ...kind }: BucketKind): Backend {
@@ -30,7 +31,7 @@ export function bucketBackend({ openBucket, packages, ...kind }: BucketKind): Ba
       const named = namedStore(options, !readOnly);
       requirePackages(url.href, [...new Set([...packages, ...(named?.packages ?? [])])]);
       const { BucketTarget } = await import("./target.ts");
-      const bucket = await openBucket(url, request);
+      const bucket = await openBucket(url, { ...request, decodes: readOnly });
       const store = await named?.open(bucket.location, signal);
       const storeReaders = STATE_STORES.map(({ optionsIn }) => optionsIn);
       return new BucketTarget(bucket, { store, storeReaders, signal });

@@ -8,7 +8,15 @@ import { userAgent } from "../http/source.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { type FirstContact, patiently, SELDOM_TOTAL_MS } from "./retries.ts";
 
-export type BucketOptions = Pick<TargetRequest, "connections" | "retry" | "retried" | "userAgentVersion">;
+type TargetOptions = Pick<TargetRequest, "connections" | "retry" | "retried" | "userAgentVersion">;
+
+export interface BucketOptions extends TargetOptions {
+  /**
+   * Whether objects that are stored encoded are read decoded: those of a log of other software, such as Sunlight. What a
+   * copy stores is never encoded, and what is there in its place does not belong there, whatever it decodes to.
+   */
+  readonly decodes?: boolean;
+}
 
 /** An upload over a slow line takes its time before any header can come. */
 const UPLOAD_TIMEOUTS = { headersMs: 300_000 };

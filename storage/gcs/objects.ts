@@ -27,7 +27,7 @@ export class GcsObjects implements BucketObjects {
 
   /** @param signal breaks off requests that are under way, and waits between two of them. */
   constructor(place: BucketPlace, access: GcsAccess, options: BucketOptions, signal?: AbortSignal) {
-    const { connections, userAgentVersion } = options;
+    const { connections, userAgentVersion, decodes = false } = options;
     const { endpoint: origin, host } = access;
     this.#place = place;
     this.#host = host;
@@ -39,8 +39,12 @@ export class GcsObjects implements BucketObjects {
       failure: (answer: ApiAnswer) => answerError(answer, host, place),
     };
     this.#requests = new ObjectRequests(service, options, signal);
-    // What is encoded is not what belongs there, whatever it decodes to: its size in a listing is another.
-    const reading = { client: this.#requests.client, connections, userAgentVersion, refusesEncodings: true };
+    const reading = {
+      client: this.#requests.client,
+      connections,
+      userAgentVersion,
+      refusesEncodings: !decodes,
+    };
     this.#reader = new GcsSource(place, access, reading);
   }
 

@@ -22,12 +22,16 @@ export class S3Objects implements BucketObjects {
 
   /** @param signal breaks off requests that are under way, and waits between two of them. */
   constructor(access: S3Access, options: BucketOptions, signal?: AbortSignal, contact?: FirstContact) {
-    const { connections, userAgentVersion } = options;
+    const { connections, userAgentVersion, decodes = false } = options;
     this.access = access;
     this.#signal = signal;
     this.requests = new ObjectRequests(access, options, signal, contact);
-    // What is encoded is not what belongs there, whatever it decodes to: its size in a listing is another.
-    const reading = { client: this.requests.client, connections, userAgentVersion, refusesEncodings: true };
+    const reading = {
+      client: this.requests.client,
+      connections,
+      userAgentVersion,
+      refusesEncodings: !decodes,
+    };
     this.#reader = new S3Source(access, reading);
   }
 

@@ -27,6 +27,8 @@ export type TargetContents =
 export interface StoredObject extends ListedObject {
   /** Whether the bytes have another name too, as those of a hard link: what changes them is seen there as well. */
   readonly isShared?: boolean;
+  /** Whether it is stored compressed, so that its size says little. */
+  readonly isCompressed?: boolean;
 }
 
 /** What a copy will still have to store. */

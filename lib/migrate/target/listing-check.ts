@@ -70,7 +70,7 @@ export async function* compareListing(
 ): AsyncGenerator<ListingFinding> {
   const rows = expectedRows(format, size);
   for await (const object of listing) {
-    const { path, bytes } = object;
+    const { path } = object;
     const resource = parseResourcePath(path);
     if (resource === undefined) continue;
     if (resource.kind === "bundle" && resource.format !== format) {
@@ -85,7 +85,7 @@ export async function* compareListing(
       yield { kind: "beyond", resource, path, problem };
       continue;
     }
-    const problem = sizeProblem(resource, bytes);
+    const problem = sizeProblem(resource, object);
     const kind = width === widest ? "wrong" : "obsolete";
     if (problem !== undefined) yield { kind, resource, path, problem };
     const row = rows.get(rowName(resource)) as Row;
@@ -195,7 +195,7 @@ function rowName(resource: LogResource): string {
   return resource.kind === "tile" ? `${resource.tile.level}` : resource.format;
 }
 
-function sizeProblem(resource: LogResource, bytes: number): string | undefined {
+function sizeProblem(resource: LogResource, { bytes, isCompressed }: StoredObject): string | undefined {
   if (resource.kind === "tile") {
     const expected = resource.tile.width * HASH_SIZE;
     return bytes === expected
@@ -203,7 +203,7 @@ function sizeProblem(resource: LogResource, bytes: number): string | undefined {
       : `has ${formatCount(bytes)} bytes, not the ${formatCount(expected)} of a tile of its width`;
   }
   const { format, bundle } = resource;
-  if (bytes < minBundleSize(format, bundle.width))
+  if (bytes < (isCompressed === true ? 1 : minBundleSize(format, bundle.width)))
     return `has ${formatCount(bytes)} bytes, fewer than its entries need`;
   const most = Math.min(maxBundleSize(format, bundle.width), MAX_OBJECT_BYTES);
   return bytes > most ? `has ${formatCount(bytes)} bytes, more than its entries can have` : undefined;

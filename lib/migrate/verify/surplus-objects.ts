@@ -9,7 +9,7 @@ import { FULL_WIDTH, type LogResource } from "../../tlog/layout.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import { cleanUp } from "../clean-up.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
-import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
+import type { MigrationTarget, StoredObject, TargetWriter } from "../ports/target.ts";
 import type { Progress } from "../progress.ts";
 import type { ReadContext } from "../read/context.ts";
 import { Absences } from "../target/absences.ts";
@@ -59,6 +59,11 @@ export async function verifyListing(log: ListedLog): Promise<string[]> {
   } finally {
     await cleanUp(undefined, () => writer.close());
   }
+}
+
+/** Every bundle of the tree is read, and a partial that is obsolete compared: log software may store them compressed. */
+async function* sizesAside(listing: AsyncIterable<StoredObject>): AsyncGenerator<StoredObject> {
+  for await (const object of listing) yield { ...object, isCompressed: true };
 }
 
 class Listing {
@@ -115,7 +120,7 @@ class Listing {
     const { minIndex, source } = context;
     const absences = new Absences(minIndex);
     progress.phase = "listing the log";
-    const listing = counted(target.list("tile"), context);
+    const listing = counted(sizesAside(target.list("tile")), context);
     const { size } = this.#state.head;
     const read = (path: string) => this.#writer.read(path, MAX_OBJECT_BYTES);
     for await (const finding of compareListing(listing, source.format, size, read, undefined, absences)) {

@@ -26,6 +26,8 @@ export interface SunlightOptions extends CtIdentity, CallOptions {
   readonly authorities: readonly string[];
   /** Milliseconds between two sequencings, 50 unless told. */
   readonly periodMs?: number;
+  /** Where the log is, in place of the directory. */
+  readonly s3?: { readonly endpoint: string; readonly bucket: string; readonly prefix: string };
 }
 
 /** Sunlight and Skylight at work; what is done with them stops them or disposes of them. */
@@ -34,6 +36,8 @@ export interface Sunlight extends CtLog, AsyncDisposable {
   /** Ends Sunlight alone: the log takes no more submissions, and Skylight serves it as before. */
   freeze(): Promise<CtReport>;
   stop(): Promise<CtReport>;
+  /** The same, of a log that is not in the directory. */
+  end(): Promise<void>;
 }
 
 /**
@@ -49,7 +53,10 @@ export async function startSunlight(options: SunlightOptions): Promise<Sunlight>
   });
   started.use(skylight);
   // Sunlight compares the checkpoint that it has with the one that is served.
-  const log = await writeLogFiles(options, { localdirectory: logDirectory, monitoringprefix: skylight.url });
+  const log = await writeLogFiles(options, {
+    ...placeOf(options, logDirectory),
+    monitoringprefix: skylight.url,
+  });
   const checkpoints = checkpointDatabase(options.directory);
   const sunlight = await startServer("sunlight", options, { checkpoints, logs: [log] });
   started.use(sunlight);
@@ -70,8 +77,16 @@ export async function startSunlight(options: SunlightOptions): Promise<Sunlight>
       await skylight.stop();
       return readReport(logDirectory);
     },
+    end: () => running.disposeAsync(),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** How the configuration of Sunlight names the place of a log. */
+function placeOf({ s3 }: SunlightOptions, localdirectory: string): object {
+  if (s3 === undefined) return { localdirectory };
+  const { endpoint, bucket, prefix } = s3;
+  return { s3endpoint: endpoint, s3bucket: bucket, s3keyprefix: prefix, s3region: "us-east-1" };
 }
 
 type Server = RunningProgram<unknown, unknown> & { readonly url: string };
