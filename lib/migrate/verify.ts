@@ -32,7 +32,7 @@ import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";
 import { LogRepair, type RepairReport, requireRepairable } from "./verify/repair.ts";
 import { repairableIn } from "./verify/repairable.ts";
-import { issuersLost, requireAsRecorded, sizeFaults, storedRecord } from "./verify/stored-record.ts";
+import { handoverFaults, issuersLost, requireAsRecorded, storedRecord } from "./verify/stored-record.ts";
 import { verifyListing } from "./verify/surplus-objects.ts";
 import { TileRecomputation } from "./verify/tile-recomputation.ts";
 import { findTrustedHead, readStateHead, type TrustedHead } from "./verify/trusted-head.ts";
@@ -123,7 +123,7 @@ async function verifyOpened(
   const { repairFrom: from } = passed;
   if (from === undefined || target === undefined) return (await verifyOnce(log)).report;
   const { format, deep } = session.options;
-  const repair = await LogRepair.open({ target, from, head: trusted.head, format, deep, modules }, session);
+  const repair = await LogRepair.open({ target, from, trusted, record, format, deep, modules }, session);
   try {
     let verified = await verifyOnce(log);
     while (await repair.repair(verified.found)) verified = await verifyOnce(log);
@@ -145,7 +145,8 @@ async function verifyOnce(
   const found = new Findings();
   const issuers = new IssuerRegistry({ context, deep: options.deep });
   const isAuthentic = await verifyTree(session, head, issuers, record, found);
-  found.addAll(sizeFaults(kind === "checkpoint" ? CHECKPOINT_PATH : "tree state", head, record));
+  const name = kind === "checkpoint" ? CHECKPOINT_PATH : "tree state";
+  found.addAll(await handoverFaults(name, context, head, record));
   progress.phase = "reading the tree state";
   found.addAll((await target?.stateFaults()) ?? []);
   const state = target && (await readStateHead(context, target, head));

@@ -72,7 +72,7 @@ export class RepairSource {
     head: TreeHead,
     { deep, budgetBytes }: { readonly deep: boolean; readonly budgetBytes: number },
   ): Promise<RepairSource> {
-    const tree = await openTree(log, head, new CopiedTiles(log, copy));
+    const tree = await openRepairTree(log, copy, head);
     return new RepairSource(copy, tree, deep, budgetBytes);
   }
 
@@ -134,6 +134,11 @@ export class RepairSource {
       read: async (use) => use(await fetchIssuer(this.#context, fingerprint)),
     };
   }
+}
+
+/** A tree of the log, of which the copy may have what is wrong there. @throws VerificationError if neither has its right edge. */
+export function openRepairTree(log: ReadContext, copy: ReadContext, head: TreeHead): Promise<HashTree> {
+  return openTree(log, head, new CopiedTiles(log, copy));
 }
 
 /** Tiles that are wrong in the log: as the copy has them, or recomputed from what either has below; right, or not at all. */

@@ -21,14 +21,15 @@ import { outsideFailure } from "../outside-failure.ts";
 import { findPlace, requireSourceOptions } from "../places.ts";
 import type { BackendModules } from "../ports/backend.ts";
 import type { Finding } from "../ports/executor.ts";
-import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
+import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { MigrationTarget, TargetRepairs } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { DEFAULT_BUDGET_BYTES, openSession, type Session } from "../session.ts";
 import { readableTreeState } from "../target/tree-state.ts";
 import { DEFAULT_RETRY } from "../throttle/backoff.ts";
 import type { Findings } from "./findings.ts";
-import { RepairSource } from "./repair-source.ts";
+import { type AuthorityOfRepair, requireAuthority } from "./repair-authority.ts";
+import { openRepairTree, RepairSource } from "./repair-source.ts";
 import { bundleOf, type Repairable, repairableIn } from "./repairable.ts";
 import { cutFromSize, statedSize } from "./wider-source.ts";
 
@@ -57,11 +58,9 @@ const [NAMED_OBJECTS, NAMED_FAILURES] = [1000, 100];
 /** What became of an object: it was repaired, or found to be right when it was looked at; or why neither. */
 type Outcome = "repaired" | "right" | { readonly problem: string };
 
-export interface RepairedLog {
-  readonly target: MigrationTarget;
+export interface RepairedLog extends AuthorityOfRepair {
   /** Where the right objects are. */
   readonly from: string;
-  readonly head: TreeHead;
   readonly format: LogFormat;
   readonly deep: boolean;
   readonly modules: BackendModules;
@@ -123,7 +122,10 @@ export class LogRepair {
    * @returns whether the log should be verified again: an object has become right.
    */
   async repair(found: Findings): Promise<boolean> {
-    const { head, format } = this.#log;
+    const {
+      trusted: { head },
+      format,
+    } = this.#log;
     if (this.#failure !== undefined) return false;
     const objects = repairableIn(found.paths, format, head.size).filter(
       ({ path }) => !this.#outcomes.has(path),
@@ -154,7 +156,10 @@ export class LogRepair {
 
   /** @param found by the last verification. */
   report(found: Findings): RepairReport {
-    const { head, format } = this.#log;
+    const {
+      trusted: { head },
+      format,
+    } = this.#log;
     const notRepaired: Finding[] = [];
     for (const { path } of repairableIn(found.paths, format, head.size)) {
       const outcome = this.#outcomes.get(path);
@@ -189,14 +194,20 @@ export class LogRepair {
 
   /** The tree, anew for each round; undefined if it cannot be had, which is noted. */
   async #open(objects: readonly Repairable[]): Promise<RepairSource | undefined> {
-    const { head, deep } = this.#log;
+    const {
+      trusted: { head },
+      deep,
+    } = this.#log;
     const { context, options } = this.#session;
     const { budgetBytes = DEFAULT_BUDGET_BYTES } = options;
     try {
       this.#copyContext ??= await this.#openCopy();
       // The verification has read what is wrong as often as it should be.
       const log = { ...context, minIndex: 0, retry: { ...context.retry, contentAttempts: 0 } };
-      return await RepairSource.open(log, this.#copyContext, head, { deep, budgetBytes });
+      const copy = this.#copyContext;
+      const source = await RepairSource.open(log, copy, head, { deep, budgetBytes });
+      await requireAuthority(this.#log, (other) => openRepairTree(log, copy, other));
+      return source;
     } catch (error) {
       const failure = this.#failed(error);
       if (failure !== undefined) for (const object of objects) this.#note(object, failure);

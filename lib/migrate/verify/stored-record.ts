@@ -3,13 +3,18 @@
 import { TargetRefusedError, UsageError } from "../../errors.ts";
 import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
 import type { LogFormat } from "../../tlog/layout.ts";
+import { equalBytes, formatHash } from "../../tlog/merkle.ts";
 import { excerpt } from "../../tlog/note.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import type { Finding, MissingIssuer } from "../ports/executor.ts";
 import type { TreeHead } from "../ports/source.ts";
 import type { MigrationTarget, TargetContents } from "../ports/target.ts";
+import { openTree } from "../read/authentic.ts";
+import type { ReadContext } from "../read/context.ts";
 import { wrongFormat } from "../read/format.ts";
+import { unlessPruned } from "../read/pruned.ts";
 import { type MigrationRecord, parseRecord } from "../target/marker.ts";
+import { faultOf } from "./findings.ts";
 
 /** The record of a log that was handed over; undefined for other logs, and where it is damaged or of a newer version. */
 export function storedRecord(
@@ -55,9 +60,39 @@ export function issuersLost(
     : missing;
 }
 
-/** A log that was handed over never becomes smaller. */
-export function sizeFaults(path: string, { size }: TreeHead, record?: MigrationRecord): Finding[] {
-  if (record === undefined || size >= record.size) return [];
-  const problem = `is of size ${formatCount(size)}, smaller than the ${formatCount(record.size)} entries that were handed over on ${record.finishedAt}`;
+/** A log that was handed over never becomes smaller, nor another one. */
+export async function handoverFaults(
+  path: string,
+  context: ReadContext,
+  head: TreeHead,
+  record?: MigrationRecord,
+): Promise<Finding[]> {
+  if (record === undefined) return [];
+  const { size, finishedAt } = record;
+  if (head.size < size) {
+    const problem = `is of size ${formatCount(head.size)}, smaller than the ${formatCount(size)} entries that were handed over on ${finishedAt}`;
+    return [{ path, problem }];
+  }
+  const derived = await rootAt(context, head, size);
+  const handedOver = recordedHead(record).rootHash;
+  if (derived === undefined || equalBytes(derived, handedOver)) return [];
+  const roots = `(expected ${formatHash(handedOver)}, found ${formatHash(derived)})`;
+  const problem = `is not of the log that was handed over on ${finishedAt}: its first ${formatCount(size)} entries have another root ${roots}`;
   return [{ path, problem }];
+}
+
+/** The tree that was handed over. */
+export function recordedHead({ size, rootHash }: MigrationRecord): TreeHead {
+  return { size, rootHash: Buffer.from(rootHash, "base64") };
+}
+
+/** The root of the first entries of a tree; undefined where tiles are wrong, which is reported of them. */
+async function rootAt(context: ReadContext, head: TreeHead, size: number): Promise<Uint8Array | undefined> {
+  if (size === head.size) return head.rootHash;
+  try {
+    return await unlessPruned(openTree(context, head).then((tree) => tree.rootOfPrefix(size)));
+  } catch (error) {
+    faultOf(error);
+    return undefined;
+  }
 }
