@@ -4,7 +4,7 @@ import { FormatError } from "../tlog/errors.ts";
 import { bundlePath, FULL_WIDTH, fullTileCount, levelCount, partialTile, tilePath } from "../tlog/layout.ts";
 import { HASH_SIZE } from "../tlog/merkle.ts";
 import { firstKeptBundle } from "../tlog/pruning.ts";
-import { startThreads } from "./execute/threads.ts";
+import { startThreads, threadCount } from "./execute/threads.ts";
 import type { Executor } from "./ports/executor.ts";
 import type { HashTree, ReadHints, TreeHead } from "./ports/source.ts";
 import type { SpaceNeeded } from "./ports/target.ts";
@@ -13,8 +13,6 @@ import type { ReadContext } from "./read/context.ts";
 import { inFormatOfLog } from "./read/format.ts";
 import { unlessPruned } from "./read/pruned.ts";
 import type { CopySession } from "./session.ts";
-import type { Absences } from "./target/absences.ts";
-import { checkTarget } from "./target/root-check.ts";
 import { requireSameGuarantees, Seals } from "./target/seals.ts";
 import { storedTiles } from "./target/stored-log.ts";
 import { requireEdge } from "./tree/tiled-tree.ts";
@@ -31,32 +29,46 @@ const SAMPLES = 5;
 export interface Round {
   readonly aim: TreeHead;
   readonly tree: HashTree;
-  /** Started while the tree was authenticated. To be closed by `copyTree`, or by the caller. */
+  /** Entries that an earlier round has copied. */
+  readonly done: number;
+  /** Started while the tree was authenticated. */
   readonly workers: Executor;
   /** Only a first copy may run out of space. */
   readonly space: Promise<SpaceNeeded> | undefined;
 }
 
+export interface RoundOptions {
+  readonly resume: boolean;
+  readonly isNew?: boolean;
+  readonly done?: number;
+  readonly known?: HashTree | undefined;
+}
+
 /**
  * Authenticates a tree while the threads for it start, which takes about as long.
  * @param resume whether objects may be in place already.
+ * @param done entries that an earlier round of this run has copied: they are left alone.
+ * @param known the tree, where it is authenticated.
  * @param isNew whether nothing has shown yet that the source has entries of this format: its first bundle is read.
  * @throws UsageError if the log has the other format.
  */
 export async function beginRound(
   session: CopySession,
   aim: TreeHead,
-  { resume, isNew = false }: { readonly resume: boolean; readonly isNew?: boolean },
+  { resume, isNew = false, done = 0, known }: RoundOptions,
 ): Promise<Round> {
   const { context, progress, issuers, options, parallelism, readSpec, targetSpec, guarantees } = session;
   progress.phase = "authenticating the tree";
-  progress.startRound(aim.size);
-  if (resume) await issuers?.recall(guarantees.allowMissingIssuers, aim.size);
+  progress.startRound(aim.size, done);
+  if (resume && done === 0) await issuers?.recall(guarantees.allowMissingIssuers, aim.size);
   const copy = { tiles: options.tiles ?? "derive", resume };
   const missingIssuers = issuers?.missing() ?? [];
   const takesDeniedIssuers = guarantees.allowMissingIssuers;
   const spec = { ...readSpec, ...guarantees, missingIssuers, takesDeniedIssuers, target: targetSpec, copy };
-  const workers = startThreads(spec, aim.size, parallelism, progress.threads, progress.retried);
+  const entries = aim.size - done;
+  const workers = await session.threads.atLeast(threadCount(entries, parallelism), () =>
+    startThreads(spec, entries, parallelism, progress.threads, progress.retried),
+  );
   try {
     // All at once: over a distance each takes several round trips.
     const first = isNew ? readEarly(context, aim.size) : undefined;
@@ -64,11 +76,11 @@ export async function beginRound(
     // A fault of the tree is reported first; nothing may await this promise then.
     space?.catch(() => {});
     // A new target has no tiles yet, nor a place to read them from.
-    const tree = await openTree(context, aim, resume ? storedTiles(session) : undefined);
+    const tree = known ?? (await openTree(context, aim, resume ? storedTiles(session) : undefined));
     if (first !== undefined) await requireFirstBundle(context, tree, await first);
-    return { aim, tree, workers, space };
+    return { aim, tree, done, workers, space };
   } catch (error) {
-    await workers.close();
+    await session.threads.close();
     throw error;
   }
 }
@@ -106,26 +118,24 @@ async function requireFirstBundle(
 }
 
 /**
- * Copies what a round lacks in the target, and checks the target.
+ * Copies what a round lacks in the target.
  * @param minIndex the marker's, see `Seals`.
- * @returns what the target lacks of a pruned log.
  */
-export async function copyTree(session: CopySession, round: Round, minIndex: number): Promise<Absences> {
-  const { progress, target, issuers } = session;
-  const { aim, tree, workers } = round;
-  await copyBelowSeals(session, round, minIndex).finally(() => workers.close());
-  progress.phase = "writing the upper tiles";
-  await writeUpperTiles(session, tree);
-  progress.phase = "checking the target";
-  const absences = await checkTarget(session, aim);
-  await issuers?.requireInPlace(target);
-  return absences;
+export async function copyTree(session: CopySession, round: Round, minIndex: number): Promise<void> {
+  try {
+    await copyBelowSeals(session, round, minIndex);
+  } catch (error) {
+    await session.threads.close();
+    throw error;
+  }
+  session.progress.phase = "writing the upper tiles";
+  await writeUpperTiles(session, round);
 }
 
 /** Copies every bundle that no seal covers, and writes the seals. */
 async function copyBelowSeals(
   session: CopySession,
-  { aim, tree, workers, space }: Round,
+  { aim, tree, done, workers, space }: Round,
   minIndex: number,
 ): Promise<void> {
   const { context, target, progress, parallelism, issuers, guarantees } = session;
@@ -138,7 +148,7 @@ async function copyBelowSeals(
   };
   const seals = new Seals(tree, session.writer(), progress.own, prepareSeal, session.knownSeals, minIndex);
   const pruned = (entries: number) => progress.own.add("prunedEntries", entries);
-  const units = planUnits(tree, unitBundles(aim.size, parallelism.workers), seals, pruned);
+  const units = planUnits(tree, unitBundles(aim.size - done, parallelism.workers), seals, pruned, done);
   for await (const [unit, result] of workers.run(units, context.signal)) {
     issuers?.add(result.issuers);
     seals.finished(unit);
@@ -149,11 +159,11 @@ async function copyBelowSeals(
 }
 
 /** Writes the tiles above the seals and the right edge; all durable at the end. */
-async function writeUpperTiles(session: CopySession, tree: HashTree): Promise<void> {
+async function writeUpperTiles(session: CopySession, round: Round): Promise<void> {
   const writer = session.writer();
   let batch = writer.batch();
   let staged = 0;
-  for await (const [path, hashes] of upperTiles(tree)) {
+  for await (const [path, hashes] of upperTiles(round)) {
     await batch.put(path, hashes);
     if (++staged % TILES_A_BATCH === 0) {
       await batch.commit();
@@ -164,10 +174,10 @@ async function writeUpperTiles(session: CopySession, tree: HashTree): Promise<vo
 }
 
 /** The full tiles of level 2 and up, and the partial tiles of level 1 and up. */
-async function* upperTiles(tree: HashTree): AsyncGenerator<[path: string, hashes: Uint8Array]> {
+async function* upperTiles({ tree, done }: Round): AsyncGenerator<[path: string, hashes: Uint8Array]> {
   for (let level = 1; level < levelCount(tree.head.size); level++) {
     const full = level === 1 ? 0 : fullTileCount(tree.head.size, level);
-    for (let index = 0; index < full; index++) {
+    for (let index = fullTileCount(done, level); index < full; index++) {
       const hashes = await unlessPruned(tree.fullTile(level, index));
       if (hashes !== undefined) yield [tilePath({ level, index, width: FULL_WIDTH }), hashes];
     }

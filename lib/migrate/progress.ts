@@ -60,12 +60,12 @@ export class Progress {
   #size = 0;
   #doneBefore = 0;
 
-  /** Entries done in earlier rounds do not count towards this one. */
-  startRound(size: number): void {
+  /** @param done entries that an earlier round has made durable, and that this one leaves alone. */
+  startRound(size: number, done = 0): void {
     this.#size = size;
-    this.durableEntries = 0;
+    this.durableEntries = done;
     this.#sealedBefore = this.own.get("resumedEntries");
-    this.#doneBefore = entriesIn(this.total());
+    this.#doneBefore = entriesIn(this.total()) - done;
   }
 
   /** Of any thread, or of another machine. */

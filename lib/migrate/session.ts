@@ -2,6 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { cleanUp } from "./clean-up.ts";
+import { ThreadPool } from "./execute/pool.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
 import type { MigrationOptions, WorkOptions } from "./options.ts";
 import { findPlace, openTarget, type TargetSpec } from "./places.ts";
@@ -58,6 +59,7 @@ export interface CopySession extends Session<MigrationOptions> {
   readonly guarantees: SealGuarantees;
   /** Seals that this run has written, or has found and counted. */
   readonly knownSeals: Set<number>;
+  readonly threads: ThreadPool;
   /** Of a Static CT log; undefined for others. */
   readonly issuers: IssuerRegistry | undefined;
 }
@@ -80,6 +82,7 @@ export async function openCopySession(
   const context = { ...reading.context, replacesBadPartials: true };
   const session = { ...reading, context, readSpec: { ...reading.readSpec, replacesBadPartials: true } };
   const isStaticCt = format === "static-ct";
+  const threads = new ThreadPool();
   let opened: TargetWriter | undefined;
   const writer = () => {
     opened ??= target.openWriter(context.signal);
@@ -92,12 +95,14 @@ export async function openCopySession(
     writer,
     guarantees: { format, allowMissingIssuers: isStaticCt && allowMissingIssuers, deep: isStaticCt && deep },
     knownSeals: new Set(),
+    threads,
     issuers: isStaticCt
       ? new IssuerRegistry({ context, writer, deep, takesDenied: allowMissingIssuers })
       : undefined,
     async close() {
       await cleanUp(
         options.notice,
+        () => threads.close(),
         session.close,
         () => opened?.close(),
         () => target.close(),

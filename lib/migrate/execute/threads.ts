@@ -31,21 +31,27 @@ const HEAP_LIMITS = { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 256 }
 /** Units beyond what keeps its requests in flight that a worker holds while others become durable. */
 const UNITS_BEHIND = 3;
 
+/** How many threads work on a tree of this size: no more than it has units for, or than may have a bundle in flight. */
+export function threadCount(size: number, { workers, concurrency }: Parallelism): number {
+  const units = Math.ceil((fullTileCount(size, 0) + 1) / unitBundles(size, workers));
+  return Math.max(1, Math.min(workers, units, concurrency));
+}
+
 /**
- * Starts the threads for a tree of this size: no more than it has units for, or than may have a bundle in flight.
+ * Starts the threads for a tree of this size.
  * @param all where each thread's counters are added.
  * @param retried is notified of every request that a thread tries again.
  */
 export function startThreads(
   spec: Omit<WorkerSpec, "counters" | keyof Parallelism>,
   size: number,
-  { workers, concurrency, budgetBytes }: Parallelism,
+  parallelism: Parallelism,
   all: Counters[],
   retried: RetryObserver = () => {},
 ): Executor {
+  const { workers, concurrency, budgetBytes } = parallelism;
   const bundlesAUnit = unitBundles(size, workers);
-  const units = Math.ceil((fullTileCount(size, 0) + 1) / bundlesAUnit);
-  const threads = Math.max(1, Math.min(workers, units, concurrency));
+  const threads = threadCount(size, parallelism);
   const concurrencyAThread = Math.max(1, Math.floor(concurrency / threads));
   const share = { ...spec, concurrency: concurrencyAThread, budgetBytes: budgetBytes / threads };
   const pool = Array.from({ length: threads }, () => {

@@ -6,9 +6,12 @@
 import { cutBundle, maxBundleSize, minBundleSize } from "../../tlog/bundle.ts";
 import { attempt } from "../../tlog/errors.ts";
 import {
+  bundleDirectory,
   bundlePath,
   type EntryBundleCoordinate,
   FULL_WIDTH,
+  fullTileCount,
+  indexPath,
   type LogFormat,
   type LogResource,
   levelCount,
@@ -25,6 +28,9 @@ import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { StoredObject } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { Absences } from "./absences.ts";
+
+/** Indexes whose paths differ in the last three digits alone. */
+const DIRECTORY_WIDTH = 1000;
 
 export type FindingKind =
   /** The tree does not reach so far. */
@@ -48,7 +54,9 @@ export interface ListingFinding extends Finding {
 /** A row of resources that a log has: the tiles of one level, or its bundles. */
 interface Row {
   readonly first: LogResource;
-  /** One byte an index, set when the object that the tree has there was listed. */
+  /** The first index that is asked for. */
+  readonly start: number;
+  /** One byte an index from there, set when the object that the tree has there was listed. */
   readonly seen: Uint8Array;
 }
 
@@ -59,6 +67,7 @@ interface Row {
  * @param read reads a listed object, undefined if there is none.
  * @param obsolete is called for each obsolete partial that is right, with its bytes.
  * @param absences is given what is missing, and tells what may be in a pruned log: that is not yielded.
+ * @param since a smaller size, whose full tiles and bundles were listed before: they are not asked for again.
  */
 export async function* compareListing(
   listing: AsyncIterable<StoredObject>,
@@ -67,8 +76,9 @@ export async function* compareListing(
   read: (path: string) => Promise<Uint8Array | undefined>,
   obsolete: (object: StoredObject, bytes: Uint8Array) => Promise<void> = async () => {},
   absences = new Absences(),
+  since = 0,
 ): AsyncGenerator<ListingFinding> {
-  const rows = expectedRows(format, size);
+  const rows = expectedRows(format, size, since);
   for await (const object of listing) {
     const { path } = object;
     const resource = parseResourcePath(path);
@@ -89,8 +99,9 @@ export async function* compareListing(
     const kind = width === widest ? "wrong" : "obsolete";
     if (problem !== undefined) yield { kind, resource, path, problem };
     const row = rows.get(rowName(resource)) as Row;
+    if (index < row.start) continue;
     if (width === widest) {
-      row.seen[index] = 1;
+      row.seen[index - row.start] = 1;
       continue;
     }
     const [fuller, partial] = [await read(pathOf(at(resource, index, widest))), await read(path)];
@@ -103,8 +114,9 @@ export async function* compareListing(
     const prefixProblem = "is an obsolete partial object, and not a prefix of the fuller one";
     yield { kind, resource, path, problem: prefixProblem };
   }
-  for (const { first, seen } of rows.values()) {
-    for (let index = seen.indexOf(0); index !== -1; index = seen.indexOf(0, index + 1)) {
+  for (const { first, start, seen } of rows.values()) {
+    for (let gap = seen.indexOf(0); gap !== -1; gap = seen.indexOf(0, gap + 1)) {
+      const index = start + gap;
       const width = widthInTree(at(first, index, 0), format, size);
       const resource = at(first, index, width);
       if (!absences.add(resource)) {
@@ -123,15 +135,35 @@ function* orphansOf(
   rows: ReadonlyMap<string, Row>,
 ): Generator<ListingFinding> {
   const below = level === 1 ? ["0", format] : [`${level - 1}`];
-  for (const { first, seen } of below.map((name) => rows.get(name) as Row)) {
-    const children = seen.subarray(index * FULL_WIDTH, (index + 1) * FULL_WIDTH);
+  for (const { first, start, seen } of below.map((name) => rows.get(name) as Row)) {
+    const begin = Math.max(0, index * FULL_WIDTH - start);
+    const children = seen.subarray(begin, Math.max(0, (index + 1) * FULL_WIDTH - start));
     for (let child = children.indexOf(1); child !== -1; child = children.indexOf(1, child + 1)) {
-      const resource = at(first, index * FULL_WIDTH + child, FULL_WIDTH);
+      const resource = at(first, start + begin + child, FULL_WIDTH);
       const above = tilePath({ level, index, width: FULL_WIDTH });
       const problem = `cannot be authenticated, since ${above} is pruned`;
       yield { kind: "orphan", resource, path: pathOf(resource), problem };
     }
   }
+}
+
+/**
+ * The directories in which everything is that a log of `size` entries has, and one of `since` does not; with the next of
+ * each row, where what is beyond it would be.
+ */
+export function directoriesOfGrowth(format: LogFormat, since: number, size: number): string[] {
+  const rows: [row: string, level: number][] = [[bundleDirectory(format), 0]];
+  for (let level = 0; level <= levelCount(size); level++) rows.push([`tile/${level}`, level]);
+  return rows.flatMap(([row, level]) => {
+    const start = Math.floor(fullTileCount(since, level) / DIRECTORY_WIDTH);
+    // The first one has all the others of its row in it.
+    if (start === 0) return [row];
+    const next = Math.floor(tileCount(size, level) / DIRECTORY_WIDTH) + 1;
+    return Array.from({ length: next + 1 - start }, (_, i) => {
+      const path = `${row}/${indexPath((start + i) * DIRECTORY_WIDTH)}`;
+      return path.slice(0, path.lastIndexOf("/"));
+    });
+  });
 }
 
 /** Counts the objects of a listing, which may take minutes, and ends with the signal. @param note is called with each. */
@@ -180,15 +212,18 @@ function widthInTree(resource: LogResource, format: LogFormat, size: number): nu
   return resource.format === format ? tileWidth(size, 0, resource.bundle.index) : 0;
 }
 
-function expectedRows(format: LogFormat, size: number): Map<string, Row> {
+function expectedRows(format: LogFormat, size: number, since: number): Map<string, Row> {
   const start = { index: 0, width: 0 };
   const firsts: LogResource[] = [{ kind: "bundle", format, bundle: start }];
   for (let level = 0; level < levelCount(size); level++) {
     firsts.push({ kind: "tile", tile: { level, ...start } });
   }
-  const seenOf = (first: LogResource) =>
-    new Uint8Array(tileCount(size, first.kind === "tile" ? first.tile.level : 0));
-  return new Map(firsts.map((first) => [rowName(first), { first, seen: seenOf(first) }]));
+  const rows = firsts.map((first): [string, Row] => {
+    const level = first.kind === "tile" ? first.tile.level : 0;
+    const start = fullTileCount(since, level);
+    return [rowName(first), { first, start, seen: new Uint8Array(tileCount(size, level) - start) }];
+  });
+  return new Map(rows);
 }
 
 function rowName(resource: LogResource): string {

@@ -3,30 +3,41 @@
 import { VerificationError } from "../../errors.ts";
 import { FULL_WIDTH, fullTileCount, ISSUER_DIRECTORY, levelCount, tilePath } from "../../tlog/layout.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
-import type { MigrationTarget } from "../ports/target.ts";
+import type { MigrationTarget, StoredObject } from "../ports/target.ts";
 import { openTree } from "../read/authentic.ts";
 import { unlessPruned } from "../read/pruned.ts";
 import type { CopySession } from "../session.ts";
 import { Absences } from "./absences.ts";
-import { compareListing, coordinateOf, counted, type ListingFinding } from "./listing-check.ts";
+import {
+  compareListing,
+  coordinateOf,
+  counted,
+  directoriesOfGrowth,
+  type ListingFinding,
+} from "./listing-check.ts";
 import { SharedObjects } from "./shared-objects.ts";
 import { storedLog } from "./stored-log.ts";
 
 /**
  * Checks the target against a tree: every object exists and has the right size, none is beyond the tree, and its own
  * tiles of level 1 and up give the root.
- * @returns what it lacks of a pruned log.
+ * @param since the size of a tree that this run has checked there, and that this one begins with: only what has been
+ * added is looked at. This run has held the lock since, and what is full never changes.
+ * @returns what it lacks of a pruned log, of what was looked at.
  * @throws VerificationError for the first object that is wrong.
  */
-export async function checkTarget(session: CopySession, head: TreeHead): Promise<Absences> {
+export async function checkTarget(session: CopySession, head: TreeHead, since = 0): Promise<Absences> {
   const { target, options, context } = session;
   const writer = session.writer();
   const shared = new SharedObjects(writer);
-  const listing = counted(target.list("tile"), context, (object) => shared.note(object));
+  const directories = since === 0 ? ["tile"] : directoriesOfGrowth(options.format, since, head.size);
+  const listing = counted(listAll(target, directories), context, (object) => shared.note(object));
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
   const separate = shared.separate.bind(shared);
   const absences = new Absences(context.minIndex);
-  for await (const finding of compareListing(listing, options.format, head.size, read, separate, absences)) {
+  const { format } = options;
+  const findings = compareListing(listing, format, head.size, read, separate, absences, since);
+  for await (const finding of findings) {
     const { path, problem } = finding;
     throw new VerificationError({
       object: target.locate(path),
@@ -34,13 +45,11 @@ export async function checkTarget(session: CopySession, head: TreeHead): Promise
       advice: adviceFor(target, finding, head),
     });
   }
-  for await (const object of target.list(ISSUER_DIRECTORY)) shared.note(object);
-  const notice = shared.notice();
-  if (notice !== undefined) options.notice?.(notice, "warning");
+  if (since === 0) await reportShared(session, shared);
   try {
     const tree = await openTree(storedLog(session), head);
     for (let level = levelCount(head.size) - 1; level >= 1; level--) {
-      for (let index = 0; index < fullTileCount(head.size, level); index++) {
+      for (let index = fullTileCount(since, level); index < fullTileCount(head.size, level); index++) {
         await unlessPruned(tree.fullTile(level, index));
       }
     }
@@ -49,6 +58,19 @@ export async function checkTarget(session: CopySession, head: TreeHead): Promise
     throw new VerificationError({ ...error.facts, advice: CHANGED_SINCE }, { cause: error });
   }
   return absences;
+}
+
+async function* listAll(
+  target: MigrationTarget,
+  directories: readonly string[],
+): AsyncGenerator<StoredObject> {
+  for (const directory of directories) yield* target.list(directory);
+}
+
+async function reportShared({ target, options }: CopySession, shared: SharedObjects): Promise<void> {
+  for await (const object of target.list(ISSUER_DIRECTORY)) shared.note(object);
+  const notice = shared.notice();
+  if (notice !== undefined) options.notice?.(notice, "warning");
 }
 
 const CHANGED_SINCE =

@@ -68,8 +68,9 @@ export class Seals {
     return true;
   }
 
-  open(index: number, hashes: Uint8Array): void {
-    this.#open.set(index, { hashes, bundlesLeft: FULL_WIDTH });
+  /** @param durable bundles below it that are in place, with their tiles. */
+  open(index: number, hashes: Uint8Array, durable = 0): void {
+    this.#open.set(index, { hashes, bundlesLeft: FULL_WIDTH - durable });
   }
 
   /** Counts a unit that is durable, and writes the seal if it was the last below it. @throws an earlier failure. */

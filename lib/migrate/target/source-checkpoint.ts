@@ -7,11 +7,11 @@
 import { OperationError, VerificationError } from "../../errors.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
 import { formatCount } from "../../tlog/quantities.ts";
-import { SourceError, type TreeHead } from "../ports/source.ts";
+import { type HashTree, SourceError, type TreeHead } from "../ports/source.ts";
 import { openTree } from "../read/authentic.ts";
 import { readTrustedCheckpoint, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import { type CopySession, checkpointContext } from "../session.ts";
-import { storedLog } from "./stored-log.ts";
+import { storedLog, storedTiles } from "./stored-log.ts";
 
 /**
  * Reads the source's checkpoint until it is no older than a tree of the same log that is known already.
@@ -79,6 +79,22 @@ async function rootOfPrefix(
     }
   }
   return undefined;
+}
+
+/**
+ * A grown log must still begin with the tree that was copied: its root is derived from the new tree's tiles.
+ * @returns the new tree.
+ */
+export async function requireGrownFrom(
+  session: CopySession,
+  old: TrustedCheckpoint,
+  now: TrustedCheckpoint,
+): Promise<HashTree> {
+  const tree = await openTree(session.context, now, storedTiles(session));
+  const derived = await tree.rootOfPrefix(old.size);
+  if (equalBytes(derived, old.rootHash)) return tree;
+  const problem = `the log forked: its tree of size ${formatCount(now.size)} does not begin with the one of size ${formatCount(old.size)}`;
+  throw otherLog(session.context.source.location, problem, formatHash(old.rootHash), formatHash(derived));
 }
 
 /** The source's checkpoint is not of the log that was there before. */

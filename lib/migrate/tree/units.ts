@@ -31,6 +31,7 @@ export function unitBundles(size: number, workers: number): number {
 
 /**
  * The units of a tree, from left to right.
+ * @param done entries that are in place: full bundles of them are left out.
  * @param seals what they cover is left out; tiles that are to be sealed are announced before their first unit.
  * @param pruned called with the number of entries below each level-1 tile that the log lacks: nothing authenticates
  * what may be left of them.
@@ -40,13 +41,19 @@ export async function* planUnits(
   bundlesAUnit: number,
   seals?: Pick<Seals, "isSealed" | "open">,
   pruned: (entries: number) => void = () => {},
+  done = 0,
 ): AsyncGenerator<WorkUnit> {
-  for await (const [index, hashes] of openTiles(tree, seals, pruned)) {
-    seals?.open(index, hashes);
-    yield* runsBelow(index, hashes, bundlesAUnit);
+  const firstBundle = fullTileCount(done, 0);
+  for await (const [index, hashes] of openTiles(tree, seals, pruned, fullTileCount(done, 1))) {
+    const before = Math.max(0, firstBundle - index * FULL_WIDTH);
+    seals?.open(index, hashes, before);
+    yield* runsBelow(index, hashes, bundlesAUnit, before);
   }
   const edge = partialTile(tree.head.size, 1);
-  if (edge !== undefined) yield* runsBelow(edge.index, requireEdge(tree, 1), bundlesAUnit);
+  if (edge !== undefined) {
+    const before = Math.max(0, firstBundle - edge.index * FULL_WIDTH);
+    yield* runsBelow(edge.index, requireEdge(tree, 1), bundlesAUnit, before);
+  }
   const bundle = partialTile(tree.head.size, 0);
   if (bundle !== undefined) {
     const { index, width } = bundle;
@@ -66,6 +73,7 @@ async function* openTiles(
   tree: HashTree,
   seals: Pick<Seals, "isSealed"> | undefined,
   pruned: (entries: number) => void,
+  first: number,
 ): AsyncGenerator<[index: number, hashes: Uint8Array]> {
   const count = fullTileCount(tree.head.size, 1);
   const ahead: Promise<Uint8Array | undefined>[] = [];
@@ -76,7 +84,7 @@ async function* openTiles(
     return hashes;
   };
   try {
-    for (let index = 0; index < count; index++) {
+    for (let index = first; index < count; index++) {
       for (let next = index + ahead.length; next < Math.min(count, index + TILES_AHEAD); next++) {
         const tile = open(next);
         // Its failure is seen when its turn comes; until then it must not pass for one that nobody handles.
@@ -92,9 +100,15 @@ async function* openTiles(
   }
 }
 
-function* runsBelow(tileIndex: number, tile: Uint8Array, bundlesAUnit: number): Generator<BundleRun> {
+/** @param before bundles of the tile that are left out. */
+function* runsBelow(
+  tileIndex: number,
+  tile: Uint8Array,
+  bundlesAUnit: number,
+  before: number,
+): Generator<BundleRun> {
   const hashes = Array.from({ length: tile.length / HASH_SIZE }, (_, i) => formatHash(hashAt(tile, i)));
-  for (let at = 0; at < hashes.length; at += bundlesAUnit) {
+  for (let at = before; at < hashes.length; at += bundlesAUnit) {
     const firstBundle = tileIndex * FULL_WIDTH + at;
     yield { kind: "run", firstBundle, hashes: hashes.slice(at, at + bundlesAUnit) };
   }

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { Absences } from "../../../../lib/migrate/target/absences.ts";
-import { compareListing } from "../../../../lib/migrate/target/listing-check.ts";
+import { compareListing, directoriesOfGrowth } from "../../../../lib/migrate/target/listing-check.ts";
 import { formatCount } from "../../../../lib/tlog/quantities.ts";
 import { type TestLog, testLog } from "../../../support/logs/generated-log.ts";
 import { endOf, prunedObjects } from "../../../support/logs/pruned-log.ts";
@@ -194,4 +194,62 @@ test("files that are no part of a log's layout are nobody's business", async () 
   const others = ["README", "0/000.tmp", "0/0000", "entries/x000/000", "0/001.p/256"];
   const strange = Object.fromEntries(others.map((path) => [`tile/${path}`, Buffer.of(1)]));
   expect(await findings(log, withObjects(log, strange))).toEqual([]);
+});
+
+/** What is found in a listing of the directories of growth alone. */
+async function findingsSince(
+  since: number,
+  { format, size }: TestLog,
+  objects: ReadonlyMap<string, Uint8Array>,
+): Promise<string[]> {
+  const directories = directoriesOfGrowth(format, since, size);
+  async function* listing() {
+    for (const [path, { length }] of objects) {
+      if (directories.some((directory) => path.startsWith(`${directory}/`))) yield { path, bytes: length };
+    }
+  }
+  const found: string[] = [];
+  const read = async (path: string) => objects.get(path);
+  for await (const { path, problem } of compareListing(
+    listing(),
+    format,
+    size,
+    read,
+    undefined,
+    undefined,
+    since,
+  ))
+    found.push(`${path} ${problem}`);
+  return found;
+}
+
+test("what has grown since a size is asked for, and nothing else", async () => {
+  for (const since of [1, 256, 700, 65_536, 65_536 + 256, log.size]) {
+    expect(await findingsSince(since, log, log.objects)).toEqual([]);
+    const before = log.atSize(since).objects;
+    const grown = [...log.objects.keys()].filter(
+      (path) => path.startsWith("tile/") && (path.includes(".p/") || !before.has(path)),
+    );
+    const found = await findingsSince(since, log, new Map());
+    expect(found.toSorted()).toEqual(grown.map((path) => `${path} is missing`).toSorted());
+    const beyond = withObjects(log, { "tile/0/258.p/200": new Uint8Array(32 * 200) });
+    expect(await findingsSince(since, log, beyond)).toEqual([
+      expect.stringMatching(/^tile\/0\/258.p\/200 is beyond size/),
+    ]);
+  }
+});
+
+test("the directories of growth are those of the right edge, and the next of each row", () => {
+  expect(directoriesOfGrowth("tiles", 256_000 * 7 + 5, 256_000 * 8 + 5)).toEqual([
+    "tile/entries/x007",
+    "tile/entries/x008",
+    "tile/entries/x009",
+    "tile/0/x007",
+    "tile/0/x008",
+    "tile/0/x009",
+    "tile/1",
+    "tile/2",
+    "tile/3",
+  ]);
+  expect(directoriesOfGrowth("static-ct", 0, 5)).toEqual(["tile/data", "tile/0", "tile/1"]);
 });

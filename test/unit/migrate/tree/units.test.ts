@@ -17,16 +17,21 @@ async function planned(
   log: TestLog,
   bundlesAUnit: number,
   sealed: ReadonlySet<number> = new Set(),
-): Promise<{ units: WorkUnit[]; opened: number[] }> {
+  done = 0,
+): Promise<{ units: WorkUnit[]; opened: number[]; durable: number[] }> {
   const units: WorkUnit[] = [];
   const opened: number[] = [];
+  const durable: number[] = [];
   const seals = {
     isSealed: async (index: number) => sealed.has(index),
-    open: (index: number) => void opened.push(index),
+    open(index: number, _hashes: Uint8Array, before = 0) {
+      opened.push(index);
+      durable.push(before);
+    },
   };
-  const plan = planUnits(await memoryTree(log), bundlesAUnit, seals);
+  const plan = planUnits(await memoryTree(log), bundlesAUnit, seals, undefined, done);
   for await (const unit of plan) units.push(unit);
-  return { units, opened };
+  return { units, opened, durable };
 }
 
 function expectEveryBundle(log: TestLog, units: readonly WorkUnit[], from = 0): void {
@@ -71,6 +76,19 @@ test("each full level-1 tile is opened once, a sealed one not at all, nor are it
   const rest = await planned(largest, 32, new Set([0, 1]));
   expect(rest.opened).toEqual([2]);
   expectEveryBundle(largest, rest.units, 512);
+});
+
+test("what an earlier round has copied is left out, and counted below the tile that is opened", async () => {
+  for (const [done, opened, durable] of [
+    [65_536 + 300 * 4 + 5, [1, 2], [4, 0]],
+    [2 * 65_536, [2], [0]],
+    [65_536 - 1, [0, 1, 2], [255, 0, 0]],
+    [largest.size - 1, [], []],
+  ] as const) {
+    const rest = await planned(largest, 32, new Set(), done);
+    expect(rest).toMatchObject({ opened, durable });
+    expectEveryBundle(largest, rest.units, Math.floor(done / 256));
+  }
 });
 
 test("a unit is plain data, which JSON brings anywhere as it is", async () => {

@@ -1,0 +1,56 @@
+/** How every copy begins: the source's checkpoint is read and verified, and the target is claimed. */
+
+import { formatCount } from "../tlog/quantities.ts";
+import { beginRound, type Round } from "./copy-tree.ts";
+import { finish } from "./handover.ts";
+import type { MigrationOptions } from "./options.ts";
+import type { BackendModules } from "./ports/backend.ts";
+import { withMinIndex } from "./read/min-index.ts";
+import { readTrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import type { MigrationReport } from "./report.ts";
+import { Rounds } from "./rounds.ts";
+import { type CopySession, checkpointContext, openCopySession } from "./session.ts";
+import { type Claim, claimTarget } from "./target/claim.ts";
+
+/**
+ * Claims a target, works on it, and gives it back.
+ * @param work is not called where an earlier run has handed the target over.
+ */
+export async function onClaimedTarget(
+  options: MigrationOptions,
+  modules: BackendModules,
+  work: (session: CopySession, claim: Claim, rounds: Rounds) => Promise<MigrationReport>,
+): Promise<MigrationReport> {
+  const opened = await openCopySession(options, modules);
+  try {
+    const firstContact = { ...checkpointContext(opened), firstContact: true };
+    const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
+    const session = await withMinIndex(opened, checkpoint.size, options.minIndex);
+    session.progress.origin = checkpoint.origin;
+    let first: Round | undefined;
+    const prove = async (resume: boolean): Promise<void> => {
+      first = await beginRound(session, checkpoint, { resume, isNew: true });
+    };
+    const claim = await claimTarget(session, checkpoint, prove);
+    if (claim.kind === "handed-over") {
+      const { missingIssuers } = claim.record;
+      if (missingIssuers > 0)
+        options.notice?.(
+          `${formatCount(missingIssuers)} issuers were missing when this log was handed over, as was allowed`,
+          "warning",
+        );
+      const outcome = claim.grown ? "taken-over" : "already-handed-over";
+      return await finish(session, claim.checkpoint, outcome, claim.record);
+    }
+    const rounds = new Rounds(session, claim, first);
+    try {
+      return await work(session, claim, rounds);
+    } finally {
+      // What a thread still writes belongs to the claim.
+      await rounds.close();
+      await claim.release();
+    }
+  } finally {
+    await opened.close();
+  }
+}

@@ -1,0 +1,106 @@
+/** Rounds of copying into a claimed target, each for a larger tree of the same log: what one has done, the next leaves alone. */
+
+import { keptNote } from "../tlog/kept-note.ts";
+import { beginRound, copyTree, type Round } from "./copy-tree.ts";
+import type { HashTree } from "./ports/source.ts";
+import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import type { Pruned } from "./report.ts";
+import type { CopySession } from "./session.ts";
+import { Absences } from "./target/absences.ts";
+import type { Claim } from "./target/claim.ts";
+import { replaceMarker, type StoredMarker } from "./target/marker.ts";
+import { checkTarget } from "./target/root-check.ts";
+import { requireGrownFrom } from "./target/source-checkpoint.ts";
+
+export class Rounds {
+  readonly #session: CopySession;
+  /** The first round, where it was begun before a new claim. */
+  #begun: Round | undefined;
+  #resume: boolean;
+  #aim: TrustedCheckpoint;
+  #marker: StoredMarker;
+  /** The tree of the aim, where it is authenticated already. */
+  #tree: HashTree | undefined;
+  #absences = new Absences();
+  /** Size of the tree that is in the target, and of the one whose objects there were checked. */
+  #done = 0;
+  #checked = 0;
+  #isChecked = false;
+
+  constructor(session: CopySession, { aim, marker, resume }: Claim, begun: Round | undefined) {
+    this.#session = session;
+    this.#begun = begun;
+    this.#resume = resume;
+    this.#aim = aim;
+    this.#marker = marker;
+  }
+
+  /** What the target is to have. */
+  get aim(): TrustedCheckpoint {
+    return this.#aim;
+  }
+
+  get marker(): StoredMarker {
+    return this.#marker;
+  }
+
+  /** Entries that were added since the last check. */
+  get unchecked(): number {
+    return this.#isChecked ? this.#done - this.#checked : Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Aims at a larger tree, which is pinned in the marker, so that a resume finishes this one.
+   * @param tree that of the checkpoint, where it is known to begin with the one aimed at before.
+   * @throws VerificationError if it does not begin with that one.
+   */
+  async raise(now: TrustedCheckpoint, tree?: HashTree): Promise<void> {
+    this.#tree = tree ?? (await requireGrownFrom(this.#session, this.#aim, now));
+    const checkpoint = keptNote(now.note, this.#session.options.policy);
+    this.#marker = await replaceMarker(this.#session.target, this.#marker, { checkpoint });
+    this.#aim = now;
+  }
+
+  /** Copies what the target lacks of the tree aimed at; durable when it resolves. */
+  async copy(): Promise<void> {
+    const [resume, known, done] = [this.#resume, this.#tree, this.#done];
+    const begun = this.#begun;
+    this.#begun = undefined;
+    // Whatever comes of this one, the next may find objects in place.
+    this.#resume = true;
+    const round = begun ?? (await beginRound(this.#session, this.#aim, { resume, done, known }));
+    await copyTree(this.#session, round, this.#marker.minIndex);
+    this.#done = this.#aim.size;
+  }
+
+  /** Checks the target before a handover (promise 3): all of it the first time, then what has been added. */
+  async check(): Promise<void> {
+    const { progress, target, issuers } = this.#session;
+    progress.phase = "checking the target";
+    const absences = await checkTarget(this.#session, this.#aim, this.#checked);
+    // What was added later lies above any minimum index.
+    if (!this.#isChecked) this.#absences = absences;
+    await issuers?.requireInPlace(target);
+    this.#checked = this.#aim.size;
+    this.#isChecked = true;
+  }
+
+  /** Whether bundles are missing after some that exist. */
+  get hasGaps(): boolean {
+    return this.#absences.hasGaps;
+  }
+
+  /** What the target lacks of a pruned log, in the marker too: all else is known to be in place, and is asked for by `verify`. */
+  async settlePruned(): Promise<Pruned> {
+    const { minIndex, entries: absentEntries } = this.#absences;
+    if (minIndex !== this.#marker.minIndex) {
+      this.#marker = await replaceMarker(this.#session.target, this.#marker, { minIndex });
+    }
+    return { minIndex, absentEntries };
+  }
+
+  /** Ends the threads. */
+  async close(): Promise<void> {
+    await this.#session.threads.close();
+  }
+}

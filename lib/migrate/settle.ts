@@ -1,0 +1,85 @@
+/** Whether a source stands still, which is what a handover waits for: a quiet source is not a frozen one. */
+
+import { OperationError } from "../errors.ts";
+import { freezeLine } from "../tlog/checkpoint.ts";
+import { parseNote } from "../tlog/note.ts";
+import { formatCount } from "../tlog/quantities.ts";
+import type { HashTree, TreeHead } from "./ports/source.ts";
+import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import type { CopySession } from "./session.ts";
+import { readSourceCheckpoint, requireGrownFrom } from "./target/source-checkpoint.ts";
+import { pause } from "./throttle/pause.ts";
+
+/** How far apart two equal checkpoints must be read before the handover. */
+const DEFAULT_SETTLE_MS = 5_000;
+
+/** Rounds in which a source may grow, and times that it may sign the same tree again, before its writer counts as alive. */
+export const MAX_ROUNDS = 4;
+
+/** A checkpoint that a run has seen. */
+export type SeenCheckpoint = TrustedCheckpoint & {
+  /** Since when it has seen no other, as `performance.now()` has it. */
+  readonly seenAt: number;
+  /** Of a grown log: its tree, which begins with the known one. */
+  readonly tree?: HashTree;
+};
+
+/**
+ * The source's checkpoint after a round, of the same log. Before a handover it is either of a grown log, or signed
+ * alike as one that was read the settle time ago: a writer that signs the same tree again is alive. A log that says that
+ * it is frozen is believed.
+ */
+export async function settledCheckpoint(
+  session: CopySession,
+  aim: TrustedCheckpoint,
+  before: SeenCheckpoint,
+  handOver = session.options.handOver === true,
+): Promise<SeenCheckpoint> {
+  const { options, context } = session;
+  const { snapshot = false, settleMs = DEFAULT_SETTLE_MS } = options;
+  let seen = before;
+  for (let signed = 0; ; ) {
+    const now = await readSourceCheckpoint(session, aim);
+    if (now.size > aim.size) {
+      const tree = await requireGrownFrom(session, aim, now);
+      return { ...now, tree, seenAt: performance.now() };
+    }
+    const isSame = ownText(now) === ownText(seen);
+    if (!isSame) seen = { ...now, seenAt: performance.now() };
+    if (!handOver || snapshot || freezeLine(now) !== undefined) return seen;
+    const waitMs = seen.seenAt + settleMs - performance.now();
+    if (isSame && waitMs <= 0) return seen;
+    if (!isSame && ++signed > MAX_ROUNDS) {
+      throw writerAlive(session, "the source signs the same tree again and again", aim, now);
+    }
+    session.progress.phase = "waiting for the source to stay the same";
+    await pause(Math.max(0, waitMs), context.signal);
+  }
+}
+
+/**
+ * What the log itself has signed, and its signatures: replicas, or those that gather them, may add signatures of witnesses at any
+ * time and in any order.
+ */
+function ownText(checkpoint: TrustedCheckpoint): string {
+  const { text, signatures } = parseNote(checkpoint.note);
+  const names = new Set([checkpoint.origin, ...checkpoint.own.map(({ verifier }) => verifier.name)]);
+  const own = signatures.filter(({ name }) => names.has(name));
+  return [text, ...own.map(({ signature }) => Buffer.from(signature).toString("base64")).sort()].join("\n");
+}
+
+export function writerAlive(
+  { context }: CopySession,
+  problem: string,
+  aim: TreeHead,
+  now: TreeHead,
+): OperationError {
+  return new OperationError({
+    object: context.source.location,
+    problem: `${problem}: its writer is alive, so the log cannot be handed over`,
+    expected: `size ${formatCount(aim.size)}, which is copied and checked, and no new checkpoint`,
+    found: `a new checkpoint of size ${formatCount(now.size)}`,
+    advice:
+      "Stop its writer for good and run the same command again; for a mirror, which no log software takes over, pass --snapshot",
+  });
+}
