@@ -4,8 +4,11 @@
  * carries nothing keeps another thread from having one, and is closed.
  */
 
-/** Words of shared memory that it takes, of 32 bits. */
+import { StrayBudget } from "./stray-budget.ts";
+
+/** Words of shared memory that it takes: of 32 bits, and times of 64. */
 export const CONNECTION_WORDS = 16;
+export const CONNECTION_TIMES = 1;
 
 const SCARCE = 0;
 const BUDGET = 1;
@@ -13,10 +16,13 @@ const BUDGET = 1;
 const OPEN = 4;
 /** The slowest first answer of a new connection, and of all answers by and by. */
 const [SLOWEST_FIRST_MS, SLOWEST_MS] = [2, 3];
+/** How long it took to find out that the last connection of too many was not taken. */
+const FOUND_OUT_MS = 5;
+/** When there may be one more, where they are scarce: the last one must have had its answer. */
+const GROWS_AFTER = 0;
 
-/** As for refusals (shared-limit.ts): new connections that were served pay for one that was not. */
-const STRAY_PRICE = 9;
-const MAX_BUDGET = 12 * STRAY_PRICE;
+/** By then every thread has closed its connections that carry nothing, once they are scarce. */
+const IDLE_CLOSED_NS = 500_000_000n;
 
 /** A new connection has as many times the slowest answer for its first, and no less than this. */
 const PATIENCE = 4;
@@ -26,10 +32,15 @@ const MIN_FIRST_ANSWER_MS = 1_000;
 const FORGOTTEN = 1 / 64;
 
 export class SharedConnections {
+  /** New connections that were served pay for one that was not. */
+  readonly strays: StrayBudget;
   readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #times: BigInt64Array<SharedArrayBuffer>;
 
-  constructor(words: Int32Array<SharedArrayBuffer>) {
+  constructor(words: Int32Array<SharedArrayBuffer>, times: BigInt64Array<SharedArrayBuffer>) {
+    this.strays = new StrayBudget(words, BUDGET);
     this.#words = words;
+    this.#times = times;
   }
 
   get areScarce(): boolean {
@@ -65,15 +76,23 @@ export class SharedConnections {
     Atomics.add(this.#words, OPEN, 1);
     if (milliseconds > this.#word(SLOWEST_FIRST_MS))
       Atomics.store(this.#words, SLOWEST_FIRST_MS, Math.ceil(milliseconds));
-    if (this.#word(BUDGET) < MAX_BUDGET) Atomics.add(this.#words, BUDGET, 1);
+    this.strays.earn();
   }
 
-  /** Whether new connections that were served pay for one that was not. */
-  payForStray(): boolean {
-    for (let budget = this.#word(BUDGET); budget >= STRAY_PRICE; budget = this.#word(BUDGET)) {
-      if (Atomics.compareExchange(this.#words, BUDGET, budget, budget - STRAY_PRICE) === budget) return true;
-    }
-    return false;
+  /** A new one was not taken, so many milliseconds after it was asked for. */
+  notTaken(now: bigint, milliseconds: number): void {
+    Atomics.store(this.#words, FOUND_OUT_MS, Math.ceil(milliseconds));
+    if (this.areScarce) return;
+    Atomics.store(this.#times, GROWS_AFTER, now + IDLE_CLOSED_NS);
+    this.areScarce = true;
+  }
+
+  /** Whether there may be one more, if they are scarce; then there may be no other before that one can be served. */
+  mayGrow(now: bigint): boolean {
+    if (!this.areScarce) return true;
+    if (now < Atomics.load(this.#times, GROWS_AFTER)) return false;
+    Atomics.store(this.#times, GROWS_AFTER, now + BigInt(2 * this.#word(FOUND_OUT_MS)) * 1_000_000n);
+    return true;
   }
 
   #word(index: number): number {

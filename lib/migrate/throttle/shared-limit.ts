@@ -7,15 +7,14 @@
  * a pause, maybe a long one: so the size that was refused is remembered, as in CUBIC (RFC 9438), and only tried again
  * after twenty times the pause.
  *
- * 429 says that this client asks too much (RFC 6585 section 4). 503 may also be a stray that has nothing to do with
- * load: one backend of many that restarts. Nine successes pay for one stray, as in gRPC's retry throttling (proposal
- * A6); a 503 that they do not pay for is a refusal. So up to a tenth of the answers may be strays. Measured over
- * 400,000 answers: with 5 % of random 503 none is taken for a refusal.
+ * 429 says that this client asks too much (RFC 6585 section 4). 503 may also be a stray; one that successes do not pay
+ * for is a refusal.
  */
 
 import type { RetryPolicy } from "./backoff.ts";
-import { CONNECTION_WORDS, SharedConnections } from "./shared-connections.ts";
+import { CONNECTION_TIMES, CONNECTION_WORDS, SharedConnections } from "./shared-connections.ts";
 import { PACE_TIMES, PACE_WORDS, SharedPace } from "./shared-pace.ts";
+import { FIRST_STRAY_BUDGET, StrayBudget } from "./stray-budget.ts";
 
 export interface LimitOptions extends Pick<RetryPolicy, "minDelayMs" | "maxRetryAfterMs"> {
   /** Requests in flight over all threads. At the maximum nothing is held back: connections bound them too. */
@@ -43,33 +42,24 @@ const SUCCESSES = 48;
 const STRAY_BUDGET = 49;
 /** Successes in a row that have not made the limit grow yet. */
 const CREDIT = 50;
-/** How long it took to find out that the last connection of too many was not taken. */
-const FOUND_OUT_MS = 64;
-const CONNECTIONS = 80;
+const CONNECTIONS = 64;
 
 // Indexes of 64-bit words behind them, on the clock of process.hrtime.
 const PACE = CONNECTIONS + CONNECTION_WORDS;
 const TIMES_BYTE = 4 * (PACE + PACE_WORDS);
 const PAUSED_UNTIL = 0;
 const CALM_UNTIL = 1;
-/** When the limit may grow again, where connections are scarce: what it grew by last must have had its answer. */
-const GROWS_AFTER = 2;
-const PACES = 3;
-const TIMES = PACES + PACE_TIMES;
+const OF_CONNECTIONS = 2;
+const OF_PACE = OF_CONNECTIONS + CONNECTION_TIMES;
+const TIMES = OF_PACE + PACE_TIMES;
 
 /** The ceiling before the first refusal: the limit doubles. */
 const SLOW_START = 2 ** 31 - 1;
 /** The ceiling of a source that has only refused. */
 const UNKNOWN = SLOW_START - 1;
 
-const STRAY_PRICE = 9;
-const FIRST_STRAY_BUDGET = 4 * STRAY_PRICE;
-const MAX_STRAY_BUDGET = 12 * STRAY_PRICE;
-
 /** For how many pauses a refusal keeps the limit below the size that was refused. */
 const CALM_PAUSES = 20;
-/** By then every thread has closed its connections that carry nothing, once they are scarce. */
-const IDLE_CLOSED_MS = 500;
 /** The same for a stray at a size that was refused before. */
 const CALM_AFTER_STRAY_MS = 1_000;
 
@@ -92,6 +82,7 @@ export class SharedLimit {
   readonly maximum: number;
   readonly connections: SharedConnections;
   readonly pace: SharedPace;
+  readonly #strays: StrayBudget;
   readonly #options: LimitOptions;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #times: BigInt64Array<SharedArrayBuffer>;
@@ -101,13 +92,13 @@ export class SharedLimit {
   constructor(share: LimitShare, now: () => bigint = process.hrtime.bigint) {
     this.maximum = share.maximum;
     this.#options = share;
-    this.#words = new Int32Array(share.shared);
-    this.#times = new BigInt64Array(share.shared, TIMES_BYTE);
-    const { maxRetryAfterMs } = share;
-    this.pace = new SharedPace(this.#words.subarray(PACE), this.#times.subarray(PACES), maxRetryAfterMs);
-    this.connections = new SharedConnections(
-      this.#words.subarray(CONNECTIONS, CONNECTIONS + CONNECTION_WORDS),
-    );
+    const words = new Int32Array(share.shared);
+    const times = new BigInt64Array(share.shared, TIMES_BYTE);
+    this.#words = words;
+    this.#times = times;
+    this.#strays = new StrayBudget(words, STRAY_BUDGET);
+    this.pace = new SharedPace(words.subarray(PACE), times.subarray(OF_PACE), share.maxRetryAfterMs);
+    this.connections = new SharedConnections(words.subarray(CONNECTIONS), times.subarray(OF_CONNECTIONS));
     this.#now = now;
   }
 
@@ -191,7 +182,7 @@ export class SharedLimit {
   succeed(): void {
     if (Atomics.add(this.#words, SUCCESSES, 1) + 1 === PAUSE_RESET_SUCCESSES)
       this.#set(SHORT_PAUSE_MS, this.#options.minDelayMs);
-    if (this.#word(STRAY_BUDGET) < MAX_STRAY_BUDGET) Atomics.add(this.#words, STRAY_BUDGET, 1);
+    this.#strays.earn();
     // What comes during a pause answers what was asked before, and nothing is learnt from a limit that is half used.
     if (this.limit < this.maximum && 2 * this.load >= this.limit && !this.isPaused) this.#grow();
     else if (this.limit >= this.maximum && this.connections.areScarce) {
@@ -205,17 +196,13 @@ export class SharedLimit {
    * @returns whether the limit has become smaller by it.
    */
   turnAway(milliseconds: number): boolean {
-    if (this.connections.payForStray()) return false;
+    if (this.connections.strays.pay()) return false;
     const now = this.#now();
-    if (!this.connections.areScarce) {
-      Atomics.store(this.#times, GROWS_AFTER, now + nanoseconds(IDLE_CLOSED_MS));
-      this.connections.areScarce = true;
-    }
+    this.connections.notTaken(now, milliseconds);
     const { limit } = this;
     const taken = Math.max(1, this.connections.open, Math.min(limit, this.load) - 1);
     if (taken < limit) this.#replace(LIMIT, limit, taken);
     this.#set(CREDIT, 0);
-    this.#set(FOUND_OUT_MS, Math.ceil(milliseconds));
     this.#set(CEILING, taken + 1);
     const calmMs = CALM_PAUSES * Math.max(milliseconds, this.#options.minDelayMs);
     Atomics.store(this.#times, CALM_UNTIL, now + nanoseconds(calmMs));
@@ -234,7 +221,8 @@ export class SharedLimit {
     const sentAt = now - nanoseconds(milliseconds);
     // Nothing starts during a pause: what was sent before its end is older than the refusal that led to it.
     const isNew = (until: bigint): boolean => sentAt >= until;
-    if (isNew(Atomics.load(this.#times, PAUSED_UNTIL)) && this.#isStray(status)) return this.#stepBack(now);
+    if (isNew(Atomics.load(this.#times, PAUSED_UNTIL)) && status !== 429 && this.#strays.pay())
+      return this.#stepBack(now);
     const asked = Math.max(retryAfterMs, this.#word(SHORT_PAUSE_MS));
     const pauseMs = Math.ceil(Math.min(asked, this.#options.maxRetryAfterMs));
     const end = now + nanoseconds(pauseMs);
@@ -269,24 +257,10 @@ export class SharedLimit {
     this.#set(CREDIT, 0);
     const ceiling = this.#word(CEILING);
     const next = ceiling === SLOW_START ? Math.min(2 * limit, this.maximum) : limit + 1;
-    if (next >= ceiling && this.#now() < Atomics.load(this.#times, CALM_UNTIL)) return;
-    if (this.connections.areScarce && !this.#mayGrowAgain()) return;
-    if (this.#replace(LIMIT, limit, next)) Atomics.notify(this.#words, PASSED);
-  }
-
-  #mayGrowAgain(): boolean {
     const now = this.#now();
-    if (now < Atomics.load(this.#times, GROWS_AFTER)) return false;
-    Atomics.store(this.#times, GROWS_AFTER, now + nanoseconds(2 * this.#word(FOUND_OUT_MS)));
-    return true;
-  }
-
-  #isStray(status: number): boolean {
-    if (status === 429) return false;
-    for (let budget = this.#word(STRAY_BUDGET); budget >= STRAY_PRICE; budget = this.#word(STRAY_BUDGET)) {
-      if (this.#replace(STRAY_BUDGET, budget, budget - STRAY_PRICE)) return true;
-    }
-    return false;
+    if (next >= ceiling && now < Atomics.load(this.#times, CALM_UNTIL)) return;
+    if (!this.connections.mayGrow(now)) return;
+    if (this.#replace(LIMIT, limit, next)) Atomics.notify(this.#words, PASSED);
   }
 
   /** At a size that was refused before, what looks like a stray may be none: it costs that step, and no pause. */
@@ -307,7 +281,7 @@ export class SharedLimit {
     const isKnown = Atomics.exchange(this.#words, SUCCESSES, 0) !== 0;
     this.#set(CEILING, isKnown ? limit : Math.min(this.#word(CEILING), UNKNOWN));
     Atomics.store(this.#times, CALM_UNTIL, now + nanoseconds((CALM_PAUSES + 1) * pauseMs));
-    this.#set(STRAY_BUDGET, 0);
+    this.#strays.empty();
     this.#set(CREDIT, 0);
     if (limit === 1) {
       const longest = MAX_PAUSE_GROWTH * this.#options.minDelayMs;
