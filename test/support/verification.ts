@@ -20,6 +20,7 @@ export function verify(
     access: { userAgentVersion: "test" },
     workers: 1,
     settleMs: 1,
+    retry: FAST_RETRY,
     ...overrides,
   });
 }
@@ -31,7 +32,7 @@ export function repair(
   repairFrom: string,
   overrides: Partial<VerifyOptions> = {},
 ): Promise<VerificationReport> {
-  return verify(log, place, { repairFrom, retry: FAST_RETRY, ...overrides });
+  return verify(log, place, { repairFrom, ...overrides });
 }
 
 /** Changes one bit of objects of a log in a directory. */

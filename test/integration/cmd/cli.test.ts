@@ -196,12 +196,11 @@ describe("tlog-migrate verify", () => {
     const { log, server } = await servedLog(SIZE);
     log.objects.delete("tile/entries/001");
     const args = ["verify", server.url, "--vkey", log.vkey];
-    const { code, stdout, stderr } = await runCli(args);
+    const [{ code, stdout, stderr }, asJson] = await Promise.all([runCli(args), runCli([...args, "--json"])]);
     expect(code).toBe(3);
     expect(stdout).toMatch(/^The log is not what its checkpoint commits to/);
     expect(stdout).toContain("- tile/entries/001: is missing");
     expect(stderr).toMatch(/^tlog-migrate: \S+: 1 object of the log is bad.* tile\/entries\/001[^\n]*\n$/m);
-    const asJson = await runCli([...args, "--json"]);
     expect(asJson.code).toBe(3);
     expect(JSON.parse(asJson.stdout)).toMatchObject({
       origin: log.origin,

@@ -7,7 +7,7 @@ import { flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { migrateLog } from "../../support/migration.ts";
 import { logDirectory, temporaryDirectory, writeFiles } from "../../support/places/directory.ts";
-import { pathsOf, verify } from "../../support/verification.ts";
+import { damage, pathsOf, verify } from "../../support/verification.ts";
 
 /** Two full level-1 tiles, a partial one, a partial bundle: every kind of object. */
 const SIZE = 2 * 65_536 + 3 * 256 + 7;
@@ -32,31 +32,38 @@ describe("verify", () => {
 
   it("names every object in which one bit differs, and only that one", async () => {
     const directory = logDirectory(log);
-    const bundles = ["000", "511", "515.p/7"].map((name) => `tile/entries/${name}`);
-    const tiles = ["0/000", "0/514", "0/515.p/7", "1/000", "1/001", "1/002.p/3", "2/000.p/2"];
-    for (const path of [...bundles, ...tiles.map((name) => `tile/${name}`)]) {
-      const good = log.object(path);
-      writeFileSync(join(directory, path), flippedBit(good, good.length - 1));
+    // None of those that are damaged together lies above another.
+    const damaged = [
+      ["tile/entries/000", "tile/entries/511", "tile/0/515.p/7"],
+      ["tile/0/000", "tile/0/514", "tile/entries/515.p/7"],
+      ["tile/1/000", "tile/1/001", "tile/1/002.p/3"],
+      ["tile/2/000.p/2"],
+    ];
+    for (const paths of damaged) {
+      damage(directory, log, ...paths);
       const report = await verify(log, directory);
-      expect(pathsOf(report), path).toEqual([path]);
-      expect(report.faults).toBe(1);
-      writeFileSync(join(directory, path), good);
+      expect(pathsOf(report).sort()).toEqual(paths.toSorted());
+      expect(report.faults).toBe(paths.length);
+      writeFiles(
+        directory,
+        paths.map((path) => [path, log.object(path)]),
+      );
     }
     expect((await verify(log, directory)).faults).toBe(0);
   }, 120_000);
 
   it("names every object that is missing, and only that one", async () => {
     const directory = logDirectory(log);
-    for (const path of [
-      "tile/entries/300",
-      "tile/0/300",
-      "tile/1/001",
-      "tile/1/002.p/3",
-      "tile/entries/515.p/7",
+    for (const paths of [
+      ["tile/entries/300", "tile/0/301", "tile/1/002.p/3"],
+      ["tile/1/001", "tile/entries/515.p/7"],
     ]) {
-      rmSync(join(directory, path));
-      expect(pathsOf(await verify(log, directory)), path).toEqual([path]);
-      writeFileSync(join(directory, path), log.object(path));
+      for (const path of paths) rmSync(join(directory, path));
+      expect(pathsOf(await verify(log, directory)).sort()).toEqual(paths.toSorted());
+      writeFiles(
+        directory,
+        paths.map((path) => [path, log.object(path)]),
+      );
     }
   }, 120_000);
 

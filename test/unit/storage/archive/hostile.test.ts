@@ -263,7 +263,7 @@ it("a flipped bit anywhere gives the bytes, nothing, or a refusal that names the
   const specs = [...objects].map(([name, bytes], i) => ({ name, bytes, ...kinds(i) }));
   writeZip(zip, specs, { comment: "of 1" });
   const whole = fs.readFileSync(zip);
-  const refused = { name: "FormatError", message: expect.stringContaining("000.zip") };
+  const refused = (outcome: unknown) => outcome instanceof FormatError && outcome.message.includes("000.zip");
   await fc.assert(
     fc.asyncProperty(fc.nat(whole.length - 1), fc.nat(7), async (at, bit) => {
       fs.writeFileSync(zip, flippedBit(whole, at, bit));
@@ -272,8 +272,8 @@ it("a flipped bit anywhere gives the bytes, nothing, or a refusal that names the
         for (const [path, bytes] of objects) {
           const outcome = await outcomeOf(source.read(path, { maxBytes: 1 << 20 }));
           if (outcome === undefined) continue;
-          if (outcome instanceof Uint8Array) expect(bytes.equals(outcome)).toBe(true);
-          else expect(outcome).toMatchObject(refused);
+          const isRight = outcome instanceof Uint8Array ? bytes.equals(outcome) : refused(outcome);
+          expect(isRight, `${path}: ${outcome}`).toBe(true);
         }
       } finally {
         await source.close();
