@@ -2,8 +2,8 @@
 
 import fs from "node:fs";
 import { statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { OperationError, shellWord, systemErrorWords, TargetRefusedError } from "../../lib/errors.ts";
+import { join } from "node:path";
+import { OperationError, shellWord, systemErrorWords } from "../../lib/errors.ts";
 import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import type {
   IntegratedTree,
@@ -16,10 +16,9 @@ import type {
   TargetWriter,
   TreeState,
 } from "../../lib/migrate/ports/target.ts";
-import { attempt } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../../lib/tlog/layout.ts";
-import { equalBytes, formatHash } from "../../lib/tlog/merkle.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
+import { ClaimedState } from "./claimed-state.ts";
 import { DurableDirectory } from "./durable.ts";
 import { errnoCode, fileFailure, onFile } from "./errno.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
@@ -27,18 +26,7 @@ import { readUpTo } from "./object-file.ts";
 import { LOG_NAMES, requireApart, requireNothingElse, requireNotRoot } from "./placement.ts";
 import { clearAllTemporaries, clearStaleLock, takeLock, temporariesOf } from "./process-files.ts";
 import { PosixRepairs } from "./repairs.ts";
-import {
-  COMPATIBLE_VERSION,
-  claimText,
-  formatCollection,
-  formatTreeState,
-  inspectDirectory,
-  parseTreeState,
-  requireClaim,
-  requireUntouchedState,
-  STATE,
-  stateText,
-} from "./state.ts";
+import { claimText, inspectDirectory, parseTreeState, requireClaim, STATE, stateText } from "./state.ts";
 import { stateFaults } from "./state-faults.ts";
 
 /** statfs(2) type of tmpfs, where fsync does nothing. */
@@ -63,6 +51,7 @@ export class PosixTarget implements MigrationTarget {
   readonly recordName: string;
   readonly #options: PosixTargetOptions;
   readonly #directory: DurableDirectory;
+  readonly #claimed: ClaimedState;
   /** Failures to remove what nobody needs any more, for the operator. */
   readonly #leftovers: string[] = [];
 
@@ -73,6 +62,7 @@ export class PosixTarget implements MigrationTarget {
     this.recordName = this.locate(STATE.record);
     this.#options = options;
     this.#directory = new DurableDirectory(directory, temporariesOf(directory));
+    this.#claimed = new ClaimedState(this.#directory);
   }
 
   locate(path: string): string {
@@ -106,9 +96,9 @@ export class PosixTarget implements MigrationTarget {
     await onFile(this.location, async () => {
       this.#requireNoLinks();
       try {
-        await this.#makeClaimDurable();
+        await this.#claimed.makeDurable();
       } catch (error) {
-        if (errnoCode(error) === "ENOENT") this.#requireClaim();
+        if (errnoCode(error) === "ENOENT") this.#claimed.require();
         throw error;
       }
       await this.#separateState();
@@ -119,14 +109,12 @@ export class PosixTarget implements MigrationTarget {
   async claim(marker: string): Promise<void> {
     await onFile(this.location, async () => {
       this.#requireNoLinks();
-      this.#directory.prepare([this.location]);
-      if (await this.#directory.create(this.locate(STATE.version), claimText(marker))) return;
-      throw this.#refusal(`${STATE.version} appeared while this copy started`);
+      await this.#claimed.claim(marker);
     });
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
-    await this.#onClaim(from, async () => {
+    await this.#claimed.whileClaimed(from, async () => {
       await this.#directory.replace(this.locate(STATE.version), claimText(to));
     });
   }
@@ -170,57 +158,23 @@ export class PosixTarget implements MigrationTarget {
 
   async remove(path: string): Promise<void> {
     await onFile(this.locate(path), () => {
-      this.#requireClaim();
+      this.#claimed.require();
       return this.#directory.remove(this.locate(path));
     });
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
-    await this.#onClaim(marker, async () => {
-      // With one that this migration did not write, log software would publish from it, or never again.
-      if (fs.lstatSync(this.locate(CHECKPOINT_PATH), { throwIfNoEntry: false }) !== undefined) {
-        throw this.#refusal(`${CHECKPOINT_PATH} appeared while the copy was unfinished; move it away`);
-      }
-      this.#requireNoOtherTree(state);
-      const collection = Buffer.from(formatCollection(state.collectFrom));
-      await this.#directory.replace(this.locate(STATE.collection), collection);
-      const tree = this.locate(STATE.tree);
-      if (!(await this.#directory.create(tree, formatTreeState(state)))) {
-        this.#requireNoOtherTree(state);
-        await this.#directory.syncFound(tree);
-      }
-      await this.#directory.replace(this.locate(STATE.record), Buffer.from(record));
-      this.#requireClaim(marker);
-      await this.#directory.replace(this.locate(STATE.version), Buffer.from(COMPATIBLE_VERSION));
-    });
+    await this.#claimed.handOver(marker, state, record);
     this.#cleanUp(clearAllTemporaries);
   }
 
   async takeBack(marker: string, state: TreeState, record?: string): Promise<void> {
-    const version = this.locate(STATE.version);
-    const guard = claimText(marker);
-    await onFile(this.location, async () => {
-      const before = record === undefined ? Buffer.from(guard).toString() : COMPATIBLE_VERSION;
-      requireUntouchedState(this.location, state, { version: before, record });
-      await this.#directory.replace(version, guard);
-      try {
-        // Log software may have started between the look and the guard.
-        requireUntouchedState(this.location, state, { version: Buffer.from(guard).toString(), record });
-      } catch (error) {
-        // Without a tree state the next to start would begin a log at 0: then the guard stays.
-        if (this.#holds(state)) await this.#directory.replace(version, Buffer.from(before));
-        throw error;
-      }
-      for (const file of [STATE.tree, STATE.collection, STATE.record]) {
-        this.#requireClaim(marker);
-        await this.#directory.remove(this.locate(file));
-      }
-    });
+    await this.#claimed.takeBack(marker, state, record);
   }
 
   async unclaim(marker: string): Promise<void> {
     await onFile(this.location, async () => {
-      this.#requireClaim(marker);
+      this.#claimed.require(marker);
       await this.#directory.remove(this.locate(STATE.version));
       await this.#directory.remove(this.locate(STATE.issuers));
     });
@@ -250,19 +204,6 @@ export class PosixTarget implements MigrationTarget {
 
   async close(): Promise<void> {}
 
-  /** Writes under a claim: a handover by another copy is known by that, or by temporary files that vanish. */
-  async #onClaim(marker: string, work: () => Promise<void>): Promise<void> {
-    await onFile(this.location, async () => {
-      this.#requireClaim(marker);
-      try {
-        await work();
-      } catch (error) {
-        if (errnoCode(error) === "ENOENT") this.#requireClaim(marker);
-        throw error;
-      }
-    });
-  }
-
   /** What has been handed over stays so, whatever cannot be removed. */
   #cleanUp(remove: (root: string) => void): void {
     try {
@@ -272,39 +213,6 @@ export class PosixTarget implements MigrationTarget {
       this.#leftovers.push(
         `What this tool left below ${this.locate(STATE.directory)} could not be removed: ${left}`,
       );
-    }
-  }
-
-  /** Whether this very tree state is there. */
-  #holds(state: TreeState): boolean {
-    const expected = Buffer.from(formatTreeState(state)).toString();
-    return attempt(() => stateText(this.location, STATE.tree)) === expected;
-  }
-
-  /** An existing tree state must be the one that is handed over; an unreadable one is not. */
-  #requireNoOtherTree(state: TreeState): void {
-    if (fs.lstatSync(this.locate(STATE.tree), { throwIfNoEntry: false }) === undefined) return;
-    const found = attempt(() => parseTreeState(stateText(this.location, STATE.tree) ?? ""));
-    if (found?.size === state.size && equalBytes(found.rootHash, state.rootHash)) return;
-    const expected = `size ${formatCount(state.size)}, root ${formatHash(state.rootHash)}`;
-    throw this.#refusal(`${STATE.tree} exists, and is not ${expected}`);
-  }
-
-  /**
-   * Before anything else is written: a claim that was found may exist only in a cache, and without it the tiles that
-   * follow could be mistaken for a log after a power failure. The same is true of the root's own name, and of the
-   * names above it if it was just made.
-   */
-  async #makeClaimDurable(): Promise<void> {
-    await this.#directory.syncFound(this.locate(STATE.version));
-    for (let at = this.location; at !== dirname(at); at = dirname(at)) {
-      try {
-        await this.#directory.syncFile(dirname(at));
-      } catch (error) {
-        // A directory that may be traversed but not read is older than this migration: its user cannot create one.
-        // And some mounts above the target have directories that cannot be synced.
-        if (!["EACCES", "EINVAL"].includes(errnoCode(error) ?? "")) throw error;
-      }
     }
   }
 
@@ -324,12 +232,6 @@ export class PosixTarget implements MigrationTarget {
     }
   }
 
-  /** @throws TargetRefusedError unless the target is still claimed; given a marker, by exactly that one. */
-  #requireClaim(marker?: string): void {
-    this.#directory.requireInPlace(this.locate(STATE.directory));
-    requireClaim(this.location, marker);
-  }
-
   /** What is read here decides what is written, and what is written must not end up elsewhere. */
   #requireNoLinks(): void {
     const directories = [STATE.directory, "tile", ISSUER_DIRECTORY];
@@ -338,11 +240,6 @@ export class PosixTarget implements MigrationTarget {
     for (const name of [STATE.version, STATE.tree, STATE.record, STATE.temporaries]) {
       requireNoLink(this.locate(name));
     }
-  }
-
-  #refusal(problem: string): TargetRefusedError {
-    const advice = "Find out who else writes here, then run the same command again";
-    return new TargetRefusedError({ object: this.location, problem, advice });
   }
 
   #noSpace(problem: string, expected?: string, found?: string): OperationError {
