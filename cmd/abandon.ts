@@ -34,7 +34,7 @@ export function addAbandonCommand(program: Command, { targetForms, targetOptions
     });
 }
 
-export function abandonSummary({ outcome, target, size }: AbandonReport, width: number): string {
+function abandonSummary({ outcome, target, size }: AbandonReport, width: number): string {
   const name = oneLine(target);
   const wasRemoved = outcome === "claim-removed";
   const done = wasRemoved

@@ -14,7 +14,7 @@ export function reportFailure(error: unknown): unknown {
 }
 
 /** Whether `--json` is among the arguments: what cannot be parsed has no options. */
-export function asksForJson(given: readonly string[]): boolean {
+function asksForJson(given: readonly string[]): boolean {
   const end = given.indexOf("--");
   return given.slice(0, end === -1 ? given.length : end).includes("--json");
 }

@@ -191,7 +191,7 @@ async function* upperTiles({ tree, done }: Round): AsyncGenerator<[path: string,
  * few bundles; it is not authenticated, and only the check of free space depends on it.
  * @param first the first bundle that a pruned log must have, where it is being read already.
  */
-export async function estimateSpace(
+async function estimateSpace(
   context: ReadContext,
   size: number,
   first?: Promise<Uint8Array | undefined>,

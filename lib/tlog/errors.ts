@@ -30,7 +30,7 @@ export function attempt<T>(read: () => T): T | undefined {
 }
 
 /** The longest part of a message that may be others' words; names of the operator's own may be longer. */
-export const MAX_PART_LENGTH = 1_000;
+const MAX_PART_LENGTH = 1_000;
 
 /** A text, cut where it is longer than a part of a message may be: others may write as much as they like. */
 export function bounded(text: string, length = MAX_PART_LENGTH): string {

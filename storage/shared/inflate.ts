@@ -70,11 +70,6 @@ export function declaredSize(gzipped: Buffer, maxBytes: number): number {
   return Math.min(declared, gzipped.length * MAX_EXPANSION, maxBytes);
 }
 
-/** `inflate` for one or more whole gzip members. */
-export function gunzip(gzipped: Buffer, maxBytes: number, lender?: Lender): Buffer | undefined {
-  return decode("gzip", gzipped, maxBytes, lender);
-}
-
 /**
  * The decoded bytes of an object of a source. What is held from then on, both forms of the object, is reserved first.
  * @throws FormatError if it is not whole or not in that coding, or decodes to more than `maxBytes`; the signal's reason.
@@ -103,7 +98,13 @@ export async function decodeReserved(
   );
 }
 
-function decode(coding: Coding, encoded: Buffer, maxBytes: number, lender: Lender): Buffer | undefined {
+/** `inflate` of a coding; with gzip, of one or more whole members. */
+export function decode(
+  coding: Coding,
+  encoded: Buffer,
+  maxBytes: number,
+  lender?: Lender,
+): Buffer | undefined {
   return inflate(DECODERS[coding], encoded, maxBytes, refusalOf(coding), lender);
 }
 

@@ -21,7 +21,7 @@ export const LOG_OF: Readonly<Record<LogFormat, string>> = {
   "static-ct": "a Static CT log",
 };
 
-export function otherFormat(format: LogFormat): LogFormat {
+function otherFormat(format: LogFormat): LogFormat {
   return format === "tiles" ? "static-ct" : "tiles";
 }
 

@@ -1,7 +1,7 @@
 /** Trying again what failed for a reason that may pass. */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { SourceError } from "../ports/source.ts";
+import { pause } from "./pause.ts";
 
 /** How often and after how long a request is tried again. */
 export interface RetryPolicy {
@@ -62,8 +62,7 @@ export async function withRetries<T>(
       signal?.throwIfAborted();
       const delayMs = delayAfter(error);
       if (delayMs === undefined) throw error;
-      // It rejects only when the signal has fired, whose reason is thrown above.
-      await sleep(delayMs, undefined, { ...(signal && { signal }) }).catch(() => {});
+      await pause(delayMs, signal);
     }
   }
 }

@@ -28,7 +28,7 @@ export function publishedSize(directory: string): number {
 }
 
 /** Resolves when a log has published a checkpoint of more than `size` entries. */
-export async function grownBeyond(size: number, directory: string): Promise<void> {
+async function grownBeyond(size: number, directory: string): Promise<void> {
   const deadline = Date.now() + GROWTH_TIMEOUT_MS;
   while (publishedSize(directory) <= size) {
     if (Date.now() > deadline) throw new Error(`the live log did not grow beyond ${size}`);

@@ -25,7 +25,7 @@ export interface FewConnections {
 }
 
 /** Closed when the running test ends, by `serveFewConnections`. */
-export async function startFewConnections(
+async function startFewConnections(
   objects: ReadonlyMap<string, Uint8Array>,
   most: number,
   beyond: Beyond,
