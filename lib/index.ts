@@ -80,6 +80,7 @@ export {
   type BundleHints,
   type ByteReservation,
   type HashTree,
+  type ListedObject,
   type LogSource,
   type ObjectSource,
   type PartRead,

@@ -24,7 +24,12 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^podman /, "needs podman, and images from a registry: the workflow builds and starts the container"],
   [/^curl /, "fetches the list of a browser, in place of which there is one of the test's log"],
   [/ gs:\/\//, "needs a bucket and a database: test/interop/gcp runs it on emulators"],
-  [/ s3:\/\/|versitygw|^export AWS_/, "needs a bucket: test/interop/s3 runs it on versitygw"],
+  [
+    / s3:\/\/|versitygw|^export (AWS_|MYSQL_)/,
+    "needs a bucket: test/interop/s3 and aws run it on versitygw and MariaDB",
+  ],
+  [/ gzip\+file:/, "needs a directory of Sunlight's: test/interop/static-ct runs it"],
+  [/^npm pack$/, "is how this test packs the package"],
   [/^npm (test|run demo)$/, "is a stage of .ci/run itself"],
   [/ --min-index /, "needs a log without its beginning: test/integration/migrate/pruned.test.ts runs it"],
   [/ serverless\+/, "needs a serverless log: test/integration/storage/serverless.test.ts runs it"],
