@@ -30,8 +30,16 @@ const NO_CODINGS = ["", "identity", "aws-chunked"];
 export function retryAfterMs(headers: ResponseHeaders): number | undefined {
   const value = firstOf(headers["retry-after"]);
   if (value === undefined) return undefined;
-  return parseRetryAfter(value, parseHttpDate(firstOf(headers.date)?.trim() ?? "") ?? Date.now());
+  return parseRetryAfter(value, timeOf(headers) ?? Date.now());
 }
+
+/** The server's own clock, in milliseconds since the epoch. */
+function timeOf({ date }: ResponseHeaders): number | undefined {
+  return parseHttpDate(firstOf(date)?.trim() ?? "");
+}
+
+/** A window that is longer than every month is a mistake, and would slow a run down for good. */
+const MAX_WINDOW_SECONDS = 31 * 86_400;
 
 const SECONDS_OF: Readonly<Record<string, number>> = { second: 1, minute: 60, hour: 3600, day: 86_400 };
 
@@ -44,7 +52,7 @@ export function statedLimit(headers: ResponseHeaders, nowMs = Date.now()): State
   let lowest: StatedLimit | undefined;
   const add = (count: string | undefined, seconds: number): void => {
     const requests = /^\d{1,15}$/.test(count ?? "") ? Number(count) : 0;
-    if (requests === 0 || seconds <= 0) return;
+    if (requests === 0 || seconds <= 0 || seconds > MAX_WINDOW_SECONDS) return;
     if (lowest === undefined || requests / seconds < lowest.requests / lowest.seconds)
       lowest = { requests, seconds };
   };
@@ -57,14 +65,18 @@ export function statedLimit(headers: ResponseHeaders, nowMs = Date.now()): State
     const [, requests, window = "0"] = /^(\d+)\s*;.*?w=(\d{1,9})\b/.exec(limit) ?? [];
     add(requests, Number(window));
   }
-  const reset = Number(firstOf(headers["x-ratelimit-reset"]) ?? Number.NaN);
-  // A time of day, or seconds from now.
-  const secondsLeft = reset > 1e9 ? reset - nowMs / 1000 : reset;
+  const secondsLeft = secondsUntil(Number(firstOf(headers["x-ratelimit-reset"])), timeOf(headers) ?? nowMs);
   if (secondsLeft >= 1) add(firstOf(headers["x-ratelimit-limit"])?.trim(), secondsLeft);
   for (const [unit, seconds] of Object.entries(SECONDS_OF)) {
     add(firstOf(headers[`x-ratelimit-limit-${unit}`])?.trim(), seconds);
   }
   return lowest;
+}
+
+/** @param reset seconds from now, or a time of day in seconds or milliseconds since the epoch. */
+function secondsUntil(reset: number, nowMs: number): number {
+  if (reset < 1e9) return reset;
+  return (reset < 1e11 ? reset : reset / 1000) - nowMs / 1000;
 }
 
 /** The members of a header that is a list. */

@@ -153,6 +153,22 @@ describe("the limit that a server states is", () => {
       { "x-ratelimit-limit": "35", "x-ratelimit-reset": `${now / 1000 + 60}` },
       [35, 60],
     ],
+    [
+      "the same with a time of day in milliseconds",
+      { "x-ratelimit-limit": "35", "x-ratelimit-reset": `${now + 60_000}` },
+      [35, 60],
+    ],
+    [
+      "the same by the server's clock, whatever ours says",
+      {
+        "x-ratelimit-limit": "35",
+        "x-ratelimit-reset": `${now / 1000 + 90_060}`,
+        date: new Date(now + 90_000_000).toUTCString(),
+      },
+      [35, 60],
+    ],
+    ["none with a reset in years", { "x-ratelimit-limit": "35", "x-ratelimit-reset": "1e300" }, undefined],
+    ["none for years", { "ratelimit-policy": '"default";q=35;w=999999999' }, undefined],
     ["that of a gateway", { "x-ratelimit-limit-minute": "35", "x-ratelimit-limit-hour": "9000" }, [35, 60]],
     ["none where nothing can be asked", { "ratelimit-policy": '"default";q=0;w=60' }, undefined],
     ["none without a time", { "ratelimit-policy": '"default";q=35;w=0' }, undefined],
