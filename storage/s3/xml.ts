@@ -12,6 +12,9 @@ export interface XmlElement {
   readonly children: XmlElement[];
 }
 
+/** A page of a listing has a thousand objects, each with a dozen elements. An element takes many times its bytes in memory. */
+const MAX_ELEMENTS = 50_000;
+
 const DECLARATION = /^(?:\uFEFF)?\s*<\?xml\s[^<>]*\?>/;
 /** A tag, or the text up to the next. */
 const TOKEN = /<(\/?)([A-Za-z_][\w.-]*)(?:\s[^<>]*?)?(\/?)>|([^<]+)/y;
@@ -20,6 +23,7 @@ const TOKEN = /<(\/?)([A-Za-z_][\w.-]*)(?:\s[^<>]*?)?(\/?)>|([^<]+)/y;
 export function parseXml(document: string): XmlElement {
   const root: XmlElement = { name: "", text: "", children: [] };
   const open = [root];
+  let elements = 0;
   let at = DECLARATION.exec(document)?.[0].length ?? 0;
   while (at < document.length) {
     TOKEN.lastIndex = at;
@@ -33,6 +37,7 @@ export function parseXml(document: string): XmlElement {
       if (open.length === 1 || parent.name !== name) throw new FormatError("has a tag that closes nothing");
       open.pop();
     } else {
+      if (++elements > MAX_ELEMENTS) throw new FormatError("has too many elements");
       const element: XmlElement = { name, text: "", children: [] };
       parent.children.push(element);
       if (isEmpty !== "/") open.push(element);

@@ -65,6 +65,14 @@ describe("refused is", () => {
   });
 });
 
+it("has no more elements than a page has, however deep or many they are", () => {
+  const page = `<List>${"<Contents><Key>k</Key><Size>1</Size></Contents>".repeat(1000)}</List>`;
+  expect(parseXml(page).children).toHaveLength(1000);
+  for (const document of [`<a>${"<b/>".repeat(50_000)}</a>`, "<a>".repeat(50_001) + "</a>".repeat(50_001)]) {
+    expect(() => parseXml(document)).toThrow(/too many elements/);
+  }
+});
+
 it("hostile bytes are refused in time that grows with their number", () => {
   const documents = ["<", "<a ", "&", "<a", "</", "<a b='", " ", "<?xml ", "<a/>"].map((part) =>
     part.repeat(300_000),
