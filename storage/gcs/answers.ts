@@ -1,8 +1,9 @@
 /** Answers of the JSON API of Cloud Storage. A proxy on the way may answer in its place, so nothing of them is believed. */
 
-import { SourceError } from "../../lib/migrate/ports/source.ts";
+import type { SourceError } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
 import type { ObjectVersion } from "../bucket/bucket.ts";
+import { foreignAnswer } from "../bucket/foreign-answer.ts";
 import type { ListPage } from "../bucket/listing.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -50,10 +51,7 @@ export function pageIn(answer: unknown, host: string, prefix: string): ListPage 
 
 /** An answer that somebody else may have given. */
 export function notOfTheApi(host: string, why: string): SourceError {
-  const problem = `${host} gave an answer that is not one of the Cloud Storage API: ${why}`;
-  const advice =
-    "Check what is on the way there, such as a proxy or a sign-in page, then run the same command again";
-  return new SourceError(problem, { retryable: true, brokenOff: true, advice });
+  return foreignAnswer(host, "the Cloud Storage API", why);
 }
 
 function fieldsOf(value: unknown, host: string): Fields {

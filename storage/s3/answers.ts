@@ -1,9 +1,10 @@
 /** Answers of S3. A proxy on the way may answer in its place, so nothing of them is believed. */
 
-import { SourceError } from "../../lib/migrate/ports/source.ts";
+import type { SourceError } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
 import { attempt } from "../../lib/tlog/errors.ts";
 import type { ObjectVersion } from "../bucket/bucket.ts";
+import { foreignAnswer } from "../bucket/foreign-answer.ts";
 import type { ListPage } from "../bucket/listing.ts";
 import type { ResponseHeaders } from "../http/headers.ts";
 import { parseXml, textIn, type XmlElement } from "./xml.ts";
@@ -64,10 +65,7 @@ export function etagIn({ etag }: ResponseHeaders, host: string): string {
 
 /** An answer that somebody else may have given. */
 export function notOfS3(host: string, why: string): SourceError {
-  const problem = `${host} gave an answer that is not one of S3: ${why}`;
-  const advice =
-    "Check what is on the way there, such as a proxy or a sign-in page, then run the same command again";
-  return new SourceError(problem, { retryable: true, brokenOff: true, advice });
+  return foreignAnswer(host, "S3", why);
 }
 
 function documentIn(body: Buffer, name: string): XmlElement | undefined {
