@@ -88,43 +88,17 @@ func (b bucket) StoreIssuer(ctx context.Context, path string, der []byte) error 
 }
 
 func (b bucket) Fetcher(_ context.Context, ct bool) (fsck.Fetcher, error) {
-	return objectFetcher{b, testlog.MigrationOptions(ct).EntriesPath()}, nil
+	return testlog.ObjectFetcher(b.read, ct), nil
 }
 
 func (b bucket) object(name string) *storage.ObjectHandle {
 	return b.objects.Object(path.Join(b.prefix, name))
 }
 
-type objectFetcher struct {
-	bucket
-	entriesPath func(n uint64, p uint8) string
-}
-
-func (f objectFetcher) ReadCheckpoint(ctx context.Context) ([]byte, error) {
-	return f.read(ctx, layout.CheckpointPath)
-}
-
-func (f objectFetcher) ReadTile(ctx context.Context, l, i uint64, p uint8) ([]byte, error) {
-	return f.readPartialOrFull(ctx, p, func(p uint8) string { return layout.TilePath(l, i, p) })
-}
-
-func (f objectFetcher) ReadEntryBundle(ctx context.Context, i uint64, p uint8) ([]byte, error) {
-	return f.readPartialOrFull(ctx, p, func(p uint8) string { return f.entriesPath(i, p) })
-}
-
-// readPartialOrFull reads the full resource where the partial one is gone.
-func (f objectFetcher) readPartialOrFull(ctx context.Context, p uint8, name func(uint8) string) ([]byte, error) {
-	data, err := f.read(ctx, name(p))
-	if p > 0 && errors.Is(err, os.ErrNotExist) {
-		return f.read(ctx, name(0))
-	}
-	return data, err
-}
-
-func (f objectFetcher) read(ctx context.Context, name string) ([]byte, error) {
-	r, err := f.object(name).NewReader(ctx)
+func (b bucket) read(ctx context.Context, name string) ([]byte, error) {
+	r, err := b.object(name).NewReader(ctx)
 	if errors.Is(err, storage.ErrObjectNotExist) {
-		return nil, fmt.Errorf("%s in %s: %w", name, f, os.ErrNotExist)
+		return nil, fmt.Errorf("%s in %s: %w", name, b, os.ErrNotExist)
 	}
 	if err != nil {
 		return nil, err
