@@ -6,65 +6,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
 import { Progress, verifyLog } from "../../../lib/index.ts";
 import { runCli } from "../../support/cli.ts";
-import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { EVERYTHING, refuseBeyond } from "../../support/http/few-at-a-time.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { FAST_RETRY, failureOf, migrateLog, migrationOptions, newCopy } from "../../support/migration.ts";
 import { differences, memoryDirectory, temporaryDirectory } from "../../support/places/directory.ts";
-
-const everything = (): boolean => true;
-
-interface Seen {
-  /** Answers in order, and how many others were under way at each. */
-  readonly answers: { readonly status: number; readonly others: number }[];
-}
-
-/** Has a server refuse what comes beside `most` other requests. */
-function refuseBeyond(most: number, server: LogServer, headers: Record<string, string>, status = 429): Seen {
-  const answers: { status: number; others: number }[] = [];
-  let underWay = 0;
-  server.intercept(everything, async (_request, response, next) => {
-    const others = underWay;
-    if (others >= most) {
-      answers.push({ status, others });
-      response.writeHead(status, { ...headers, "content-length": 0 }).end();
-      return;
-    }
-    underWay++;
-    answers.push({ status: 200, others });
-    await sleep(5);
-    await next();
-    underWay--;
-  });
-  return { answers };
-}
-
-test.each([429, 503])(
-  "a source that answers all but a few requests at a time by %i is soon asked for no more, and gives its log",
-  async (status) => {
-    const log = testLog({ size: 1500 * 256 + 17, entrySize: 8 });
-    const { server, target } = await newCopy(log);
-    const { answers } = refuseBeyond(6, server, { "retry-after": "1" }, status);
-    const progress = new Progress();
-    const retry = { ...FAST_RETRY, attempts: 30, maxRetryAfterMs: 100 };
-    await migrateLog(log, server, target, { workers: 2, concurrency: 48, retry, progress });
-    expect(differences(target, log)).toEqual([]);
-    const refused = answers.filter((answer) => answer.status === status).length;
-    expect(refused).toBeGreaterThan(0);
-    expect(refused).toBeLessThan(answers.length / 10);
-    // It refused 40 at once at first. Later ones came one by one, to see whether it takes more by now.
-    const later = answers.slice(answers.length / 2);
-    expect(later.filter((answer) => answer.status === status).length).toBeLessThan(later.length / 20);
-    expect(progress.window?.limit).toBeGreaterThanOrEqual(3);
-    expect(progress.window?.limit).toBeLessThanOrEqual(8);
-    expect(progress.total().get("throttles")).toBeGreaterThanOrEqual(3);
-  },
-);
 
 test("a source that answers one request in twenty by 503 is asked for no less", async () => {
   const log = testLog({ size: 400 * 256, entrySize: 8 });
   const { server, target } = await newCopy(log);
   let [asked, refused] = [0, 0];
-  server.intercept(everything, async (_request, response, next) => {
+  server.intercept(EVERYTHING, async (_request, response, next) => {
     if (++asked % 20 !== 0) return await next();
     refused++;
     response.writeHead(503, { "content-length": 0 }).end();
@@ -100,7 +52,7 @@ describe("while a source asks for a pause, no thread sends anything, whichever r
     const laterMs: number[] = [];
     let pauseEndsMs = Number.POSITIVE_INFINITY;
     let last = Promise.resolve();
-    server.intercept(everything, async (_request, response, next) => {
+    server.intercept(EVERYTHING, async (_request, response, next) => {
       if (progress.phase !== "copying") return await next();
       if (waiting.length === concurrency) laterMs.push(performance.now());
       else {
