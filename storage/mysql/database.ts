@@ -71,8 +71,8 @@ export class MysqlDatabase {
       return await withRetries(() => this.#attempt(work), delayAfter, this.#signal);
     } catch (error) {
       this.#signal?.throwIfAborted();
-      const { address, isIam } = this.#login;
-      const place: FailedDatabase = { ...address, shown: this.shown, isIam };
+      const { address, isIam, authorities } = this.#login;
+      const place: FailedDatabase = { ...address, shown: this.shown, isIam, isPlain: authorities === false };
       throw mysqlFailure(error, place);
     }
   }

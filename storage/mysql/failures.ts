@@ -10,6 +10,8 @@ export interface FailedDatabase {
   readonly user: string;
   readonly database: string;
   readonly isIam: boolean;
+  /** Without TLS. */
+  readonly isPlain: boolean;
 }
 
 /** A duplicate key, rows that others changed, a lock that was waited for too long, a deadlock: run again. */
@@ -61,7 +63,9 @@ function wordsFor(
   code: string,
   place: FailedDatabase,
 ): readonly [problem: string, advice: string] {
-  const { user, database, isIam } = place;
+  const { user, database, isIam, isPlain } = place;
+  // MariaDB does not say more.
+  const declined = isPlain ? ". Where the server wants TLS, leave --no-mysql-tls out" : "";
   const account = `'${user}'@'%'`;
   switch (errno) {
     case 1045:
@@ -71,7 +75,7 @@ function wordsFor(
         "does not accept the login",
         isIam
           ? `Allow rds-db:connect for ${user}, and make it with the plugin AWSAuthenticationPlugin`
-          : "Check the user in --mysql, and the password in MYSQL_PWD or --mysql-password-file",
+          : `Check the user in --mysql, and the password in MYSQL_PWD or --mysql-password-file${declined}`,
       ];
     case 1044:
     case 1142:

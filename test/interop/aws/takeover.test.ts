@@ -2,14 +2,28 @@
 
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { type MigrationOptions, type MigrationReport, migrate } from "../../../lib/index.ts";
-import { fsck, type Home, type LogReport, makeLog, takeOver } from "../../support/go/tessera.ts";
-import { type Aws, describeWithMariaDb, useAws } from "../../support/go/use-aws.ts";
+import {
+  type MigrationOptions,
+  type MigrationReport,
+  migrate,
+  parseVkey,
+  type VerifyOptions,
+  verifyLog,
+} from "../../../lib/index.ts";
+import type { OptionValues } from "../../../lib/migrate/ports/backend.ts";
+import {
+  fsck,
+  type Home,
+  type LogReport,
+  makeLog,
+  openAsMigrationTarget,
+  takeOver,
+} from "../../support/go/tessera.ts";
+import { type AwsHome, describeWithMariaDb, useAws } from "../../support/go/use-aws.ts";
+import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { useGoPrograms } from "../../support/go/use-go-programs.ts";
 import { migrationOptions } from "../../support/migration.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
-
-type AwsHome = Awaited<ReturnType<Aws["newHome"]>>;
 
 const identity = { origin: "log.example/aws", key: "the log's key" };
 const APPENDED = 300;
@@ -64,4 +78,78 @@ describeWithMariaDb("a copy into S3 and MySQL", () => {
       await expectTakenOver(home, log);
     },
   );
+
+  it("is refused by Tessera while it is unfinished, and goes on all the same", async () => {
+    const dir = join(memoryDirectory(), "source");
+    const log = await makeLog({ dir, ...identity, size: 700 });
+    const home = await aws().newHome();
+    const unfinished = await copyTo(home, dir, log, { handOver: false });
+    expect(unfinished).toMatchObject({ outcome: "ready-for-handover" });
+    const refusal = "compatibilityVersion (0)";
+    await expect(takeOver({ ...home, ...identity })).rejects.toThrow(refusal);
+    await expect(openAsMigrationTarget(home)).rejects.toThrow(refusal);
+    // They have left rows of zeroes all the same.
+    expect(await copyTo(home, dir, log)).toMatchObject({ outcome: "handed-over", resumedEntries: 700 });
+    expect(await copyTo(home, dir, log)).toMatchObject({ outcome: "already-handed-over" });
+    await expectTakenOver(home, log);
+    expect(await copyTo(home, dir, log)).toMatchObject({ outcome: "taken-over" });
+  });
+});
+
+describeWithMariaDb("a log that Tessera made", () => {
+  useGoPrograms("awskit", "gcpkit", "tesserakit");
+  const aws = useAws();
+  const emulators = useGcpEmulators();
+
+  const copy = (log: LogReport, from: string, to: string, targetOptions?: OptionValues) => {
+    const known = { vkey: log.vkey, format: "tiles" as const };
+    return migrate(
+      migrationOptions(known, from, to, { workers: 2, ...(targetOptions && { targetOptions }) }),
+    );
+  };
+
+  it("on AWS goes to a directory, to AWS and to Google's cloud, and is taken over there", async () => {
+    const from = await aws().newHome("source");
+    const log = await makeLog({ ...from, ...identity, size: 700 });
+    const finished = { outcome: "handed-over", size: 700, rootHash: log.rootHash };
+    const dir = join(memoryDirectory(), "target");
+    expect(await copy(log, urlOf(from), dir)).toMatchObject(finished);
+    await expectTakenOver({ dir }, log);
+    const another = await aws().newHome();
+    expect(await copy(log, urlOf(from), urlOf(another), stateOf(another))).toMatchObject(finished);
+    await expectTakenOver(another, log);
+    const gcp = await emulators().newHome("target");
+    const url = `gs://${gcp.bucket}/target`;
+    expect(await copy(log, urlOf(from), url, { spanner: gcp.database })).toMatchObject(finished);
+    await expectTakenOver(gcp, log);
+  });
+
+  it("in Google's cloud goes to AWS, and is taken over there", async () => {
+    const from = await emulators().newHome();
+    const log = await makeLog({ ...from, ...identity, size: 512 });
+    const home = await aws().newHome("log");
+    const report = await copy(log, `gs://${from.bucket}/`, urlOf(home), stateOf(home));
+    expect(report).toMatchObject({ outcome: "handed-over", size: 512, rootHash: log.rootHash });
+    await expectTakenOver(home, log);
+  });
+
+  it("is verified with its tree state: a row that is wrong is found", async () => {
+    const home = await aws().newHome();
+    const log = await makeLog({ ...home, ...identity, size: 700 });
+    const verification: VerifyOptions = {
+      log: urlOf(home),
+      policy: { verifiers: [parseVkey(log.vkey)] },
+      access: { userAgentVersion: "test" },
+      targetOptions: stateOf(home),
+      workers: 1,
+      format: "tiles",
+    };
+    expect(await verifyLog(verification)).toMatchObject({ faults: 0, entries: 700 });
+    await aws().sql.query(home.sql.name, "UPDATE SeqCoord SET next = 0");
+    const report = await verifyLog(verification);
+    expect(report.faults).toBe(1);
+    expect(JSON.stringify(report)).toMatch(
+      /SeqCoord of mysql:.*would have log software hand out indexes again/,
+    );
+  });
 });

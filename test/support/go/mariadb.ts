@@ -66,7 +66,8 @@ export class MariaDb implements AsyncDisposable {
     proxy.on("connection", (socket) => this.#pass(socket));
   }
 
-  static async start(certificate: TestCertificate = LOCALHOST): Promise<MariaDb> {
+  /** @param certificate for TLS; null: there is none. */
+  static async start(certificate: TestCertificate | null = LOCALHOST): Promise<MariaDb> {
     const home = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "tlog-migrate-sql-"));
     const data = join(home, "data");
     const asRoot = process.getuid?.() === 0 ? ["--user=root"] : [];
@@ -79,7 +80,8 @@ export class MariaDb implements AsyncDisposable {
       { encoding: "utf8" },
     );
     if (status !== 0) throw new Error(`mariadb-install-db: ${stderr}`);
-    for (const [name, pem] of Object.entries(certificate)) writeFileSync(join(home, name), pem);
+    for (const [name, pem] of Object.entries(certificate ?? {})) writeFileSync(join(home, name), pem);
+    const tls = [`--ssl-cert=${join(home, "cert")}`, `--ssl-key=${join(home, "key")}`];
     const port = await freePort();
     const child = spawn(
       mariaDbProgram("mariadbd") ?? "",
@@ -89,7 +91,7 @@ export class MariaDb implements AsyncDisposable {
         ...["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=16M", "--aria-pagecache-buffer-size=1M"],
         // Nothing of a test outlives it.
         ...["--innodb-flush-log-at-trx-commit=0", "--max-connections=64", "--max-allowed-packet=64M"],
-        ...[`--ssl-cert=${join(home, "cert")}`, `--ssl-key=${join(home, "key")}`],
+        ...(certificate === null ? ["--skip-ssl"] : tls),
       ],
       { stdio: "ignore" },
     );

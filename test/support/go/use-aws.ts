@@ -18,11 +18,15 @@ export function describeWithMariaDb(name: string, tests: () => void): void {
   console.warn(`skipped: ${name}: ${missing}`);
 }
 
+export interface AwsHome extends AwsBucket {
+  readonly sql: TestDatabase;
+}
+
 /** AWS for a log: S3, and MySQL for its state. */
 export interface Aws {
   readonly s3: S3Server;
   readonly sql: MariaDb;
-  newHome(prefix?: string): Promise<AwsBucket & { readonly sql: TestDatabase }>;
+  newHome(prefix?: string): Promise<AwsHome>;
 }
 
 /**

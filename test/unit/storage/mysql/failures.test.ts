@@ -4,7 +4,13 @@ import { expect, it } from "vitest";
 import { OperationError } from "../../../../lib/errors.ts";
 import { isPassing, mysqlFailure } from "../../../../storage/mysql/failures.ts";
 
-const PLACE = { shown: "mysql://db.example/log", user: "tessera", database: "log", isIam: false };
+const PLACE = {
+  shown: "mysql://db.example/log",
+  user: "tessera",
+  database: "log",
+  isIam: false,
+  isPlain: false,
+};
 
 const failure = (facts: object, message = "in words") => Object.assign(new Error(message), facts);
 
