@@ -11,6 +11,7 @@ import {
 import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./options/log.ts";
 import { checkpointPolicy } from "./options/trust.ts";
 import { number } from "./options/values.ts";
+import { isForMirror } from "./report/next-steps.ts";
 import { sameCommand } from "./report/same-command.ts";
 import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
@@ -104,11 +105,11 @@ async function copy(
         deep,
         allowMissingIssuers,
       }),
-    summary: (report, width) =>
-      copySummary(
-        report,
-        { snapshot, saveCheckpoint, target: words, handover: sameCommand("--handover") },
-        width,
-      ),
+    summary: (report, width) => {
+      const facts = { snapshot, saveCheckpoint, target: words };
+      // A mirror is of use with a checkpoint, and its source goes on.
+      const ofMirror = isForMirror(facts) ? ["--snapshot", "--save-checkpoint"] : [];
+      return copySummary(report, { ...facts, handover: sameCommand("--handover", ...ofMirror) }, width);
+    },
   });
 }

@@ -112,6 +112,7 @@ export type {
   Pruned,
   ReportedSignature,
   RunReport,
+  StoredState,
 } from "./migrate/report.ts";
 export {
   DEFAULT_RETRY,

@@ -22,8 +22,16 @@ export interface StepFacts extends Pick<MigrationOptions, "snapshot" | "saveChec
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
   if (report.outcome === "ready-for-handover") return beforeHandover(report, facts);
   if (report.outcome === "taken-over") return fillSteps(report, facts);
-  const isMirror = facts.snapshot || facts.saveCheckpoint || !facts.target.canBeTakenOver;
-  return isMirror ? mirrorSteps(report, facts) : takeoverSteps(report, facts);
+  const { purpose = "unknown", checkpoint } = report.stored ?? {};
+  if (purpose === "mirror") return mirrorSteps(report, facts);
+  return purpose === "log" && checkpoint === "none"
+    ? takeoverSteps(report, facts)
+    : startedSteps(report, facts);
+}
+
+/** Whether the copy is to become a mirror, where the handover is still to come. */
+export function isForMirror({ snapshot, saveCheckpoint, target }: Omit<StepFacts, "handover">): boolean {
+  return snapshot === true || saveCheckpoint === true || !target.canBeTakenOver;
 }
 
 /** What an operator does after a `verify` that has found faults. */
@@ -47,7 +55,7 @@ const OTHERS =
 function beforeHandover(report: MigrationReport, facts: StepFacts): string[] {
   const { source, target } = report;
   const handOver = `copy what was added meanwhile and hand over:\n${facts.handover}`;
-  if (facts.snapshot) return [`To finish the mirror, ${handOver}`];
+  if (isForMirror(facts)) return [`To finish the mirror, ${handOver}`];
   return [
     `Stop the writer of ${oneLine(source)} for good: it must take no more entries, and stay readable. Until then, the same command as now copies what is added.`,
     `When it is stopped, ${handOver}`,
@@ -96,12 +104,27 @@ function keyNames({
   return names.size === 0 || names.has(origin) ? undefined : oneLine([...names].join(", "));
 }
 
+/** For a log that software may have been started on, or a mirror: what is stored does not say which. */
+function startedSteps(report: MigrationReport, facts: StepFacts): string[] {
+  const { origin, target, stored } = report;
+  const found =
+    stored?.checkpoint === "none"
+      ? `The handover was made by an early tlog-migrate, which did not record whether ${oneLine(target)} is a mirror`
+      : `${oneLine(target)} has a checkpoint: its log software may be running already, or it is served as a mirror`;
+  return [
+    `${found}. Only one writer may sign checkpoints for ${oneLine(origin)}: start none here before it is known that every other one has stopped and never starts again.`,
+    ...fillSteps(report, facts),
+    ...readBack(report, facts),
+  ];
+}
+
 /** For a copy that is read, and must not append. */
 function mirrorSteps(report: MigrationReport, facts: StepFacts): string[] {
-  const { size, origin, target } = report;
-  const checkpoint = facts.saveCheckpoint
-    ? `The source's checkpoint is stored with the tiles, so ${oneLine(target)} can be served as a mirror of size ${formatCount(size)}.`
-    : "No checkpoint is stored, so readers cannot use it yet: the same command with --save-checkpoint stores the source's.";
+  const { size, origin, target, stored } = report;
+  const checkpoint =
+    stored?.checkpoint !== "none"
+      ? `A checkpoint is stored with the tiles, so ${oneLine(target)} can be served as a mirror of size ${formatCount(size)}.`
+      : "No checkpoint is stored, so readers cannot use it yet: the same command with --save-checkpoint stores the source's.";
   return [
     checkpoint,
     ...fillSteps(report, facts),
@@ -127,10 +150,11 @@ function fillSteps(report: MigrationReport, facts: StepFacts): string[] {
 
 /** None where there is nothing to check a mirror against. */
 function readBack(report: MigrationReport, facts: StepFacts): string[] {
-  const { format, origin, target } = report;
-  if (!facts.saveCheckpoint && !facts.target.canBeTakenOver) return [];
+  const { format, origin, target, stored } = report;
+  const hasCheckpoint = stored?.checkpoint !== "none";
+  if (!hasCheckpoint && !facts.target.canBeTakenOver) return [];
   const named = keyNames(report) === undefined ? "" : ` --origin ${shellWord(origin)}`;
-  const key = facts.saveCheckpoint ? ` ${KEY_OPTIONS[format]}${named}` : "";
+  const key = hasCheckpoint ? ` ${KEY_OPTIONS[format]}${named}` : "";
   return [`To read all of it back:\n${verifyCommand(format, target, facts)}${key}`];
 }
 

@@ -2,9 +2,18 @@
 
 import { shellWord, shownAddress, withShownAddresses } from "../../lib/index.ts";
 
-/** The command with further words after its name, as a line of a shell; without what is secret in it. */
+/** Options that are not repeated: a run that is suggested has something to say, and reads nothing again that it need not. */
+const FOR_ONE_RUN: readonly string[] = ["--recheck", "--quiet"];
+
+/**
+ * The command with further options after its name, as a line of a shell; without what is secret in it, and without
+ * switches that were for this run alone, or are given again.
+ */
 export function sameCommand(...further: readonly string[]): string {
-  const [, , ...words] = process.argv;
+  const [, , ...given] = process.argv;
+  const end = given.indexOf("--");
+  const isLeftOut = (word: string) => FOR_ONE_RUN.includes(word) || further.includes(word);
+  const words = given.filter((word, i) => (end !== -1 && i > end) || !isLeftOut(word));
   const shown = words.map((word, i) => {
     const isFile = /^(--header=)?@/.test(word);
     if (words[i - 1] === "--header") return isFile ? word : "…";

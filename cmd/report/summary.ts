@@ -15,7 +15,7 @@ import { alignFields, bad, emphasis, type Field, good, listSection, wrap } from 
 export function copySummary(report: MigrationReport, facts: StepFacts, width: number): string {
   const { notChecked, warnings, extraData } = report;
   return [
-    headline(good, wrap(outcomeText(report, facts), width, "")),
+    headline(good, wrap(outcomeText(report), width, "")),
     alignFields([
       ["origin", report.origin],
       ["size", entriesText(report.size)],
@@ -70,12 +70,18 @@ function lines(text: string): string {
   return text.split("\n").map(oneLine).join("\n");
 }
 
-function outcomeText(report: MigrationReport, { target: words }: StepFacts): string {
-  const { outcome, target } = report;
-  const isMirror = !words.canBeTakenOver && outcome === "handed-over";
+function outcomeText(report: MigrationReport): string {
+  const { outcome, stored } = report;
+  const target = oneLine(report.target);
+  if (outcome === "already-handed-over" && stored?.checkpoint === "stored") {
+    return `The source's checkpoint is stored now: an earlier run had copied all else into ${target}.`;
+  }
+  if (stored?.purpose !== "mirror" || outcome === "taken-over") return OUTCOMES[outcome](target);
+  if (outcome === "already-handed-over") {
+    return `Nothing to do: an earlier run has completed the mirror ${target}, at the size and root that the source has now.`;
+  }
   const part = isIncomplete(report) ? "all that is left of the log" : "the whole log";
-  if (isMirror) return `The mirror is complete: ${oneLine(target)} holds ${part}.`;
-  return OUTCOMES[outcome](oneLine(target));
+  return `The mirror is complete: ${target} holds ${part}.`;
 }
 
 const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {

@@ -40,7 +40,7 @@ export async function onClaimedTarget(
           "warning",
         );
       const outcome = claim.grown ? "taken-over" : "already-handed-over";
-      return await finish(session, claim.checkpoint, outcome, claim.record);
+      return await finish(session, claim.checkpoint, outcome, claim.record, claim.record);
     }
     const rounds = new Rounds(session, claim, first);
     try {

@@ -6,12 +6,20 @@ import { CHECKPOINT_PATH } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
 import { listNotCopied } from "./not-copied.ts";
+import type { MigrationOptions } from "./options.ts";
 import { MAX_OBJECT_BYTES } from "./ports/source.ts";
 import { beyondTree } from "./read/authentic.ts";
 import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
-import { type MigrationOutcome, type MigrationReport, migrationReport, type Pruned } from "./report.ts";
+import {
+  type MigrationOutcome,
+  type MigrationReport,
+  migrationReport,
+  type Pruned,
+  type StoredState,
+} from "./report.ts";
 import type { CopySession } from "./session.ts";
-import { formatRecord, type StoredMarker, treeStateFor } from "./target/marker.ts";
+import { formatRecord, type MigrationRecord, type StoredMarker, treeStateFor } from "./target/marker.ts";
+import { readableTreeState } from "./target/tree-state.ts";
 
 /** The last act: from here on the target belongs to the log software. */
 export async function handOver(
@@ -31,36 +39,64 @@ export async function handOver(
     finishedAt: new Date().toISOString(),
     missingIssuers: session.issuers?.missing().length ?? 0,
     ...pruned,
+    isMirror: isMirror(options),
     tool: options.tool,
     marker: marker.text,
   });
   await target.handOver(marker.text, treeStateFor(aim, marker), record);
 }
 
-/** The report of a run that has ended, and the source's checkpoint in the target where that was asked for. */
+/** Whether what is handed over is only to be read: its log goes on elsewhere. */
+function isMirror({ snapshot, saveCheckpoint }: MigrationOptions): boolean {
+  return snapshot === true || saveCheckpoint === true;
+}
+
+/**
+ * The report of a run that has ended, and the source's checkpoint in the target where that was asked for.
+ * @param record of the earlier run that has handed the target over.
+ */
 export async function finish(
   session: CopySession,
   aim: TrustedCheckpoint,
   outcome: MigrationOutcome,
   pruned: Pruned,
+  record?: MigrationRecord,
 ): Promise<MigrationReport> {
   const { options, progress, target } = session;
+  let hasStored = false;
   if (options.saveCheckpoint === true && outcome === "taken-over") {
     options.notice?.(
       "The source's checkpoint is not stored: the log software there has gone beyond it",
       "warning",
     );
   } else if (options.saveCheckpoint === true && outcome !== "ready-for-handover") {
-    const stored = await target.publishCheckpoint(aim.note);
-    if (!stored && !(await isPublished(session, aim)))
+    hasStored = await target.publishCheckpoint(aim.note);
+    if (!hasStored && !(await isPublished(session, aim)))
       options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`, "warning");
   }
   progress.phase = "done";
-  const warnings = outcome === "ready-for-handover" ? [] : await target.warnings();
+  const wasMirror = record === undefined ? isMirror(options) : record.isMirror;
+  const isHandedOver = outcome !== "ready-for-handover";
+  const stored = isHandedOver ? await storedState(session, wasMirror, hasStored) : undefined;
+  const warnings = stored ? await target.warnings(stored.purpose !== "mirror") : [];
   const beyond = await beyondTree(session.context.source, aim.size);
   const hasRead = outcome === "handed-over" || outcome === "ready-for-handover";
   const notCopied = hasRead ? await listNotCopied(session, aim.size) : undefined;
-  return migrationReport(session, aim, outcome, pruned, [...beyond, ...warnings], notCopied);
+  return migrationReport(session, aim, outcome, pruned, [...beyond, ...warnings], notCopied, stored);
+}
+
+/** @param wasMirror what the handover says of it; undefined where an early version did not say it. */
+async function storedState(
+  { target, writer }: CopySession,
+  wasMirror: boolean | undefined,
+  hasStored: boolean,
+): Promise<StoredState> {
+  const canAppend = (await readableTreeState(target)) !== undefined;
+  const isFound = async () => (await writer().read(CHECKPOINT_PATH, MAX_OBJECT_BYTES)) !== undefined;
+  return {
+    purpose: !canAppend || wasMirror === true ? "mirror" : wasMirror === false ? "log" : "unknown",
+    checkpoint: hasStored ? "stored" : (await isFound()) ? "found" : "none",
+  };
 }
 
 /** Whether the checkpoint in the target is this one, whatever the order of its signatures, and whoever has added some. */

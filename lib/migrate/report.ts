@@ -79,8 +79,18 @@ export interface MigrationReport extends RunReport {
   /** What else the source has; left out where it was not listed. */
   readonly notCopied?: NotCopied;
   readonly outcome: MigrationOutcome;
+  /** What is stored in the target; left out before the handover. */
+  readonly stored?: StoredState;
   /** What the operator should look at, a sentence each. */
   readonly warnings: readonly string[];
+}
+
+/** What a target has after its handover, whatever the options of the run that reports it. */
+export interface StoredState {
+  /** `unknown` where log software could take it over, and an early version did not record whether it may. */
+  readonly purpose: "log" | "mirror" | "unknown";
+  /** Whether this run has stored a checkpoint there, or found one. */
+  readonly checkpoint: "none" | "found" | "stored";
 }
 
 export type MigrationOutcome =
@@ -182,6 +192,7 @@ export function migrationReport(
   pruned: Pruned,
   warnings: readonly string[],
   notCopied?: NotCopied,
+  stored?: StoredState,
 ): MigrationReport {
   const { options, context, target, progress, issuers } = session;
   const counters = progress.total();
@@ -206,6 +217,7 @@ export function migrationReport(
     bytes: counters.get("bytesStored"),
     replacedObjects: counters.get("replacedObjects"),
     ...(notCopied && { notCopied }),
+    ...(stored && { stored }),
     warnings: isOfCertificates(aim.origin) ? [...warnings, LANDMARKS_WARNING] : warnings,
   };
 }

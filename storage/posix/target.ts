@@ -131,10 +131,10 @@ export class PosixTarget implements MigrationTarget {
     throw this.#noSpace("too few inodes", formatCount(needed.objects), formatCount(ffree));
   }
 
-  async warnings(): Promise<string[]> {
+  async warnings(isToAppend: boolean): Promise<string[]> {
     const user = process.getuid?.();
     const owner = fs.statSync(this.locate(STATE.directory), { throwIfNoEntry: false })?.uid;
-    if (user !== 0 || owner !== 0) return this.#leftovers;
+    if (!isToAppend || user !== 0 || owner !== 0) return this.#leftovers;
     // Not the whole directory: what belongs to others may be among it.
     const written = LOG_NAMES.map((name) => this.locate(name)).filter((path) => fs.existsSync(path));
     return [

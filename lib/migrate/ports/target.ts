@@ -74,8 +74,11 @@ export interface MigrationTarget {
   replaceMarker(from: string, to: string): Promise<void>;
   /** @throws OperationError if the target has too little free space, where that can be seen. */
   requireFreeSpace(needed: SpaceNeeded): Promise<void>;
-  /** What an operator should know about the target before the log software takes it over, a line each. */
-  warnings(): Promise<string[]>;
+  /**
+   * What an operator should know about the target once it is handed over, a line each.
+   * @param isToAppend whether log software is to take it over; false for a mirror.
+   */
+  warnings(isToAppend: boolean): Promise<string[]>;
 
   /** A writer for the thread that calls it. @param signal breaks off what it waits for. */
   openWriter(signal?: AbortSignal): TargetWriter;

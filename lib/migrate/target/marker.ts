@@ -59,6 +59,8 @@ export interface MigrationRecord extends Pick<Marker, "origin" | "source" | "for
   readonly minIndex: number;
   /** Entries without a bundle. */
   readonly absentEntries: number;
+  /** Whether it is a copy that is only read, and not to be appended to; undefined in those of early versions. */
+  readonly isMirror?: boolean | undefined;
   /** The marker in whose place it was written, to take the handover back; undefined in those of early versions. */
   readonly marker?: string | undefined;
 }
@@ -169,6 +171,7 @@ export function parseRecord(text: string, name: string): MigrationRecord {
     minIndex,
     absentEntries,
     tool: read("tool", STRING),
+    isMirror: read("isMirror", OPTIONAL_BOOLEAN),
     marker: read("marker", OPTIONAL_STRING),
   };
 }
@@ -187,6 +190,10 @@ const OPTIONAL_STRING: FieldType<string | undefined> = [
   (value) => value === undefined || typeof value === "string",
 ];
 const BOOLEAN: FieldType<boolean> = ["true or false", (value) => typeof value === "boolean"];
+const OPTIONAL_BOOLEAN: FieldType<boolean | undefined> = [
+  "true or false",
+  (value) => value === undefined || typeof value === "boolean",
+];
 const COUNT: FieldType<number> = [
   "a count",
   (value): value is number => Number.isSafeInteger(value) && (value as number) >= 0,

@@ -11,6 +11,14 @@ function suggested(...given: readonly string[]): string {
   return sameCommand("--handover");
 }
 
+test("a suggested command leaves out what was for one run, and repeats no option", () => {
+  const options = ["--recheck", "--quiet", "--handover", "--json"];
+  expect(suggested("copy", "a", "b", ...options)).toBe("tlog-migrate copy --handover a b --json");
+  expect(suggested("copy", "--json", "--", "--quiet", "b")).toBe(
+    "tlog-migrate copy --handover --json -- --quiet b",
+  );
+});
+
 test("a suggested command is the one that runs, quoted for a shell, with the further option", () => {
   const given = ["copy", "https://log.example/", "/srv/my log", "--vkey", "log.example+1a2b3c4d+AU="];
   expect(suggested(...given)).toBe(

@@ -5,6 +5,7 @@ import type { ExtraDataReport, MigrationReport, VerificationReport } from "../..
 
 const report: MigrationReport = {
   outcome: "handed-over",
+  stored: { purpose: "log", checkpoint: "none" },
   origin: "log.example/one",
   source: "https://log.example/one/",
   target: "/srv/log",
@@ -26,6 +27,7 @@ const report: MigrationReport = {
   warnings: ["The files belong to root"],
 };
 const HANDOVER = "tlog-migrate copy https://log.example/one/ /srv/log --handover";
+const mirror: MigrationReport["stored"] = { purpose: "mirror", checkpoint: "stored" };
 const plain = { target: { state: "", verifyOptions: [], canBeTakenOver: true }, handover: HANDOVER };
 
 /** A summary that is hardly wrapped. */
@@ -82,8 +84,7 @@ describe("the summary of a copy", () => {
     expect(textOf({ pruned, outcome: "taken-over" })).toContain("--repair-from");
     const before = textOf({ pruned, outcome: "ready-for-handover" });
     expect(before).toContain("run the same command with a source that has them, and a lower --min-index");
-    const mirror = { target: { ...plain.target, canBeTakenOver: false } };
-    expect(textOf({ pruned }, mirror)).toMatch(
+    expect(textOf({ pruned, stored: mirror })).toMatch(
       /^The mirror is complete: \S+ holds all that is left of the log\./,
     );
     for (const none of [undefined, { minIndex: 70_144, absentEntries: 0 }]) {
@@ -149,19 +150,68 @@ describe("the summary of a copy", () => {
     expect(text).not.toMatch(/Start the log software/);
   });
 
-  test.each([{ snapshot: true }, { saveCheckpoint: true }])(
-    "tells who made a mirror by %o never to start a writer on it",
-    (facts) => {
-      expect(textOf({}, facts)).toMatch(/Do not start a writer here/);
-      expect(textOf({}, facts)).not.toMatch(/Start the log software/);
-    },
-  );
+  // What an earlier run made of the target decides, and not the options of this one.
+  describe.each([{}, { snapshot: true }, { saveCheckpoint: true }])("with the options %o", (options) => {
+    test("warns of a writer on a mirror, whether this run or an earlier one has finished it", () => {
+      for (const outcome of ["handed-over", "already-handed-over"] as const) {
+        for (const checkpoint of ["none", "found", "stored"] as const) {
+          const text = textOf({ outcome, stored: { purpose: "mirror", checkpoint } }, options);
+          expect(text).toMatch(/Do not start a writer here/);
+          expect(text).not.toMatch(/Start the log software|ready for its log software|only this target/);
+          expect(text.includes("No checkpoint is stored")).toBe(checkpoint === "none");
+          expect(text.includes("--vkey <vkey>")).toBe(checkpoint !== "none");
+        }
+      }
+      expect(textOf({ stored: mirror }, options)).toMatch(/^The mirror is complete: \/srv\/log holds/);
+      const again = {
+        outcome: "already-handed-over",
+        stored: { purpose: "mirror", checkpoint: "found" },
+      } as const;
+      expect(textOf(again, options)).toMatch(/^Nothing to do: an earlier run has completed the mirror/);
+    });
+
+    test("starts no log software where there is a checkpoint, or no record of what the copy is for", () => {
+      for (const stored of [
+        { purpose: "log", checkpoint: "found" },
+        { purpose: "unknown", checkpoint: "found" },
+        { purpose: "unknown", checkpoint: "none" },
+      ] as const) {
+        const text = textOf({ outcome: "already-handed-over", stored }, options);
+        expect(text).not.toMatch(/Start the log software|No checkpoint is stored/);
+        expect(text).toMatch(/Only one writer may sign checkpoints for log\.example\/one/);
+        expect(text.includes("--vkey <vkey>")).toBe(stored.checkpoint === "found");
+      }
+    });
+
+    test("says how log software takes over what an earlier run has handed over to it", () => {
+      expect(textOf({ outcome: "already-handed-over" }, options)).toMatch(/Start the log software/);
+    });
+  });
+
+  test("a checkpoint that was stored by a further run is what the report begins with", () => {
+    const text = textOf({ outcome: "already-handed-over", stored: mirror }, { saveCheckpoint: true });
+    expect(text).toMatch(/^The source's checkpoint is stored now/);
+  });
+
+  test.each([
+    { snapshot: true },
+    { saveCheckpoint: true },
+    { target: { ...plain.target, canBeTakenOver: false } },
+  ])("asks nobody to stop the writer of a log that is mirrored by %o", (facts) => {
+    const text = textOf({ outcome: "ready-for-handover" }, facts);
+    expect(text).toContain("1. To finish the mirror, copy what was added meanwhile and hand over:\n");
+    expect(text).not.toMatch(/Stop the writer/);
+  });
 
   test("tells how a mirror is read back: with its key, its database, or not at all", () => {
     const database = "projects/p/instances/i/databases/d";
-    const commandOf = (facts: Partial<StepFacts>) =>
-      /tlog-migrate verify .*/.exec(textOf({}, { snapshot: true, ...facts }))?.[0];
-    const mirror = { ...plain.target, canBeTakenOver: false };
+    const commandOf = ({ target = plain.target, saveCheckpoint }: Partial<StepFacts>) => {
+      const checkpoint = saveCheckpoint ? "stored" : "none";
+      return /tlog-migrate verify .*/.exec(
+        textOf({ stored: { purpose: "mirror", checkpoint } }, { target }),
+      )?.[0];
+    };
+    const stateless = { ...plain.target, canBeTakenOver: false };
     const options = ["--spanner", database];
     const inDatabase = { ...plain.target, verifyOptions: options };
     const prefixed = { ...plain.target, verifyOptions: [...options, "--spanner-table-prefix", "a_"] };
@@ -171,8 +221,8 @@ describe("the summary of a copy", () => {
     const withDatabase = `${verify} --spanner ${database}`;
     expect(commandOf({ target: prefixed })).toBe(`${withDatabase} --spanner-table-prefix a_`);
     expect(commandOf({ target: inDatabase, saveCheckpoint: true })).toBe(`${withDatabase} --vkey <vkey>`);
-    expect(commandOf({ target: mirror })).toBeUndefined();
-    expect(commandOf({ target: mirror, saveCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
+    expect(commandOf({ target: stateless })).toBeUndefined();
+    expect(commandOf({ target: stateless, saveCheckpoint: true })).toBe(`${verify} --vkey <vkey>`);
   });
 
   const armory = { name: "armory", keyId: "16541b8f", type: "Ed25519", own: true } as const;
@@ -200,9 +250,9 @@ describe("the summary of a copy", () => {
       expect(textOf({ ...other, outcome, origin: "armory" })).not.toContain("WithOrigin");
       expect(textOf({ outcome, signatures: [] })).not.toContain("WithOrigin");
     }
-    const mirror = textOf(other, { saveCheckpoint: true });
-    expect(mirror).not.toContain(option);
-    expect(mirror).toContain("tlog-migrate verify /srv/log --vkey <vkey> --origin 'Armory 2'\n");
+    const text = textOf({ ...other, stored: mirror });
+    expect(text).not.toContain(option);
+    expect(text).toContain("tlog-migrate verify /srv/log --vkey <vkey> --origin 'Armory 2'\n");
   });
 
   test("is short where there was nothing to do", () => {

@@ -45,7 +45,7 @@ test("root is advised to give away what the copy wrote, and nothing that is kept
   vi.spyOn(process, "getuid").mockReturnValue(0);
   vi.spyOn(fs, "statSync").mockImplementation(((path: string, options?: fs.StatSyncOptions) =>
     Object.assign(statSync(path, options) as fs.Stats, { uid: 0 })) as typeof fs.statSync);
-  const [warning = ""] = await target.warnings();
+  const [warning = ""] = await target.warnings(true);
   const words = /, and give these to it first:\nchown -R USER (.*)$/.exec(warning)?.[1] ?? "";
   const shown = execFileSync("sh", ["-c", `printf '%s\\n' ${words}`], { encoding: "utf8" });
   expect(shown.trim().split("\n")).toEqual([".state", "tile", "issuer"].map((name) => join(root, name)));
@@ -255,7 +255,7 @@ test("a handover is one, whatever another copy stages while its temporary files 
   await target.handOver(MARKER, TREE, RECORD);
   await target.confirmHandOver();
   expect([text(STATE.version), existsSync(staged)]).toEqual(["1", true]);
-  expect(await target.warnings()).toContainEqual(expect.stringContaining("could not be removed"));
+  expect(await target.warnings(true)).toContainEqual(expect.stringContaining("could not be removed"));
   removal.mockRestore();
   await new PosixTarget(root).confirmHandOver();
   expect(existsSync(staged)).toBe(false);
