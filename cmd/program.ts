@@ -12,7 +12,9 @@ import {
 import { addAbandonCommand } from "./abandon.ts";
 import { addCompletionCommand } from "./completion.ts";
 import { addCopyCommand } from "./copy.ts";
+import { addCutoverCommand } from "./cutover.ts";
 import { EXIT_CODES_HELP } from "./exit.ts";
+import { addFollowCommand } from "./follow.ts";
 import { writeLine } from "./output.ts";
 import { addVerifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
@@ -44,6 +46,8 @@ export async function newProgram(given: readonly string[] = process.argv.slice(2
     // An unavailable hasher is a usage error: reported before any work, not later by a thread.
     .hook("preAction", () => void hasherName());
   addCopyCommand(program, backends);
+  addFollowCommand(program, backends);
+  addCutoverCommand(program, backends);
   addVerifyCommand(program, backends);
   addAbandonCommand(program, backends);
   addCompletionCommand(program);

@@ -79,7 +79,7 @@ async function runShown<Report extends object>(
     if (failure !== undefined) throw failure;
   } catch (error) {
     const end = endOf(error, signals.signal);
-    if (end instanceof Interruption && parts.command === "copy") {
+    if (end instanceof Interruption && ["copy", "follow"].includes(parts.command)) {
       end.inPlace = inPlaceWords(progress);
       if (end.inPlace !== undefined) writeLine(end.inPlace, "warn");
     }

@@ -5,8 +5,16 @@
 
 import { backendModules } from "../storage/backends.ts";
 import { type AbandonReport, abandon as abandonWith } from "./migrate/abandon.ts";
+import { type CutoverReport, cutover as cutoverWith } from "./migrate/cutover.ts";
+import { follow as followWith } from "./migrate/follow.ts";
 import { migrate as migrateWith } from "./migrate/migrate.ts";
-import type { AbandonOptions, MigrationOptions, VerifyOptions } from "./migrate/options.ts";
+import type {
+  AbandonOptions,
+  CutoverOptions,
+  FollowOptions,
+  MigrationOptions,
+  VerifyOptions,
+} from "./migrate/options.ts";
 import { outsideFailure } from "./migrate/outside-failure.ts";
 import * as places from "./migrate/places.ts";
 import type { OptionValues, TargetWords } from "./migrate/ports/backend.ts";
@@ -16,6 +24,14 @@ import { type VerificationReport, verifyLog as verifyLogWith } from "./migrate/v
 /** Moves a log until it is handed over, or as far as the options say. @throws LogError, or the signal's reason. */
 export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
   migrateWith(options, backendModules()).catch(rethrow);
+
+/** Copies a log, and what is added to it, until a cutover is asked for. @throws LogError, or the signal's reason. */
+export const follow = (options: FollowOptions): Promise<MigrationReport> =>
+  followWith(options, backendModules()).catch(rethrow);
+
+/** Asks the copy that follows a source into a target to hand over. @throws LogError, also where it refuses. */
+export const cutover = (options: CutoverOptions): Promise<CutoverReport> =>
+  cutoverWith(options, backendModules()).catch(rethrow);
 
 /** Verifies a log; faults are in the report. @throws LogError if it cannot be read, or the signal's reason. */
 export const verifyLog = (options: VerifyOptions): Promise<VerificationReport> =>
@@ -49,10 +65,13 @@ export {
 } from "./errors.ts";
 export type { AbandonReport } from "./migrate/abandon.ts";
 export { type CounterName, Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
+export type { CutoverReport } from "./migrate/cutover.ts";
 export type { NotCopied } from "./migrate/not-copied.ts";
 export type { Notice } from "./migrate/notice.ts";
 export type {
   AbandonOptions,
+  CutoverOptions,
+  FollowOptions,
   LogWorkOptions,
   MigrationOptions,
   MinIndexOption,

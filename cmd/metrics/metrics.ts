@@ -68,6 +68,12 @@ const METRICS: readonly Metric[] = [
   ],
   ["tree_size", "Entries of the tree aimed at, 0 while unknown", ({ size }) => size],
   ["entries_done", "Entries of that tree that are done", ({ entriesDone }) => entriesDone],
+  ["lag_entries", "Entries that follow has seen and not copied yet", ({ lag }) => lag?.entries ?? 0],
+  [
+    "lag_seconds",
+    "Seconds since follow first lacked some of them, 0 if none",
+    ({ lag }) => lag?.seconds ?? 0,
+  ],
   ["phase", "What the run is doing: 1 for the phase it is in", ({ phase }) => ({ [phase]: 1 }), "phase"],
 ];
 

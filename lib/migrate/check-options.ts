@@ -6,7 +6,14 @@
 import { UsageError } from "../errors.ts";
 import type { CheckpointPolicy, KeyPolicy } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
-import type { AbandonOptions, MigrationOptions, VerifyOptions, WorkOptions } from "./options.ts";
+import type {
+  AbandonOptions,
+  CutoverOptions,
+  FollowOptions,
+  MigrationOptions,
+  VerifyOptions,
+  WorkOptions,
+} from "./options.ts";
 import type { RetryPolicy } from "./throttle/backoff.ts";
 
 /** Options of a log whose format may be found out. */
@@ -22,6 +29,9 @@ const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /** At most a day. */
 const SETTLE_MS: Bounds = [0, 86_400_000];
+
+/** At most a day. */
+const INTERVAL_MS: Bounds = [10, 86_400_000];
 
 const WORK: Readonly<Record<"workers" | "concurrency" | "budgetBytes" | "requestsPerSecond", Bounds>> = {
   workers: [1, 256],
@@ -44,6 +54,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   requestsPerSecond: "--rate",
   "retry.attempts": "--retries",
   settleMs: "--settle",
+  intervalMs: "--interval",
   handOver: "--handover",
 };
 
@@ -59,6 +70,21 @@ export function checkMigration(options: MigrationOptions): void {
   const switches = { adopt, allowMissingIssuers, deep, handOver, recheck, saveCheckpoint, snapshot };
   for (const [name, value] of Object.entries(switches)) requireSwitch(name, value);
   requireStaticCt(options, { "--deep": deep, "--allow-missing-issuers": allowMissingIssuers });
+}
+
+/** @throws UsageError for the first option of a copy that follows its source. */
+export function checkFollow(options: FollowOptions): void {
+  checkMigration(options);
+  checkNumbers(options, { intervalMs: INTERVAL_MS });
+}
+
+/** @throws UsageError for the first option that is malformed, or contradicts another. */
+export function checkCutover(options: CutoverOptions): void {
+  checkAbandonment(options);
+  const { wait, cancel } = options;
+  for (const [name, value] of Object.entries({ wait, cancel })) requireSwitch(name, value);
+  checkNumbers(options, { answerMs: SETTLE_MS });
+  if (wait && cancel) throw usage("--wait", "contradicts --cancel", { advice: "Pass one of them" });
 }
 
 /** @throws UsageError for the first option of a verification that is malformed, or contradicts another. */

@@ -98,10 +98,13 @@ export class Counters {
   /** Adds up the counters of several threads. */
   static total(all: readonly Counters[]): Counters {
     const total = new Counters();
-    for (const counters of all) {
-      for (let word = 0; word < WORDS; word++) total.#increase(word, counters.#word(word));
-    }
+    for (const counters of all) total.addAll(counters);
     return total;
+  }
+
+  /** Adds what another thread has counted, which counts no more. */
+  addAll(counters: Counters): void {
+    for (let word = 0; word < WORDS; word++) this.#increase(word, counters.#word(word));
   }
 
   #word(word: number): number {

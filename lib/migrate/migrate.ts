@@ -1,6 +1,5 @@
 /** A migration, from the top down: the order in which a log is moved. */
 
-import { formatCount } from "../tlog/quantities.ts";
 import { checkMigration } from "./check-options.ts";
 import { onClaimedTarget } from "./claimed.ts";
 import { finish, handOver } from "./handover.ts";
@@ -9,8 +8,8 @@ import type { BackendModules } from "./ports/backend.ts";
 import type { MigrationReport } from "./report.ts";
 import type { Rounds } from "./rounds.ts";
 import type { CopySession } from "./session.ts";
-import { MAX_ROUNDS, type SeenCheckpoint, settledCheckpoint, writerAlive } from "./settle.ts";
-import { type Claim, grownBeyondHandover } from "./target/claim.ts";
+import { copyUntilStill } from "./settle.ts";
+import type { Claim } from "./target/claim.ts";
 
 /**
  * Moves a log. Resolves when the target is handed over, or is as far as the options say.
@@ -28,30 +27,12 @@ export async function migrate(options: MigrationOptions, modules: BackendModules
  */
 async function fillAndHandOver(session: CopySession, claim: Claim, rounds: Rounds): Promise<MigrationReport> {
   const { options } = session;
-  let now: SeenCheckpoint = { ...claim.checkpoint, seenAt: performance.now() };
-  for (let round = 1; ; round++) {
-    // A handover that has begun is of its own size.
-    if (now.size > rounds.aim.size && !claim.handingOver) {
-      if (round > 1)
-        options.notice?.(`The source has grown to ${formatCount(now.size)} entries: copying the new ones`);
-      await rounds.raise(now, now.tree);
-    }
-    await rounds.copy();
-    await rounds.check();
-    const { aim } = rounds;
-    now = await settledCheckpoint(session, aim, now);
-    if (claim.handingOver && now.size > aim.size) throw grownBeyondHandover(session.target, aim, now);
-    if (now.size === aim.size || options.snapshot === true) break;
-    if (round < MAX_ROUNDS) continue;
-    if (options.handOver === true) throw writerAlive(session, "the source still grows", aim, now);
-    options.notice?.(
-      `The source has grown to ${formatCount(now.size)} entries meanwhile: the next run copies the new ones`,
-    );
-    break;
-  }
+  const first = { ...claim.checkpoint, seenAt: performance.now() };
+  const handsOver = options.handOver === true;
+  await copyUntilStill(session, rounds, { first, handsOver, handingOver: claim.handingOver });
   const pruned = await rounds.settlePruned();
   if (rounds.hasGaps) options.notice?.(GAPS, "warning");
-  if (options.handOver !== true) return await finish(session, rounds.aim, "ready-for-handover", pruned);
+  if (!handsOver) return await finish(session, rounds.aim, "ready-for-handover", pruned);
   await handOver(session, rounds.aim, rounds.marker, pruned);
   return await finish(session, rounds.aim, "handed-over", pruned);
 }

@@ -71,6 +71,22 @@ export interface MigrationOptions extends LogWorkOptions {
   readonly settleMs?: number | undefined;
 }
 
+/** What only a copy with an end is asked for is left out. */
+export interface FollowOptions
+  extends Omit<MigrationOptions, "handOver" | "snapshot" | "saveCheckpoint" | "recheck"> {
+  /** Between two looks at the source while it grows; default 1 s. */
+  readonly intervalMs?: number | undefined;
+}
+
+export interface CutoverOptions extends AbandonOptions {
+  /** Wait until the log is handed over, or the request is refused. Default: until it is accepted. */
+  readonly wait?: boolean | undefined;
+  /** Take the request back. */
+  readonly cancel?: boolean | undefined;
+  /** How long the copy at work is given to accept; default 15 s. */
+  readonly answerMs?: number | undefined;
+}
+
 export interface VerifyOptions
   extends Omit<WorkOptions, "format">,
     Pick<MigrationOptions, "allowMissingIssuers"> {

@@ -17,6 +17,7 @@ export type Phase =
   | "listing the log"
   | "waiting for log software to integrate what it has stored"
   | "repairing"
+  | "waiting for the source to grow"
   | "handing over"
   | "done";
 
@@ -29,6 +30,8 @@ export interface ProgressSnapshot {
   /** Requests that may be in flight to the source, 0 while nothing is read. */
   readonly requestLimit: number;
   readonly counters: Counters;
+  /** How far a copy that follows its source is behind it: in entries, and for how long. */
+  readonly lag?: { readonly entries: number; readonly seconds: number } | undefined;
   /** What is left takes so long at least, where the source limits requests in a time. */
   readonly leastSecondsLeft?: number | undefined;
   /** What the source asks to wait for, while it does. */
@@ -50,6 +53,10 @@ export class Progress {
     | ({ readonly limit: number } & Pick<ProgressSnapshot, "pause"> & {
           secondsFor?(requests: number): number | undefined;
         })
+    | undefined;
+  /** Of a copy that follows its source: entries seen and copied, and since when they differ, as `performance.now()` has it. */
+  following:
+    | { readonly newest: number; readonly copied: number; readonly behindSince: number | undefined }
     | undefined;
   /** Notified of every request that is tried again, whichever thread sent it. */
   onRetry: RetryObserver | undefined;
@@ -90,8 +97,15 @@ export class Progress {
     const requestLimit = this.window?.limit ?? 0;
     const [pause, lastRetry] = [this.window?.pause, this.#lastRetry];
     const leastSecondsLeft = this.window?.secondsFor?.(Math.ceil((this.#size - entriesDone) / FULL_WIDTH));
-    const [phase, size] = [this.phase, this.#size];
-    return { phase, size, entriesDone, requestLimit, counters, leastSecondsLeft, pause, lastRetry };
+    const [phase, size, lag] = [this.phase, this.#size, this.#lag()];
+    return { phase, size, entriesDone, requestLimit, counters, leastSecondsLeft, pause, lastRetry, lag };
+  }
+
+  #lag(): ProgressSnapshot["lag"] {
+    if (this.following === undefined) return undefined;
+    const { newest, copied, behindSince } = this.following;
+    const seconds = behindSince === undefined ? 0 : (performance.now() - behindSince) / 1000;
+    return { entries: newest - copied, seconds };
   }
 }
 

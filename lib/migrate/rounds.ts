@@ -1,6 +1,7 @@
 /** Rounds of copying into a claimed target, each for a larger tree of the same log: what one has done, the next leaves alone. */
 
 import { keptNote } from "../tlog/kept-note.ts";
+import { bundlePath, rightEdge, tilePath, tileWidth } from "../tlog/layout.ts";
 import { beginRound, copyTree, type Round } from "./copy-tree.ts";
 import type { HashTree } from "./ports/source.ts";
 import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
@@ -26,6 +27,10 @@ export class Rounds {
   #done = 0;
   #checked = 0;
   #isChecked = false;
+  /** Whether the target has all of the aim. */
+  #isDone = false;
+  /** Sizes whose right edges this run may have stored. */
+  readonly #edges = new Set<number>();
 
   constructor(session: CopySession, { aim, marker, resume }: Claim, begun: Round | undefined) {
     this.#session = session;
@@ -33,11 +38,22 @@ export class Rounds {
     this.#resume = resume;
     this.#aim = aim;
     this.#marker = marker;
+    this.#edges.add(aim.size);
   }
 
   /** What the target is to have. */
   get aim(): TrustedCheckpoint {
     return this.#aim;
+  }
+
+  /** Entries that are in place, of which this run knows. */
+  get done(): number {
+    return this.#done;
+  }
+
+  /** Whether the target has all of the aim. */
+  get isDone(): boolean {
+    return this.#isDone;
   }
 
   get marker(): StoredMarker {
@@ -59,10 +75,13 @@ export class Rounds {
     const checkpoint = keptNote(now.note, this.#session.options.policy);
     this.#marker = await replaceMarker(this.#session.target, this.#marker, { checkpoint });
     this.#aim = now;
+    this.#isDone = false;
+    this.#edges.add(now.size);
   }
 
   /** Copies what the target lacks of the tree aimed at; durable when it resolves. */
   async copy(): Promise<void> {
+    if (this.#isDone) return;
     const [resume, known, done] = [this.#resume, this.#tree, this.#done];
     const begun = this.#begun;
     this.#begun = undefined;
@@ -71,6 +90,25 @@ export class Rounds {
     const round = begun ?? (await beginRound(this.#session, this.#aim, { resume, done, known }));
     await copyTree(this.#session, round, this.#marker.minIndex);
     this.#done = this.#aim.size;
+    this.#isDone = true;
+  }
+
+  /**
+   * Removes the right edges of smaller trees that the aim's objects have replaced: a log that grows by an entry at a time
+   * would leave 255 partial objects for each full one.
+   */
+  async removeObsolete(): Promise<void> {
+    const { target, options } = this.#session;
+    const { size } = this.#aim;
+    if (!this.#isDone) return;
+    for (const before of this.#edges) {
+      for (const tile of rightEdge(before)) {
+        if (tileWidth(size, tile.level, tile.index) === tile.width) continue;
+        if (tile.level === 0) await target.remove(bundlePath(options.format, tile));
+        await target.remove(tilePath(tile));
+      }
+      if (before !== size) this.#edges.delete(before);
+    }
   }
 
   /** Checks the target before a handover (promise 3): all of it the first time, then what has been added. */

@@ -6,7 +6,9 @@ import { parseNote } from "../tlog/note.ts";
 import { formatCount } from "../tlog/quantities.ts";
 import type { HashTree, TreeHead } from "./ports/source.ts";
 import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import type { Rounds } from "./rounds.ts";
 import type { CopySession } from "./session.ts";
+import { grownBeyondHandover } from "./target/claim.ts";
 import { readSourceCheckpoint, requireGrownFrom } from "./target/source-checkpoint.ts";
 import { pause } from "./throttle/pause.ts";
 
@@ -14,26 +16,71 @@ import { pause } from "./throttle/pause.ts";
 const DEFAULT_SETTLE_MS = 5_000;
 
 /** Rounds in which a source may grow, and times that it may sign the same tree again, before its writer counts as alive. */
-export const MAX_ROUNDS = 4;
+const MAX_ROUNDS = 4;
 
 /** A checkpoint that a run has seen. */
-export type SeenCheckpoint = TrustedCheckpoint & {
+type SeenCheckpoint = TrustedCheckpoint & {
   /** Since when it has seen no other, as `performance.now()` has it. */
   readonly seenAt: number;
   /** Of a grown log: its tree, which begins with the known one. */
   readonly tree?: HashTree;
 };
 
+/** A log whose writer is alive cannot be handed over. */
+export class WriterAliveError extends OperationError {}
+
+/** How far to copy. */
+export interface StillRules {
+  /** What the run has seen of the source last. */
+  readonly first: SeenCheckpoint;
+  /** Whether a handover follows: the source must stand still. */
+  readonly handsOver: boolean;
+  /** A handover that has begun is of its own size. */
+  readonly handingOver?: boolean;
+}
+
+/**
+ * Rounds of copying until the target has, and was found to have, all that the source has.
+ * @throws WriterAliveError if a handover is to follow and the source goes on growing, or signing.
+ */
+export async function copyUntilStill(
+  session: CopySession,
+  rounds: Rounds,
+  { first, handsOver, handingOver = false }: StillRules,
+): Promise<void> {
+  const { notice, snapshot } = session.options;
+  let now = first;
+  for (let round = 1; ; round++) {
+    if (now.size > rounds.aim.size && !handingOver) {
+      if (round > 1)
+        notice?.(`The source has grown to ${formatCount(now.size)} entries: copying the new ones`);
+      await rounds.raise(now, now.tree);
+    }
+    await rounds.copy();
+    await rounds.check();
+    const { aim } = rounds;
+    now = await settledCheckpoint(session, aim, now, handsOver);
+    if (handingOver && now.size > aim.size) throw grownBeyondHandover(session.target, aim, now);
+    if (now.size === aim.size || snapshot === true) return;
+    if (round < MAX_ROUNDS) continue;
+    if (handsOver) throw writerAlive(session, "the source still grows", aim, now);
+    notice?.(
+      `The source has grown to ${formatCount(now.size)} entries meanwhile: the next run copies the new ones`,
+    );
+    return;
+  }
+}
+
 /**
  * The source's checkpoint after a round, of the same log. Before a handover it is either of a grown log, or signed
  * alike as one that was read the settle time ago: a writer that signs the same tree again is alive. A log that says that
  * it is frozen is believed.
  */
-export async function settledCheckpoint(
+async function settledCheckpoint(
   session: CopySession,
   aim: TrustedCheckpoint,
   before: SeenCheckpoint,
-  handOver = session.options.handOver === true,
+  handsOver: boolean,
 ): Promise<SeenCheckpoint> {
   const { options, context } = session;
   const { snapshot = false, settleMs = DEFAULT_SETTLE_MS } = options;
@@ -46,7 +93,7 @@ export async function settledCheckpoint(
     }
     const isSame = ownText(now) === ownText(seen);
     if (!isSame) seen = { ...now, seenAt: performance.now() };
-    if (!handOver || snapshot || freezeLine(now) !== undefined) return seen;
+    if (!handsOver || snapshot || freezeLine(now) !== undefined) return seen;
     const waitMs = seen.seenAt + settleMs - performance.now();
     if (isSame && waitMs <= 0) return seen;
     if (!isSame && ++signed > MAX_ROUNDS) {
@@ -68,13 +115,13 @@ function ownText(checkpoint: TrustedCheckpoint): string {
   return [text, ...own.map(({ signature }) => Buffer.from(signature).toString("base64")).sort()].join("\n");
 }
 
-export function writerAlive(
+function writerAlive(
   { context }: CopySession,
   problem: string,
   aim: TreeHead,
   now: TreeHead,
-): OperationError {
-  return new OperationError({
+): WriterAliveError {
+  return new WriterAliveError({
     object: context.source.location,
     problem: `${problem}: its writer is alive, so the log cannot be handed over`,
     expected: `size ${formatCount(aim.size)}, which is copied and checked, and no new checkpoint`,

@@ -54,15 +54,22 @@ export function startThreads(
   const threads = threadCount(size, parallelism);
   const concurrencyAThread = Math.max(1, Math.floor(concurrency / threads));
   const share = { ...spec, concurrency: concurrencyAThread, budgetBytes: budgetBytes / threads };
-  const pool = Array.from({ length: threads }, () => {
-    const counters = new Counters();
-    all.push(counters);
-    return new Thread({ ...share, counters: counters.share() }, retried);
-  });
+  const counters = Array.from({ length: threads }, () => new Counters());
+  const pool = counters.map((each) => new Thread({ ...share, counters: each.share() }, retried));
+  all.push(...counters);
   const unitsAThread = Math.ceil(concurrencyAThread / bundlesAUnit) + UNITS_BEHIND;
   return {
     run: (work, signal) => run(pool, unitsAThread, work, signal),
-    close: async () => void (await Promise.all(pool.map((thread) => thread.close()))),
+    async close() {
+      await Promise.all(pool.map((thread) => thread.close()));
+      // A run of weeks may start its threads again and again.
+      const [own] = all;
+      for (const each of counters.splice(0)) {
+        if (own === each || own === undefined) continue;
+        own.addAll(each);
+        all.splice(all.indexOf(each), 1);
+      }
+    },
   };
 }
 

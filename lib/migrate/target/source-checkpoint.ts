@@ -28,8 +28,36 @@ export function readSourceCheckpoint(
   return readTrustedCheckpoint(checkpointContext(session), session.options.policy, { seen, check });
 }
 
+/**
+ * Reads the source's checkpoint once: it may be older than the known tree.
+ * @param stale an older checkpoint of the same log that was read before, and need not be compared again.
+ * @throws VerificationError if it contradicts the known tree; OperationError if it is unavailable.
+ */
+export function pollSourceCheckpoint(
+  session: CopySession,
+  known: TreeHead,
+  stale: Uint8Array | undefined,
+): Promise<TrustedCheckpoint> {
+  const { context, options } = session;
+  const check = async (now: TrustedCheckpoint): Promise<void> => {
+    if (stale === undefined || !equalBytes(now.note, stale)) await requireSameLog(session, now, known);
+  };
+  const once = { ...context, retry: { ...context.retry, attempts: 0 } };
+  return readTrustedCheckpoint(once, options.policy, { check });
+}
+
 /** @throws VerificationError for a contradiction; SourceError for an older tree, which may pass. */
 async function requireNotOlder(session: CopySession, now: TreeHead, known: TreeHead): Promise<void> {
+  await requireSameLog(session, now, known);
+  if (now.size >= known.size) return;
+  const { isLocal = false } = session.context;
+  const cause = isLocal ? "this copy of the log is behind" : "a cache or a replica is behind";
+  const problem = `is of size ${formatCount(now.size)}, older than the one of size ${formatCount(known.size)} that was read before: ${cause}`;
+  throw new SourceError(problem, { retryable: !isLocal, advice: STALE_ADVICE });
+}
+
+/** @throws VerificationError unless a tree that is no larger is of the same log; SourceError if that is unknown. */
+async function requireSameLog(session: CopySession, now: TreeHead, known: TreeHead): Promise<void> {
   if (now.size > known.size) return;
   const { source, isLocal = false } = session.context;
   const { location } = source;
@@ -47,10 +75,6 @@ async function requireNotOlder(session: CopySession, now: TreeHead, known: TreeH
       : `the log forked: the tree of size ${formatCount(known.size)} that was read before does not begin with this one of size ${formatCount(now.size)}`;
     throw otherLog(location, problem, formatHash(derived), formatHash(now.rootHash));
   }
-  if (now.size === known.size) return;
-  const cause = isLocal ? "this copy of the log is behind" : "a cache or a replica is behind";
-  const problem = `is of size ${formatCount(now.size)}, older than the one of size ${formatCount(known.size)} that was read before: ${cause}`;
-  throw new SourceError(problem, { retryable, advice: STALE_ADVICE });
 }
 
 const STALE_ADVICE =

@@ -30,6 +30,7 @@ function progressOfTwoThreads(): Progress {
   progress.phase = "copying";
   progress.origin = "log.example/1";
   progress.window = { limit: 8 };
+  progress.following = { newest: 1_000, copied: 900, behindSince: undefined };
   const copied = { entries: 300, resumedEntries: 256, bytesStored: 12_345, retries: 2, throttles: 3 };
   const looked = { replacedObjects: 1, reencodedEntries: 3, uncheckedEntries: 4 };
   for (const [name, amount] of Object.entries({ ...copied, ...looked })) {
@@ -54,6 +55,8 @@ describe("metrics of a run", () => {
       tlog_migrate_received_bytes_total: 1010,
       tlog_migrate_retries_total: 2,
       tlog_migrate_throttles_total: 3,
+      tlog_migrate_lag_entries: 100,
+      tlog_migrate_lag_seconds: 0,
       tlog_migrate_request_window: 8,
       tlog_migrate_replaced_objects_total: 1,
       tlog_migrate_reencoded_entries_total: 3,
