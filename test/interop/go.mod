@@ -5,6 +5,7 @@ go 1.26
 tool (
 	filippo.io/sunlight/cmd/skylight
 	filippo.io/sunlight/cmd/sunlight
+	github.com/transparency-dev/tessera/cmd/experimental/migrate/aws
 	github.com/transparency-dev/tessera/cmd/experimental/migrate/gcp
 	github.com/transparency-dev/tessera/cmd/experimental/migrate/posix
 	github.com/transparency-dev/tesseract/cmd/fsck

@@ -19,6 +19,7 @@ const programs = {
   ctkit: "./ctkit",
   "tessera-migrate-posix": `${migrate}/posix`,
   "tessera-migrate-gcp": `${migrate}/gcp`,
+  "tessera-migrate-aws": `${migrate}/aws`,
   "tesseract-fsck": "github.com/transparency-dev/tesseract/cmd/fsck",
   sunlight: "filippo.io/sunlight/cmd/sunlight",
   skylight: "filippo.io/sunlight/cmd/skylight",

@@ -157,6 +157,25 @@ export async function tesseraMigrateGcp(
   await run("tessera-migrate-gcp", args, { env, timeoutMs });
 }
 
+/** Runs Tessera's own migration tool for AWS, to its end, on an S3 and a database of ours; it knows no prefixes. */
+export async function tesseraMigrateAws(
+  options: Omit<AwsBucket, "prefix"> & CallOptions & { readonly sourceUrl: string },
+): Promise<void> {
+  const { sourceUrl, bucket, dsn, env, timeoutMs } = options;
+  const [, user = "", password = "", host = "", port = "", name = ""] =
+    /^(.*?):(.*)@tcp\((.*):(\d+)\)\/(.*)$/.exec(dsn) ?? [];
+  const database = ["--db_name", name, "--db_host", host, "--db_port", port, "--db_user", user];
+  const s3 = ["--bucket", bucket, "--s3_endpoint", env.AWS_ENDPOINT_URL_S3 ?? ""];
+  const keys = [
+    "--s3_access_key",
+    env.AWS_ACCESS_KEY_ID ?? "",
+    "--s3_secret",
+    env.AWS_SECRET_ACCESS_KEY ?? "",
+  ];
+  const args = ["--source_url", sourceUrl, ...s3, ...keys, ...database, "--db_password", password];
+  await run("tessera-migrate-aws", args, { env, timeoutMs });
+}
+
 /** A Tessera Appender that keeps a log growing; a test that is done with it stops it or disposes of it. */
 export interface LiveLog extends AsyncDisposable {
   readonly vkey: string;
