@@ -24,7 +24,7 @@ export function bucketBackend({ openBucket, packages, ...kind }: BucketKind): Ba
       {
         flags: "--no-tree-state",
         description: "a log in a bucket that no log software will ever append to",
-        commands: ["copy", "follow", "cutover", "abandon"],
+        commands: ["copy", "plan", "follow", "cutover", "abandon"],
       },
     ],
     async openTarget(url, { options, readOnly = false, signal, ...request }) {

@@ -6,7 +6,15 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OperationError, TargetRefusedError } from "../../lib/errors.ts";
-import { currentProcess, isRunning, newHolder, parseHolder } from "../shared/process-identity.ts";
+import type { LockState } from "../../lib/migrate/ports/target.ts";
+import {
+  currentProcess,
+  isRunning,
+  type LockHolder,
+  lockStateOf,
+  newHolder,
+  parseHolder,
+} from "../shared/process-identity.ts";
 import type { Bucket, ObjectVersion } from "./bucket.ts";
 import { type BucketDocument, readDocument, writeDocument } from "./state-object.ts";
 
@@ -53,6 +61,13 @@ export async function takeLock(bucket: Bucket, lasting: Bucket): Promise<{ relea
   };
 }
 
+/** Who holds the lock, without storing anything. */
+export async function lockState(bucket: Bucket): Promise<LockState | undefined> {
+  const found = await readDocument(bucket, LOCK_OBJECT);
+  const holder = found && parseHolder(found.text);
+  return found && holder && lockStateOf(holder, found.storedAt, isSeenRunning(holder));
+}
+
 /**
  * A holder that can be seen from here is alive if its process is; any other if it stored the lock lately, by the
  * store's clock: the holder's and ours may be wrong by years. A machine of this one's name with another boot may be
@@ -61,8 +76,11 @@ export async function takeLock(bucket: Bucket, lasting: Bucket): Promise<{ relea
 async function isAlive({ text, storedAt }: BucketDocument, bucket: Bucket): Promise<boolean> {
   const holder = parseHolder(text);
   if (holder === undefined) return false;
-  const isSeen = holder.boot === currentProcess().boot ? isRunning(holder) : undefined;
-  return isSeen ?? Math.abs((await storeTime(bucket)) - storedAt) < SILENCE_MS;
+  return isSeenRunning(holder) ?? Math.abs((await storeTime(bucket)) - storedAt) < SILENCE_MS;
+}
+
+function isSeenRunning(holder: LockHolder): boolean | undefined {
+  return holder.boot === currentProcess().boot ? isRunning(holder) : undefined;
 }
 
 /** The time now, by the clock that stamps objects there. */

@@ -4,6 +4,7 @@ import { TargetRefusedError } from "../../lib/errors.ts";
 import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import type {
   IntegratedTree,
+  LockState,
   MigrationTarget,
   StoredObject,
   TargetContents,
@@ -15,7 +16,7 @@ import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { once, onceEvery } from "../shared/memoize.ts";
 import { StateBinding } from "./binding.ts";
 import type { Bucket } from "./bucket.ts";
-import { takeLock } from "./lock.ts";
+import { lockState, takeLock } from "./lock.ts";
 import type { LogState, PrivateState, StoreReader } from "./log-state.ts";
 import { readDocument } from "./state-object.ts";
 import { BucketWriter } from "./writer.ts";
@@ -86,6 +87,10 @@ export class BucketTarget implements MigrationTarget {
 
   lock(): Promise<{ release(): Promise<void> }> {
     return takeLock(this.#bucket, this.#lastingBucket);
+  }
+
+  lockState(): Promise<LockState | undefined> {
+    return lockState(this.#bucket);
   }
 
   /** Claims the private state last: where there is a claim, there was a binding. */

@@ -10,7 +10,7 @@ export default {
     {
       flags: "--into-existing",
       description: "a log in a directory: keep it among what is there already and is not of a log",
-      commands: ["copy", "follow"],
+      commands: ["copy", "plan", "follow"],
     },
   ],
   checkSource: requireDirectory,

@@ -11,11 +11,13 @@ import fs from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { shellWord, TargetRefusedError } from "../../lib/errors.ts";
+import type { LockState } from "../../lib/migrate/ports/target.ts";
 import {
   currentProcess,
   isGone,
   isRunning,
   type LockHolder,
+  lockStateOf,
   newHolder,
   parseHolder,
   processFileName,
@@ -66,6 +68,14 @@ export async function takeLock(directory: DurableDirectory): Promise<{ release()
       await onFile(temporariesOf(root), () => removeTemporaries(temporariesOf(root)));
     },
   };
+}
+
+/** Who holds the lock, without writing anything. */
+export function lockState(root: string): LockState | undefined {
+  const path = join(root, STATE.lock);
+  const holder = readHolder(path);
+  const stat = holder && fs.statSync(path, { throwIfNoEntry: false });
+  return stat && holder && lockStateOf(holder, stat.mtimeMs, isRunning(holder));
 }
 
 /** Nothing is removed through a link. @throws TargetRefusedError */

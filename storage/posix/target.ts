@@ -2,11 +2,13 @@
 
 import fs from "node:fs";
 import { statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { OperationError, shellWord, systemErrorWords } from "../../lib/errors.ts";
 import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import type {
+  FreeSpace,
   IntegratedTree,
+  LockState,
   MigrationTarget,
   SpaceNeeded,
   StoredObject,
@@ -24,7 +26,7 @@ import { errnoCode, fileFailure, onFile } from "./errno.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
 import { readUpTo } from "./object-file.ts";
 import { LOG_NAMES, requireApart, requireNothingElse, requireNotRoot } from "./placement.ts";
-import { clearAllTemporaries, clearStaleLock, takeLock, temporariesOf } from "./process-files.ts";
+import { clearAllTemporaries, clearStaleLock, lockState, takeLock, temporariesOf } from "./process-files.ts";
 import { PosixRepairs } from "./repairs.ts";
 import { claimText, inspectDirectory, parseTreeState, requireClaim, STATE, stateText } from "./state.ts";
 import { stateFaults } from "./state-faults.ts";
@@ -106,6 +108,10 @@ export class PosixTarget implements MigrationTarget {
     return await onFile(this.locate(STATE.lock), () => takeLock(this.#directory));
   }
 
+  async lockState(): Promise<LockState | undefined> {
+    return await onFile(this.locate(STATE.lock), () => lockState(this.location));
+  }
+
   async claim(marker: string): Promise<void> {
     await onFile(this.location, async () => {
       this.#requireNoLinks();
@@ -120,15 +126,21 @@ export class PosixTarget implements MigrationTarget {
   }
 
   async requireFreeSpace(needed: SpaceNeeded): Promise<void> {
-    const { bavail, bsize, files, ffree } = await onFile(this.location, () => statfs(this.location));
-    const free = bavail * bsize;
-    if (free < needed.bytes) {
-      const [expected, found] = [needed.bytes, free].map((bytes) => `${(bytes / 1e9).toFixed(2)} GB`);
+    const free = await this.freeSpace();
+    if (free.bytes < needed.bytes) {
+      const [expected, found] = [needed.bytes, free.bytes].map((bytes) => `${(bytes / 1e9).toFixed(2)} GB`);
       throw this.#noSpace("too little free space", expected, found);
     }
-    // Some file systems create inodes as needed and count none.
-    if (files === 0 || ffree >= needed.objects) return;
-    throw this.#noSpace("too few inodes", formatCount(needed.objects), formatCount(ffree));
+    if (free.objects === undefined || free.objects >= needed.objects) return;
+    throw this.#noSpace("too few inodes", formatCount(needed.objects), formatCount(free.objects));
+  }
+
+  async freeSpace(): Promise<FreeSpace> {
+    return await onFile(this.location, async () => {
+      const { bavail, bsize, files, ffree } = await statfs(existingAbove(this.location));
+      // Some file systems create inodes as needed and count none.
+      return { bytes: bavail * bsize, objects: files === 0 ? undefined : ffree };
+    });
   }
 
   async warnings(isToAppend: boolean): Promise<string[]> {
@@ -267,6 +279,13 @@ class PosixWriter implements TargetWriter {
   }
 
   async close(): Promise<void> {}
+}
+
+/** The directory itself, or else the nearest above it that exists. */
+function existingAbove(directory: string): string {
+  let at = directory;
+  while (at !== dirname(at) && !fs.existsSync(at)) at = dirname(at);
+  return at;
 }
 
 function isInMemory(directory: string): boolean {

@@ -3,6 +3,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { hostname } from "node:os";
+import type { LockState } from "../../lib/migrate/ports/target.ts";
 
 /** The largest pid_t. */
 const MAX_PROCESS_ID = 2 ** 31 - 1;
@@ -23,6 +24,8 @@ export interface ProcessIdentity {
 export interface LockHolder extends ProcessIdentity {
   /** Of this lock alone: a process may take several. */
   readonly token: string;
+  /** When it was taken, ISO 8601; early versions did not say. */
+  readonly since?: string;
 }
 
 export function currentProcess(): ProcessIdentity {
@@ -36,7 +39,7 @@ export function currentProcess(): ProcessIdentity {
 }
 
 export function newHolder(): LockHolder {
-  return { ...currentProcess(), token: randomUUID() };
+  return { ...currentProcess(), token: randomUUID(), since: new Date().toISOString() };
 }
 
 /** The holder that a lock names, undefined if it names none. */
@@ -49,6 +52,25 @@ export function parseHolder(text: string): LockHolder | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What a lock says, for a person. @param heardAtMs when it was last stored. */
+export function lockStateOf(
+  { host, pid, since }: LockHolder,
+  heardAtMs: number,
+  running: boolean | undefined,
+): LockState {
+  return {
+    host,
+    pid,
+    ...(isTime(since) && { since }),
+    heardAt: new Date(heardAtMs).toISOString(),
+    ...(running !== undefined && { isRunning: running }),
+  };
+}
+
+function isTime(since: unknown): boolean {
+  return typeof since === "string" && !Number.isNaN(Date.parse(since));
 }
 
 /** Whether a process runs; undefined if that cannot be seen from here. */

@@ -112,7 +112,7 @@ export interface BackendOption {
   /** An environment variable that has the text where the option is not given. */
   readonly env?: string;
   /** Commands that have the option; default: all. */
-  readonly commands?: readonly ("copy" | "follow" | "cutover" | "verify" | "abandon")[];
+  readonly commands?: readonly ("copy" | "plan" | "follow" | "cutover" | "verify" | "status" | "abandon")[];
 }
 
 /** What is said to an operator about a log in a target. */

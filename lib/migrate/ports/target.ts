@@ -37,6 +37,24 @@ export interface SpaceNeeded {
   readonly objects: number;
 }
 
+/** What a target has left; objects are undefined where they are not counted. */
+export interface FreeSpace {
+  readonly bytes: number;
+  readonly objects?: number | undefined;
+}
+
+/** Who holds the lock of a target, as the lock says it. */
+export interface LockState {
+  readonly host: string;
+  readonly pid: number;
+  /** By the holder's clock, ISO 8601; undefined in locks of early versions. */
+  readonly since?: string | undefined;
+  /** When the lock was last stored, by the clock of the place, ISO 8601. A copy that is at work stores it again and again. */
+  readonly heardAt: string;
+  /** Whether the holder runs; undefined where that cannot be seen from here. */
+  readonly isRunning?: boolean | undefined;
+}
+
 /** Size and root of the tree that the log software of a target has integrated. */
 export type IntegratedTree = TreeHead;
 
@@ -68,12 +86,16 @@ export interface MigrationTarget {
   readonly externalState?: ExternalState;
   /** @throws TargetRefusedError if another copy holds it. A courtesy to operators: safety does not depend on it. */
   lock(): Promise<{ release(): Promise<void> }>;
+  /** Who holds the lock; changes nothing. Left out where locks name no holder. */
+  lockState?(): Promise<LockState | undefined>;
   /** Writes the marker where log software looks first. @throws TargetRefusedError if something is there. */
   claim(marker: string): Promise<void>;
   /** Durable when it resolves. @throws TargetRefusedError if the marker there is not `from`, byte for byte. */
   replaceMarker(from: string, to: string): Promise<void>;
   /** @throws OperationError if the target has too little free space, where that can be seen. */
   requireFreeSpace(needed: SpaceNeeded): Promise<void>;
+  /** What is left where the target is, or would be; changes nothing. Left out where there is no bound. */
+  freeSpace?(): Promise<FreeSpace>;
   /**
    * What an operator should know about the target once it is handed over, a line each.
    * @param isToAppend whether log software is to take it over; false for a mirror.

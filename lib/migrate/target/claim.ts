@@ -46,6 +46,11 @@ export interface Claim {
   release(): Promise<void>;
 }
 
+/** What a copy would do in a target as it is. */
+export type TargetProspect =
+  /** Nothing of ours is there; with `adopts`, the tiles of another tool are. */
+  { readonly kind: "new"; readonly adopts: boolean } | Omit<Claim, "release"> | AlreadyDone;
+
 const EMPTY_TARGET = "Choose an empty target";
 
 /**
@@ -62,18 +67,38 @@ export async function claimTarget(
   checkpoint: TrustedCheckpoint,
   prove: (resume: boolean) => Promise<void>,
 ): Promise<Claim | AlreadyDone> {
+  const found = await lookAtTarget(session, checkpoint);
+  switch (found.kind) {
+    case "new":
+      await prove(found.adopts);
+      return await newClaim(session, checkpoint, found.adopts);
+    case "claimed":
+      return await locked(session, found);
+    case "handed-over":
+      if (found.checkpoint.size === found.record.size) await session.target.confirmHandOver();
+      return found;
+  }
+}
+
+/**
+ * Looks at what a copy would find, and changes nothing.
+ * @param checkpoint the source's.
+ * @throws TargetRefusedError, VerificationError where `claimTarget` does.
+ */
+export async function lookAtTarget(
+  session: CopySession,
+  checkpoint: TrustedCheckpoint,
+): Promise<TargetProspect> {
   const { target } = session;
   const contents = await target.inspect();
   switch (contents.kind) {
     case "empty":
-      await prove(false);
-      return await newClaim(session, checkpoint, false);
+      return { kind: "new", adopts: false };
     case "unclaimed-tiles":
       if (session.options.adopt !== true) throw await unclaimed(target, contents.example);
       // A listing refuses symbolic links: through one, another log's objects would be removed or written below.
       for await (const _ of target.list("tile"));
-      await prove(true);
-      return await newClaim(session, checkpoint, true);
+      return { kind: "new", adopts: true };
     case "claimed":
       return await ownClaim(session, checkpoint, contents.marker);
     case "handed-over":
@@ -103,10 +128,15 @@ async function newClaim(
     tool: options.tool,
   });
   await target.claim(marker.text);
-  return await locked(session, { aim: checkpoint, checkpoint, marker, resume: adopts, handingOver: false });
+  const own = { aim: checkpoint, checkpoint, marker, resume: adopts, handingOver: false };
+  return await locked(session, { kind: "claimed", ...own });
 }
 
-async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: string): Promise<Claim> {
+async function ownClaim(
+  session: CopySession,
+  read: TrustedCheckpoint,
+  text: string,
+): Promise<Omit<Claim, "release">> {
   const { target, options } = session;
   const { location, markerName } = target;
   // With a tree state that stays, a target whose claim is gone would be a log.
@@ -125,7 +155,7 @@ async function ownClaim(session: CopySession, read: TrustedCheckpoint, text: str
   }
   // At its size the source's own checkpoint has all signatures, also those of keys that are new to this run.
   const aim = checkpoint.size === pinned.size ? checkpoint : pinned;
-  return await locked(session, { aim, checkpoint, marker, resume: true, handingOver });
+  return { kind: "claimed", aim, checkpoint, marker, resume: true, handingOver };
 }
 
 /**
@@ -150,7 +180,7 @@ function markerIn({ location }: MigrationTarget): string {
   return `the marker in ${location}`;
 }
 
-async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release">): Promise<Claim> {
+async function locked(session: CopySession, claim: Omit<Claim, "release">): Promise<Claim> {
   const { target, guarantees, options } = session;
   const lock = await target.lock();
   const release = () => cleanUp(options.notice, () => lock.release());
@@ -165,7 +195,7 @@ async function locked(session: CopySession, claim: Omit<Claim, "kind" | "release
     const { minIndex = 0 } = session.context;
     if (minIndex > marker.minIndex) marker = await replaceMarker(target, marker, { minIndex });
     if (claim.resume) marker = await trustedSeals(target, session.writer(), marker, wanted);
-    return { kind: "claimed", ...claim, handingOver: handingOver && !isTakenBack, marker, release };
+    return { ...claim, handingOver: handingOver && !isTakenBack, marker, release };
   } catch (error) {
     await release();
     throw error;

@@ -45,7 +45,6 @@ export async function alreadyDone(
     return tree;
   });
   if (checkpoint.size > now.size) throw notThatSize(target, record, checkpoint, now !== done);
-  if (checkpoint.size === done.size) await target.confirmHandOver();
   return { kind: "handed-over", checkpoint, record, grown: now.size > done.size };
 }
 

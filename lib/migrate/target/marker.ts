@@ -177,7 +177,10 @@ export function parseRecord(text: string, name: string): MigrationRecord {
 }
 
 /** What log software is to go on from. */
-export function treeStateFor({ size, rootHash }: TreeHead, { smallestSize }: Marker): TreeState {
+export function treeStateFor(
+  { size, rootHash }: TreeHead,
+  { smallestSize }: Pick<Marker, "smallestSize">,
+): TreeState {
   return { size, rootHash, collectFrom: Math.floor(smallestSize / FULL_WIDTH) * FULL_WIDTH };
 }
 

@@ -6,7 +6,13 @@
  */
 
 import { TargetRefusedError } from "../../errors.ts";
-import { ENTRIES_PER_SEAL, FULL_WIDTH, parseResourcePath, tilePath } from "../../tlog/layout.ts";
+import {
+  ENTRIES_PER_SEAL,
+  FULL_WIDTH,
+  fullTileCount,
+  parseResourcePath,
+  tilePath,
+} from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE } from "../../tlog/merkle.ts";
 import { firstWholeRun } from "../../tlog/pruning.ts";
 import type { Counters } from "../counters.ts";
@@ -14,7 +20,14 @@ import { readIssuerList } from "../issuers/registry.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 import type { HashTree } from "../ports/source.ts";
 import type { MigrationTarget, TargetBatch, TargetWriter } from "../ports/target.ts";
-import { claimAdvice, parseMarker, replaceMarker, type SealGuarantees, type StoredMarker } from "./marker.ts";
+import {
+  claimAdvice,
+  type Marker,
+  parseMarker,
+  replaceMarker,
+  type SealGuarantees,
+  type StoredMarker,
+} from "./marker.ts";
 
 /** Finds the seals of a target, and writes those that are due. */
 export class Seals {
@@ -129,6 +142,42 @@ export interface SealsWanted extends SealGuarantees {
   readonly recheck: boolean;
 }
 
+/** Whether none of the seals that a target has counts for a run. */
+export async function guaranteeTooLittle(
+  writer: TargetWriter,
+  marker: Marker,
+  { allowMissingIssuers, deep, format, size, recheck }: SealsWanted,
+): Promise<boolean> {
+  return (
+    recheck ||
+    marker.distrustSeals ||
+    (marker.allowMissingIssuers && !allowMissingIssuers) ||
+    (deep && !marker.deep) ||
+    // Without the list it is unknown which issuers the target must have.
+    (format === "static-ct" && (await readIssuerList(writer, size)) === undefined)
+  );
+}
+
+/**
+ * How many seals a target has of a tree of `size` entries, by their names and lengths: nothing is read.
+ * @param minIndex the marker's.
+ */
+export async function countSeals(
+  target: Pick<MigrationTarget, "list">,
+  size: number,
+  minIndex: number,
+): Promise<number> {
+  const [first, end] = [firstWholeRun(minIndex), fullTileCount(size, 1)];
+  let seals = 0;
+  for await (const { path, bytes } of target.list("tile/1")) {
+    const resource = parseResourcePath(path);
+    if (resource?.kind !== "tile" || bytes !== FULL_WIDTH * HASH_SIZE) continue;
+    const { width, index } = resource.tile;
+    if (width === FULL_WIDTH && index >= first && index < end) seals++;
+  }
+  return seals;
+}
+
 /**
  * Removes the seals of a target if they may not be trusted: if another tool wrote them, or a laxer run, or if the
  * operator wants all to be read again. Updates the marker. The marker distrusts seals until all are removed: after a crash in between they are removed again.
@@ -137,17 +186,11 @@ export async function trustedSeals(
   target: MigrationTarget,
   writer: TargetWriter,
   marker: StoredMarker,
-  { allowMissingIssuers, deep, format, size, recheck }: SealsWanted,
+  wanted: SealsWanted,
 ): Promise<StoredMarker> {
-  const guaranteeTooLittle =
-    recheck ||
-    marker.distrustSeals ||
-    (marker.allowMissingIssuers && !allowMissingIssuers) ||
-    (deep && !marker.deep) ||
-    // Without the list it is unknown which issuers the target must have.
-    (format === "static-ct" && (await readIssuerList(writer, size)) === undefined);
+  const { allowMissingIssuers, deep, recheck } = wanted;
   let current = marker;
-  if (guaranteeTooLittle) {
+  if (await guaranteeTooLittle(writer, marker, wanted)) {
     // If this run ends too early, the next need not be asked to recheck the rest.
     if (recheck) current = await replaceMarker(target, marker, { distrustSeals: true });
     for await (const { path } of target.list("tile/1")) {
