@@ -1,30 +1,13 @@
 /** `tlog-migrate copy`. */
 
-import { type Command, Option } from "commander";
-import {
-  type BackendWords,
-  describeTarget,
-  type LogFormat,
-  type MigrationOptions,
-  migrate,
-} from "../lib/index.ts";
-import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./options/log.ts";
-import { checkpointPolicy } from "./options/trust.ts";
-import { number } from "./options/values.ts";
+import type { Command } from "commander";
+import { type BackendWords, describeTarget, migrate } from "../lib/index.ts";
+import { addMigrationOptions, type CopyOptions, migrationOptions } from "./options/migration.ts";
+import { plan } from "./plan.ts";
 import { isForMirror } from "./report/next-steps.ts";
 import { sameCommand } from "./report/same-command.ts";
 import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
-import { VERSION } from "./version.ts";
-
-type Choice = "tiles" | "snapshot" | "adopt" | "recheck" | "deep" | "allowMissingIssuers" | "saveCheckpoint";
-
-interface CopyOptions extends LogOptions, Pick<MigrationOptions, Choice> {
-  readonly format: LogFormat;
-  readonly handover?: boolean;
-  /** Seconds. */
-  readonly settle: number;
-}
 
 const examples = (ofBackends: readonly string[]): string => `
 Examples:
@@ -41,34 +24,13 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
     .summary("copy a log to a target, and with --handover hand it over there")
     .description(
       "Copies a log to a target and authenticates every byte; with --handover, hands it over to the log software there.",
-    )
-    .argument("<source>", backends.sourceForms.join(", "))
-    .argument("<target>", backends.targetForms.join(", "));
-  addTrustOptions(command, "tiles")
-    .addOption(
-      new Option("--tiles <how>", "level-0 tiles: derived from the entries, or fetched and compared too")
-        .choices(["derive", "fetch"])
-        .default("derive"),
-    )
-    .option("--handover", "hand the log over: its old writer is stopped for good")
-    .option(
-      "--settle <seconds>",
-      "how long the source's checkpoint must have stayed the same before the handover",
-      number,
-      5,
-    )
-    .option("--snapshot", "stop at the size that was reached, even if the source keeps growing: for mirrors")
-    .option("--adopt", "take over an unfinished copy by another tool, and check all of it")
-    .option("--recheck", "read again what earlier runs have sealed, and copy again what is wrong there")
-    .option(
-      "--save-checkpoint",
-      "store the source's checkpoint at the handover: for mirrors that never append",
-    )
-    .option("--deep", "Static CT: check the extra data too, which no leaf hash covers, as verify does")
-    .option("--allow-missing-issuers", "Static CT: continue where the source lacks issuers, and list them");
-  addWorkOptions(command, backends)
+    );
+  addMigrationOptions(command, backends)
+    .option("--dry-run", "change nothing, and say what would happen and what it would take, as plan does")
     .addHelpText("after", examples(backends.examples))
-    .action((source, target, options) => copy(source, target, options, backends));
+    .action((source, target, options) =>
+      (options.dryRun === true ? plan : copy)(source, target, options, backends),
+    );
 }
 
 async function copy(
@@ -77,34 +39,14 @@ async function copy(
   options: CopyOptions,
   backends: BackendWords,
 ): Promise<void> {
-  const { tiles, snapshot, handover: handOver, settle, adopt, saveCheckpoint } = options;
-  const { format, recheck, deep, allowMissingIssuers } = options;
-  const policy = checkpointPolicy(options, source) ?? { verifiers: [] };
-  const chosen = workOptions(options, backends);
-  const words = await describeTarget(target, chosen.targetOptions);
+  const { recheck, snapshot, saveCheckpoint } = options;
+  const chosen = migrationOptions(source, target, options, backends);
+  const words = await describeTarget(target, chosen.targetOptions ?? {});
   await runWithTools(options, {
     command: "copy",
     place: target,
     afterStop: `the same command${recheck === true ? " without --recheck" : ""} continues where this one stopped`,
-    work: (tools) =>
-      migrate({
-        ...chosen,
-        ...tools,
-        format,
-        policy,
-        source,
-        target,
-        tool: `tlog-migrate ${VERSION}`,
-        tiles,
-        snapshot,
-        handOver,
-        settleMs: settle * 1000,
-        adopt,
-        recheck,
-        saveCheckpoint,
-        deep,
-        allowMissingIssuers,
-      }),
+    work: (tools) => migrate({ ...chosen, ...tools }),
     summary: (report, width) => {
       const facts = { snapshot, saveCheckpoint, target: words };
       // A mirror is of use with a checkpoint, and its source goes on.

@@ -16,6 +16,8 @@ import { addCutoverCommand } from "./cutover.ts";
 import { EXIT_CODES_HELP } from "./exit.ts";
 import { addFollowCommand } from "./follow.ts";
 import { writeLine } from "./output.ts";
+import { addPlanCommand } from "./plan.ts";
+import { addStatusCommand } from "./status.ts";
 import { addVerifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
@@ -46,9 +48,11 @@ export async function newProgram(given: readonly string[] = process.argv.slice(2
     // An unavailable hasher is a usage error: reported before any work, not later by a thread.
     .hook("preAction", () => void hasherName());
   addCopyCommand(program, backends);
+  addPlanCommand(program, backends);
   addFollowCommand(program, backends);
   addCutoverCommand(program, backends);
   addVerifyCommand(program, backends);
+  addStatusCommand(program, backends);
   addAbandonCommand(program, backends);
   addCompletionCommand(program);
   return program;

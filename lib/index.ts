@@ -13,12 +13,15 @@ import type {
   CutoverOptions,
   FollowOptions,
   MigrationOptions,
+  StatusOptions,
   VerifyOptions,
 } from "./migrate/options.ts";
 import { outsideFailure } from "./migrate/outside-failure.ts";
 import * as places from "./migrate/places.ts";
+import { type PlanReport, planMigration as planMigrationWith } from "./migrate/plan.ts";
 import type { OptionValues, TargetWords } from "./migrate/ports/backend.ts";
 import type { MigrationReport } from "./migrate/report.ts";
+import { type TargetStatus, targetStatus as targetStatusWith } from "./migrate/status.ts";
 import { type VerificationReport, verifyLog as verifyLogWith } from "./migrate/verify.ts";
 
 /** Moves a log until it is handed over, or as far as the options say. @throws LogError, or the signal's reason. */
@@ -40,6 +43,14 @@ export const verifyLog = (options: VerifyOptions): Promise<VerificationReport> =
 /** Takes back a claim or a handover that nothing was built on. @throws LogError, TargetRefusedError where something was. */
 export const abandon = (options: AbandonOptions): Promise<AbandonReport> =>
   abandonWith(options, backendModules()).catch(rethrow);
+
+/** What a migration would do and take, without changing anything. @throws LogError if the source does not verify */
+export const planMigration = (options: MigrationOptions): Promise<PlanReport> =>
+  planMigrationWith(options, backendModules()).catch(rethrow);
+
+/** Looks at a target, without changing anything. @throws LogError */
+export const targetStatus = (options: StatusOptions): Promise<TargetStatus> =>
+  targetStatusWith(options, backendModules()).catch(rethrow);
 
 function rethrow(error: unknown): never {
   throw outsideFailure(error);
@@ -75,11 +86,15 @@ export type {
   LogWorkOptions,
   MigrationOptions,
   MinIndexOption,
+  StatusOptions,
   VerifyOptions,
   WorkOptions,
 } from "./migrate/options.ts";
 export { outsideFailure } from "./migrate/outside-failure.ts";
 export { type BackendWords, optionName } from "./migrate/places.ts";
+export type { Amounts, PlannedTime, StoreOperations } from "./migrate/plan/amounts.ts";
+export type { Estimate } from "./migrate/plan/estimate.ts";
+export type { PlannedHandover, PlanOutcome, PlanReport, Refusal } from "./migrate/plan.ts";
 export type {
   Admission,
   Backend,
@@ -112,7 +127,9 @@ export {
 } from "./migrate/ports/source.ts";
 export {
   type ExternalState,
+  type FreeSpace,
   type IntegratedTree,
+  type LockState,
   type MigrationTarget,
   type SpaceNeeded,
   type StoredObject,
@@ -133,6 +150,15 @@ export type {
   RunReport,
   StoredState,
 } from "./migrate/report.ts";
+export type {
+  CopyPhase,
+  FinishedCopy,
+  PresentLog,
+  ReportedTree,
+  StoredCheckpoint,
+  TargetStatus,
+  UnfinishedCopy,
+} from "./migrate/status.ts";
 export {
   DEFAULT_RETRY,
   type Retry,

@@ -6,7 +6,7 @@ import { CHECKPOINT_PATH, ISSUER_DIRECTORY, parseResourcePath } from "../tlog/la
 import { equalBytes } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
 import { formatCount } from "../tlog/quantities.ts";
-import { checkAbandonment } from "./check-options.ts";
+import { checkTargetOptions } from "./check-options.ts";
 import { cleanUp } from "./clean-up.ts";
 import type { AbandonOptions } from "./options.ts";
 import { openTarget } from "./places.ts";
@@ -46,7 +46,7 @@ const CONNECTIONS = 4;
  * @throws TargetRefusedError if the target is neither, untouched.
  */
 export async function abandon(options: AbandonOptions, modules: BackendModules): Promise<AbandonReport> {
-  checkAbandonment(options);
+  checkTargetOptions(options);
   const { signal, notice } = options;
   const further = { connections: CONNECTIONS, signal };
   const target = await openTarget(targetSpecOf(options.target, options, modules), further);

@@ -7,10 +7,10 @@ import { UsageError } from "../errors.ts";
 import type { CheckpointPolicy, KeyPolicy } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import type {
-  AbandonOptions,
   CutoverOptions,
   FollowOptions,
   MigrationOptions,
+  StatusOptions,
   VerifyOptions,
   WorkOptions,
 } from "./options.ts";
@@ -80,7 +80,7 @@ export function checkFollow(options: FollowOptions): void {
 
 /** @throws UsageError for the first option that is malformed, or contradicts another. */
 export function checkCutover(options: CutoverOptions): void {
-  checkAbandonment(options);
+  checkTargetOptions(options);
   const { wait, cancel } = options;
   for (const [name, value] of Object.entries({ wait, cancel })) requireSwitch(name, value);
   checkNumbers(options, { answerMs: SETTLE_MS });
@@ -100,8 +100,8 @@ export function checkVerification(options: VerifyOptions): void {
   requireStaticCt(options, { "--no-deep": deep === false, "--allow-missing-issuers": allowMissingIssuers });
 }
 
-/** @throws UsageError for the first option that is malformed. */
-export function checkAbandonment({ target, access, retry }: AbandonOptions): void {
+/** Of what works on a target alone. @throws UsageError for the first option that is malformed. */
+export function checkTargetOptions({ target, access, retry }: StatusOptions): void {
   requireText("target", target);
   requireText("access.userAgentVersion", access?.userAgentVersion);
   checkRetry(retry);

@@ -23,7 +23,7 @@ import { expectedBundles } from "./unit/expected-bundle.ts";
 const TILES_A_BATCH = 64;
 
 /** Bundles whose sizes are read for an estimate, evenly spread over the log. */
-const SAMPLES = 5;
+export const SAMPLES = 5;
 
 /** A round of copying whose tree is authenticated, before anything of it is written. */
 export interface Round {
@@ -95,10 +95,10 @@ async function readEarly(
 }
 
 /** @param early the bytes that came with the tree. @throws UsageError if the log has the other format. */
-async function requireFirstBundle(
+export async function requireFirstBundle(
   context: ReadContext,
   tree: HashTree,
-  early: Uint8Array | undefined,
+  early?: Uint8Array,
 ): Promise<void> {
   const { source, minIndex = 0 } = context;
   const bundle = firstKeptBundle(tree.head.size, minIndex);

@@ -102,6 +102,8 @@ export interface VerifyOptions
   readonly settleMs?: number | undefined;
 }
 
+export type StatusOptions = Omit<AbandonOptions, "notice">;
+
 export interface AbandonOptions
   extends Pick<WorkOptions, "access" | "targetOptions" | "retry" | "signal" | "notice"> {
   /** A URL whose backend has targets, or a path. */

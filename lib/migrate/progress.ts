@@ -8,6 +8,7 @@ import type { Retry, RetryObserver } from "./throttle/backoff.ts";
 export type Phase =
   | "reading the checkpoint"
   | "authenticating the tree"
+  | "sampling the log"
   | "copying"
   | "writing the upper tiles"
   | "checking the target"

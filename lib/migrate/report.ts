@@ -259,7 +259,8 @@ function copyNotChecked(
   return unchecked;
 }
 
-function reportedSignatures({ signatures, own }: OpenedCheckpoint): ReportedSignature[] {
+/** The signatures of a checkpoint, as reports show them. */
+export function reportedSignatures({ signatures, own }: OpenedCheckpoint): ReportedSignature[] {
   return signatures.map((signature) => {
     const { verifier, timestampMs } = signature;
     const { name, keyId, type } = verifier;

@@ -13,7 +13,7 @@ import { readSourceCheckpoint, requireGrownFrom } from "./target/source-checkpoi
 import { pause } from "./throttle/pause.ts";
 
 /** How far apart two equal checkpoints must be read before the handover. */
-const DEFAULT_SETTLE_MS = 5_000;
+export const DEFAULT_SETTLE_MS = 5_000;
 
 /** Rounds in which a source may grow, and times that it may sign the same tree again, before its writer counts as alive. */
 const MAX_ROUNDS = 4;

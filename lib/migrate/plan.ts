@@ -1,0 +1,347 @@
+/** What a copy would do, and what it would take: everything that it looks at is looked at, and nothing is changed. */
+
+import {
+  type ErrorFacts,
+  LogError,
+  OperationError,
+  TargetRefusedError,
+  UsageError,
+  VerificationError,
+} from "../errors.ts";
+import { freezeLine } from "../tlog/checkpoint.ts";
+import type { LogFormat } from "../tlog/layout.ts";
+import { equalBytes, formatHash } from "../tlog/merkle.ts";
+import { formatCount } from "../tlog/quantities.ts";
+import { checkMigration } from "./check-options.ts";
+import { requireFirstBundle } from "./copy-tree.ts";
+import { MISSING_ADVICE } from "./issuers/cache.ts";
+import type { MigrationOptions } from "./options.ts";
+import { describeTarget } from "./places.ts";
+import { type Amounts, amountsOf, type InPlace } from "./plan/amounts.ts";
+import { type SampledLog, sampleLog } from "./plan/sampled-log.ts";
+import type { BackendModules } from "./ports/backend.ts";
+import type { FreeSpace } from "./ports/target.ts";
+import { beyondTree, openTree } from "./read/authentic.ts";
+import { withMinIndex } from "./read/min-index.ts";
+import { readTrustedCheckpoint, type TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import { type Pruned, type ReportedSignature, reportedSignatures } from "./report.ts";
+import { type CopySession, checkpointContext, openCopySession } from "./session.ts";
+import { DEFAULT_SETTLE_MS } from "./settle.ts";
+import { lookAtTarget, type TargetProspect } from "./target/claim.ts";
+import { treeStateFor } from "./target/marker.ts";
+import { refused } from "./target/refusals.ts";
+import { countSeals, guaranteeTooLittle } from "./target/seals.ts";
+import { otherLog, requireGrownFrom } from "./target/source-checkpoint.ts";
+import { storedTiles } from "./target/stored-log.ts";
+import { pause } from "./throttle/pause.ts";
+
+export type PlanOutcome =
+  /** All of it is copied. */
+  | "fresh"
+  /** What another tool left is taken over, and what is wrong or missing is copied. */
+  | "adopt"
+  /** An earlier copy is continued. */
+  | "resume"
+  /** An earlier run has done all of it. */
+  | "already-handed-over"
+  /** The same, and the log software there has continued the log since. */
+  | "taken-over"
+  /** A copy would end with `refusal`. */
+  | "refused";
+
+/** Why a copy would fail, and how its exit code is found. */
+export interface Refusal extends ErrorFacts {
+  readonly kind: "operation" | "usage" | "verification" | "refused";
+}
+
+/** What the handover would write, in this order. */
+export interface PlannedHandover {
+  /** What log software goes on from; left out of a mirror. */
+  readonly treeState?: {
+    readonly name: string;
+    readonly size: number;
+    readonly rootHash: string;
+    readonly collectFrom: number;
+  };
+  /** What the record is called. */
+  readonly record: string;
+  /** What is removed, or changed so that log software starts. */
+  readonly guard: string;
+  /** Whether the source's checkpoint is stored too. */
+  readonly checkpoint: boolean;
+}
+
+/** What `plan --json` prints. */
+export interface PlanReport extends Amounts {
+  readonly outcome: PlanOutcome;
+  readonly refusal?: Refusal;
+  readonly origin: string;
+  readonly source: string;
+  readonly target: string;
+  readonly format: LogFormat;
+  readonly size: number;
+  /** Base64, as in a checkpoint. */
+  readonly rootHash: string;
+  readonly signatures: readonly ReportedSignature[];
+  /** The line by which the log says, signed, that it takes no more entries. */
+  readonly frozen?: string;
+  /** What is missing of a pruned log; an estimate. */
+  readonly pruned?: Pruned;
+  /** What was read for it. */
+  readonly sampled: SampledLog["read"];
+  /** Static CT only: issuers that sampled entries name; there may be more. */
+  readonly issuers?: { readonly count: number; readonly missing: number };
+  /** Left out where there is no bound. */
+  readonly freeSpace?: FreeSpace;
+  /** How fast the source grew while it was looked at; 0 if it did not. */
+  readonly growthPerSecond: number;
+  readonly handover: PlannedHandover;
+  /** What the operator should look at, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Plans a migration.
+ * @throws LogError if the source cannot be read or does not verify; what the target has against it is in the report.
+ */
+export async function planMigration(options: MigrationOptions, modules: BackendModules): Promise<PlanReport> {
+  checkMigration(options);
+  const { canBeTakenOver } = await describeTarget(options.target, options.targetOptions ?? {}, modules);
+  const opened = await openCopySession(options, modules);
+  try {
+    const firstContact = { ...checkpointContext(opened), firstContact: true };
+    const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
+    const readAt = performance.now();
+    const session = await withMinIndex(opened, checkpoint.size, options.minIndex);
+    return await planOpened(session, checkpoint, readAt, canBeTakenOver);
+  } finally {
+    await opened.close();
+  }
+}
+
+async function planOpened(
+  session: CopySession,
+  checkpoint: TrustedCheckpoint,
+  readAt: number,
+  canBeTakenOver: boolean,
+): Promise<PlanReport> {
+  const { context, progress, target, options } = session;
+  progress.origin = checkpoint.origin;
+  progress.phase = "authenticating the tree";
+  progress.startRound(checkpoint.size);
+  const look = await unlessRefused(() => lookAt(session, checkpoint));
+  const refusedBefore = missingAnswers(session);
+  const isStored = look.value?.prospect.kind === "claimed";
+  const tree = await openTree(context, checkpoint, isStored ? storedTiles(session) : undefined);
+  await requireFirstBundle(context, tree);
+  const lacksPartials = missingAnswers(session) > refusedBefore;
+  progress.phase = "sampling the log";
+  const sampled = await sampleLog(session, tree);
+  const amounts = amountsOf(session, checkpoint.size, sampled, look.value?.inPlace ?? NOTHING);
+  const freeSpace = await target.freeSpace?.();
+  const failed = look.refusal ?? (await otherRefusal(session, look.value?.prospect, sampled, amounts));
+  const growth = await seenGrowth(session, checkpoint, readAt);
+  const { minIndex = 0 } = context;
+  const frozen = freezeLine(checkpoint);
+  progress.phase = "done";
+  return {
+    outcome: failed ? "refused" : outcomeOf(look.value?.prospect),
+    ...(failed && { refusal: failed }),
+    origin: checkpoint.origin,
+    source: context.source.location,
+    target: target.location,
+    format: options.format,
+    size: checkpoint.size,
+    rootHash: formatHash(checkpoint.rootHash),
+    signatures: reportedSignatures(checkpoint),
+    ...(frozen !== undefined && { frozen }),
+    ...(minIndex > 0 && { pruned: { minIndex, absentEntries: sampled.absentBundles * 256 } }),
+    sampled: sampled.read,
+    ...(options.format === "static-ct" && {
+      issuers: { count: sampled.issuers.count, missing: sampled.issuers.missing.length },
+    }),
+    ...amounts,
+    ...(freeSpace && { freeSpace }),
+    growthPerSecond: growth.perSecond,
+    handover: plannedHandover(session, checkpoint, look.value?.prospect, canBeTakenOver),
+    warnings: [
+      ...keyWarnings(options, checkpoint),
+      ...(lacksPartials ? [PARTIALS_PRUNED] : []),
+      ...issuerWarnings(options, sampled),
+      ...growth.warnings,
+      ...(await lockWarnings(session)),
+      ...spaceWarnings(look.value?.prospect, amounts, freeSpace),
+      ...(await beyondTree(context.source, checkpoint.size)),
+    ],
+  };
+}
+
+const NOTHING: InPlace = { sealedBundles: 0, looksInTarget: false };
+
+const KINDS = [
+  ["usage", UsageError],
+  ["verification", VerificationError],
+  ["refused", TargetRefusedError],
+  ["operation", OperationError],
+] as const;
+
+/** What work gives, or the failure by which a copy would end there. */
+async function unlessRefused<T>(
+  work: () => Promise<T>,
+): Promise<{ readonly value?: T; readonly refusal?: Refusal }> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    const kind = KINDS.find(([, Kind]) => error instanceof Kind)?.[0];
+    if (kind === undefined || !(error instanceof LogError)) throw error;
+    return { refusal: { kind, ...error.facts } };
+  }
+}
+
+/** What a copy would find in the target, and need not copy. */
+async function lookAt(
+  session: CopySession,
+  checkpoint: TrustedCheckpoint,
+): Promise<{ readonly prospect: TargetProspect; readonly inPlace: InPlace }> {
+  const { target, guarantees, options, context } = session;
+  const prospect = await lookAtTarget(session, checkpoint);
+  if (prospect.kind === "new") return { prospect, inPlace: { ...NOTHING, looksInTarget: prospect.adopts } };
+  if (prospect.kind === "handed-over") return { prospect, inPlace: { ...NOTHING, isAll: true } };
+  const lock = await target.lockState?.();
+  if (lock?.isRunning === true) {
+    throw refused(target, {
+      problem: "another copy into this target is at work",
+      found: `process ${lock.pid} on ${lock.host}`,
+      advice: "Wait for it to end or stop it, then run this command again",
+    });
+  }
+  const { marker } = prospect;
+  const wanted = { ...guarantees, size: checkpoint.size, recheck: options.recheck === true };
+  const minIndex = Math.max(marker.minIndex, context.minIndex ?? 0);
+  const isDistrusted = await guaranteeTooLittle(session.writer(), marker, wanted);
+  const seals = isDistrusted ? 0 : await countSeals(target, checkpoint.size, minIndex);
+  return { prospect, inPlace: { sealedBundles: seals * 256, looksInTarget: true } };
+}
+
+/** What a copy would fail by later on. */
+async function otherRefusal(
+  session: CopySession,
+  prospect: TargetProspect | undefined,
+  { issuers }: SampledLog,
+  { bytes, objects }: Amounts,
+): Promise<Refusal | undefined> {
+  const { options, target } = session;
+  const [missing] = issuers.missing;
+  const { refusal } = await unlessRefused(async () => {
+    if (missing !== undefined && options.allowMissingIssuers !== true) {
+      const problem = `${missing.problem}, and entry ${missing.entry} names it`;
+      throw new VerificationError({ object: missing.path, problem, advice: MISSING_ADVICE });
+    }
+    if (prospect?.kind !== "new" || prospect.adopts) return;
+    await target.requireFreeSpace({ bytes: bytes.likely, objects });
+  });
+  return refusal;
+}
+
+function outcomeOf(prospect: TargetProspect | undefined): PlanOutcome {
+  if (prospect?.kind === "claimed") return "resume";
+  if (prospect?.kind === "handed-over") return prospect.grown ? "taken-over" : "already-handed-over";
+  return prospect?.adopts === true ? "adopt" : "fresh";
+}
+
+function plannedHandover(
+  { target, options }: CopySession,
+  checkpoint: TrustedCheckpoint,
+  prospect: TargetProspect | undefined,
+  canBeTakenOver: boolean,
+): PlannedHandover {
+  const smallestSize = prospect?.kind === "claimed" ? prospect.marker.smallestSize : checkpoint.size;
+  const { size, rootHash, collectFrom } = treeStateFor(checkpoint, { smallestSize });
+  const name = target.treeStateName;
+  return {
+    ...(canBeTakenOver && { treeState: { name, size, rootHash: formatHash(rootHash), collectFrom } }),
+    record: target.recordName,
+    guard: target.markerName,
+    checkpoint: options.saveCheckpoint === true,
+  };
+}
+
+/** Looks at the checkpoint again, the settle time after it was read first. */
+async function seenGrowth(
+  session: CopySession,
+  before: TrustedCheckpoint,
+  readAt: number,
+): Promise<{ readonly perSecond: number; readonly warnings: readonly string[] }> {
+  const { options, context, progress } = session;
+  const { settleMs = DEFAULT_SETTLE_MS, policy, handOver, snapshot } = options;
+  const still = { perSecond: 0, warnings: [] };
+  if (freezeLine(before) !== undefined) return still;
+  progress.phase = "waiting for the source to stay the same";
+  await pause(Math.max(0, readAt + settleMs - performance.now()), context.signal);
+  const now = await readTrustedCheckpoint(checkpointContext(session), policy);
+  const seconds = (performance.now() - readAt) / 1000;
+  if (now.size < before.size) {
+    const problem = `The source's checkpoint was of size ${formatCount(before.size)}, and then of ${formatCount(now.size)}: a cache or a replica is behind`;
+    return { perSecond: 0, warnings: [problem] };
+  }
+  if (now.size === before.size) {
+    if (equalBytes(now.rootHash, before.rootHash)) return still;
+    const problem = `the log forked: at size ${formatCount(now.size)} it had another root before`;
+    throw otherLog(context.source.location, problem, formatHash(before.rootHash), formatHash(now.rootHash));
+  }
+  await requireGrownFrom(session, before, now);
+  const perSecond = (now.size - before.size) / seconds;
+  const handover =
+    handOver === true && snapshot !== true
+      ? ": its writer is alive, so a copy with --handover would not hand it over"
+      : "";
+  return { perSecond, warnings: [`The source grows by ${perSecond.toFixed(1)} entries a second${handover}`] };
+}
+
+const PARTIALS_PRUNED =
+  "The source lacks partial objects at its right edge: they are taken from the full ones, which takes more requests";
+
+function keyWarnings({ format }: MigrationOptions, { origin, own }: TrustedCheckpoint): string[] {
+  const names = new Set(own.map(({ verifier }) => verifier.name));
+  if (format !== "tiles" || names.size === 0 || names.has(origin)) return [];
+  return [
+    `The log's key is named ${[...names].join(", ")}, and its origin is ${origin}: log software has to be given the origin, or it signs the key's name`,
+  ];
+}
+
+function issuerWarnings({ allowMissingIssuers }: MigrationOptions, { issuers }: SampledLog): string[] {
+  const [first] = issuers.missing;
+  if (first === undefined || allowMissingIssuers !== true) return [];
+  const count = formatCount(issuers.missing.length);
+  return [
+    `Of the issuers that sampled entries name, ${count} are unavailable, for example ${first.path}, which ${first.problem}`,
+  ];
+}
+
+/** A holder that cannot be seen from here. */
+async function lockWarnings({ target }: CopySession): Promise<string[]> {
+  const lock = await target.lockState?.();
+  if (lock === undefined || lock.isRunning !== undefined) return [];
+  return [
+    `Process ${lock.pid} on ${lock.host} may be at work in the target: its lock was last stored at ${lock.heardAt}`,
+  ];
+}
+
+/** A copy that is continued is not stopped beforehand. */
+function spaceWarnings(
+  prospect: TargetProspect | undefined,
+  { bytes }: Amounts,
+  free: FreeSpace | undefined,
+): string[] {
+  const isLooked = prospect?.kind === "claimed" || (prospect?.kind === "new" && prospect.adopts);
+  if (!isLooked || free === undefined || free.bytes >= bytes.likely) return [];
+  return [
+    "The target may have too little free space for what is left, unless much of it is in place already",
+  ];
+}
+
+/** Requests to which the source had no object so far. */
+function missingAnswers({ progress }: CopySession): number {
+  const byStatus = progress.total().requestsByStatus();
+  return [403, 404, 410].reduce((total, status) => total + (byStatus.get(status) ?? 0), 0);
+}
