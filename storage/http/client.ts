@@ -68,6 +68,9 @@ const MAX_JOINED_BYTES = 1 << 16;
 
 const MAX_HEAD_BYTES = 1 << 14;
 
+/** Objects that were given up on a new connection, and are remembered. */
+const MAX_GIVEN_UP = 1_000;
+
 /** Between two checks of the time of exchanges. */
 const MAX_CHECK_MS = 250;
 
@@ -78,6 +81,8 @@ export class HttpClient implements Carrier {
   /** No longer used, but not done with what they carry. */
   readonly #leaving = new Set<Dispatcher>();
   readonly #connections = new Set<Connection>();
+  /** By how much longer the first answer may take, of objects that were given up without one. */
+  readonly #patience = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -113,6 +118,7 @@ export class HttpClient implements Carrier {
   dispatch(exchange: Exchange): void {
     const { origin, method, path, headers, body } = exchange.request;
     exchange.newConnection.successesBefore = this.#options.outlook?.successes ?? 0;
+    if (this.#patience.size > 0) exchange.newConnection.patience = this.#patience.get(origin + path) ?? 1;
     try {
       const dispatcher = this.#dispatcherOf(origin);
       if (body === undefined) dispatcher.dispatch({ origin, method, path, headers }, exchange);
@@ -219,13 +225,21 @@ export class HttpClient implements Carrier {
       for (const connection of this.#connections) {
         if (connection.destroyed) this.#connections.delete(connection);
         else {
-          if (outlook !== undefined) connection.latest?.checkFirstAnswer(now, outlook);
+          if (outlook !== undefined) this.#checkFirstAnswer(connection.latest, now, outlook);
           connection.exchange?.checkTime(now);
         }
       }
     };
     const everyMs = Math.min(MAX_CHECK_MS, headersMs / 4, bodyMs / 4, objectMs / 4);
     this.#timer ??= setInterval(check, everyMs).unref();
+  }
+
+  /** What is given up has twice the time when it is asked for again: the object may be slow, and not the connection. */
+  #checkFirstAnswer(exchange: Exchange | undefined, now: number, outlook: ConnectionOutlook): void {
+    if (exchange?.checkFirstAnswer(now, outlook) !== true) return;
+    const { request, newConnection } = exchange;
+    if (this.#patience.size === MAX_GIVEN_UP) this.#patience.clear();
+    this.#patience.set(request.origin + request.path, 2 * newConnection.patience);
   }
 }
 

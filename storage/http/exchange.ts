@@ -201,14 +201,15 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
     } else if (now - this.#lastArrivalAt > bodyMs) this.abort(timeoutError(this.#peer, "bodyMs"));
   }
 
-  /** Gives up a new connection that has had its time for a first answer. */
-  checkFirstAnswer(now: number, outlook: ConnectionOutlook): void {
+  /** Gives up a new connection that has had its time for a first answer. @returns whether it did. */
+  checkFirstAnswer(now: number, outlook: ConnectionOutlook): boolean {
     const waitedMs = this.#outcome && this.newConnection.giveUp(now, outlook);
-    if (waitedMs === undefined) return;
+    if (waitedMs === undefined) return false;
     const reason = unansweredError(this.#peer, waitedMs);
     this.#settle()?.reject(reason);
     if (this.#controller !== undefined) this.#controller.abort(NOT_WANTED);
     else this.connection?.giveUp(reason);
+    return true;
   }
 
   get #peer(): Peer {

@@ -91,6 +91,20 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
     await server.allClosed();
   });
 
+  test("an object that is slow by itself gets its answer: each time it is given up, it has more time", async () => {
+    const server = await scriptedServer(transport, (connection) => {
+      setTimeout(() => connection.send(okay("slow")), 300);
+    });
+    const outlook = { ...others(true, 100), areScarce: true };
+    const source = server.source({ observer: recorder().observer, outlook, timeouts: { bodyMs: 200 } });
+    const outcomes: string[] = [];
+    while (outcomes.at(-1) !== "slow" && outcomes.length < 8) {
+      outcomes.push(String(await source.read("a", ANY).catch((error: Error) => error.message)));
+    }
+    expect(outcomes.at(0)).toMatch(/did not answer on a new connection/);
+    expect(outcomes.at(-1)).toBe("slow");
+  });
+
   test.each([
     ["nobody has an answer", others(false)],
     ["it has not been for long", others(true, 60_000)],
