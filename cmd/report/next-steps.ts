@@ -35,22 +35,39 @@ export function isForMirror({ snapshot, saveCheckpoint, target }: Omit<StepFacts
 }
 
 /** What an operator does after a `verify` that has found faults. */
-export function repairSteps({ faults, repairable, repair }: VerificationReport, command: string): string[] {
+export function repairSteps(report: VerificationReport, command: string): string[] {
+  const { faults, findings, repairable, repair } = report;
   if (faults === 0) return [];
-  if (repairable === undefined) return [ELSEWHERE];
+  const missing = findings.filter(({ problem }) => problem.startsWith("is missing"));
+  const intended = [
+    ...(missing.some(({ path }) => FULL_BUNDLE.test(path)) ? [PRUNED] : []),
+    ...(missing.some(({ path }) => path.startsWith("issuer/")) ? [NO_ISSUERS] : []),
+  ];
+  if (repairable === undefined) return [...intended, ELSEWHERE];
   const others = faults > repairable ? [OTHERS] : [];
-  if (repairable === 0 || repair !== undefined) return others;
+  if (repairable === 0 || repair !== undefined) return [...intended, ...others];
+  const objects = countOf(repairable, "object");
+  const isLost = missing.length === findings.length;
   return [
-    `Find out what has changed ${countOf(repairable, "object")} of the tree: a disk that fails goes on failing.`,
+    ...intended,
+    isLost
+      ? `${intended.length > 0 ? "Otherwise find" : "Find"} out what has removed ${objects} of the log.`
+      : `Find out what has changed ${objects} of the log: a disk that fails goes on failing.`,
     `Then replace them by what another copy of the log has, which is authenticated first; log software may go on meanwhile:\n${command}`,
     ...others,
   ];
 }
 
+const FULL_BUNDLE = /^tile\/(?:entries|data)\/(?:x\d{3}\/)*\d{3}$/;
+const PRUNED =
+  "If the log is pruned, run the same command with --min-index and the first index that it keeps, and nothing that is wholly below it is missed.";
+const NO_ISSUERS =
+  "If the log never had these issuers, run the same command with --allow-missing-issuers: they are listed, and are not faults.";
 const ELSEWHERE =
   "What is wrong or missing in the tree can be repaired where the log is stored: run verify there, and it prints the command.";
 const OTHERS =
-  "What is not of the tree, such as objects beyond it, is never repaired: see docs/troubleshooting.md.";
+  "What is not of the tree is never repaired. An object beyond the tree is in the way of log software: stop what writes to the log, run verify again, " +
+  "and remove those that are still listed, unless the checkpoint or the tree state is an older one from a backup. docs/troubleshooting.md has more.";
 
 function beforeHandover(report: MigrationReport, facts: StepFacts): string[] {
   const { source, target } = report;

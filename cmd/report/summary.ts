@@ -59,7 +59,7 @@ export function verificationSummary(
     listSection(bad("Bad, missing or beyond the tree"), faultLines(report), { width }),
     listSection(emphasis("Repaired"), repairedLines(repair), { width }),
     listSection(bad("Not repaired"), notRepairedLines(repair), { width }),
-    listSection(emphasis("Missing issuers"), missingIssuerLines(extraData), { width }),
+    listSection(emphasis("Missing issuers"), missingIssuerLines(extraData, report.findings), { width }),
     listSection(emphasis("Not checked"), report.notChecked, { width }),
     listSection(emphasis("What to do next"), repairSteps(report, repairCommand), { width, numbered: true }),
   ].join("");
@@ -170,13 +170,18 @@ function extraDataFields(report: ExtraDataReport | undefined): Field[] {
   ];
 }
 
-function missingIssuerLines(report: ExtraDataReport | undefined): string[] {
+/** @param findings the faults that are listed already: an issuer is listed once. */
+function missingIssuerLines(
+  report: ExtraDataReport | undefined,
+  findings: VerificationReport["findings"] = [],
+): string[] {
   if (report === undefined) return [];
   const { missingIssuers, firstMissingIssuers } = report;
-  const lines = firstMissingIssuers.map(
-    ({ fingerprint, entry, problem }) => `issuer/${fingerprint} ${problem}; entry ${entry} names it`,
-  );
-  return [...lines, ...andMore(missingIssuers - lines.length)];
+  const listed = new Set(findings.map(({ path }) => path));
+  const lines = firstMissingIssuers
+    .filter(({ fingerprint }) => !listed.has(`issuer/${fingerprint}`))
+    .map(({ fingerprint, entry, problem }) => `issuer/${fingerprint} ${problem}; entry ${entry} names it`);
+  return lines.length === 0 ? [] : [...lines, ...andMore(missingIssuers - firstMissingIssuers.length)];
 }
 
 function faultLines({ findings, faults }: VerificationReport): string[] {

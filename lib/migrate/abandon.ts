@@ -48,7 +48,7 @@ const CONNECTIONS = 4;
 export async function abandon(options: AbandonOptions, modules: BackendModules): Promise<AbandonReport> {
   checkTargetOptions(options);
   const { signal, notice } = options;
-  const further = { connections: CONNECTIONS, signal };
+  const further = { connections: CONNECTIONS, signal, isToTakeBack: true };
   const target = await openTarget(targetSpecOf(options.target, options, modules), further);
   try {
     const contents = await target.inspect();

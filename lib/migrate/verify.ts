@@ -126,7 +126,7 @@ async function verifyOpened(
   const repair = await LogRepair.open({ target, from, trusted, record, format, deep, modules }, session);
   try {
     let verified = await verifyOnce(log);
-    while (await repair.repair(verified.found)) verified = await verifyOnce(log);
+    while (await repair.repair(verified.found)) verified = await verifyOnce(log, verified.found.paths);
     session.progress.phase = "done";
     return { ...verified.report, repair: repair.report(verified.found) };
   } finally {
@@ -134,9 +134,13 @@ async function verifyOpened(
   }
 }
 
-/** One pass over the whole log. */
+/**
+ * One pass over the whole log.
+ * @param known paths that the pass before this one has found faults in.
+ */
 async function verifyOnce(
   log: OpenedLog,
+  known?: ReadonlySet<string>,
 ): Promise<{ readonly report: VerificationReport; readonly found: Findings }> {
   const { session, target, trusted, record } = log;
   const { context, options, progress } = session;
@@ -155,7 +159,7 @@ async function verifyOnce(
   unchecked.push(...(await beyondTree(context.source, head.size)));
   if (target && state && isAuthentic) {
     const integrationMs = options.settleMs;
-    const listed = { context, target, progress, trusted, state, found, integrationMs };
+    const listed = { context, target, progress, trusted, state, found, known, integrationMs };
     unchecked.push(...(await verifyListing(listed)));
   }
   progress.phase = "done";

@@ -163,12 +163,21 @@ const TLS_REASONS: Readonly<Record<string, string>> = {
   ERR_SSL_PACKET_LENGTH_TOO_LONG: "the server does not speak TLS on this port",
 };
 
+/** An authority's certificate helps against nothing but that it is not known. */
+function tlsAdvice(code: string): string {
+  if (!/SELF_SIGNED|UNABLE_TO_|CERT_UNTRUSTED/.test(code))
+    return "Check the address, and this machine's clock";
+  return (
+    "Check the address; where the certificate is of a private authority, name that authority's: --ca <file> for a log over https, " +
+    "the environment variable NODE_EXTRA_CA_CERTS for any other place"
+  );
+}
+
 function tlsFault(code: string, error: Error, host: string): Fault | undefined {
   const isOfTls = /^(EPROTO$|ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|HOSTNAME_)/.test(code);
   const reason = TLS_REASONS[code] ?? (isOfTls ? firstLine(error.message) : undefined);
   if (reason === undefined) return undefined;
-  const advice = "Check the address; a private certificate authority is trusted by NODE_EXTRA_CA_CERTS";
-  return [`no TLS connection to ${host}: ${reason}`, WRONG_ADDRESS, advice];
+  return [`no TLS connection to ${host}: ${reason}`, WRONG_ADDRESS, tlsAdvice(code)];
 }
 
 /** Failures of a request under way, and whatever has no better name: nearly all worth another try. */

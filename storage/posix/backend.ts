@@ -18,11 +18,11 @@ export default {
     const { PosixSource } = await import("./source.ts");
     return new PosixSource(directoryOf(url));
   },
-  async openTarget(url, { options, source, readOnly = false }) {
+  async openTarget(url, { options, source, readOnly = false, isToTakeBack = false }) {
     const { PosixTarget } = await import("./target.ts");
     return new PosixTarget(directoryOf(url), {
       source: source && isOfFiles(source) ? directoryOf(source) : undefined,
-      intoExisting: options.intoExisting === true,
+      intoExisting: options.intoExisting === true || isToTakeBack,
       readOnly,
     });
   },

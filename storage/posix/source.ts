@@ -9,7 +9,6 @@ import {
   tooLarge,
 } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
-import { bundleDirectory } from "../../lib/tlog/layout.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { beginsAsGzip, decodeReserved, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
@@ -46,9 +45,9 @@ export class PosixSource implements ObjectSource {
     return otherFiles(this.#directory, isKnown);
   }
 
-  /** A directory of Sunlight looks like any other, except that its data tiles are compressed. */
+  /** A directory of Sunlight looks like any other, except that its data tiles and entry bundles are compressed. */
   explain(path: string, bytes: Uint8Array): string | undefined {
-    if (!path.startsWith(`${bundleDirectory("static-ct")}/`) || !beginsAsGzip(bytes)) return undefined;
+    if (!COMPRESSED.test(path) || !beginsAsGzip(bytes)) return undefined;
     return `is gzip, as in a directory of Sunlight; name the log as gzip+${pathToFileURL(this.location).href}`;
   }
 

@@ -47,6 +47,16 @@ test("the messages that the troubleshooting explains are messages of the program
   expect(unknown).toEqual([]);
 });
 
+test("the documents that messages name are in the package", () => {
+  const { files } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const sources = globSync("{cmd,lib,storage}/**/*.ts", { cwd: ROOT });
+  const texts = sources.map((path) => readFileSync(join(ROOT, path), "utf8"));
+  const named = new Set(texts.flatMap((text) => text.match(/\bdocs\/[\w-]+\.md/g) ?? []));
+  expect(named).toContain("docs/troubleshooting.md");
+  const shipped = new Set(globSync(files, { cwd: ROOT }));
+  for (const document of named) expect(shipped).toContain(document);
+});
+
 test("the files and folders that CONTRIBUTING.md names exist", () => {
   const paths = [
     ...textOf("CONTRIBUTING.md").matchAll(/`((?:bench|cmd|lib|storage|test|\.ci)(?:\/[\w./-]*)?)`/g),

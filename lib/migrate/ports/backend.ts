@@ -89,6 +89,8 @@ export interface TargetRequest {
   readonly retry: RetryPolicy;
   /** The log is only looked at: its private state need not be named. */
   readonly readOnly?: boolean;
+  /** Nothing is to be copied there: a claim or a handover is looked for, whatever is next to it. */
+  readonly isToTakeBack?: boolean;
   /** What is copied there, if it is: the target must be apart from it. */
   readonly source?: URL | undefined;
   /** Ends the wait for an answer. */

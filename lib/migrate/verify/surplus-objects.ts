@@ -44,6 +44,8 @@ export interface ListedLog {
   readonly state: StateHead;
   /** Where faults go. */
   readonly found: Findings;
+  /** Paths that a pass before this one has found faults in, after such a wait. */
+  readonly known?: ReadonlySet<string> | undefined;
   /** How long log software may take to integrate what it has stored. */
   readonly integrationMs?: number | undefined;
 }
@@ -143,7 +145,9 @@ class Listing {
     if (this.#beyond.length + this.#gone.length > 0) await this.#readStateAgain();
     // Log software needs a tree state, and does not start on a wrong one.
     const mayBeWriting = this.#state.hasState && this.#state.faults.length === 0;
-    if (this.#beyond.length > 0 && mayBeWriting) await this.#awaitIntegration();
+    const { known } = this.#log;
+    const areNew = this.#beyond.some(({ path }) => known?.has(path) !== true);
+    if (areNew && mayBeWriting) await this.#awaitIntegration();
     found.addAll(this.#beyond);
     for (const finding of this.#gone) if (!(await this.#isReplaced(finding))) found.add(finding);
   }

@@ -4,6 +4,7 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { TargetRefusedError, UsageError } from "../../../lib/errors.ts";
+import { Progress } from "../../../lib/migrate/progress.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { PosixRepairs } from "../../../storage/posix/repairs.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
@@ -69,6 +70,22 @@ describe("a repair", () => {
       expect(directoryContents(directory)).toEqual(before);
     },
   );
+
+  it("waits once for log software that may be at work, however often the log is verified", async () => {
+    const directory = logDirectory(log);
+    writeTreeState(directory, log);
+    writeFiles(directory, [["tile/entries/999", "stray"]]);
+    damage(directory, log, BUNDLE);
+    const phases: string[] = [];
+    const progress = new Progress();
+    Object.defineProperty(progress, "phase", { set: (phase: string) => void phases.push(phase) });
+    const { url } = await startLogServer(log.objects);
+    const report = await repair(log, directory, url, { progress });
+    expect(report.repair?.objects).toEqual([BUNDLE]);
+    expect(pathsOf(report)).toEqual(["tile/entries/999"]);
+    expect(phases.filter((phase) => phase === "listing the log")).toHaveLength(2);
+    expect(phases.filter((phase) => phase.startsWith("waiting for log software"))).toHaveLength(1);
+  });
 
   it("takes from a smaller log what it has, as the source of a log that has grown since it was moved", async () => {
     const directory = logDirectory(log);

@@ -309,8 +309,10 @@ describe("the summary of a verification", () => {
   test("offers to repair what can be repaired, by a command that can be copied", () => {
     const text = summaryOf({ faults: 3, repairable: 2 });
     expect(text).toContain(`\n     ${command}\n`);
-    expect(text).toMatch(/2 objects of the tree/);
-    expect(text).toMatch(/never repaired: see\s+docs\/troubleshooting\.md/);
+    expect(text).toMatch(/2 objects of the log/);
+    expect(text).toMatch(
+      /never repaired\. An object beyond the tree .*run\s+verify\s+again,\s+and\s+remove/s,
+    );
     expect(summaryOf({ faults: 2, repairable: 2 })).not.toMatch(/never repaired/);
     expect(summaryOf({ faults: 1, repairable: 0 })).not.toContain(command);
     const { repairable: _, ...readOnly } = sound;
@@ -318,6 +320,42 @@ describe("the summary of a verification", () => {
     expect(served).toMatch(/can be repaired where the log is stored/);
     expect(served).not.toContain(command);
     expect(summaryOf({})).not.toMatch(/What to do next/);
+  });
+
+  test("names the option for what a log lacks as it is meant to be, before it looks for a fault", () => {
+    const lost = { path: "tile/entries/x001/000", problem: "is missing" };
+    const wrong = { path: "tile/0/000", problem: "is of another tree" };
+    const issuer = { path: `issuer/${"ab".repeat(32)}`, problem: "is missing, and entry 5 names it" };
+    const stepsOf = (...findings: { path: string; problem: string }[]) =>
+      verificationSummary(
+        { ...sound, faults: findings.length, repairable: findings.length, findings },
+        command,
+        1000,
+      );
+    expect(stepsOf(lost)).toMatch(
+      /1\. If the log is pruned, .* --min-index .*\n.*2\. Otherwise find out what has removed/s,
+    );
+    expect(stepsOf(issuer)).toMatch(/1\. If the log never had these issuers, .* --allow-missing-issuers/);
+    for (const all of [[lost], [issuer], [lost, issuer]])
+      expect(stepsOf(...all)).not.toContain("a disk that fails");
+    expect(stepsOf(wrong)).toMatch(/1\. Find out what has changed .*a disk that fails/);
+    expect(stepsOf(wrong)).not.toMatch(/--min-index|--allow-missing-issuers/);
+    expect(stepsOf(wrong, { ...lost, path: "tile/entries/000.p/5" })).not.toContain("--min-index");
+  });
+
+  test("lists an issuer that is missing once, as a fault or as allowed", () => {
+    const fingerprint = "ab".repeat(32);
+    const firstMissingIssuers = [{ fingerprint, entry: 5, problem: "is missing" }];
+    const checked = { deep: true, deepEntries: 700, reencodedEntries: 0, uncheckedEntries: 0 };
+    const extraData = { issuers: 1, missingIssuers: 1, firstMissingIssuers, ...checked };
+    const problem = "is missing, and entry 5 names it";
+    const findings = [{ path: `issuer/${fingerprint}`, problem }];
+    for (const text of [
+      summaryOf({ extraData }),
+      summaryOf({ extraData, faults: 1, findings, repairable: 1 }),
+    ]) {
+      expect(text.split(fingerprint)).toHaveLength(2);
+    }
   });
 
   test("lists what was repaired, and why the rest was not", () => {

@@ -65,6 +65,18 @@ describe("a source tells its server", () => {
     expect(server.requests).toEqual([]);
   });
 
+  it.each([
+    ["an authority that is not known", "", /--ca <file> .* NODE_EXTRA_CA_CERTS/],
+    ["another host", OTHER_HOST.cert, /^Check the address, and this machine's clock$/],
+  ])(
+    "nothing, where its certificate is of %s, and the remedy is that of this fault",
+    async (_what, ca, advice) => {
+      const { server } = await serverOfOne(OTHER_HOST);
+      const read = server.source({ tls: ca === "" ? {} : { ca } }).read("x", ANY);
+      await expect(read).rejects.toMatchObject({ advice: expect.stringMatching(advice) });
+    },
+  );
+
   it("nothing, where it is another", async () => {
     const { server } = await serverOfOne(OTHER_HOST);
     await expect(server.source({ tls: { ca: OTHER_HOST.cert } }).read("x", ANY)).rejects.toMatchObject({

@@ -22,6 +22,15 @@ import {
   writeFiles,
 } from "../../../support/places/directory.ts";
 
+test("a bundle that is compressed is explained, in either format", () => {
+  const { source } = newSource();
+  for (const path of ["tile/entries/000", "tile/data/000.p/5"]) {
+    expect(source.explain(path, gzipSync("a bundle"))).toMatch(/is gzip.*name the log as gzip\+file:\/\//);
+    expect(source.explain(path, Buffer.from("a bundle"))).toBeUndefined();
+  }
+  expect(source.explain("tile/0/000", gzipSync("a tile"))).toBeUndefined();
+});
+
 function newSource(files: Record<string, string> = {}): { source: PosixSource; root: string } {
   const root = memoryDirectory();
   writeFiles(root, Object.entries(files));

@@ -10,6 +10,7 @@ import { DurableDirectory } from "../../../../storage/posix/durable.ts";
 import { formatTreeState, parseTreeState, STATE } from "../../../../storage/posix/state.ts";
 import { PosixTarget } from "../../../../storage/posix/target.ts";
 import { newHolder } from "../../../../storage/shared/process-identity.ts";
+import { abandonTarget } from "../../../support/migration.ts";
 import { LATER_MARKER, MARKER, RECORD, STATE as TREE } from "../../../support/places/bucket-targets.ts";
 import { memoryDirectory, writeFiles } from "../../../support/places/directory.ts";
 
@@ -49,6 +50,22 @@ test("root is advised to give away what the copy wrote, and nothing that is kept
   const words = /, and give these to it first:\nchown -R USER (.*)$/.exec(warning)?.[1] ?? "";
   const shown = execFileSync("sh", ["-c", `printf '%s\\n' ${words}`], { encoding: "utf8" });
   expect(shown.trim().split("\n")).toEqual([".state", "tile", "issuer"].map((name) => join(root, name)));
+});
+
+test("root is advised of nothing for a mirror, on which no log software is to run", async () => {
+  const root = memoryDirectory();
+  const target = new PosixTarget(root);
+  await target.claim(MARKER);
+  vi.spyOn(process, "getuid").mockReturnValue(0);
+  expect(await target.warnings(false)).toEqual([]);
+});
+
+test("a target that is only to be given up may have anything next to it", async () => {
+  const directory = memoryDirectory();
+  writeFiles(directory, [["notes.txt", "mine"]]);
+  const abandonment = abandonTarget(directory);
+  await expect(abandonment).rejects.toThrow(/has neither a claim nor a handover of tlog-migrate/);
+  await expect(abandonment).rejects.not.toThrow("--into-existing");
 });
 
 test("a file that is removed while its directory is listed is not there", async () => {
