@@ -88,7 +88,7 @@ function takeoverSteps(report: MigrationReport, facts: StepFacts): string[] {
     `From now on, only this target may sign checkpoints for ${oneLine(origin)}: the old writer must never start again.`,
     ...fillSteps(report, facts),
     `If you like, read all of it back first:\n${verifyCommand(format, target, facts)}`,
-    START[format](oneLine(target + facts.target.state), formatCount(size)),
+    facts.target.start ?? START[format](oneLine(target + facts.target.state), formatCount(size)),
     ...originAdvice(report),
     "Point readers here, and serve the log from one place alone: two that both append are a fork, which nobody can repair.",
   ];

@@ -147,18 +147,21 @@ async function requireUntouched(
   if (tree.size !== handedOver.size || !equalBytes(tree.rootHash, handedOver.rootHash)) {
     throw goneOn(target, describeHead(tree), describeHead(handedOver));
   }
-  const writer = target.openWriter();
-  try {
-    if ((await writer.read(CHECKPOINT_PATH, MAX_OBJECT_BYTES)) !== undefined) {
-      throw goneOn(target, target.locate(CHECKPOINT_PATH), "no checkpoint");
-    }
-  } finally {
-    await cleanUp(undefined, () => writer.close());
-  }
+  if (target.handsOverCheckpoint !== true) await requireNoCheckpoint(target);
   for await (const { path } of target.list("tile")) {
     const resource = parseResourcePath(path);
     if (resource === undefined || !isBeyondSize(resource, format, handedOver.size)) continue;
     throw goneOn(target, target.locate(path), `nothing beyond size ${formatCount(handedOver.size)}`);
+  }
+}
+
+async function requireNoCheckpoint(target: MigrationTarget): Promise<void> {
+  const writer = target.openWriter();
+  try {
+    if ((await writer.read(CHECKPOINT_PATH, MAX_OBJECT_BYTES)) === undefined) return;
+    throw goneOn(target, target.locate(CHECKPOINT_PATH), "no checkpoint");
+  } finally {
+    await cleanUp(undefined, () => writer.close());
   }
 }
 

@@ -18,7 +18,9 @@ import {
   type StoredState,
 } from "./report.ts";
 import type { CopySession } from "./session.ts";
+import { writerAlive } from "./settle.ts";
 import { formatRecord, type MigrationRecord, type StoredMarker, treeStateFor } from "./target/marker.ts";
+import { readSourceCheckpoint } from "./target/source-checkpoint.ts";
 import { readableTreeState } from "./target/tree-state.ts";
 
 /** The last act: from here on the target belongs to the log software. */
@@ -43,10 +45,22 @@ export async function handOver(
     tool: options.tool,
     marker: marker.text,
   });
-  await target.handOver(marker.text, treeStateFor(aim, marker), record);
+  await target.handOver(marker.text, treeStateFor(aim, marker), record, await lastNote(session, aim));
 }
 
 /** Whether what is handed over is only to be read: its log goes on elsewhere. */
+/**
+ * What the source has signed last of the tree that is handed over, for log software that goes on from that.
+ * @throws OperationError if it has signed a larger one.
+ */
+async function lastNote(session: CopySession, aim: TrustedCheckpoint): Promise<Uint8Array> {
+  if (session.target.handsOverCheckpoint !== true) return aim.note;
+  const now = await readSourceCheckpoint(session, aim);
+  if (now.size === aim.size) return now.note;
+  if (session.options.snapshot === true) return aim.note;
+  throw writerAlive(session, "the source still grows", aim, now);
+}
+
 function isMirror({ snapshot, saveCheckpoint }: MigrationOptions): boolean {
   return snapshot === true || saveCheckpoint === true;
 }

@@ -115,7 +115,7 @@ function ownText(checkpoint: TrustedCheckpoint): string {
   return [text, ...own.map(({ signature }) => Buffer.from(signature).toString("base64")).sort()].join("\n");
 }
 
-function writerAlive(
+export function writerAlive(
   { context }: CopySession,
   problem: string,
   aim: TreeHead,

@@ -269,7 +269,7 @@ function notChecked({ kind, checkpoint }: TrustedHead, isAuthentic: boolean, isL
   }
   if (!isListed) {
     unchecked.push(
-      "What exists beyond the tree: a log over HTTP, compressed, in zips, or in another layout is not listed",
+      "What exists beyond the tree: a log over HTTP, in zips, or in another layout is not listed",
     );
   }
   return unchecked;

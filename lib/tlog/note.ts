@@ -35,6 +35,8 @@ export type Verdict =
 /** One configured public key. */
 export interface Verifier extends KeyIdentity {
   readonly type: SignatureType;
+  /** Of the key of an RFC 6962 log: its log ID, the SHA-256 of the key (RFC 6962 §3.2). */
+  readonly logId?: Uint8Array;
 
   /**
    * Whether this key made `signature` for a note with this text.

@@ -119,7 +119,7 @@ function verifierOf(name: string, type: SignatureType, key: Uint8Array): Verifie
 
 const VERIFIERS: Record<
   SignatureType,
-  (name: string, key: Uint8Array) => Pick<Verifier, "keyId" | "verify">
+  (name: string, key: Uint8Array) => Pick<Verifier, "keyId" | "verify" | "logId">
 > = {
   /** Over the text. */
   Ed25519(name, publicKey) {
@@ -163,8 +163,10 @@ const VERIFIERS: Record<
   /** An RFC 6962 tree head, as https://c2sp.org/static-ct-api puts it into checkpoints. */
   "RFC 6962 tree head"(name, spki) {
     const key = readSpki(spki);
+    const logId = hash("sha256", spki, "buffer");
     return {
-      keyId: keyIdOf(name, "RFC 6962 tree head", hash("sha256", spki, "buffer")),
+      logId,
+      keyId: keyIdOf(name, "RFC 6962 tree head", logId),
       verify: (text, signature) => verifyTreeHead(name, key, text, Buffer.from(signature)),
     };
   },

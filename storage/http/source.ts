@@ -105,7 +105,9 @@ export class HttpSource implements ObjectSource {
     const coding = codingOf(response.headers);
     if (body === undefined || coding === undefined) return body;
     if (this.#options.refusesEncodings) throw new FormatError("has an encoding", "none", coding);
-    return decodeReserved(coding, body, options);
+    const bytes = await decodeReserved(coding, body, options);
+    if (coding === "gzip") options.onGzip?.(body);
+    return bytes;
   }
 
   otherLayout(): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 /** Logs in directories on this machine. */
 
 import type { Backend } from "../../lib/migrate/ports/backend.ts";
-import { directoryOf, requireDirectory } from "./file-url.ts";
+import { directoryOf, isOfFiles, requireDirectory } from "./file-url.ts";
 
 export default {
   form: "file:///… or a path",
@@ -27,8 +27,3 @@ export default {
     });
   },
 } satisfies Backend;
-
-/** Whether a URL names files of this machine, in whatever form: `file:`, `gzip+file:`. */
-function isOfFiles({ protocol }: URL): boolean {
-  return /^(?:[a-z0-9.-]+\+)?file:$/.test(protocol);
-}

@@ -28,22 +28,25 @@ import {
 export class ClaimedState {
   readonly #root: string;
   readonly #directory: DurableDirectory;
+  readonly #guard: string;
 
-  constructor(directory: DurableDirectory) {
+  /** @param guard what log software reads first, below the root: it has the claim. What follows is of Tessera's by default. */
+  constructor(directory: DurableDirectory, guard: string = STATE.version) {
     this.#root = directory.root;
     this.#directory = directory;
+    this.#guard = guard;
   }
 
   async claim(marker: string): Promise<void> {
     this.#directory.prepare([this.#root]);
-    if (await this.#directory.create(this.#locate(STATE.version), claimText(marker))) return;
-    throw this.#otherWriter(`${STATE.version} appeared while this copy started`);
+    if (await this.#directory.create(this.#locate(this.#guard), claimText(marker))) return;
+    throw this.#otherWriter(`${this.#guard} appeared while this copy started`);
   }
 
   /** @throws TargetRefusedError unless the target is still claimed; given a marker, by exactly that one. */
   require(marker?: string): void {
     this.#directory.requireInPlace(this.#locate(STATE.directory));
-    requireClaim(this.#root, marker);
+    requireClaim(this.#root, marker, this.#guard);
   }
 
   /** Writes under a claim: a handover by another copy is known by that, or by temporary files that vanish. */
@@ -65,7 +68,7 @@ export class ClaimedState {
    * names above it if it was just made.
    */
   async makeDurable(): Promise<void> {
-    await this.#directory.syncFound(this.#locate(STATE.version));
+    await this.#directory.syncFound(this.#locate(this.#guard));
     for (let at = this.#root; at !== dirname(at); at = dirname(at)) {
       try {
         await this.#directory.syncFile(dirname(at));

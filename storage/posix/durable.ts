@@ -181,7 +181,7 @@ export class DurableDirectory {
 }
 
 /** Files that become durable together, by their paths below the directory's root. */
-class DurableBatch implements TargetBatch {
+export class DurableBatch implements TargetBatch {
   readonly #directory: DurableDirectory;
   #staged: StagedFile[] = [];
   /** Files that existed already. */
@@ -203,10 +203,10 @@ class DurableBatch implements TargetBatch {
   }
 
   /** Syncs an existing file with these bytes; where that fails, or it has other names, writes the bytes again. */
-  async keep(name: string, bytes: Uint8Array): Promise<void> {
+  async keep(name: string, bytes: Uint8Array | (() => Uint8Array)): Promise<void> {
     const path = join(this.#directory.root, name);
     const isKept = await this.#directory.syncUnshared(path).catch(() => false);
-    if (!isKept) return this.put(name, bytes);
+    if (!isKept) return this.put(name, typeof bytes === "function" ? bytes() : bytes);
     this.#kept.push(path);
     this.#parents.add(dirname(path));
   }

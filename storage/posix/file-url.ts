@@ -24,6 +24,11 @@ export function directoryOf(url: URL): string {
   }
 }
 
+/** Whether a URL names files of this machine, in whatever form: `file:`, `gzip+file:`. */
+export function isOfFiles({ protocol }: URL): boolean {
+  return /^(?:[a-z0-9.-]+\+)?file:$/.test(protocol);
+}
+
 /** @throws UsageError if there is no directory, or something else. */
 export async function requireDirectory(url: URL): Promise<void> {
   const directory = directoryOf(url);

@@ -58,7 +58,8 @@ export class PosixSource implements ObjectSource {
   async close(): Promise<void> {}
 }
 
-const COMPRESSED = /^tile\/(?:data|entries|names)\//;
+/** What Sunlight stores compressed. */
+export const COMPRESSED = /^tile\/(?:data|entries|names)\//;
 
 /**
  * A directory of Sunlight. Its data tiles, full and partial, are stored gzip-compressed under their plain names, as are
@@ -76,7 +77,11 @@ export class GzipSource extends PosixSource {
     const maxBytes = options.maxBytes + ENCODING_SLACK_BYTES;
     const stored = await super.read(path, { ...options, maxBytes });
     if (stored === undefined) return undefined;
-    if (beginsAsGzip(stored)) return await decodeReserved("gzip", stored, options);
+    if (beginsAsGzip(stored)) {
+      const bytes = await decodeReserved("gzip", stored, options);
+      options.onGzip?.(stored);
+      return bytes;
+    }
     const plain = this.location.replace("gzip+", "");
     throw new FormatError(
       `is not gzip, as data tiles below gzip+file:// are; where they are plain, name the log as ${plain}`,

@@ -45,12 +45,13 @@ export const COMPATIBLE_VERSION = "1";
 /** The text before the marker's JSON: Tessera prints it when it refuses the directory. */
 const CLAIM_PREFIX = "migration-in-progress ";
 
+/** The bytes of a guard: a file of this text keeps log software away. */
 export function claimText(marker: string): Uint8Array {
   return Buffer.from(`${CLAIM_PREFIX}${marker}`);
 }
 
-/** The marker in a `.state/version`, undefined if it contains something else. */
-function markerIn(version: string | undefined): string | undefined {
+/** The marker in the text of a guard, undefined if it contains something else. */
+export function markerIn(version: string | undefined): string | undefined {
   return version?.startsWith(CLAIM_PREFIX) ? version.slice(CLAIM_PREFIX.length) : undefined;
 }
 
@@ -100,14 +101,15 @@ export async function inspectDirectory(root: string): Promise<TargetContents> {
 
 /**
  * Another copy may have raised the aim, or handed the target over, while this one was suspended.
+ * @param guard the file that log software reads first.
  * @throws TargetRefusedError unless a directory is still claimed; given a marker, by exactly that one.
  */
-export function requireClaim(root: string, marker?: string): void {
-  const version = attempt(() => stateText(root, STATE.version));
+export function requireClaim(root: string, marker?: string, guard: string = STATE.version): void {
+  const version = attempt(() => stateText(root, guard));
   const found = markerIn(version);
   if (found !== undefined && (marker === undefined || found === marker)) return;
   throw new TargetRefusedError({
-    object: join(root, STATE.version),
+    object: join(root, guard),
     problem: "is not this copy's claim any more",
     found: version?.slice(0, 200) ?? "no text",
     advice:
@@ -166,7 +168,7 @@ export function parseTreeState(text: string): IntegratedTree {
 }
 
 /** What is wrong with the format of what is read, undefined if nothing is. */
-function problemOf(read: () => unknown): string | undefined {
+export function problemOf(read: () => unknown): string | undefined {
   try {
     read();
     return undefined;
@@ -177,7 +179,7 @@ function problemOf(read: () => unknown): string | undefined {
 }
 
 /** A directory above `root` that contains a log, or undefined: writing to `root` would add to that log's files. */
-function enclosingLog(root: string): string | undefined {
+export function enclosingLog(root: string): string | undefined {
   const real = realPath(root);
   for (let at = dirname(real); at !== dirname(at); at = dirname(at)) {
     const holds = [CHECKPOINT_PATH, STATE.directory].some((name) => fs.existsSync(join(at, name)));
@@ -186,6 +188,6 @@ function enclosingLog(root: string): string | undefined {
   return undefined;
 }
 
-function occupied(found: string): TargetContents {
+export function occupied(found: string): TargetContents {
   return { kind: "occupied", found };
 }

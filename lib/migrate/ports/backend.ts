@@ -123,6 +123,8 @@ export interface TargetWords {
   readonly state: string;
   /** Options by which `verify` finds the log's private state, each a word of a command line. */
   readonly verifyOptions: readonly string[];
+  /** How it is started there, a sentence; default: as usual for a log of its format. */
+  readonly start?: string;
   /** Whether log software can take the log over; false for a mirror. */
   readonly canBeTakenOver: boolean;
 }

@@ -21,6 +21,11 @@ export interface ReadOptions {
   readonly fresh?: boolean;
   readonly reservation?: ByteReservation;
   readonly signal?: AbortSignal;
+  /**
+   * Given the object as it is stored or came, where that is gzip of what is returned; undefined where it is not. The bytes
+   * are good for as long as the reservation, and what they are has to be checked.
+   */
+  readonly onGzip?: (gzip: Uint8Array | undefined) => void;
 }
 
 /** An object in a listing, its path below the log's root. */

@@ -4,6 +4,7 @@
  */
 
 import { OperationError, type UsageError } from "../../errors.ts";
+import type { LogFormat } from "../../tlog/layout.ts";
 import type { Finding } from "./executor.ts";
 import type { ListedObject, TreeHead } from "./source.ts";
 
@@ -64,6 +65,16 @@ export interface TreeState extends IntegratedTree {
   readonly collectFrom: number;
 }
 
+/** A log that is to be handed over, by its checkpoint. */
+export interface SignedLog {
+  readonly format: LogFormat;
+  readonly origin: string;
+  /** The source's checkpoint, byte for byte. */
+  readonly note: Uint8Array;
+  /** The log ID of RFC 6962, where a key that is trusted has one. */
+  readonly logId: Uint8Array | undefined;
+}
+
 /** The target of a migration. Used by the main thread; each worker has a TargetWriter of its own. */
 export interface MigrationTarget {
   /** What the operator calls it. */
@@ -82,6 +93,13 @@ export interface MigrationTarget {
   integratedTree(): Promise<IntegratedTree | undefined>;
   /** What else of the private state log software would refuse, or be misled by. Nothing where there is no such state. */
   stateFaults(): Promise<Finding[]>;
+  /**
+   * Whether the handover stores the checkpoint itself, byte for byte, so that one in a target is no sign that log
+   * software has been at work.
+   */
+  readonly handsOverCheckpoint?: boolean;
+  /** Called before a copy claims the target, or finds its claim. @throws UsageError if it cannot be of this log. */
+  requireLog?(log: SignedLog): void;
   /** Only where the private state is not kept next to the log. */
   readonly externalState?: ExternalState;
   /** @throws TargetRefusedError if another copy holds it. A courtesy to operators: safety does not depend on it. */
@@ -115,10 +133,11 @@ export interface MigrationTarget {
   /**
    * Writes the private tree state, if there is none or an equal one, then the record, then lifts the guard;
    * each durable before the next. May be called again after a crash at any point.
+   * @param checkpoint the source's, byte for byte.
    * @throws TargetRefusedError if another tree state is there, or a checkpoint, or the guard is not `marker` any more,
    * byte for byte: another copy may have raised the aim.
    */
-  handOver(marker: string, state: TreeState, record: string): Promise<void>;
+  handOver(marker: string, state: TreeState, record: string, checkpoint?: Uint8Array): Promise<void>;
   /**
    * Takes a handover back: puts `marker` in the place of the record first, so that no log software starts from there
    * on, then removes the tree state. Called again after a crash at any point, with no record where the claim is there.
@@ -163,6 +182,8 @@ export interface ExternalState {
 
 /** Reads and writes objects of a target from one thread. */
 export interface TargetWriter {
+  /** Whether bundles are stored compressed: then `put` takes them as the source has them. */
+  readonly storesGzip?: boolean;
   /** An object that is in place, undefined if there is none. The bytes belong to the caller. */
   read(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
   /** Starts a batch: objects that become durable together. Batches of one writer may overlap. */
@@ -172,8 +193,11 @@ export interface TargetWriter {
 
 /** Objects that become durable together. A reader sees each of them whole or not at all. */
 export interface TargetBatch {
-  /** Adds an object, or replaces one that is in place. The bytes are the caller's again once it resolves. */
-  put(path: string, bytes: Uint8Array): void | Promise<void>;
+  /**
+   * Adds an object, or replaces one that is in place. The bytes are the caller's again once it resolves.
+   * @param gzip what the source has of it, for a target that stores gzip. It has to be checked.
+   */
+  put(path: string, bytes: Uint8Array, gzip?: Uint8Array): void | Promise<void>;
   /**
    * Adds an object that was found in place with the right bytes: after a crash it may be in a cache alone. One whose
    * bytes have another name too is written again.

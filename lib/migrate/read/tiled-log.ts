@@ -85,6 +85,7 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
       if (width === FULL_WIDTH) return await exact();
       const cut = async () => {
         const full = await readBundle({ ...bundle, width: FULL_WIDTH }, hints);
+        hints.onGzip?.(undefined);
         return full && cutBundle(format, full, width);
       };
       const canBe = (bytes: Uint8Array) =>

@@ -55,18 +55,18 @@ async function copyOnce(work: CopyWork, bundles: readonly ExpectedBundle[]): Pro
 }
 
 async function copyBundle(work: CopyWork, bundle: ExpectedBundle, batch: TargetBatch): Promise<void> {
-  const { context, budget, resume, tiles } = work;
+  const { context, budget, resume, tiles, writer } = work;
   const { source, counters, signal } = context;
   const { coordinate } = bundle;
   signal.throwIfAborted();
   const reservation = budget.reserve();
   try {
     const found = resume ? await findInPlace(work, bundle, batch, reservation) : undefined;
-    const copied = found ?? (await unlessPruned(readBundle(context, bundle, reservation)));
+    const copied = found ?? (await unlessPruned(readBundle(context, bundle, reservation, writer.storesGzip)));
     if (copied === undefined) return await copyTileAlone(work, bundle, batch);
-    const { bytes, leafHashes } = copied;
+    const { bytes, leafHashes, gzip } = copied;
     if (tiles === "fetch") await unlessPruned(compareTile(work, coordinate, leafHashes));
-    if (found === undefined) await batch.put(bundlePath(source.format, coordinate), bytes);
+    if (found === undefined) await batch.put(bundlePath(source.format, coordinate), bytes, gzip);
     await putTile(work, coordinate, leafHashes, batch);
     counters.add(found ? "resumedEntries" : "entries", coordinate.width);
     if (!found) counters.add("bytesStored", bytes.length + leafHashes.length);

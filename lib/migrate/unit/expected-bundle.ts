@@ -23,6 +23,8 @@ export interface BundleWork {
 export interface AuthenticBundle {
   readonly bytes: Uint8Array;
   readonly leafHashes: Uint8Array;
+  /** What the source has of it, where that may be gzip of the bytes; it is not checked. */
+  readonly gzip?: Uint8Array | undefined;
 }
 
 export interface ExpectedBundle {
@@ -75,14 +77,26 @@ export function expectedBundles(
   });
 }
 
-/** Reads a bundle from the source until it is authentic. */
-export function readBundle(
+/**
+ * Reads a bundle from the source until it is authentic.
+ * @param wantsGzip whether it is to be stored compressed, as the source has it.
+ */
+export async function readBundle(
   context: ReadContext,
   { coordinate, authenticate }: ExpectedBundle,
   reservation: Reservation,
+  wantsGzip = false,
 ): Promise<AuthenticBundle> {
   const { source } = context;
   const path = bundlePath(source.format, coordinate);
-  const read = (hints: ReadHints) => source.entryBundle(coordinate, withParts(context, path, hints));
-  return readAuthentic(context, path, read, authenticate, reservation);
+  let gzip: Uint8Array | undefined;
+  const onGzip = (stored: Uint8Array | undefined): void => {
+    gzip = stored;
+  };
+  const read = (hints: ReadHints) => {
+    gzip = undefined;
+    return source.entryBundle(coordinate, withParts(context, path, wantsGzip ? { ...hints, onGzip } : hints));
+  };
+  const authentic = await readAuthentic(context, path, read, authenticate, reservation);
+  return wantsGzip ? { ...authentic, gzip } : authentic;
 }

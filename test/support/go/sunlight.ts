@@ -149,7 +149,7 @@ async function today(): Promise<string> {
 }
 
 /** The database of locks, which Sunlight wants to find: made as its documentation says. */
-function checkpointDatabase(directory: string): string {
+export function checkpointDatabase(directory: string): string {
   const path = join(directory, "checkpoints.db");
   if (!existsSync(path)) {
     const database = new DatabaseSync(path);

@@ -95,7 +95,12 @@ describe("an option of another backend", () => {
 
 test("what backends declare is what the command line offers", async () => {
   const words = await backendWords();
-  expect(words.targetForms).toEqual(["gs://bucket/prefix", "s3://bucket/prefix", "file:///… or a path"]);
+  expect(words.targetForms).toEqual([
+    "gs://bucket/prefix",
+    "s3://bucket/prefix",
+    "file:///… or a path",
+    "gzip+file:///…",
+  ]);
   expect(words.targetOptions.map(({ flags }) => flags.split(" ")[0])).toEqual([
     "--spanner",
     "--spanner-table-prefix",
@@ -106,6 +111,8 @@ test("what backends declare is what the command line offers", async () => {
     "--no-mysql-tls",
     "--no-tree-state",
     "--into-existing",
+    "--sunlight-lock",
+    "--no-sunlight-lock",
   ]);
 });
 
@@ -151,7 +158,7 @@ describe("a URL of a directory", () => {
 });
 
 describe("a location without a backend", () => {
-  const targets = "gs://bucket/prefix, s3://bucket/prefix, file:///… or a path";
+  const targets = "gs://bucket/prefix, s3://bucket/prefix, file:///… or a path, gzip+file:///…";
 
   test("is refused with what would do", async () => {
     await expectUsageError(
@@ -160,7 +167,7 @@ describe("a location without a backend", () => {
         "gs://bucket/prefix, s3://bucket/prefix, file:///… or a path, gzip+file:///…, archive+file:///…, " +
         "serverless+https://…, serverless+file:///…)",
     );
-    for (const scheme of ["gzip+file", "archive+file", "https", "serverless+file", "serverless+https"]) {
+    for (const scheme of ["archive+file", "https", "serverless+file", "serverless+https"]) {
       const refused = `${scheme}:///log: a target cannot be of the kind ${scheme} (expected ${targets})`;
       await expectUsageError(openTarget(`${scheme}:///log`), refused);
     }
