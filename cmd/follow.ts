@@ -41,7 +41,10 @@ export function addFollowCommand(program: Command, backends: BackendWords): void
     .argument("<target>", backends.targetForms.join(", "));
   addTrustOptions(command, "tiles")
     .addOption(
-      new Option("--tiles <how>", "level-0 tiles: derived from the entries, or fetched and compared too")
+      new Option(
+        "--tiles <how>",
+        "level-0 tiles: derived from the entries, with fewer requests, or fetched and compared too, to find what is wrong at the source",
+      )
         .choices(["derive", "fetch"])
         .default("derive"),
     )

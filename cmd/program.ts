@@ -58,6 +58,15 @@ export async function newProgram(given: readonly string[] = process.argv.slice(2
   return program;
 }
 
+/** The arguments, where help is asked for what is not a command: commander would show its own help, and no error. */
+export function withoutUnknownHelp(program: Command, given: readonly string[]): readonly string[] {
+  const [help, name] = given;
+  const isKnown = program.commands.some((command) => command.name() === name);
+  return help !== "help" || name === undefined || name.startsWith("-") || name === "help" || isKnown
+    ? given
+    : given.slice(1);
+}
+
 /** A usage error of commander's, which quotes arguments as they are. */
 function usageLine(text: string, given: readonly string[]): string {
   const values = given.map((argument) => argument.replace(/^--[a-z-]+=/, ""));

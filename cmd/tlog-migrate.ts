@@ -3,7 +3,7 @@
 
 import { endProcess } from "./exit.ts";
 import { surviveClosedOutput } from "./output.ts";
-import { newProgram } from "./program.ts";
+import { newProgram, withoutUnknownHelp } from "./program.ts";
 import { reportFailure } from "./report/failure.ts";
 import { replaceWarnings } from "./warnings.ts";
 
@@ -17,7 +17,7 @@ process.on("uncaughtException", (error) => {
 });
 
 const failure: unknown = await newProgram()
-  .then((program) => program.parseAsync())
+  .then((program) => program.parseAsync(withoutUnknownHelp(program, process.argv.slice(2)), { from: "user" }))
   .then(() => undefined, reportFailure);
 await new Promise((flushed) => process.stdout.write("", flushed));
 // A connection that was left open would keep a finished run alive.

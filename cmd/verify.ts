@@ -91,7 +91,10 @@ function requireSuccess(report: VerificationReport): void {
   // The log may be what it should be once the copy can be read again.
   if (repair?.failure !== undefined) throw new OperationError(repair.failure);
   const [first] = findings;
-  const example = first === undefined ? "" : `, the first of them ${first.path}, which ${first.problem}`;
+  const example =
+    first === undefined
+      ? ""
+      : `, ${faults === 1 ? "" : "the first of them "}${first.path}, which ${first.problem}`;
   throw new VerificationError({
     object: log,
     problem: `${countOf(faults, "object")} of the log ${faults === 1 ? "is" : "are"} bad, missing or beyond its tree${example}`,

@@ -65,8 +65,9 @@ function failureLine(facts: ErrorFacts): string {
   if (expected !== undefined) comparison.push(`expected ${expected}`);
   if (found !== undefined) comparison.push(`found ${found}`);
   const facets = comparison.length === 0 ? "" : ` (${comparison.join(", ")})`;
-  const next = advice === undefined ? "" : `. ${advice}`;
-  return `${object}: ${problem}${facets}${next}`;
+  if (advice === undefined) return `${object}: ${problem}${facets}`;
+  // What others say, such as a library, may be a sentence.
+  return `${`${object}: ${problem}${facets}`.replace(/[.\s]+$/, "")}. ${advice}`;
 }
 
 /**

@@ -53,7 +53,7 @@ export function addTrustOptions(command: Command, format?: LogFormat): Command {
     .option("--insecure-no-signature", "accept the checkpoint without a signature")
     .option(
       "--min-index <n>",
-      "the log is pruned: what is wholly below this index may be missing (source: as its file min_index says)",
+      "the log is pruned: what is wholly below this index may be missing; n is an index, or the word source: the index in the source's own file min_index",
       minIndex,
     );
 }

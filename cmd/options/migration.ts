@@ -25,7 +25,10 @@ export function addMigrationOptions(command: Command, backends: BackendWords): C
     .argument("<target>", backends.targetForms.join(", "));
   addTrustOptions(command, "tiles")
     .addOption(
-      new Option("--tiles <how>", "level-0 tiles: derived from the entries, or fetched and compared too")
+      new Option(
+        "--tiles <how>",
+        "level-0 tiles: derived from the entries, with fewer requests, or fetched and compared too, to find what is wrong at the source",
+      )
         .choices(["derive", "fetch"])
         .default("derive"),
     )

@@ -1,7 +1,9 @@
 /** The options that decide which checkpoint is trusted. */
 
+import { existsSync } from "node:fs";
 import {
   type CheckpointPolicy,
+  excerpt,
   type LogFormat,
   parsePolicy,
   parseVkey,
@@ -37,7 +39,7 @@ export interface TrustOptions {
 export function checkpointPolicy(options: TrustOptions, source: string): CheckpointPolicy | undefined {
   const { vkey = [], insecureNoSignature } = options;
   const key = staticCtKey(options, source);
-  const verifiers = vkey.map((text) => readValue("--vkey", () => parseVkey(text)));
+  const verifiers = vkey.map(readVkey);
   const trustPolicy = options.policy === undefined ? undefined : readPolicy(options.policy);
   const logs = trustPolicy?.logs ?? [];
   const origin = key?.name ?? originOf(options, [...verifiers, ...logs]);
@@ -57,6 +59,17 @@ export function checkpointPolicy(options: TrustOptions, source: string): Checkpo
   }
   if (origin === undefined) return undefined;
   throw usage("--origin", "proves nothing without a key", "Pass the log's --vkey too");
+}
+
+/** @throws UsageError if it is not a vkey. */
+function readVkey(text: string): Verifier {
+  try {
+    return readValue("--vkey", () => parseVkey(text));
+  } catch (error) {
+    if (!existsSync(text)) throw error;
+    const advice = 'Pass what is in it: --vkey "$(cat FILE)"';
+    throw usage("--vkey", `is the name of a file, ${excerpt(text)}, and not a vkey`, advice);
+  }
 }
 
 function policyName(path: string): string {

@@ -7,7 +7,7 @@ import { FormatError, type MinIndexOption, systemErrorWords, UsageError } from "
 /** Reads a number in decimals. Which numbers are valid, the library decides. */
 export function number(text: string): number {
   if (/^[0-9]{1,15}(\.[0-9]{1,9})?$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Give a number.");
+  throw new InvalidArgumentError("Give a number from 0 in decimals, for example 5 or 0.5.");
 }
 
 /** Reads the index of an entry, or the word `source`. */

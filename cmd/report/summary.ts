@@ -219,7 +219,10 @@ function entriesText(count: number): string {
 type Work = Pick<MigrationReport, "seconds" | "entriesPerSecond" | "hasher" | "requests" | "retries">;
 
 function timeText({ seconds, entriesPerSecond, hasher }: Work): string {
-  return `${formatDuration(seconds)}, ${formatCount(entriesPerSecond)} entries/s (${hasher} hasher)`;
+  // A run that has found all in place has no speed.
+  const speed =
+    entriesPerSecond === 0 ? "" : `, ${formatCount(entriesPerSecond)} entries/s (${hasher} hasher)`;
+  return `${formatDuration(seconds)}${speed}`;
 }
 
 function requestsText({ requests, retries }: Work): string {

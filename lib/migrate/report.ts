@@ -244,7 +244,8 @@ function copyNotChecked(
   }
   if (tiles !== "fetch") {
     unchecked.push(
-      "The source's own level-0 tiles, which were derived from the entries (--tiles fetch reads them)",
+      "Whether the source's own level-0 tiles are right: those of the target are computed from the entries, and do not " +
+        "depend on them (--tiles fetch compares both)",
     );
   }
   if (sealedEntries > 0) {

@@ -11,12 +11,14 @@ import type { BucketOptions } from "./requests.ts";
 const OPTIONS = STATE_STORES.flatMap(({ options }) => options);
 
 export interface BucketKind extends Required<Pick<Backend, "form" | "example" | "openObjects">> {
+  /** The option that names the state store of most log software with such buckets: named first. */
+  readonly usualStore: string;
   /** The optional packages that a target needs. */
   readonly packages: readonly string[];
   openBucket(url: URL, request: BucketOptions): Promise<Bucket>;
 }
 
-export function bucketBackend({ openBucket, packages, ...kind }: BucketKind): Backend {
+export function bucketBackend({ openBucket, usualStore, packages, ...kind }: BucketKind): Backend {
   return {
     ...kind,
     targetOptions: [
@@ -28,7 +30,7 @@ export function bucketBackend({ openBucket, packages, ...kind }: BucketKind): Ba
       },
     ],
     async openTarget(url, { options, readOnly = false, signal, ...request }) {
-      const named = namedStore(options, !readOnly);
+      const named = namedStore(options, !readOnly, usualStore);
       requirePackages(url.href, [...new Set([...packages, ...(named?.packages ?? [])])]);
       const { BucketTarget } = await import("./target.ts");
       const bucket = await openBucket(url, { ...request, decodes: readOnly });
@@ -37,7 +39,7 @@ export function bucketBackend({ openBucket, packages, ...kind }: BucketKind): Ba
       return new BucketTarget(bucket, { store, storeReaders, signal });
     },
     describeTarget(options) {
-      const store = namedStore(options, true);
+      const store = namedStore(options, true, usualStore);
       const { words: state = "", options: verifyOptions = [] } = store ?? {};
       return { state, verifyOptions, canBeTakenOver: store !== undefined };
     },
@@ -45,7 +47,7 @@ export function bucketBackend({ openBucket, packages, ...kind }: BucketKind): Ba
 }
 
 /** @throws UsageError if several are named, or none is though one `isNeeded` and none was declined. */
-function namedStore(values: OptionValues, isNeeded: boolean): NamedStore | undefined {
+function namedStore(values: OptionValues, isNeeded: boolean, usualStore: string): NamedStore | undefined {
   const [store, another] = STATE_STORES.flatMap((kind) => kind.named(values) ?? []);
   const contradiction = `contradicts ${store?.options[0]}`;
   if (another !== undefined) {
@@ -54,7 +56,10 @@ function namedStore(values: OptionValues, isNeeded: boolean): NamedStore | undef
   }
   const isUnwanted = values.treeState === false;
   if (!isNeeded || (store === undefined) === isUnwanted) return store;
-  const flags = STATE_STORES.flatMap(({ options }) => options[0]?.flags ?? []);
+  const isUsual = (flag: string) => Number(flag.startsWith(`${usualStore} `));
+  const flags = STATE_STORES.flatMap(({ options }) => options[0]?.flags ?? []).toSorted(
+    (a, b) => isUsual(b) - isUsual(a),
+  );
   throw new UsageError({
     object: "--no-tree-state",
     problem: isUnwanted

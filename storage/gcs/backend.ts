@@ -7,6 +7,7 @@ import { requirePackages } from "../shared/optional-packages.ts";
 export default bucketBackend({
   form: "gs://bucket/prefix",
   example: "/srv/log gs://bucket/log --vkey … --spanner projects/p/instances/i/databases/d",
+  usualStore: "--spanner",
   packages: ["@google-cloud/storage", "google-auth-library"],
   async openObjects(url, { access, ...request }) {
     requirePackages(url.href, ["google-auth-library"]);

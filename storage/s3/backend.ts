@@ -9,6 +9,7 @@ const PACKAGES = ["@aws-sdk/credential-provider-node", "@smithy/core"];
 export default bucketBackend({
   form: "s3://bucket/prefix",
   example: "/srv/log s3://bucket/log --vkey … --no-tree-state --snapshot --save-checkpoint --handover",
+  usualStore: "--mysql",
   packages: PACKAGES,
   async openObjects(url, { access, ...request }) {
     requirePackages(url.href, PACKAGES);

@@ -17,6 +17,12 @@ it.each(NAMED)("one line has a space in place of U+%s", (_name, control) => {
   expect(new OperationError({ object: `a${control}b`, problem: "is bad" }).message).toBe("a b: is bad");
 });
 
+it("what others said ends with one full stop before what to do", () => {
+  const facts = { object: "credentials", problem: "are unavailable: see there for more.", advice: "Log in" };
+  expect(new OperationError(facts).message).toBe("credentials: are unavailable: see there for more. Log in");
+  expect(new OperationError({ ...facts, found: "none" }).message).toMatch(/more\. \(found none\)\. Log in$/);
+});
+
 it("one line keeps all that can be read, whatever the script", () => {
   const text = "— Łódź, 日本, עברית, العربية, 👩\u200d🔬";
   expect(oneLine(text)).toBe(text);

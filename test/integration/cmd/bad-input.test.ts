@@ -44,6 +44,7 @@ describe("a wrong command line is told in one line, with exit code 2", () => {
     ["no target", ["copy", "http://127.0.0.1/"], /missing required argument 'target'/],
     ["too much", ["copy", "a", "b", "c", ...trust], /too many arguments/],
     ["an unknown command", ["cpoy", "a", "b"], /unknown command 'cpoy' \(Did you mean copy\?\)/],
+    ["help for an unknown command", ["help", "cpoy"], /unknown command 'cpoy' \(Did you mean copy\?\)/],
     [
       "an unknown option",
       ["copy", "a", "b", "--vkye", "x"],

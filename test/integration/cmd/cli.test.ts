@@ -201,6 +201,7 @@ describe("tlog-migrate verify", () => {
     expect(stdout).toMatch(/^The log is not what its checkpoint commits to/);
     expect(stdout).toContain("- tile/entries/001: is missing");
     expect(stderr).toMatch(/^tlog-migrate: \S+: 1 object of the log is bad.* tile\/entries\/001[^\n]*\n$/m);
+    expect(stderr).not.toContain("the first of them");
     expect(asJson.code).toBe(3);
     expect(JSON.parse(asJson.stdout)).toMatchObject({
       origin: log.origin,

@@ -47,6 +47,8 @@ describe("a target in a bucket", () => {
       await expectUsageError(openedAs("gs://bucket/log", options), message);
       await expectUsageError(describeTarget("gs://bucket/log", options), message);
     }
+    const ofS3 = /Pass --mysql <address> or --spanner <database>, or --no-tree-state/;
+    await expectUsageError(describeTarget("s3://bucket/log", {}), ofS3);
     const both = { spanner, treeState: false };
     await expectUsageError(openedAs("gs://bucket/log", both), /--no-tree-state: contradicts --spanner/);
   });

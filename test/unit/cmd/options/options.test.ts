@@ -9,6 +9,7 @@ describe("values of options", () => {
     expect(["1", "256", "007", "0", "1.5"].map(number)).toEqual([1, 256, 7, 0, 1.5]);
     for (const text of ["-1", "1e2", "0x10", "", " ", "many", "1.", ".5", "1,5", "NaN", "9".repeat(30)]) {
       expect(() => number(text)).toThrow(InvalidArgumentError);
+      expect(() => number(text)).toThrow(/from 0 in decimals/);
     }
   });
 

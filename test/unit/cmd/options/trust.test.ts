@@ -102,6 +102,11 @@ describe("trust in a checkpoint", () => {
   const refused: [what: string, options: () => Partial<TrustOptions>, words: RegExp][] = [
     ["no vkey", () => ({ vkey: ["hello"] }), /^--vkey: is not a vkey/],
     ["an empty vkey", () => ({ vkey: [""] }), /^--vkey: is not a vkey/],
+    [
+      "a file in place of the vkey",
+      () => ({ vkey: [policyFile(vkey)] }),
+      /^--vkey: is the name of a file, .*Pass what is in it/,
+    ],
     ["a vkey of another key id", () => ({ vkey: [otherId] }), /key id/],
     ["a public key for tiles", () => ({ publicKey, origin }), /--format static-ct/],
     ["a key that is not to be used", () => ({ vkey: [vkey], ...WAIVED }), CONTRADICTION],

@@ -255,6 +255,10 @@ describe("the summary of a copy", () => {
     expect(text).toContain("tlog-migrate verify /srv/log --vkey <vkey> --origin 'Armory 2'\n");
   });
 
+  test("has no speed where nothing was read", () => {
+    expect(textOf({ entries: 0, entriesPerSecond: 0 })).toMatch(/^ {2}time +19 s$/m);
+  });
+
   test("is short where there was nothing to do", () => {
     const text = textOf({ outcome: "already-handed-over", entries: 0 });
     expect(text).toMatch(/^Nothing to do/);
