@@ -19,6 +19,7 @@ import type { MigrationOptions } from "./options.ts";
 import { describeTarget } from "./places.ts";
 import { type Amounts, amountsOf, type InPlace } from "./plan/amounts.ts";
 import { type SampledLog, sampleLog } from "./plan/sampled-log.ts";
+import { lockWarnings, spaceWarnings, warningsOf } from "./plan/warnings.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { FreeSpace } from "./ports/target.ts";
 import { beyondTree, openTree } from "./read/authentic.ts";
@@ -165,11 +166,9 @@ async function planOpened(
     growthPerSecond: growth.perSecond,
     handover: plannedHandover(session, checkpoint, look.value?.prospect, canBeTakenOver),
     warnings: [
-      ...keyWarnings(options, checkpoint),
-      ...(lacksPartials ? [PARTIALS_PRUNED] : []),
-      ...issuerWarnings(options, sampled),
+      ...warningsOf(options, checkpoint, sampled, lacksPartials),
       ...growth.warnings,
-      ...(await lockWarnings(session)),
+      ...(await lockWarnings(target)),
       ...spaceWarnings(look.value?.prospect, amounts, freeSpace),
       ...(await beyondTree(context.source, checkpoint.size)),
     ],
@@ -296,48 +295,6 @@ async function seenGrowth(
       ? ": its writer is alive, so a copy with --handover would not hand it over"
       : "";
   return { perSecond, warnings: [`The source grows by ${perSecond.toFixed(1)} entries a second${handover}`] };
-}
-
-const PARTIALS_PRUNED =
-  "The source lacks partial objects at its right edge: they are taken from the full ones, which takes more requests";
-
-function keyWarnings({ format }: MigrationOptions, { origin, own }: TrustedCheckpoint): string[] {
-  const names = new Set(own.map(({ verifier }) => verifier.name));
-  if (format !== "tiles" || names.size === 0 || names.has(origin)) return [];
-  return [
-    `The log's key is named ${[...names].join(", ")}, and its origin is ${origin}: log software has to be given the origin, or it signs the key's name`,
-  ];
-}
-
-function issuerWarnings({ allowMissingIssuers }: MigrationOptions, { issuers }: SampledLog): string[] {
-  const [first] = issuers.missing;
-  if (first === undefined || allowMissingIssuers !== true) return [];
-  const count = formatCount(issuers.missing.length);
-  return [
-    `Of the issuers that sampled entries name, ${count} are unavailable, for example ${first.path}, which ${first.problem}`,
-  ];
-}
-
-/** A holder that cannot be seen from here. */
-async function lockWarnings({ target }: CopySession): Promise<string[]> {
-  const lock = await target.lockState?.();
-  if (lock === undefined || lock.isRunning !== undefined) return [];
-  return [
-    `Process ${lock.pid} on ${lock.host} may be at work in the target: its lock was last stored at ${lock.heardAt}`,
-  ];
-}
-
-/** A copy that is continued is not stopped beforehand. */
-function spaceWarnings(
-  prospect: TargetProspect | undefined,
-  { bytes }: Amounts,
-  free: FreeSpace | undefined,
-): string[] {
-  const isLooked = prospect?.kind === "claimed" || (prospect?.kind === "new" && prospect.adopts);
-  if (!isLooked || free === undefined || free.bytes >= bytes.likely) return [];
-  return [
-    "The target may have too little free space for what is left, unless much of it is in place already",
-  ];
 }
 
 /** Requests to which the source had no object so far. */

@@ -3,7 +3,7 @@
 import { hostname } from "node:os";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { TargetRefusedError } from "../../../../lib/errors.ts";
-import { LOCK_OBJECT, takeLock } from "../../../../storage/bucket/lock.ts";
+import { LOCK_OBJECT, lockState, takeLock } from "../../../../storage/bucket/lock.ts";
 import { currentProcess } from "../../../../storage/shared/process-identity.ts";
 import { MemoryBucket } from "../../../support/places/memory-bucket.ts";
 
@@ -31,6 +31,33 @@ describe("a lock in a bucket", () => {
     await lock.release();
     expect(lockText()).toBeUndefined();
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("says who holds it since when, and whether that process runs, without storing anything", async () => {
+    expect(await lockState(bucket)).toBeUndefined();
+    const lock = await take();
+    await vi.advanceTimersByTimeAsync(20_000);
+    const before = new Map(bucket.objects);
+    expect(await lockState(bucket)).toEqual({
+      host: hostname(),
+      pid: process.pid,
+      since: new Date(NOW).toISOString(),
+      heardAt: new Date(NOW + 20_000).toISOString(),
+      isRunning: true,
+    });
+    expect(bucket.objects).toEqual(before);
+    await lock.release();
+    // Of another machine, which an image may have given the same name; and of an early version.
+    for (const holder of [
+      { ...elsewhere, boot: "other" },
+      { ...sameName, boot: "other" },
+    ]) {
+      storeLock(holder);
+      const { host, pid } = holder;
+      expect(await lockState(bucket)).toEqual({ host, pid, heardAt: new Date(NOW + 20_000).toISOString() });
+    }
+    storeLock({ not: "a lock" });
+    expect(await lockState(bucket)).toBeUndefined();
   });
 
   it("is stored again while it is held, by what goes on when the copy is stopped", async () => {
