@@ -88,8 +88,8 @@ export interface PlanReport extends Amounts {
   readonly frozen?: string;
   /** What is missing of a pruned log; an estimate. */
   readonly pruned?: Pruned;
-  /** What was read for it. */
-  readonly sampled: SampledLog["read"];
+  /** How many bundles were read for it, and their bytes. */
+  readonly sampled: { readonly bundles: number; readonly bytes: number };
   /** Static CT only: issuers that sampled entries name; there may be more. */
   readonly issuers?: { readonly count: number; readonly missing: number };
   /** Left out where there is no bound. */
