@@ -131,6 +131,7 @@ export {
   type IntegratedTree,
   type LockState,
   type MigrationTarget,
+  type SignedLog,
   type SpaceNeeded,
   type StoredObject,
   type TargetBatch,
