@@ -39,7 +39,7 @@ try {
     const copy = ["copy", server.url, target, "--vkey", log.vkey];
     await run(...copy);
     say(
-      "\nThe writer of the old log would be stopped for good now. Then the same command, and it hands over:",
+      "\nNow the writer of the old log would be stopped permanently. Then the same command with --handover hands over:",
     );
     await run(...copy, "--handover");
     await run("verify", target);

@@ -16,7 +16,7 @@ Examples:
       --public-key MFkw… --origin log.example.org/2026h1 --contact you@your.site
 ${ofBackends.map((example) => `  $ tlog-migrate copy ${example}\n`).join("")}
 If a copy stops, for whatever reason, the same command continues it. Log software refuses to start on the target
-until the handover: stop the source's writer for good, then run the same command with --handover.`;
+until the handover: stop the source's writer permanently, then run the same command with --handover.`;
 
 export function addCopyCommand(program: Command, backends: BackendWords): void {
   const command = program

@@ -10,13 +10,13 @@ import { withShownAddresses } from "./tlog/shown-address.ts";
 
 /** The facts of a failure; `message` consists of them, in this order, as one line. */
 export interface ErrorFacts {
-  /** What it is about: a path in the log, a URL, a file, an option. */
+  /** The object that failed: a path in the log, a URL, a file, an option. */
   object: string;
   /** What is wrong with it, as a clause: "is shorter than the tree needs". */
   problem: string;
   expected?: string | undefined;
   found?: string | undefined;
-  /** What the operator can do next, as a sentence without its full stop. */
+  /** What the operator can do next, as a sentence without a full stop. */
   advice?: string | undefined;
 }
 
@@ -41,13 +41,13 @@ export class OperationError extends LogError {}
 /** The source or the target does not match its checkpoint, or a part of it is missing: exit code 3. */
 export class VerificationError extends LogError {}
 
-/** The target may not be written: another log, a live log, another copy running: exit code 4. */
+/** The target must not be written: another log, a live log, another copy running: exit code 4. */
 export class TargetRefusedError extends LogError {}
 
-/** The longest name of an object, or advice with such a name: the paths of a file system are no longer. */
+/** Most characters of an object's name, or of advice with such a name: paths in a file system are not longer. */
 const MAX_NAME_LENGTH = 4_500;
 
-/** Whatever the facts were made of, they have no secrets of addresses, no more than a line, and an end. */
+/** Limits each fact to one line of bounded length without the secrets of addresses. */
 function shownFacts({ object, problem, expected, found, advice }: ErrorFacts): ErrorFacts {
   const shown = (text: string, length?: number) => bounded(oneLine(withShownAddresses(text)), length);
   return {
@@ -71,8 +71,8 @@ function failureLine(facts: ErrorFacts): string {
 }
 
 /**
- * What the operating system says of a failed call ("permission denied", "address already in use"), without the code,
- * the call and the path that Node's message has; the message of any other error.
+ * The operating system's message for a failed call ("permission denied", "address already in use"), without the code,
+ * the call and the path in Node's message; for any other error, its message.
  */
 export function systemErrorWords(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -84,11 +84,11 @@ export function systemErrorWords(error: unknown): string {
   return `system error ${name}`;
 }
 
-/** A text as one word of a shell's command line, for a command that a message suggests. */
+/** Quotes a text as one word of a shell's command line, for a command that a message suggests. */
 export function shellWord(text: string): string {
   if (/^[\w./:@%+=,-]+$/.test(text)) return text;
   if (oneLine(text) === text) return `'${text.replaceAll("'", "'\\''")}'`;
-  // A message is one line: what would end it is written as bash, zsh and ksh read it.
+  // A message is one line: line breaks are escaped in the syntax of bash, zsh and ksh.
   const escaped = (units: string) => Buffer.from(units).toString("hex").replace(/../g, "\\x$&");
   return `$'${text.replace(/[\\']/g, "\\$&").replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu, escaped)}'`;
 }

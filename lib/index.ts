@@ -1,6 +1,6 @@
 /**
- * The library's public face, and the one place that knows both the engine and the backends. `cmd/` uses it like
- * anybody else.
+ * The library's public API, and the only module that imports both the engine and the backends. `cmd/` uses it like
+ * any other program.
  */
 
 import { backendModules } from "../storage/backends.ts";
@@ -24,7 +24,7 @@ import type { MigrationReport } from "./migrate/report.ts";
 import { type TargetStatus, targetStatus as targetStatusWith } from "./migrate/status.ts";
 import { type VerificationReport, verifyLog as verifyLogWith } from "./migrate/verify.ts";
 
-/** Moves a log until it is handed over, or as far as the options say. @throws LogError, or the signal's reason. */
+/** Moves a log until it is handed over, or has reached the state that the options ask for. @throws LogError, or the signal's reason. */
 export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
   migrateWith(options, backendModules()).catch(rethrow);
 
@@ -40,7 +40,7 @@ export const cutover = (options: CutoverOptions): Promise<CutoverReport> =>
 export const verifyLog = (options: VerifyOptions): Promise<VerificationReport> =>
   verifyLogWith(options, backendModules()).catch(rethrow);
 
-/** Takes back a claim or a handover that nothing was built on. @throws LogError, TargetRefusedError where something was. */
+/** Takes back a claim or a handover that no log software has used. @throws LogError; TargetRefusedError if it was used. */
 export const abandon = (options: AbandonOptions): Promise<AbandonReport> =>
   abandonWith(options, backendModules()).catch(rethrow);
 
@@ -56,10 +56,10 @@ function rethrow(error: unknown): never {
   throw outsideFailure(error);
 }
 
-/** What help and command line say of the backends. */
+/** The texts of the backends for help and command line. */
 export const backendWords = (): Promise<places.BackendWords> => places.backendWords(backendModules());
 
-/** What is reported to an operator about the log in a target. @throws UsageError if the options contradict each other. */
+/** What messages to the operator need to know of the log in a target. @throws UsageError if the options contradict each other. */
 export const describeTarget = (location: string, options: OptionValues): Promise<TargetWords> =>
   places.describeTarget(location, options, backendModules());
 

@@ -15,16 +15,16 @@ const modules: Record<string, string> = {
   "serverless+file": module("./serverless/file-backend.ts"),
 };
 
-/** The module of every backend, those that were registered among them. */
+/** The modules of all backends, registered ones included. */
 export function backendModules(): BackendModules {
   return { ...modules };
 }
 
 /**
- * Adds a backend of the program's own for `scheme://…`.
+ * Adds a program's own backend for `scheme://…`.
  * @param scheme in lower case, without a colon.
- * @param url of a module whose default export is a Backend. Each worker thread imports it for itself.
- * @throws Error if it cannot be a scheme, or if it has a backend already.
+ * @param url of a module whose default export is a Backend. Each worker thread imports it separately.
+ * @throws Error if it is not a valid scheme, or already has a backend.
  */
 export function registerBackend(scheme: string, url: URL | string): void {
   if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) throw new Error(`${scheme} is not a URL scheme in lower case`);

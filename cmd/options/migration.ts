@@ -32,7 +32,7 @@ export function addMigrationOptions(command: Command, backends: BackendWords): C
         .choices(["derive", "fetch"])
         .default("derive"),
     )
-    .option("--handover", "hand the log over: its old writer is stopped for good")
+    .option("--handover", "hand the log over: its old writer is stopped permanently")
     .option(
       "--settle <seconds>",
       "how long the source's checkpoint must have stayed the same before the handover",

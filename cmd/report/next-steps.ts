@@ -74,7 +74,7 @@ function beforeHandover(report: MigrationReport, facts: StepFacts): string[] {
   const handOver = `copy what was added meanwhile and hand over:\n${facts.handover}`;
   if (isForMirror(facts)) return [`To finish the mirror, ${handOver}`];
   return [
-    `Stop the writer of ${oneLine(source)} for good: it must take no more entries, and stay readable. Until then, the same command as now copies what is added.`,
+    `Stop the writer of ${oneLine(source)} permanently: it must accept no more entries, but stay readable. Until then, the same command as now copies new entries.`,
     `When it is stopped, ${handOver}`,
     `Until then leave ${oneLine(target)} as it is; log software refuses to start on it, and says why.`,
     ...(facts.target.canBeTakenOver ? originAdvice(report) : []),

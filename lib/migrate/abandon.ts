@@ -1,4 +1,4 @@
-/** Takes back what a migration has done to a target, where it can be proved that nothing was built on it. */
+/** Takes back a handover or a claim, if it can be proved that no log software has used the target since. */
 
 import type { TargetRefusedError } from "../errors.ts";
 import { parseCheckpointText } from "../tlog/checkpoint.ts";
@@ -30,7 +30,7 @@ import { treeStateOf } from "./target/tree-state.ts";
 export interface AbandonReport {
   readonly target: string;
   readonly origin: string;
-  /** Entries that the migration aimed at, or had handed over. */
+  /** Size of the tree that was handed over, or that the migration was to copy. */
   readonly size: number;
   readonly outcome: /** Nothing of the migration is left in the target. */
     | "claim-removed"
@@ -41,9 +41,9 @@ export interface AbandonReport {
 const CONNECTIONS = 4;
 
 /**
- * Turns a handover that no log software has gone on from back into a claim, or removes a claim under which nothing is
- * stored.
- * @throws TargetRefusedError if the target is neither, untouched.
+ * Turns a handover back into a claim if no log software has continued the log, or removes a claim if nothing is stored
+ * yet.
+ * @throws TargetRefusedError in any other case; the target is then unchanged.
  */
 export async function abandon(options: AbandonOptions, modules: BackendModules): Promise<AbandonReport> {
   checkTargetOptions(options);
@@ -106,14 +106,15 @@ async function abandonHandover(
   const handedOver: TreeHead = { size, rootHash: Buffer.from(rootHash, "base64") };
   if (markerText === undefined) {
     throw refused(target, {
-      problem: "was handed over by an older tlog-migrate, which kept nothing to take the handover back by",
+      problem:
+        "was handed over by an older tlog-migrate, whose record does not contain the marker that is needed to take the handover back",
       advice: "Copy into an empty target instead",
     });
   }
   const marker = parseMarker(markerText, target.recordName, RECORD_ADVICE);
   if (describeHead(aimOf(marker)) !== describeHead(handedOver)) {
     throw refused(target, {
-      problem: "has a record whose marker is of another tree, so the handover cannot be taken back by it",
+      problem: "has a record with the marker of another tree, so the handover cannot be taken back",
       expected: describeHead(handedOver),
       found: describeHead(aimOf(marker)),
       advice: "Copy into an empty target instead",
@@ -122,7 +123,7 @@ async function abandonHandover(
   // A mirror has no tree state.
   const tree = (await treeStateOf(target)) ?? handedOver;
   await requireUntouched(target, marker, handedOver, tree);
-  // No copy, nor another of this kind, may be at work meanwhile.
+  // Excludes a copy, or another `abandon`, at the same time.
   const lock = await target.lock();
   try {
     await target.takeBack(markerText, treeStateFor(tree, marker), text);
@@ -137,7 +138,7 @@ function aimOf({ checkpoint }: Marker): TreeHead {
   return parseCheckpointText(parseNote(Buffer.from(checkpoint)).text);
 }
 
-/** @throws TargetRefusedError if log software has been at work on what was handed over. */
+/** @throws TargetRefusedError if log software has used the target since the handover. */
 async function requireUntouched(
   target: MigrationTarget,
   { format }: Marker,
@@ -168,9 +169,9 @@ async function requireNoCheckpoint(target: MigrationTarget): Promise<void> {
 function goneOn(target: MigrationTarget, found: string, expected: string): TargetRefusedError {
   return refused(target, {
     problem:
-      "is not as it was handed over: log software has gone on from there, or readers have been led there",
+      "has changed since the handover: log software has continued the log, or readers were directed to it",
     expected,
     found,
-    advice: "The log lives there now; nothing was changed",
+    advice: "The target is the log now; nothing was changed",
   });
 }

@@ -1,6 +1,6 @@
 /**
- * The checks of options, before anything is opened: for the command, whose flags the messages name, and for programs,
- * whose types may not be checked.
+ * Checks options before anything is opened, for the command, whose flags the messages name, and for programs, whose
+ * types a compiler may not have checked.
  */
 
 import { UsageError } from "../errors.ts";
@@ -16,15 +16,15 @@ import type {
 } from "./options.ts";
 import type { RetryPolicy } from "./throttle/backoff.ts";
 
-/** Options of a log whose format may be found out. */
+/** Options of a log whose format may be detected. */
 type FoundOut = Omit<WorkOptions, "format"> & { readonly format?: LogFormat | undefined };
 
 const FORMATS: readonly string[] = ["tiles", "static-ct"] satisfies readonly LogFormat[];
 
-/** Least and most, of what is a whole number. */
+/** Least and greatest value of whole numbers. */
 type Bounds = readonly [least: number, most: number];
 
-/** Node's timers end sooner than asked where they are given more milliseconds. */
+/** With more milliseconds than this, Node's timers end at once. */
 const LONGEST_WAIT_MS = 2 ** 31 - 1;
 
 /** At most a day. */
@@ -48,7 +48,7 @@ const RETRY: Readonly<Record<keyof RetryPolicy, Bounds>> = {
   maxRetryAfterMs: [0, LONGEST_WAIT_MS],
 };
 
-/** The flags of options whose names are others than the flags'. */
+/** The flags of options whose names differ from their flags. */
 const FLAGS: Readonly<Record<string, string>> = {
   budgetBytes: "--budget",
   requestsPerSecond: "--rate",
@@ -107,14 +107,14 @@ export function checkTargetOptions({ target, access, retry }: StatusOptions): vo
   checkRetry(retry);
 }
 
-/** @throws UsageError if a policy names no key and does not say that none is needed, or does both. */
+/** @throws UsageError if a policy names no key and does not allow a missing signature, or does both. */
 function requirePolicy(policy: CheckpointPolicy | undefined, format?: LogFormat): void {
   const isWaived = policy !== undefined && "insecureNoSignature" in policy && policy.insecureNoSignature;
   const { verifiers = [], trustPolicy } = (policy ?? {}) as Partial<KeyPolicy>;
   const isNamed = verifiers.length > 0 || (trustPolicy?.logs.length ?? 0) > 0;
   if (isWaived && (isNamed || trustPolicy !== undefined)) {
-    const advice = "Pass the key alone, and the signature is checked";
-    throw usage("--insecure-no-signature", "contradicts the key that is given", { advice });
+    const advice = "Pass only the key: then the signature is checked";
+    throw usage("--insecure-no-signature", "contradicts the key that was passed", { advice });
   }
   if (isWaived || isNamed) return;
   if (trustPolicy !== undefined) {
@@ -137,7 +137,7 @@ function checkWork(options: FoundOut): void {
   const { minIndex } = options;
   if (minIndex === undefined || minIndex === "source") return;
   if (Number.isSafeInteger(minIndex) && minIndex >= 0) return;
-  throw usage(shownName("minIndex"), "is not the index of an entry, nor the word source", {
+  throw usage(shownName("minIndex"), "is neither the index of an entry nor the word source", {
     found: `${minIndex}`,
   });
 }
@@ -152,7 +152,7 @@ function checkRetry(retry: RetryPolicy | undefined): void {
   throw usage("retry.minDelayMs", "contradicts retry.maxDelayMs", { expected, found: `${retry.minDelayMs}` });
 }
 
-/** Numbers that have a default where they are left out. */
+/** Numbers that may be omitted and then have a default. */
 function checkNumbers<Name extends string>(
   options: Readonly<Partial<Record<NoInfer<Name>, number | undefined>>>,
   all: Readonly<Record<Name, Bounds>>,
@@ -162,7 +162,7 @@ function checkNumbers<Name extends string>(
   }
 }
 
-/** A format that is not passed is found out. */
+/** If no format is passed, it is detected. */
 function requireStaticCt({ format }: FoundOut, given: Record<string, boolean | undefined>): void {
   const flag = Object.keys(given).find((name) => given[name] === true);
   if (format !== "tiles" || flag === undefined) return;
@@ -189,11 +189,11 @@ function requireOneOf(name: string, value: unknown, choices: readonly string[]):
   throw usage(shownName(name), "is not known", { expected: choices.join(" or "), found: String(value) });
 }
 
-/** The flag, with the name that programs know the option by where that is another. */
+/** The flag, and the name of the option in programs if it differs. */
 function shownName(name: string): string {
   const flag = FLAGS[name];
   if (flag !== undefined) return `${flag} (${name})`;
-  // The command has no flag for it.
+  // The command has no flag for this option.
   if (name.includes(".")) return name;
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }

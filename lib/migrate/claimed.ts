@@ -38,7 +38,7 @@ export async function onClaimedTarget(
       const { missingIssuers } = claim.record;
       if (missingIssuers > 0)
         options.notice?.(
-          `${formatCount(missingIssuers)} issuers were missing when this log was handed over, as was allowed`,
+          `${formatCount(missingIssuers)} issuers were missing when this log was handed over, as --allow-missing-issuers allows`,
           "warning",
         );
       const outcome = claim.grown ? "taken-over" : "already-handed-over";

@@ -1,10 +1,10 @@
-/** What a run does at its end, however it ends. */
+/** What a run does at its end, after success and failure. */
 
 import { systemErrorWords } from "../errors.ts";
 import type { Notice } from "./notice.ts";
 
 /**
- * Ends what a run has opened or taken. What fails is a notice: it replaces neither the error that is under way nor
+ * Closes what a run has opened or locked. A failure is only a notice: it replaces neither an earlier error nor
  * success.
  */
 export async function cleanUp(
@@ -15,6 +15,6 @@ export async function cleanUp(
   for (const result of results) {
     if (result.status === "fulfilled") continue;
     const { reason } = result;
-    notice?.(`Not cleaned up at the end: ${systemErrorWords(reason)}`, "warning");
+    notice?.(`Clean-up at the end failed: ${systemErrorWords(reason)}`, "warning");
   }
 }

@@ -1,4 +1,4 @@
-/** Brings a target to the tree of one checkpoint: bundles and their tiles, seals, upper tiles; then checks it. */
+/** Copies the tree of one checkpoint: bundles and their tiles, seals, upper tiles; then checks the target. */
 
 import { FormatError } from "../tlog/errors.ts";
 import { bundlePath, FULL_WIDTH, fullTileCount, levelCount, partialTile, tilePath } from "../tlog/layout.ts";
@@ -19,13 +19,13 @@ import { requireEdge } from "./tree/tiled-tree.ts";
 import { planUnits, unitBundles, unitOf } from "./tree/units.ts";
 import { expectedBundles } from "./unit/expected-bundle.ts";
 
-/** Upper tiles that are made durable together. */
+/** Number of upper tiles that are made durable together. */
 const TILES_A_BATCH = 64;
 
-/** Bundles whose sizes are read for an estimate, evenly spread over the log. */
+/** Number of bundles, evenly spread over the log, whose sizes are read for an estimate. */
 export const SAMPLES = 5;
 
-/** A round of copying whose tree is authenticated, before anything of it is written. */
+/** A round of copying with its tree authenticated and nothing of it written yet. */
 export interface Round {
   readonly aim: TreeHead;
   readonly tree: HashTree;
@@ -49,7 +49,7 @@ export interface RoundOptions {
  * @param resume whether objects may be in place already.
  * @param done entries that an earlier round of this run has copied: they are left alone.
  * @param known the tree, where it is authenticated.
- * @param isNew whether nothing has shown yet that the source has entries of this format: its first bundle is read.
+ * @param isNew whether it is still unknown that the source has entries of this format: then its first bundle is read.
  * @throws UsageError if the log has the other format.
  */
 export async function beginRound(
@@ -70,12 +70,12 @@ export async function beginRound(
     startThreads(spec, entries, parallelism, progress.threads, progress.retried),
   );
   try {
-    // All at once: over a distance each takes several round trips.
+    // At the same time: each takes several round trips to a distant source.
     const first = isNew ? readEarly(context, aim.size) : undefined;
     const space = resume ? undefined : estimateSpace(context, aim.size, first);
-    // A fault of the tree is reported first; nothing may await this promise then.
+    // If the tree is wrong, that is reported first, and nothing may await this promise.
     space?.catch(() => {});
-    // A new target has no tiles yet, nor a place to read them from.
+    // A new target has no tiles yet, and may not even exist.
     const tree = known ?? (await openTree(context, aim, resume ? storedTiles(session) : undefined));
     if (first !== undefined) await requireFirstBundle(context, tree, await first);
     return { aim, tree, done, workers, space };
@@ -85,7 +85,7 @@ export async function beginRound(
   }
 }
 
-/** The first bundle, before there is a tree to authenticate it by; undefined if it did not come at the first try. */
+/** Reads the first bundle before there is a tree to authenticate it; undefined if the first attempt failed. */
 async function readEarly(
   { source, signal, minIndex = 0 }: ReadContext,
   size: number,
@@ -94,7 +94,7 @@ async function readEarly(
   return bundle && source.entryBundle(bundle, { signal }).catch(() => undefined);
 }
 
-/** @param early the bytes that came with the tree. @throws UsageError if the log has the other format. */
+/** @param early the bundle's bytes, read together with the tree. @throws UsageError if the log has the other format. */
 export async function requireFirstBundle(
   context: ReadContext,
   tree: HashTree,
@@ -158,7 +158,7 @@ async function copyBelowSeals(
   await issuers?.store();
 }
 
-/** Writes the tiles above the seals and the right edge; all durable at the end. */
+/** Writes the tiles above the seals, and the right edge; all are durable when it resolves. */
 async function writeUpperTiles(session: CopySession, round: Round): Promise<void> {
   const writer = session.writer();
   let batch = writer.batch();
@@ -188,8 +188,8 @@ async function* upperTiles({ tree, done }: Round): AsyncGenerator<[path: string,
 
 /**
  * The bytes and objects of all bundles of a log with their tiles. Entries differ in size, so this is an estimate from a
- * few bundles; it is not authenticated, and only the check of free space depends on it.
- * @param first the first bundle that a pruned log must have, where it is being read already.
+ * few unauthenticated bundles; only the check of free space depends on it.
+ * @param first the first bundle that a pruned log must have, if it is already being read.
  */
 async function estimateSpace(
   context: ReadContext,
@@ -205,7 +205,7 @@ async function estimateSpace(
   return { bytes: below.bytes + above.bytes, objects: below.objects + above.objects };
 }
 
-/** The same for the bundles from `start` to `end`. What is pruned takes no space. */
+/** The same for the bundles from `start` to `end`. Pruned bundles take no space. */
 async function estimatePart(
   context: ReadContext,
   start: number,

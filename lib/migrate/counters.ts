@@ -1,41 +1,41 @@
 /** The counters of a run. Each thread writes its own in shared memory, and the main thread adds them up at any time. */
 
-/** The plain counters; the order is their place in memory. */
+/** The plain counters, in the order of their places in memory. */
 const NAMES = [
   /** Entries that are in the target and authenticated: copied, or found there. */
   "entries",
-  /** Entries of these that an earlier run had copied. */
+  /** Of these, entries that an earlier run had copied. */
   "resumedEntries",
-  /** Entries of these below seals of earlier runs: they were not read. */
+  /** Of these, entries below seals of earlier runs, which were not read. */
   "sealedEntries",
-  /** Entries that a pruned log lacks. */
+  /** Entries that are missing in a pruned log. */
   "prunedEntries",
   /** Bytes written into the target. */
   "bytesStored",
-  /** Bytes of response bodies, as they came over the wire. */
+  /** Bytes of response bodies as received, compressed or not. */
   "bytesReceived",
   "requests",
   "retries",
-  /** Times that the limit on requests in flight was made smaller. */
+  /** How often the limit on requests in flight was reduced. */
   "throttles",
   "inFlight",
-  /** Objects that wait for memory (--budget) now. */
+  /** Objects that currently wait for memory (--budget). */
   "memoryWaits",
-  /** Objects of the target, or of the log that is verified, that were listed. */
+  /** Objects listed in the target, or in the log that is verified. */
   "listedObjects",
-  /** Objects found in the target with other bytes than the log's, and replaced. */
+  /** Objects in the target that had wrong bytes and were replaced. */
   "replacedObjects",
   /** Static CT entries whose extra data was checked. */
   "deepEntries",
-  /** Static CT entries whose precertificate differs from what was logged as re-encoding explains. */
+  /** Static CT entries whose precertificate differs from the logged certificate only by re-encoding. */
   "reencodedEntries",
-  /** Static CT entries that could not be checked, since an issuer is missing. */
+  /** Static CT entries that could not be checked because an issuer is missing. */
   "uncheckedEntries",
 ] as const;
 
 export type CounterName = (typeof NAMES)[number];
 
-/** Upper bounds of the latency histogram's buckets, in seconds; one more bucket is for slower requests. */
+/** Upper bounds of the latency histogram's buckets, in seconds; an additional bucket has all slower requests. */
 export const LATENCY_BUCKETS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ] as const;
@@ -54,7 +54,7 @@ export class Counters {
     this.#words = new Float64Array(shared);
   }
 
-  /** The memory by which another thread reads, or writes, the same counters. */
+  /** The shared memory through which another thread reads or writes the same counters. */
   share(): SharedArrayBuffer {
     return this.#words.buffer;
   }
@@ -83,13 +83,13 @@ export class Counters {
     return this.#word(NAMES.indexOf(name));
   }
 
-  /** Requests ended, by HTTP status; 0 without a response. Only statuses that occurred. */
+  /** Finished requests by HTTP status; 0 without a response. Only statuses that occurred. */
   requestsByStatus(): Map<number, number> {
     const counts = this.#words.subarray(STATUS_AT, LATENCY_AT);
     return new Map([...counts.entries()].filter(([, count]) => count > 0));
   }
 
-  /** Requests by latency: one count a bucket of LATENCY_BUCKETS (not cumulated) and one for the slower ones. */
+  /** Requests by latency: one count per bucket of LATENCY_BUCKETS (not cumulative) and one for slower requests. */
   latencies(): { counts: number[]; sumSeconds: number } {
     const counts = Array.from(this.#words.subarray(LATENCY_AT, LATENCY_SUM_AT));
     return { counts, sumSeconds: this.#word(LATENCY_SUM_AT) };

@@ -23,7 +23,7 @@ import { formatRecord, type MigrationRecord, type StoredMarker, treeStateFor } f
 import { readSourceCheckpoint } from "./target/source-checkpoint.ts";
 import { readableTreeState } from "./target/tree-state.ts";
 
-/** The last act: from here on the target belongs to the log software. */
+/** The last step: from here on the target belongs to the log software. */
 export async function handOver(
   session: CopySession,
   aim: TrustedCheckpoint,
@@ -80,13 +80,13 @@ export async function finish(
   let hasStored = false;
   if (options.saveCheckpoint === true && outcome === "taken-over") {
     options.notice?.(
-      "The source's checkpoint is not stored: the log software there has gone beyond it",
+      "The source's checkpoint is not stored: the log software of the target has already published a larger one",
       "warning",
     );
   } else if (options.saveCheckpoint === true && outcome !== "ready-for-handover") {
     hasStored = await target.publishCheckpoint(aim.note);
     if (!hasStored && !(await isPublished(session, aim)))
-      options.notice?.(`${target.locate("checkpoint")} is there already and was left as it is`, "warning");
+      options.notice?.(`${target.locate("checkpoint")} exists already and was not changed`, "warning");
   }
   progress.phase = "done";
   const wasMirror = record === undefined ? isMirror(options) : record.isMirror;
@@ -113,7 +113,7 @@ async function storedState(
   };
 }
 
-/** Whether the checkpoint in the target is this one, whatever the order of its signatures, and whoever has added some. */
+/** Whether the checkpoint in the target is this one, with its signatures in any order and possibly more of them. */
 async function isPublished({ options, writer }: CopySession, { note }: TrustedCheckpoint): Promise<boolean> {
   const stored = await writer().read(CHECKPOINT_PATH, MAX_OBJECT_BYTES);
   const opened = stored && attempt(() => openCheckpoint(stored, options.policy) && parseNote(stored));

@@ -1,4 +1,4 @@
-/** A migration, from the top down: the order in which a log is moved. */
+/** A migration from top to bottom: the order of the steps that move a log. */
 
 import { checkMigration } from "./check-options.ts";
 import { onClaimedTarget } from "./claimed.ts";
@@ -12,8 +12,8 @@ import { copyUntilStill } from "./settle.ts";
 import type { Claim } from "./target/claim.ts";
 
 /**
- * Moves a log. Resolves when the target is handed over, or is as far as the options say.
- * @param modules of the backends, by which each thread opens source and target.
+ * Moves a log. Resolves when the target is handed over, or has reached the state that the options ask for.
+ * @param modules of the backends, with which each thread opens source and target.
  * @throws LogError of the kind that the command's exit code follows from, or the signal's reason.
  */
 export async function migrate(options: MigrationOptions, modules: BackendModules): Promise<MigrationReport> {
@@ -38,5 +38,5 @@ async function fillAndHandOver(session: CopySession, claim: Claim, rounds: Round
 }
 
 const GAPS =
-  "Bundles below the minimum index are missing after some that exist, and pruning cuts off the beginning of a log: if the " +
-  "source was only busy or denied access for a while, the same command copies them";
+  "Bundles below the minimum index are missing after some that exist, but pruning removes the first entries of a log: if " +
+  "the source was only busy or denied access for a while, the same command copies them";

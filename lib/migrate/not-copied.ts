@@ -1,7 +1,7 @@
 /**
- * What a source has next to the log that was copied: partial objects that fuller ones have replaced, and objects that
- * nothing commits to, such as a log's names tiles, its configuration or its roots. A mirror that serves them too, or log
- * software that is configured by them, has to get them from there.
+ * Counts the objects of a source that were not copied: partial objects that fuller ones have replaced, and objects that
+ * nothing commits to, such as a log's names tiles, its configuration or its roots. An operator who needs these must
+ * copy them by other means.
  */
 
 import { CHECKPOINT_PATH, parseResourcePath } from "../tlog/layout.ts";
@@ -11,20 +11,20 @@ import { isOfTree } from "./target/listing-check.ts";
 export interface NotCopied {
   readonly obsoletePartials: number;
   readonly otherObjects: number;
-  /** Of both. */
+  /** The number of both kinds together. */
   readonly bytes: number;
   /** Paths of some of the other objects. */
   readonly examples: readonly string[];
-  /** There are more: it was not counted further. */
+  /** There are more: counting stopped at the limit. */
   readonly isIncomplete: boolean;
 }
 
 const MAX_EXAMPLES = 5;
 
-/** As many are counted: a directory may be one of much else. */
+/** Counting stops here: the directory may have many other files. */
 const MAX_COUNTED = 1_000_000;
 
-/** Lists what was not copied of a log of `size` entries; undefined where the source cannot be listed, or is not for free. */
+/** Counts what was not copied of a log of `size` entries; undefined if the source cannot be listed, or not free of charge. */
 export async function listNotCopied(
   { context, issuers, options }: CopySession,
   size: number,
@@ -52,7 +52,10 @@ export async function listNotCopied(
   } catch (error) {
     signal.throwIfAborted();
     const reason = error instanceof Error ? error.message : String(error);
-    options.notice?.(`What else is in ${source.location} could not be listed: ${reason}`, "warning");
+    options.notice?.(
+      `The objects in ${source.location} that were not copied could not be counted: ${reason}`,
+      "warning",
+    );
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** What is reported to an operator while a run is under way. */
+/** Notices to the operator during a run. */
 
-/** Is given a sentence; a warning is of what the operator may have to act on. */
+/** Receives a sentence; with "warning" the operator may have to act on it. */
 export type Notice = (sentence: string, level?: "info" | "warning") => void;

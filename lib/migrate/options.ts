@@ -1,4 +1,4 @@
-/** What a migration is asked to do. */
+/** The options of a migration, a verification and `abandon`. */
 
 import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
@@ -8,10 +8,10 @@ import type { Progress } from "./progress.ts";
 import type { RetryPolicy } from "./throttle/backoff.ts";
 import type { TileOrigin } from "./unit/bundle-copier.ts";
 
-/** A minimum index, or the one that the source says, which nothing authenticates. */
+/** A minimum index, or "source": the one that the source states, which nothing authenticates. */
 export type MinIndexOption = number | "source";
 
-/** What every work on a log needs to know. */
+/** The options that all kinds of work on a log have in common. */
 export interface LogWorkOptions {
   readonly format: LogFormat;
   /** What makes a checkpoint trusted. */
@@ -21,7 +21,7 @@ export interface LogWorkOptions {
   readonly targetOptions?: OptionValues | undefined;
   /** Threads; default: the cores, at most 8. */
   readonly workers?: number | undefined;
-  /** Bundles in flight over all workers, at most. Default 16 a worker, and then a copy starts with fewer. */
+  /** Most bundles in flight in all workers together. Default 16 per worker; a copy then starts with fewer. */
   readonly concurrency?: number | undefined;
   /** Bytes in flight over all workers; default 128 MB. */
   readonly budgetBytes?: number | undefined;
@@ -43,7 +43,7 @@ export interface LogWorkOptions {
   readonly notice?: Notice | undefined;
 }
 
-/** Of these, what is needed whatever is done with a log. */
+/** The common options that are always required. */
 export type WorkOptions = Omit<LogWorkOptions, "policy">;
 
 export interface MigrationOptions extends LogWorkOptions {
@@ -55,17 +55,17 @@ export interface MigrationOptions extends LogWorkOptions {
   readonly tool: string;
   /** Where level-0 tiles come from; default "derive". */
   readonly tiles?: TileOrigin | undefined;
-  /** Take over tiles that another tool left in the target; each is read and checked against the tree. */
+  /** Keep tiles that another tool has left in the target; each is read and checked against the tree. */
   readonly adopt?: boolean | undefined;
   /** Read again what earlier runs have sealed, and copy again what is wrong or missing there. */
   readonly recheck?: boolean | undefined;
-  /** Static CT only: go on where entries name issuers that are unavailable. */
+  /** Static CT only: continue if entries name issuers that are unavailable. */
   readonly allowMissingIssuers?: boolean | undefined;
-  /** Hand the log over: its old writer is stopped for good. Default: stop before the handover. */
+  /** Hand the log over: its old writer is stopped permanently. Default: stop before the handover. */
   readonly handOver?: boolean | undefined;
-  /** Stop at the first size that was reached, and hand over that one even while the source goes on growing. */
+  /** Stop at the size that the log has at the start, and hand that over even while the source grows. */
   readonly snapshot?: boolean | undefined;
-  /** Store the source's checkpoint too, after all else. */
+  /** Store the source's checkpoint too, as the last object. */
   readonly saveCheckpoint?: boolean | undefined;
   /** How long the source's checkpoint must have stayed the same before the handover; default 5 s. */
   readonly settleMs?: number | undefined;
@@ -90,15 +90,15 @@ export interface CutoverOptions extends AbandonOptions {
 export interface VerifyOptions
   extends Omit<WorkOptions, "format">,
     Pick<MigrationOptions, "allowMissingIssuers"> {
-  /** Default: that of the record of the handover, or else of the entry bundles that the log has. */
+  /** Default: the format in the record of the handover, or else that of the log's entry bundles. */
   readonly format?: LogFormat | undefined;
   /** A URL that has a backend, or a path. */
   readonly log: string;
-  /** What makes the checkpoint trusted; may be left out for a migrated directory that has none yet. */
+  /** What makes the checkpoint trusted; optional for a migrated target that has no checkpoint yet. */
   readonly policy?: CheckpointPolicy | undefined;
-  /** Another copy of the log, a URL or a path: what is wrong or missing in its tree is replaced by what is right there. */
+  /** Another copy of the log, a URL or a path: its objects replace wrong or missing objects of the tree. */
   readonly repairFrom?: string | undefined;
-  /** How long log software that seems to be at work is given to integrate what it has stored; default 10 s. */
+  /** How long to wait until log software that seems to be running has integrated its stored entries; default 10 s. */
   readonly settleMs?: number | undefined;
 }
 

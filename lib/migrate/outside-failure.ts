@@ -1,20 +1,20 @@
-/** The last seam between failures of the outside and faults of this program. */
+/** Separates failures of the system and of sources from bugs of this program. */
 
 import { LogError, OperationError, systemErrorWords, VerificationError } from "../errors.ts";
 import { FormatError } from "../tlog/errors.ts";
 import { openFilesAdvice } from "./open-files.ts";
 import { SourceError } from "./ports/source.ts";
 
-const AGAIN = "Run the same command again, it goes on where it stopped";
-const MEND_FIRST = "Mend that first, then run the same command again: it goes on where it stopped";
+const AGAIN = "Run the same command again: it continues where it stopped";
+const MEND_FIRST = "Fix that first, then run the same command again: it continues where it stopped";
 
-/** Failed system calls that may succeed the next time; any other fails in the same way until somebody has acted. */
+/** Failed system calls that may succeed the next time; all others fail again until somebody has fixed the cause. */
 const PASSING = ["EAGAIN", "EBUSY", "EINTR", "EIO", "ENOMEM", "ESTALE", "ETIMEDOUT"];
 
 /**
- * The failure that a person reads, for an error of the operating system, of a source, or of malformed bytes that has
- * no object yet. Anything else is a fault of this program, and is returned as it is.
- * @param object what it is about, where the error itself does not say it.
+ * The error to print for an error of the operating system, of a source, or of malformed bytes that names no object yet.
+ * Any other error is a bug of this program, and is returned unchanged.
+ * @param object the object that failed, if the error itself does not name it.
  */
 export function outsideFailure(error: unknown, object?: string): unknown {
   if (!(error instanceof Error) || error instanceof LogError) return error;
@@ -30,7 +30,7 @@ export function outsideFailure(error: unknown, object?: string): unknown {
   }
   if (isOfSystem(error)) {
     const { path, syscall, code } = error;
-    // Of this process, or of the whole machine: wherever the next file was opened.
+    // The limit of this process or of the whole machine: the object that failed is not the cause.
     const usual = PASSING.includes(code ?? "") ? AGAIN : MEND_FIRST;
     const advice = code === "EMFILE" || code === "ENFILE" ? openFilesAdvice() : usual;
     const at = object === undefined || path === undefined ? "" : ` (${path})`;

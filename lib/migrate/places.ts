@@ -1,4 +1,4 @@
-/** Where URLs and paths become sources and targets. The backend of a URL's scheme is loaded when it is first used. */
+/** Turns URLs and paths into sources and targets. The backend of a URL's scheme is loaded when it is first used. */
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -19,13 +19,13 @@ import type { LogSource } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";
 import { tiledLog } from "./read/tiled-log.ts";
 
-/** What a place can be asked to be. */
+/** The roles that a location can have. */
 type Role = "source" | "target" | "log";
 
 /**
  * Finds the backend of a location: a URL, or the path of a directory.
- * @param options for it as a target. One that nothing would look at is a mistake about where a log's state is.
- * @throws UsageError if there is no such backend, or an option is not for it.
+ * @param options for it as a target. An option that the backend would ignore is a usage error.
+ * @throws UsageError if there is no such backend, or it does not have an option.
  */
 export async function findPlace(
   location: string,
@@ -54,7 +54,7 @@ export async function findPlace(
   });
 }
 
-/** @throws UsageError if there is no such place, or the options are not enough to read a log of this format there. */
+/** @throws UsageError if there is no such source, or the options are not enough to read a log of this format there. */
 export async function requireSourceOptions(
   location: string,
   access: SourceAccess,
@@ -65,7 +65,7 @@ export async function requireSourceOptions(
   await backend.checkSource?.(url, access, format);
 }
 
-/** Opens a source. @throws UsageError if the location is none, or the options are not enough to read there. */
+/** Opens a source. @throws UsageError if the location is not a source, or the options are not enough to read it. */
 export async function openSource(
   location: string,
   request: SourceRequest,
@@ -85,7 +85,7 @@ export interface TargetSpec extends Pick<TargetRequest, "options" | "userAgentVe
   readonly modules: BackendModules;
 }
 
-/** Opens a target for the thread that calls it. @throws UsageError if it is none, or an option is not for it. */
+/** Opens a target for the calling thread. @throws UsageError if it is not a target, or does not have an option. */
 export async function openTarget(
   { location, modules, ...request }: TargetSpec,
   further: Omit<TargetRequest, keyof TargetSpec>,
@@ -95,7 +95,7 @@ export async function openTarget(
   return await backend.openTarget(url, { ...request, ...further });
 }
 
-/** `true` is what commander gives for a `--no-…` option that is not there. */
+/** commander gives `true` for a `--no-…` option that was not passed. */
 function isDefault(backends: readonly Backend[], name: string, value: unknown): boolean {
   const flags = backends.flatMap(({ targetOptions = [] }) => targetOptions.map((option) => option.flags));
   return value === true && flags.some((flag) => optionName(flag) === name && flag.startsWith("--no-"));
@@ -105,7 +105,7 @@ function hasOption({ targetOptions = [] }: Backend, name: string): boolean {
   return targetOptions.some(({ flags }) => optionName(flags) === name);
 }
 
-/** What is said about a log in a target to the operator. */
+/** What messages to the operator need to know of a log in a target. */
 export async function describeTarget(
   location: string,
   options: OptionValues,
@@ -121,7 +121,7 @@ export function optionName(flags: string): string {
   return name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** What the command line says of all backends. */
+/** The texts of all backends for the command line. */
 export interface BackendWords {
   readonly sourceForms: readonly string[];
   readonly targetForms: readonly string[];
@@ -166,7 +166,7 @@ function urlOf(location: string, role: Role, modules: BackendModules): URL {
   if (location === "")
     throw new UsageError({ object: role, problem: "is empty", advice: "Name a URL or a path" });
   const [, scheme = "", slashes] = /^\s*([a-z][a-z0-9+.-]+):(\/\/)?/i.exec(location) ?? [];
-  // Not a path: credentials that it may have would be shown as part of one.
+  // Not treated as a path: its credentials, if any, would be shown as part of one.
   const isKnown = modules[scheme.toLowerCase()] !== undefined;
   if (slashes === undefined && !isKnown && !isLikeCredentials(location)) {
     requireNotRemote(location, role);
@@ -181,14 +181,14 @@ function urlOf(location: string, role: Role, modules: BackendModules): URL {
   });
 }
 
-/** As scp and rsync read it: a colon before the first slash ends the name of another machine. */
+/** As in scp and rsync, a colon before the first slash ends the name of another machine. */
 function requireNotRemote(location: string, role: Role): void {
   const [, host, rest = ""] = /^([^/\\]*?):(.*)$/s.exec(location) ?? [];
-  // With a port it is an address without its scheme, which is found out where there is no such directory.
+  // With a port it is an address without its scheme, which is reported later, if there is no such directory.
   if (host === undefined || /^\d+(\/|$)/.test(rest)) return;
   throw new UsageError({
     object: location,
-    problem: `names a path on another machine, ${host}, which a ${role} cannot be`,
+    problem: `names a path on another machine, ${host}, which cannot be a ${role}`,
     advice: `${remoteAdvice(role)}; a path here is written ./${location}`,
   });
 }
@@ -198,7 +198,7 @@ function remoteAdvice(role: Role): string {
   return `Mount it and name its path here, or run this tool on that machine${served}`;
 }
 
-/** Of file systems of other machines. */
+/** Schemes of file systems on other machines. */
 const REMOTE_SCHEMES = ["ssh", "scp", "sftp", "rsync", "ftp", "ftps", "nfs", "smb", "cifs", "afp"];
 
 function absolutePath(path: string): string {

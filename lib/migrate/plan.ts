@@ -84,7 +84,7 @@ export interface PlanReport extends Amounts {
   /** Base64, as in a checkpoint. */
   readonly rootHash: string;
   readonly signatures: readonly ReportedSignature[];
-  /** The line by which the log says, signed, that it takes no more entries. */
+  /** The signed line that declares the log frozen. */
   readonly frozen?: string;
   /** What is missing of a pruned log; an estimate. */
   readonly pruned?: Pruned;
@@ -97,7 +97,7 @@ export interface PlanReport extends Amounts {
   /** How fast the source grew while it was looked at; 0 if it did not. */
   readonly growthPerSecond: number;
   readonly handover: PlannedHandover;
-  /** What the operator should look at, a sentence each. */
+  /** Warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
 }
 

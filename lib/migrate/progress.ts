@@ -24,30 +24,30 @@ export type Phase =
 
 export interface ProgressSnapshot {
   readonly phase: Phase;
-  /** Size of the tree aimed at, 0 while it is not known. */
+  /** Size of the tree to copy or verify, 0 while it is unknown. */
   readonly size: number;
-  /** Entries of it that are done in this round, copied or found in place. */
+  /** Entries that are done in this round, copied or found in place. */
   readonly entriesDone: number;
   /** Requests that may be in flight to the source, 0 while nothing is read. */
   readonly requestLimit: number;
   readonly counters: Counters;
   /** How far a copy that follows its source is behind it: in entries, and for how long. */
   readonly lag?: { readonly entries: number; readonly seconds: number } | undefined;
-  /** What is left takes so long at least, where the source limits requests in a time. */
+  /** The least time that the rest takes, if the source limits requests per period. */
   readonly leastSecondsLeft?: number | undefined;
-  /** What the source asks to wait for, while it does. */
+  /** The wait that the source asks for, while it lasts. */
   readonly pause?: { readonly status: number; readonly leftMs: number } | undefined;
-  /** The last request that is tried again, and when it failed, as `performance.now()` has it. */
+  /** The last retried request, and when it failed (of `performance.now()`). */
   readonly lastRetry?: (Retry & { readonly failedAt: number }) | undefined;
 }
 
 export class Progress {
   phase: Phase = "reading the checkpoint";
-  /** Of the log, once its checkpoint is known. */
+  /** The log's origin, once its checkpoint is known. */
   origin: string | undefined;
   /** Counters of the main thread. */
   readonly own = new Counters();
-  /** Counters of every thread, this one's first. */
+  /** Counters of all threads, this thread's first. */
   readonly threads: Counters[] = [this.own];
   /** The limit on requests in flight, once there is a source. */
   window:
@@ -59,7 +59,7 @@ export class Progress {
   following:
     | { readonly newest: number; readonly copied: number; readonly behindSince: number | undefined }
     | undefined;
-  /** Notified of every request that is tried again, whichever thread sent it. */
+  /** Notified of every retried request of any thread. */
   onRetry: RetryObserver | undefined;
   /** Entries of units that are durable in the target in this round. */
   durableEntries = 0;
@@ -76,13 +76,13 @@ export class Progress {
     this.#doneBefore = entriesIn(this.total()) - done;
   }
 
-  /** Of any thread, or of another machine. */
+  /** Counters of any thread, or of another machine. */
   readonly retried = (retry: Retry): void => {
     this.#lastRetry = { ...retry, failedAt: performance.now() };
     this.onRetry?.(retry);
   };
 
-  /** Entries that a copy would keep if it ended now, and of how many; found below seals, or durable since. */
+  /** Entries that a copy would keep if it ended now (below seals, or durable since), and the total. */
   get inPlace(): { readonly entries: number; readonly size: number } {
     const sealed = this.own.get("resumedEntries") - this.#sealedBefore;
     return { entries: Math.min(this.#size, sealed + this.durableEntries), size: this.#size };

@@ -28,17 +28,17 @@ export interface RunReport {
   readonly entriesPerSecond: number;
   readonly requests: number;
   readonly retries: number;
-  /** The signatures of the checkpoint that were verified; none where there is no checkpoint, or no key was given. */
+  /** The verified signatures of the checkpoint; none without a checkpoint or without a key. */
   readonly signatures: readonly ReportedSignature[];
-  /** The line by which the log says, signed, that it takes no more entries. */
+  /** The signed line that declares the log frozen. */
   readonly frozen?: string;
   /** Static CT only: the extra data. */
   readonly extraData?: ExtraDataReport;
-  /** What is missing of a pruned log; left out where it may miss nothing. */
+  /** What is missing in a pruned log; undefined if nothing may be missing. */
   readonly pruned?: Pruned;
   /** The implementation that hashed the entries. */
   readonly hasher: HasherName;
-  /** What this run took on trust, a sentence each. */
+  /** What this run did not check, one sentence each. */
   readonly notChecked: readonly string[];
 }
 
@@ -50,11 +50,11 @@ export interface ReportedSignature {
   readonly type: SignatureType;
   /** Whether it is the log's own, and not a witness's. */
   readonly own: boolean;
-  /** ISO 8601, where the signature says it. */
+  /** ISO 8601, if the signature has a time. */
   readonly signedAt?: string;
 }
 
-/** What a pruned log lacks (https://c2sp.org/tlog-tiles#pruning). */
+/** What is missing in a pruned log (https://c2sp.org/tlog-tiles#pruning). */
 export interface Pruned {
   /** Full tiles and bundles wholly below it may be missing. */
   readonly minIndex: number;
@@ -74,14 +74,14 @@ export interface MigrationReport extends RunReport {
   readonly sealedEntries: number;
   /** Bytes of bundles and level-0 tiles that this run stored. */
   readonly bytes: number;
-  /** Objects found in the target with other bytes, and replaced. */
+  /** Objects in the target that had wrong bytes and were replaced. */
   readonly replacedObjects: number;
-  /** What else the source has; left out where it was not listed. */
+  /** Objects of the source that were not copied; undefined if the source was not listed. */
   readonly notCopied?: NotCopied;
   readonly outcome: MigrationOutcome;
   /** What is stored in the target; left out before the handover. */
   readonly stored?: StoredState;
-  /** What the operator should look at, a sentence each. */
+  /** Warnings for the operator, one sentence each. */
   readonly warnings: readonly string[];
 }
 
@@ -94,16 +94,16 @@ export interface StoredState {
 }
 
 export type MigrationOutcome =
-  /** The tree state is written and the guard lifted. */
+  /** The tree state is written and the marker removed. */
   | "handed-over"
-  /** An earlier run had done all of it. */
+  /** An earlier run had finished the migration. */
   | "already-handed-over"
-  /** An earlier run had done all of it, and the log software there has continued the log since. */
+  /** An earlier run had finished the migration, and log software has continued the log since. */
   | "taken-over"
   /** Everything but the handover is done, as requested. */
   | "ready-for-handover";
 
-/** The extra data of Static CT entries in the bundles that this run read; it counts those read twice each time. */
+/** The extra data of Static CT entries in the bundles that this run read; bundles that were read twice count twice. */
 export interface ExtraDataReport {
   /** Issuers that the entries name, the missing ones among them. */
   readonly issuers: number;
@@ -114,9 +114,9 @@ export interface ExtraDataReport {
   readonly deep: boolean;
   /** Entries that this run checked. */
   readonly deepEntries: number;
-  /** Entries whose precertificate differs from what was logged as re-encoding explains. */
+  /** Entries whose precertificate differs from the logged certificate only by re-encoding. */
   readonly reencodedEntries: number;
-  /** Entries that could not be checked, since an issuer is missing. */
+  /** Entries that could not be checked because an issuer is missing. */
   readonly uncheckedEntries: number;
 }
 
@@ -124,11 +124,11 @@ export interface ExtraDataReport {
 const NAMED_ISSUERS = 100;
 
 /**
- * What a run reports in any case.
- * @param checkpoint that it trusted, where there is one.
+ * The part that the reports of all runs have.
+ * @param checkpoint the trusted one, if there is one.
  * @param issuers of a Static CT log.
- * @param notChecked what it took on trust besides the extra data; undefined if it has read nothing.
- * @param before what had been counted when the pass over the log began that the report is of; default: nothing.
+ * @param notChecked what it did not check besides the extra data; undefined if it has read nothing.
+ * @param before the counters when the reported pass over the log began; default: zero.
  */
 export function runReport(
   { options, progress, startedAt }: Session<WorkOptions>,
@@ -174,7 +174,7 @@ export function runReport(
           ...absentNotChecked({ minIndex, absentEntries }),
           ...(extraData ? extraDataNotChecked(extraData) : []),
         ]
-      : ["Nothing was read again (verify reads a log that is handed over)"],
+      : ["Everything: nothing was read again (verify reads a log that is handed over)"],
   };
 }
 
@@ -228,8 +228,8 @@ function isOfCertificates(origin: string): boolean {
 }
 
 const LANDMARKS_WARNING =
-  "The log is one of Merkle-tree certificates, which may have a file landmarks next to its checkpoint: no signature " +
-  "covers that, and it was not copied. Its CA needs it to go on: take it from there";
+  "A log of Merkle-tree certificates may have a file landmarks next to its checkpoint: no signature " +
+  "covers this file, and it was not copied. The log's CA needs it: copy it from the source yourself";
 
 function copyNotChecked(
   { tiles }: MigrationOptions,
@@ -239,7 +239,7 @@ function copyNotChecked(
   const unchecked: string[] = [];
   if (signatures.length === 0) {
     unchecked.push(
-      "The checkpoint's signature: whoever serves the source chose the root that everything was checked against",
+      "The checkpoint's signature: the source itself chose the root that everything was checked against",
     );
   }
   if (tiles !== "fetch") {
@@ -275,13 +275,13 @@ export function reportedSignatures({ signatures, own }: OpenedCheckpoint): Repor
   });
 }
 
-/** Dates end in the year 275760; a signature may be of a later one. */
+/** JavaScript's dates end in the year 275760; a signature may have a later time. */
 function isoTime(ms: number): string {
   const time = new Date(ms);
   return Number.isNaN(time.getTime()) ? `${ms} ms after 1970` : time.toISOString();
 }
 
-/** Without a key, it is said already that nothing is signed. */
+/** Without a key, the report says already that no signature was checked. */
 function extensionsNotChecked({ extensions, signatures, own }: OpenedCheckpoint): string[] {
   if (extensions.length === 0 || signatures.length === 0 || own.some(coversExtensions)) return [];
   const lines = extensions.length === 1 ? "The extension line" : `The ${extensions.length} extension lines`;
@@ -293,16 +293,15 @@ function extensionsNotChecked({ extensions, signatures, own }: OpenedCheckpoint)
 function extraDataNotChecked({ deep, missingIssuers, uncheckedEntries }: ExtraDataReport): string[] {
   const unchecked = [
     deep
-      ? "Signatures of a Static CT log's certificates: a precertificate's own, as it was submitted, and whether " +
-        "those of a chain have signed one another"
-      : "What a Static CT leaf hash does not cover: precertificates as submitted, and whether the issuers are those " +
-        "of their entries (--deep checks it)",
+      ? "Signatures of a Static CT log's certificates: the signature of a precertificate as submitted, and whether " +
+        "each certificate of a chain has signed the one before it"
+      : "What a Static CT leaf hash does not cover: precertificates as submitted, and whether the stored issuers are the issuers " +
+        "of their entries (--deep checks this)",
   ];
-  if (missingIssuers > 0)
-    unchecked.push(`Issuers that are unavailable, and so are missing: ${formatCount(missingIssuers)}`);
+  if (missingIssuers > 0) unchecked.push(`Missing issuers: ${formatCount(missingIssuers)}`);
   if (uncheckedEntries > 0)
     unchecked.push(
-      `Entries beyond their leaf hash, since their issuers are missing: ${formatCount(uncheckedEntries)}`,
+      `The extra data of entries whose issuers are missing: ${formatCount(uncheckedEntries)} entries`,
     );
   return unchecked;
 }

@@ -1,4 +1,4 @@
-/** One run of `migrate` or `verifyLog`: its options with their defaults, and what it has opened. */
+/** One run of `migrate` or `verifyLog`: its options with their defaults, and its open source and target. */
 
 import { availableParallelism } from "node:os";
 import { cleanUp } from "./clean-up.ts";
@@ -19,15 +19,15 @@ const MAX_DEFAULT_WORKERS = 8;
 const CONCURRENCY_A_WORKER = 16;
 export const DEFAULT_BUDGET_BYTES = 128_000_000;
 
-/** Requests that the main thread has in flight: tiles above the bundles, a few ahead. */
+/** Requests that the main thread has in flight: tiles above the bundles, read a little in advance. */
 export const MAIN_THREAD_CONCURRENCY = 8;
 
-/** Requests in flight to begin with, unless the operator names a number. */
+/** Requests in flight at the beginning, unless the operator sets a number. */
 const FIRST_REQUESTS = 16;
 
 const LIMIT_REPORTED_EVERY_MS = 100;
 
-/** How the threads share the work. */
+/** Numbers of threads, of bundles in flight and of bytes in flight. */
 export interface Parallelism {
   readonly workers: number;
   /** Bundles in flight over all workers. */
@@ -36,7 +36,7 @@ export interface Parallelism {
   readonly budgetBytes: number;
 }
 
-/** What `migrate` and `verifyLog` work with in the main thread. */
+/** What `migrate` and `verifyLog` use in the main thread. */
 export interface Session<Options extends WorkOptions> {
   readonly options: Options;
   readonly parallelism: Parallelism;
@@ -55,9 +55,9 @@ export interface CopySession extends Session<MigrationOptions> {
   readonly targetSpec: TargetSpec;
   /** The main thread's writer; nothing is written before the target is claimed. */
   readonly writer: () => TargetWriter;
-  /** What its seals guarantee. */
+  /** What this run's seals guarantee. */
   readonly guarantees: SealGuarantees;
-  /** Seals that this run has written, or has found and counted. */
+  /** Seals that this run has written, or found and counted. */
   readonly knownSeals: Set<number>;
   readonly threads: ThreadPool;
   /** Of a Static CT log; undefined for others. */
@@ -111,7 +111,7 @@ export async function openCopySession(
   };
 }
 
-/** Opens a log to read it, and reports from now on what its server asks for. */
+/** Opens a log to read it, and from then on reports its server's rate limits. */
 export async function openSession<Options extends WorkOptions>(
   log: string,
   options: Options,
@@ -123,7 +123,7 @@ export async function openSession<Options extends WorkOptions>(
   const context = await openReadContext(mainSpec, progress.own, signal, progress.retried, notice);
   const limit = new SharedLimit(readSpec.limit);
   progress.window = limit;
-  // It keeps the process alive, whose threads may all wait.
+  // Keeps the process running even while all its threads wait.
   const reporting = setInterval(limitReporter(limit, notice), LIMIT_REPORTED_EVERY_MS);
   return {
     options,
@@ -139,13 +139,13 @@ export async function openSession<Options extends WorkOptions>(
   };
 }
 
-/** How the checkpoint is read: all else waits for it, so it is reported why it has to be read again. */
+/** How the checkpoint is read: everything else waits for it, so the reason of each retry is reported. */
 export function checkpointContext({ context, options }: Session<WorkOptions>): ReadContext {
   const { notice } = options;
   return { ...context, ...(notice && { notice }) };
 }
 
-/** How every thread is to reach a target. */
+/** How every thread opens the target. */
 export function targetSpecOf(
   location: string,
   options: Pick<WorkOptions, "targetOptions" | "access" | "retry">,
@@ -161,7 +161,7 @@ function parallelismOf(options: WorkOptions): Parallelism {
   return { workers, concurrency, budgetBytes };
 }
 
-/** How every thread is to read a source. */
+/** How every thread reads the source. */
 export function readSpecOf(source: string, options: WorkOptions, modules: BackendModules): ReadSpec {
   const { requestsPerSecond: perSecond, access, format, retry = DEFAULT_RETRY } = options;
   const { concurrency: maximum } = parallelismOf(options);

@@ -12,10 +12,10 @@ import { grownBeyondHandover } from "./target/claim.ts";
 import { readSourceCheckpoint, requireGrownFrom } from "./target/source-checkpoint.ts";
 import { pause } from "./throttle/pause.ts";
 
-/** How far apart two equal checkpoints must be read before the handover. */
+/** How long the checkpoint must stay the same before the handover, in milliseconds. */
 export const DEFAULT_SETTLE_MS = 5_000;
 
-/** Rounds in which a source may grow, and times that it may sign the same tree again, before its writer counts as alive. */
+/** After so many rounds in which the source grows or signs the same tree again, its writer counts as running. */
 const MAX_ROUNDS = 4;
 
 /** A checkpoint that a run has seen. */
@@ -65,16 +65,16 @@ export async function copyUntilStill(
     if (round < MAX_ROUNDS) continue;
     if (handsOver) throw writerAlive(session, "the source still grows", aim, now);
     notice?.(
-      `The source has grown to ${formatCount(now.size)} entries meanwhile: the next run copies the new ones`,
+      `The source has grown to ${formatCount(now.size)} entries during this run: the next run copies the new ones`,
     );
     return;
   }
 }
 
 /**
- * The source's checkpoint after a round, of the same log. Before a handover it is either of a grown log, or signed
- * alike as one that was read the settle time ago: a writer that signs the same tree again is alive. A log that says that
- * it is frozen is believed.
+ * Reads the source's checkpoint after a round, which must be of the same log. Before a handover, waits until it has
+ * grown or has stayed the same for the settle time: a writer that signs the same tree again is still running. A log
+ * that declares itself frozen needs no wait.
  */
 async function settledCheckpoint(
   session: CopySession,
@@ -105,8 +105,8 @@ async function settledCheckpoint(
 }
 
 /**
- * What the log itself has signed, and its signatures: replicas, or those that gather them, may add signatures of witnesses at any
- * time and in any order.
+ * The text of a checkpoint and the log's own signatures, sorted: replicas may add cosignatures of witnesses at any time
+ * and in any order.
  */
 function ownText(checkpoint: TrustedCheckpoint): string {
   const { text, signatures } = parseNote(checkpoint.note);
@@ -127,6 +127,6 @@ export function writerAlive(
     expected: `size ${formatCount(aim.size)}, which is copied and checked, and no new checkpoint`,
     found: `a new checkpoint of size ${formatCount(now.size)}`,
     advice:
-      "Stop its writer for good and run the same command again; for a mirror, which no log software takes over, pass --snapshot",
+      "Stop its writer permanently and run the same command again; for a mirror, which no log software takes over, pass --snapshot",
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Verification of a whole log in place, from the top down: the root authenticates the right edge, each tile what is
- * below it, every leaf hash is recomputed. It goes on past faults, so that all of them are reported.
+ * Verification of a whole log in place, from the root down: the root authenticates the right edge, each tile the
+ * objects below it, and every leaf hash is recomputed. It continues after a fault, so that all faults are reported.
  */
 
 import { UsageError, VerificationError } from "../errors.ts";
@@ -37,28 +37,28 @@ import { verifyListing } from "./verify/surplus-objects.ts";
 import { TileRecomputation } from "./verify/tile-recomputation.ts";
 import { findTrustedHead, readStateHead, type TrustedHead } from "./verify/trusted-head.ts";
 
-/** What a verification found: what `verify --json` prints. */
+/** The result of a verification: what `verify --json` prints. */
 export interface VerificationReport extends RunReport {
   readonly log: string;
-  /** Undefined where the log was checked against its tree state, which does not name it. */
+  /** Undefined if the log was checked against its tree state, which has no origin. */
   readonly origin?: string;
   /** What the log was checked against. */
   readonly authority: "checkpoint" | "treeState";
-  /** Objects that are bad, missing, or beyond the tree. */
+  /** The number of objects that are wrong, missing, or beyond the tree. */
   readonly faults: number;
   /** The first of them, at most 100, by path. */
   readonly findings: readonly Finding[];
-  /** How many of the faulty objects are of the log's own tree (`repairFrom`); undefined where the log can only be read. */
+  /** How many of the faulty objects belong to the log's tree (`repairFrom`); undefined if the log can only be read. */
   readonly repairable?: number;
-  /** Where the log was copied from, as the record of its handover has it. */
+  /** The source that the log was copied from, from the record of its handover. */
   readonly copiedFrom?: string;
-  /** Only where the log was to be repaired; all else is what was found after it. */
+  /** Only with `repairFrom`; all other fields describe the log after the repair. */
   readonly repair?: RepairReport;
 }
 
 /**
- * Verifies a log. Faults are in the report; it throws only where there is nothing to check the log against, or
- * the log cannot be read. With `repairFrom`, what is wrong or missing in the tree is repaired, and the log verified again.
+ * Verifies a log. Faults are in the report; it throws only if there is nothing to check the log against, or the log
+ * cannot be read. With `repairFrom`, wrong or missing objects of the tree are repaired, and the log is verified again.
  * @throws LogError, or the signal's reason.
  */
 export async function verifyLog(
@@ -81,7 +81,7 @@ export async function verifyLog(
     backend.openTarget &&
     (await openTarget(targetSpecOf(log, options, modules), source ? { ...further, source } : further));
   if (options.repairFrom !== undefined) await requireRepairable(log, target, options.repairFrom, modules);
-  // A file that cannot be read is a finding.
+  // A file that cannot be read is a finding, not a failure.
   if (backend.isLocal === true) retry = { ...retry, attempts: 0 };
   const session = await openSession(log, { ...options, deep, retry, format }, modules);
   try {
@@ -93,10 +93,10 @@ export async function verifyLog(
 
 type VerifySession = Session<VerifyOptions & { readonly format: LogFormat; readonly deep: boolean }>;
 
-/** A log that is to be verified, and what is known of it. */
+/** A log to verify, and what is known of it. */
 interface OpenedLog {
   readonly session: VerifySession;
-  /** Where it can be listed. */
+  /** Only if the log can be listed. */
   readonly target: MigrationTarget | undefined;
   readonly trusted: TrustedHead;
   readonly record: MigrationRecord | undefined;
@@ -187,7 +187,7 @@ async function verifyOnce(
   return { report, found };
 }
 
-/** The session, reading the log in the format that it has. @throws UsageError for options that are for the other. */
+/** The session that reads the log in its actual format. @throws UsageError for options of the other format. */
 async function inTheRightFormat(
   session: VerifySession,
   { size }: TreeHead,
@@ -203,7 +203,7 @@ async function inTheRightFormat(
     throw new UsageError({
       object: deep === false ? "--no-deep" : "--allow-missing-issuers",
       problem: `is for Static CT logs, and ${source.location} is ${LOG_OF.tiles}`,
-      advice: "Leave it out, or pass --format static-ct if the log is one",
+      advice: "Omit it, or pass --format static-ct if it is a Static CT log",
     });
   }
   await requireSourceOptions(log, access, format, modules);
@@ -215,7 +215,7 @@ async function inTheRightFormat(
   };
 }
 
-/** Verifies what the root commits to; false where the right edge does not give it, and nothing below was read. */
+/** Verifies all objects below the root; false if the right edge does not give the root: then nothing else was read. */
 async function verifyTree(
   { context, options, parallelism, readSpec, progress }: VerifySession,
   head: TreeHead,
@@ -236,7 +236,7 @@ async function verifyTree(
   progress.phase = "verifying";
   const pruned = (entries: number) => progress.own.add("prunedEntries", entries);
   const units = planUnits(tree, unitBundles(head.size, parallelism.workers), undefined, pruned);
-  // Every issuer that is missing is reported, below.
+  // Every missing issuer is reported below.
   const takesDeniedIssuers = options.allowMissingIssuers === true;
   const spec = { ...readSpec, deep: options.deep, allowMissingIssuers: true, takesDeniedIssuers };
   const workers = startThreads(spec, head.size, parallelism, progress.threads, progress.retried);

@@ -1,4 +1,4 @@
-/** Entry bundles: up to 256 log entries one after the other, in either format. */
+/** Entry bundles: up to 256 consecutive log entries, in either format. */
 
 import { FormatError } from "./errors.ts";
 import { FULL_WIDTH, type LogFormat } from "./layout.ts";

@@ -39,7 +39,7 @@ export interface OpenedCheckpoint extends Checkpoint {
   readonly own: readonly VerifiedSignature[];
 }
 
-/** What must have signed. */
+/** The required signatures. */
 export interface KeyPolicy {
   readonly verifiers: readonly Verifier[];
   readonly trustPolicy?: TrustPolicy | undefined;
@@ -47,9 +47,9 @@ export interface KeyPolicy {
 }
 
 /**
- * What makes a checkpoint trusted: every verifier must have signed it, and what a trust policy asks for. One of its logs
- * must be the log's own, or where it names none, one of the verifiers: it has the origin's name unless `origin` is given.
- * `origin`, where given, must be the checkpoint's, character for character (see `staticCtOrigin`).
+ * What makes a checkpoint trusted: every verifier must have signed it, and the trust policy (if there is one) must be
+ * satisfied. One key must be the log's own: of the policy's logs, or if it names none, of the verifiers. Its name must be
+ * the origin unless `origin` is given. `origin`, if given, must be exactly the checkpoint's (see `staticCtOrigin`).
  */
 export type CheckpointPolicy =
   | KeyPolicy
@@ -93,7 +93,7 @@ function rulesOf(policy: CheckpointPolicy): Rules {
   return { verifiers: verifiers ?? [], trustPolicy, isWaived };
 }
 
-/** The keys whose signatures a policy looks at; none where it needs no signature. */
+/** The keys whose signatures a policy checks; none if it requires no signature. */
 export function policyKeys(policy: CheckpointPolicy): readonly Verifier[] {
   const { verifiers, trustPolicy } = rulesOf(policy);
   const cosigners = trustPolicy?.witnesses.map(({ verifier }) => verifier) ?? [];
@@ -101,8 +101,8 @@ export function policyKeys(policy: CheckpointPolicy): readonly Verifier[] {
 }
 
 /**
- * A policy without the keys of logs that have not signed, and without a quorum: what a checkpoint satisfies that was
- * trusted before these were asked for. The policy itself where none has signed.
+ * A policy without the keys of logs that have not signed, and without a quorum: for checkpoints that were trusted before
+ * these were required. The policy itself if none of its keys has signed.
  */
 export function policyOfSigners(policy: CheckpointPolicy, signers: readonly KeyIdentity[]): CheckpointPolicy {
   const { verifiers, trustPolicy } = rulesOf(policy);
@@ -118,12 +118,12 @@ export function policyOfSigners(policy: CheckpointPolicy, signers: readonly KeyI
 /** The extension line of a log that takes no more entries, as rekor-tiles' freeze-checkpoint writes it: with a date. */
 const FREEZE_LINE = /^Log frozen — /;
 
-/** The line by which the log itself says, signed, that its writer is stopped; undefined where it does not. */
+/** The signed line with which the log declares that its writer is stopped; undefined if there is none. */
 export function freezeLine({ extensions, own }: OpenedCheckpoint): string | undefined {
   return own.some(coversExtensions) ? extensions.find((line) => FREEZE_LINE.test(line)) : undefined;
 }
 
-/** Whether a signature covers extension lines: an RFC 6962 tree head has none, and a witness cosigns whatever they say. */
+/** Whether a signature covers extension lines: an RFC 6962 tree head has none, and a witness does not check them. */
 export function coversExtensions({ verifier: { type } }: VerifiedSignature): boolean {
   return type === "Ed25519" || type === "ECDSA";
 }

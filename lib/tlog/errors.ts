@@ -32,7 +32,7 @@ export function attempt<T>(read: () => T): T | undefined {
 /** The longest part of a message that may be others' words; names of the operator's own may be longer. */
 const MAX_PART_LENGTH = 1_000;
 
-/** A text, cut where it is longer than a part of a message may be: others may write as much as they like. */
+/** A text, cut to the length of a part of a message: texts from outside may have any length. */
 export function bounded(text: string, length = MAX_PART_LENGTH): string {
   return text.length <= length ? text : `${text.slice(0, length)}…`;
 }

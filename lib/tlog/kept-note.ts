@@ -1,4 +1,4 @@
-/** Which signatures of a checkpoint are kept with a migration. Anybody can add lines: up to a megabyte of them. */
+/** Selects the signatures of a checkpoint that a migration stores. Anybody can add signature lines, up to a megabyte. */
 
 import { type CheckpointPolicy, policyKeys } from "./checkpoint.ts";
 import { type NoteSignature, parseNote, signatureLine } from "./note.ts";
@@ -9,7 +9,7 @@ const MAX_OTHER_BYTES = 16_384;
 
 /**
  * A signed checkpoint that satisfied a policy, with fewer signatures: those of the policy's keys, which all verified,
- * then others within bounds, those in the log's own name first. It satisfies the policy still.
+ * then others within bounds, those in the log's own name first. It still satisfies the policy.
  */
 export function keptNote(noteBytes: Uint8Array, policy: CheckpointPolicy): string {
   const { text, signatures } = parseNote(noteBytes);

@@ -6,7 +6,7 @@
 /** Hashes in a full tile, entries in a full entry bundle. */
 export const FULL_WIDTH = 256;
 
-/** Entries below one full level-1 tile: the run that such a tile seals. */
+/** Entries below one full level-1 tile, which such a tile seals. */
 export const ENTRIES_PER_SEAL = FULL_WIDTH * FULL_WIDTH;
 
 export const CHECKPOINT_PATH = "checkpoint";
@@ -24,7 +24,7 @@ export interface TileCoordinate {
 /** One entry bundle (or Static CT data tile). */
 export type EntryBundleCoordinate = Omit<TileCoordinate, "level">;
 
-/** What a path below the log's root names. */
+/** The kinds of objects that a path below the log's root can name. */
 export type LogResource =
   | { readonly kind: "tile"; readonly tile: TileCoordinate }
   | { readonly kind: "bundle"; readonly format: LogFormat; readonly bundle: EntryBundleCoordinate };

@@ -1,8 +1,8 @@
 /**
- * Reads policy files (https://c2sp.org/tlog-policy): lines that begin with `log`, `witness`, `group` or `quorum`. Lenient
- * to what files in use have: ends of lines as on Windows, comments after a line's words, a witness without a name, which
- * then has its key's, and a quorum that is a number, which then is of all witnesses above it. Everything else that the
- * specification does not allow is refused: what is read as another policy than was meant is trusted for the wrong reason.
+ * Reads policy files (https://c2sp.org/tlog-policy): lines that begin with `log`, `witness`, `group` or `quorum`. Accepts
+ * some deviations of files in use: Windows line endings, comments at the end of a line, a witness without a name (it gets
+ * its key's), and a number as the quorum (of all witnesses above it). Everything else that the specification does not
+ * allow is refused: a misread policy would trust checkpoints for the wrong reason.
  */
 
 import { FormatError } from "./errors.ts";

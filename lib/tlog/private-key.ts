@@ -1,4 +1,4 @@
-/** Private keys, given where a public one belongs: refused as what they are, and never shown. */
+/** Private keys in place of public ones: they are refused with a clear message, and never shown. */
 
 import { createPrivateKey } from "node:crypto";
 import { FormatError } from "./errors.ts";

@@ -15,7 +15,7 @@ import {
 } from "./layout.ts";
 import { excerpt } from "./note.ts";
 
-/** Where a log may say its minimum index. No specification names a place; tlog-tiles leaves it open. */
+/** The file in which a log may state its minimum index. No specification defines it; tlog-tiles leaves it open. */
 export const MIN_INDEX_PATH = "min_index";
 
 /** The digits of 2^53−1, a newline, and a few more bytes by which a larger file is known. */
@@ -27,7 +27,7 @@ export function endIndex(resource: LogResource): number {
   return (resource.tile.index + 1) * FULL_WIDTH ** (resource.tile.level + 1);
 }
 
-/** Whether a log with this minimum index may lack a resource. Partial ones it must have. */
+/** Whether a resource may be missing in a log with this minimum index. Partial ones must exist. */
 export function mayBePruned(resource: LogResource, minIndex: number): boolean {
   const { width } = resource.kind === "tile" ? resource.tile : resource.bundle;
   return width === FULL_WIDTH && endIndex(resource) <= minIndex;
@@ -39,7 +39,7 @@ export function mayBePrunedAt(path: string, minIndex: number): boolean {
   return resource !== undefined && mayBePruned(resource, minIndex);
 }
 
-/** The first bundle of a log that must be there; its last one where none must. Undefined for the empty log. */
+/** The first bundle of a log that must exist, or its last one if none must. Undefined for the empty log. */
 export function firstKeptBundle(size: number, minIndex: number): EntryBundleCoordinate | undefined {
   if (size === 0) return undefined;
   const index = Math.min(Math.floor(minIndex / FULL_WIDTH), tileCount(size, 0) - 1);
@@ -54,7 +54,7 @@ export function firstWholeRun(minIndex: number): number {
   return Math.max(0, Math.floor((minIndex - FULL_WIDTH) / ENTRIES_PER_SEAL) + 1);
 }
 
-/** A minimum index as a file has it: decimal digits, and a newline or none. @throws FormatError */
+/** Parses a minimum index: decimal digits, with or without a newline. @throws FormatError */
 export function parseMinIndex(bytes: Uint8Array): number {
   const text = Buffer.from(bytes).toString("latin1");
   const digits = /^(0|[1-9]\d{0,15})\n?$/.exec(text)?.[1];

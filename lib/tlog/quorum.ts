@@ -1,4 +1,4 @@
-/** Which logs and witnesses make a checkpoint trusted, as a policy file says it (https://c2sp.org/tlog-policy). */
+/** The logs and witnesses that make a checkpoint trusted, from a policy file (https://c2sp.org/tlog-policy). */
 
 import type { Verifier } from "./note.ts";
 
@@ -29,13 +29,13 @@ export interface TrustPolicy {
   readonly quorum: Quorum | undefined;
 }
 
-/** Whether these have cosigned suffices. */
+/** Whether cosignatures of these witnesses are enough. */
 export function isWitnessed(quorum: Quorum, cosigners: ReadonlySet<Verifier>): boolean {
   if (quorum.kind === "witness") return cosigners.has(quorum.verifier);
   return quorum.members.filter((member) => isWitnessed(member, cosigners)).length >= quorum.threshold;
 }
 
-/** The witnesses that have not cosigned, of what is not witnessed: some of them are missing, or all. */
+/** The witnesses that have not cosigned, in the parts of the quorum that are not satisfied. */
 export function missingWitnesses(quorum: Quorum, cosigners: ReadonlySet<Verifier>): readonly Witness[] {
   if (isWitnessed(quorum, cosigners)) return [];
   if (quorum.kind === "witness") return [quorum];

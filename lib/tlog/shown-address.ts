@@ -1,4 +1,4 @@
-/** How addresses are shown: what is secret in them, or in place of them, never is, in any message, report or document. */
+/** Removes secrets from addresses, and from texts in their place, before a message, report or document shows them. */
 
 /**
  * An address as it is shown, also one that is not a URL: without credentials, query and fragment. Where it is not

@@ -11,8 +11,8 @@ import { decodeBase64, signatureLine, type Verifier } from "./note.ts";
 export const TREE_HEAD_PATH = "ct/v1/get-sth";
 
 /**
- * The note of the key, among these of RFC 6962 logs, that has signed the tree head; of the first, where none has. Undefined
- * for bytes that are not a tree head at all.
+ * The note for a tree head, in the name of the key (of RFC 6962 logs) that has signed it, or of the first key if none has.
+ * Undefined for bytes that are not a tree head at all.
  * @throws FormatError for a tree head that is malformed.
  */
 export function noteOfTreeHead(answer: Uint8Array, keys: readonly Verifier[]): Uint8Array | undefined {

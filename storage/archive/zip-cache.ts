@@ -1,4 +1,4 @@
-/** The zips of an archive that a thread has open: those in use, and the last ones used. */
+/** The open zips of an archive in one thread: those in use, and those used last. */
 
 /**
  * Zips that stay open unused. Threads read a log in its order, all from the same zip; at its end some read from the

@@ -1,4 +1,4 @@
-/** One zip of an archive. Nothing that it says about its members is trusted. */
+/** One zip of an archive. Its statements about its members are never trusted. */
 
 import { basename } from "node:path";
 import { crc32, inflateRawSync } from "node:zlib";
@@ -16,7 +16,7 @@ const LOCAL_HEADER_SIGNATURE = 0x04034b50;
 /** Space in the first read for extra fields of a member's own header: most writers make none. */
 const USUAL_EXTRA_BYTES = 32;
 
-/** A zip that is open, to read its members at random. */
+/** An open zip with random access to its members. */
 export class ArchiveZip {
   readonly index: ArchiveIndex;
   readonly #file: RegularFile;

@@ -1,4 +1,4 @@
-/** What all backends of buckets have in common: the log's private state is in a state store, or there is none. */
+/** The common part of all bucket backends: the log's private state is in a state store, or there is none. */
 
 import { UsageError } from "../../lib/errors.ts";
 import type { Backend, OptionValues } from "../../lib/migrate/ports/backend.ts";

@@ -1,7 +1,7 @@
 /**
- * What a bucket says of the private state of its log, and the state store that the operator named. Both name each
- * other: if only one did, a store would be believed for any bucket, or a bucket for any store, and log software would
- * sign a tree whose tiles are elsewhere.
+ * The binding between a bucket and the state store of its log, compared with the operator's options. Both name each
+ * other: otherwise a store would be accepted for any bucket, or a bucket for any store, and log software would sign a
+ * tree whose tiles are in another bucket.
  */
 
 import { TargetRefusedError, UsageError } from "../../lib/errors.ts";

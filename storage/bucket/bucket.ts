@@ -1,12 +1,12 @@
 /**
- * What is asked of a bucket, whichever object store it is in. An implementation repeats what failed for a reason that
- * may pass, and its errors name the object and say what to do.
+ * The interface of a bucket in any object store. An implementation retries temporary failures, and its errors name the
+ * object and say what to do.
  */
 
 import type { MigrationTarget } from "../../lib/migrate/ports/target.ts";
 import { CHECKPOINT_PATH, ISSUER_DIRECTORY } from "../../lib/tlog/layout.ts";
 
-/** Which of the objects that had its name an object is. */
+/** The version of an object, different for each object that was stored under its name. */
 export interface ObjectVersion {
   /** A generation or an ETag: other bytes have another one, the same bytes stored again may have the same. */
   readonly version: string;

@@ -1,6 +1,6 @@
 /**
- * Finds out whether a store writes only where it is asked to. Every claim, and all that several copies do at once, rests
- * on that: a store that passes over conditions would let two copies claim one target.
+ * Tests whether a store observes the conditions of writes. Claims, and the safety of several copies at the same time,
+ * depend on them: a store that ignores conditions would let two copies claim one target.
  */
 
 import { randomUUID } from "node:crypto";
@@ -13,7 +13,7 @@ const RACERS = 4;
 /** A version that no object has. */
 const NO_VERSION = { version: '"00000000000000000000000000000000"', storedAt: 0 };
 
-/** Stores an object of its own and removes it. @throws TargetRefusedError if another is stored in its place. */
+/** Stores a test object and removes it. @throws TargetRefusedError if the store replaces it against the condition. */
 export async function requireConditionalWrites(bucket: Bucket): Promise<void> {
   const path = `.state/tlog-migrate.probe.${randomUUID()}`;
   const racers = Array.from({ length: RACERS }, (_, index) => bucket.put(path, Buffer.from(`${index}\n`)));
@@ -29,9 +29,9 @@ export async function requireConditionalWrites(bucket: Bucket): Promise<void> {
     : ["If-None-Match", `${created} objects stored under one name`];
   throw new TargetRefusedError({
     object: bucket.location,
-    problem: `the store passes over conditions (${condition}), by which copies are kept apart from each other and from logs`,
-    expected: "an object stored only where there is none, or in place of the version that was looked at",
+    problem: `the store ignores conditions (${condition}), which keep copies from overwriting each other and logs`,
+    expected: "an object stored only if there is none, or in place of the version that was read",
     found,
-    advice: "Copy into a store that has conditional writes, as S3 has",
+    advice: "Copy into a store that supports conditional writes, as S3 does",
   });
 }

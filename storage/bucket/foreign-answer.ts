@@ -6,6 +6,6 @@ import { SourceError } from "../../lib/migrate/ports/source.ts";
 export function foreignAnswer(host: string, api: string, why: string): SourceError {
   const problem = `${host} gave an answer that is not one of ${api}: ${why}`;
   const advice =
-    "Check what is on the way there, such as a proxy or a sign-in page, then run the same command again";
+    "Check what is in between, such as a proxy or a sign-in page, then run the same command again";
   return new SourceError(problem, { retryable: true, brokenOff: true, advice });
 }

@@ -1,6 +1,6 @@
 /**
- * Shows a second copy that the first is at work: an object that names its holder, stored again and again. It is advice,
- * not safety: two copies store the same authenticated bytes (promise 2).
+ * Shows a second copy that the first is running: an object that names its holder and is stored again regularly. Safety
+ * does not depend on it: two copies store the same authenticated bytes (promise 2).
  */
 
 import { randomUUID } from "node:crypto";
@@ -98,10 +98,10 @@ function atWork(bucket: Bucket, found: BucketDocument | undefined): TargetRefuse
   const holder = found && parseHolder(found.text);
   return new TargetRefusedError({
     object: bucket.location,
-    problem: "another copy is at work here",
+    problem: "another copy is running here",
     found: holder === undefined ? "a lock that was just taken" : `process ${holder.pid} on ${holder.host}`,
     advice:
-      `Wait until it ends; if it was killed, its lock ends by itself ${SILENCE_MS / 1000} s after it was last stored, ` +
+      `Wait until it ends; if it was killed, its lock expires ${SILENCE_MS / 1000} s after it was last renewed, ` +
       `or remove ${bucket.locate(LOCK_OBJECT)}`,
   });
 }

@@ -24,9 +24,9 @@ type Promised =
   | "unclaim"
   | "close";
 
-/** Keeps what a target's methods of the same names promise. */
+/** Its methods guarantee the same as the target's methods of the same names. */
 export interface PrivateState extends Pick<MigrationTarget, Promised> {
-  /** Looks, without changing anything. */
+  /** Reports what the target contains, without changing anything. */
   inspect(): Promise<StateContents>;
   /** @throws TargetRefusedError unless the target is claimed, by `marker` where that is known. */
   requireClaim(marker: string | undefined): Promise<void>;

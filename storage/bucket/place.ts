@@ -1,9 +1,9 @@
-/** Where a log lies in an object store. */
+/** The location of a log in an object store. */
 
 import { UsageError } from "../../lib/errors.ts";
 import { shownAddress } from "../../lib/tlog/shown-address.ts";
 
-/** A bucket, and what the names of a log's objects begin with there. */
+/** A bucket, and the prefix of the names of a log's objects there. */
 export interface BucketPlace {
   /** Of its URLs: "gs" or "s3". */
   readonly scheme: string;
@@ -18,7 +18,7 @@ export interface BucketPlace {
  */
 const BUCKET_NAME = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
 
-/** The place that `scheme://bucket/prefix` names. @throws UsageError if it is none. */
+/** Parses `scheme://bucket/prefix`. @throws UsageError if it is malformed. */
 export function parseBucketUrl(url: URL): BucketPlace {
   const scheme = url.protocol.slice(0, -1);
   const wrong = (problem: string) =>
@@ -39,7 +39,7 @@ export function parseBucketUrl(url: URL): BucketPlace {
   return { scheme, bucket: url.hostname, prefix: prefix === "" ? "" : `${prefix}/` };
 }
 
-/** A place, or an object in it, as an operator writes it: what would mean something else in a URL is escaped. */
+/** The URL of a place, or of an object in it, with special characters escaped. */
 export function formatObjectName({ scheme, bucket, prefix }: BucketPlace, path = ""): string {
   return `${scheme}://${bucket}/${prefix.replaceAll(/[%?#]/g, encodeURIComponent)}${path}`;
 }

@@ -1,4 +1,4 @@
-/** What a thread asks of one bucket over HTTP, each time until there is an answer that is none of failure. */
+/** The HTTP requests of one thread to one bucket, with retries after temporary failures. */
 
 import type { TargetRequest } from "../../lib/migrate/ports/backend.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";

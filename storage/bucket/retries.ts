@@ -1,4 +1,4 @@
-/** How long what is asked of an object store is asked again. */
+/** How long requests to an object store are retried. */
 
 import { isMainThread } from "node:worker_threads";
 import { OperationError } from "../../lib/errors.ts";
@@ -25,7 +25,7 @@ export interface RetryLimits {
 }
 
 /**
- * Does what may fail with a SourceError, until it succeeds or has had every fair chance.
+ * Repeats an operation that may fail with a SourceError, until it succeeds or the failure is final.
  * @throws OperationError for `object` in place of the last SourceError; the signal's reason once that has fired.
  */
 export async function patiently<T>(
@@ -53,7 +53,7 @@ export async function patiently<T>(
   }
 }
 
-/** Whether a store was ever there. Where it was not, it is the network or the address that is wrong. */
+/** Whether the store has ever answered. If not, the network or the address is wrong. */
 export class FirstContact {
   // Other threads are started once the main one has been there.
   wasMade = !isMainThread;

@@ -1,4 +1,4 @@
-/** The object by which a bucket names the state store of its log; of a mirror, it is the private state itself. */
+/** The object in which a bucket names the state store of its log; in a mirror, it is the private state itself. */
 
 import { FormatError } from "../../lib/tlog/errors.ts";
 import type { BucketObjects, ObjectVersion } from "./bucket.ts";
@@ -17,7 +17,7 @@ export interface StateObject extends BucketDocument {
   readonly kind: "marker" | "record" | undefined;
 }
 
-/** What the bucket says, undefined if it says nothing. */
+/** The bucket's document, undefined if there is none. */
 export async function readStateObject(
   bucket: BucketObjects,
   readers: readonly StoreReader[],

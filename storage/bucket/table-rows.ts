@@ -1,4 +1,4 @@
-/** What is in the tables of a log. */
+/** The contents of the tables of a log. */
 
 import type { IntegratedTree } from "../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
@@ -37,7 +37,7 @@ export async function readState(reader: RowReader): Promise<State> {
   };
 }
 
-/** What says that log software was at work here, beyond the rows that one which was refused leaves. */
+/** A trace of log software, other than the rows that log software leaves when it is refused. */
 export function traceOfALog({ next, integrated, published, hasEntries }: State): string | undefined {
   if (next !== 0n) return `a log's next index, ${next}`;
   if (integrated.size !== 0n) {
@@ -47,7 +47,7 @@ export function traceOfALog({ next, integrated, published, hasEntries }: State):
   return hasEntries ? "entries that a log has accepted and not integrated" : undefined;
 }
 
-/** The tree that log software believes. @throws FormatError if it is none that we can count. */
+/** The tree from which log software continues. @throws FormatError if its size is beyond our limit. */
 export function integratedTree({ integrated: { size, rootHash } }: State): IntegratedTree {
   if (size < 0n || size > Number.MAX_SAFE_INTEGER) {
     throw new FormatError("has a size that is not a count of entries", "0 to 2^53−1", `${size}`);

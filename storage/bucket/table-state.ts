@@ -79,7 +79,7 @@ export class TableLogState implements LogState {
         if (!isRight) throw new FormatError(problem, expected, `${found}`);
       });
     const { size } = integrated;
-    const again = "would have log software hand out indexes again that the tree has";
+    const again = "would make log software assign indexes again that the tree already has";
     const beyond = "lets the clean-up of obsolete partials begin outside the tree";
     const isWithin = collectFrom >= 0n && collectFrom <= size;
     const isRefused = version !== COMPATIBLE_VERSION;

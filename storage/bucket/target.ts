@@ -33,7 +33,7 @@ export interface BucketTargetOptions {
   readonly store?: LogState | undefined;
   /** Of all kinds of state stores that a bucket may name. */
   readonly storeReaders: readonly StoreReader[];
-  /** Ends the wait for an answer. */
+  /** Aborts waiting for an answer. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -161,7 +161,7 @@ export class BucketTarget implements MigrationTarget {
     if (kind === "handed-over") return;
     throw new TargetRefusedError({
       object: this.location,
-      problem: "was handed over, and is not any more",
+      problem: "was handed over, but no longer is",
       found: kind,
       advice: "Find out who else writes here, then run the same command again",
     });

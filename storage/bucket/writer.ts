@@ -10,9 +10,9 @@ import type { Bucket, BucketObjects } from "./bucket.ts";
 const MAX_LOOKS = 5;
 
 /**
- * An object is durable when its upload is acknowledged, and whole or not there at all, so that a batch has nothing to do
- * in the end. It is authentic, so that it may stay where a batch is abandoned. A copy that slept through another's
- * handover can add nothing but the right edge of a smaller size, which is an obsolete partial.
+ * An object is durable when its upload is acknowledged, and is never visible in part, so a batch needs no commit. It is
+ * authentic, so it may remain after a batch is abandoned. A copy that was suspended during another copy's handover can
+ * only add the right edge of a smaller size, which is an obsolete partial.
  */
 export class BucketWriter implements TargetWriter, TargetBatch {
   readonly #bucket: Pick<Bucket, "locate">;
@@ -53,7 +53,7 @@ export class BucketWriter implements TargetWriter, TargetBatch {
     }
     throw new OperationError({
       object: this.#bucket.locate(path),
-      problem: "is changed by somebody else again and again",
+      problem: "is repeatedly changed by another program",
       advice: "Find out who else writes here, then run the same command again",
     });
   }

@@ -1,4 +1,4 @@
-/** Answers of the JSON API of Cloud Storage. A proxy on the way may answer in its place, so nothing of them is believed. */
+/** Answers of the JSON API of Cloud Storage. A proxy in between may answer in its place, so every field is checked. */
 
 import type { SourceError } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
@@ -17,7 +17,7 @@ export function parseAnswer(body: Buffer, host: string): unknown {
   }
 }
 
-/** What the metadata of an object say of its version. @throws SourceError */
+/** The version in an object's metadata. @throws SourceError */
 export function versionIn(answer: unknown, host: string): ObjectVersion {
   const { updated } = fieldsOf(answer, host);
   const storedAt = typeof updated === "string" ? Date.parse(updated) : Number.NaN;
@@ -37,7 +37,7 @@ export function pageIn(answer: unknown, host: string, prefix: string): ListPage 
   const { items = [], nextPageToken } = fieldsOf(answer, host);
   if (!Array.isArray(items)) throw notOfTheApi(host, "it has no list of objects");
   if (nextPageToken !== undefined && (typeof nextPageToken !== "string" || nextPageToken === "")) {
-    throw notOfTheApi(host, "it does not say where the listing goes on");
+    throw notOfTheApi(host, "it does not say where the listing continues");
   }
   const objects = items.map((item: unknown): StoredObject => {
     const { name, size } = fieldsOf(item, host);

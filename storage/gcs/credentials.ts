@@ -1,4 +1,4 @@
-/** How Cloud Storage is reached: where it answers, and with whose credentials it is asked. */
+/** How Cloud Storage is reached: its address and the credentials. */
 
 import type { GoogleAuth } from "google-auth-library";
 import { UsageError } from "../../lib/errors.ts";

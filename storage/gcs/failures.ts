@@ -1,4 +1,4 @@
-/** Failures of Cloud Storage in our words, with what to do about them. */
+/** Failures of Cloud Storage in plain words, with advice. */
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { oneLine } from "../../lib/tlog/errors.ts";
@@ -6,7 +6,7 @@ import type { BucketPlace } from "../bucket/place.ts";
 import type { ApiAnswer } from "../http/client.ts";
 import { statusError } from "../http/status-errors.ts";
 
-/** An answer that is a failure. It shows the operator what the API says besides the status. */
+/** The error for a failed request, with the explanation of the API besides the status. */
 export function answerError(answer: ApiAnswer, host: string, place: BucketPlace): SourceError {
   const error = statusError(answer, host);
   return gcsError(error, place, apiMessage(answer.body));
@@ -25,7 +25,7 @@ function statusAdvice(status: number | undefined, bucket: string): string | unde
       return "Renew the credentials: `gcloud auth application-default login`, or GOOGLE_APPLICATION_CREDENTIALS";
     case 403:
       return (
-        `Give the account whose credentials these are the role roles/storage.objectUser on gs://${bucket} ` +
+        `Grant the account of these credentials the role roles/storage.objectUser on gs://${bucket} ` +
         "(roles/storage.objectViewer to read only)"
       );
     case 404:

@@ -81,8 +81,7 @@ export default {
     if (format !== "static-ct" || contact !== undefined || isLocal) return;
     throw new UsageError({
       object: "--contact",
-      problem:
-        "is missing, and public Static CT logs slow down or block clients that name nobody to write to",
+      problem: "is missing, and public Static CT logs slow down or block clients without a contact",
       advice:
         "Pass --contact with your e-mail address, or the https URL of a page that says how to reach you",
     });
@@ -113,7 +112,7 @@ export function httpOptions(values: OptionValues, source: URL): Pick<HttpSourceO
   const inAddress = source.password === "" ? [] : ["credentials in the address"];
   const others = [...inAddress, ...(netrc === undefined ? [] : ["--netrc"])];
   if (authorizations + others.length > 1) {
-    const problem = "contradict each other: only one can say who asks";
+    const problem = "contradict each other: only one of them may be used";
     const [first = "", ...more] = [...others, ...Array(authorizations).fill("--header Authorization")];
     throw new UsageError({ object: [first, ...new Set(more)].join(" and "), problem });
   }
@@ -147,7 +146,7 @@ function requireUsable(tls: TlsOptions): void {
 function requireCertificates(pem: string): void {
   const { X509Certificate } = process.getBuiltinModule("node:crypto");
   const certificates = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
-  if (certificates.length === 0) throw new Error("no certificate of an authority is there");
+  if (certificates.length === 0) throw new Error("it contains no certificate");
   for (const certificate of certificates) new X509Certificate(certificate);
 }
 
@@ -162,7 +161,7 @@ function parseHeader(text: string): Header {
     throw new UsageError({ object: "--header", problem: "is not of the form 'Name: value'" });
   }
   if (OWN.test(name)) {
-    throw new UsageError({ object: `--header ${name}`, problem: "is a header that cannot be chosen" });
+    throw new UsageError({ object: `--header ${name}`, problem: "is a header that cannot be set" });
   }
   return [name.toLowerCase(), value.trim()];
 }

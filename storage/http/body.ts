@@ -3,7 +3,7 @@
 import type { ByteReservation } from "../../lib/migrate/ports/source.ts";
 import type { Abortable } from "../shared/abort-watch.ts";
 
-/** Notified of the permission to hold more, where it did not come at once; aborted if that, or memory, is refused. */
+/** Notified of the permission to hold more bytes, if it was not given at once; aborted if that, or memory, is refused. */
 export interface BodyOwner extends Abortable {
   granted(): void;
 }

@@ -1,4 +1,4 @@
-/** What a person reads when an HTTP request fails, in place of other people's texts, codes and status numbers. */
+/** Messages for failed HTTP requests, in place of the texts and codes of Node, OpenSSL and undici. */
 
 import { openFilesAdvice } from "../../lib/migrate/open-files.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
@@ -16,7 +16,7 @@ export interface HttpTimeouts {
   readonly objectMs: number;
 }
 
-/** Of one address of a host, before the next is tried: distant hosts need more than Node's 250 ms. */
+/** How long one address of a host is tried before the next: distant hosts need more than Node's 250 ms. */
 export const ADDRESS_ATTEMPT_MS = 1_500;
 
 /** The other end of a failed request. */
@@ -38,8 +38,8 @@ const WRONG_ADDRESS = { retryable: false, unreachable: true };
 
 /**
  * Why a request got no whole response.
- * @param isSent whether it got as far as a connection: a TLS error after that is a broken line, not configuration.
- * @param turnedAway whether its connection was a new one that the server did not take.
+ * @param isSent whether it was sent on a connection: a later TLS error is a broken connection, not wrong configuration.
+ * @param turnedAway whether its connection was a new one that the server did not accept.
  */
 export function networkError(error: Error, peer: Peer, isSent: boolean, turnedAway = false): SourceError {
   if (error instanceof SourceError) return error;
@@ -192,7 +192,7 @@ function transferFault(code: string, error: Error, { host }: Peer): Fault {
     case "UND_ERR_INVALID_ARG":
       return [`no request can be made of it: ${firstLine(error.message)}`, LASTING];
     case "UND_ERR_HEADERS_OVERFLOW":
-      return [`${host} sent headers beyond all measure`, PASSING];
+      return [`${host} sent headers that are too large`, PASSING];
     case "HTTPParserError":
       return [`${host} sent something that is not HTTP: ${firstLine(error.message)}`, BROKEN_OFF];
     default:

@@ -1,6 +1,6 @@
 /**
- * One HTTP request and its response: the hot path of a migration. The body's bytes are copied to where they belong, and
- * nowhere once the exchange is over: its memory may hold another object by then, one that was authenticated.
+ * One HTTP request and its response: the hot path of a migration. The body's bytes are copied into the object's buffer.
+ * Once the exchange has ended nothing is written to it: the buffer may already hold another, authenticated object.
  */
 
 import type { Socket } from "node:net";

@@ -1,8 +1,8 @@
-/** What the headers of a response say. */
+/** Reads the headers of a response. */
 
 import type { StatedLimit } from "../../lib/migrate/ports/backend.ts";
 
-/** Names in lower case. A header that came more than once is an array, whatever it is. */
+/** Headers by name in lower case. A header that occurs more than once is an array, even if it must be unique. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** Content-Length, which means nothing next to Transfer-Encoding (RFC 9112 §6.3). */

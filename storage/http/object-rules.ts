@@ -1,4 +1,4 @@
-/** How the answer to a request for an object is taken. */
+/** How the answer to a request for an object is interpreted. */
 
 import { type SourceError, tooLarge } from "../../lib/migrate/ports/source.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
@@ -24,7 +24,7 @@ export interface Answerer {
 
 type Given = Pick<ResponseRules, "timeouts" | "observer" | "signal" | "reservation" | "maxBytes">;
 
-/** What an answer of an API means that is not an object, undefined that there is none. */
+/** The error for an API's answer that is not an object; undefined if the object does not exist. */
 export type FailureOfApi = (answer: ApiAnswer) => SourceError | undefined;
 
 /** The rules for one request. */
@@ -97,7 +97,7 @@ export function codingOf(headers: ResponseHeaders): Coding | undefined {
   const coding = CODINGS.get(codings[0] ?? "");
   if (codings.length === 0 || (codings.length === 1 && coding !== undefined)) return coding;
   const found = excerpt(codings.join(", "));
-  throw new FormatError("has an encoding that is not understood", "gzip, br, zstd or none", found);
+  throw new FormatError("has an unsupported encoding", "gzip, br, zstd or none", found);
 }
 
 const CODINGS: ReadonlyMap<string, Coding> = new Map([

@@ -1,4 +1,4 @@
-/** Where the objects of a log really are, if not where they are asked for. */
+/** Follows redirects to the actual location of a log's objects. */
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
@@ -34,7 +34,7 @@ export function redirectTarget(from: URL, headers: ResponseHeaders): URL {
 function notFollowed(from: URL, where: string): SourceError {
   return new SourceError(`${from.host} redirects ${where}`, {
     retryable: false,
-    advice: "Give the address at which the log really is",
+    advice: "Pass the log's actual address",
   });
 }
 

@@ -1,4 +1,4 @@
-/** Files with secrets for the source: better than arguments, which every process of the machine can see. */
+/** Reads files with secrets for the source: safer than arguments, which every process of the machine can see. */
 
 import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
@@ -8,7 +8,7 @@ import { systemErrorWords, UsageError } from "../../lib/errors.ts";
 /** Reports something that does not stop the run. */
 export type Warn = (sentence: string) => void;
 
-/** As `--netrc` is taken without a file. */
+/** The value of `--netrc` without a file. */
 export const DEFAULT_NETRC = "~/.netrc";
 
 const OTHERS_MAY_READ = 0o004;
@@ -39,7 +39,7 @@ export function headersOfFile(path: string, warn?: Warn): string[] {
   return lines.filter((line) => line.trim() !== "" && !line.startsWith("#"));
 }
 
-/** Who to be on a machine; plain data. Without a name: on any other. */
+/** A login for a machine; plain data. Without a machine's name, it is the default login. */
 export interface NetrcLogin {
   readonly machine: string | undefined;
   readonly login: string;

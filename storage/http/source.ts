@@ -217,7 +217,7 @@ export class HttpSource implements ObjectSource {
     }
     throw new SourceError(`is redirected more than ${MAX_REDIRECTS} times, last by ${excerpt(at.host)}`, {
       retryable: false,
-      advice: "Give the address at which the log really is",
+      advice: "Pass the log's actual address",
     });
   }
 

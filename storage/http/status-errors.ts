@@ -1,4 +1,4 @@
-/** What a person reads when a server answers with neither an object, nor that there is none, nor a redirect. */
+/** Messages for answers that are neither an object, nor "not found", nor a redirect. */
 
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
@@ -12,10 +12,10 @@ export interface Answer {
   readonly body?: Buffer | undefined;
 }
 
-/** What a server was shown of the credentials that were given: all, nothing since a redirect led there, or none. */
+/** Whether the server was sent the credentials that were passed, was not because of a redirect, or none were passed. */
 export type CredentialsShown = "refused" | "withheld" | "none";
 
-/** The largest explanation that is read: S3's have a few hundred bytes. */
+/** Most bytes of an explanation: S3's have a few hundred bytes. */
 export const MAX_EXPLANATION_BYTES = 1 << 14;
 
 /** Whether the body of an answer says more than its status: as S3's does, and that of software like it. */
@@ -23,7 +23,7 @@ export function explains({ status, headers }: Answer): boolean {
   return (status === 400 || status === 403) && /xml/i.test(String(headers["content-type"] ?? ""));
 }
 
-/** The failure that an answer is. */
+/** The error for an answer. */
 export function statusError(
   answer: Answer,
   host: string,
@@ -76,8 +76,7 @@ function isChallenge(headers: ResponseHeaders): boolean {
 
 const CHALLENGE: Meaning = {
   problem: ": a challenge of a firewall, which only a browser can pass",
-  advice:
-    "Ask the log's operator to let this machine through; naming a --contact, or a lower --rate, may do too",
+  advice: "Ask the log's operator to allow this machine; --contact or a lower --rate may be enough",
 };
 
 const CHECK_ADDRESS = "Check the address";
@@ -94,15 +93,15 @@ const REFUSALS: Readonly<Record<CredentialsShown, Meaning | undefined>> = {
     advice: "Check them, and that they have not expired",
   },
   withheld: {
-    problem: ": it was sent no credentials, since a redirect led there",
+    problem: ": no credentials were sent, since a redirect led there",
     advice: "Give the address to which the source redirects, with the credentials",
   },
   none: undefined,
 };
 
 const MEANINGS: Readonly<Record<number, Meaning>> = {
-  206: { problem: ", a part, where the whole object was asked for", advice: CHECK_WAY },
-  304: { problem: ", where nothing was said of an earlier answer", advice: CHECK_WAY },
+  206: { problem: ", a part, although the whole object was requested", advice: CHECK_WAY },
+  304: { problem: ", although the request did not mention an earlier answer", advice: CHECK_WAY },
   429: {
     advice:
       "Lower the rate or the number of connections; public logs also slow down clients that name no contact",

@@ -56,7 +56,7 @@ export function mysqlFailure(error: unknown, place: FailedDatabase): unknown {
   return new OperationError({ object: place.shown, problem, advice }, { cause: error });
 }
 
-const AGAIN = "Run the same command again, it goes on where it stopped";
+const AGAIN = "Run the same command again: it continues where it stopped";
 
 function wordsFor(
   errno: number,

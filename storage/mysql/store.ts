@@ -41,7 +41,7 @@ export const mysqlStores: StateStoreKind = {
       if (flags[0] === undefined) return undefined;
       throw new UsageError({
         object: flags[0],
-        problem: "belongs to a database, and none is named",
+        problem: "needs a database, but none was passed",
         advice: "Pass --mysql too, or leave it out",
       });
     }

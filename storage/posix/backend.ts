@@ -9,7 +9,7 @@ export default {
   targetOptions: [
     {
       flags: "--into-existing",
-      description: "a log in a directory: keep it among what is there already and is not of a log",
+      description: "a log in a directory: allow other files there that are not part of a log",
       commands: ["copy", "plan", "follow"],
     },
   ],

@@ -1,7 +1,7 @@
 /**
- * The directories of a target, from the one that the operator named downwards. Each call on a path follows it again,
- * through whatever its directories have become: a link in place of one would lead into another log, for instance the
- * source. So they are looked at before a name is given, synced or removed below them, and must be what they were.
+ * The directories of a target, from the one that the operator passed downwards. Each system call resolves its path again:
+ * if a directory was replaced by a symbolic link, the call would act on another log, for instance the source. So the
+ * directories are checked before a name below them is created, synced or removed, and must be the same as before.
  */
 
 import fs from "node:fs";

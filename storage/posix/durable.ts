@@ -7,8 +7,8 @@
  * (only if absent), fsync the directory of the name, and, once for each, every directory above it. After a failed
  * fsync a second one may report success for pages that the kernel has dropped: the file is discarded instead.
  *
- * The directories on the way are looked at before anything is named or removed in them, and again when they are synced:
- * none may be a link, or another than before.
+ * The directories of a path are checked before a name in them is created or removed, and again when they are synced:
+ * none may be a symbolic link, or a different directory than before.
  */
 
 import fs from "node:fs";

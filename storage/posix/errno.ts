@@ -1,4 +1,4 @@
-/** What a failed system call on a file means to an operator. */
+/** Messages and advice for failed system calls on files. */
 
 import { OperationError, systemErrorWords } from "../../lib/errors.ts";
 import { openFilesAdvice } from "../../lib/migrate/open-files.ts";
@@ -10,11 +10,11 @@ const CHECK_OWNER = "Check the owner and the mode of the directory";
 const MEANINGS: Record<string, readonly [problem: string, advice: string]> = {
   ENOSPC: [
     "the disk is full (no space or no inodes left)",
-    "Free some space and run the same command again, it goes on where it stopped",
+    "Free some space and run the same command again: it continues where it stopped",
   ],
   EDQUOT: [
     "the disk quota is used up",
-    "Raise it and run the same command again, it goes on where it stopped",
+    "Raise it and run the same command again: it continues where it stopped",
   ],
   EACCES: ["permission denied", CHECK_OWNER],
   EPERM: ["the operation is not permitted", CHECK_OWNER],
@@ -31,14 +31,14 @@ const MEANINGS: Record<string, readonly [problem: string, advice: string]> = {
   ],
   EXDEV: [
     "a part of the target is on another file system",
-    "Choose a target that is on one file system as a whole",
+    "Choose a target that is entirely on one file system",
   ],
   ENAMETOOLONG: ["the path is too long", "Choose a shorter one"],
   ELOOP: ["too many symbolic links", "Name the directory itself"],
   ENFILE: ["too many open files on this machine", "Close some, or raise its limit (fs.file-max)"],
   EIO: [
     "the disk reports an input/output error",
-    "Check the disk; the next run writes again what is not known to be durable",
+    "Check the disk; the next run writes all objects again that may not be durable",
   ],
 };
 

@@ -29,7 +29,7 @@ export function isOfFiles({ protocol }: URL): boolean {
   return /^(?:[a-z0-9.-]+\+)?file:$/.test(protocol);
 }
 
-/** @throws UsageError if there is no directory, or something else. */
+/** @throws UsageError if the path does not exist or is not a directory. */
 export async function requireDirectory(url: URL): Promise<void> {
   const directory = directoryOf(url);
   // Whatever else keeps it from being looked at is found out, and waited for, where it is read.

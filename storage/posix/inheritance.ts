@@ -1,6 +1,6 @@
 /**
- * Owner and mode of what is added to a log of another user: those of the directory that it is in, so that the log
- * software can go on whoever has repaired its log.
+ * Gives files that a repair adds the owner and mode of their directory, so that the log software of another user can
+ * still use its log.
  */
 
 import fs from "node:fs";

@@ -1,4 +1,4 @@
-/** Reads files of a target, which may be anything that others have put there. */
+/** Reads files of a target, in whose place others may have put anything. */
 
 import fs from "node:fs";
 import { errnoCode } from "./errno.ts";

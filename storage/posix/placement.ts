@@ -1,4 +1,4 @@
-/** Whether a directory is one that a log may be copied into. Changes nothing. */
+/** Checks whether a log may be copied into a directory. Changes nothing. */
 
 import fs from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { ifPresent } from "./errno.ts";
 import { overlapOf } from "./overlap.ts";
 import { STATE } from "./state.ts";
 
-/** What a log in a directory consists of. */
+/** The top-level names of a log in a directory. */
 export const LOG_NAMES = [STATE.directory, "tile", ISSUER_DIRECTORY, CHECKPOINT_PATH] as const;
 
 /** A file system that was just made has it. */
@@ -17,15 +17,15 @@ const LOST_AND_FOUND = "lost+found";
 /** Names that a message lists at most. */
 const NAMES_SHOWN = 5;
 
-/** @throws UsageError for the root directory, however it is named. */
+/** @throws UsageError for the root directory, by any path. */
 export function requireNotRoot(directory: string): void {
   const options = { bigint: true, throwIfNoEntry: false } as const;
   const [root, found] = ["/", directory].map((path) => fs.statSync(path, options));
   if (found === undefined || found.dev !== root?.dev || found.ino !== root.ino) return;
   throw new UsageError({
     object: directory,
-    problem: "is the root directory, where no log is kept",
-    advice: "Name a directory for the log; if a variable of the shell gave this one, it was empty",
+    problem: "is the root directory, which cannot be a target",
+    advice: "Pass a directory for the log; if this path came from a shell variable, the variable was empty",
   });
 }
 
@@ -53,8 +53,8 @@ export function requireNothingElse(directory: string): void {
   const more = others.length > NAMES_SHOWN ? ` and ${others.length - NAMES_SHOWN} more` : "";
   throw new TargetRefusedError({
     object: directory,
-    problem: "contains what is not part of a log",
+    problem: "contains files that are not part of a log",
     found: others.slice(0, NAMES_SHOWN).join(", ") + more,
-    advice: `Choose an empty directory, for example ${join(directory, "log")}; or pass --into-existing, if the log is to be kept among these`,
+    advice: `Choose an empty directory, for example ${join(directory, "log")}; or pass --into-existing to store the log next to them`,
   });
 }

@@ -1,10 +1,10 @@
 /**
  * What a copy keeps in a directory while it runs: a lock, and temporary files.
  *
- * The lock is advice, not safety: two copies into one target write the same authenticated bytes (promise 2), they only
- * waste each other's work. Node has no flock(2), so the file names its holder. A holder whose process is visible from
- * here is alive if that is; any other while it touches the file, by the clock of the file system: the clocks of
- * machines may be wrong by years.
+ * Safety does not depend on the lock: two copies into one target write the same authenticated bytes (promise 2), and only
+ * do the work twice. Node has no flock(2), so the file names its holder. If the holder's process is visible from here,
+ * the lock is valid while that process runs. Any other holder's lock is valid while the holder updates the file's time,
+ * measured by the file system's clock: the clocks of machines may be wrong by years.
  */
 
 import fs from "node:fs";
@@ -139,7 +139,7 @@ function atWork(path: string, { host, pid }: LockHolder): TargetRefusedError {
     problem: `another copy into this target is at work: process ${pid} on ${host}`,
     advice:
       "Wait for it to end or stop it, then run this command again; " +
-      `if it is gone for good, remove its lock: rm ${shellWord(path)}`,
+      `if it will not run again, remove its lock: rm ${shellWord(path)}`,
   });
 }
 

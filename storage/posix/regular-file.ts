@@ -1,4 +1,4 @@
-/** Reads files made by others: never hangs on them, and distinguishes failures from wrong content. */
+/** Reads files that others have made: never blocks on them, and distinguishes failures from wrong content. */
 
 import fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";

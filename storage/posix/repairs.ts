@@ -1,7 +1,7 @@
 /**
- * Replaces single objects of a log in a directory, in which log software may be at work. A rename puts each in its place, as
- * Tessera does too (`overwrite` in storage/posix/file_ops.go, v1.0.4): who reads the old file goes on reading that, nobody
- * sees half of one, and what the old name was a link to, soft or hard, stays as it is.
+ * Replaces single objects of a log in a directory, in which log software may be running. Each object is replaced by a
+ * rename, as in Tessera (`overwrite` in storage/posix/file_ops.go, v1.0.4): open readers keep the old file, nobody sees a
+ * part of the new one, and the file behind an old symbolic or hard link is not changed.
  */
 
 import fs from "node:fs";

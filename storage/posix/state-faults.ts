@@ -1,4 +1,4 @@
-/** What is wrong with the private state of a log in a directory, read as Tessera reads it when it starts and later. */
+/** Finds faults of the private state of a log in a directory, read as Tessera reads it when it starts and later. */
 
 import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import { findings } from "../../lib/migrate/verify/findings.ts";

@@ -133,8 +133,11 @@ export function requireUntouchedState(
     [STATE.collection, formatCollection(collectFrom)],
     ...(record === undefined ? [] : [[STATE.record, record] as [string, string]]),
   ];
-  const refuse = (object: string, problem: string, advice = "The log lives there now; nothing was changed") =>
-    new TargetRefusedError({ object: join(root, object), problem, advice });
+  const refuse = (
+    object: string,
+    problem: string,
+    advice = "The target is the log now; nothing was changed",
+  ) => new TargetRefusedError({ object: join(root, object), problem, advice });
   for (const [name, expected] of texts) {
     if (attempt(() => stateText(root, name)) !== expected)
       throw refuse(name, "is not as the handover wrote it");
@@ -149,7 +152,7 @@ export function requireUntouchedState(
       : "was made by log software, which may be at work: between two checkpoints it holds no lock";
     // An Appender creates its lock before it reads the version, and leaves it: only who runs it knows if it has ended.
     const remove = `remove ${shellWord(join(root, path))}, and run this command again`;
-    throw refuse(path, problem, `Stop all log software of this log for good, on any machine, ${remove}`);
+    throw refuse(path, problem, `Stop all log software of this log permanently, on every machine, ${remove}`);
   }
 }
 

@@ -1,4 +1,4 @@
-/** Files that are written whole before they get their names. A run removes those that an earlier one has left. */
+/** Files that are written completely before they get their names. A run removes those that an earlier one has left. */
 
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";

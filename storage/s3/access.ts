@@ -1,4 +1,4 @@
-/** How a bucket of S3 is reached: where it answers, and with whose signature it is asked. */
+/** How a bucket of S3 is reached: its address and the credentials for signatures. */
 
 import { createHash } from "node:crypto";
 import type { SourceError } from "../../lib/migrate/ports/source.ts";

@@ -1,4 +1,4 @@
-/** Answers of S3. A proxy on the way may answer in its place, so nothing of them is believed. */
+/** Answers of S3. A proxy in between may answer in its place, so every field is checked. */
 
 import type { SourceError } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
@@ -9,7 +9,7 @@ import type { ListPage } from "../bucket/listing.ts";
 import type { ResponseHeaders } from "../http/headers.ts";
 import { parseXml, textIn, type XmlElement } from "./xml.ts";
 
-/** What S3 says of a request that failed. */
+/** S3's error document for a failed request. */
 export interface S3Error {
   /** As in https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. */
   readonly code: string;

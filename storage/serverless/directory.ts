@@ -31,8 +31,8 @@ export class LogDirectory extends PosixSource {
     if (root === undefined || file === undefined) return undefined;
     const below = root.endsWith(sep) ? root : root + sep;
     if (!file.startsWith(below)) {
-      const advice = "Put the file itself in its place";
-      throw new FormatError("is a symbolic link that leads out of the log", `below ${root}`, file, advice);
+      const advice = "Replace the link by the file itself";
+      throw new FormatError("is a symbolic link that points out of the log", `below ${root}`, file, advice);
     }
     return await super.read(path, options);
   }

@@ -151,7 +151,7 @@ export class ServerlessSource implements LogSource {
     for (; await exists(last + step); step *= 2) last += step;
     for (; step > 1; step /= 2) if (await exists(last + step / 2)) last += step / 2;
     const left = last === size ? `Entry ${size} is` : `Entries ${size} to ${last} are`;
-    return `${left} in seq/ and not in the tree yet: left out, until the log has integrated what it was given`;
+    return `${left} in seq/, but not in the tree yet: not copied until the log has integrated them`;
   }
 
   /** The place holds tlog-tiles if it has a tile of the tree's right edge. */
@@ -207,7 +207,12 @@ export class ServerlessSource implements LogSource {
 }
 
 function tooLargeEntry(index: number, found: string | undefined): FormatError {
-  const problem = `is entry ${index}, which is larger than a log of tlog-tiles can hold`;
+  const problem = `is entry ${index}, which is larger than tlog-tiles allows`;
   const expected = `at most ${formatCount(MAX_ENTRY_BYTES)} bytes`;
-  return new FormatError(problem, expected, found, "A log with such an entry cannot be converted");
+  return new FormatError(
+    problem,
+    expected,
+    found,
+    "A log with such an entry cannot be converted to tlog-tiles",
+  );
 }

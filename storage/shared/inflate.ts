@@ -109,7 +109,7 @@ export function decode(
 }
 
 function refusalOf(coding: Coding): string {
-  return `is not ${coding} though it says so`;
+  return `is not ${coding}, although it says so`;
 }
 
 const DECODERS: Readonly<Record<Coding, Decoder>> = {

@@ -21,7 +21,7 @@ export function requirePackages(user: string, names: readonly string[]): void {
   const outdated = unfit.filter(({ version }) => version !== undefined);
   throw new UsageError({
     object: user,
-    problem: "needs packages that are not installed together with tlog-migrate",
+    problem: "needs optional packages that are not installed",
     expected: unfit.map(({ name, range }) => `${name} ${range}`).join(" and "),
     ...(outdated.length > 0 && {
       found: outdated.map(({ name, version }) => `${name} ${version}`).join(" and "),

@@ -28,16 +28,16 @@ const LASTING = [
   "failed",
   "It would fail again: check the database, and that its tables are those of the log software",
 ] as const;
-const FAILED = ["failed", "Run the same command again, it goes on where it stopped"] as const;
+const FAILED = ["failed", "Run the same command again: it continues where it stopped"] as const;
 
 /** What is wrong with a database, and what to do about it, by status codes of gRPC. */
 const FAILURES: Readonly<Record<number, readonly [problem: string, advice: string]>> = {
   3: LASTING,
   [TIMED_OUT]: UNREACHABLE,
-  5: ["is not there", "Check --spanner; create the instance and the database first"],
+  5: ["does not exist", "Check --spanner; create the instance and the database first"],
   7: [
     "may not be used with these credentials",
-    "Give their account the role roles/spanner.databaseUser on the database, as the log software needs it too",
+    "Grant their account the role roles/spanner.databaseUser on the database; the log software needs it too",
   ],
   9: LASTING,
   12: LASTING,

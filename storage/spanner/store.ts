@@ -13,15 +13,15 @@ export const spannerStores: StateStoreKind = {
       description:
         "Spanner database with the tree state of a log in a bucket: projects/P/instances/I/databases/D",
     },
-    { flags: "--spanner-table-prefix <prefix>", description: "what the names of its tables begin with" },
+    { flags: "--spanner-table-prefix <prefix>", description: "prefix of the names of its tables" },
   ],
   named({ spanner, spannerTablePrefix }) {
     if (spanner === undefined && spannerTablePrefix === undefined) return undefined;
     if (spanner === undefined) {
       throw new UsageError({
         object: "--spanner-table-prefix",
-        problem: "belongs to a database, and none is named",
-        advice: "Pass --spanner too, or leave it out",
+        problem: "needs a database, but none was passed",
+        advice: "Pass --spanner too, or omit it",
       });
     }
     const [database, tablePrefix] = [`${spanner}`, `${spannerTablePrefix ?? ""}`];

@@ -12,10 +12,10 @@ import { outsideFailure } from "../outside-failure.ts";
 import type { UnitResult, WorkUnit } from "../ports/executor.ts";
 import type { Retry } from "../throttle/backoff.ts";
 
-/** To a worker: a unit to work on; or that nothing more is wanted, finished or not. */
+/** To a worker: a unit to work on, or the order to stop, even with unfinished work. */
 export type ToWorker = { readonly id: number; readonly unit: WorkUnit } | "stop";
 
-/** From a worker: how a unit ended, or that a request is tried again. */
+/** From a worker: the outcome of a unit, or a retried request. */
 export type FromWorker =
   | { readonly retry: Retry }
   | { readonly id: number; readonly result: UnitResult; readonly failure?: undefined }

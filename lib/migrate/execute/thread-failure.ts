@@ -1,9 +1,9 @@
-/** Why a worker thread ended, as a person can act on it. */
+/** Explains to the operator why a worker thread ended. */
 
 import { OperationError } from "../../errors.ts";
 import { openFilesAdvice } from "../open-files.ts";
 
-/** @param error what the thread ended with: of a failed system call, Node hands on little more than the message. */
+/** @param error with which the thread ended: for a failed system call, Node passes on little more than the message. */
 export function threadFailure(error: unknown): OperationError {
   const cause = error instanceof Error ? error : new Error(String(error));
   const [object, problem, advice] = factsOf(cause.message);
@@ -19,6 +19,6 @@ function factsOf(message: string): [object: string, problem: string, advice: str
     return ["a worker thread", "cannot start: too many open files", openFilesAdvice()];
   }
   const advice =
-    "Run the same command again, it goes on where it stopped; if it was memory, lower --concurrency";
+    "Run the same command again: it continues where it stopped; if it was memory, lower --concurrency";
   return ["a worker thread", `failed: ${message}`, advice];
 }

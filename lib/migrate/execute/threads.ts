@@ -1,6 +1,6 @@
 /**
- * The executor that works on units in threads of this process. Each has its own connections, hasher and writer, and a
- * few units ahead, so that it does not wait for the main one.
+ * The executor that works on units in threads of this process. Each thread has its own connections, hasher and writer,
+ * and a few units in advance, so that it does not wait for the main thread.
  */
 
 import { EventEmitter, on } from "node:events";
@@ -15,20 +15,20 @@ import { type FromWorker, fromWire, type ToWorker } from "./messages.ts";
 import { threadFailure } from "./thread-failure.ts";
 import type { WorkerSpec } from "./worker.ts";
 
-/** How long workers get to drop what they hold before they are ended, in milliseconds. */
+/** How long workers may take to abandon their work before they are terminated, in milliseconds. */
 const STOP_GRACE_MS = 5_000;
 
-/** How long they then take at most; one that a file system holds up never ends, and the run's error is reported anyway. */
+/** How long to wait for their termination: a thread that a file system blocks never ends, but the run's error must be reported. */
 const TERMINATE_GRACE_MS = 1_000;
 
 /**
- * A worker's heap holds little: what is large lies outside of it, and is freed when the small object that owns
- * it is collected. Measured with 4,000,000 entries of 1 KB and two workers: 6 MB for young objects against
- * V8's own choice took the peak memory from 425 to 215 MB and the CPU time from 14 to 12 s.
+ * A worker's heap has only small objects: large buffers are outside of it, and are freed when the small object that owns
+ * them is collected. Measured with 4,000,000 entries of 1 KB and two workers: 6 MB for young objects in place of
+ * V8's default reduced the peak memory from 425 to 215 MB and the CPU time from 14 to 12 s.
  */
 const HEAP_LIMITS = { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 256 };
 
-/** Units beyond what keeps its requests in flight that a worker holds while others become durable. */
+/** Additional units that a worker has while other units become durable. */
 const UNITS_BEHIND = 3;
 
 /** How many threads work on a tree of this size: no more than it has units for, or than may have a bundle in flight. */
@@ -39,8 +39,8 @@ export function threadCount(size: number, { workers, concurrency }: Parallelism)
 
 /**
  * Starts the threads for a tree of this size.
- * @param all where each thread's counters are added.
- * @param retried is notified of every request that a thread tries again.
+ * @param all the list to which each thread's counters are added.
+ * @param retried is notified of every retried request of a thread.
  */
 export function startThreads(
   spec: Omit<WorkerSpec, "counters" | keyof Parallelism>,
@@ -73,7 +73,7 @@ export function startThreads(
   };
 }
 
-/** @param unitsAThread units that a thread holds at once. */
+/** @param unitsAThread number of units that a thread has at the same time. */
 async function* run(
   threads: readonly Thread[],
   unitsAThread: number,
@@ -84,7 +84,7 @@ async function* run(
   const iterator = units[Symbol.asyncIterator]();
   const events = new EventEmitter<{ result: [WorkUnit, UnitResult]; end: []; error: [unknown] }>();
   const results = on(events, "result", { close: ["end"] });
-  // Only the first failure has a listener.
+  // Only the first failure is listened for.
   events.on("error", () => {});
   const onAbort = () => events.emit("error", signal.reason);
   signal.addEventListener("abort", onAbort);
@@ -94,7 +94,7 @@ async function* run(
       events.emit("result", next.value, await thread.run(next.value));
     }
   };
-  // Each thread is given its second unit after all have their first.
+  // Each thread gets its second unit only after all threads have their first.
   Promise.all(Array.from({ length: unitsAThread }, () => threads.map(workOn)).flat()).then(
     () => events.emit("end"),
     (error) => events.emit("error", error),

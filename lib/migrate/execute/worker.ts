@@ -11,12 +11,12 @@ import { type FromWorker, type ToWorker, toWire } from "./messages.ts";
 
 /** Everything that a worker is given when it starts. */
 export interface WorkerSpec extends ReadSpec, UnitSpec {
-  /** Where units are copied; a verification has none. */
+  /** The target to copy to; undefined for a verification. */
   readonly target?: TargetSpec | undefined;
   readonly counters: SharedArrayBuffer;
 }
 
-/** What is opened at once, and what only with the first unit: until the target is claimed there may be no place to write. */
+/** The source is opened at once, the writer only with the first unit: before the claim, the target may not exist. */
 interface OpenPlaces {
   openEnvironment(): UnitEnvironment;
   close(): Promise<unknown>;
@@ -46,7 +46,7 @@ if (parentPort !== null) {
   const stop = new AbortController();
   const retried = (retry: Retry) => port.postMessage({ retry } satisfies FromWorker);
   const opening = openPlaces(spec, stop.signal, retried);
-  // What fails here is reported with the first unit.
+  // A failure here is reported with the first unit.
   opening.catch(() => {});
   let runner: UnitRunner | undefined;
 

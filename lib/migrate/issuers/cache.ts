@@ -21,40 +21,40 @@ export interface Issuer {
   readonly fingerprint: string;
   /** Length of its DER. */
   readonly bytes: number;
-  /** What the checks of entries need; undefined where entries are not checked, or where it is unavailable. */
+  /** Facts for the checks of entries; undefined if entries are not checked, or the issuer is unavailable. */
   readonly facts?: IssuerFacts;
-  /** Why it is unavailable, as a clause; undefined if it is there. */
+  /** Why it is unavailable, as a clause; undefined if it is available. */
   readonly problem?: string;
 }
 
 export interface IssuerCacheOptions {
   readonly context: ReadContext;
-  /** Where they are stored, undefined where they are only read. Called when the first is looked up. */
+  /** Opens the place to store them; undefined if they are only read. Called when the first issuer is looked up. */
   readonly writer?: (() => TargetWriter) | undefined;
   /** Whether entries are checked against them, so that each must be a certificate. */
   readonly deep: boolean;
   /**
-   * Whether an issuer that the source refuses is unavailable like one that is missing, rather than the end: many
-   * buckets answer so for what is missing.
+   * Whether an issuer that the source refuses counts as missing and does not end the run: many buckets refuse missing
+   * objects.
    */
   readonly takesDenied?: boolean | undefined;
 }
 
-/** Bounds on what a hostile log can have remembered: the trust stores of all browsers lead to some ten thousand. */
+/** Bounds on the issuers of a hostile log: the trust stores of all browsers have some ten thousand. */
 export const MAX_ISSUERS = 100_000;
 const MAX_TOTAL_BYTES = 256_000_000;
 
 const CONCURRENCY = 8;
 
-/** What to do about an issuer that is unavailable. */
+/** Advice for an unavailable issuer. */
 export const MISSING_ADVICE =
-  "Get it from the log's operator and store it in the target under this name, or pass --allow-missing-issuers to go on " +
-  "without, and have the missing ones listed";
+  "Get it from the log's operator and store it in the target under this name, or pass --allow-missing-issuers to " +
+  "continue without it and list the missing ones";
 
 export class IssuerCache {
   readonly #options: IssuerCacheOptions;
   readonly #limit = pLimit(CONCURRENCY);
-  /** By fingerprint; a promise while one is looked up. */
+  /** Issuers by fingerprint; a promise while one is looked up. */
   readonly #issuers = new Map<string, Issuer | Promise<Issuer>>();
   /** Fingerprints of unavailable issuers that entries are known to name. */
   readonly #certain = new Set<string>();
@@ -69,7 +69,7 @@ export class IssuerCache {
     }
   }
 
-  /** An issuer that is there, or that is certain to be named and missing; undefined of any other. */
+  /** An issuer that is available, or certainly named by an entry and missing; else undefined. */
   known(fingerprint: string): Issuer | undefined {
     const issuer = this.#issuers.get(fingerprint);
     if (issuer === undefined || issuer instanceof Promise) return undefined;
@@ -77,7 +77,7 @@ export class IssuerCache {
   }
 
   /**
-   * Looks an issuer up that an entry names. Without a problem, it is durable then in the target, where there is one.
+   * Looks up an issuer that an entry names. If it has no problem, it is then durable in the target (if there is a target).
    * @throws OperationError if source or target cannot be reached; VerificationError if there are too many.
    */
   async find(fingerprint: string, entry: number): Promise<Issuer> {
@@ -88,7 +88,7 @@ export class IssuerCache {
     return await finding;
   }
 
-  /** Notes that entries do name an issuer that is unavailable: it is not a fingerprint that was corrupted. */
+  /** Notes that an entry certainly names an unavailable issuer: the fingerprint was not corrupted in transit. */
   confirmMissing(fingerprint: string): void {
     this.#certain.add(fingerprint);
   }
@@ -101,7 +101,7 @@ export class IssuerCache {
       this.#issuers.set(fingerprint, issuer);
       return issuer;
     } catch (error) {
-      // A unit that is written again asks again.
+      // A repeated unit looks the issuer up again.
       this.#issuers.delete(fingerprint);
       throw error;
     }
@@ -118,7 +118,7 @@ export class IssuerCache {
     }
   }
 
-  /** The issuer as an earlier run, or another thread, has stored it; else as the source has it, and stored. */
+  /** The issuer that an earlier run or another thread has stored; else the source's, which is then stored. */
   async #keepOrFetch(fingerprint: string): Promise<Uint8Array> {
     const { context } = this.#options;
     const writer = this.#options.writer?.();
@@ -136,17 +136,17 @@ export class IssuerCache {
   }
 }
 
-/** The issuer of this fingerprint as the source has it. @throws VerificationError if it is missing, or another one. */
+/** The source's issuer with this fingerprint. @throws VerificationError if it is missing, or has another hash. */
 export function fetchIssuer(context: ReadContext, fingerprint: string): Promise<Uint8Array> {
   const read = (hints: ReadHints) => context.source.issuer(fingerprint, hints);
   return readAuthentic(context, issuerPath(fingerprint), read, (bytes) => {
     const other = fingerprintOf(bytes);
     if (other === fingerprint) return bytes;
-    throw new FormatError("is another certificate than its name says", fingerprint, other);
+    throw new FormatError("does not hash to its name", fingerprint, other);
   });
 }
 
-/** Whether a source has refused an object for a reason that stays. */
+/** Whether a source has refused an object permanently. */
 function isDenial(error: unknown): error is OperationError {
   if (!(error instanceof OperationError && error.cause instanceof SourceError)) return false;
   return !error.cause.retryable && error.cause.status === 403;
@@ -159,7 +159,8 @@ export function requirePlausible(issuers: number, bytes: number, entry: number):
     object: `${ISSUER_DIRECTORY}/`,
     problem: `the entries up to ${entry} name more issuers than any log has`,
     expected: `at most ${formatCount(MAX_ISSUERS)}, and ${formatCount(MAX_TOTAL_BYTES)} bytes of them`,
-    advice: "The fingerprints of chains, which no leaf hash covers, are not those of certificates",
+    advice:
+      "The log's chains, which no leaf hash covers, name fingerprints that are not those of certificates: ask its operator",
   });
 }
 
@@ -167,13 +168,13 @@ export function fingerprintOf(der: Uint8Array): string {
   return hash("sha256", der, "hex");
 }
 
-/** What is not a certificate has issued nothing: naming it as an issuer would switch off every check against it. */
+/** A file that is not a certificate cannot be an issuer: accepting it would disable all checks against the issuer. */
 function factsOf(der: Uint8Array): Pick<Issuer, "facts" | "problem"> {
   const facts = attempt(() => parseIssuer(der));
   return facts ? { facts } : { problem: "is not a certificate that can be read" };
 }
 
-/** An issuer that was looked up, as a unit's result has it. @param entry that names it. */
+/** A looked-up issuer in the form of a unit's result. @param entry that names it. */
 export function namedBy({ fingerprint, bytes, problem }: Issuer, entry: number): NamedIssuer {
   return problem === undefined ? { fingerprint, entry, bytes } : { fingerprint, entry, problem };
 }

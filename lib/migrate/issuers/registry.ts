@@ -1,7 +1,8 @@
 /**
- * Which issuers the entries of a Static CT log name, as the results of all units say. Those that are there are durable
- * in the target before a bundle that names them counts, and so before the seal above it (promise 2). The list of all
- * is stored in the target too, before each seal: a resume does not read below seals, and must find these in place.
+ * Collects the issuers that the entries of a Static CT log name, from the results of all units. Available issuers are
+ * durable in the target before a bundle that names them counts as copied, and so before the seal above it (promise 2).
+ * The list of all issuers is also stored in the target before each seal: a resume does not read bundles below seals,
+ * and must check that their issuers are still in place.
  */
 
 import { VerificationError } from "../../errors.ts";
@@ -19,7 +20,7 @@ import {
 
 const LIST_PATH = ".state/tlog-migrate-issuers.json";
 
-/** Largest list that is read. */
+/** Most bytes of a list. */
 const MAX_LIST_BYTES = 1 << 26;
 
 const VERSION_FIELD = "tlog-migrate-issuers";
@@ -38,32 +39,32 @@ export class IssuerRegistry {
     this.#cache = new IssuerCache(options);
   }
 
-  /** How many were seen, the missing ones among them. */
+  /** Number of known issuers, missing ones included. */
   get count(): number {
     return this.#seen.size;
   }
 
-  /** Whether this is the path of one that is there, and that entries name. */
+  /** Whether this is the path of an available issuer that entries name. */
   isPresent(path: string): boolean {
     const [, fingerprint = ""] = /^issuer\/([0-9a-f]{64})$/.exec(path) ?? [];
     const issuer = this.#seen.get(fingerprint);
     return issuer !== undefined && "bytes" in issuer;
   }
 
-  /** Those that are unavailable, by the entries that were seen to name them. */
+  /** Unavailable issuers, in the order of the entries that name them. */
   missing(): MissingIssuer[] {
     return [...this.#seen.values()]
       .filter((issuer) => "problem" in issuer)
       .toSorted((a, b) => a.entry - b.entry || (a.fingerprint < b.fingerprint ? -1 : 1));
   }
 
-  /** Adds what was seen in a unit. @throws VerificationError if there are more issuers than any log has. */
+  /** Adds the issuers of a unit. @throws VerificationError if there are more issuers than any log has. */
   add(issuers: readonly NamedIssuer[]): void {
     for (const issuer of issuers) {
       const known = this.#seen.get(issuer.fingerprint);
       const isPresent = "bytes" in issuer;
       const isNews = known === undefined || "bytes" in known !== isPresent;
-      // A worker that did not get it may just have been less lucky than another.
+      // One worker may have failed to get an issuer that another worker got.
       if (known !== undefined && (isNews ? !isPresent : known.entry <= issuer.entry)) continue;
       if (isNews && isPresent) this.#totalBytes += issuer.bytes;
       this.#seen.set(issuer.fingerprint, issuer);
@@ -73,8 +74,8 @@ export class IssuerRegistry {
   }
 
   /**
-   * Adds what earlier runs have seen in a log of up to `size` entries, and stores again what is gone.
-   * @throws VerificationError if an issuer is unavailable by now, unless that is allowed.
+   * Adds the issuers of earlier runs for a log of up to `size` entries, and stores missing ones again.
+   * @throws VerificationError if an issuer is now unavailable, unless that is allowed.
    */
   async recall(allowMissing: boolean, size: number): Promise<void> {
     const writer = this.#options.writer?.();
@@ -88,11 +89,11 @@ export class IssuerRegistry {
     throw new VerificationError({
       object: issuerPath(first.fingerprint),
       problem: `${first.problem}, and entry ${first.entry} names it`,
-      advice: `${MISSING_ADVICE}; if no entry names it, remove ${LIST_PATH} from the target: all are read again`,
+      advice: `${MISSING_ADVICE}; if no entry names it, remove ${LIST_PATH} from the target: then all entries are read again`,
     });
   }
 
-  /** Stores the list of all that were seen, if it has changed since the last time; durable when it resolves. */
+  /** Stores the list of all known issuers, if it has changed since the last time; durable when it resolves. */
   store(): Promise<void> {
     this.#storing = this.#storing.then(async () => {
       const writer = this.#options.writer?.();
@@ -107,7 +108,7 @@ export class IssuerRegistry {
     return this.#storing;
   }
 
-  /** Checks that every issuer that was stored is still in the target (promise 3). @throws VerificationError */
+  /** Checks that every stored issuer is still in the target (promise 3). @throws VerificationError */
   async requireInPlace(target: MigrationTarget): Promise<void> {
     const present = [...this.#seen.values()].filter((issuer) => "bytes" in issuer);
     const left = new Set(present.map(({ fingerprint }) => issuerPath(fingerprint)));
@@ -123,8 +124,8 @@ export class IssuerRegistry {
 }
 
 /**
- * The entries by the fingerprints of issuers that they name, as a target lists them.
- * @param size of the log, in which all of them must be.
+ * Reads the list in a target: issuers' fingerprints, each with an entry that names it.
+ * @param size of the log, which must contain all these entries.
  * @returns undefined without such a list.
  */
 export async function readIssuerList(
@@ -145,7 +146,7 @@ export async function readIssuerList(
       entries.every(([name, entry]) => /^[0-9a-f]{64}$/.test(name) && isIn(entry));
     return isList ? new Map(entries) : undefined;
   } catch {
-    // Another version, or corrupted: as good as none, and all is read again.
+    // Another version, or corrupted: treated as absent, and all entries are read again.
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * What a kind of place must offer so that logs can be copied from it, into it, or verified there. A backend is a
- * module whose default export is a Backend, loaded by URL scheme in each thread that needs it. It imports what is heavy
- * only when something is opened: the command line loads all of them for their options.
+ * The interface of a backend: a kind of location that logs are copied from, copied to, or verified in. A backend is a
+ * module whose default export is a Backend, loaded by URL scheme in each thread that needs it. It must import large
+ * libraries only when something is opened: the command line loads all backends for their options.
  */
 
 import type { LogFormat } from "../../tlog/layout.ts";
@@ -22,7 +22,7 @@ export interface SourceAccess extends OptionValues {
   readonly userAgentVersion: string;
 }
 
-/** So many requests in so many seconds. */
+/** A number of requests in a number of seconds. */
 export interface StatedLimit {
   readonly requests: number;
   readonly seconds: number;
@@ -41,32 +41,32 @@ export interface RequestObserver {
     retryAfterMs: number | undefined,
     stated?: StatedLimit | undefined,
   ): void;
-  /** A new connection brought its first answer, so many milliseconds after it was asked for. */
+  /** A new connection had its first answer, a number of milliseconds after it was requested. */
   connected?(milliseconds: number): void;
   /** Such a connection has ended. */
   disconnected?(): void;
-  /** A new connection was refused, ended or given up without an answer, so many milliseconds after it was asked for. */
+  /** A new connection was refused, closed or given up without an answer, a number of milliseconds after it was requested. */
   turnedAway?(milliseconds: number): void;
   /** The request no longer loads the server: it ended, or we paused it. Called once, before `ended`. */
   released?(status: number): void;
-  /** `bytesOnWire` counts the body as it came, before its encoding was undone. */
+  /** `bytesOnWire` counts the bytes of the body as received, before decoding. */
   ended(status: number, milliseconds: number, bytesOnWire: number): void;
 }
 
-/** Lets a request pass, at once or later; rejects when the signal fires. */
+/** Lets a request start, at once or later; rejects when the signal fires. */
 export type Admission = (signal: AbortSignal | undefined) => Promise<void> | undefined;
 
 /** What all threads know of the connections to a source. */
 export interface ConnectionOutlook {
   /** A number that changes when a request has succeeded. */
   readonly successes: number;
-  /** How long a new connection may go without its first answer, in milliseconds, where requests succeed meanwhile. */
+  /** How long a new connection may be without its first answer, in milliseconds, while other requests succeed. */
   readonly firstAnswerMs: number;
-  /** The source takes no more: one that carries nothing is to be closed. */
+  /** The source accepts no more connections: close an idle one. */
   readonly areScarce: boolean;
 }
 
-/** What a thread asks of a source that it opens. */
+/** How a thread opens a source. */
 export interface SourceRequest {
   readonly access: SourceAccess;
   /** The most requests in flight. */
@@ -74,28 +74,28 @@ export interface SourceRequest {
   readonly observer?: RequestObserver;
   /** Asked before each request. */
   readonly admit?: Admission;
-  /** What is known of the source's connections over all threads; its values change. */
+  /** State of the source's connections in all threads; its values change. */
   readonly outlook?: ConnectionOutlook;
-  /** Notified of what an operator should know, a sentence each; for one thread of all. */
+  /** Receives sentences for the operator; only in one of all threads. */
   readonly notice?: Notice | undefined;
 }
 
-/** What a thread asks of a target that it opens. */
+/** How a thread opens a target. */
 export interface TargetRequest {
   /** Values of the options that the backend declares. */
   readonly options: OptionValues;
   readonly userAgentVersion: string;
   readonly connections: number;
   readonly retry: RetryPolicy;
-  /** The log is only looked at: its private state need not be named. */
+  /** The log is only read: the options for its private state are not required. */
   readonly readOnly?: boolean;
   /** Nothing is to be copied there: a claim or a handover is looked for, whatever is next to it. */
   readonly isToTakeBack?: boolean;
-  /** What is copied there, if it is: the target must be apart from it. */
+  /** The source of the copy, if there is one: the target must not overlap with it. */
   readonly source?: URL | undefined;
-  /** Ends the wait for an answer. */
+  /** Aborts waiting for an answer. */
   readonly signal?: AbortSignal | undefined;
-  /** To be notified of every request that is tried again. */
+  /** Notified of every retried request. */
   readonly retried?: RetryObserver | undefined;
 }
 
@@ -105,21 +105,21 @@ export interface BackendOption {
   readonly flags: string;
   readonly description: string;
   /**
-   * Makes a value of a text; given the value so far where an option may be repeated, and whom to warn.
+   * Parses a text into a value; receives the previous value of a repeatable option, and a function for warnings.
    * @throws UsageError
    */
   readonly parse?: (text: string, before: unknown, warn?: (sentence: string) => void) => unknown;
-  /** The text where the option is given without its optional value. */
+  /** The text if the option is passed without its optional value. */
   readonly preset?: string;
-  /** An environment variable that has the text where the option is not given. */
+  /** An environment variable with the text if the option is not passed. */
   readonly env?: string;
   /** Commands that have the option; default: all. */
   readonly commands?: readonly ("copy" | "plan" | "follow" | "cutover" | "verify" | "status" | "abandon")[];
 }
 
-/** What is said to an operator about a log in a target. */
+/** What messages to the operator need to know of a log in a target. */
 export interface TargetWords {
-  /** What follows the target's name where log software is to be started on it, or nothing. */
+  /** Words after the target's name in the step that starts log software, or an empty text. */
   readonly state: string;
   /** Options by which `verify` finds the log's private state, each a word of a command line. */
   readonly verifyOptions: readonly string[];
@@ -132,16 +132,16 @@ export interface TargetWords {
 export interface Backend {
   /** How places are named, for help and messages: "gs://bucket/prefix". */
   readonly form: string;
-  /** Whether these are files of this machine: but for the checkpoint, they do not change by being read again. */
+  /** Whether these are files of this machine: except for the checkpoint, reading them again gives the same bytes. */
   readonly isLocal?: boolean;
   readonly sourceOptions?: readonly BackendOption[];
   readonly targetOptions?: readonly BackendOption[];
   /** Arguments of `copy` that show the backend in its help. */
   readonly example?: string;
 
-  /** @throws UsageError, or rejects with it, if there is no such place, or the options are not enough to read a log there. */
+  /** @throws UsageError, or rejects with it, if the location does not exist, or the options are not enough to read a log there. */
   checkSource?(url: URL, options: OptionValues, format: LogFormat): void | Promise<void>;
-  /** Opens objects that are addressed by path. @throws UsageError if the URL names no place. */
+  /** Opens objects that are addressed by path. @throws UsageError if the URL is not a location of this backend. */
   openObjects?(url: URL, request: SourceRequest): Promise<ObjectSource>;
   /** Opens a log that is not stored as objects of the formats' paths; in place of `openObjects`. */
   openSource?(url: URL, request: SourceRequest, format: LogFormat): Promise<LogSource>;

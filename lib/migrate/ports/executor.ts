@@ -5,7 +5,7 @@
 
 import type { EntryBundleCoordinate } from "../../tlog/layout.ts";
 
-/** Full bundles in a row, below one level-1 tile. */
+/** Consecutive full bundles below one level-1 tile. */
 export interface BundleRun {
   readonly kind: "run";
   readonly firstBundle: number;
@@ -24,11 +24,11 @@ export interface EdgeBundle {
 /** A part of a log, with the hashes that authenticate it. */
 export type WorkUnit = BundleRun | EdgeBundle;
 
-/** An issuer that entries name and that is there: in a copy, durable in the target. */
+/** An issuer that entries name and that is available; in a copy, it is durable in the target. */
 export interface PresentIssuer {
   /** SHA-256 of its DER, in lower-case hexadecimal: its name in `issuer/`. */
   readonly fingerprint: string;
-  /** Index of the first entry that was seen to name it. */
+  /** Index of the first known entry that names it. */
   readonly entry: number;
   /** Length of its DER. */
   readonly bytes: number;
@@ -48,7 +48,7 @@ export interface Finding {
   readonly problem: string;
 }
 
-/** What was seen in a unit: it depends on the unit alone, not on what a worker has met before. */
+/** The facts of a unit: they depend only on the unit, not on earlier work of the worker. */
 export interface UnitResult {
   /** Static CT only: every issuer that entries of the unit name, each once. */
   readonly issuers: readonly NamedIssuer[];

@@ -1,23 +1,23 @@
 /**
- * Where a log is read from. Nothing is authenticated here and nothing is ever written: the source is only read.
+ * The interface of sources. A source authenticates nothing and writes nothing: it is only read.
  */
 
 import { bounded, FormatError } from "../../tlog/errors.ts";
 import type { EntryBundleCoordinate, LogFormat, TileCoordinate } from "../../tlog/layout.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 
-/** Memory for an object. A backend asks for it as soon as it knows the object's size, before it holds the bytes. */
+/** Memory for an object. A backend reserves it as soon as it knows the object's size, before it has the bytes. */
 export interface ByteReservation {
   /** Resolves when the object may take `bytes` bytes in all; undefined if it may at once. Nothing is taken back. */
   atLeast(bytes: number): Promise<void> | undefined;
-  /** Memory for the object's bytes, good until the reservation ends. Default: memory of its own. */
+  /** Memory for the object's bytes, valid until the reservation ends. Default: newly allocated memory. */
   allocate?(bytes: number): Buffer;
 }
 
 export interface ReadOptions {
   /** A larger object, once decoded, is refused with FormatError before it is held in memory. */
   readonly maxBytes: number;
-  /** Pass every cache on the way (`Cache-Control: no-cache`): the last answer did not authenticate. */
+  /** Bypass every cache (`Cache-Control: no-cache`): the last answer did not authenticate. */
   readonly fresh?: boolean;
   readonly reservation?: ByteReservation;
   readonly signal?: AbortSignal;
@@ -45,16 +45,16 @@ export interface ObjectSource {
    * @throws SourceError if it could not be read; FormatError if it is too large, or encoded otherwise than it says.
    */
   read(path: string, options: ReadOptions): Promise<Uint8Array | undefined>;
-  /** Why bytes from here do not authenticate, as a clause, where this kind of source knows. */
+  /** Why bytes from this source do not authenticate, as a clause, if this kind of source knows. */
   explain?(path: string, bytes: Uint8Array): string | undefined;
-  /** How to name the same place as a log in another layout, where it has one. */
+  /** The address of the same log in another layout, if there is one. */
   otherLayout?(): Promise<string | undefined>;
   /**
    * Every object but those that are known by their path, in no order; left out where a listing is impossible or costs
    * requests. @throws SourceError or FormatError
    */
   listOthers?(isKnown: (path: string) => boolean): AsyncIterable<ListedObject>;
-  /** Closes connections that carry nothing: the source has few, and other threads need them. */
+  /** Closes idle connections: the source allows few, and other threads need them. */
   closeIdle?(): void;
   /** Whether a server answers, which may have other APIs of a log at the same address. */
   readonly isServed?: boolean;
@@ -81,11 +81,11 @@ export class SourceError extends Error {
   readonly retryAfterMs: number | undefined;
   /** What the operator can do about it, where there is something. */
   readonly advice: string | undefined;
-  /** No contact was made at all (no such host, no TLS): on the first contact this means a wrong address. */
+  /** No connection was made (no such host, no TLS): on the first contact this means a wrong address. */
   readonly unreachable: boolean;
-  /** The connection broke off, or what came is not of the protocol: on the first contact most often a wrong port. */
+  /** The connection was closed, or the answer is not of the protocol: on the first contact most often a wrong port. */
   readonly brokenOff: boolean;
-  /** A new connection was not served: the server may have as many as it takes. */
+  /** A new connection had no answer: the server may already have as many connections as it accepts. */
   readonly turnedAway: boolean;
   /** Of the HTTP response that was the failure, where there was one. */
   readonly status: number | undefined;
@@ -115,7 +115,7 @@ export const MAX_ISSUER_BYTES = 1 << 16;
 
 /** What may vary from one read to the next. */
 export interface ReadHints extends Omit<ReadOptions, "maxBytes"> {
-  /** A partial object did not authenticate: the beginning of the full one is wanted, undefined if there is none. */
+  /** A partial object did not authenticate: read the first part of the full one, undefined if there is none. */
   readonly fromFull?: boolean;
 }
 
@@ -162,7 +162,7 @@ export interface HashTree {
   rootOfPrefix(size: number): Promise<Uint8Array>;
 }
 
-/** What to do where a tile is unavailable: given the failure, finds the tile's hashes elsewhere, or throws. */
+/** Called with the failure if a tile is unavailable: finds the tile's hashes elsewhere, or throws. */
 export interface TileRecovery {
   fullTile(failure: unknown, level: number, index: number, expected: Uint8Array): Promise<Uint8Array>;
   edge(failure: unknown, head: TreeHead): Promise<RightEdge>;
@@ -173,7 +173,7 @@ export interface LogSource extends Omit<ObjectSource, "read" | "explain" | "othe
   readonly format: LogFormat;
   /** A bundle takes a request for each of its entries: none is read for an estimate. */
   readonly hasCostlyBundles?: boolean;
-  /** The same place, read as a log of another format; left out where it has only one. It is closed with this one. */
+  /** The same log, read in another format; undefined if it has only one. It is closed with this one. */
   inFormat?(format: LogFormat): LogSource;
   /** As in `ObjectSource`; it may have to read for it. */
   explain(path: string, bytes: Uint8Array): string | undefined | Promise<string | undefined>;
@@ -194,8 +194,8 @@ export interface LogSource extends Omit<ObjectSource, "read" | "explain" | "othe
    * @throws VerificationError if what the source has does not give the root.
    */
   openTree(head: TreeHead, read: AuthenticRead, recovery?: TileRecovery): Promise<HashTree>;
-  /** What the place has beyond a tree of so many entries, and is neither copied nor verified; a sentence. */
+  /** A sentence about objects of the source beyond a tree of this size, which are neither copied nor verified. */
   beyond?(size: number): Promise<string | undefined>;
-  /** How to name the same place as a log in another layout, where it has one of so many entries. */
+  /** The address of the same log in another layout, if there is one with this number of entries. */
   otherLayout?(size: number): Promise<string | undefined>;
 }

@@ -1,6 +1,6 @@
 /**
- * Where a log is moved to. A backend hides its own ways (temporary files and fsync, conditional uploads, coordination
- * rows) behind these interfaces. To it, marker and record are texts.
+ * The interfaces of targets. A backend hides its mechanisms (temporary files and fsync, conditional uploads,
+ * coordination rows) behind them. It treats marker and record as plain texts.
  */
 
 import { OperationError, type UsageError } from "../../errors.ts";
@@ -8,10 +8,10 @@ import type { LogFormat } from "../../tlog/layout.ts";
 import type { Finding } from "./executor.ts";
 import type { ListedObject, TreeHead } from "./source.ts";
 
-/** It is unknown which bytes of a batch are durable: writing all of them again may help, syncing again never does. */
+/** It is unknown which bytes of a batch are durable: writing all of them again may help, syncing again does not. */
 export class WriteAgainError extends OperationError {}
 
-/** What a target holds before a migration writes there. */
+/** The contents of a target before a migration writes there. */
 export type TargetContents =
   /** Nothing, or not even a directory. */
   | { readonly kind: "empty" }
@@ -26,13 +26,13 @@ export type TargetContents =
 
 /** An object in a listing, its path below the log's root. */
 export interface StoredObject extends ListedObject {
-  /** Whether the bytes have another name too, as those of a hard link: what changes them is seen there as well. */
+  /** Whether the bytes have another name too (a hard link): a change of one is a change of the other. */
   readonly isShared?: boolean;
-  /** Whether it is stored compressed, so that its size says little. */
+  /** Whether it is stored compressed, so that its size cannot be checked. */
   readonly isCompressed?: boolean;
 }
 
-/** What a copy will still have to store. */
+/** What a copy still has to store. */
 export interface SpaceNeeded {
   readonly bytes: number;
   readonly objects: number;
@@ -59,9 +59,9 @@ export interface LockState {
 /** Size and root of the tree that the log software of a target has integrated. */
 export type IntegratedTree = TreeHead;
 
-/** What log software needs to go on from a migrated tree. */
+/** What log software needs to continue from a migrated tree. */
 export interface TreeState extends IntegratedTree {
-  /** Where the clean-up of obsolete partial tiles may start: the smallest size aimed at, rounded down to 256. */
+  /** Where the removal of obsolete partial tiles may start: the smallest size copied up to, rounded down to 256. */
   readonly collectFrom: number;
 }
 
@@ -77,21 +77,21 @@ export interface SignedLog {
 
 /** The target of a migration. Used by the main thread; each worker has a TargetWriter of its own. */
 export interface MigrationTarget {
-  /** What the operator calls it. */
+  /** Its name in messages: a URL or a directory. */
   readonly location: string;
   /** The name of an object in messages. */
   locate(path: string): string;
-  /** Looks, without changing anything. */
+  /** Reports what the target contains, without changing anything. */
   inspect(): Promise<TargetContents>;
-  /** What messages call the private tree state. */
+  /** The name of the private tree state in messages. */
   readonly treeStateName: string;
-  /** What messages call what has to be removed for a claim to be gone. */
+  /** The names, in messages, of the objects that make up a claim. */
   readonly markerName: string;
-  /** What messages call the record of a finished migration. */
+  /** The name of the record of the handover in messages. */
   readonly recordName: string;
   /** The private tree state, undefined if there is none. @throws FormatError if it cannot be read. */
   integratedTree(): Promise<IntegratedTree | undefined>;
-  /** What else of the private state log software would refuse, or be misled by. Nothing where there is no such state. */
+  /** Other faults of the private state that log software would refuse, or be misled by. Empty if there is no such state. */
   stateFaults(): Promise<Finding[]>;
   /**
    * Whether the handover stores the checkpoint itself, byte for byte, so that one in a target is no sign that log
@@ -100,9 +100,9 @@ export interface MigrationTarget {
   readonly handsOverCheckpoint?: boolean;
   /** Called before a copy claims the target, or finds its claim. @throws UsageError if it cannot be of this log. */
   requireLog?(log: SignedLog): void;
-  /** Only where the private state is not kept next to the log. */
+  /** Only if the private state is not stored next to the log. */
   readonly externalState?: ExternalState;
-  /** @throws TargetRefusedError if another copy holds it. A courtesy to operators: safety does not depend on it. */
+  /** @throws TargetRefusedError if another copy has the lock. Only for the operator's convenience: safety does not depend on it. */
   lock(): Promise<{ release(): Promise<void> }>;
   /** Who holds the lock; changes nothing. Left out where locks name no holder. */
   lockState?(): Promise<LockState | undefined>;
@@ -110,7 +110,7 @@ export interface MigrationTarget {
   claim(marker: string): Promise<void>;
   /** Durable when it resolves. @throws TargetRefusedError if the marker there is not `from`, byte for byte. */
   replaceMarker(from: string, to: string): Promise<void>;
-  /** @throws OperationError if the target has too little free space, where that can be seen. */
+  /** @throws OperationError if the target has too little free space, as far as that is known. */
   requireFreeSpace(needed: SpaceNeeded): Promise<void>;
   /** What is left where the target is, or would be; changes nothing. Left out where there is no bound. */
   freeSpace?(): Promise<FreeSpace>;
@@ -120,22 +120,22 @@ export interface MigrationTarget {
    */
   warnings(isToAppend: boolean): Promise<string[]>;
 
-  /** A writer for the thread that calls it. @param signal breaks off what it waits for. */
+  /** A writer for the calling thread. @param signal aborts its waits. */
   openWriter(signal?: AbortSignal): TargetWriter;
   /** Every object below `directory` ("tile", "tile/0"), in no order. @throws TargetRefusedError at a symbolic link. */
   list(directory: string): AsyncIterable<StoredObject>;
   /**
-   * Removes a seal that nobody may trust, durable when it resolves.
+   * Removes a seal that must not be trusted; durable when it resolves.
    * @throws TargetRefusedError if the target is no longer claimed: another copy may have handed it over.
    */
   remove(path: string): Promise<void>;
 
   /**
-   * Writes the private tree state, if there is none or an equal one, then the record, then lifts the guard;
+   * Writes the private tree state, if there is none or an equal one, then the record, then removes the marker;
    * each durable before the next. May be called again after a crash at any point.
    * @param checkpoint the source's, byte for byte.
-   * @throws TargetRefusedError if another tree state is there, or a checkpoint, or the guard is not `marker` any more,
-   * byte for byte: another copy may have raised the aim.
+   * @throws TargetRefusedError if another tree state exists, or a checkpoint, or the marker is no longer `marker`,
+   * byte for byte: another copy may have begun to copy up to a larger size.
    */
   handOver(marker: string, state: TreeState, record: string, checkpoint?: Uint8Array): Promise<void>;
   /**
@@ -146,37 +146,37 @@ export interface MigrationTarget {
   takeBack(marker: string, state: TreeState, record?: string): Promise<void>;
   /** Removes a claim, of a target in which nothing is stored. @throws TargetRefusedError if the marker is another. */
   unclaim(marker: string): Promise<void>;
-  /** Makes a handover that was found durable, and removes what its process left if it was killed. */
+  /** Makes an existing handover durable, and removes temporary files if its process was killed. */
   confirmHandOver(): Promise<void>;
-  /** Stores the source's checkpoint if there is none: true if it did. Durable when it resolves. */
+  /** Stores the source's checkpoint if there is none; returns whether it did. Durable when it resolves. */
   publishCheckpoint(checkpoint: Uint8Array): Promise<boolean>;
   /**
-   * Starts to mend a log that is not being copied, whose log software may be at work; left out where that cannot be done.
+   * Starts the repair of a log that is not being copied, while log software may be running; undefined if unsupported.
    * It takes no lock, and neither private state nor records are written.
-   * @throws TargetRefusedError if the target has to do with the source of the repair.
+   * @throws TargetRefusedError if the target overlaps with the source of the repair.
    */
   openRepairs?(signal?: AbortSignal): Promise<TargetRepairs>;
-  /** Ends what is open. Its writers and repairs are closed by themselves. */
+  /** Closes the target. Its writers and repairs are closed separately. */
   close(): Promise<void>;
 }
 
-/** Writes single objects of a log that others use meanwhile. */
+/** Writes single objects of a log that others use at the same time. */
 export interface TargetRepairs extends Pick<TargetWriter, "read" | "close"> {
   /**
-   * Puts an object where there is none, or another: durable when it resolves, and seen whole or not at all. What is
-   * linked to from there stays as it is.
-   * @throws TargetRefusedError if something there keeps this one object from being replaced.
+   * Stores an object, or replaces one: durable when it resolves, and never visible in part. A symbolic link is replaced;
+   * the file that it points to is not changed.
+   * @throws TargetRefusedError if something at this path prevents the replacement of this object.
    */
   replace(path: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** Private state with a place of its own, which the operator names. */
+/** Private state that is stored apart from the log, where the operator's options say. */
 export interface ExternalState {
-  /** Whether the operator has named it. */
+  /** Whether the operator has passed these options. */
   readonly isNamed: boolean;
-  /** Checks what the operator named against what the target, as inspected, says. @throws UsageError */
+  /** Checks the operator's options against the inspected target. @throws UsageError */
   requireNamed(found: TargetContents): Promise<void>;
-  /** The error for a log with a checkpoint that has no tree state where the operator named it. */
+  /** The error for a log with a checkpoint but without a tree state in the place that the options name. */
   noTreeState(): UsageError;
 }
 
@@ -184,14 +184,14 @@ export interface ExternalState {
 export interface TargetWriter {
   /** Whether bundles are stored compressed: then `put` takes them as the source has them. */
   readonly storesGzip?: boolean;
-  /** An object that is in place, undefined if there is none. The bytes belong to the caller. */
+  /** A stored object, undefined if it does not exist. The bytes belong to the caller. */
   read(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
   /** Starts a batch: objects that become durable together. Batches of one writer may overlap. */
   batch(): TargetBatch;
   close(): Promise<void>;
 }
 
-/** Objects that become durable together. A reader sees each of them whole or not at all. */
+/** Objects that become durable together. A reader never sees a part of one. */
 export interface TargetBatch {
   /**
    * Adds an object, or replaces one that is in place. The bytes are the caller's again once it resolves.
@@ -199,12 +199,12 @@ export interface TargetBatch {
    */
   put(path: string, bytes: Uint8Array, gzip?: Uint8Array): void | Promise<void>;
   /**
-   * Adds an object that was found in place with the right bytes: after a crash it may be in a cache alone. One whose
-   * bytes have another name too is written again.
+   * Adds an object that is already stored with the right bytes: after a crash it may only be in a cache, not on disk. An
+   * object with another hard link is written again.
    */
   keep(path: string, bytes: Uint8Array): Promise<void>;
   /** Resolves when every object of the batch, and all that is needed to find it, is durable. */
   commit(): Promise<void>;
-  /** Drops what was not committed, and leaves nothing of it but what is whole, authentic and durable. */
+  /** Drops uncommitted objects; what remains of them is complete, authentic and durable. */
   abandon(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Reading what can be authenticated, until it is or until the source had every fair chance. Network faults and
- * busy servers are waited out; bytes that do not authenticate are asked for again past every cache.
+ * Reads objects and authenticates them, with retries. After network faults and answers of busy servers it waits and
+ * retries; objects that do not authenticate are requested again past every cache.
  */
 
 import { OperationError, UsageError, VerificationError } from "../../errors.ts";
@@ -25,9 +25,9 @@ import { PrunedError, readOrDenial } from "./pruned.ts";
 import { IS_WEB_PAGE, isWebPage } from "./web-page.ts";
 
 /**
- * A request that was refused is tried again soon, since the limit on requests in flight spares the source; later delays
- * grow faster, so that ten tries take as long as usual. Simulated with answers after 10 ms, 5 % of them random 503: a
- * copy keeps 82 % of its speed by this, and 24 % with the usual delays.
+ * A refused request is retried soon, since the limit on requests in flight protects the source; later delays grow
+ * faster, so that ten attempts take as long as usual. Simulated with answers after 10 ms, 5 % of them random 503: a
+ * copy keeps 82 % of its speed with these delays, and 24 % with the usual ones.
  */
 const FIRST_REFUSAL_DELAY = 0.05;
 const REFUSAL_DELAY_FACTOR = 3.5;
@@ -35,10 +35,10 @@ const REFUSAL_DELAY_FACTOR = 3.5;
 /**
  * Reads an object and authenticates it.
  * @param path for messages.
- * @param read one read of it, undefined where the source has none.
+ * @param read reads it once; undefined if the source does not have it.
  * @param authenticate throws FormatError, or rejects with it, unless the bytes are right.
- * @param reservation what the bytes are held under. A failed read gives all of it back: the next may come much later.
- * @throws VerificationError if no answer authenticated; OperationError if the source could not be read, of which
+ * @param reservation of memory for the bytes. A failed read releases all of it, since the next may come much later.
+ * @throws VerificationError if no answer authenticated; OperationError if the source could not be read, its subclass
  * PrunedError if the log is pruned there.
  */
 export async function readAuthentic<T>(
@@ -107,8 +107,8 @@ export async function readAuthentic<T>(
 }
 
 /**
- * Hints by which the parts of a bundle, of which only the whole can be authenticated, are read until they come. Where the
- * log may be pruned, a part that is missing is no reason to wait for it.
+ * Hints for reading the parts of a bundle, which can only be authenticated as a whole: each part is retried until it
+ * arrives. If the log may be pruned, a missing part is not retried.
  */
 export function withParts(context: ReadContext, bundle: string, hints: ReadHints): BundleHints {
   const { minIndex = 0 } = context;
@@ -118,7 +118,7 @@ export function withParts(context: ReadContext, bundle: string, hints: ReadHints
 
 /**
  * The tree of a source.
- * @throws VerificationError if the source does not give the root, and `recovery` does not find it either; UsageError if
+ * @throws VerificationError if the source's tiles do not give the root, and those of `recovery` do not either; UsageError if
  * the place has the log in another layout.
  */
 export async function openTree(
@@ -135,21 +135,21 @@ export async function openTree(
   }
 }
 
-/** @throws UsageError if the place has its log of `size` entries in another layout. */
+/** @throws UsageError if the source has its log of `size` entries in another layout. */
 export async function requireThisLayout(source: LogSource, size: number): Promise<void> {
   const other = await source.otherLayout?.(size).catch(() => undefined);
   if (other === undefined) return;
-  const problem = "has its log in another layout: no tiles are where they would be";
+  const problem = "has its log in another layout: there are no tiles at the expected paths";
   throw new UsageError({ object: source.location, problem, advice: `Name it as ${other}` });
 }
 
-/** What a place has beyond a tree of `size` entries, as far as it can be found out; sentences. */
+/** Sentences about objects of a source beyond a tree of `size` entries, as far as known. */
 export async function beyondTree(source: LogSource, size: number): Promise<string[]> {
   const beyond = await source.beyond?.(size).catch(() => undefined);
   return beyond === undefined ? [] : [beyond];
 }
 
-/** What the retries of a read depend on. */
+/** What the number of retries of a read depends on. */
 interface Rereading extends Pick<ReadContext, "retry" | "firstContact"> {
   /**
    * What is missing or wrong stays so. A file is, unless it is the checkpoint: log software replaces that one alone, and
@@ -158,7 +158,7 @@ interface Rereading extends Pick<ReadContext, "retry" | "firstContact"> {
   readonly isLasting?: boolean;
 }
 
-/** How long to wait after each failure: faults of the source and of the content have a bound each. */
+/** How long to wait after each failure; failures of the source and wrong contents have separate bounds. */
 export function readDelays({
   retry,
   firstContact,
@@ -170,7 +170,7 @@ export function readDelays({
   return (error) => {
     const isOdd = isOddAnswer(error);
     const isContent = isOdd || error instanceof FormatError;
-    // One that refuses, or has nothing, at the first contact: most often the address is wrong.
+    // Refused or missing at the first contact: most often the address is wrong.
     const isRefused = !isOdd || (error.status ?? 0) >= 400;
     if (isContent && (isLasting || (firstContact === true && isRefused))) return undefined;
     if (error instanceof SourceError && !isReached) {
@@ -190,18 +190,18 @@ export function readDelays({
 }
 
 /**
- * Whether a source gave an answer that is neither an object nor a fault that passes, such as 403 or 206: one server of
- * several, or a cache, may do so. Not 401, by which accounts may be locked.
+ * Whether a source gave an answer that is neither an object nor a temporary failure, such as 403 or 206: one of several
+ * servers, or a cache, may do so by mistake. Not 401: repeated attempts may lock an account.
  */
 function isOddAnswer(error: unknown): error is SourceError {
   if (!(error instanceof SourceError) || error.retryable) return false;
   return error.status !== undefined && error.status !== 401;
 }
 
-/** What was read says nothing about a log: there is no object, or a web page in its place. */
+/** Whether the answer shows that there is no log: no object, or a web page in its place. */
 class NothingThereError extends FormatError {}
 
-/** Why bytes do not authenticate, where they or their source show it. */
+/** Why bytes do not authenticate, if the bytes or their source show it. */
 async function explained(
   source: LogSource,
   path: string,
@@ -212,7 +212,7 @@ async function explained(
   return isWebPage(bytes) ? new NothingThereError(IS_WEB_PAGE) : undefined;
 }
 
-/** The failure that a person reads, for what came of reading an object. */
+/** The error to report for the last failure of reading an object. */
 function readableFailure({ source, firstContact }: ReadContext, path: string, error: unknown): unknown {
   const object = source.locate(path);
   if (error instanceof NothingThereError && path === CHECKPOINT_PATH) {
@@ -239,12 +239,12 @@ const SERVES_OTHERWISE =
   "The source does not serve what its checkpoint commits to; these bytes were not written";
 const PRUNED = ". If its operator has pruned the log, pass --min-index <the first entry that it must have>";
 const CHECK_NAMES =
-  "Name the URL or directory below which the log serves its checkpoint, and check --origin and the keys; nothing was written";
+  "Pass the URL or directory that contains the log's checkpoint, and check --origin and the keys; nothing was written";
 const SERVED_BEFORE =
   "The source has served this log's checkpoint before: wait until it does again, then run the same command again";
 const CHECK_ADDRESS = "Check the address: https or http, the host, and the port";
 
-/** What is wrong with an object's bytes, for a person. @param advice unless the error has its own. */
+/** The error to report for an object's wrong bytes. @param advice unless the error has its own. */
 export function faultIn(object: string, error: FormatError, advice: string): VerificationError {
   const { message: problem, expected, found } = error;
   const facts = { object, problem, expected, found, advice: error.advice ?? advice };

@@ -1,4 +1,4 @@
-/** A bound on the memory that objects in flight take, since one bundle may be 16 MB. */
+/** A bound on the memory of objects in flight, since one bundle may be 16 MB. */
 
 import type { ByteReservation } from "../ports/source.ts";
 
@@ -8,14 +8,13 @@ const STEP = 1 << 15;
 /** A larger buffer is rare and is left to garbage collection. */
 const MAX_KEPT_BYTES = 1 << 20;
 
-/** No small object gets a buffer that is larger than this many times what it needs: budgets count what is needed. */
+/** A buffer is at most this many times as large as its object: budgets count the size of objects. */
 const MAX_EXCESS = 2;
 
 /**
- * Bytes that may be in flight in one thread. A reservation grows as the size of its object becomes known; one that
- * does not fit waits, and the oldest is served first. When every holder waits for more, nobody would ever give
- * anything back: then the oldest gets what it asks for beyond the limit, always the same one, so that the limit is
- * passed by one object and not by all of them.
+ * The bytes in flight in one thread. A reservation grows as the size of its object becomes known. One that does not fit
+ * waits; the oldest is served first. If all holders wait for more, none would ever release anything: then the oldest one
+ * gets its bytes beyond the limit, always the same one, so that only one object exceeds the limit.
  */
 export class ByteBudget {
   readonly #limit: number;
@@ -28,19 +27,19 @@ export class ByteBudget {
   #working = 0;
   #lastAge = 0;
 
-  /** @param waits called with 1 when one more waits, with -1 when one fewer does. */
+  /** @param waits called with 1 when a reservation begins to wait, and with -1 when its wait ends. */
   constructor(limit: number, waits: (change: 1 | -1) => void = () => {}) {
     this.#limit = limit;
     this.#waits = waits;
     this.#buffers = new BufferPool(limit);
   }
 
-  /** Bytes that are reserved now. */
+  /** Currently reserved bytes. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** A reservation of nothing yet; its caller has to release it. */
+  /** An empty reservation, which the caller must release. */
   reserve(): Reservation {
     const holder: Holder = { age: ++this.#lastAge, held: 0, wait: undefined, buffers: [] };
     return {
@@ -82,7 +81,7 @@ export class ByteBudget {
     return granted;
   }
 
-  /** Ends a wait whose read broke off meanwhile. */
+  /** Ends the wait of a read that has failed in the meantime. */
   #withdraw(holder: Holder): void {
     if (holder.wait === undefined) return;
     holder.wait = undefined;
@@ -109,7 +108,7 @@ export class ByteBudget {
 
 /** A part of a budget. */
 export interface Reservation extends Required<ByteReservation> {
-  /** Gives everything back, allocated buffers too; it may be used again, from nothing. */
+  /** Releases everything, also allocated buffers; the empty reservation may be used again. */
   release(): void;
 }
 
@@ -121,27 +120,27 @@ interface Holder {
 }
 
 /**
- * Buffers that are used again: a new one costs the kernel a mapping and a page fault for every 4 KiB, and garbage
- * collection runs more often. Measured with 4,000,000 entries of 1 KB, medians of three interleaved runs: 13.2 s of CPU
- * time with the pool and 21.7 s without, and a peak of 218 MB against 240 MB.
+ * A pool of reused buffers: a new buffer costs the kernel a mapping and a page fault for every 4 KiB, and makes garbage
+ * collection run more often. Measured with 4,000,000 entries of 1 KB, medians of three interleaved runs: 13.2 s of CPU
+ * time with the pool and 21.7 s without, and a peak of 218 MB compared with 240 MB.
  */
 export class BufferPool {
   readonly #free: Buffer[] = [];
   readonly #maxFreeBytes: number;
   #freeBytes = 0;
 
-  /** @param maxFreeBytes of buffers that are kept while nobody uses them. */
+  /** @param maxFreeBytes most bytes of unused buffers that are kept. */
   constructor(maxFreeBytes: number) {
     this.#maxFreeBytes = maxFreeBytes;
   }
 
-  /** A buffer of at least `bytes` bytes, with anything in it. */
+  /** A buffer of at least `bytes` bytes, with arbitrary contents. */
   take(bytes: number): Buffer {
     const needed = Math.max(1, Math.ceil(bytes / STEP)) * STEP;
     const fit = this.#free.findIndex(({ length }) => length >= needed && length <= needed * MAX_EXCESS);
     if (fit === -1) return Buffer.allocUnsafeSlow(needed);
     const buffer = this.#free[fit] as Buffer;
-    // The last takes its place: a splice would make an array of what it removes.
+    // The last element replaces it: `splice` would allocate an array of the removed elements.
     const last = this.#free.pop() as Buffer;
     if (fit < this.#free.length) this.#free[fit] = last;
     this.#freeBytes -= buffer.length;
@@ -152,7 +151,7 @@ export class BufferPool {
     if (buffer.length > Math.min(MAX_KEPT_BYTES, this.#maxFreeBytes)) return;
     this.#free.push(buffer);
     this.#freeBytes += buffer.length;
-    // Others make way for it: sizes that nobody needs any more would keep it out for ever.
+    // Other buffers are dropped for it: otherwise sizes that are no longer needed would fill the pool for ever.
     while (this.#freeBytes > this.#maxFreeBytes) this.#freeBytes -= this.#free.shift()?.length ?? 0;
   }
 }

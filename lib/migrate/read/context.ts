@@ -1,4 +1,4 @@
-/** What a thread reads a source with: its connections, its retry policy, what it counts. */
+/** What a thread uses to read a source: its connections, its retry policy, its counters. */
 
 import type { LogFormat } from "../../tlog/layout.ts";
 import type { Counters } from "../counters.ts";
@@ -17,24 +17,24 @@ export interface ReadContext {
   readonly counters: Counters;
   readonly retry: RetryPolicy;
   readonly signal: AbortSignal;
-  /** Full tiles and bundles wholly below it may be missing: the operator says that the log is pruned. Default 0. */
+  /** Full tiles and bundles wholly below this index may be missing: the operator has declared the log pruned. Default 0. */
   readonly minIndex?: number | undefined;
-  /** Nothing was read from this source before: what is unreachable or missing is a wrong address, and fails at once. */
+  /** Nothing was read from this source before: if it is unreachable or the object missing, the address is wrong, and the read fails at once. */
   readonly firstContact?: boolean;
-  /** The source is files of this machine (Backend.isLocal): nothing is in between that could answer differently. */
+  /** The source is files of this machine (Backend.isLocal): no cache or proxy could answer differently the next time. */
   readonly isLocal?: boolean;
   /**
-   * A partial object that does not authenticate is taken from the full one: a copy needs what is in it, where a
-   * verification reports that it is wrong.
+   * A partial object that does not authenticate is taken from the full one: a copy needs only its contents, but a
+   * verification must report it.
    */
   readonly replacesBadPartials?: boolean | undefined;
-  /** Notified of why an object has to be read again, a sentence each. */
+  /** Receives the reason of each retry, as a sentence. */
   readonly notice?: Notice;
-  /** Notified of every request that is tried again. */
+  /** Notified of every retried request. */
   readonly retried?: RetryObserver | undefined;
 }
 
-/** How a thread is to read; plain data, so that it can be sent to a worker. */
+/** How a thread reads; plain data, so that it can be sent to a worker. */
 export interface ReadSpec {
   readonly source: string;
   readonly modules: BackendModules;
@@ -45,14 +45,14 @@ export interface ReadSpec {
   readonly retry: RetryPolicy;
   /** As in `ReadContext`. */
   readonly minIndex?: number | undefined;
-  /** Requests a second over all threads, and the memory by which they share the rate. */
+  /** Requests a second of all threads together, and the memory with which they share the rate. */
   readonly rate: { readonly perSecond: number; readonly shared: SharedArrayBuffer } | undefined;
   /** The bound on requests in flight that all threads share. */
   readonly limit: LimitShare;
   readonly replacesBadPartials?: boolean;
 }
 
-/** Opens what a thread reads from. */
+/** Opens the source for a thread. */
 export async function openReadContext(
   spec: ReadSpec,
   counters: Counters,
@@ -81,7 +81,7 @@ export async function openReadContext(
       released: (status) => limiter.leave(status),
       ended: (status, milliseconds, bytes) => counters.requestEnded(status, milliseconds, bytes),
     },
-    // The limit last: what has waited for its turn in the rate must not start during a pause.
+    // The limit last: a request that has waited for the rate must not start during a pause.
     admit: rate ? () => rate.admit(signal).then(() => limiter.enter()) : () => limiter.enter(),
     outlook: limiter,
   };

@@ -1,4 +1,4 @@
-/** Which of the two formats a log has, by its entry bundles: nothing else differs between them. */
+/** Detects which of the two formats a log has by its entry bundles: nothing else differs between them. */
 
 import { UsageError } from "../../errors.ts";
 import { forEachEntry } from "../../tlog/bundle.ts";
@@ -15,7 +15,7 @@ import { faultOf } from "../verify/findings.ts";
 import { readAuthentic, requireThisLayout } from "./authentic.ts";
 import type { ReadContext } from "./context.ts";
 
-/** What messages call a log of a format. */
+/** The name of a log of each format in messages. */
 export const LOG_OF: Readonly<Record<LogFormat, string>> = {
   tiles: "a tlog-tiles log",
   "static-ct": "a Static CT log",
@@ -31,7 +31,7 @@ export function wrongFormat(location: string, format: LogFormat): UsageError {
   return new UsageError({ object: location, problem, advice: `Pass --format ${format}` });
 }
 
-/** The same place, read as a log of a format; undefined where the source has only one. */
+/** The same source, read as a log of a format; undefined if the source supports only one format. */
 export function inFormat(source: LogSource, format: LogFormat): LogSource | undefined {
   return source.format === format ? source : source.inFormat?.(format);
 }
@@ -74,15 +74,15 @@ export async function inFormatOfLog(
     object: source.location,
     problem: "its format cannot be determined from its entry bundles",
     expected: `one of ${paths.join(" and ")}`,
-    advice: "Pass --format, and all that is missing is listed; or name the place that has the entries too",
+    advice: "Pass --format to list everything that is missing; or pass the location that has the entries too",
   });
 }
 
 type Look = "well-formed" | "malformed" | "missing";
 
 /**
- * Whether a bundle exists in the source's format: no authentication, which what follows sees to.
- * @param denials what a source refused: nothing is there, where it does not say so to readers like this one.
+ * Whether a bundle exists in the source's format. Does not authenticate it; later reads do.
+ * @param denials collects refusals: some servers refuse readers without rights an object that does not exist.
  */
 async function lookAt(
   context: ReadContext,

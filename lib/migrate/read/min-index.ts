@@ -9,9 +9,9 @@ import { readAuthentic } from "./authentic.ts";
 import type { ReadContext } from "./context.ts";
 
 /**
- * The session, reading a log that may be pruned.
+ * The session that reads a log that may be pruned.
  * @param size of the log.
- * @throws UsageError if the minimum index is larger, or if the source was to say it and does not.
+ * @throws UsageError if the minimum index is larger, or if the source should state it and does not.
  */
 export async function withMinIndex<S extends Session<WorkOptions>>(
   session: S,
@@ -32,7 +32,7 @@ export async function withMinIndex<S extends Session<WorkOptions>>(
   }
   if (isOfSource) {
     options.notice?.(
-      `${context.source.locate(MIN_INDEX_PATH)} says ${formatCount(minIndex)}, which nothing authenticates: entries below that may be left out`,
+      `${context.source.locate(MIN_INDEX_PATH)} says ${formatCount(minIndex)}, which nothing authenticates: entries below that index may be missing in the copy`,
       "warning",
     );
   }
@@ -52,7 +52,7 @@ async function statedMinIndex(context: ReadContext): Promise<number> {
   if (found !== undefined) return found;
   throw new UsageError({
     object: source.locate(MIN_INDEX_PATH),
-    problem: "does not exist, so the source does not say where it begins",
+    problem: "does not exist, so the source does not state its minimum index",
     advice: "Pass --min-index with the index of the first entry that the log must have",
   });
 }

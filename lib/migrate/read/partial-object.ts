@@ -1,6 +1,6 @@
 /**
  * Partial tiles and bundles, which a log may delete once the full ones exist
- * (https://c2sp.org/tlog-tiles#partial-tiles). Sites say in many ways that there is nothing: 404 or 410, 403 to readers
+ * (https://c2sp.org/tlog-tiles#partial-tiles). Servers report a missing object in many ways: 404 or 410, 403 to readers
  * without the right to list, 204, a web page, a redirect to one.
  */
 
@@ -9,19 +9,19 @@ import { SourceError } from "../ports/source.ts";
 
 type Bytes = Uint8Array | undefined;
 
-/** Two ways to read a partial object; each gives undefined where there is none. */
+/** Two ways to read a partial object; each returns undefined if the object does not exist. */
 export interface PartialObject {
   readonly partial: () => Promise<Bytes>;
   /** The full object, cut to the width. */
   readonly full: () => Promise<Bytes>;
-  /** Whether the bytes of the partial object can be it. */
+  /** Whether the bytes can be those of the partial object. */
   readonly canBe: (bytes: Uint8Array) => boolean;
 }
 
 /**
- * The partial object, or the beginning of the full one where the source answered with anything else.
- * @param fromFull whether only the full one will do.
- * @throws what the partial one failed with, if the full one is not there either; what may pass.
+ * The partial object, or the first part of the full one if the source answered with anything else.
+ * @param fromFull whether to use only the full one.
+ * @throws the error for the partial one, if the full one does not exist either; temporary errors.
  */
 export async function readPartial(
   { partial, full, canBe }: PartialObject,
@@ -43,7 +43,7 @@ export async function readPartial(
   return instead ?? bytes;
 }
 
-/** @throws the error if it says nothing of the object, and the same request may be answered later. */
+/** @throws the error if it is temporary and says nothing about the object. */
 function undefinedIfDefinite(error: unknown): undefined {
   if (error instanceof FormatError || (error instanceof SourceError && !error.retryable)) return;
   throw error;

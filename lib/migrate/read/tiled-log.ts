@@ -1,4 +1,4 @@
-/** Logs that are addressed by path: gives a backend's objects the shapes that the formats prescribe. */
+/** Logs whose objects are addressed by path: turns a backend's objects into tiles, bundles and checkpoints. */
 
 import { cutBundle, forEachEntry, maxBundleSize } from "../../tlog/bundle.ts";
 import { attempt, FormatError } from "../../tlog/errors.ts";
@@ -27,10 +27,10 @@ import { openTiledTree } from "../tree/tiled-tree.ts";
 import { readPartial } from "./partial-object.ts";
 import { IS_WEB_PAGE, isWebPage } from "./web-page.ts";
 
-/** Largest checkpoint that is read: far more than the 16 signatures that clients must accept. */
+/** Most bytes of a checkpoint: enough for far more than the 16 signatures that clients must accept. */
 const MAX_CHECKPOINT_BYTES = 1 << 20;
 
-/** A signature is of some hundred bytes. */
+/** A signature has some hundred bytes. */
 const MAX_TREE_HEAD_BYTES = 1 << 16;
 
 /** A log whose objects have the paths of tlog-tiles or Static CT (https://c2sp.org/tlog-tiles). */
@@ -42,7 +42,7 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
     const hashes = await objects.read(tilePath(tile), { ...hints, maxBytes: size });
     if (hashes === undefined || hashes.length === size) return hashes;
     if (isWebPage(hashes)) throw new FormatError(IS_WEB_PAGE);
-    const problem = "is not as long as a tile of its width";
+    const problem = "does not have the length of a tile of its width";
     throw new FormatError(problem, `${formatCount(size)} bytes`, `${formatCount(hashes.length)} bytes`);
   };
 

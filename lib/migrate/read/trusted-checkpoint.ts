@@ -1,4 +1,4 @@
-/** Checkpoints that satisfy a policy: those of a source, and one that is stored in a target. */
+/** Checkpoints that satisfy a policy: those of a source, and those stored in a target. */
 
 import {
   type CheckpointPolicy,
@@ -32,17 +32,17 @@ export function openTrusted(note: Uint8Array, policy: CheckpointPolicy, location
   }
 }
 
-/** What else is asked of the source's checkpoint. */
+/** Further requirements on the source's checkpoint. */
 export interface CheckpointRules {
-  /** One that was just read, and is looked at first. */
+  /** A checkpoint that was just read, and is checked first. */
   readonly seen?: TrustedCheckpoint | undefined;
-  /** Throws, or rejects, unless it may be used; with a SourceError, another may be read that is better. */
+  /** Throws, or rejects, unless the checkpoint may be used; after a SourceError, it is read again. */
   readonly check?: (checkpoint: TrustedCheckpoint) => void | Promise<void>;
 }
 
 /**
- * Reads the source's present checkpoint. After the first contact, one that does not satisfy the policy is read again
- * like any other object: a proxy on the way may answer in the source's place.
+ * Reads the source's current checkpoint. After the first contact, one that does not satisfy the policy is read again
+ * like any other object: a proxy in between may have answered in place of the source.
  */
 export async function readTrustedCheckpoint(
   context: ReadContext,
@@ -63,8 +63,8 @@ export async function readTrustedCheckpoint(
 }
 
 /**
- * The checkpoint of a Static CT log that has none, but RFC 6962's signed tree head: signed by a key of the policy, or not
- * trusted. What else is served at that address says nothing.
+ * The checkpoint of a Static CT log that has only RFC 6962's signed tree head. It must be signed by a key of the policy.
+ * Any other answer at that address is ignored.
  */
 async function treeHeadNote(
   source: LogSource,

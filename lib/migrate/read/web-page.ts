@@ -1,6 +1,6 @@
-/** Web pages in the place of a log's objects: sign-in pages, and pages that say that nothing is there. */
+/** Web pages in place of a log's objects, such as sign-in pages and "not found" pages. */
 
-/** What messages call one, as a clause. */
+/** The clause for it in messages. */
 export const IS_WEB_PAGE = "is a web page, not an object of a log";
 
 /** Whether bytes begin as HTML does. */

@@ -1,9 +1,9 @@
-/** What a listing misses of a pruned log. */
+/** The objects of a pruned log that a listing lacks. */
 
 import { FULL_WIDTH, type LogResource } from "../../tlog/layout.ts";
 import { endIndex, mayBePruned } from "../../tlog/pruning.ts";
 
-/** The tiles and bundles that are missing, as they may be below a minimum index. */
+/** Missing tiles and bundles, which are allowed below a minimum index. */
 export class Absences {
   readonly #allowed: number;
   #bundles = 0;
@@ -15,7 +15,7 @@ export class Absences {
     this.#allowed = allowed;
   }
 
-  /** Adds what is missing; false if it may not be. */
+  /** Adds a missing object; false if it must not be missing. */
   add(resource: LogResource): boolean {
     if (!mayBePruned(resource, this.#allowed)) return false;
     this.#end = Math.max(this.#end, endIndex(resource));
@@ -30,12 +30,12 @@ export class Absences {
     return this.#bundles * FULL_WIDTH;
   }
 
-  /** The lowest minimum index that a log which lacks just these can have; 0 if nothing is missing. */
+  /** The lowest minimum index that allows these objects to be missing; 0 if nothing is missing. */
   get minIndex(): number {
     return this.#end;
   }
 
-  /** Whether bundles are missing after some that exist: pruning cuts off the beginning of a log. */
+  /** Whether bundles are missing after some that exist: pruning only removes the first entries of a log. */
   get hasGaps(): boolean {
     return this.#bundles !== this.#lastBundle + 1;
   }

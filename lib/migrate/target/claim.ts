@@ -1,6 +1,6 @@
 /**
- * Promise 4: an unfinished target cannot be mistaken for a log. The claim is the first thing written, and contains the
- * checkpoint aimed at, so that the next run continues with the same.
+ * Promise 4: an unfinished target cannot be mistaken for a log. The claim is written first, and contains the checkpoint
+ * to copy up to, so that the next run continues with the same one.
  */
 
 import { TargetRefusedError } from "../../errors.ts";
@@ -30,12 +30,12 @@ import { trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
 import { readableTreeState, treeStateOf } from "./tree-state.ts";
 
-/** A target that is ours to write. */
+/** A target that this run may write. */
 export interface Claim {
   readonly kind: "claimed";
-  /** The checkpoint that this run finishes first: the marker's, where an earlier run left one. */
+  /** The checkpoint that this run finishes first: the marker's, if an earlier run left one. */
   readonly aim: TrustedCheckpoint;
-  /** The source's, never older than `aim`. */
+  /** The source's checkpoint, never older than `aim`. */
   readonly checkpoint: TrustedCheckpoint;
   readonly marker: StoredMarker;
   /** Whether objects may be in place already. */
@@ -56,10 +56,10 @@ const EMPTY_TARGET = "Choose an empty target";
 /**
  * Claims the target, or recognises our own claim.
  * @param checkpoint the source's.
- * @param prove called before anything is written to a target that is not claimed yet: throws, or rejects, unless the
- * source is a log that can be copied. A claim refuses every other log, so it must not be made for a mistake. It is
- * given whether objects may be in place already.
- * @throws TargetRefusedError if it contains anything else, VerificationError if the source is no longer the log of the
+ * @param prove called before anything is written to an unclaimed target: throws, or rejects, unless the
+ * source is a log that can be copied. A claim refuses every other log, so a mistake must not lead to a claim. Its
+ * parameter is whether objects may be in place already.
+ * @throws TargetRefusedError if the target contains anything else, VerificationError if the source is no longer the log of the
  * claim.
  */
 export async function claimTarget(
@@ -96,7 +96,7 @@ export async function lookAtTarget(
       return { kind: "new", adopts: false };
     case "unclaimed-tiles":
       if (session.options.adopt !== true) throw await unclaimed(target, contents.example);
-      // A listing refuses symbolic links: through one, another log's objects would be removed or written below.
+      // A listing refuses symbolic links: through a link, the code below would remove or write another log's objects.
       for await (const _ of target.list("tile"));
       return { kind: "new", adopts: true };
     case "claimed":
@@ -104,13 +104,13 @@ export async function lookAtTarget(
     case "handed-over":
       return await alreadyDone(session, checkpoint, parseRecord(contents.record, target.recordName));
     case "occupied": {
-      const problem = "is somebody's log, or could be one; nothing was changed";
+      const problem = "is, or could be, somebody's log; nothing was changed";
       throw refused(target, { problem, found: contents.found, advice: EMPTY_TARGET });
     }
   }
 }
 
-/** @param adopts whether another tool left tiles: its seals may not be trusted. */
+/** @param adopts whether another tool left tiles, whose seals must not be trusted. */
 async function newClaim(
   session: CopySession,
   checkpoint: TrustedCheckpoint,
@@ -139,7 +139,7 @@ async function ownClaim(
 ): Promise<Omit<Claim, "release">> {
   const { target, options } = session;
   const { location, markerName } = target;
-  // With a tree state that stays, a target whose claim is gone would be a log.
+  // Without its claim, a target that still has a tree state would be a log.
   const names =
     (await readableTreeState(target)) !== undefined
       ? `${markerName} and ${target.treeStateName}`
@@ -153,14 +153,14 @@ async function ownClaim(
   if (handingOver && checkpoint.size > pinned.size && options.handOver === true) {
     throw grownBeyondHandover(target, pinned, checkpoint);
   }
-  // At its size the source's own checkpoint has all signatures, also those of keys that are new to this run.
+  // At the same size, the source's own checkpoint has all signatures, also those of keys that are new in this run.
   const aim = checkpoint.size === pinned.size ? checkpoint : pinned;
   return { kind: "claimed", aim, checkpoint, marker, resume: true, handingOver };
 }
 
 /**
- * The checkpoint in a marker. Keys that are new to this run may not have signed it, nor a quorum: it is as good as the source's if it
- * says the same, and otherwise a smaller one that the keys of earlier runs have signed is proven by the source's tree.
+ * The checkpoint in a marker. Keys that are new in this run, or a quorum, may not have signed it. It is accepted if it
+ * equals the source's; a smaller one, signed by the keys of earlier runs, must be proven by the source's tree.
  * @throws VerificationError if no key has signed it, or a signature by one does not verify.
  */
 function pinnedCheckpoint(
@@ -175,7 +175,7 @@ function pinnedCheckpoint(
   return openTrusted(note, policyOfSigners(policy, signatures), markerIn(target));
 }
 
-/** What messages call the marker. */
+/** The name of the marker in messages. */
 function markerIn({ location }: MigrationTarget): string {
   return `the marker in ${location}`;
 }
@@ -186,12 +186,12 @@ async function locked(session: CopySession, claim: Omit<Claim, "release">): Prom
   const release = () => cleanUp(options.notice, () => lock.release());
   const wanted = { ...guarantees, size: claim.aim.size, recheck: options.recheck === true };
   try {
-    // A copy without a handover leaves nothing half handed over.
+    // A copy without a handover must not leave a handover half done.
     const { handingOver } = claim;
     const isTakenBack = handingOver && options.handOver !== true;
     if (isTakenBack) await target.takeBack(claim.marker.text, treeStateFor(claim.aim, claim.marker));
     let { marker } = claim;
-    // Before anything is stored: what this run leaves out must not seem to be sealed.
+    // Before anything is stored: entries that this run skips must not seem to be sealed.
     const { minIndex = 0 } = session.context;
     if (minIndex > marker.minIndex) marker = await replaceMarker(target, marker, { minIndex });
     if (claim.resume) marker = await trustedSeals(target, session.writer(), marker, wanted);
@@ -202,7 +202,7 @@ async function locked(session: CopySession, claim: Omit<Claim, "release">): Prom
   }
 }
 
-/** @param example what is where the tiles of a log would be. */
+/** @param example an object where the tiles of a log would be. */
 async function unclaimed(target: MigrationTarget, example: string): Promise<TargetRefusedError> {
   let tile = parseResourcePath(example) && example;
   if (tile === undefined) {
@@ -212,16 +212,16 @@ async function unclaimed(target: MigrationTarget, example: string): Promise<Targ
     }
   }
   if (tile === undefined) {
-    const problem = `contains what no migration of ours wrote and is not part of a log, for example ${example}`;
+    const problem = `contains files that tlog-migrate did not write and that are not part of a log, for example ${example}`;
     return refused(target, { problem, advice: EMPTY_TARGET });
   }
   return refused(target, {
-    problem: `contains tiles that no migration of ours wrote, for example ${tile}`,
-    advice: `${EMPTY_TARGET}; or, if it is an unfinished copy of this very log by another tool, pass --adopt`,
+    problem: `contains tiles that tlog-migrate did not write, for example ${tile}`,
+    advice: `${EMPTY_TARGET}; or, if it is an unfinished copy of the same log by another tool, pass --adopt`,
   });
 }
 
-/** With a checkpoint the handover would be refused: better reported now than when all is copied. */
+/** With a checkpoint the handover would be refused: this is reported now, not after the whole copy. */
 async function requireNoCheckpoint({ target, writer }: CopySession): Promise<void> {
   if ((await writer().read(CHECKPOINT_PATH, MAX_OBJECT_BYTES)) === undefined) return;
   throw refused(target, {
@@ -231,9 +231,9 @@ async function requireNoCheckpoint({ target, writer }: CopySession): Promise<voi
   });
 }
 
-/** A crash may have happened between writing the tree state and lifting the guard; another tree state is not ours. */
+/** After a crash between writing the tree state and removing the marker, this tree state exists; any other is not ours. */
 async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise<boolean> {
-  // The claim has kept log software away: whatever wrote it was none.
+  // The claim keeps log software away, so something else wrote it.
   const advice = `Find out what wrote it and move ${target.treeStateName} away, then run the same command again`;
   const tree = await treeStateOf(target, TargetRefusedError, advice);
   if (tree === undefined) return false;
@@ -247,8 +247,8 @@ async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise
 }
 
 /**
- * A handover that was broken off, and could be completed, while the source has grown since: its writer was alive. The
- * guard stays, so that nothing starts there.
+ * The source has grown since a handover that was broken off: its writer was still running. The handover is not
+ * completed, and the marker remains, so that no log software starts on the target.
  */
 export function grownBeyondHandover(
   target: MigrationTarget,
@@ -260,6 +260,6 @@ export function grownBeyondHandover(
     expected: `a source of size ${formatCount(aim.size)}`,
     found: `size ${formatCount(source.size)}`,
     advice:
-      "No log software starts here. Stop the old writer for good, run the same command without --handover, which takes the handover back and copies the rest, then with it",
+      "No log software can start on this target. Stop the old writer permanently; run the same command without --handover, which takes the handover back and copies the rest; then run it with --handover",
   });
 }

@@ -1,4 +1,4 @@
-/** A target that an earlier run handed over: what is there decides what is said of it. */
+/** A target that an earlier run handed over: its contents decide the outcome of this run. */
 
 import { type TargetRefusedError, VerificationError } from "../../errors.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
@@ -17,14 +17,14 @@ import { treeStateOf } from "./tree-state.ts";
 /** A target that an earlier run handed over. */
 export interface AlreadyDone {
   readonly kind: "handed-over";
-  /** The source's, of the size that was handed over. */
+  /** The source's checkpoint, of the size that was handed over. */
   readonly checkpoint: TrustedCheckpoint;
   readonly record: MigrationRecord;
-  /** Whether the log software there has continued the log since. */
+  /** Whether log software has continued the log since. */
   readonly grown: boolean;
 }
 
-/** What is there decides: a target equal to its record is done, a grown one is taken over, any other is at fault. */
+/** A target equal to its record is done, a grown one has been taken over, and any other is a fault. */
 export async function alreadyDone(
   session: CopySession,
   read: TrustedCheckpoint,
@@ -38,7 +38,7 @@ export async function alreadyDone(
     if (tree.size !== done.size || !equalBytes(tree.rootHash, done.rootHash)) {
       await requireContinued(session, tree, done);
     }
-    // Readers of the source may be led to the new log by now.
+    // Readers of the source may already be directed to the new log.
     if (checkpoint.size > done.size && checkpoint.size <= tree.size) {
       await requirePrefix(session, tree, checkpoint, `${context.source.location}: the checkpoint`);
     }
@@ -49,8 +49,8 @@ export async function alreadyDone(
 }
 
 /**
- * Works with the tree state, undefined for a mirror, which has none; again if it changes meanwhile, since log software
- * removes partial tiles of earlier trees.
+ * Calls `work` with the tree state (undefined for a mirror, which has none), and again if the tree state changed in the
+ * meantime, since log software removes partial tiles of earlier trees.
  */
 async function withTreeState<T>(
   target: MigrationTarget,
@@ -68,20 +68,20 @@ async function withTreeState<T>(
   }
 }
 
-/** @throws VerificationError unless a tree begins with another one, that of the record. */
+/** @throws VerificationError unless a tree begins with the tree of the record. */
 async function requireContinued(session: CopySession, tree: TreeHead, done: TreeHead): Promise<void> {
   const object = `${session.target.location}: the tree state`;
   if (tree.size > done.size) return await requirePrefix(session, tree, done, object);
   throw new VerificationError({
     object,
-    problem: "is not the tree that was handed over, nor one that continues it",
+    problem: "is neither the tree that was handed over nor one that continues it",
     expected: describeHead(done),
     found: describeHead(tree),
-    advice: "Let no log software run there before it is clear what changed it",
+    advice: "Run no log software there before you know what changed it",
   });
 }
 
-/** Derives the root of a smaller tree from the tiles of the target, which log software may be at work in. */
+/** Derives the root of a smaller tree from the tiles of the target, in which log software may be running. */
 async function requirePrefix(
   session: CopySession,
   tree: TreeHead,
@@ -92,10 +92,10 @@ async function requirePrefix(
   if (equalBytes(derived, prefix.rootHash)) return;
   throw new VerificationError({
     object,
-    problem: `is not of the log in ${session.target.location}, which has ${formatCount(tree.size)} entries: there are two logs of one name`,
+    problem: `does not belong to the log in ${session.target.location}, which has ${formatCount(tree.size)} entries: there are two logs of one name`,
     expected: describeHead({ size: prefix.size, rootHash: derived }),
     found: describeHead(prefix),
-    advice: "Stop every writer of this log until its operators have found out which of them is right",
+    advice: "Stop all writers of this log until its operators have found out which one is right",
   });
 }
 
@@ -113,6 +113,6 @@ function notThatSize(
     found: `size ${formatCount(checkpoint.size)}`,
     advice: hasState
       ? "If the source continued after the handover, its writer was not stopped: migrate into an empty target"
-      : "Copy into an empty target, and point readers there",
+      : "Copy into an empty target, and direct readers to it",
   });
 }

@@ -33,25 +33,25 @@ import { Absences } from "./absences.ts";
 const DIRECTORY_WIDTH = 1000;
 
 export type FindingKind =
-  /** The tree does not reach so far. */
+  /** Beyond the end of the tree. */
   | "beyond"
   /** A bundle of the other format. */
   | "foreign"
-  /** A partial object that a fuller one has replaced, and that is not its beginning. */
+  /** A partial object that a fuller one has replaced, but that differs from the first part of the fuller one. */
   | "obsolete"
   | "missing"
-  /** It is below a pruned tile, without which nothing authenticates it. */
+  /** Below a pruned tile, without which nothing authenticates it. */
   | "orphan"
-  /** Its bytes are not the tree's. */
+  /** Its bytes differ from the tree. */
   | "wrong";
 
-/** A finding of a listing. */
+/** A fault that a listing shows. */
 export interface ListingFinding extends Finding {
   readonly kind: FindingKind;
   readonly resource: LogResource;
 }
 
-/** A row of resources that a log has: the tiles of one level, or its bundles. */
+/** A row of resources of a log: the tiles of one level, or the bundles. */
 interface Row {
   readonly first: LogResource;
   /** The first index that is asked for. */
@@ -65,8 +65,8 @@ interface Row {
  * the tree, and obsolete partials (below the right edge, harmless to log software) that are not a prefix of the fuller
  * object. Memory: one byte a bundle and level-0 tile.
  * @param read reads a listed object, undefined if there is none.
- * @param obsolete is called for each obsolete partial that is right, with its bytes.
- * @param absences is given what is missing, and tells what may be in a pruned log: that is not yielded.
+ * @param obsolete is called with each correct obsolete partial and its bytes.
+ * @param absences receives missing objects; those that may be missing in a pruned log are not yielded.
  * @param since a smaller size, whose full tiles and bundles were listed before: they are not asked for again.
  */
 export async function* compareListing(
@@ -105,13 +105,13 @@ export async function* compareListing(
       continue;
     }
     const [fuller, partial] = [await read(pathOf(at(resource, index, widest))), await read(path)];
-    // A missing object is reported by its own name.
+    // A missing object is reported with its own name.
     if (fuller === undefined || partial === undefined) continue;
     if (beginsWith(fuller, partial, resource)) {
       await obsolete(object, partial);
       continue;
     }
-    const prefixProblem = "is an obsolete partial object, and not a prefix of the fuller one";
+    const prefixProblem = "is an obsolete partial object that is not a prefix of the fuller one";
     yield { kind, resource, path, problem: prefixProblem };
   }
   for (const { first, start, seen } of rows.values()) {
@@ -128,7 +128,7 @@ export async function* compareListing(
   }
 }
 
-/** What was listed right below a tile that is pruned. */
+/** Objects that were listed directly below a pruned tile. */
 function* orphansOf(
   { level, index }: TileCoordinate,
   format: LogFormat,
@@ -166,7 +166,7 @@ export function directoriesOfGrowth(format: LogFormat, since: number, size: numb
   });
 }
 
-/** Counts the objects of a listing, which may take minutes, and ends with the signal. @param note is called with each. */
+/** Counts the objects of a listing, which may take minutes, until the signal aborts. @param note is called with each. */
 export async function* counted(
   listing: AsyncIterable<StoredObject>,
   { counters, signal }: Pick<ReadContext, "counters" | "signal">,
@@ -185,12 +185,12 @@ export function isBeyondSize(resource: LogResource, format: LogFormat, size: num
   return coordinateOf(resource).width > widthInTree(resource, format, size);
 }
 
-/** Whether a log of `size` entries has exactly this object: not a narrower one, nor a bundle of another format. */
+/** Whether a log of `size` entries has exactly this object, not one of another width or format. */
 export function isOfTree(resource: LogResource, format: LogFormat, size: number): boolean {
   return coordinateOf(resource).width === widthInTree(resource, format, size);
 }
 
-/** Index and width of a tile or a bundle. */
+/** The index and width of a tile or a bundle. */
 export function coordinateOf(resource: LogResource): EntryBundleCoordinate {
   return resource.kind === "tile" ? resource.tile : resource.bundle;
 }
@@ -206,7 +206,7 @@ export function pathOf(resource: LogResource): string {
   return resource.kind === "tile" ? tilePath(resource.tile) : bundlePath(resource.format, resource.bundle);
 }
 
-/** How wide the tree has it at this index, 0 beyond the tree. */
+/** The width that it has in the tree at this index, 0 beyond the tree. */
 function widthInTree(resource: LogResource, format: LogFormat, size: number): number {
   if (resource.kind === "tile") return tileWidth(size, resource.tile.level, resource.tile.index);
   return resource.format === format ? tileWidth(size, 0, resource.bundle.index) : 0;
@@ -239,12 +239,12 @@ function sizeProblem(resource: LogResource, { bytes, isCompressed }: StoredObjec
   }
   const { format, bundle } = resource;
   if (bytes < (isCompressed === true ? 1 : minBundleSize(format, bundle.width)))
-    return `has ${formatCount(bytes)} bytes, fewer than its entries need`;
+    return `has ${formatCount(bytes)} bytes, too few for its entries`;
   const most = Math.min(maxBundleSize(format, bundle.width), MAX_OBJECT_BYTES);
-  return bytes > most ? `has ${formatCount(bytes)} bytes, more than its entries can have` : undefined;
+  return bytes > most ? `has ${formatCount(bytes)} bytes, too many for its entries` : undefined;
 }
 
-/** @param resource of which `partial` are the bytes. */
+/** @param resource the one whose bytes are `partial`. */
 function beginsWith(fuller: Uint8Array, partial: Uint8Array, resource: LogResource): boolean {
   const begin =
     resource.kind === "tile"

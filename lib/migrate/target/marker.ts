@@ -1,7 +1,7 @@
 /**
- * The two documents that a migration stores in its target: the marker while it is unfinished, and the record once the
- * log is handed over. Each is one line of JSON with a format version; a version that this tool does not know is
- * refused, older ones are always read.
+ * The two documents that a migration stores in its target: the marker while it is unfinished, and the record after the
+ * handover. Each is one line of JSON with a format version; newer versions than this tool's are refused, older ones are
+ * always read.
  */
 
 import { TargetRefusedError } from "../../errors.ts";
@@ -18,7 +18,7 @@ import type { MigrationTarget, TreeState } from "../ports/target.ts";
  * Version 3 adds the minimum index, below which there are no seals.
  */
 const MARKER_VERSION = 3;
-/** Version 2 adds the number of missing issuers, version 3 what a pruned log lacks. */
+/** Version 2 adds the number of missing issuers, version 3 the missing entries of a pruned log. */
 const RECORD_VERSION = 3;
 
 /** What a run enforces below its seals. */
@@ -34,13 +34,13 @@ export interface SealGuarantees {
 export interface Marker extends SealGuarantees {
   readonly origin: string;
   readonly source: string;
-  /** The signed checkpoint aimed at, see `keptNote`: a resumed copy finishes this one. */
+  /** The signed checkpoint to copy up to, see `keptNote`: a resumed copy finishes this one. */
   readonly checkpoint: string;
-  /** The smallest size that any round aimed at: right-edge tiles of that size may still exist. */
+  /** The smallest size that any round copied up to: right-edge tiles of that size may still exist. */
   readonly smallestSize: number;
-  /** The seals are another tool's, or guarantee too little: until all are removed, none may be trusted. */
+  /** Another tool wrote the seals, or they guarantee too little: until all are removed, none is trusted. */
   readonly distrustSeals: boolean;
-  /** The highest minimum index of runs whose gaps no later one is known to have filled. */
+  /** The highest minimum index of all runs whose missing entries no later run is known to have copied. */
   readonly minIndex: number;
   /** The tool that wrote it. */
   readonly tool: string;
@@ -61,7 +61,7 @@ export interface MigrationRecord extends Pick<Marker, "origin" | "source" | "for
   readonly absentEntries: number;
   /** Whether it is a copy that is only read, and not to be appended to; undefined in those of early versions. */
   readonly isMirror?: boolean | undefined;
-  /** The marker in whose place it was written, to take the handover back; undefined in those of early versions. */
+  /** The marker that the record replaced, to take the handover back; undefined in records of early versions. */
   readonly marker?: string | undefined;
 }
 
@@ -71,18 +71,18 @@ export function formatMarker(marker: Marker): string {
   return `${JSON.stringify({ "tlog-migrate-marker": MARKER_VERSION, note, ...marker })}\n`;
 }
 
-/** What to do about a damaged claim. @param names what has to be removed for it to be gone. */
+/** Advice for a damaged claim. @param names the objects that make up the claim. */
 export function claimAdvice(names: string): string {
   return (
     `Remove ${names} while no log software is started there, then run the same copy with --adopt: what is in ` +
-    "place is read and checked, and what is missing or wrong is copied again"
+    "place is read and checked, and missing or wrong objects are copied again"
   );
 }
 
-/** What to do about a damaged record. */
+/** Advice for a damaged record. */
 export const RECORD_ADVICE =
   "The log is not damaged by this, and may be live: change nothing else there. Only `copy` and `abandon` read the record; " +
-  "log software and `tlog-migrate verify` do without. Restore it from a backup, or leave it";
+  "log software and `tlog-migrate verify` do not need it. Restore it from a backup, or leave it as it is";
 
 /**
  * Reads a marker, whose parts must agree with each other.
@@ -107,7 +107,7 @@ export function parseMarker(text: string, place: string, advice: string): Marker
     source: read("source", STRING),
     format,
     checkpoint,
-    // An impossible one is harmless at 0: log software looks for obsolete partials in the whole log.
+    // An impossible size becomes 0, which is safe: log software then looks for obsolete partials in the whole log.
     smallestSize: smallestSize <= aim.size ? smallestSize : 0,
     distrustSeals: read("distrustSeals", BOOLEAN) || (format === "static-ct" && !hasGuarantees),
     allowMissingIssuers: hasGuarantees && read("allowMissingIssuers", BOOLEAN),
@@ -117,12 +117,12 @@ export function parseMarker(text: string, place: string, advice: string): Marker
   };
 }
 
-/** A marker, with its text byte for byte as it is in the target. */
+/** A marker, with its exact text in the target. */
 export interface StoredMarker extends Marker {
   readonly text: string;
 }
 
-/** A marker with the text that is to be stored. */
+/** A marker with the text to store. */
 export function withText(marker: Marker): StoredMarker {
   return { ...marker, text: formatMarker(marker) };
 }
@@ -145,7 +145,7 @@ export function formatRecord(record: MigrationRecord): string {
 
 /**
  * Reads a record, whose parts must agree with each other.
- * @param name what messages call it.
+ * @param name of the record in messages.
  * @throws TargetRefusedError if it is damaged or newer than this tool.
  */
 export function parseRecord(text: string, name: string): MigrationRecord {
@@ -176,7 +176,7 @@ export function parseRecord(text: string, name: string): MigrationRecord {
   };
 }
 
-/** What log software is to go on from. */
+/** The tree from which log software is to continue. */
 export function treeStateFor(
   { size, rootHash }: TreeHead,
   { smallestSize }: Pick<Marker, "smallestSize">,
@@ -184,7 +184,7 @@ export function treeStateFor(
   return { size, rootHash, collectFrom: Math.floor(smallestSize / FULL_WIDTH) * FULL_WIDTH };
 }
 
-/** A type of fields: its name in messages, and whether a value is of it. */
+/** A type of fields: its name in messages, and a test for values. */
 type FieldType<T> = readonly [name: string, is: (value: unknown) => value is T];
 
 const STRING: FieldType<string> = ["a string", (value) => typeof value === "string"];
@@ -219,17 +219,17 @@ function isoTime(text: string): string | undefined {
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }
 
-/** A document that is read field by field. */
+/** A JSON document that is read field by field. */
 interface VersionedDocument {
   readonly version: number;
   readonly damaged: (problem: string) => TargetRefusedError;
   /** A field that must be of a type. */
   readonly read: <T>(name: string, type: FieldType<T>) => T;
-  /** What `work` makes of a field. */
+  /** The result of `work` for a field. */
   readonly parse: <T>(name: string, work: () => T) => T;
 }
 
-/** @param advice what to do where the document is damaged. */
+/** @param advice what to do if the document is damaged. */
 function parseVersioned(
   text: string,
   versionField: string,

@@ -1,4 +1,4 @@
-/** How a target is refused. */
+/** The errors with which a target is refused. */
 
 import { type ErrorFacts, TargetRefusedError } from "../../errors.ts";
 import { formatHash } from "../../tlog/merkle.ts";
@@ -19,13 +19,13 @@ export function refused(
 }
 
 const OTHERWISE =
-  "if a claim was made in another format by mistake, and nothing is stored there, `tlog-migrate abandon` gives it up";
+  "if the claim has the wrong format by mistake, and nothing is stored there yet, `tlog-migrate abandon` removes it";
 
 export function describeHead({ size, rootHash }: TreeHead): string {
   return `size ${formatCount(size)}, root ${formatHash(rootHash)}`;
 }
 
-/** @param stored what the target says of its log. */
+/** @param stored the target's own data about its log. */
 export function requireSameLog(
   { target, options }: CopySession,
   { origin }: TrustedCheckpoint,

@@ -1,4 +1,4 @@
-/** Promise 3, before the handover: checks the target itself, independently of what was checked before. */
+/** Promise 3, before the handover: checks the target itself, independently of all earlier checks. */
 
 import { VerificationError } from "../../errors.ts";
 import { FULL_WIDTH, fullTileCount, ISSUER_DIRECTORY, levelCount, tilePath } from "../../tlog/layout.ts";
@@ -77,21 +77,21 @@ const CHANGED_SINCE =
   "Something changed it after this run had stored it: find out what, then run the same command again, which repairs it";
 
 const ORPHAN =
-  "Run the same command from a source that has that tile; or remove what is below it, and what is left is copied";
+  "Run the same command with a source that has that tile; or remove the objects below it, and the rest is copied";
 
-/** How to repair an object: what no log has there is removed; what is below a seal is copied only if that is not trusted. */
+/** Advice for an object: one that the log does not have is removed; one below a seal is copied only if the seal is not trusted. */
 function adviceFor(target: MigrationTarget, { kind, resource }: ListingFinding, head: TreeHead): string {
   if (kind === "orphan") return ORPHAN;
   if (kind === "beyond" || kind === "foreign" || kind === "obsolete") {
-    return "The log does without it: remove it, then run the same command again";
+    return "The log does not need it: remove it, then run the same command again";
   }
   const isBelowSeals = resource.kind === "bundle" || resource.tile.level === 0;
   const seal = Math.floor(coordinateOf(resource).index / FULL_WIDTH);
   if (!isBelowSeals || seal >= fullTileCount(head.size, 1)) return CHANGED_SINCE;
   const sealPath = target.locate(tilePath({ level: 1, index: seal, width: FULL_WIDTH }));
   return (
-    "Something changed what was sealed. Run the same command with --recheck: all is read again, and what is missing or " +
-    `wrong is copied again. If this is the one thing that was changed, it is quicker to remove its seal ${sealPath} ` +
+    "Something changed what was sealed. Run the same command with --recheck: it reads all objects again, and what is missing or " +
+    `wrong is copied again. If only this object was changed, it is quicker to remove its seal ${sealPath} ` +
     "and run the same command as before"
   );
 }

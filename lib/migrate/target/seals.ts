@@ -2,7 +2,7 @@
  * Promise 2: the target is its own journal. A full level-1 tile seals the 256 bundles and the 256 level-0 tiles below
  * it, and is written only when they are durable. Runs of a Static CT copy may be stricter or laxer; a seal must never be
  * taken for a stricter one than its run enforced. Of a pruned log, level-1 tiles below the minimum index in the marker
- * are no seals, since their runs may be incomplete: every run looks at what is below them.
+ * are not seals, since bundles below them may be missing: every run checks the objects below them.
  */
 
 import { TargetRefusedError } from "../../errors.ts";
@@ -45,7 +45,7 @@ export class Seals {
   /**
    * @param prepare called before a seal is written; if it fails the seal is not written.
    * @param known seals that this run has written, or found in an earlier round.
-   * @param minIndex the marker's: what is below it may lack objects, and level-1 tiles there seal nothing.
+   * @param minIndex the marker's: objects below it may be missing, and level-1 tiles there seal nothing.
    */
   constructor(
     tree: HashTree,
@@ -63,7 +63,7 @@ export class Seals {
     this.#first = firstWholeRun(minIndex);
   }
 
-  /** Whether the target has this seal: then it is made durable. Anything else under its name will be replaced. */
+  /** Whether the target has this seal, which is then made durable. Other bytes under its name will be replaced. */
   async isSealed(index: number): Promise<boolean> {
     if (index < this.#first) return false;
     const path = sealPath(index);
@@ -86,7 +86,7 @@ export class Seals {
     this.#open.set(index, { hashes, bundlesLeft: FULL_WIDTH - durable });
   }
 
-  /** Counts a unit that is durable, and writes the seal if it was the last below it. @throws an earlier failure. */
+  /** Counts a durable unit, and writes the seal if it was the seal's last one. @throws an earlier failure. */
   finished(unit: WorkUnit): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (unit.kind === "edge") return;
@@ -134,11 +134,11 @@ function isSeal(path: string, minIndex: number): boolean {
   return resource?.kind !== "tile" || resource.tile.index >= firstWholeRun(minIndex);
 }
 
-/** What a run asks of the seals that it finds. */
+/** What a run requires of existing seals. */
 export interface SealsWanted extends SealGuarantees {
-  /** Of the log that is copied. */
+  /** The size of the log. */
   readonly size: number;
-  /** None is trusted: all below them is read again. */
+  /** Trust no seal: read all objects below them again. */
   readonly recheck: boolean;
 }
 
@@ -179,8 +179,9 @@ export async function countSeals(
 }
 
 /**
- * Removes the seals of a target if they may not be trusted: if another tool wrote them, or a laxer run, or if the
- * operator wants all to be read again. Updates the marker. The marker distrusts seals until all are removed: after a crash in between they are removed again.
+ * Removes the seals of a target if they must not be trusted: if another tool or a laxer run wrote them, or if the
+ * operator wants all objects to be read again. Until all seals are removed, the marker says that they are not trusted:
+ * after a crash, the next run removes the rest.
  */
 export async function trustedSeals(
   target: MigrationTarget,
@@ -191,10 +192,10 @@ export async function trustedSeals(
   const { allowMissingIssuers, deep, recheck } = wanted;
   let current = marker;
   if (await guaranteeTooLittle(writer, marker, wanted)) {
-    // If this run ends too early, the next need not be asked to recheck the rest.
+    // If this run is interrupted, the next one checks the rest again without --recheck.
     if (recheck) current = await replaceMarker(target, marker, { distrustSeals: true });
     for await (const { path } of target.list("tile/1")) {
-      // What is no seal is not trusted anyway, and a pruned log may have nothing to replace it by.
+      // Tiles that are not seals are not trusted anyway, and a pruned log may have nothing to replace them with.
       if (isSeal(path, marker.minIndex)) await target.remove(path);
     }
   } else if (marker.allowMissingIssuers === allowMissingIssuers && marker.deep === deep) return marker;
@@ -202,7 +203,7 @@ export async function trustedSeals(
 }
 
 /**
- * Called before a seal is written: a copy that was suspended while a stricter one started would write laxer seals.
+ * Called before a seal is written: a copy that was suspended while a stricter one started must not write laxer seals.
  * @throws TargetRefusedError unless the marker still has this run's guarantees.
  */
 export async function requireSameGuarantees(
@@ -216,7 +217,7 @@ export async function requireSameGuarantees(
   }
   throw new TargetRefusedError({
     object: target.location,
-    problem: "is being filled by another copy with other options",
-    advice: "Wait until that one ends, then run this command again",
+    problem: "is being written by another copy with other options",
+    advice: "Wait until the other copy ends, then run this command again",
   });
 }

@@ -1,7 +1,7 @@
 /**
- * Objects of a target whose bytes have another name too, such as those of a tree that `cp -al` made of the source: what
- * changes their owner, mode or bytes changes the other as well. What a copy writes, or reads and finds right, is
- * written under a name of its own. Here are the others: obsolete partial objects, sealed ones, and what is not the log's.
+ * Files of a target that have another hard link, as `cp -al` of the source makes them: a change of owner, mode or bytes
+ * changes the other name's file too. Objects that a copy writes, or reads and finds right, are written as separate
+ * files. This module is for the others: obsolete partial objects, sealed ones, and files that are not part of the log.
  */
 
 import type { StoredObject, TargetWriter } from "../ports/target.ts";
@@ -22,7 +22,7 @@ export class SharedObjects {
     this.#example ??= path;
   }
 
-  /** Writes an object again that is known to be right. */
+  /** Writes a correct object again, as a separate file. */
   async separate({ path, isShared }: StoredObject, bytes: Uint8Array): Promise<void> {
     if (isShared !== true) return;
     const batch = this.#writer.batch();
@@ -32,13 +32,13 @@ export class SharedObjects {
     if (this.#example === path) this.#example = undefined;
   }
 
-  /** What an operator should know of those that are left. */
+  /** A warning about the remaining ones. */
   notice(): string | undefined {
     if (this.#left === 0) return undefined;
     const example = this.#example === undefined ? "" : `, for example ${this.#example}`;
     return (
-      `${this.#left} files of the target have other names too (hard links)${example}: a new owner or mode is also ` +
-      "theirs. With --recheck those of the log are written again"
+      `${this.#left} files of the target have other hard links${example}: a new owner or mode also applies to ` +
+      "those. With --recheck the log's files are written again, as separate files"
     );
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The source's checkpoint, compared with the tree that is known of its log. A log may be served by several replicas, or
- * through a cache, and any of them may be behind: an older checkpoint is asked for again, and only one that contradicts
- * what is known is a verification failure.
+ * The source's checkpoint, compared with the known tree of its log. A log may be served by several replicas, or through
+ * a cache, and any of them may be behind: after an older checkpoint the request is repeated, and only a checkpoint that
+ * contradicts the known tree is a verification failure.
  */
 
 import { OperationError, VerificationError } from "../../errors.ts";
@@ -14,10 +14,10 @@ import { type CopySession, checkpointContext } from "../session.ts";
 import { storedLog, storedTiles } from "./stored-log.ts";
 
 /**
- * Reads the source's checkpoint until it is no older than a tree of the same log that is known already.
- * @param seen a checkpoint that was just read, and is looked at first.
- * @throws VerificationError if it contradicts the known tree: another root at its size, or no prefix of it.
- * @throws OperationError if it stays older for as long as the retry policy asks again.
+ * Reads the source's checkpoint until it is at least as new as a known tree of the same log.
+ * @param seen a checkpoint that was just read, and is checked first.
+ * @throws VerificationError if it contradicts the known tree: another root at the same size, or not a prefix.
+ * @throws OperationError if it is still older after all retries.
  */
 export function readSourceCheckpoint(
   session: CopySession,
@@ -46,7 +46,7 @@ export function pollSourceCheckpoint(
   return readTrustedCheckpoint(once, options.policy, { check });
 }
 
-/** @throws VerificationError for a contradiction; SourceError for an older tree, which may pass. */
+/** @throws VerificationError for a contradiction; SourceError for an older tree, which may be temporary. */
 async function requireNotOlder(session: CopySession, now: TreeHead, known: TreeHead): Promise<void> {
   await requireSameLog(session, now, known);
   if (now.size >= known.size) return;
@@ -61,7 +61,7 @@ async function requireSameLog(session: CopySession, now: TreeHead, known: TreeHe
   if (now.size > known.size) return;
   const { source, isLocal = false } = session.context;
   const { location } = source;
-  // Nobody caches a directory's checkpoint, and a log's writer never takes it back.
+  // A directory has no cache, and a log's writer never goes back to an older checkpoint.
   const retryable = !isLocal;
   const derived = now.size === known.size ? known.rootHash : await rootOfPrefix(session, known, now.size);
   if (derived === undefined) {
@@ -78,16 +78,16 @@ async function requireSameLog(session: CopySession, now: TreeHead, known: TreeHe
 }
 
 const STALE_ADVICE =
-  "Wait until it has caught up, or name a replica that has, then run the same command again; if it stays older, the log " +
+  "Wait until it has caught up, or use a replica that has, then run the same command again; if it stays older, the log " +
   "has lost entries: ask its operator";
 
-/** A size that no tree has is found out before anything is stored. */
+/** A size that the tree cannot have is detected before anything is stored. */
 const MISTAKE_ADVICE =
-  "; if that size was signed by mistake, and nothing is stored in the target, `tlog-migrate abandon` gives up its claim";
+  "; if that size was signed by mistake, and nothing is stored in the target yet, `tlog-migrate abandon` removes the claim";
 
 /**
- * The root of the first `size` entries of a known tree; undefined where its tiles are unavailable. The target may have
- * only a part of them, and a source that is behind none: whatever they come from, they authenticate.
+ * The root of the first `size` entries of a known tree; undefined if its tiles are unavailable. The target may have only
+ * some of the tiles, and a source that is behind none. Tiles from either are authenticated.
  */
 async function rootOfPrefix(
   session: CopySession,
@@ -121,7 +121,7 @@ export async function requireGrownFrom(
   throw otherLog(session.context.source.location, problem, formatHash(old.rootHash), formatHash(derived));
 }
 
-/** The source's checkpoint is not of the log that was there before. */
+/** The error for a source whose checkpoint is not of the same log as before. */
 export function otherLog(
   source: string,
   problem: string,
@@ -129,6 +129,6 @@ export function otherLog(
   found: string,
 ): VerificationError {
   const object = `${source}: the checkpoint`;
-  const advice = "Do not continue before the log's operator has explained it; the target was not changed";
+  const advice = "Do not continue until the log's operator has explained this; the target was not changed";
   return new VerificationError({ object, problem, expected, found, advice });
 }

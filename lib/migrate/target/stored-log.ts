@@ -1,4 +1,4 @@
-/** What is in the target, read as a log: what comes from there is authenticated like anything else. */
+/** Reads the target as a log: its objects are authenticated like all others. */
 
 import { setImmediate } from "node:timers/promises";
 import { FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
@@ -13,7 +13,7 @@ import { DEFAULT_RETRY } from "../throttle/backoff.ts";
 
 const TILE_BYTES = FULL_WIDTH * HASH_SIZE;
 
-/** Nothing is read twice: an object that is wrong stays so. */
+/** No retries: a wrong object in the target stays wrong. */
 export function storedLog({ target, options, context, writer }: CopySession): ReadContext {
   const stored: ObjectSource = {
     location: target.location,
@@ -30,7 +30,7 @@ export function storedLog({ target, options, context, writer }: CopySession): Re
   return { source, counters: new Counters(), retry, signal: context.signal, minIndex: context.minIndex };
 }
 
-/** Full tiles that the source has pruned, as an earlier run has left them in the target. */
+/** Full tiles that the source has pruned, from the target, where an earlier run has stored them. */
 export function storedTiles({ writer }: CopySession): TileRecovery {
   return {
     async fullTile(failure, level, index, expected) {

@@ -1,4 +1,4 @@
-/** The private tree state of a target, and what is wrong with one that cannot be read. */
+/** Reads the private tree state of a target, and explains why one cannot be read. */
 
 import { type ErrorFacts, type LogError, TargetRefusedError } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
@@ -29,7 +29,7 @@ export async function readableTreeState(
   }
 }
 
-/** What is wrong with a tree state that cannot be read. */
+/** The error for a tree state that cannot be read. */
 export function unreadableTreeState(target: MigrationTarget, error: FormatError): ErrorFacts {
   const { message: problem, expected, found } = error;
   return { object: `${target.location}: the tree state`, problem, expected, found };

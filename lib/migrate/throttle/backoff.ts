@@ -1,28 +1,28 @@
-/** Trying again what failed for a reason that may pass. */
+/** Retries after temporary failures. */
 
 import { SourceError } from "../ports/source.ts";
 import { pause } from "./pause.ts";
 
-/** How often and after how long a request is tried again. */
+/** How often and after which waits a request is retried. */
 export interface RetryPolicy {
-  /** Tries again after a network error or a busy answer. */
+  /** Number of retries after a network error or an answer of a busy server. */
   readonly attempts: number;
-  /** Wait before the first of them; it doubles each time, with jitter, up to `maxDelayMs`. */
+  /** Wait before the first retry; it doubles each time, with jitter, up to `maxDelayMs`. */
   readonly minDelayMs: number;
   readonly maxDelayMs: number;
-  /** Longest wait that a Retry-After may ask for. */
+  /** The longest accepted Retry-After. */
   readonly maxRetryAfterMs: number;
-  /** How often bytes that do not authenticate, or that are missing, are asked for again. */
+  /** How often an object that is missing or does not authenticate is requested again. */
   readonly contentAttempts: number;
 }
 
-/** A request that failed and is tried again; plain data. */
+/** A failed request that is retried; plain data. */
 export interface Retry {
   /** A URL or a path. */
   readonly object: string;
-  /** Why, as a clause. */
+  /** The reason, as a clause. */
   readonly reason: string;
-  /** After how long. */
+  /** The wait before the retry. */
   readonly delayMs: number;
 }
 
@@ -36,17 +36,17 @@ export const DEFAULT_RETRY: RetryPolicy = {
   contentAttempts: 5,
 };
 
-/** How often a server is tried again that breaks the first connections off, as one does on a wrong port. */
+/** Number of retries if the server closes the first connections, as one on a wrong port does. */
 export const FIRST_CONTACT_RETRIES = 3;
 
-/** Whether a status says that the server has too much to do, rather than that something is wrong. */
+/** Whether a status means that the server is busy, not that the request is wrong. */
 export function isRefusal(status: number | undefined): boolean {
   return status === 429 || status === 503;
 }
 
 /**
- * Does what may fail, again and again.
- * @param delayAfter how long to wait after a failure, in milliseconds; undefined: it is final.
+ * Repeats an operation that may fail.
+ * @param delayAfter how long to wait after a failure, in milliseconds; undefined: the failure is final.
  * @throws the final failure; the signal's reason once that has fired.
  */
 export async function withRetries<T>(
@@ -68,8 +68,8 @@ export async function withRetries<T>(
 }
 
 /**
- * How long to wait after so many failures in a row of which `error` is the last, in milliseconds. Undefined if it
- * cannot pass or the policy's attempts are used up.
+ * How long to wait after a number of consecutive failures, the last of which is `error`, in milliseconds. Undefined if
+ * the failure is permanent or the policy's attempts are used up.
  */
 export function retryDelay(
   error: unknown,

@@ -1,10 +1,10 @@
 /**
  * A thread's part in the limit on requests in flight that all threads share (shared-limit.ts).
  *
- * Requests start in the order of tickets, which a thread draws one at a time for the first of its requests that
- * wait: thus each thread has its share of a small limit, the main one too, whose few reads the others depend on.
+ * Requests start in the order of tickets. A thread draws one ticket at a time, for the first of its waiting requests:
+ * so each thread has its share of a small limit, also the main thread, on whose few reads the others depend.
  *
- * Measured, where nothing is held back: 0.2 µs a request, and 0.5 µs where two threads do nothing else.
+ * Measured when no request has to wait: 0.2 µs a request, and 0.5 µs if two threads do nothing else.
  */
 
 import { formatCount } from "../../tlog/quantities.ts";
@@ -13,10 +13,10 @@ import type { ConnectionOutlook, StatedLimit } from "../ports/backend.ts";
 import { isRefusal } from "./backoff.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 
-/** How long a thread that waits relies on being woken, in milliseconds. */
+/** After this time a waiting thread checks again, even if it was not woken, in milliseconds. */
 const CHECK_MS = 25;
 
-/** Requests in a row for which a thread keeps its turn, and the connection with it, where connections are scarce. */
+/** Consecutive requests for which a thread keeps its turn, and its connection, while connections are scarce. */
 const TURNS_IN_A_ROW = 32;
 
 export class ConcurrencyLimiter implements ConnectionOutlook {
@@ -24,20 +24,20 @@ export class ConcurrencyLimiter implements ConnectionOutlook {
   readonly #most: number;
   readonly #signal: AbortSignal;
   readonly #closeIdle: () => void;
-  /** Requests that wait, in order. */
+  /** Waiting requests, in order. */
   readonly #queue: PromiseWithResolvers<void>[] = [];
   #inFlight = 0;
-  /** With which the first of the queue waits; undefined while only this thread's own requests are in its way. */
+  /** The ticket of the first waiting request; undefined while it only waits for this thread's own requests. */
   #ticket: number | undefined;
   #watching = false;
-  /** Requests for which this thread may keep its turn. */
+  /** Number of requests for which this thread may still keep its turn. */
   #turnsLeft = TURNS_IN_A_ROW;
 
   /**
-   * @param most requests that this thread may have in flight: no more than its connections, since one that was let in
-   * and waits for a connection might be sent during a pause.
+   * @param most requests in flight in this thread: not more than its connections, since a request that has entered and
+   * waits for a connection might be sent during a pause.
    * @param signal ends all waiting.
-   * @param closeIdle closes the connections of this thread that carry nothing.
+   * @param closeIdle closes the idle connections of this thread.
    */
   constructor(shared: SharedLimit, most: number, signal: AbortSignal, closeIdle: () => void = () => {}) {
     this.#shared = shared;
@@ -46,7 +46,7 @@ export class ConcurrencyLimiter implements ConnectionOutlook {
     this.#closeIdle = closeIdle;
   }
 
-  /** Lets a request start, at once or when it resolves; it has to `leave` then. @throws the signal's reason */
+  /** Lets a request start, at once or when it resolves; the caller must call `leave` at its end. @throws the signal's reason */
   enter(): Promise<void> | undefined {
     this.#signal.throwIfAborted();
     if (this.#queue.length === 0 && this.#takeTurn()) return undefined;
@@ -56,14 +56,14 @@ export class ConcurrencyLimiter implements ConnectionOutlook {
     return waiter.promise;
   }
 
-  /** The head of a response came. @returns whether the limit has become smaller by it. */
+  /** Called when the head of a response has arrived. @returns whether this has reduced the limit. */
   answered(status: number, milliseconds: number, retryAfterMs?: number, stated?: StatedLimit): boolean {
     if (stated !== undefined) this.#shared.pace.state(stated);
     this.#shared.connections.answered(milliseconds);
     return isRefusal(status) && this.#shared.refuse(status, milliseconds, retryAfterMs);
   }
 
-  /** A new connection brought its first answer, so many milliseconds after it was asked for. */
+  /** Called when a new connection has its first answer, `ms` milliseconds after it was requested. */
   connected(milliseconds: number): void {
     this.#shared.connections.connected(milliseconds);
   }
@@ -72,7 +72,7 @@ export class ConcurrencyLimiter implements ConnectionOutlook {
     this.#shared.connections.disconnected();
   }
 
-  /** A new connection was not taken. @returns whether the limit has become smaller by it. */
+  /** Called when the server did not accept a new connection. @returns whether this has reduced the limit. */
   turnedAway(milliseconds: number): boolean {
     return this.#shared.turnAway(milliseconds);
   }
@@ -89,14 +89,14 @@ export class ConcurrencyLimiter implements ConnectionOutlook {
     return this.#shared.connections.areScarce;
   }
 
-  /** A request that was let in is over. @param status of its response, 0 if there was none. */
+  /** Called when a request that has entered is finished. @param status of its response, 0 if there was none. */
   leave(status: number): void {
     if (status !== 0 && status < 500 && !isRefusal(status)) this.#shared.succeed();
     if (!this.areScarce) {
       this.#pass();
       return;
     }
-    // undici takes a connection again one turn of the event loop later: sooner, a request would get another one.
+    // undici reuses a connection one turn of the event loop later: an earlier request would open another connection.
     setImmediate(() => setImmediate(() => this.#passWithConnection()));
   }
 
@@ -106,9 +106,9 @@ export class ConcurrencyLimiter implements ConnectionOutlook {
     this.#admit();
   }
 
-  /** Where a connection is as good as a turn: the next request of this thread has both, or else another thread. */
+  /** While connections are scarce, turn and connection go together: to this thread's next request, or to another thread. */
   #passWithConnection(): void {
-    // The first that waits may have drawn a ticket, and every ticket is passed in the end.
+    // The first waiting request may have drawn a ticket; every ticket must be passed at some time.
     const waiting = this.#queue.length - (this.#ticket === undefined ? 0 : 1);
     if (waiting > 0 && this.#turnsLeft > 0 && !this.#shared.holdsBack && !this.#signal.aborted) {
       this.#turnsLeft--;
@@ -138,17 +138,17 @@ export class ConcurrencyLimiter implements ConnectionOutlook {
   #giveUp(): void {
     for (const { reject } of this.#queue.splice(0)) reject(this.#signal.reason);
     if (this.#ticket === undefined) return;
-    // Out of turn, so that for a moment one request more may be in flight. Kept, it would be lost with this thread.
+    // Out of turn, so that for a moment one request more may be in flight. An unused ticket would be lost with this thread.
     this.#ticket = undefined;
     this.#shared.pass();
   }
 
-  /** Follows what other threads do, for as long as a request waits for them. */
+  /** Follows the other threads for as long as a request waits for them. */
   async #watch(): Promise<void> {
     if (this.#watching) return;
     this.#watching = true;
     while (this.#ticket !== undefined) {
-      // Read before the look: what is over by then is seen, and what comes later wakes this thread.
+      // Read before the check: the check sees requests that ended before, and a later one wakes this thread.
       const { passed } = this.#shared;
       this.#admit();
       if (this.#ticket !== undefined) await this.#shared.sleep(passed, CHECK_MS);
@@ -157,14 +157,14 @@ export class ConcurrencyLimiter implements ConnectionOutlook {
   }
 }
 
-/** A pause that is worth reporting. */
+/** Shorter pauses are not reported, in milliseconds. */
 const LONG_PAUSE_MS = 5_000;
 
-/** It reports again soon of a limit half as large as the last one reported, and of others now and then. */
+/** Reports soon when the limit is half of the last one reported, and else from time to time. */
 const REPORT_HALF_MS = 10_000;
 const REPORT_AGAIN_MS = 600_000;
 
-/** What is to be called several times a second, and notices when the limit was halved. */
+/** Returns a function to call several times a second, which reports when the limit was halved. */
 export function limitReporter(
   shared: SharedLimit,
   notice: Notice,
@@ -185,7 +185,7 @@ export function limitReporter(
     const { status, pauseMs } = lastBackOff;
     const why =
       status === 0
-        ? "The source takes no more connections"
+        ? "The source accepts no more connections"
         : `The source asks for fewer requests (${status})`;
     const before = limit < maximum ? ` instead of ${formatCount(maximum)}` : "";
     const pause = pauseMs >= LONG_PAUSE_MS ? `, after a pause of ${Math.round(pauseMs / 1000)} s` : "";

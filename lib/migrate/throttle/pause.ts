@@ -1,10 +1,10 @@
-/** Waits that end with their work. */
+/** Waits that a signal ends. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Resolves after so many milliseconds.
- * @throws the signal's reason, where a timer of Node's would throw an AbortError of its own.
+ * Resolves after a number of milliseconds.
+ * @throws the signal's reason; Node's own timers would throw an AbortError instead.
  */
 export async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();

@@ -5,14 +5,14 @@
 
 import { pause } from "./pause.ts";
 
-/** Requests that may start at once after a pause: a tenth of a second's worth. */
+/** Requests that may start at once after a pause: as many as in a tenth of a second. */
 const BURST_NS = 100_000_000n;
 
 export class RateLimiter {
   readonly #nextSlot: BigInt64Array<SharedArrayBuffer>;
   readonly #interval: bigint;
 
-  /** @param shared 8 bytes by which instances in other threads follow the same rate. */
+  /** @param shared 8 bytes that instances in all threads share to keep one rate. */
   constructor(perSecond: number, shared = new SharedArrayBuffer(8)) {
     this.#nextSlot = new BigInt64Array(shared);
     this.#interval = BigInt(Math.max(1, Math.round(1e9 / perSecond)));

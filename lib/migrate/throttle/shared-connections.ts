@@ -1,34 +1,34 @@
 /**
- * What all threads of a run know of their connections to a source. A server, or a firewall before it, may have only so
- * many for a client, and resets, refuses or leaves unanswered what is beyond. Then connections are scarce: one that
- * carries nothing keeps another thread from having one, and is closed.
+ * What all threads of a run know of their connections to a source. A server, or a firewall in front of it, may allow a
+ * client only a few connections, and reset, refuse or ignore further ones. Then connections are scarce: an idle
+ * connection prevents another thread from opening one, so it is closed.
  */
 
 import { StrayBudget } from "./stray-budget.ts";
 
-/** Words of shared memory that it takes: of 32 bits, and times of 64. */
+/** Numbers of 32-bit words, and of 64-bit times, of shared memory. */
 export const CONNECTION_WORDS = 16;
 export const CONNECTION_TIMES = 1;
 
 const SCARCE = 0;
 const BUDGET = 1;
-/** Connections that are open and were served. */
+/** Open connections that have had an answer. */
 const OPEN = 4;
-/** The slowest first answer of a new connection, and of all answers by and by. */
+/** The slowest first answer of a new connection; later answers reduce it slowly. */
 const [SLOWEST_FIRST_MS, SLOWEST_MS] = [2, 3];
-/** How long it took to find out that the last connection of too many was not taken. */
+/** How long it took to find out that the last excess connection was not accepted. */
 const FOUND_OUT_MS = 5;
 /** When there may be one more, where they are scarce: the last one must have had its answer. */
 const GROWS_AFTER = 0;
 
-/** By then every thread has closed its connections that carry nothing, once they are scarce. */
+/** Within this time every thread has closed its idle connections after they became scarce. */
 const IDLE_CLOSED_NS = 500_000_000n;
 
-/** A new connection has as many times the slowest answer for its first, and no less than this. */
+/** The first answer of a new connection may take this many times the slowest answer, but at least the following time. */
 const PATIENCE = 4;
 const MIN_FIRST_ANSWER_MS = 1_000;
 
-/** By so much of itself the slowest answer is forgotten with each other one. */
+/** With each other answer, the slowest one is reduced by this fraction of itself. */
 const FORGOTTEN = 1 / 64;
 
 export class SharedConnections {
@@ -51,7 +51,7 @@ export class SharedConnections {
     Atomics.store(this.#words, SCARCE, Number(areScarce));
   }
 
-  /** How long a new connection may go without an answer while others have some. */
+  /** How long a new connection may be without an answer while others have answers. */
   get firstAnswerMs(): number {
     const slowest = Math.max(this.#word(SLOWEST_FIRST_MS), this.#word(SLOWEST_MS));
     return Math.max(MIN_FIRST_ANSWER_MS, PATIENCE * slowest);
@@ -63,7 +63,7 @@ export class SharedConnections {
     if (Math.trunc(next) !== slowest) Atomics.store(this.#words, SLOWEST_MS, Math.trunc(next));
   }
 
-  /** How many are open and were served. */
+  /** The number of open connections that have had an answer. */
   get open(): number {
     return this.#word(OPEN);
   }

@@ -1,5 +1,5 @@
 /**
- * The limit on requests in flight that all threads of a run share, and how it follows what the source can do:
+ * The limit on requests in flight that all threads of a run share, and how it follows the capacity of the source:
  * additive increase, multiplicative decrease, as in TCP's congestion control (RFC 5681).
  *
  * It starts small and doubles with every round trip. A refusal halves it and stops all threads for a pause, once for
@@ -17,34 +17,34 @@ import { PACE_TIMES, PACE_WORDS, SharedPace } from "./shared-pace.ts";
 import { FIRST_STRAY_BUDGET, StrayBudget } from "./stray-budget.ts";
 
 export interface LimitOptions extends Pick<RetryPolicy, "minDelayMs" | "maxRetryAfterMs"> {
-  /** Requests in flight over all threads. At the maximum nothing is held back: connections bound them too. */
+  /** Most requests in flight in all threads. At the maximum no request waits: the number of connections is a bound too. */
   readonly maximum: number;
-  /** Requests in flight to begin with. */
+  /** The limit at the beginning. */
   readonly start: number;
 }
 
-/** Plain data by which threads share a limit. */
+/** Plain data with which threads share a limit. */
 export interface LimitShare extends LimitOptions {
   readonly shared: SharedArrayBuffer;
 }
 
-// Indexes of 32-bit words. What every request writes has a cache line of 64 bytes to itself.
+// Indexes of 32-bit words. The words that every request writes have their own cache line of 64 bytes.
 const TICKETS = 0;
 const PASSED = 16;
 const LIMIT = 32;
-/** The size that was refused last. */
+/** The last refused size. */
 const CEILING = 33;
-/** The pause after a refusal that asks for none, or for less. */
+/** The pause after a refusal that asks for no pause, or for a shorter one. */
 const SHORT_PAUSE_MS = 34;
 const [BACK_OFFS, LAST_STATUS, LAST_PAUSE_MS] = [35, 36, 37];
 /** Successes since the limit was halved. */
 const SUCCESSES = 48;
 const STRAY_BUDGET = 49;
-/** Successes in a row that have not made the limit grow yet. */
+/** Consecutive successes since the limit last grew. */
 const CREDIT = 50;
 const CONNECTIONS = 64;
 
-// Indexes of 64-bit words behind them, on the clock of process.hrtime.
+// Indexes of 64-bit words after them: times of process.hrtime.
 const PACE = CONNECTIONS + CONNECTION_WORDS;
 const TIMES_BYTE = 4 * (PACE + PACE_WORDS);
 const PAUSED_UNTIL = 0;
@@ -58,12 +58,12 @@ const SLOW_START = 2 ** 31 - 1;
 /** The ceiling of a source that has only refused. */
 const UNKNOWN = SLOW_START - 1;
 
-/** For how many pauses a refusal keeps the limit below the size that was refused. */
+/** For how many pauses a refusal keeps the limit below the refused size. */
 const CALM_PAUSES = 20;
 /** The same for a stray at a size that was refused before. */
 const CALM_AFTER_STRAY_MS = 1_000;
 
-/** A limit of one request cannot shrink: its short pause doubles instead, up to so many times the shortest. */
+/** A limit of one request cannot shrink: instead its short pause doubles, up to this many times the shortest. */
 const MAX_PAUSE_GROWTH = 8;
 /** Successes after which the short pause is the shortest again. */
 const PAUSE_RESET_SUCCESSES = 16;
@@ -112,17 +112,17 @@ export class SharedLimit {
     return until !== 0n && until > this.#now();
   }
 
-  /** Whether a request may have to wait though fewer are in flight than may be. */
+  /** Whether a request may have to wait although fewer are in flight than the limit. */
   get holdsBack(): boolean {
     return this.pace.isKept || this.isPaused;
   }
 
-  /** As the pace has it. */
+  /** See `SharedPace`. */
   secondsFor(requests: number): number | undefined {
     return this.pace.secondsFor(requests);
   }
 
-  /** What the source asks to wait for, while it does. */
+  /** The wait that the source asks for, while it lasts. */
   get pause(): { readonly status: number; readonly leftMs: number } | undefined {
     const left = Atomics.load(this.#times, PAUSED_UNTIL) - this.#now();
     return left > 0n ? { status: this.#word(LAST_STATUS), leftMs: Number(left / 1_000_000n) } : undefined;
@@ -133,17 +133,17 @@ export class SharedLimit {
     return this.#word(BACK_OFFS);
   }
 
-  /** What the limit was halved for last. */
+  /** The reason for which the limit was last halved. */
   get lastBackOff(): { readonly status: number; readonly pauseMs: number } {
     return { status: this.#word(LAST_STATUS), pauseMs: this.#word(LAST_PAUSE_MS) };
   }
 
-  /** A ticket for one request, which starts when its turn has come. Every ticket is passed in the end. */
+  /** A ticket for one request, which starts in its turn. Every ticket must be passed at some time. */
   draw(): number {
     return Atomics.add(this.#words, TICKETS, 1);
   }
 
-  /** Whether the request with this ticket may start now; then it has to, where the source counts requests. */
+  /** Whether the request with this ticket may start now; if so it must start, if the source counts requests. */
   isTurn(ticket: number): boolean {
     // The counters overflow after 2^32 requests; their difference does not.
     const holdsNothingBack = this.limit >= this.maximum && !this.connections.areScarce;
@@ -151,13 +151,13 @@ export class SharedLimit {
     return isWithin && !this.isPaused && (!this.pace.isKept || this.pace.takeTurn(this.#now()));
   }
 
-  /** A request is over, or will not start any more: another one may. */
+  /** Called when a request is finished, or will not start: another one may start. */
   pass(): void {
     Atomics.add(this.#words, PASSED, 1);
     Atomics.notify(this.#words, PASSED);
   }
 
-  /** Requests that are over, modulo 2^32. */
+  /** Number of finished requests, modulo 2^32. */
   get passed(): number {
     return this.#word(PASSED);
   }
@@ -167,7 +167,7 @@ export class SharedLimit {
     return (this.#word(TICKETS) - this.passed) | 0;
   }
 
-  /** Resolves when `passed` is another number than this, the limit grows, or the time is over. */
+  /** Resolves when `passed` differs from this number, the limit grows, or the time is over. */
   async sleep(passed: number, milliseconds: number): Promise<void> {
     const { async, value } = Atomics.waitAsync(this.#words, PASSED, passed, milliseconds);
     if (async) await value;
@@ -178,12 +178,12 @@ export class SharedLimit {
     return this.#word(SUCCESSES);
   }
 
-  /** A request that was neither refused nor failed is about to pass. */
+  /** Called before a request passes that was neither refused nor failed. */
   succeed(): void {
     if (Atomics.add(this.#words, SUCCESSES, 1) + 1 === PAUSE_RESET_SUCCESSES)
       this.#set(SHORT_PAUSE_MS, this.#options.minDelayMs);
     this.#strays.earn();
-    // What comes during a pause answers what was asked before, and nothing is learnt from a limit that is half used.
+    // An answer during a pause belongs to an earlier request; and a limit that is not fully used shows nothing.
     if (this.limit < this.maximum && 2 * this.load >= this.limit && !this.isPaused) this.#grow();
     else if (this.limit >= this.maximum && this.connections.areScarce) {
       this.connections.areScarce = this.#now() < Atomics.load(this.#times, CALM_UNTIL);
@@ -191,9 +191,9 @@ export class SharedLimit {
   }
 
   /**
-   * A new connection was not taken, so many milliseconds after it was asked for: it was one too many. Nothing is paused,
-   * since those that are open are served.
-   * @returns whether the limit has become smaller by it.
+   * Called when the server did not accept a new connection, `ms` milliseconds after it was requested: there were too
+   * many. Nothing is paused, since the open connections have answers.
+   * @returns whether this has reduced the limit.
    */
   turnAway(milliseconds: number): boolean {
     if (this.connections.strays.pay()) return false;
@@ -213,13 +213,13 @@ export class SharedLimit {
   }
 
   /**
-   * A request was answered by 429 or 503, so many milliseconds after it was sent.
-   * @returns whether the limit has become smaller by it.
+   * Called when a request was answered with 429 or 503, `ms` milliseconds after it was sent.
+   * @returns whether this has reduced the limit.
    */
   refuse(status: number, milliseconds: number, retryAfterMs = 0): boolean {
     const now = this.#now();
     const sentAt = now - nanoseconds(milliseconds);
-    // Nothing starts during a pause: what was sent before its end is older than the refusal that led to it.
+    // Nothing starts during a pause: a request sent before its end is older than the refusal that caused it.
     const isNew = (until: bigint): boolean => sentAt >= until;
     if (isNew(Atomics.load(this.#times, PAUSED_UNTIL)) && status !== 429 && this.#strays.pay())
       return this.#stepBack(now);
@@ -228,7 +228,7 @@ export class SharedLimit {
     const end = now + nanoseconds(pauseMs);
     for (;;) {
       const until = Atomics.load(this.#times, PAUSED_UNTIL);
-      // An older one may still ask for a longer pause.
+      // An older request may still ask for a longer pause.
       if (!isNew(until) && (retryAfterMs === 0 || end <= until)) return false;
       if (Atomics.compareExchange(this.#times, PAUSED_UNTIL, until, end) !== until) continue;
       if (!isNew(until)) return false;
@@ -246,7 +246,7 @@ export class SharedLimit {
     Atomics.store(this.#words, index, value);
   }
 
-  /** Replaces a word, unless another thread has changed it meanwhile. */
+  /** Replaces a word, unless another thread has changed it in the meantime. */
   #replace(index: number, expected: number, value: number): boolean {
     return Atomics.compareExchange(this.#words, index, expected, value) === expected;
   }
@@ -263,7 +263,7 @@ export class SharedLimit {
     if (this.#replace(LIMIT, limit, next)) Atomics.notify(this.#words, PASSED);
   }
 
-  /** At a size that was refused before, what looks like a stray may be none: it costs that step, and no pause. */
+  /** At a size that was refused before, an apparent stray may be a refusal: it costs the last step, but no pause. */
   #stepBack(now: bigint): boolean {
     const { limit } = this;
     const ceiling = this.#word(CEILING);
@@ -277,7 +277,7 @@ export class SharedLimit {
   #backOff(status: number, now: bigint, pauseMs: number): void {
     const { limit } = this;
     this.#set(LIMIT, Math.max(1, limit >> 1));
-    // A source that refuses whatever it is asked says nothing about the size.
+    // A source that refuses every request says nothing about the size.
     const isKnown = Atomics.exchange(this.#words, SUCCESSES, 0) !== 0;
     this.#set(CEILING, isKnown ? limit : Math.min(this.#word(CEILING), UNKNOWN));
     Atomics.store(this.#times, CALM_UNTIL, now + nanoseconds((CALM_PAUSES + 1) * pauseMs));

@@ -1,21 +1,21 @@
 /**
- * The requests a second that a source allows, where it counts them: what it states, or what it answered before it
- * refused more for so long. Requests go out at that pace then, and not in bursts that end in refusals.
+ * The rate of requests that a source allows, if it counts them: the rate that it states, or the rate that it answered
+ * before it refused more. Requests are then sent at that pace, not in bursts that end in refusals.
  */
 
 import type { StatedLimit } from "../ports/backend.ts";
 
-/** Words of shared memory that it takes: of 32 bits, and times of 64. */
+/** Numbers of 32-bit words, and of 64-bit times, of shared memory. */
 export const PACE_WORDS = 16;
 export const PACE_TIMES = 2;
 
-/** Microseconds from one request to the next, as stated (the slowest) and as kept; requests of the stated limit. */
+/** Microseconds between requests, as stated (the slowest) and as kept; number of requests in the stated limit. */
 const [STATED_US, KEPT_US, STATED_REQUESTS] = [0, 1, 2];
-/** The same as the last refusal was found to mean. */
+/** Microseconds between requests, as measured at the last refusal. */
 const MEASURED_US = 3;
 const MAX_REQUESTS = 2 ** 31 - 1;
 const NEXT_TURN = 0;
-/** Since when the source has refused nothing. */
+/** The time since which the source has refused nothing. */
 const RESUMED_AT = 1;
 
 /** A shorter Retry-After says nothing about a rate. */
@@ -23,10 +23,10 @@ const MIN_RETRY_AFTER_MS = 5_000;
 
 const AGREEMENT = 0.2;
 
-/** Its clock may differ a little from ours. */
+/** The source's clock may differ a little from ours. */
 const MARGIN = 1.02;
 
-/** Turns that were missed in so long a time are made up for: who waits does not look at the clock all the time. */
+/** Turns that were missed within this time are made up for: a waiting thread does not check the clock all the time. */
 const MAKES_UP_NS = 100_000_000n;
 
 export class SharedPace {
@@ -34,7 +34,7 @@ export class SharedPace {
   readonly #times: BigInt64Array<SharedArrayBuffer>;
   readonly #longestMs: number;
 
-  /** @param longestMs less than half an hour: from one request to the next, whatever the source says. */
+  /** @param longestMs the longest accepted time between requests, less than half an hour. */
   constructor(
     words: Int32Array<SharedArrayBuffer>,
     times: BigInt64Array<SharedArrayBuffer>,
@@ -45,7 +45,7 @@ export class SharedPace {
     this.#longestMs = longestMs;
   }
 
-  /** How long so many requests take at least, in seconds; undefined where the source has named no limit. */
+  /** How long a number of requests takes at least, in seconds; undefined if the source has no known limit. */
   secondsFor(requests: number): number | undefined {
     const [kept, stated] = [this.#word(KEPT_US), this.#word(STATED_US)];
     if (kept !== 0) return (requests * kept) / 1e6;
@@ -56,7 +56,7 @@ export class SharedPace {
     return this.#word(KEPT_US) !== 0;
   }
 
-  /** The source states a limit. It may allow bursts, so it is not kept before it refuses something. */
+  /** Called when the source states a limit. It may allow bursts, so the limit is only kept after a refusal. */
   state({ requests, seconds }: StatedLimit): void {
     if (this.#raise(STATED_US, (1e6 * seconds) / requests)) {
       Atomics.store(this.#words, STATED_REQUESTS, Math.min(requests, MAX_REQUESTS));
@@ -64,8 +64,8 @@ export class SharedPace {
   }
 
   /**
-   * Learns from a 429 that no other led to.
-   * @param successes since the last one. As many as two round trips have: then it is not that too many were in flight.
+   * Learns from a 429 that is not a consequence of another one.
+   * @param successes since the last 429. If there are more than in two round trips, the cause is not the number in flight.
    */
   refused(now: bigint, retryAfterMs: number, pauseMs: number, successes: number, inFlight: number): void {
     const since = Atomics.load(this.#times, RESUMED_AT);
@@ -74,7 +74,7 @@ export class SharedPace {
     else if (since !== 0n && retryAfterMs >= MIN_RETRY_AFTER_MS && successes >= 2 * inFlight) {
       const measured = (Number(now - since) / 1e3 + retryAfterMs * 1e3) / successes;
       const before = this.#word(MEASURED_US);
-      // Twice the same: a source that has too much to do for once, or counts requests in flight, varies.
+      // The same rate twice: a source that is busy for a moment, or limits requests in flight, gives varying rates.
       if (Math.abs(measured - before) < AGREEMENT * before) this.#raise(KEPT_US, measured * MARGIN);
       Atomics.store(this.#words, MEASURED_US, Math.min(measured, MAX_REQUESTS));
     }
@@ -92,7 +92,7 @@ export class SharedPace {
     return Atomics.compareExchange(this.#times, NEXT_TURN, next, after) === next;
   }
 
-  /** Never lowers it: what was allowed once may be more than what is. */
+  /** Never shortens the time: what the source allowed once may be more than it allows now. */
   #raise(index: number, microseconds: number): boolean {
     const bounded = Math.ceil(Math.min(microseconds, this.#longestMs * 1e3));
     if (bounded <= this.#word(index)) return false;

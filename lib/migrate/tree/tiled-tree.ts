@@ -23,7 +23,7 @@ import type {
   TreeHead,
 } from "../ports/source.ts";
 
-/** What tiles are read from. */
+/** Where tiles are read from. */
 type TileSource = Pick<LogSource, "tile">;
 
 /** The lowest level whose full tiles are kept in memory, not fetched each time: 60 of 8 KiB for a billion entries. */
@@ -43,9 +43,9 @@ export async function openTiledTree(
     if (recovery === undefined) throw failure;
     return recovery.edge(failure, head);
   });
-  /** Full tiles from LOWEST_KEPT_LEVEL up, by path; promises, so that nothing is fetched twice at once. */
+  /** Full tiles from LOWEST_KEPT_LEVEL up, by path; promises, so that no tile is fetched twice at the same time. */
   const kept = new Map<string, Promise<Uint8Array>>();
-  /** Of the levels below, the last one: a copy that has looked at its first bundle goes on there. */
+  /** The last tile that was read of the levels below: a copy that has read its first bundle continues there. */
   let last = "";
 
   const fetchFullTile = async (level: number, index: number): Promise<Uint8Array> => {
@@ -73,7 +73,7 @@ export async function openTiledTree(
     return await tile;
   };
 
-  /** The hashes of a tile, full or partial, as wide as the tree has it. */
+  /** The hashes of a tile, full or partial, with its width in the tree. */
   const hashesOf = async (level: number, index: number): Promise<Uint8Array> => {
     const full = fullTileCount(head.size, level);
     if (index < full) return await fullTile(level, index);
@@ -87,7 +87,7 @@ export async function openTiledTree(
     return hashAt(parent, index % FULL_WIDTH);
   };
 
-  /** As RFC 6962 section 2.1.2, by authenticated tiles instead of by a proof. */
+  /** As in RFC 6962 section 2.1.2, but with authenticated tiles in place of a consistency proof. */
   const rootOfPrefix = async (size: number): Promise<Uint8Array> => {
     if (size > head.size) throw new Error(`size ${size} is not a prefix of size ${head.size}`);
     const prefixEdge: Uint8Array[] = [];
@@ -100,7 +100,7 @@ export async function openTiledTree(
   return { head, edge: (level) => edge[level], fullTile, hashOf, rootOfPrefix };
 }
 
-/** @throws FormatError unless bytes that came from elsewhere hash to what the tree says. */
+/** @throws FormatError unless bytes of another origin hash to the tree's hash. */
 export function requireHash(found: Uint8Array, expected: Uint8Array): void {
   if (equalBytes(found, expected)) return;
   throw new FormatError("does not hash to what the tree commits to", formatHash(expected), formatHash(found));
@@ -110,12 +110,12 @@ export function requireHash(found: Uint8Array, expected: Uint8Array): void {
 export function requireEdge(tree: HashTree, level: number): Uint8Array {
   const hashes = tree.edge(level);
   if (hashes?.length !== partialTileWidth(tree.head.size, level) * HASH_SIZE) {
-    throw new Error(`the right edge of level ${level} has another width than the size asks for`);
+    throw new Error(`the right edge of level ${level} has another width than the size requires`);
   }
   return hashes;
 }
 
-/** The partial tiles authenticate only together, so they are read, retried and named as one. */
+/** The partial tiles authenticate only together, so they are read, retried and reported together. */
 async function readAuthenticEdge(
   source: TileSource,
   read: AuthenticRead,
@@ -128,7 +128,7 @@ async function readAuthenticEdge(
       async (given) => {
         const hints = { ...given, fresh: fresh || given.fresh === true };
         const full = fromFull ? await source.tile(tile, { ...hints, fromFull }) : undefined;
-        // Only some of them may be bad, and only some have given way to full ones.
+        // Only some of them may be wrong, and only some may have been replaced by full ones.
         return full ?? (await source.tile(tile, hints));
       },
       (bytes) => bytes,
@@ -149,7 +149,7 @@ async function readAuthenticEdge(
   });
 }
 
-/** What messages call the right edge of a tree. */
+/** The name of a tree's right edge in messages. */
 export function edgeName(size: number): string {
   return rightEdge(size).map(tilePath).join(" + ") || "the empty tree";
 }

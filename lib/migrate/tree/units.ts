@@ -1,4 +1,4 @@
-/** What there is to copy, in units that are handed to workers. */
+/** Divides a tree into units of work for workers. */
 
 import {
   ENTRIES_PER_SEAL,
@@ -14,16 +14,16 @@ import { unlessPruned } from "../read/pruned.ts";
 import type { Seals } from "../target/seals.ts";
 import { requireEdge } from "./tiled-tree.ts";
 
-/** Bundles in a unit, at most: enough to gather their fsyncs, few enough to keep all workers busy to the end. */
+/** Most bundles in a unit: enough to combine their fsyncs, few enough to keep all workers busy to the end. */
 const MAX_UNIT_BUNDLES = 32;
 
-/** Units that each worker should get at least, so that none idles while another has many left. */
+/** Least number of units for each worker, so that none is idle while another has many left. */
 const MIN_UNITS_A_WORKER = 4;
 
-/** Level-1 tiles that are fetched ahead of the one whose bundles are being handed out. */
+/** Number of level-1 tiles that are fetched in advance. */
 const TILES_AHEAD = 4;
 
-/** How many bundles a unit of this tree has. */
+/** The number of bundles in a unit of this tree. */
 export function unitBundles(size: number, workers: number): number {
   const bundles = fullTileCount(size, 0);
   return Math.max(1, Math.min(MAX_UNIT_BUNDLES, Math.ceil(bundles / (workers * MIN_UNITS_A_WORKER))));
@@ -32,9 +32,9 @@ export function unitBundles(size: number, workers: number): number {
 /**
  * The units of a tree, from left to right.
  * @param done entries that are in place: full bundles of them are left out.
- * @param seals what they cover is left out; tiles that are to be sealed are announced before their first unit.
- * @param pruned called with the number of entries below each level-1 tile that the log lacks: nothing authenticates
- * what may be left of them.
+ * @param seals bundles below them are skipped; `seals` is notified of each tile to be sealed before its first unit.
+ * @param pruned called with the number of entries below each level-1 tile that the log lacks: without the tile,
+ * nothing authenticates them.
  */
 export async function* planUnits(
   tree: HashTree,
@@ -68,7 +68,7 @@ export async function unitOf(tree: HashTree, bundle: EntryBundleCoordinate): Pro
   return { kind: "run", firstBundle: index, hashes: [formatHash(await tree.hashOf(0, index))] };
 }
 
-/** The full level-1 tiles that are not sealed in the target, a few of them fetched ahead. */
+/** The full level-1 tiles that are not sealed in the target, a few of them fetched in advance. */
 async function* openTiles(
   tree: HashTree,
   seals: Pick<Seals, "isSealed"> | undefined,
@@ -87,7 +87,7 @@ async function* openTiles(
     for (let index = first; index < count; index++) {
       for (let next = index + ahead.length; next < Math.min(count, index + TILES_AHEAD); next++) {
         const tile = open(next);
-        // Its failure is seen when its turn comes; until then it must not pass for one that nobody handles.
+        // Its failure is handled in its turn; until then Node must not report it as an unhandled rejection.
         tile.catch(() => {});
         ahead.push(tile);
       }
@@ -95,7 +95,7 @@ async function* openTiles(
       if (hashes !== undefined) yield [index, hashes];
     }
   } finally {
-    // A consumer that stops early leaves reads behind; their failures are nobody's any more.
+    // If the consumer stops early, the failures of the remaining reads are ignored.
     await Promise.allSettled(ahead);
   }
 }

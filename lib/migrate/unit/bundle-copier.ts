@@ -1,5 +1,5 @@
 /**
- * How a unit is copied: fetch each bundle, authenticate it, store it with its level-0 tile, and make all of them
+ * Copies a unit: fetches each bundle, authenticates it, stores it with its level-0 tile, and makes all of them
  * durable. Entry bytes never leave the thread.
  */
 
@@ -43,7 +43,7 @@ async function copyOnce(work: CopyWork, bundles: readonly ExpectedBundle[]): Pro
   const batch = work.writer.batch();
   try {
     const copies = bundles.map((bundle) => work.limit(() => copyBundle(work, bundle, batch)));
-    // All must have ended before the batch is: a straggler would write into what was abandoned.
+    // All must have ended before the batch ends: a late one would write into an abandoned batch.
     for (const result of await Promise.allSettled(copies)) {
       if (result.status === "rejected") throw result.reason;
     }
@@ -75,7 +75,7 @@ async function copyBundle(work: CopyWork, bundle: ExpectedBundle, batch: TargetB
   }
 }
 
-/** The bundle as an earlier run left it, if it is there and right; what is not right is leftover of a crash. */
+/** The bundle that an earlier run stored, if it is correct; wrong bytes are leftovers of a crash. */
 async function findInPlace(
   { writer, context }: CopyWork,
   { coordinate, authenticate }: ExpectedBundle,
@@ -112,7 +112,7 @@ async function putTile(
   await batch.put(path, leafHashes);
 }
 
-/** Fetches a level-0 tile that is known already. */
+/** Fetches a level-0 tile whose hashes are already known, to compare it. */
 async function compareTile(
   { context }: CopyWork,
   coordinate: EntryBundleCoordinate,

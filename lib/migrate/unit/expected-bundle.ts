@@ -1,4 +1,4 @@
-/** The bundles of a unit, and what authenticates each. */
+/** The bundles of a unit, and the hashes that authenticate them. */
 
 import type { LimitFunction } from "p-limit";
 import { FormatError } from "../../tlog/errors.ts";
@@ -12,11 +12,11 @@ import type { ByteBudget, Reservation } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 
-/** What a thread works on bundles with. */
+/** What a thread needs to work on bundles. */
 export interface BundleWork {
   readonly context: ReadContext;
   readonly budget: ByteBudget;
-  /** Of bundles in flight in this thread. */
+  /** Budget of the bundles in flight in this thread. */
   readonly limit: LimitFunction;
 }
 
@@ -29,7 +29,7 @@ export interface AuthenticBundle {
 
 export interface ExpectedBundle {
   readonly coordinate: EntryBundleCoordinate;
-  /** What it folds to; undefined at the right edge, where the leaf hashes themselves are known. */
+  /** The hash that its leaf hashes fold to; undefined at the right edge, where the leaf hashes themselves are known. */
   readonly hash: Uint8Array | undefined;
   /** Checks bytes, extra data included. @throws FormatError, or rejects with it, unless they are this bundle. */
   authenticate(bytes: Uint8Array, isFresh: boolean): AuthenticBundle | Promise<AuthenticBundle>;
@@ -37,7 +37,7 @@ export interface ExpectedBundle {
 
 /**
  * The bundles of a unit, from left to right.
- * @param checkExtraData checks what no leaf hash covers. Returns undefined if done synchronously.
+ * @param checkExtraData checks the extra data, which no leaf hash covers. Returns undefined if done synchronously.
  */
 export function expectedBundles(
   unit: WorkUnit,

@@ -1,6 +1,6 @@
 /**
- * The check of extra data (RFC 6962 §4.6), which no leaf hash of Static CT covers (promise 1). A bundle counts only when
- * every issuer that its chains name is there, or is allowed to be missing; and, with `deep`, when its entries agree with
+ * The check of extra data (RFC 6962 §4.6), which no leaf hash of Static CT covers (promise 1). A bundle is accepted only if
+ * every issuer that its chains name exists, or is allowed to be missing; and, with `deep`, if its entries agree with
  * the certificates in their chains.
  */
 
@@ -17,16 +17,16 @@ import {
 import type { Counters } from "../counters.ts";
 import { type Issuer, type IssuerCache, MISSING_ADVICE } from "../issuers/cache.ts";
 
-/** Issuers that entries name, with the index of the first entry that was seen to do so. */
+/** Issuers that entries name, each with the index of the first known entry that names it. */
 export type NamedIssuers = Map<Issuer, number>;
 
 export interface ExtraDataOptions {
   readonly issuers: IssuerCache;
   /** Entries may name issuers that are unavailable. */
   readonly allowMissing: boolean;
-  /** A refused bundle is read again past every cache: its fingerprints may have been corrupted on the way. */
+  /** A refused bundle is read again past every cache: its fingerprints may have been corrupted in transit. */
   readonly rereads: boolean;
-  /** Where checked entries are counted; undefined where only their issuers are looked at. */
+  /** Counts checked entries; undefined if only issuers are checked. */
   readonly deepCounters: Counters | undefined;
 }
 
@@ -35,17 +35,17 @@ interface KnownChain extends IssuerChain {
   readonly named: readonly Issuer[];
 }
 
-/** Chains that are remembered at once: far more than honest logs have. */
+/** Most chains in the cache: far more than honest logs have. */
 const MAX_CHAINS = 100_000;
 
-/** Longer chains, which no honest log has, are looked at each time: one may have 2,047 issuers. */
+/** Longer chains, which honest logs do not have, are not cached: one may have 2,047 issuers. */
 const MAX_KNOWN_LENGTH = 8 * FINGERPRINT_SIZE;
 
-/** Issuers of one bundle that are looked up at once. */
+/** Number of issuers of one bundle that are looked up at the same time. */
 const LOOKED_UP_AT_ONCE = 64;
 
 const DEEP_ADVICE =
-  "No leaf hash covers this: ask the log's operator; without --deep, or with --no-deep, it is not checked";
+  "No leaf hash covers this: ask the log's operator. Without --deep (for verify: with --no-deep) it is not checked";
 
 export class ExtraDataCheck {
   readonly #options: ExtraDataOptions;
@@ -57,8 +57,8 @@ export class ExtraDataCheck {
 
   /**
    * Checks the extra data of a bundle whose leaf hashes are right, and adds the issuers that it names to `named`.
-   * Returns undefined if done synchronously, else a promise, until which the bytes must stay.
-   * @param isFresh whether it was read past every cache: only then is a missing issuer certain to be named.
+   * Returns undefined if done synchronously, else a promise; until it resolves the bytes must not change.
+   * @param isFresh whether it was read past every cache: only then is it certain that an entry names the missing issuer.
    * @throws FormatError, or rejects with it.
    */
   check(
@@ -75,7 +75,7 @@ export class ExtraDataCheck {
     });
   }
 
-  /** Does the check if all issuers are known; returns the others, each with the first entry that names it. */
+  /** Does the check if all issuers are known; else returns the unknown ones, each with the first entry that names it. */
   #checkKnown(
     bundle: Uint8Array,
     { index, width }: EntryBundleCoordinate,
@@ -118,7 +118,7 @@ export class ExtraDataCheck {
     return unknown;
   }
 
-  /** The chain at these bytes; undefined if some of its issuers are not known, which are added to `unknown`. */
+  /** The chain at these bytes; undefined if some of its issuers are unknown; these are added to `unknown`. */
   #chainAt(
     bytes: Buffer,
     start: number,

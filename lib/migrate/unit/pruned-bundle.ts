@@ -1,4 +1,4 @@
-/** What is copied of a bundle that a pruned log lacks: its level-0 tile, where the log has kept that. */
+/** Copies the level-0 tile of a bundle that a pruned log lacks, if the log still has that tile. */
 
 import { VerificationError } from "../../errors.ts";
 import { bundlePath, FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
@@ -10,7 +10,7 @@ import { unlessPruned } from "../read/pruned.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import type { ExpectedBundle } from "./expected-bundle.ts";
 
-/** What a tile is copied with. */
+/** What is needed to copy a tile. */
 export interface TileCopyWork {
   readonly context: ReadContext;
   readonly writer: TargetWriter;
@@ -21,8 +21,8 @@ export interface TileCopyWork {
 const TILE_BYTES = FULL_WIDTH * HASH_SIZE;
 
 /**
- * Copies the tile of a full bundle that the source does not have, nor the target with the right bytes.
- * @throws VerificationError if the target has wrong bytes in the place of what is pruned: nothing can replace them.
+ * Copies the tile of a full bundle that the source lacks and the target does not have with the right bytes.
+ * @throws VerificationError if the target has wrong bytes in place of a pruned object: nothing can replace them.
  */
 export async function copyTileAlone(
   { context, writer, resume }: TileCopyWork,
@@ -58,7 +58,7 @@ export async function copyTileAlone(
 function wrongInPlace(path: string): VerificationError {
   return new VerificationError({
     object: `${path} in the target`,
-    problem: "is not what the tree commits to, and the source, which is pruned, has nothing to replace it by",
+    problem: "is not what the tree commits to, and the pruned source has no object to replace it",
     advice: "Remove it, then run the same command again",
   });
 }

@@ -1,4 +1,4 @@
-/** What a worker does: unit in, facts out. A thread of this process and a machine elsewhere call the same. */
+/** The work of a worker: it takes a unit and returns facts. A thread of this process or another machine can run it. */
 
 import pLimit from "p-limit";
 import { bundlePath, tilePath } from "../../tlog/layout.ts";
@@ -19,9 +19,9 @@ import { ExtraDataCheck, type NamedIssuers } from "./extra-data.ts";
 
 /** What all units of a run have in common; plain data. */
 export interface UnitSpec extends Omit<SealGuarantees, "format"> {
-  /** How bundles are copied into a target; undefined where they are verified in place. */
+  /** How bundles are copied into a target; undefined if they are verified in place. */
   readonly copy?: CopyTask | undefined;
-  /** Static CT only: issuers that earlier units were seen to name. */
+  /** Static CT only: issuers that earlier units name. */
   readonly missingIssuers?: readonly MissingIssuer[];
   /** Static CT only: issuers that the source refuses count as missing. */
   readonly takesDeniedIssuers?: boolean;
@@ -31,18 +31,18 @@ export interface UnitSpec extends Omit<SealGuarantees, "format"> {
   readonly budgetBytes: number;
 }
 
-/** What a runner works with, opened for it. */
+/** The open source and target of a runner. */
 export interface UnitEnvironment {
   readonly context: ReadContext;
-  /** Of the target that is copied to. */
+  /** The writer of the target of a copy. */
   readonly writer?: TargetWriter | undefined;
   close(): Promise<unknown>;
 }
 
 export interface UnitRunner {
-  /** Works on a unit; what it copies is durable when it resolves. Units may overlap. */
+  /** Works on a unit; its objects are durable when it resolves. Units may overlap in time. */
   run(unit: WorkUnit): Promise<UnitResult>;
-  /** Closes the environment once no unit is under way any more, for which the context's signal does. */
+  /** Closes the environment after all units have ended; the context's signal ends them. */
   close(): Promise<void>;
 }
 
@@ -83,7 +83,7 @@ function workOf(
   return (bundles) => copyBundles({ ...copy, ...work, writer }, bundles).then(() => []);
 }
 
-/** The faults of bundles and their tiles, in order: nothing stops at the first. */
+/** The faults of bundles and their tiles, in order: the check does not stop at the first. */
 async function verifyBundles(work: BundleWork, bundles: readonly ExpectedBundle[]): Promise<Finding[]> {
   const verified = bundles.map((bundle) =>
     work.limit(() => Promise.all([verifyBundle(work, bundle), verifyTile(work, bundle)])),
@@ -104,7 +104,7 @@ async function verifyBundle({ context, budget }: BundleWork, bundle: ExpectedBun
 }
 
 async function verifyTile({ context }: BundleWork, { coordinate, hash }: ExpectedBundle): Promise<Finding[]> {
-  // The level-0 tile of the right edge gave the root: it needs no second look.
+  // The level-0 tile of the right edge was already checked against the root.
   if (hash === undefined) return [];
   const tile = { level: 0, ...coordinate };
   const path = tilePath(tile);

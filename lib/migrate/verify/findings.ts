@@ -1,21 +1,21 @@
-/** The faults that a verification has found: counted by object, the first of them kept. */
+/** The faults that a verification has found, counted by object; the first ones are kept. */
 
 import { type ErrorFacts, LogError, OperationError } from "../../errors.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import type { Finding } from "../ports/executor.ts";
 
-/** Faults that are kept whole. */
+/** Number of faults that are kept in full. */
 const KEPT = 100;
 
-/** Faulty paths that are remembered, so that an object with two faults counts once. */
+/** Number of faulty paths that are kept, so that an object with two faults counts once. */
 const REMEMBERED = 1_000_000;
 
 export class Findings {
   readonly #paths = new Set<string>();
   readonly #kept: Finding[] = [];
-  /** Of missing issuers, by path: the first entry that was seen to name it. */
+  /** Missing issuers by path, each with the first known entry that names it. */
   readonly entries = new Map<string, number>();
-  /** Objects with a fault. */
+  /** The number of objects with a fault. */
   count = 0;
 
   add({ path, problem }: Finding): void {
@@ -48,7 +48,7 @@ export async function findings(path: string, check: () => Promise<unknown> | unk
   } catch (error) {
     const { object = path, problem, expected, found } = factsOf(error);
     const comparison = expected === undefined ? "" : ` (expected ${expected}, found ${found ?? "nothing"})`;
-    // Of an object that is made of parts, one of them may be at fault.
+    // If an object consists of parts, one of them may be faulty.
     const part = object.startsWith(path) ? "" : `${object}: `;
     return [{ path, problem: `${part}${problem}${comparison}` }];
   }
@@ -60,7 +60,7 @@ function factsOf(error: unknown): Partial<ErrorFacts> & Pick<ErrorFacts, "proble
   return { problem, expected, found };
 }
 
-/** A failure that is a fault of the log. @throws any other: a source that cannot be read says nothing about the log. */
+/** A failure as a fault of the log. @throws all other failures: a source that cannot be read says nothing about the log. */
 export function faultOf(error: unknown): LogError {
   if (!(error instanceof LogError) || error instanceof OperationError) throw error;
   return error;

@@ -1,6 +1,7 @@
 /**
- * Whether what a log is checked against may decide what is written there. All else that says which log it is has to agree,
- * or a checkpoint or a tree state of another log would have that log written in the place of this one.
+ * Decides whether the checkpoint or tree state that a log was checked against may determine what is written there. All
+ * other evidence of the log's identity must agree with it: otherwise a checkpoint or tree state of another log would
+ * replace this log by that one.
  */
 
 import { VerificationError } from "../../errors.ts";

@@ -1,7 +1,7 @@
 /**
- * What belongs in the place of an object, as another copy of the log has it. It is authenticated by the tree that is trusted
- * already: by tiles of the log itself or, where these are wrong too, by the copy's. So the copy may be larger than the tree, or
- * smaller: what it has is of use.
+ * Reads the right bytes of an object from another copy of the log. They are authenticated by the trusted tree: by tiles
+ * of the log itself or, if these are wrong too, by the copy's. So the copy may be larger or smaller than the tree: every
+ * object that it has is of use.
  */
 
 import { VerificationError } from "../../errors.ts";
@@ -31,10 +31,10 @@ import { faultOf } from "./findings.ts";
 import type { Repairable } from "./repairable.ts";
 import { edgeOfRoot, TileRecomputation } from "./tile-recomputation.ts";
 
-/** What belongs in the place of an object. */
+/** The right bytes of an object. */
 export interface ExpectedObject {
   readonly maxBytes: number;
-  /** Whether bytes that were found there are right. */
+  /** Whether the log's current bytes are right. */
   isRight(found: Uint8Array): Promise<boolean>;
   /** Reads it from the copy, and lends its authenticated bytes to `use`. @throws VerificationError if the copy lacks it. */
   read(use: (bytes: Uint8Array) => Promise<void>): Promise<void>;
@@ -141,7 +141,7 @@ export function openRepairTree(log: ReadContext, copy: ReadContext, head: TreeHe
   return openTree(log, head, new CopiedTiles(log, copy));
 }
 
-/** Tiles that are wrong in the log: as the copy has them, or recomputed from what either has below; right, or not at all. */
+/** Replaces wrong tiles of the log: from the copy, or recomputed from the level below; only right tiles are returned. */
 class CopiedTiles implements TileRecovery {
   readonly #copy: ReadContext;
   readonly #recomputations: readonly TileRecomputation[];

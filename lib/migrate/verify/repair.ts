@@ -1,7 +1,7 @@
 /**
- * The repair of what a verification has found: objects of the tree that it trusts are read from another copy of the log,
- * authenticated against that very tree, and put in the place of those that are wrong or missing. Nothing else is touched:
- * not what is beyond the tree, nor the checkpoint, nor the private state. Log software may be at work meanwhile.
+ * Repairs the faults that a verification has found: objects of the trusted tree are read from another copy of the log,
+ * authenticated against the same tree, and replace wrong or missing ones. Nothing else is changed: not objects beyond
+ * the tree, nor the checkpoint, nor the private state. Log software may be running at the same time.
  */
 
 import {
@@ -33,29 +33,29 @@ import { openRepairTree, RepairSource } from "./repair-source.ts";
 import { bundleOf, type Repairable, repairableIn } from "./repairable.ts";
 import { cutFromSize, statedSize } from "./wider-source.ts";
 
-/** What a repair has done. */
+/** The result of a repair. */
 export interface RepairReport {
   /** The copy of the log that was named. */
   readonly source: string;
-  /** Objects that are in place now and were wrong or missing. */
+  /** The number of objects that were wrong or missing and are now right. */
   readonly repaired: number;
   /** The first of them, at most 1,000, by path. */
   readonly objects: readonly string[];
   /** Objects that are still wrong or missing, and why they could not be repaired; the first 100. */
   readonly notRepaired: readonly Finding[];
-  /** What kept the repair from going on: the copy could not be read, or the log could not be written. */
+  /** The failure that ended the repair: the copy could not be read, or the log could not be written. */
   readonly failure?: ErrorFacts;
 }
 
-/** Objects that are repaired at once. */
+/** Number of objects that are repaired at the same time. */
 const CONCURRENCY = 8;
 
-/** Objects that a run looks at, each once. */
+/** Most objects that a run tries to repair, each once. */
 const MAX_OBJECTS = 1_000_000;
 
 const [NAMED_OBJECTS, NAMED_FAILURES] = [1000, 100];
 
-/** What became of an object: it was repaired, or found to be right when it was looked at; or why neither. */
+/** The outcome for an object: it was repaired, or found right; or the reason why neither. */
 type Outcome = "repaired" | "right" | { readonly problem: string };
 
 export interface RepairedLog extends AuthorityOfRepair {
@@ -79,7 +79,8 @@ export async function requireRepairable(
     throw new UsageError({
       object: target?.location ?? log,
       problem: "can only be read, so nothing can be repaired there",
-      advice: "Run the command where the log is stored, and name that place; or leave --repair-from out",
+      advice:
+        "Run the command on the machine that stores the log, with its directory or bucket; or omit --repair-from",
     });
   }
   if (url.href !== place.url.href) return;
@@ -87,7 +88,7 @@ export async function requireRepairable(
     object: "--repair-from",
     problem: "names the log itself",
     found: from,
-    advice: "Name another copy of the log",
+    advice: "Pass another copy of the log",
   });
 }
 
@@ -95,7 +96,7 @@ export class LogRepair {
   readonly #log: RepairedLog;
   readonly #session: Session<WorkOptions>;
   readonly #repairs: TargetRepairs;
-  /** The copy of the log, opened with the first object that is looked for. */
+  /** The copy of the log, opened when the first object is needed. */
   #copy: Session<WorkOptions> | undefined;
   #copyContext: ReadContext | undefined;
   readonly #outcomes = new Map<string, Outcome>();
@@ -118,7 +119,7 @@ export class LogRepair {
   }
 
   /**
-   * Repairs what can be repaired of what was found, each object once in a run.
+   * Repairs the repairable objects of a verification, each object once in a run.
    * @returns whether the log should be verified again: an object has become right.
    */
   async repair(found: Findings): Promise<boolean> {
@@ -192,7 +193,7 @@ export class LogRepair {
     );
   }
 
-  /** The tree, anew for each round; undefined if it cannot be had, which is noted. */
+  /** The tree, opened again in each round; undefined if it is unavailable, which is noted. */
   async #open(objects: readonly Repairable[]): Promise<RepairSource | undefined> {
     const {
       trusted: { head },
@@ -202,7 +203,7 @@ export class LogRepair {
     const { budgetBytes = DEFAULT_BUDGET_BYTES } = options;
     try {
       this.#copyContext ??= await this.#openCopy();
-      // The verification has read what is wrong as often as it should be.
+      // The verification has already retried the wrong objects.
       const log = { ...context, minIndex: 0, retry: { ...context.retry, contentAttempts: 0 } };
       const copy = this.#copyContext;
       const source = await RepairSource.open(log, copy, head, { deep, budgetBytes });
@@ -227,11 +228,11 @@ export class LogRepair {
     return { ...context, source, replacesBadPartials: true };
   }
 
-  /** Undefined where the repair cannot go on. */
+  /** Undefined if the repair cannot continue. */
   async #outcomeOf(object: Repairable, source: RepairSource): Promise<Outcome | undefined> {
     try {
       const expected = await source.expected(object);
-      // Log software may have stored it meanwhile, or found a fuller object; or what is above it was wrong.
+      // Log software may have stored it, or a fuller object, in the meantime; or the tile above it was wrong.
       const inPlace = await this.#repairs.read(object.path, expected.maxBytes);
       if (inPlace !== undefined && (await expected.isRight(inPlace))) return "right";
       if (await this.#isReplaced(object)) return "right";
@@ -265,7 +266,7 @@ export class LogRepair {
     this.#session.options.notice?.(`${this.#log.target.locate(path)}: repaired from ${this.#from}`);
   }
 
-  /** Whether a partial object has given way to the full one that log software has integrated: it would only be in the way. */
+  /** Whether log software has replaced a partial object by the full one: then the partial one is not stored again. */
   async #isReplaced(object: Repairable): Promise<boolean> {
     if (object.kind === "issuer") return false;
     const { level, index, width } = object.kind === "tile" ? object.tile : { level: 0, ...object.bundle };
@@ -287,4 +288,4 @@ async function atOnce<T>(items: readonly T[], work: (queue: Iterable<T>) => Prom
 }
 
 const WRONG_AGAIN = "was repaired, and is wrong again: find out what else writes there";
-const TOO_MANY = `a run looks at ${formatCount(MAX_OBJECTS)} objects: run the same command again for this one and the others`;
+const TOO_MANY = `a run repairs at most ${formatCount(MAX_OBJECTS)} objects: run the same command again for this one and the others`;

@@ -1,4 +1,4 @@
-/** Which of the objects that a verification has found faults in can be repaired: those of the tree that it trusts. */
+/** Selects the faulty objects that can be repaired: those of the trusted tree. */
 
 import {
   bundlePath,
@@ -22,7 +22,7 @@ export type Repairable =
       readonly kind: "bundle";
       readonly path: string;
       readonly bundle: EntryBundleCoordinate;
-      /** Static CT: only a bundle whose issuers the copy has, all of them, is right. */
+      /** Static CT: a bundle is right only if the copy has all its issuers. */
       readonly hasAllIssuers?: boolean;
     }
   | { readonly kind: "issuer"; readonly path: string; readonly fingerprint: string };
@@ -31,7 +31,7 @@ const FINGERPRINT = /^issuer\/([0-9a-f]{64})$/;
 
 /**
  * The repairable ones among faulty paths, each once: upper tiles first, since they authenticate what is below, and then
- * from left to right. Whatever is beyond the tree, obsolete, or no object of the log is left out.
+ * from left to right. Paths beyond the tree, of obsolete objects, or of other files are skipped.
  * @param paths of which the issuers are those that authentic entries name.
  */
 export function repairableIn(paths: Iterable<string>, format: LogFormat, size: number): Repairable[] {
@@ -43,7 +43,7 @@ export function repairableIn(paths: Iterable<string>, format: LogFormat, size: n
 }
 
 function repairableAt(path: string, format: LogFormat, size: number): Repairable[] {
-  // Where it does not give the root, it is not known which of its tiles is wrong.
+  // If the right edge does not give the root, it is unknown which of its tiles is wrong.
   if (path === edgeName(size)) {
     return rightEdge(size).map((tile) => ({ kind: "tile", path: tilePath(tile), tile }));
   }
@@ -56,7 +56,7 @@ function repairableAt(path: string, format: LogFormat, size: number): Repairable
     : [{ kind: "bundle", path, bundle: resource.bundle }];
 }
 
-/** The bundle that an entry is in. It is the bundle that is wrong where it names an issuer that exists nowhere. */
+/** The bundle that contains an entry: if it names an issuer that exists nowhere, the bundle is wrong. */
 export function bundleOf(entry: number, format: LogFormat, size: number): Repairable {
   const index = Math.floor(entry / FULL_WIDTH);
   const bundle = { index, width: tileWidth(size, 0, index) };

@@ -1,4 +1,4 @@
-/** What the record of a handover says of a log that is verified, and that the operator then need not pass. */
+/** Takes facts about a log to verify from the record of its handover, so that the operator need not pass them. */
 
 import { TargetRefusedError, UsageError } from "../../errors.ts";
 import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
@@ -41,14 +41,14 @@ export function requireAsRecorded(
   if (policy?.origin === undefined || policy.origin === record.origin) return;
   throw new UsageError({
     object: recordName,
-    problem: "is of a log of another origin than was passed",
+    problem: "is of a log with another origin than was passed",
     expected: excerpt(policy.origin),
     found: excerpt(record.origin),
-    advice: "Pass that --origin and its key, or leave --origin out",
+    advice: "Pass that --origin and its key, or omit --origin",
   });
 }
 
-/** The issuers that are missing and were not when the log was handed over: faults, unless missing ones are allowed. */
+/** The issuers that are missing now but were not at the handover: faults, unless missing ones are allowed. */
 export function issuersLost(
   missing: readonly MissingIssuer[],
   record?: MigrationRecord,
@@ -60,7 +60,7 @@ export function issuersLost(
     : missing;
 }
 
-/** A log that was handed over never becomes smaller, nor another one. */
+/** A log that was handed over never becomes smaller, and never another log. */
 export async function handoverFaults(
   path: string,
   context: ReadContext,
@@ -86,7 +86,7 @@ export function recordedHead({ size, rootHash }: MigrationRecord): TreeHead {
   return { size, rootHash: Buffer.from(rootHash, "base64") };
 }
 
-/** The root of the first entries of a tree; undefined where tiles are wrong, which is reported of them. */
+/** The root of the first entries of a tree; undefined if tiles are wrong; that is reported separately. */
 async function rootAt(context: ReadContext, head: TreeHead, size: number): Promise<Uint8Array | undefined> {
   if (size === head.size) return head.rootHash;
   try {

@@ -29,10 +29,10 @@ import { readStateHead, type StateHead, type TrustedHead } from "./trusted-head.
 /** Tessera abandons an integration after 10 s (storage/gcp of github.com/transparency-dev/tessera, v1.0.4). */
 const DEFAULT_INTEGRATION_MS = 10_000;
 
-/** How often the tree state is read within that time. */
+/** Number of reads of the tree state in that time. */
 const POLLS = 10;
 
-/** Objects beyond the tree that are kept; an integration under way stores fewer. */
+/** Most objects beyond the tree that are kept; a running integration stores fewer. */
 const MAX_SUSPECTS = 10_000;
 
 export interface ListedLog {
@@ -42,7 +42,7 @@ export interface ListedLog {
   /** What the log was checked against. */
   readonly trusted: TrustedHead;
   readonly state: StateHead;
-  /** Where faults go. */
+  /** Collects the faults. */
   readonly found: Findings;
   /** Paths that a pass before this one has found faults in, after such a wait. */
   readonly known?: ReadonlySet<string> | undefined;
@@ -77,7 +77,7 @@ class Listing {
   #beyond: ListingFinding[] = [];
   /** Partials of the right edge that were missing: replaced by full objects since, or lost. */
   readonly #gone: ListingFinding[] = [];
-  /** Objects that may or may not be the log's. */
+  /** Objects that may or may not belong to the log. */
   #undecided = 0;
   #firstUndecided = "";
 
@@ -105,7 +105,7 @@ class Listing {
     if (integrated > size) {
       unchecked.push(
         `Entries ${size} to ${integrated - 1}, which the log software has integrated since: ` +
-          "only that the tree with them begins with the one that was verified",
+          "it was only checked that the tree with them begins with the verified tree",
       );
     }
     if (this.#undecided > 0) {
@@ -134,7 +134,7 @@ class Listing {
       else found.add(finding);
       if (this.#beyond.length < MAX_SUSPECTS) continue;
       await this.#readStateAgain();
-      // If so many are still beyond the tree, they are not from an integration under way.
+      // If so many are still beyond the tree, they do not come from a running integration.
       if (this.#beyond.length >= MAX_SUSPECTS / 2) found.addAll(this.#beyond.splice(0));
     }
   }
@@ -153,8 +153,8 @@ class Listing {
   }
 
   /**
-   * Waits for an integration that was under way when the listing ended. The first change of the tree state is its end:
-   * objects beyond the tree then were not stored by it.
+   * Waits for an integration that was running when the listing ended. The first change of the tree state is its end:
+   * objects that are then still beyond the tree do not come from it.
    */
   async #awaitIntegration(): Promise<void> {
     const { integrationMs = DEFAULT_INTEGRATION_MS, context, progress } = this.#log;
@@ -167,7 +167,7 @@ class Listing {
     }
   }
 
-  /** Reads the tree state again, and drops objects that are integrated by now. */
+  /** Reads the tree state again, and drops objects that are now integrated. */
   async #readStateAgain(): Promise<void> {
     const { context, target, found } = this.#log;
     this.#state = await readStateHead(context, target, this.#state.head);

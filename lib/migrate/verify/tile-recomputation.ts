@@ -1,6 +1,7 @@
 /**
- * How `verify` continues where a tile is bad or missing: it reports that, and recomputes the tile from the level below
- * (no deeper: where whole levels are missing, nothing helps), so that one fault is one finding and all below is verified.
+ * How `verify` continues if a tile is wrong or missing: it reports the tile, and recomputes it from the level below
+ * (not deeper: if whole levels are missing, nothing helps), so that one fault is one finding and all objects below are
+ * verified.
  */
 
 import pLimit from "p-limit";
@@ -16,17 +17,17 @@ import { unlessPruned } from "../read/pruned.ts";
 import { edgeName } from "../tree/tiled-tree.ts";
 import { faultOf } from "./findings.ts";
 
-/** Children of a tile that are read at once. */
+/** Number of children of a tile that are read at the same time. */
 const CONCURRENCY = 8;
 
-/** Children that a tile may lack before the others are not read any more. */
+/** After this number of missing children of a tile, the others are not read. */
 const MAX_UNREADABLE = 16;
 
-/** What a tile of the right edge may be: the hashes in place, or those from below. */
+/** The candidates for a tile of the right edge: the stored hashes, or those recomputed from below. */
 export interface EdgeCandidate {
   readonly tile: TileCoordinate;
   readonly stored: Uint8Array | undefined;
-  /** All that it may be, right or not. */
+  /** All candidates, right or not. */
   readonly choices: readonly Uint8Array[];
 }
 
@@ -34,20 +35,20 @@ export class TileRecomputation implements TileRecovery {
   readonly #context: ReadContext;
   readonly #note: (finding: Finding) => void;
 
-  /** @param note called with every tile that is bad or missing. */
+  /** @param note called with every tile that is wrong or missing. */
   constructor(context: ReadContext, note: (finding: Finding) => void) {
     // A tile that lacks one child usually lacks many: one that is missing at the first try is skipped.
     this.#context = { ...context, retry: { ...context.retry, contentAttempts: 0 } };
     this.#note = note;
   }
 
-  /** The tile's hashes from below: zeros, which no tree commits to, where there is nothing to have them from. */
+  /** The tile's hashes from below; zeros, which no tree commits to, for those that are unavailable. */
   async fullTile(failure: unknown, level: number, index: number, expected: Uint8Array): Promise<Uint8Array> {
     const { problem } = faultOf(failure).facts;
     const tile = { level, index, width: FULL_WIDTH };
     const hashes = await this.#recompute(tile);
     const isRight = equalBytes(foldTile(hashes), expected);
-    const more = "; it cannot be recomputed from the level below it, which is bad or missing too";
+    const more = "; it cannot be recomputed from the level below it, which is wrong or missing too";
     this.#note({ path: tilePath(tile), problem: isRight ? problem : problem + more });
     return hashes;
   }
@@ -74,7 +75,7 @@ export class TileRecomputation implements TileRecovery {
     return edge;
   }
 
-  /** What each tile of the right edge may be. */
+  /** The candidates for each tile of the right edge. */
   edgeCandidates({ size }: TreeHead): Promise<EdgeCandidate[]> {
     return Promise.all(
       rightEdge(size).map(async (tile): Promise<EdgeCandidate> => {
@@ -97,7 +98,7 @@ export class TileRecomputation implements TileRecovery {
         if (hash === undefined) unreadableLeft--;
         else hashes.set(hash, child * HASH_SIZE);
       } catch (error) {
-        // The source cannot be read: those that wait in line need not try.
+        // The source cannot be read: the waiting reads need not try.
         unreadableLeft = 0;
         throw error;
       }
@@ -125,7 +126,7 @@ export class TileRecomputation implements TileRecovery {
     return this.#readable(path, read, (bytes) => hashBundle(source.format, bytes, width).leafHashes);
   }
 
-  /** An object that is there and has the form that it must have; undefined otherwise. */
+  /** An object that exists and has the right form; undefined otherwise. */
   async #readable(
     path: string,
     read: (hints: ReadHints) => Promise<Uint8Array | undefined>,
@@ -140,7 +141,7 @@ export class TileRecomputation implements TileRecovery {
   }
 }
 
-/** The one right edge that gives the root, of every choice: with two for each tile, 2^7 roots are tried at most. */
+/** The only choice of candidates that gives the root: with two for each tile, at most 2^7 roots are tried. */
 export function edgeOfRoot(
   { size, rootHash }: TreeHead,
   candidates: readonly Pick<EdgeCandidate, "tile" | "choices">[],

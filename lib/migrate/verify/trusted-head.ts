@@ -56,11 +56,11 @@ export async function findTrustedHead(
         object: location,
         problem: "is not a log: it has neither a checkpoint nor a tree state",
         ...(contents.kind === "occupied" && { found: contents.found }),
-        advice: "Name the directory that holds the checkpoint, or the URL below which it is served",
+        advice: "Pass the directory or URL that contains the checkpoint",
       });
     }
     if (tree === undefined && externalState?.isNamed) throw externalState.noTreeState();
-    // Nothing is ever added to a mirror that is finished.
+    // A finished mirror never grows.
     mayLag = externalState?.isNamed === false && contents.kind !== "handed-over";
   }
   if (policy === undefined) {
@@ -68,7 +68,7 @@ export async function findTrustedHead(
       object: context.source.location,
       problem: "its checkpoint cannot be trusted without a key",
       advice:
-        "Pass --vkey or --policy, or for Static CT --log-list, or --public-key with --origin; or --insecure-no-signature to go on without",
+        "Pass --vkey or --policy, or for Static CT --log-list, or --public-key with --origin; or --insecure-no-signature to continue without a key",
     });
   }
   const checkpoint = await readTrustedCheckpoint({ ...context, firstContact: true }, policy);
@@ -76,7 +76,7 @@ export async function findTrustedHead(
   return { kind: "checkpoint", checkpoint, head: { size, rootHash }, mayLag };
 }
 
-/** Whatever keeps one from being read is found out later, with the retries that it needs. */
+/** If it cannot be read, the reason is found later, with retries. */
 async function isThereACheckpoint({ source, signal }: ReadContext): Promise<boolean> {
   try {
     return (await source.checkpoint({ signal })) !== undefined;
@@ -86,11 +86,11 @@ async function isThereACheckpoint({ source, signal }: ReadContext): Promise<bool
   }
 }
 
-/** The head that a log has by its tree state, and what is wrong with that. */
+/** The head from a log's tree state, and the fault of the tree state. */
 export interface StateHead {
   readonly head: TreeHead;
   readonly faults: readonly Finding[];
-  /** Whether there is a tree state, so that log software may be at work. */
+  /** Whether there is a tree state, so that log software may be running. */
   readonly hasState: boolean;
 }
 
@@ -119,7 +119,7 @@ export async function readStateHead(
   }
   const [expected, found] = [describe(head), describe(integrated)];
   if (expected === found) return { head, faults: [], hasState: true };
-  const problem = `is not the tree that was signed, and log software would go on from it (expected ${expected}, found ${found})`;
+  const problem = `is not the tree that was signed, and log software would continue from it (expected ${expected}, found ${found})`;
   return { head, faults: [{ path, problem }], hasState: true };
 }
 

@@ -1,4 +1,4 @@
-/** A copy of a log that has another size: its right edge is wider, and what a smaller tree has there is the beginning of it. */
+/** A copy of a log with a larger size: partial objects of the smaller tree are the first parts of its objects. */
 
 import { cutBundle } from "../../tlog/bundle.ts";
 import { parseCheckpointText } from "../../tlog/checkpoint.ts";
@@ -12,8 +12,8 @@ import { readPartial } from "../read/partial-object.ts";
 import { faultOf } from "./findings.ts";
 
 /**
- * The size that a copy says it has, 0 where it does not. It decides only which objects are looked for, and whatever they
- * are is authenticated: so it need not be signed.
+ * The size that a copy claims to have, 0 if it claims none. It only decides which objects are requested, and these are
+ * authenticated, so it need not be signed.
  * @throws OperationError if the copy cannot be reached.
  */
 export async function statedSize(context: ReadContext): Promise<number> {

@@ -1,7 +1,7 @@
 /**
- * The leaf hashes of whole bundles: the hot path of a migration. There are two implementations, which return the same
- * and refuse the same: `native.ts`, where the addon was built, and `javascript.ts`. All else in `lib/tlog` is pure;
- * what runs here depends on an environment variable, and on whether there is an addon to load.
+ * The leaf hashes of whole bundles: the hot path of a migration. Two implementations return the same hashes
+ * and refuse the same bundles: `native.ts`, if the addon was built, and `javascript.ts`. All else in `lib/tlog` is pure;
+ * the implementation used here depends on an environment variable, and on whether there is an addon to load.
  */
 
 import { UsageError } from "../../errors.ts";
@@ -24,7 +24,7 @@ export function hashBundle(format: LogFormat, bundle: Uint8Array, width: number)
   return currentHasher().hashBundle(format, bundle, width);
 }
 
-/** Which implementation `hashBundle` runs. @throws UsageError if the environment asks for one that is unavailable. */
+/** Which implementation `hashBundle` uses. @throws UsageError if the environment asks for one that is unavailable. */
 export function hasherName(): HasherName {
   return currentHasher().name;
 }

@@ -1,13 +1,13 @@
 /**
- * The bundle hasher that runs wherever Node does: node:crypto, a call a hash. What it refuses, and in which words,
- * is what a malformed bundle means everywhere; other implementations of `BundleHasher` are compared with it.
+ * The bundle hasher that runs wherever Node does: node:crypto, one call per hash. It defines which bundles are
+ * malformed, and the error messages; other implementations of `BundleHasher` are compared with it.
  */
 
 import { forEachEntry, leafHashPrefix } from "../bundle.ts";
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 import { foldTile, HASH_SIZE, writeSha256 } from "../merkle.ts";
 
-/** What a bundle hashes to. */
+/** The hashes of a bundle. */
 export interface BundleHashes {
   /** The leaf hashes, 32 bytes each: byte for byte the level-0 tile over this bundle. */
   readonly leafHashes: Uint8Array;

@@ -33,7 +33,7 @@ export const NATIVE_FORMATS: Record<LogFormat, number> = { tiles: 0, "static-ct"
 // The published package has compiled files below dist/, a clone runs the sources; the addon is in lib/ in both.
 const HERE = import.meta.url.endsWith(".ts") ? "." : "../../../../lib/tlog/hasher";
 
-/** Where the addon is built, and looked for. */
+/** Where the addon is built and loaded from. */
 export const ADDON_PATH: string = fileURLToPath(
   new URL(`${HERE}/native/bundle-hasher.node`, import.meta.url),
 );

@@ -1,4 +1,4 @@
-/** What a hasher is tested with before it is trusted: bundles whose hashes other software computed, and others. */
+/** The tests that a hasher must pass before it is trusted: bundles with hashes computed by other software, and others. */
 
 import { FULL_WIDTH, type LogFormat } from "../layout.ts";
 
@@ -9,7 +9,7 @@ export interface TrialBundle {
   readonly width: number;
 }
 
-/** A bundle, and what it hashes to, in hex. */
+/** A bundle and its hashes, in hex. */
 export interface KnownAnswer extends TrialBundle {
   /** SHA-256 of its level-0 tile. */
   readonly tileHash: string;

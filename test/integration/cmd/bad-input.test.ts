@@ -67,7 +67,7 @@ describe("a wrong command line is told in one line, with exit code 2", () => {
     [
       "a target on another machine",
       ["copy", "http://127.0.0.1/", "ops@store.example:/srv/log", ...trust],
-      /^tlog-migrate: ops@store\.example:\/srv\/log: names a path on another machine, ops@store\.example, which a target cannot be\. Mount it/,
+      /^tlog-migrate: ops@store\.example:\/srv\/log: names a path on another machine, ops@store\.example, which cannot be a target\. Mount it/,
     ],
     [
       "a target on another machine, without a user",
@@ -87,7 +87,7 @@ describe("a wrong command line is told in one line, with exit code 2", () => {
     [
       "a log on another machine",
       ["verify", "log.example:/srv/log", ...trust],
-      /on another machine, log\.example, which a log cannot be/,
+      /on another machine, log\.example, which cannot be a log/,
     ],
     ["a URL of another machine's files", ["copy", "a", "sftp://x/y", ...trust], /kind sftp.*Mount it/],
     ["a target of another kind", ["copy", "http://127.0.0.1/", "ftp://x/", ...trust], /kind ftp.*file:/],
@@ -140,8 +140,8 @@ describe("a source that cannot be read is told in one line, with exit code 1", (
 describe("an address where there is no log is told in one line, with exit code 2, and nothing is written", () => {
   const page = "\n<!DOCTYPE html>\n<title>Not found</title>\n";
   test.each([
-    ["no checkpoint", undefined, /\/checkpoint: is missing\. Name the URL/],
-    ["a web page for a checkpoint", page, /\/checkpoint: is a web page, .*Name the URL/],
+    ["no checkpoint", undefined, /\/checkpoint: is missing\. Pass the URL/],
+    ["a web page for a checkpoint", page, /\/checkpoint: is a web page, .*Pass the URL/],
   ])("%s", async (_what, note, words) => {
     for (const trust of [["--vkey", log.vkey], ["--insecure-no-signature"]]) {
       const target = newTarget();

@@ -154,7 +154,7 @@ test("a source that grows for ever is not handed over: everything is kept, and i
   await expectFailure(
     migrateLog(log, server, target),
     OperationError,
-    /still grows: its writer is alive.*Stop its writer for good.*--snapshot/,
+    /still grows: its writer is alive.*Stop its writer permanently.*--snapshot/,
   );
   // The marker pins the last aim: a source that falls behind it is found out by the next run.
   expect(versionOf(target)).toMatch(/^migration-in-progress .*\\n1200\\n/);
@@ -173,7 +173,7 @@ test("a source that grows for ever is copied as far as it was in the last round,
   const notice = (line: string) => notices.push(line);
   const report = await migrateLog(log, server, target, { handOver: false, notice });
   expect(report).toMatchObject({ outcome: "ready-for-handover", size: 1_200 });
-  expect(notices.at(-1)).toMatch(/grown to 1,300 entries meanwhile: the next run/);
+  expect(notices.at(-1)).toMatch(/grown to 1,300 entries during this run: the next run/);
 });
 
 test("a snapshot hands over the size that was reached, however the source grows", async () => {

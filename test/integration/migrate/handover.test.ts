@@ -365,5 +365,5 @@ test("the source's checkpoint is stored only where asked for, after all else, an
   const notices: string[] = [];
   await migrateLog(log, server, target, { saveCheckpoint: true, notice: (line) => notices.push(line) });
   expect(readFileSync(join(target, "checkpoint"), "utf8")).toBe("somebody's");
-  expect(notices.join()).toMatch(/checkpoint is there already/);
+  expect(notices.join()).toMatch(/checkpoint exists already/);
 });

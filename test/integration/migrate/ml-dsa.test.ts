@@ -60,7 +60,7 @@ describe("a Static CT log that signs twice under one name, in changing order", (
     await migrateLog(log, server, target);
     writeFiles(target, [["checkpoint", log.atSize(299).object("checkpoint")]]);
     await migrateLog(log, server, target, { saveCheckpoint: true, notice });
-    expect(warnings).toEqual([expect.stringContaining("is there already and was left as it is")]);
+    expect(warnings).toEqual([expect.stringContaining("exists already and was not changed")]);
   });
 });
 

@@ -88,7 +88,7 @@ test("what cannot be listed is reported, and the copy is done all the same", asy
   const report = await migrateLog(log, { url: source }, memoryDirectory(), { notice });
   expect(report.outcome).toBe("handed-over");
   expect(report).not.toHaveProperty("notCopied");
-  expect(notices).toContain(`What else is in ${source} could not be listed: it is gone`);
+  expect(notices).toContain(`The objects in ${source} that were not copied could not be counted: it is gone`);
 });
 
 test("a source on the network is not listed", async () => {

@@ -189,7 +189,7 @@ test("--adopt is offered where a part of a log stands, and only there", async ()
   writeFileSync(join(target, "tile/0/zzz"), "not a tile either");
   writeFileSync(join(target, "tile/0/000"), log.object("tile/0/000"));
   const half = await failureOf(migrateLog(log, server, target));
-  expect(half.message).toMatch(/tiles that no migration of ours wrote, for example tile\/0\/000\..*--adopt/);
+  expect(half.message).toMatch(/tiles that tlog-migrate did not write, for example tile\/0\/000\..*--adopt/);
 });
 
 test("a checkpoint that appears while the copy is unfinished is not handed over", async () => {

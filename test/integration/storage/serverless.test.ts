@@ -148,7 +148,7 @@ describe("what is wrong at the source is found before it is stored", () => {
     const { root, url } = directoryOf(log);
     fs.writeFileSync(join(root, BUSY), Buffer.alloc(70_000));
     const target = memoryDirectory();
-    const message = `${join(root, BUSY)}: is entry 300, which is larger than a log of tlog-tiles can hold`;
+    const message = `${join(root, BUSY)}: is entry 300, which is larger than tlog-tiles allows`;
     await expectFailure(migrateLog(log, { url }, target), UsageError, message);
     expect(filesBelow(target)).toEqual([]);
     const { findings } = await verify(log, url);
@@ -200,7 +200,7 @@ test("entries beyond the checkpoint are reported, and not copied", async () => {
   for (const [path, bytes] of inOldLayout(log)) if (path.startsWith("tile/")) objects.set(path, bytes);
   const url = `serverless+file://${logDirectory({ objects })}`;
   const target = memoryDirectory();
-  const words = expect.stringContaining("Entries 700 to 709 are in seq/ and not in the tree yet");
+  const words = expect.stringContaining("Entries 700 to 709 are in seq/, but not in the tree yet");
   expect((await migrateLog(log, { url }, target)).warnings).toContainEqual(words);
   expect(differences(target, log)).toEqual([]);
   expect((await verify(log, url)).notChecked).toContainEqual(words);

@@ -149,7 +149,7 @@ describeWithMariaDb("a log that Tessera made", () => {
     const report = await verifyLog(verification);
     expect(report.faults).toBe(1);
     expect(JSON.stringify(report)).toMatch(
-      /SeqCoord of mysql:.*would have log software hand out indexes again/,
+      /SeqCoord of mysql:.*would make log software assign indexes again/,
     );
   });
 });

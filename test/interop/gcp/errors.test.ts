@@ -64,9 +64,9 @@ describeWithGo("an operator is told of", () => {
   it("a database, or an instance, that is not there", async () => {
     const home = await emulators().newHome();
     const database = `${emulators().instance}/databases/missing-1`;
-    expect(await messageOf({ ...home, database })).toMatch(/is not there.*Check --spanner/);
+    expect(await messageOf({ ...home, database })).toMatch(/does not exist.*Check --spanner/);
     const elsewhere = home.database.replace("instances/", "instances/no-");
-    expect(await messageOf({ ...home, database: elsewhere })).toMatch(/is not there.*Check --spanner/);
+    expect(await messageOf({ ...home, database: elsewhere })).toMatch(/does not exist.*Check --spanner/);
   });
 
   it("a name that is none of a database", async () => {

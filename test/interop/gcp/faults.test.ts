@@ -209,7 +209,7 @@ describeWithGo("refused is", () => {
     await emulators().putObject(live.bucket, "log/checkpoint", "a checkpoint");
     expect((await failureOf(copy(from, live))).message).toMatch(/somebody's log.*a checkpoint/);
     await emulators().putObject(half.bucket, "tile/0/000", "?");
-    expect((await failureOf(copy(from, half))).message).toMatch(/tiles that no migration of ours wrote/);
+    expect((await failureOf(copy(from, half))).message).toMatch(/tiles that tlog-migrate did not write/);
     const adopted = await copy(from, half, { adopt: true });
     expect(adopted).toMatchObject({ outcome: "handed-over", replacedObjects: 1 });
   });

@@ -34,7 +34,7 @@ describeWithGo("a source to which Tessera's Appender adds entries", () => {
     const failure = await failureOf(migrateLog(log, server, target, { workers }));
     expect(failure, failure.stack).toBeInstanceOf(OperationError);
     expect(failure.message).toMatch(
-      /the source still grows: its writer is alive.*Stop its writer for good.*--snapshot/,
+      /the source still grows: its writer is alive.*Stop its writer permanently.*--snapshot/,
     );
     expect(exitCodeOf(failure)).toBe(1);
     await expectKeptBehindGuard(target, log);

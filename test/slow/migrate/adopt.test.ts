@@ -60,7 +60,7 @@ test.each(Object.entries(seeds))("%s: refused without --adopt, whole and right w
   const { server, target } = await newCopy(log);
   writeFiles(target, files);
   const before = directoryContents(target);
-  await expectRefused(migrateLog(log, server, target), /tiles that no migration of ours wrote.*--adopt/);
+  await expectRefused(migrateLog(log, server, target), /tiles that tlog-migrate did not write.*--adopt/);
   expect(directoryContents(target)).toEqual(before);
   const report = await migrateLog(log, server, target, { adopt: true });
   expect(report.outcome).toBe("handed-over");
@@ -154,7 +154,7 @@ describe("an adopted tree of hard links to the source", () => {
     const options = { adopt: true, notice: (text: string) => void notices.push(text) };
     const report = await migrateLog(linked, { url: source }, target, options);
     expect(report).toMatchObject({ outcome: "handed-over", resumedEntries: linked.size });
-    expect(notices.filter((text) => text.includes("other names"))).toEqual([]);
+    expect(notices.filter((text) => text.includes("other hard links"))).toEqual([]);
     for (const path of filesBelow(target)) expect(statSync(join(target, path)).nlink, path).toBe(1);
     execFileSync("sh", ["-c", 'chmod -R 700 "$0" && find "$0" -type f -exec truncate -s 0 {} +', target]);
     expect(facts(source)).toEqual(before);
@@ -169,10 +169,10 @@ describe("an adopted tree of hard links to the source", () => {
     const notices: string[] = [];
     const options = { handOver: false, notice: (text: string) => void notices.push(text) };
     await migrateLog(log, server, target, options);
-    expect(notices.join("\n")).toMatch(/\d+ files of the target have other names too .*With --recheck/);
+    expect(notices.join("\n")).toMatch(/\d+ files of the target have other hard links .*With --recheck/);
     notices.length = 0;
     await migrateLog(log, server, target, { ...options, recheck: true });
-    expect(notices.join("\n")).not.toContain("other names");
+    expect(notices.join("\n")).not.toContain("other hard links");
     for (const path of filesBelow(join(target, "tile"))) {
       expect(statSync(join(target, "tile", path)).nlink, path).toBe(1);
     }

@@ -35,7 +35,7 @@ const CALLS = [
   ...(["handOver", "warnings", "publishCheckpoint"] as const),
 ];
 
-const [AGAIN, MEND_FIRST] = ["Run the same command again", "Mend that first"];
+const [AGAIN, MEND_FIRST] = ["Run the same command again", "Fix that first"];
 const WORDS: readonly [Code, string, string][] = [
   ["EROFS", "read-only file system", MEND_FIRST],
   ["EIO", "i/o error", AGAIN],

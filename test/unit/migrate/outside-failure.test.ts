@@ -22,7 +22,7 @@ const FAILURES: readonly [what: string, error: Error, words: RegExp, kind: typeo
   [
     "a file",
     thrownBy(() => readFileSync("/nowhere/x")),
-    /^\/nowhere\/x: no such file or directory\. Mend that first/,
+    /^\/nowhere\/x: no such file or directory\. Fix that first/,
     OperationError,
   ],
   [
@@ -80,8 +80,8 @@ it.each([new TypeError("x is not a function"), new UsageError({ object: "a", pro
 it.each([
   ["EIO", /Run the same command again/],
   ["ESTALE", /Run the same command again/],
-  ["EROFS", /Mend that first, then run the same command again/],
-  ["EACCES", /Mend that first, then run the same command again/],
+  ["EROFS", /Fix that first, then run the same command again/],
+  ["EACCES", /Fix that first, then run the same command again/],
 ])("%s is said to pass, or to have to be mended", (code, advice) => {
   const error = Object.assign(new Error("x"), { code, syscall: "open", path: "/x" });
   expect(String(outsideFailure(error))).toMatch(advice);

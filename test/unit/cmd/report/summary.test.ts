@@ -145,7 +145,7 @@ describe("the summary of a copy", () => {
   test("tells who stopped before the handover how to go on", () => {
     const text = textOf({ outcome: "ready-for-handover" });
     expect(text).toMatch(/^Copied and checked; not handed over/);
-    expect(text).toMatch(/1\. Stop the writer of https:\/\/log\.example\/one\/ for good/);
+    expect(text).toMatch(/1\. Stop the writer of https:\/\/log\.example\/one\/ permanently/);
     expect(text).toContain(`hand over:\n     ${HANDOVER}\n`);
     expect(text).not.toMatch(/Start the log software/);
   });

@@ -98,7 +98,7 @@ describe("an issuer", () => {
     const writer = new MemoryWriter();
     const cache = cacheWith(writer, new Map([[PATH, Buffer.from("another certificate")]]));
     const issuer = await cache.find(fingerprint, 1);
-    expect(issuer).toMatchObject({ problem: "is another certificate than its name says" });
+    expect(issuer).toMatchObject({ problem: "does not hash to its name" });
     expect(writer.objects.size).toBe(0);
   });
 

@@ -105,7 +105,7 @@ test("tiles of a wrong size and bundles too short for their entries are found", 
     ["tile/entries/258.p/188", 376],
   ] as const) {
     const found = await findings(log, withObjects(log, { [path]: Buffer.alloc(least - 1) }));
-    expect(found).toEqual([`${path} has ${formatCount(least - 1)} bytes, fewer than its entries need`]);
+    expect(found).toEqual([`${path} has ${formatCount(least - 1)} bytes, too few for its entries`]);
   }
 });
 
@@ -155,7 +155,7 @@ test("a bundle longer than its entries can be is found", async () => {
     };
     expect(await problemsOf(most)).toEqual([]);
     expect(await problemsOf(most + 1)).toEqual([
-      `has ${formatCount(most + 1)} bytes, more than its entries can have`,
+      `has ${formatCount(most + 1)} bytes, too many for its entries`,
     ]);
   }
 });
@@ -173,7 +173,7 @@ test("obsolete partials may stay where they are the beginning of the fuller obje
     const wrong = Buffer.from(bytes);
     wrong[wrong.length - 1] = (wrong.at(-1) as number) ^ 1;
     expect(await findings(log, withObjects(log, { [path]: wrong }))).toEqual([
-      `${path} is an obsolete partial object, and not a prefix of the fuller one`,
+      `${path} is an obsolete partial object that is not a prefix of the fuller one`,
     ]);
   }
 });

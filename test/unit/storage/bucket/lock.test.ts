@@ -26,7 +26,7 @@ describe("a lock in a bucket", () => {
   it("names its holder, is refused to a second copy, and is gone when it is given back", async () => {
     const lock = await take();
     expect(JSON.parse(lockText() ?? "")).toMatchObject({ pid: process.pid, host: hostname() });
-    const words = new RegExp(`another copy is at work here.*process ${process.pid} on `);
+    const words = new RegExp(`another copy is running here.*process ${process.pid} on `);
     await expect(take()).rejects.toThrow(words);
     await lock.release();
     expect(lockText()).toBeUndefined();

@@ -121,7 +121,7 @@ describe("a copy that is overtaken by another", () => {
     const { bucket, target } = await claimed();
     await target.handOver(MARKER, state, RECORD);
     bucket.store(STATE_OBJECT, MARKER);
-    await expect(target.confirmHandOver()).rejects.toThrow(/was handed over, and is not any more/);
+    await expect(target.confirmHandOver()).rejects.toThrow(/was handed over, but no longer is/);
   });
 });
 

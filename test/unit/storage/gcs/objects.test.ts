@@ -217,7 +217,7 @@ describe("a put", () => {
     [
       "is given up after as many tries as were asked for",
       Array(10).fill(BUSY),
-      /\d answered 503 Service Unavailable\. Run the same command again, it goes on where it stopped$/,
+      /\d answered 503 Service Unavailable\. Run the same command again: it continues where it stopped$/,
       GIVEN_UP,
     ],
     ["of too many requests says so", Array(10).fill({ status: 429 }), /429.*\. Lower the rate/, GIVEN_UP],
@@ -239,7 +239,7 @@ describe("a put", () => {
     [
       "of what is changed again and again is somebody else's",
       [1, 2, 3, 4, 5, 6].flatMap(look),
-      /: is changed by somebody else.*Find out who/,
+      /: is repeatedly changed by another program.*Find out who/,
       [1, 2, 3, 4, 5].flatMap((number) => [CREATE, METADATA, OBJECT, upload(number)]),
     ],
   ])("that fails: %s", async (_what, steps, words, requests) => {

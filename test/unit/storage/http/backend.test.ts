@@ -117,8 +117,8 @@ describe("--ca, --cert and --key", () => {
       { cert: LOCALHOST.cert, key: OTHER_HOST.key },
       /cannot be used: .*mismatch/,
     ],
-    ["no PEM", { ca: "secret" }, /cannot be used: no certificate of an authority is there/],
-    ["a key for an authority", { ca: LOCALHOST.key }, /cannot be used: no certificate of an authority/],
+    ["no PEM", { ca: "secret" }, /cannot be used: it contains no certificate/],
+    ["a key for an authority", { ca: LOCALHOST.key }, /cannot be used: it contains no certificate/],
   ])("are refused with a clear word where they are %s", (_, values, message) => {
     expect(() => httpOptions(values, SOURCE)).toThrow(UsageError);
     expect(() => httpOptions(values, SOURCE)).toThrow(message);

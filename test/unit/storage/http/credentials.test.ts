@@ -165,7 +165,7 @@ describe("an answer 401", () => {
     const own = await serve((_, response) => void response.writeHead(302, { location: other.href }).end());
     const source = sourceAt(own, { headers: [["authorization", "x"]] });
     await expect(source.read("checkpoint", ANY)).rejects.toMatchObject({
-      message: expect.stringContaining("it was sent no credentials, since a redirect led there"),
+      message: expect.stringContaining("no credentials were sent, since a redirect led there"),
     });
   });
 });

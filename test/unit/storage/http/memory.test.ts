@@ -97,7 +97,7 @@ describe("gzip", () => {
     const url = await serveObject(body, { "content-encoding": "gzip" });
     await expect(sourceAt(url).read("tile/data/000", ANY)).rejects.toMatchObject({
       name: "FormatError",
-      message: "is not gzip though it says so",
+      message: "is not gzip, although it says so",
     });
   });
 

@@ -284,12 +284,7 @@ describe("redirectTarget", () => {
       "at my.bucket.s3.sa-east-1.amazonaws.com",
     ],
     ["minio.example", "garage", "region garage", "Give the bucket's address in that region"],
-    [
-      "s3.amazonaws.com",
-      "eu-west-1/<script>",
-      "without saying where",
-      "Give the address at which the log really is",
-    ],
+    ["s3.amazonaws.com", "eu-west-1/<script>", "without saying where", "Pass the log's actual address"],
   ])("names the region that %s says instead of an address: %s", (host, region, words, advice) => {
     const headers = { "x-amz-bucket-region": region };
     const follow = () => redirectTarget(new URL(`https://${host}/checkpoint`), headers);

@@ -24,7 +24,7 @@ it("a challenge of a firewall is named, whatever the status", async () => {
   ] as const) {
     expect(await failureOf(status, headers)).toMatchObject({
       message: expect.stringMatching(new RegExp(`answered ${status} .*: a challenge of a firewall`)),
-      advice: expect.stringContaining("Ask the log's operator to let this machine through"),
+      advice: expect.stringContaining("Ask the log's operator to allow this machine"),
       retryable: false,
       status,
     });
@@ -34,8 +34,8 @@ it("a challenge of a firewall is named, whatever the status", async () => {
 it.each([
   [202, "answered 202 Accepted$", "a proxy, a cache, a firewall"],
   [204, "answered 204 No Content$", "Check the address"],
-  [206, "answered 206 Partial Content, a part, where the whole object was asked for$", "a cache"],
-  [304, "answered 304 Not Modified, where nothing was said of an earlier answer$", "a cache"],
+  [206, "answered 206 Partial Content, a part, although the whole object was requested$", "a cache"],
+  [304, "answered 304 Not Modified, although the request did not mention an earlier answer$", "a cache"],
   [
     403,
     "answered 403 Forbidden$",

@@ -53,10 +53,10 @@ it("is named in full for a command to come", () => {
 });
 
 it.each([
-  [{ mysqlIam: true }, /^--mysql-iam: belongs to a database, and none is named/],
-  [{ mysqlTls: false }, /^--no-mysql-tls: belongs to a database/],
-  [{ mysqlCa: "ca.pem" }, /^--mysql-ca: belongs to a database/],
-  [{ mysqlPasswordFile: "p" }, /^--mysql-password-file: belongs to a database/],
+  [{ mysqlIam: true }, /^--mysql-iam: needs a database, but none was passed/],
+  [{ mysqlTls: false }, /^--no-mysql-tls: needs a database/],
+  [{ mysqlCa: "ca.pem" }, /^--mysql-ca: needs a database/],
+  [{ mysqlPasswordFile: "p" }, /^--mysql-password-file: needs a database/],
   // A token is sent as it is.
   [{ mysql, mysqlIam: true, mysqlTls: false }, /^--no-mysql-tls: contradicts --mysql-iam/],
   [{ mysql, mysqlIam: true, mysqlPasswordFile: "p" }, /^--mysql-password-file: contradicts --mysql-iam/],

@@ -60,7 +60,7 @@ describe("a directory with what is not of a log", () => {
     const refusal = inspected(root);
     await expect(refusal).rejects.toThrow(TargetRefusedError);
     await expect(refusal).rejects.toThrow(
-      `contains what is not part of a log (found ${found}). Choose an empty directory, for example ${root}/log; ` +
+      `contains files that are not part of a log (found ${found}). Choose an empty directory, for example ${root}/log; ` +
         "or pass --into-existing",
     );
     expect(await inspected(join(root, "log"))).toEqual({ kind: "empty" });

@@ -55,7 +55,7 @@ test.each<[what: string, path: string, at: string]>([
   link(root, at, join(elsewhere, "moved"));
   const failure = await new LogDirectory(root).read(path, ANY).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(FormatError);
-  expect(failure).toMatchObject({ message: "is a symbolic link that leads out of the log" });
+  expect(failure).toMatchObject({ message: "is a symbolic link that points out of the log" });
 });
 
 test("a directory whose name begins with the root's is not in it", async () => {

@@ -96,7 +96,7 @@ test("an entry that a bundle cannot hold is named by its index and its path", as
   const failure = await source.entryBundle(FIRST, { readPart }).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(FormatError);
   expect(failure).toMatchObject({
-    message: "is entry 17, which is larger than a log of tlog-tiles can hold",
+    message: "is entry 17, which is larger than tlog-tiles allows",
     expected: "at most 65,535 bytes",
     found: "65,536 bytes",
   });

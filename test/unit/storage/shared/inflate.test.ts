@@ -287,7 +287,7 @@ describe("gunzip", () => {
     ["bytes after more members than anybody makes", Buffer.concat([...Array(65).fill(GZIPPED), PLAIN])],
   ])("refuses %s", (_what, bytes) => {
     expect(() => gunzip(bytes, 1 << 20)).toThrow(
-      expect.objectContaining({ name: "FormatError", message: "is not gzip though it says so" }),
+      expect.objectContaining({ name: "FormatError", message: "is not gzip, although it says so" }),
     );
   });
 });
@@ -312,7 +312,7 @@ describe("bytes behind the end of gzip", () => {
     const bomb = Buffer.concat([...Array(60).fill(gzipSync(Buffer.alloc(1 << 20))), Buffer.from("x")]);
     expect(gunzip(bomb, 1 << 16)).toBeUndefined();
     expect(() => gunzip(Buffer.concat([...Array(200_000).fill(gzipSync("")), PLAIN]), 1 << 16)).toThrow(
-      "is not gzip though it says so",
+      "is not gzip, although it says so",
     );
   });
 });
@@ -347,7 +347,7 @@ describe.each(CODINGS)("%s", (coding, encode) => {
     ["half of it", () => encode(BUNDLE).subarray(0, 150_000)],
     ["a web page", () => Buffer.from("<!doctype html><title>Not here</title>")],
   ])("is refused when it is %s", async (_what, bytes) => {
-    const message = `is not ${coding} though it says so`;
+    const message = `is not ${coding}, although it says so`;
     await expect(decode(bytes(), 1 << 20)).rejects.toMatchObject({ name: "FormatError", message });
   });
 
@@ -368,7 +368,7 @@ it("zstd that looks back further than HTTP allows is refused: it asks for memory
   const params = { [constants.ZSTD_c_windowLog]: 24 };
   const encoded = zstdCompressSync(Buffer.alloc(1 << 25), { params });
   await expect(decodeReserved("zstd", encoded, { maxBytes: 1 << 26 })).rejects.toMatchObject({
-    message: "is not zstd though it says so",
+    message: "is not zstd, although it says so",
     found: expect.stringContaining("too much memory"),
   });
 });

@@ -27,7 +27,7 @@ it("those that are missing are named in one line, with what installs all of them
   const check = () => requirePackages("gs://bucket/log", ["@nor/this-one", INSTALLED, "no-such-package"]);
   expect(check).toThrow(UsageError);
   expect(check).toThrow(
-    "gs://bucket/log: needs packages that are not installed together with tlog-migrate (expected @nor/this-one ^4.0.0 and no-such-package ^3.2.1). " +
+    "gs://bucket/log: needs optional packages that are not installed (expected @nor/this-one ^4.0.0 and no-such-package ^3.2.1). " +
       "Run `npm install @nor/this-one@4 no-such-package@3` where tlog-migrate is installed, with -g if it was installed with -g",
   );
 });
