@@ -108,7 +108,11 @@ describe("what a copy then stores", () => {
 /** A directory in some state, for a copy of `log`. */
 type Place = (target: string, url: string) => unknown;
 
-const handedOver: Place = (target, url) => migrateLog(log, { url }, target);
+const handedOver: Place = async (target, url) => {
+  await migrateLog(log, { url }, target);
+  // A copy would remove what a process that was killed has left.
+  writeFiles(target, [[".state/tlog-migrate.tmp/1-2-3/left", ""]]);
+};
 const copied: Place = (target, url) => migrateLog(log, { url }, target, { handOver: false });
 const brokenOff: Place = async (target) => {
   const server = await startLogServer(
