@@ -24,9 +24,9 @@ export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
   if (report.outcome === "taken-over") return fillSteps(report, facts);
   const { purpose = "unknown", checkpoint } = report.stored ?? {};
   if (purpose === "mirror") return mirrorSteps(report, facts);
-  return purpose === "log" && checkpoint === "none"
-    ? takeoverSteps(report, facts)
-    : startedSteps(report, facts);
+  // A handover to some log software puts the checkpoint there itself.
+  const isFresh = checkpoint === "none" || report.outcome === "handed-over";
+  return purpose === "log" && isFresh ? takeoverSteps(report, facts) : startedSteps(report, facts);
 }
 
 /** Whether the copy is to become a mirror, where the handover is still to come. */
@@ -87,7 +87,7 @@ function takeoverSteps(report: MigrationReport, facts: StepFacts): string[] {
   return [
     `From now on, only this target may sign checkpoints for ${oneLine(origin)}: the old writer must never start again.`,
     ...fillSteps(report, facts),
-    `If you like, read all of it back first:\n${verifyCommand(format, target, facts)}`,
+    `If you like, read all of it back first:\n${verifyCommand(format, target, facts)}${keyOptions(report)}`,
     facts.target.start ?? START[format](oneLine(target + facts.target.state), formatCount(size)),
     ...originAdvice(report),
     "Point readers here, and serve the log from one place alone: two that both append are a fork, which nobody can repair.",
@@ -167,12 +167,17 @@ function fillSteps(report: MigrationReport, facts: StepFacts): string[] {
 
 /** None where there is nothing to check a mirror against. */
 function readBack(report: MigrationReport, facts: StepFacts): string[] {
-  const { format, origin, target, stored } = report;
-  const hasCheckpoint = stored?.checkpoint !== "none";
-  if (!hasCheckpoint && !facts.target.canBeTakenOver) return [];
+  const { format, target, stored } = report;
+  if (stored?.checkpoint === "none" && !facts.target.canBeTakenOver) return [];
+  return [`To read all of it back:\n${verifyCommand(format, target, facts)}${keyOptions(report)}`];
+}
+
+/** The options that name the key, where there is a checkpoint to trust. */
+function keyOptions(report: MigrationReport): string {
+  const { format, origin, stored } = report;
+  if (stored?.checkpoint === "none") return "";
   const named = keyNames(report) === undefined ? "" : ` --origin ${shellWord(origin)}`;
-  const key = hasCheckpoint ? ` ${KEY_OPTIONS[format]}${named}` : "";
-  return [`To read all of it back:\n${verifyCommand(format, target, facts)}${key}`];
+  return ` ${KEY_OPTIONS[format]}${named}`;
 }
 
 const KEY_OPTIONS: Record<LogFormat, string> = {

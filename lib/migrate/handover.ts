@@ -91,6 +91,7 @@ export async function finish(
   progress.phase = "done";
   const wasMirror = record === undefined ? isMirror(options) : record.isMirror;
   const isHandedOver = outcome !== "ready-for-handover";
+  hasStored ||= outcome === "handed-over" && target.handsOverCheckpoint === true;
   const stored = isHandedOver ? await storedState(session, wasMirror, hasStored) : undefined;
   const warnings = stored ? await target.warnings(stored.purpose !== "mirror") : [];
   const beyond = await beyondTree(session.context.source, aim.size);

@@ -4,8 +4,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { abandon, migrate, staticCtVerifier, TargetRefusedError } from "../../../lib/index.ts";
+import { nextSteps } from "../../../cmd/report/next-steps.ts";
+import {
+  abandon,
+  describeTarget,
+  migrate,
+  staticCtVerifier,
+  TargetRefusedError,
+} from "../../../lib/index.ts";
 import { CHECKPOINT_PATH } from "../../../lib/tlog/layout.ts";
+import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { expectFailure, migrationOptions } from "../../support/migration.ts";
 import { writeSunlightDirectory } from "../../support/places/archive.ts";
@@ -43,7 +51,13 @@ test("a log of Sunlight is copied as it is, and verified, given up and copied ag
   const move = newMove(`gzip+file://${from}`);
   expect(await move.copy({ handOver: false })).toMatchObject({ outcome: "ready-for-handover" });
   expect(lockRows(move.lock)).toEqual({});
-  expect(await move.copy()).toMatchObject({ outcome: "handed-over", resumedEntries: 700 });
+  const report = await move.copy();
+  expect(report).toMatchObject({ outcome: "handed-over", resumedEntries: 700 });
+  expect(report.stored).toEqual({ purpose: "log", checkpoint: "stored" });
+  const target = await describeTarget(move.target, { sunlightLock: move.lock });
+  const steps = nextSteps(report, { target, handover: "" }).join("\n");
+  expect(steps).toContain(`Start Sunlight on it with the lock database ${move.lock} `);
+  expect(steps).toContain("--public-key <base64> --origin <origin>");
   for (const path of filesBelow(from)) {
     expect(readFileSync(join(move.directory, path)).equals(readFileSync(join(from, path))), path).toBe(true);
   }
@@ -89,4 +103,20 @@ test("a log of tlog-tiles is refused before anything is written", async () => {
   const moving = migrate(migrationOptions(tiles, logDirectory(tiles), `gzip+file://${directory}`, options));
   await expectFailure(moving, Error, /Pass --format static-ct/);
   expect(filesBelow(directory)).toEqual([]);
+});
+
+test("what the source has signed last of its tree is handed over", async () => {
+  const again = Buffer.concat([checkpoint, Buffer.from("— witness AAAAAAAA\n")]);
+  const server = await startLogServer(log.objects);
+  let [reads, last] = [0, Number.POSITIVE_INFINITY];
+  server.intercept(CHECKPOINT_PATH, (_request, response) => {
+    response.end(++reads < last ? checkpoint : again);
+  });
+  const access = { userAgentVersion: "test", contact: "a@log.test" };
+  await newMove(server.url).copy({ access });
+  [reads, last] = [0, reads];
+  const move = newMove(server.url);
+  expect(await move.copy({ access })).toMatchObject({ outcome: "handed-over" });
+  expect(readFileSync(join(move.directory, CHECKPOINT_PATH), "utf8")).toBe(again.toString());
+  expect(Object.values(lockRows(move.lock))).toEqual([again.toString()]);
 });
