@@ -15,12 +15,30 @@ import { startNodeServer } from "./servers/node-server.ts";
 const ENTRIES = 200_000;
 const PROGRAM = fileURLToPath(new URL("../cmd/tlog-migrate.ts", import.meta.url));
 
+if (process.argv.length > 2) {
+  const asksForHelp = ["--help", "-h"].includes(process.argv[2] ?? "");
+  process.stdout.write(
+    "Usage: npm run demo, which has no options: a small log is generated, copied and verified\n",
+  );
+  process.exit(asksForHelp ? 0 : 2);
+}
+
+// What is interrupted ends too, and the directory is removed; whoever reads the output may exit.
+let interruption: NodeJS.Signals | undefined;
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(name, () => {
+    interruption = name;
+  });
+}
+process.stdout.on("error", () => {});
+
 /** Runs the command as a user would, on this terminal. @throws Error if it fails. */
 async function run(...args: string[]): Promise<void> {
   say(`\n$ tlog-migrate ${args.map((arg) => (/[^\w.:/+=-]/.test(arg) ? `'${arg}'` : arg)).join(" ")}`);
+  if (interruption !== undefined) throw new Error(`stopped by ${interruption}`);
   const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: "inherit" });
   const [code, signal] = await once(child, "exit");
-  if (code !== 0) throw new Error(`tlog-migrate ended with ${code ?? signal}`);
+  if (code !== 0 || interruption !== undefined) throw new Error(`tlog-migrate ended with ${code ?? signal}`);
 }
 
 function say(line: string): void {
@@ -48,7 +66,7 @@ try {
   }
   say("\nThat was the main job. What to try next:");
   say("  - a real log: npm start -- copy https://LOG.EXAMPLE/ ./target --vkey 'ORIGIN+HASH+KEY'");
-  say("  - interrupt a copy with Ctrl-C, or kill it, and run the same command again: it goes on");
+  say("  - interrupt that copy with Ctrl-C, or kill it, and run the same command again: it goes on");
   say("  - hand the target to your log software, step by step: docs/takeover.md");
   say("  - npm start -- --help");
 } finally {
