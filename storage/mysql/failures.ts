@@ -14,8 +14,11 @@ export interface FailedDatabase {
   readonly isPlain: boolean;
 }
 
-/** A duplicate key, rows that others changed, a lock that was waited for too long, a deadlock: run again. */
-const CONTENTION = [1062, 1020, 1205, 1213];
+/**
+ * A duplicate key, rows that others changed, a lock that was waited for too long, a deadlock, a table that somebody is
+ * changing, as log software does when it starts: run again.
+ */
+const CONTENTION = [1062, 1020, 1205, 1213, 1412, 1684];
 
 /** Too many connections, a server that shuts down, a connection that the server ended. */
 const BUSY = [1040, 1053, 1203, 1226, 1927, 4031];

@@ -141,7 +141,7 @@ describeWithMariaDb("the tables of a MySQL database", () => {
     const claims = await Promise.allSettled(targets.map((target) => target.claim(MARKER)));
     const refused = claims.flatMap((claim) => (claim.status === "rejected" ? [claim.reason] : []));
     expect(refused).toHaveLength(7);
-    for (const reason of refused) expect(reason).toBeInstanceOf(TargetRefusedError);
+    for (const reason of refused) expect(reason, String(reason)).toBeInstanceOf(TargetRefusedError);
     const kinds = await Promise.all(targets.map(async (target) => (await target.inspect()).kind));
     expect(kinds.filter((kind) => kind === "claimed")).toHaveLength(1);
   });

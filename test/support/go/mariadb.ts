@@ -5,7 +5,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,11 +70,14 @@ export class MariaDb implements AsyncDisposable {
   static async start(certificate: TestCertificate | null = LOCALHOST): Promise<MariaDb> {
     const home = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "tlog-migrate-sql-"));
     const data = join(home, "data");
+    // Each server that starts removes what it takes for leftovers there.
+    const temporary = `--tmpdir=${join(home, "tmp")}`;
+    mkdirSync(join(home, "tmp"));
     const asRoot = process.getuid?.() === 0 ? ["--user=root"] : [];
     const { status, stderr } = spawnSync(
       mariaDbProgram("mariadb-install-db") ?? "",
       [
-        ...["--no-defaults", ...asRoot, `--datadir=${data}`, "--skip-test-db"],
+        ...["--no-defaults", ...asRoot, `--datadir=${data}`, temporary, "--skip-test-db"],
         ...["--auth-root-authentication-method=normal", "--innodb-log-file-size=16M"],
       ],
       { encoding: "utf8" },
@@ -87,7 +90,13 @@ export class MariaDb implements AsyncDisposable {
       mariaDbProgram("mariadbd") ?? "",
       [
         ...["--no-defaults", ...asRoot, `--datadir=${data}`, `--socket=${join(home, "socket")}`],
-        ...["--bind-address=127.0.0.1", `--port=${port}`, "--skip-log-bin", "--performance-schema=OFF"],
+        ...[
+          temporary,
+          "--bind-address=127.0.0.1",
+          `--port=${port}`,
+          "--skip-log-bin",
+          "--performance-schema=OFF",
+        ],
         ...["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=16M", "--aria-pagecache-buffer-size=1M"],
         // Nothing of a test outlives it.
         ...["--innodb-flush-log-at-trx-commit=0", "--max-connections=64", "--max-allowed-packet=64M"],

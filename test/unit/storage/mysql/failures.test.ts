@@ -55,6 +55,9 @@ it.each([
   [{ errno: 1213 }, true, true],
   [{ errno: 1205 }, true, true],
   [{ errno: 1062 }, true, true],
+  // Log software that starts changes a table.
+  [{ errno: 1412 }, true, true],
+  [{ errno: 1684 }, true, true],
   [{ errno: 1040 }, true, true],
   [{ code: "ECONNRESET", fatal: true }, true, true],
   [{ code: "PROTOCOL_CONNECTION_LOST", fatal: true }, true, true],
