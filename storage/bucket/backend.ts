@@ -36,7 +36,8 @@ export function bucketBackend({ openBucket, usualStore, packages, ...kind }: Buc
       const bucket = await openBucket(url, { ...request, decodes: readOnly });
       const store = await named?.open(bucket.location, signal);
       const storeReaders = STATE_STORES.map(({ optionsIn }) => optionsIn);
-      return new BucketTarget(bucket, { store, storeReaders, signal });
+      const openStored = () => openBucket(url, request);
+      return new BucketTarget(bucket, { store, storeReaders, openStored, signal });
     },
     describeTarget(options) {
       const store = namedStore(options, true, usualStore);

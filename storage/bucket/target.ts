@@ -2,6 +2,7 @@
 
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { Finding } from "../../lib/migrate/ports/executor.ts";
+import { MAX_OBJECT_BYTES } from "../../lib/migrate/ports/source.ts";
 import type {
   IntegratedTree,
   LockState,
@@ -12,7 +13,8 @@ import type {
   TargetWriter,
   TreeState,
 } from "../../lib/migrate/ports/target.ts";
-import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
+import { FormatError } from "../../lib/tlog/errors.ts";
+import { bundleDirectory, CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { once, onceEvery } from "../shared/memoize.ts";
 import { StateBinding } from "./binding.ts";
 import type { Bucket } from "./bucket.ts";
@@ -33,6 +35,8 @@ export interface BucketTargetOptions {
   readonly store?: LogState | undefined;
   /** Of all kinds of state stores that a bucket may name. */
   readonly storeReaders: readonly StoreReader[];
+  /** Opens the same bucket such that encoded objects are refused. Default: the bucket does that itself. */
+  readonly openStored?: (() => Promise<Bucket>) | undefined;
   /** Aborts waiting for an answer. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -49,11 +53,13 @@ export class BucketTarget implements MigrationTarget {
   /** For what is done even then. */
   readonly #lastingBucket: Bucket;
   readonly #state: PrivateState;
+  readonly #openStored: BucketTargetOptions["openStored"];
   /** Of the claim that this copy has seen or made. */
   #marker: string | undefined;
 
-  constructor(bucket: Bucket, { store, storeReaders, signal }: BucketTargetOptions) {
+  constructor(bucket: Bucket, { store, storeReaders, openStored, signal }: BucketTargetOptions) {
     this.location = bucket.location;
+    this.#openStored = openStored;
     this.#bucket = signal === undefined ? bucket : bucket.until(signal);
     this.#lastingBucket = bucket;
     this.externalState = new StateBinding(this.#bucket, store, storeReaders);
@@ -178,7 +184,10 @@ export class BucketTarget implements MigrationTarget {
   async openRepairs(signal?: AbortSignal): Promise<TargetRepairs> {
     const writer = new BucketWriter(this.#bucket, this.#bucket.openObjects(signal), async () => {});
     // Asked with the first object that is replaced: a sound log is only read.
-    const requireConditionalWrites = once(() => this.#bucket.requireConditionalWrites());
+    const requireConditionalWrites = once(async () => {
+      await this.#requirePlainBundles();
+      await this.#bucket.requireConditionalWrites();
+    });
     return {
       read: (path, maxBytes) => writer.read(path, maxBytes),
       replace: async (path, bytes) => {
@@ -187,6 +196,30 @@ export class BucketTarget implements MigrationTarget {
       },
       close: () => writer.close(),
     };
+  }
+
+  /**
+   * What a repair stores is not encoded, and Sunlight does not start on a data tile that is not gzip.
+   * @throws TargetRefusedError if the first data tile is encoded.
+   */
+  async #requirePlainBundles(): Promise<void> {
+    for await (const { path } of this.list(bundleDirectory("static-ct"))) {
+      const opened = await this.#openStored?.();
+      try {
+        await (opened ?? this.#bucket).get(path, MAX_OBJECT_BYTES);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        throw new TargetRefusedError({
+          object: this.locate(path),
+          problem:
+            "is stored with a Content-Encoding, as Sunlight stores data tiles: a repair would store plain ones",
+          advice: "Copy the object from another copy of this log with the tools of the object store",
+        });
+      } finally {
+        await opened?.close();
+      }
+      return;
+    }
   }
 
   async close(): Promise<void> {

@@ -41,5 +41,12 @@ describeWithGo("a log that Sunlight keeps in S3", () => {
     const verified = await verifyLog({ log: source, policy, access, workers: 1 });
     expect(verified.findings).toEqual([]);
     expect(verified).toMatchObject({ faults: 0, entries: SIZE });
+
+    // What it would store is not encoded, and Sunlight would not start on that.
+    await s3().putObject(bucket, `${prefix}tile/0/000`, Buffer.from("damaged"));
+    const repaired = await verifyLog({ log: source, repairFrom: target, policy, access, workers: 1 });
+    expect(repaired.findings[0]?.path).toBe("tile/0/000");
+    expect(repaired.repair?.repaired).toBe(0);
+    expect(repaired.repair?.notRepaired[0]?.problem).toMatch(/is stored with a Content-Encoding/);
   });
 });

@@ -3,6 +3,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { TargetRefusedError, UsageError } from "../../../../lib/errors.ts";
 import type { TargetContents } from "../../../../lib/migrate/ports/target.ts";
+import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { LOCK_OBJECT } from "../../../../storage/bucket/lock.ts";
 import { STATE_OBJECT } from "../../../../storage/bucket/state-object.ts";
 import { BucketTarget } from "../../../../storage/bucket/target.ts";
@@ -160,6 +161,18 @@ describe("a repair in a bucket", () => {
     await repairs.read(TILE, 10);
     expect(asked).not.toHaveBeenCalled();
     await expect(repairs.replace(TILE, Buffer.from("a tile"))).rejects.toBe(refusal);
+    expect(bucket.text(TILE)).toBe("wrong");
+  });
+
+  it("changes nothing in a log whose data tiles are stored encoded, as Sunlight's are", async () => {
+    const bucket = new MemoryBucket();
+    bucket.store(TILE, "wrong");
+    bucket.store("tile/data/000", "a data tile, as it is decoded");
+    const stored = new MemoryBucket();
+    vi.spyOn(stored, "get").mockRejectedValue(new FormatError("has an encoding", "none", "gzip"));
+    const target = new BucketTarget(bucket, { storeReaders: [], openStored: async () => stored });
+    const repair = (await target.openRepairs()).replace(TILE, Buffer.from("a tile"));
+    await expect(repair).rejects.toThrow(/tile\/data\/000.* is stored with a Content-Encoding/);
     expect(bucket.text(TILE)).toBe("wrong");
   });
 
