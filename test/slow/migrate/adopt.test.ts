@@ -169,7 +169,7 @@ describe("an adopted tree of hard links to the source", () => {
     const notices: string[] = [];
     const options = { handOver: false, notice: (text: string) => void notices.push(text) };
     await migrateLog(log, server, target, options);
-    expect(notices.join("\n")).toMatch(/\d+ files of the target have other hard links .*With --recheck/);
+    expect(notices.join("\n")).toMatch(/\d+ files of the target have other hard links, .*With --recheck/);
     notices.length = 0;
     await migrateLog(log, server, target, { ...options, recheck: true });
     expect(notices.join("\n")).not.toContain("other hard links");
