@@ -109,9 +109,12 @@ export class DurableDirectory {
 
   /** Removes a file, durably. */
   async remove(path: string): Promise<void> {
-    this.requireInPlace(dirname(path));
+    const directory = dirname(path);
+    // Nothing was stored there: a copy may have been raised beyond the size that the object belongs to.
+    if (!fs.existsSync(directory)) return;
+    this.requireInPlace(directory);
     fs.rmSync(path, { force: true });
-    await this.syncDirectories([dirname(path)]);
+    await this.syncDirectories([directory]);
   }
 
   /** Before staged files are named in these directories: they exist then, and are what they were. */

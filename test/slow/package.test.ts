@@ -48,7 +48,10 @@ describe("the published package", () => {
       "lib",
       "package.json",
     ]);
-    expect(readdirSync(join(home, "docs"))).toEqual(["tlog-migrate.1"]);
+    const documents = readdirSync(join(import.meta.dirname, "../../docs")).filter((name) =>
+      /\.(md|1)$/.test(name),
+    );
+    expect(readdirSync(join(home, "docs"))).toEqual(documents);
     expect(readdirSync(join(home, "cmd"))).toEqual([
       "check-installation.cjs",
       "import-program.cjs",
@@ -80,7 +83,7 @@ describe("the published package", () => {
     ]) {
       const { code, stderr } = (await failure(...args)) ?? {};
       expect(stderr).toMatch(
-        /^tlog-migrate: gs:\/\/bucket\/log: needs packages [^\n]*`npm install @google-cloud\/storage@\d+ google-auth-library@\d+ @google-cloud\/spanner@\d+`[^\n]*\n$/,
+        /^tlog-migrate: gs:\/\/bucket\/log: needs optional packages that are not installed [^\n]*`npm install @google-cloud\/storage@\d+ google-auth-library@\d+ @google-cloud\/spanner@\d+`[^\n]*\n$/,
       );
       expect(code).toBe(2);
     }

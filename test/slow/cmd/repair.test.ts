@@ -29,7 +29,7 @@ test("a verification that finds damage offers a command, and that repairs it", a
   expect(code).toBe(3);
   expect(stderr).toMatch(/--repair-from and another copy of the log\n$/);
   const [, command = ""] = /^ +tlog-migrate (verify --repair-from .*)$/m.exec(stdout) ?? [];
-  const [, from, place] = /^verify --repair-from (\S+) '(.*)' --workers 1 --quiet$/.exec(command) ?? [];
+  const [, from, place] = /^verify --repair-from (\S+) '(.*)' --workers 1$/.exec(command) ?? [];
   expect([from, place?.replace("'\\''", "'")]).toEqual([source, target]);
 
   const args = ["verify", "--repair-from", source, target, "--workers", "1"];

@@ -78,7 +78,8 @@ test("a source that grows is rechecked once, not in each round", async () => {
   });
   const report = await migrateLog(log, server, target, { recheck: true });
   expect(report).toMatchObject({ outcome: "handed-over", size: grown.size, replacedObjects: 2 });
-  // Of the second round, the two seals.
-  expect(report.resumedEntries).toBeGreaterThanOrEqual(2 * 131_072 - 2 * 256);
+  // The second round costs what has grown.
+  expect(report.resumedEntries).toBeGreaterThanOrEqual(131_072 - 2 * 256);
+  expect(report.resumedEntries).toBeLessThanOrEqual(131_072);
   expect(report.sealedEntries).toBe(0);
 });

@@ -187,6 +187,7 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     await place.putByOthers("tile/1/000", bytesOf("a seal"));
     await target.remove("tile/1/000");
     await target.remove("tile/1/000");
+    await target.remove("tile/0/255.p/240");
     expect(await listed(target, "tile")).toEqual([]);
   });
 
