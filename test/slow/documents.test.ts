@@ -33,10 +33,10 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/mariadb|MYSQL_PWD/, "needs a database: test/interop/aws runs it on MariaDB"],
   [/^npm (test|run demo)$/, "is a stage of .ci/run itself"],
   [/ --min-index /, "needs a log without its beginning: test/integration/migrate/pruned.test.ts runs it"],
-  [/ serverless\+/, "needs a serverless log: test/integration/storage/serverless.test.ts runs it"],
+  [/ serverless\+/, "needs a serverless log: test/slow/storage/serverless.test.ts runs it"],
   [
     /^tlog-migrate (follow|cutover) /,
-    "needs a log that grows: test/integration/migrate/follow.test.ts runs it",
+    "needs a log that grows: test/slow/migrate/follow.test.ts runs it",
   ],
   [/^npm run docs$/, "writes the documents, which a test compares with the program"],
   [/^npm rebuild tlog-migrate$/, "is a test of the package"],
