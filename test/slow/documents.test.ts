@@ -34,10 +34,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm (test|run demo)$/, "is a stage of .ci/run itself"],
   [/ --min-index /, "needs a log without its beginning: test/integration/migrate/pruned.test.ts runs it"],
   [/ serverless\+/, "needs a serverless log: test/slow/storage/serverless.test.ts runs it"],
-  [
-    /^tlog-migrate (follow|cutover) /,
-    "needs a log that grows: test/slow/migrate/follow.test.ts runs it",
-  ],
+  [/^tlog-migrate (follow|cutover) /, "needs a log that grows: test/slow/migrate/follow.test.ts runs it"],
   [/^npm run docs$/, "writes the documents, which a test compares with the program"],
   [/^npm rebuild tlog-migrate$/, "is a test of the package"],
 ];
