@@ -16,7 +16,7 @@ import { VERSION } from "./version.ts";
 
 const HELP = `
 Stop the writer of the old log for good first. The running \`tlog-migrate follow\` then copies the last entries, waits until the
-source has stood still for its --settle time, hands over, and ends. A log that signs \`Log frozen\` is not waited for.
+source has stayed the same for its --settle time, hands over, and ends. A log that signs \`Log frozen\` is not waited for.
 A source that still grows is not handed over: the request is refused, and the source is followed on.
 
 With --wait the exit code says how it ended: 0 handed over, 1 refused or cancelled.`;
@@ -56,7 +56,7 @@ export function cutoverSummary({ outcome, target, size }: CutoverReport, width: 
   const name = oneLine(target);
   const entries = countOf(size, "entry", "entries");
   const text = {
-    accepted: `The cutover is accepted: \`tlog-migrate follow\` hands ${name} over once the source stands still.`,
+    accepted: `The cutover is accepted: \`tlog-migrate follow\` hands ${name} over once the source stays the same.`,
     "handed-over": `The log is handed over: ${name} is ready for its log software, with ${entries}.`,
     cancelled: `There is no request for a cutover of ${name}: its copy follows the source on.`,
   }[outcome];

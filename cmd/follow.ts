@@ -1,26 +1,21 @@
 /** `tlog-migrate follow`. */
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import { type BackendWords, describeTarget, follow } from "../lib/index.ts";
+import { addWorkOptions } from "./options/log.ts";
 import {
-  type BackendWords,
-  describeTarget,
-  type FollowOptions,
-  follow,
-  type LogFormat,
-} from "../lib/index.ts";
-import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./options/log.ts";
-import { checkpointPolicy } from "./options/trust.ts";
+  addAdoptOption,
+  addExtraDataOptions,
+  addPlaces,
+  type CommonOptions,
+  commonOptions,
+} from "./options/migration.ts";
 import { number } from "./options/values.ts";
 import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
-import { VERSION } from "./version.ts";
 
-interface FollowFlags
-  extends LogOptions,
-    Pick<FollowOptions, "tiles" | "adopt" | "deep" | "allowMissingIssuers"> {
-  readonly format: LogFormat;
-  /** Seconds, both. */
-  readonly settle: number;
+interface FollowFlags extends CommonOptions {
+  /** Seconds. */
   readonly interval: number;
 }
 
@@ -36,29 +31,16 @@ export function addFollowCommand(program: Command, backends: BackendWords): void
   const command = program
     .command("follow")
     .summary("copy a log and what is added to it, until a cutover is asked for")
-    .description("Copies a log to a target, then what is added to it, until a cutover hands it over there.")
-    .argument("<source>", backends.sourceForms.join(", "))
-    .argument("<target>", backends.targetForms.join(", "));
-  addTrustOptions(command, "tiles")
-    .addOption(
-      new Option(
-        "--tiles <how>",
-        "level-0 tiles: derived from the entries, with fewer requests, or fetched and compared too, to find what is wrong at the source",
-      )
-        .choices(["derive", "fetch"])
-        .default("derive"),
-    )
+    .description("Copies a log to a target, then what is added to it, until a cutover hands it over there.");
+  addPlaces(command, backends)
     .option("--interval <seconds>", "between two looks at the source while it grows", number, 1)
     .option(
       "--settle <seconds>",
       "how long the source's checkpoint must stay the same after a cutover is asked for",
       number,
       5,
-    )
-    .option("--adopt", "take over an unfinished copy by another tool, and check all of it")
-    .option("--deep", "Static CT: check the extra data too, which no leaf hash covers, as verify does")
-    .option("--allow-missing-issuers", "Static CT: continue where the source lacks issuers, and list them");
-  addWorkOptions(command, backends)
+    );
+  addWorkOptions(addExtraDataOptions(addAdoptOption(command)), backends)
     .addHelpText("after", HELP)
     .action((source, target, options) => run(source, target, options, backends));
 }
@@ -69,30 +51,13 @@ async function run(
   options: FollowFlags,
   backends: BackendWords,
 ): Promise<void> {
-  const { tiles, interval, settle, adopt, format, deep, allowMissingIssuers } = options;
-  const policy = checkpointPolicy(options, source) ?? { verifiers: [] };
-  const chosen = workOptions(options, backends);
-  const words = await describeTarget(target, chosen.targetOptions);
+  const chosen = commonOptions(source, target, options, backends);
+  const words = await describeTarget(target, chosen.targetOptions ?? {});
   await runWithTools(options, {
     command: "follow",
     place: target,
     afterStop: "the same command continues where this one stopped",
-    work: (tools) =>
-      follow({
-        ...chosen,
-        ...tools,
-        format,
-        policy,
-        source,
-        target,
-        tool: `tlog-migrate ${VERSION}`,
-        tiles,
-        intervalMs: interval * 1000,
-        settleMs: settle * 1000,
-        adopt,
-        deep,
-        allowMissingIssuers,
-      }),
+    work: (tools) => follow({ ...chosen, ...tools, intervalMs: options.interval * 1000 }),
     summary: (report, width) => copySummary(report, { target: words, handover: "" }, width),
   });
 }

@@ -21,6 +21,9 @@ import * as places from "./migrate/places.ts";
 import { type PlanReport, planMigration as planMigrationWith } from "./migrate/plan.ts";
 import type { OptionValues, TargetWords } from "./migrate/ports/backend.ts";
 import type { MigrationReport } from "./migrate/report.ts";
+
+export type { ReportedSignature } from "./migrate/reported-signatures.ts";
+
 import { type TargetStatus, targetStatus as targetStatusWith } from "./migrate/status.ts";
 import { type VerificationReport, verifyLog as verifyLogWith } from "./migrate/verify.ts";
 
@@ -147,7 +150,6 @@ export type {
   MigrationOutcome,
   MigrationReport,
   Pruned,
-  ReportedSignature,
   RunReport,
   StoredState,
 } from "./migrate/report.ts";

@@ -1,4 +1,4 @@
-/** The options of a migration: `copy` and `plan` have the same, so that one command line does for both. */
+/** The options of commands that copy: `copy` and `plan` have the same, so that one command line does for both; `follow` shares most. */
 
 import { type Command, Option } from "commander";
 import type { BackendWords, LogFormat, MigrationOptions } from "../../lib/index.ts";
@@ -7,31 +7,51 @@ import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from ".
 import { checkpointPolicy } from "./trust.ts";
 import { number } from "./values.ts";
 
-type Choice = "tiles" | "snapshot" | "adopt" | "recheck" | "deep" | "allowMissingIssuers" | "saveCheckpoint";
-
-export interface CopyOptions extends LogOptions, Pick<MigrationOptions, Choice> {
+/** What `copy`, `plan` and `follow` have in common. */
+export interface CommonOptions
+  extends LogOptions,
+    Pick<MigrationOptions, "tiles" | "adopt" | "deep" | "allowMissingIssuers"> {
   readonly format: LogFormat;
-  readonly handover?: boolean;
   /** Seconds. */
   readonly settle: number;
+}
+
+export interface CopyOptions
+  extends CommonOptions,
+    Pick<MigrationOptions, "snapshot" | "recheck" | "saveCheckpoint"> {
+  readonly handover?: boolean;
   /** Of `copy` alone. */
   readonly dryRun?: boolean;
 }
 
-/** Declares source, target, and the options of a migration. */
-export function addMigrationOptions(command: Command, backends: BackendWords): Command {
+/** Declares source and target, whose log is trusted, and which tiles are read. */
+export function addPlaces(command: Command, backends: BackendWords): Command {
   command
     .argument("<source>", backends.sourceForms.join(", "))
     .argument("<target>", backends.targetForms.join(", "));
-  addTrustOptions(command, "tiles")
-    .addOption(
-      new Option(
-        "--tiles <how>",
-        "level-0 tiles: derived from the entries, with fewer requests, or fetched and compared too, to find what is wrong at the source",
-      )
-        .choices(["derive", "fetch"])
-        .default("derive"),
+  return addTrustOptions(command, "tiles").addOption(
+    new Option(
+      "--tiles <how>",
+      "level-0 tiles: derived from the entries, with fewer requests, or fetched and compared too, to find what is wrong at the source",
     )
+      .choices(["derive", "fetch"])
+      .default("derive"),
+  );
+}
+
+export function addAdoptOption(command: Command): Command {
+  return command.option("--adopt", "take over an unfinished copy by another tool, and check all of it");
+}
+
+export function addExtraDataOptions(command: Command): Command {
+  return command
+    .option("--deep", "Static CT: check the extra data too, which no leaf hash covers, as verify does")
+    .option("--allow-missing-issuers", "Static CT: continue where the source lacks issuers, and list them");
+}
+
+/** Declares source, target, and the options of a migration. */
+export function addMigrationOptions(command: Command, backends: BackendWords): Command {
+  addPlaces(command, backends)
     .option("--handover", "hand the log over: its old writer is stopped permanently")
     .option(
       "--settle <seconds>",
@@ -39,16 +59,37 @@ export function addMigrationOptions(command: Command, backends: BackendWords): C
       number,
       5,
     )
-    .option("--snapshot", "stop at the size that was reached, even if the source keeps growing: for mirrors")
-    .option("--adopt", "take over an unfinished copy by another tool, and check all of it")
+    .option("--snapshot", "stop at the size that was reached, even if the source keeps growing: for mirrors");
+  addAdoptOption(command)
     .option("--recheck", "read again what earlier runs have sealed, and copy again what is wrong there")
     .option(
       "--save-checkpoint",
       "store the source's checkpoint at the handover: for mirrors that never append",
-    )
-    .option("--deep", "Static CT: check the extra data too, which no leaf hash covers, as verify does")
-    .option("--allow-missing-issuers", "Static CT: continue where the source lacks issuers, and list them");
-  return addWorkOptions(command, backends);
+    );
+  return addWorkOptions(addExtraDataOptions(command), backends);
+}
+
+/** What the library is asked to do by the options that all of them have. @throws UsageError */
+export function commonOptions(
+  source: string,
+  target: string,
+  options: CommonOptions,
+  backends: BackendWords,
+): MigrationOptions {
+  const { format, tiles, settle, adopt, deep, allowMissingIssuers } = options;
+  return {
+    ...workOptions(options, backends),
+    format,
+    policy: checkpointPolicy(options, source) ?? { verifiers: [] },
+    source,
+    target,
+    tool: `tlog-migrate ${VERSION}`,
+    tiles,
+    settleMs: settle * 1000,
+    adopt,
+    deep,
+    allowMissingIssuers,
+  };
 }
 
 /** What the library is asked to do. @throws UsageError */
@@ -58,23 +99,12 @@ export function migrationOptions(
   options: CopyOptions,
   backends: BackendWords,
 ): MigrationOptions {
-  const { tiles, snapshot, handover: handOver, settle, adopt, saveCheckpoint } = options;
-  const { format, recheck, deep, allowMissingIssuers } = options;
+  const { snapshot, handover: handOver, recheck, saveCheckpoint } = options;
   return {
-    ...workOptions(options, backends),
-    format,
-    policy: checkpointPolicy(options, source) ?? { verifiers: [] },
-    source,
-    target,
-    tool: `tlog-migrate ${VERSION}`,
-    tiles,
+    ...commonOptions(source, target, options, backends),
     snapshot,
     handOver,
-    settleMs: settle * 1000,
-    adopt,
     recheck,
     saveCheckpoint,
-    deep,
-    allowMissingIssuers,
   };
 }

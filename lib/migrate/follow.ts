@@ -191,7 +191,7 @@ class Follower {
     const session = { ...this.#session, context: { ...context, signal } };
     if (this.#announced !== request.id)
       options.notice?.(
-        "A cutover is asked for: waiting until the source has stood still for the settle time",
+        "A cutover is asked for: waiting until the source has stayed the same for the settle time",
       );
     this.#announced = request.id;
     try {

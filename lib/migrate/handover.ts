@@ -48,7 +48,6 @@ export async function handOver(
   await target.handOver(marker.text, treeStateFor(aim, marker), record, await lastNote(session, aim));
 }
 
-/** Whether what is handed over is only to be read: its log goes on elsewhere. */
 /**
  * What the source has signed last of the tree that is handed over, for log software that goes on from that.
  * @throws OperationError if it has signed a larger one.
@@ -61,6 +60,7 @@ async function lastNote(session: CopySession, aim: TrustedCheckpoint): Promise<U
   throw writerAlive(session, "the source still grows", aim, now);
 }
 
+/** Whether what is handed over is only to be read: its log goes on elsewhere. */
 function isMirror({ snapshot, saveCheckpoint }: MigrationOptions): boolean {
   return snapshot === true || saveCheckpoint === true;
 }

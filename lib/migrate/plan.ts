@@ -10,14 +10,14 @@ import {
 } from "../errors.ts";
 import { freezeLine } from "../tlog/checkpoint.ts";
 import type { LogFormat } from "../tlog/layout.ts";
-import { equalBytes, formatHash } from "../tlog/merkle.ts";
-import { formatCount } from "../tlog/quantities.ts";
+import { formatHash } from "../tlog/merkle.ts";
 import { checkMigration } from "./check-options.ts";
 import { requireFirstBundle } from "./copy-tree.ts";
 import { MISSING_ADVICE } from "./issuers/cache.ts";
 import type { MigrationOptions } from "./options.ts";
 import { describeTarget } from "./places.ts";
 import { type Amounts, amountsOf, type InPlace } from "./plan/amounts.ts";
+import { seenGrowth } from "./plan/growth.ts";
 import { type SampledLog, sampleLog } from "./plan/sampled-log.ts";
 import { lockWarnings, spaceWarnings, warningsOf } from "./plan/warnings.ts";
 import type { BackendModules } from "./ports/backend.ts";
@@ -25,16 +25,14 @@ import type { FreeSpace } from "./ports/target.ts";
 import { beyondTree, openTree } from "./read/authentic.ts";
 import { withMinIndex } from "./read/min-index.ts";
 import { readTrustedCheckpoint, type TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
-import { type Pruned, type ReportedSignature, reportedSignatures } from "./report.ts";
+import type { Pruned } from "./report.ts";
+import { type ReportedSignature, reportedSignatures } from "./reported-signatures.ts";
 import { type CopySession, checkpointContext, openCopySession } from "./session.ts";
-import { DEFAULT_SETTLE_MS } from "./settle.ts";
 import { lookAtTarget, type TargetProspect } from "./target/claim.ts";
 import { treeStateFor } from "./target/marker.ts";
 import { refused } from "./target/refusals.ts";
 import { countSeals, guaranteeTooLittle } from "./target/seals.ts";
-import { otherLog, requireGrownFrom } from "./target/source-checkpoint.ts";
 import { storedTiles } from "./target/stored-log.ts";
-import { pause } from "./throttle/pause.ts";
 
 export type PlanOutcome =
   /** All of it is copied. */
@@ -263,38 +261,6 @@ function plannedHandover(
     guard: target.markerName,
     checkpoint: options.saveCheckpoint === true,
   };
-}
-
-/** Looks at the checkpoint again, the settle time after it was read first. */
-async function seenGrowth(
-  session: CopySession,
-  before: TrustedCheckpoint,
-  readAt: number,
-): Promise<{ readonly perSecond: number; readonly warnings: readonly string[] }> {
-  const { options, context, progress } = session;
-  const { settleMs = DEFAULT_SETTLE_MS, policy, handOver, snapshot } = options;
-  const still = { perSecond: 0, warnings: [] };
-  if (freezeLine(before) !== undefined) return still;
-  progress.phase = "waiting for the source to stay the same";
-  await pause(Math.max(0, readAt + settleMs - performance.now()), context.signal);
-  const now = await readTrustedCheckpoint(checkpointContext(session), policy);
-  const seconds = (performance.now() - readAt) / 1000;
-  if (now.size < before.size) {
-    const problem = `The source's checkpoint was of size ${formatCount(before.size)}, and then of ${formatCount(now.size)}: a cache or a replica is behind`;
-    return { perSecond: 0, warnings: [problem] };
-  }
-  if (now.size === before.size) {
-    if (equalBytes(now.rootHash, before.rootHash)) return still;
-    const problem = `the log forked: at size ${formatCount(now.size)} it had another root before`;
-    throw otherLog(context.source.location, problem, formatHash(before.rootHash), formatHash(now.rootHash));
-  }
-  await requireGrownFrom(session, before, now);
-  const perSecond = (now.size - before.size) / seconds;
-  const handover =
-    handOver === true && snapshot !== true
-      ? ": its writer is alive, so a copy with --handover would not hand it over"
-      : "";
-  return { perSecond, warnings: [`The source grows by ${perSecond.toFixed(1)} entries a second${handover}`] };
 }
 
 /** Requests to which the source had no object so far. */

@@ -4,7 +4,7 @@ import { coversExtensions, freezeLine, type OpenedCheckpoint } from "../tlog/che
 import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
 import type { LogFormat } from "../tlog/layout.ts";
 import { formatHash } from "../tlog/merkle.ts";
-import { excerpt, type SignatureType } from "../tlog/note.ts";
+import { excerpt } from "../tlog/note.ts";
 import { formatCount } from "../tlog/quantities.ts";
 import { type CounterName, Counters } from "./counters.ts";
 import type { IssuerRegistry } from "./issuers/registry.ts";
@@ -13,6 +13,7 @@ import type { MigrationOptions, WorkOptions } from "./options.ts";
 import type { MissingIssuer } from "./ports/executor.ts";
 import type { TreeHead } from "./ports/source.ts";
 import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import { type ReportedSignature, reportedSignatures } from "./reported-signatures.ts";
 import type { CopySession, Session } from "./session.ts";
 
 /** What the reports of a migration and of a verification have in common. */
@@ -40,18 +41,6 @@ export interface RunReport {
   readonly hasher: HasherName;
   /** What this run did not check, one sentence each. */
   readonly notChecked: readonly string[];
-}
-
-/** A signature that was verified. */
-export interface ReportedSignature {
-  readonly name: string;
-  /** Eight hexadecimal digits. */
-  readonly keyId: string;
-  readonly type: SignatureType;
-  /** Whether it is the log's own, and not a witness's. */
-  readonly own: boolean;
-  /** ISO 8601, if the signature has a time. */
-  readonly signedAt?: string;
 }
 
 /** What is missing in a pruned log (https://c2sp.org/tlog-tiles#pruning). */
@@ -258,27 +247,6 @@ function copyNotChecked(
     unchecked.push("The source's level-0 tiles over entries that earlier runs had sealed");
   }
   return unchecked;
-}
-
-/** The signatures of a checkpoint, as reports show them. */
-export function reportedSignatures({ signatures, own }: OpenedCheckpoint): ReportedSignature[] {
-  return signatures.map((signature) => {
-    const { verifier, timestampMs } = signature;
-    const { name, keyId, type } = verifier;
-    return {
-      name,
-      keyId: keyId.toString(16).padStart(8, "0"),
-      type,
-      own: own.includes(signature),
-      ...(timestampMs !== undefined && { signedAt: isoTime(timestampMs) }),
-    };
-  });
-}
-
-/** JavaScript's dates end in the year 275760; a signature may have a later time. */
-function isoTime(ms: number): string {
-  const time = new Date(ms);
-  return Number.isNaN(time.getTime()) ? `${ms} ms after 1970` : time.toISOString();
 }
 
 /** Without a key, the report says already that no signature was checked. */

@@ -1,4 +1,4 @@
-/** Whether a source stands still, which is what a handover waits for: a quiet source is not a frozen one. */
+/** Whether a source stays the same, which a handover waits for: a quiet source is not a frozen one. */
 
 import { OperationError } from "../errors.ts";
 import { freezeLine } from "../tlog/checkpoint.ts";
@@ -33,7 +33,7 @@ export class WriterAliveError extends OperationError {}
 export interface StillRules {
   /** What the run has seen of the source last. */
   readonly first: SeenCheckpoint;
-  /** Whether a handover follows: the source must stand still. */
+  /** Whether a handover follows: the source must stay the same. */
   readonly handsOver: boolean;
   /** A handover that has begun is of its own size. */
   readonly handingOver?: boolean;

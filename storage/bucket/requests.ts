@@ -4,7 +4,7 @@ import type { TargetRequest } from "../../lib/migrate/ports/backend.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { type ApiAnswer, HttpClient } from "../http/client.ts";
 import type { HttpRequest } from "../http/request.ts";
-import { userAgent } from "../http/source.ts";
+import { userAgent } from "../http/user-agent.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { type FirstContact, patiently, SELDOM_TOTAL_MS } from "./retries.ts";
 
@@ -84,7 +84,7 @@ export class ObjectRequests {
         contact.wasMade = true;
         return done;
       } catch (error) {
-        throw error instanceof SourceError ? contact.judge(error) : error;
+        throw error instanceof SourceError ? contact.classify(error) : error;
       }
     });
   }

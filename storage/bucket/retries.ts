@@ -61,7 +61,7 @@ export class FirstContact {
   #brokenOff = 0;
 
   /** A failure, which is not to be waited out if it says that the store never was there. */
-  judge(failure: SourceError): SourceError {
+  classify(failure: SourceError): SourceError {
     // What answers with a status is there.
     if (failure.status !== undefined) this.wasMade = true;
     if (this.wasMade) return failure;

@@ -14,7 +14,7 @@ export type TableName = "Tessera" | "SeqCoord" | "Seq" | "IntCoord" | "PubCoord"
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** A time is milliseconds since the epoch, or whatever Tessera counts: only 0 is told apart. */
+/** A time is milliseconds since the epoch, or whatever Tessera counts: only 0 is distinguished. */
 export type Value = bigint | string | Uint8Array | null;
 
 /** The tables as one transaction sees them. */

@@ -157,7 +157,7 @@ export class GcsBucket implements Bucket {
       return answer;
     } catch (error) {
       const failure = this.#failure(error);
-      throw failure instanceof SourceError ? this.#contact.judge(failure) : failure;
+      throw failure instanceof SourceError ? this.#contact.classify(failure) : failure;
     }
   }
 

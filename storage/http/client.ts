@@ -82,7 +82,7 @@ export class HttpClient implements Carrier {
   readonly #leaving = new Set<Dispatcher>();
   readonly #connections = new Set<Connection>();
   /** By how much longer the first answer may take, of objects that were given up without one. */
-  readonly #patience = new Map<string, number>();
+  readonly #waitFactors = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -118,7 +118,8 @@ export class HttpClient implements Carrier {
   dispatch(exchange: Exchange): void {
     const { origin, method, path, headers, body } = exchange.request;
     exchange.newConnection.successesBefore = this.#options.outlook?.successes ?? 0;
-    if (this.#patience.size > 0) exchange.newConnection.patience = this.#patience.get(origin + path) ?? 1;
+    if (this.#waitFactors.size > 0)
+      exchange.newConnection.waitFactor = this.#waitFactors.get(origin + path) ?? 1;
     try {
       const dispatcher = this.#dispatcherOf(origin);
       if (body === undefined) dispatcher.dispatch({ origin, method, path, headers }, exchange);
@@ -238,8 +239,8 @@ export class HttpClient implements Carrier {
   #checkFirstAnswer(exchange: Exchange | undefined, now: number, outlook: ConnectionOutlook): void {
     if (exchange?.checkFirstAnswer(now, outlook) !== true) return;
     const { request, newConnection } = exchange;
-    if (this.#patience.size === MAX_GIVEN_UP) this.#patience.clear();
-    this.#patience.set(request.origin + request.path, 2 * newConnection.patience);
+    if (this.#waitFactors.size === MAX_GIVEN_UP) this.#waitFactors.clear();
+    this.#waitFactors.set(request.origin + request.path, 2 * newConnection.waitFactor);
   }
 }
 

@@ -10,8 +10,8 @@ export class NewConnection {
   readonly #observer: RequestObserver | undefined;
   /** As the outlook had it when the exchange was handed on. */
   successesBefore = 0;
-  /** How many times the outlook's time it has: an object that was given up before may be one that takes long. */
-  patience = 1;
+  /** How many times the outlook's time it may take: an object that was given up before may be slow by itself. */
+  waitFactor = 1;
   /** Undefined while there is none, or none that is new any more. */
   #askedForAt: number | undefined;
 
@@ -39,7 +39,7 @@ export class NewConnection {
     const waitedMs = now - this.#askedForAt;
     // A source that answers nobody is slow or down, and has its usual time.
     const isServing = successes !== this.successesBefore;
-    if (waitedMs < this.patience * firstAnswerMs || !(isServing || areScarce)) return undefined;
+    if (waitedMs < this.waitFactor * firstAnswerMs || !(isServing || areScarce)) return undefined;
     if (isServing) this.turnedAway();
     this.#askedForAt = undefined;
     return waitedMs;

@@ -15,6 +15,8 @@ import { type Answerer, codingOf, type FailureOfApi, isObject, ObjectRules } fro
 import { isRedirect, type RedirectedBase, redirectedBase, redirectTarget } from "./redirects.ts";
 import type { HttpResponse } from "./request.ts";
 
+import { userAgent } from "./user-agent.ts";
+
 /** A name and a value. */
 export type Header = readonly [name: string, value: string];
 
@@ -125,14 +127,8 @@ export class HttpSource implements ObjectSource {
   /** The object as the base address has it, or where that redirects to. */
   async #getOwn(path: string, options: ReadOptions): Promise<HttpResponse> {
     const target = `${this.#prefix}${path}${this.#query}`;
-    let headers = this.#headers;
-    if (this.#options.authorization !== undefined) {
-      const authorization = this.#options.authorization(target);
-      const isLate = authorization instanceof Promise;
-      const more = isLate ? await untilAborted(authorization, options.signal) : authorization;
-      headers = [...headers, ...more];
-    }
-    const response = await this.#get(this.#origin, target, headers, options);
+    const { authorization } = this.#options;
+    const response = await this.#get(this.#origin, target, this.#headers, options, authorization);
     if (isRedirect(response.status)) return await this.#follow(response, { path, target }, options);
     this.#redirectedBase = undefined;
     return response;
@@ -177,15 +173,25 @@ export class HttpSource implements ObjectSource {
     return origin === this.#origin ? this.#headers : this.#headersElsewhere;
   }
 
-  /** An object, or the answer that there is none, or a redirect. */
-  async #get(origin: string, path: string, usual: string[], options: ReadOptions): Promise<HttpResponse> {
+  /**
+   * An object, or the answer that there is none, or a redirect.
+   * @param authorize gives more headers when the request may start: a signature that has waited may be too old.
+   */
+  async #get(
+    origin: string,
+    path: string,
+    usual: string[],
+    options: ReadOptions,
+    authorize?: HttpSourceOptions["authorization"],
+  ): Promise<HttpResponse> {
     const { fresh, maxBytes, reservation, signal } = options;
     const { admit, observer, failure } = this.#options;
     signal?.throwIfAborted();
     const admitted = admit?.(signal);
     if (admitted !== undefined) await admitted;
     const { timeouts } = this.#client;
-    const headers = fresh ? [...usual, ...NO_CACHE] : usual;
+    const own = authorize ? [...usual, ...(await this.#authorized(authorize, path, signal))] : usual;
+    const headers = fresh ? [...own, ...NO_CACHE] : own;
     const rules = new ObjectRules(
       { timeouts, observer, signal, reservation, maxBytes },
       this.#answererAt(origin),
@@ -196,6 +202,21 @@ export class HttpSource implements ObjectSource {
     const error = rules.failure(response);
     if (error !== undefined) throw error;
     return { ...response, body: undefined };
+  }
+
+  /** A request that cannot be authorized does not start, and leaves its turn to another. */
+  async #authorized(
+    authorize: NonNullable<HttpSourceOptions["authorization"]>,
+    path: string,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly string[]> {
+    try {
+      const headers = authorize(path);
+      return headers instanceof Promise ? await untilAborted(headers, signal) : headers;
+    } catch (error) {
+      this.#options.observer?.released?.(0);
+      throw error;
+    }
   }
 
   async #follow(
@@ -264,20 +285,4 @@ function percentDecoded(credential: string): string {
       advice: "Write a percent sign as %25",
     });
   }
-}
-
-export function userAgent({
-  userAgentVersion,
-  contact,
-}: Pick<HttpSourceOptions, "userAgentVersion" | "contact">): string {
-  if (contact === undefined) return `tlog-migrate/${userAgentVersion}`;
-  if (!/^[\x21-\x7e]+$/.test(contact) || /[()\\]/.test(contact)) {
-    throw new UsageError({
-      object: "contact",
-      problem: "cannot be part of a User-Agent",
-      expected: "an e-mail address or URL without spaces or parentheses",
-      found: contact,
-    });
-  }
-  return `tlog-migrate/${userAgentVersion} (+${contact})`;
 }

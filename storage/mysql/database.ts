@@ -29,7 +29,7 @@ const CONNECTION_MS = 10_000;
 const WORK_MS = 30_000;
 
 /** How long work is tried again that failed for a reason that may pass: a database changes its machine in half a minute. */
-const PATIENCE_MS = 60_000;
+const RETRIED_FOR_MS = 60_000;
 
 const LONGEST_DELAY_MS = 5_000;
 
@@ -60,7 +60,7 @@ export class MysqlDatabase {
 
   /** Runs work over a connection of its own; all of it again where it failed for a reason that may pass. */
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const endsAt = performance.now() + PATIENCE_MS;
+    const endsAt = performance.now() + RETRIED_FOR_MS;
     let delayMs = 50;
     const delayAfter = (error: unknown): number | undefined => {
       if (!isPassing(error, this.#wasReached) || performance.now() > endsAt) return undefined;

@@ -47,7 +47,10 @@ export interface RequestObserver {
   disconnected?(): void;
   /** A new connection was refused, closed or given up without an answer, a number of milliseconds after it was requested. */
   turnedAway?(milliseconds: number): void;
-  /** The request no longer loads the server: it ended, or we paused it. Called once, before `ended`. */
+  /**
+   * The request no longer loads the server: it ended, or we paused it. Called once, before `ended`; alone for a request that
+   * was admitted and could not start.
+   */
   released?(status: number): void;
   /** `bytesOnWire` counts the bytes of the body as received, before decoding. */
   ended(status: number, milliseconds: number, bytesOnWire: number): void;

@@ -25,7 +25,7 @@ const GROWS_AFTER = 0;
 const IDLE_CLOSED_NS = 500_000_000n;
 
 /** The first answer of a new connection may take this many times the slowest answer, but at least the following time. */
-const PATIENCE = 4;
+const SLOWEST_ANSWERS = 4;
 const MIN_FIRST_ANSWER_MS = 1_000;
 
 /** With each other answer, the slowest one is reduced by this fraction of itself. */
@@ -54,7 +54,7 @@ export class SharedConnections {
   /** How long a new connection may be without an answer while others have answers. */
   get firstAnswerMs(): number {
     const slowest = Math.max(this.#word(SLOWEST_FIRST_MS), this.#word(SLOWEST_MS));
-    return Math.max(MIN_FIRST_ANSWER_MS, PATIENCE * slowest);
+    return Math.max(MIN_FIRST_ANSWER_MS, SLOWEST_ANSWERS * slowest);
   }
 
   answered(milliseconds: number): void {

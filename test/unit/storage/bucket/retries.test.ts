@@ -33,16 +33,16 @@ describe("a store that refuses the connection", () => {
   const [RETRIES, SOURCE] = ["storage/bucket/retries.ts", "lib/migrate/ports/source.ts"].map((path) =>
     JSON.stringify(new URL(`../../../../${path}`, import.meta.url).href),
   );
-  const judged = `(async () => {
+  const classified = `(async () => {
     const [{ FirstContact }, { SourceError }] = [await import(${RETRIES}), await import(${SOURCE})];
     const refused = new SourceError("refused", { retryable: true, unreachable: true });
-    return new FirstContact().judge(refused).retryable;
+    return new FirstContact().classify(refused).retryable;
   })()`;
 
   it("was never there for the main thread, and is waited for by those that it has started since", async () => {
     const refused = new SourceError("refused", { retryable: true, unreachable: true });
-    expect(new FirstContact().judge(refused).retryable).toBe(false);
-    const post = `${judged}.then((is) => require("node:worker_threads").parentPort.postMessage(is))`;
+    expect(new FirstContact().classify(refused).retryable).toBe(false);
+    const post = `${classified}.then((is) => require("node:worker_threads").parentPort.postMessage(is))`;
     const worker = new Worker(post, { eval: true });
     onTestFinished(async () => void (await worker.terminate()));
     expect(await once(worker, "message")).toEqual([true]);

@@ -221,3 +221,36 @@ describe("a signal", () => {
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 });
+
+describe("a source whose requests are authorized", () => {
+  it("asks for the headers once the request may start, since a signature gets old", async () => {
+    const { url, requests } = await recordingServer();
+    const order: string[] = [];
+    const admit = async () => void order.push("admitted");
+    const authorization = (target: string) => {
+      order.push(`signed ${target}`);
+      return ["x-signature", "fresh"];
+    };
+    await sourceAt(url, { admit, authorization }).read("checkpoint", ANY);
+    expect(order).toEqual(["admitted", "signed /checkpoint"]);
+    expect(requests[0]?.headers["x-signature"]).toBe("fresh");
+  });
+
+  it("gives the turn back of a request that cannot be authorized", async () => {
+    const { url, requests } = await recordingServer();
+    const released: number[] = [];
+    const observer = {
+      started: () => {},
+      ended: () => {},
+      released: (status: number) => void released.push(status),
+    };
+    const refusal = new SourceError("no credentials", { retryable: false });
+    const source = sourceAt(url, {
+      observer,
+      admit: async () => {},
+      authorization: () => Promise.reject(refusal),
+    });
+    await expect(source.read("checkpoint", ANY)).rejects.toBe(refusal);
+    expect([released, requests]).toEqual([[0], []]);
+  });
+});
