@@ -15,14 +15,14 @@ import type {
   MigrationOptions,
   StatusOptions,
   VerifyOptions,
-} from "./migrate/options.ts";
+} from "./migrate/options/options.ts";
+import * as places from "./migrate/options/places.ts";
 import { outsideFailure } from "./migrate/outside-failure.ts";
-import * as places from "./migrate/places.ts";
 import { type PlanReport, planMigration as planMigrationWith } from "./migrate/plan.ts";
 import type { OptionValues, TargetWords } from "./migrate/ports/backend.ts";
-import type { MigrationReport } from "./migrate/report.ts";
+import type { MigrationReport } from "./migrate/report/report.ts";
 
-export type { ReportedSignature } from "./migrate/reported-signatures.ts";
+export type { ReportedSignature } from "./migrate/report/reported-signatures.ts";
 
 import { type TargetStatus, targetStatus as targetStatusWith } from "./migrate/status.ts";
 import { type VerificationReport, verifyLog as verifyLogWith } from "./migrate/verify.ts";
@@ -78,10 +78,7 @@ export {
   VerificationError,
 } from "./errors.ts";
 export type { AbandonReport } from "./migrate/abandon.ts";
-export { type CounterName, Counters, LATENCY_BUCKETS } from "./migrate/counters.ts";
 export type { CutoverReport } from "./migrate/cutover.ts";
-export type { NotCopied } from "./migrate/not-copied.ts";
-export type { Notice } from "./migrate/notice.ts";
 export type {
   AbandonOptions,
   CutoverOptions,
@@ -92,9 +89,9 @@ export type {
   StatusOptions,
   VerifyOptions,
   WorkOptions,
-} from "./migrate/options.ts";
+} from "./migrate/options/options.ts";
+export { type BackendWords, optionName } from "./migrate/options/places.ts";
 export { outsideFailure } from "./migrate/outside-failure.ts";
-export { type BackendWords, optionName } from "./migrate/places.ts";
 export type { Amounts, PlannedTime, StoreOperations } from "./migrate/plan/amounts.ts";
 export type { Estimate } from "./migrate/plan/estimate.ts";
 export type { PlannedHandover, PlanOutcome, PlanReport, Refusal } from "./migrate/plan.ts";
@@ -144,7 +141,10 @@ export {
   type TreeState,
   WriteAgainError,
 } from "./migrate/ports/target.ts";
-export { type Phase, Progress, type ProgressSnapshot } from "./migrate/progress.ts";
+export { type CounterName, Counters, LATENCY_BUCKETS } from "./migrate/report/counters.ts";
+export type { NotCopied } from "./migrate/report/not-copied.ts";
+export type { Notice } from "./migrate/report/notice.ts";
+export { type Phase, Progress, type ProgressSnapshot } from "./migrate/report/progress.ts";
 export type {
   ExtraDataReport,
   MigrationOutcome,
@@ -152,7 +152,7 @@ export type {
   Pruned,
   RunReport,
   StoredState,
-} from "./migrate/report.ts";
+} from "./migrate/report/report.ts";
 export type {
   CopyPhase,
   FinishedCopy,

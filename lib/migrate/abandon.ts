@@ -6,10 +6,10 @@ import { CHECKPOINT_PATH, ISSUER_DIRECTORY, parseResourcePath } from "../tlog/la
 import { equalBytes } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
 import { formatCount } from "../tlog/quantities.ts";
-import { checkTargetOptions } from "./check-options.ts";
 import { cleanUp } from "./clean-up.ts";
-import type { AbandonOptions } from "./options.ts";
-import { openTarget } from "./places.ts";
+import { checkTargetOptions } from "./options/check-options.ts";
+import type { AbandonOptions } from "./options/options.ts";
+import { openTarget } from "./options/places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "./ports/source.ts";
 import type { MigrationTarget } from "./ports/target.ts";

@@ -1,7 +1,7 @@
 /** What a run does at its end, after success and failure. */
 
 import { systemErrorWords } from "../errors.ts";
-import type { Notice } from "./notice.ts";
+import type { Notice } from "./report/notice.ts";
 
 /**
  * Closes what a run has opened or locked. A failure is only a notice: it replaces neither an earlier error nor

@@ -3,7 +3,6 @@
 import { OperationError } from "../errors.ts";
 import { parseCheckpointText } from "../tlog/checkpoint.ts";
 import { parseNote } from "../tlog/note.ts";
-import { checkCutover } from "./check-options.ts";
 import { cleanUp } from "./clean-up.ts";
 import {
   type CutoverRequest,
@@ -12,8 +11,9 @@ import {
   readRequest,
   writeRequest,
 } from "./cutover/request.ts";
-import type { CutoverOptions } from "./options.ts";
-import { openTarget } from "./places.ts";
+import { checkCutover } from "./options/check-options.ts";
+import type { CutoverOptions } from "./options/options.ts";
+import { openTarget } from "./options/places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { MigrationTarget, TargetWriter } from "./ports/target.ts";
 import { targetSpecOf } from "./session.ts";

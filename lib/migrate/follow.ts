@@ -2,17 +2,17 @@
 
 import { LogError, OperationError, VerificationError } from "../errors.ts";
 import { formatCount } from "../tlog/quantities.ts";
-import { checkFollow } from "./check-options.ts";
-import { onClaimedTarget } from "./claimed.ts";
 import { CANCELLED, CutoverWatch, type PendingCutover } from "./cutover/watch.ts";
-import { finish, handOver } from "./handover.ts";
-import type { FollowOptions } from "./options.ts";
+import { onClaimedTarget } from "./lifecycle/claimed.ts";
+import { finish, handOver } from "./lifecycle/handover.ts";
+import type { Rounds } from "./lifecycle/rounds.ts";
+import { copyUntilStill, WriterAliveError } from "./lifecycle/settle.ts";
+import { checkFollow } from "./options/check-options.ts";
+import type { FollowOptions } from "./options/options.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
-import type { MigrationReport } from "./report.ts";
-import type { Rounds } from "./rounds.ts";
+import type { MigrationReport } from "./report/report.ts";
 import type { CopySession } from "./session.ts";
-import { copyUntilStill, WriterAliveError } from "./settle.ts";
 import type { Claim } from "./target/claim.ts";
 import { pollSourceCheckpoint } from "./target/source-checkpoint.ts";
 import { OutageReporter } from "./throttle/outage.ts";

@@ -1,14 +1,14 @@
 /** A migration from top to bottom: the order of the steps that move a log. */
 
-import { checkMigration } from "./check-options.ts";
-import { onClaimedTarget } from "./claimed.ts";
-import { finish, handOver } from "./handover.ts";
-import type { MigrationOptions } from "./options.ts";
+import { onClaimedTarget } from "./lifecycle/claimed.ts";
+import { finish, handOver } from "./lifecycle/handover.ts";
+import type { Rounds } from "./lifecycle/rounds.ts";
+import { copyUntilStill } from "./lifecycle/settle.ts";
+import { checkMigration } from "./options/check-options.ts";
+import type { MigrationOptions } from "./options/options.ts";
 import type { BackendModules } from "./ports/backend.ts";
-import type { MigrationReport } from "./report.ts";
-import type { Rounds } from "./rounds.ts";
+import type { MigrationReport } from "./report/report.ts";
 import type { CopySession } from "./session.ts";
-import { copyUntilStill } from "./settle.ts";
 import type { Claim } from "./target/claim.ts";
 
 /**

@@ -12,14 +12,14 @@ import {
 } from "../tlog/layout.ts";
 import { formatHash, HASH_SIZE } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
-import { checkTargetOptions } from "./check-options.ts";
 import { cleanUp } from "./clean-up.ts";
-import type { StatusOptions } from "./options.ts";
-import { openTarget } from "./places.ts";
+import { checkTargetOptions } from "./options/check-options.ts";
+import type { StatusOptions } from "./options/options.ts";
+import { openTarget } from "./options/places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "./ports/source.ts";
 import type { LockState, MigrationTarget, TargetContents } from "./ports/target.ts";
-import type { Pruned } from "./report.ts";
+import type { Pruned } from "./report/report.ts";
 import { targetSpecOf } from "./session.ts";
 import { claimAdvice, parseMarker, parseRecord } from "./target/marker.ts";
 import { countSeals } from "./target/seals.ts";

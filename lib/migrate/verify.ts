@@ -5,12 +5,12 @@
 
 import { UsageError, VerificationError } from "../errors.ts";
 import { CHECKPOINT_PATH, issuerPath, type LogFormat } from "../tlog/layout.ts";
-import { checkVerification } from "./check-options.ts";
 import { cleanUp } from "./clean-up.ts";
 import { startThreads } from "./execute/threads.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
-import type { VerifyOptions } from "./options.ts";
-import { findPlace, openTarget, requireSourceOptions } from "./places.ts";
+import { checkVerification } from "./options/check-options.ts";
+import type { VerifyOptions } from "./options/options.ts";
+import { findPlace, openTarget, requireSourceOptions } from "./options/places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
 import type { HashTree, TreeHead } from "./ports/source.ts";
@@ -18,7 +18,7 @@ import type { MigrationTarget } from "./ports/target.ts";
 import { beyondTree, openTree } from "./read/authentic.ts";
 import { inFormat, inFormatOfLog, LOG_OF } from "./read/format.ts";
 import { withMinIndex } from "./read/min-index.ts";
-import { type RunReport, runReport } from "./report.ts";
+import { type RunReport, runReport } from "./report/report.ts";
 import {
   checkpointContext,
   MAIN_THREAD_CONCURRENCY,

@@ -2,8 +2,8 @@
 
 import { onTestFinished } from "vitest";
 import { type CutoverReport, cutover, follow, type MigrationReport } from "../../lib/index.ts";
-import type { CutoverOptions, FollowOptions } from "../../lib/migrate/options.ts";
-import { Progress } from "../../lib/migrate/progress.ts";
+import type { CutoverOptions, FollowOptions } from "../../lib/migrate/options/options.ts";
+import { Progress } from "../../lib/migrate/report/progress.ts";
 import { type KnownLog, migrationOptions } from "./migration.ts";
 
 export interface Following {

@@ -2,8 +2,8 @@
 
 import { expect } from "vitest";
 import { type AbandonReport, abandon, migrate } from "../../lib/index.ts";
-import type { MigrationOptions } from "../../lib/migrate/options.ts";
-import type { MigrationReport } from "../../lib/migrate/report.ts";
+import type { MigrationOptions } from "../../lib/migrate/options/options.ts";
+import type { MigrationReport } from "../../lib/migrate/report/report.ts";
 import type { RetryPolicy } from "../../lib/migrate/throttle/backoff.ts";
 import { parseVkey } from "../../lib/tlog/vkey.ts";
 import { type LogServer, startLogServer } from "./http/misbehaving-log-server.ts";

@@ -3,7 +3,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { type PlanReport, planMigration, type TargetStatus, targetStatus } from "../../lib/index.ts";
-import type { MigrationOptions } from "../../lib/migrate/options.ts";
+import type { MigrationOptions } from "../../lib/migrate/options/options.ts";
 import { type KnownLog, migrationOptions } from "./migration.ts";
 import { filesBelow } from "./places/directory.ts";
 

@@ -95,7 +95,7 @@ describe("the engine and the command name no backend", () => {
   const NAMES =
     /\b(gcs|google|cloud storage|spanner|aws|amazon|s3|mysql|posix)\b|\b(gs|s3|file|gzip\+file|archive\+file):\/\//i;
   // Where places are parsed, what examples say is said.
-  const PARSING = ["lib/migrate/places.ts", "lib/migrate/ports/backend.ts"];
+  const PARSING = ["lib/migrate/options/places.ts", "lib/migrate/ports/backend.ts"];
 
   test("in code, in comments or in messages", () => {
     const named = files

@@ -6,8 +6,8 @@
 import { EventEmitter, on } from "node:events";
 import { Worker } from "node:worker_threads";
 import { fullTileCount } from "../../tlog/layout.ts";
-import { Counters } from "../counters.ts";
 import type { Executor, UnitResult, WorkUnit } from "../ports/executor.ts";
+import { Counters } from "../report/counters.ts";
 import type { Parallelism } from "../session.ts";
 import type { RetryObserver } from "../throttle/backoff.ts";
 import { unitBundles } from "../tree/units.ts";

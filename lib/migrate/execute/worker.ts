@@ -1,10 +1,10 @@
 /** A worker thread: opens its own source and writer, and works on the units that it is sent. */
 
 import { parentPort, workerData } from "node:worker_threads";
-import { Counters } from "../counters.ts";
-import { openTarget, type TargetSpec } from "../places.ts";
+import { openTarget, type TargetSpec } from "../options/places.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 import { openReadContext, type ReadSpec } from "../read/context.ts";
+import { Counters } from "../report/counters.ts";
 import type { Retry, RetryObserver } from "../throttle/backoff.ts";
 import { openUnitRunner, type UnitEnvironment, type UnitRunner, type UnitSpec } from "../unit/run-unit.ts";
 import { type FromWorker, type ToWorker, toWire } from "./messages.ts";

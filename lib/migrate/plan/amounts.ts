@@ -3,7 +3,7 @@
 import { availableParallelism } from "node:os";
 import { ENTRIES_PER_SEAL, FULL_WIDTH, fullTileCount, partialTile } from "../../tlog/layout.ts";
 import { HASH_SIZE } from "../../tlog/merkle.ts";
-import { SAMPLES } from "../copy-tree.ts";
+import { SAMPLES } from "../lifecycle/copy-tree.ts";
 import type { CopySession } from "../session.ts";
 import { type Estimate, exactly, hashTiles, sum, tilesRead, times } from "./estimate.ts";
 import type { SampledLog } from "./sampled-log.ts";

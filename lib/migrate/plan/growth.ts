@@ -3,9 +3,9 @@
 import { freezeLine } from "../../tlog/checkpoint.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
 import { formatCount } from "../../tlog/quantities.ts";
+import { DEFAULT_SETTLE_MS } from "../lifecycle/settle.ts";
 import { readTrustedCheckpoint, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import { type CopySession, checkpointContext } from "../session.ts";
-import { DEFAULT_SETTLE_MS } from "../settle.ts";
 import { otherLog, requireGrownFrom } from "../target/source-checkpoint.ts";
 import { pause } from "../throttle/pause.ts";
 

@@ -1,7 +1,7 @@
 /** What an operator should know before a copy, a sentence each. */
 
 import { formatCount } from "../../tlog/quantities.ts";
-import type { MigrationOptions } from "../options.ts";
+import type { MigrationOptions } from "../options/options.ts";
 import type { FreeSpace, MigrationTarget } from "../ports/target.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { TargetProspect } from "../target/claim.ts";

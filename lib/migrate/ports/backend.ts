@@ -5,7 +5,7 @@
  */
 
 import type { LogFormat } from "../../tlog/layout.ts";
-import type { Notice } from "../notice.ts";
+import type { Notice } from "../report/notice.ts";
 import type { RetryObserver, RetryPolicy } from "../throttle/backoff.ts";
 import type { LogSource, ObjectSource } from "./source.ts";
 import type { MigrationTarget } from "./target.ts";

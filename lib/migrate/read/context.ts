@@ -1,11 +1,11 @@
 /** What a thread uses to read a source: its connections, its retry policy, its counters. */
 
 import type { LogFormat } from "../../tlog/layout.ts";
-import type { Counters } from "../counters.ts";
-import type { Notice } from "../notice.ts";
-import { findPlace, openSource } from "../places.ts";
+import { findPlace, openSource } from "../options/places.ts";
 import type { BackendModules, SourceAccess, SourceRequest } from "../ports/backend.ts";
 import type { LogSource } from "../ports/source.ts";
+import type { Counters } from "../report/counters.ts";
+import type { Notice } from "../report/notice.ts";
 import type { RetryObserver, RetryPolicy } from "../throttle/backoff.ts";
 import { ConcurrencyLimiter } from "../throttle/limiter.ts";
 import { RateLimiter } from "../throttle/rate-limiter.ts";

@@ -3,7 +3,7 @@
 import { UsageError } from "../../errors.ts";
 import { MIN_INDEX_PATH, parseMinIndex } from "../../tlog/pruning.ts";
 import { formatCount } from "../../tlog/quantities.ts";
-import type { MinIndexOption, WorkOptions } from "../options.ts";
+import type { MinIndexOption, WorkOptions } from "../options/options.ts";
 import type { Session } from "../session.ts";
 import { readAuthentic } from "./authentic.ts";
 import type { ReadContext } from "./context.ts";

@@ -15,11 +15,11 @@ import {
 } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE } from "../../tlog/merkle.ts";
 import { firstWholeRun } from "../../tlog/pruning.ts";
-import type { Counters } from "../counters.ts";
 import { readIssuerList } from "../issuers/registry.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 import type { HashTree } from "../ports/source.ts";
 import type { MigrationTarget, TargetBatch, TargetWriter } from "../ports/target.ts";
+import type { Counters } from "../report/counters.ts";
 import {
   claimAdvice,
   type Marker,

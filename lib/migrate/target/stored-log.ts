@@ -3,11 +3,11 @@
 import { setImmediate } from "node:timers/promises";
 import { FULL_WIDTH, tilePath } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE } from "../../tlog/merkle.ts";
-import { Counters } from "../counters.ts";
 import type { ObjectSource, TileRecovery } from "../ports/source.ts";
 import type { ReadContext } from "../read/context.ts";
 import { PrunedError } from "../read/pruned.ts";
 import { tiledLog } from "../read/tiled-log.ts";
+import { Counters } from "../report/counters.ts";
 import type { CopySession } from "../session.ts";
 import { DEFAULT_RETRY } from "../throttle/backoff.ts";
 

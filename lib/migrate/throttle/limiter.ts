@@ -8,8 +8,8 @@
  */
 
 import { formatCount } from "../../tlog/quantities.ts";
-import type { Notice } from "../notice.ts";
 import type { ConnectionOutlook, StatedLimit } from "../ports/backend.ts";
+import type { Notice } from "../report/notice.ts";
 import { isRefusal } from "./backoff.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 

@@ -1,6 +1,6 @@
 /** What is reported of an outage that is waited for: when it lasts, now and then, and when it is over. */
 
-import type { Notice } from "../notice.ts";
+import type { Notice } from "../report/notice.ts";
 
 /** Shorter ones are nobody's business. */
 const REPORTED_AFTER_MS = 10_000;

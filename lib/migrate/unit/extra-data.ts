@@ -14,8 +14,8 @@ import {
   type IssuerChain,
   linkIssuers,
 } from "../../tlog/static-ct/extra-data-check.ts";
-import type { Counters } from "../counters.ts";
 import { type Issuer, type IssuerCache, MISSING_ADVICE } from "../issuers/cache.ts";
+import type { Counters } from "../report/counters.ts";
 
 /** Issuers that entries name, each with the index of the first known entry that names it. */
 export type NamedIssuers = Map<Issuer, number>;

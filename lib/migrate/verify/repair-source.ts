@@ -9,7 +9,6 @@ import { maxBundleSize } from "../../tlog/bundle.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { type EntryBundleCoordinate, FULL_WIDTH, type TileCoordinate, tilePath } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, formatHash } from "../../tlog/merkle.ts";
-import { Counters } from "../counters.ts";
 import { fetchIssuer, fingerprintOf, IssuerCache } from "../issuers/cache.ts";
 import {
   type HashTree,
@@ -23,6 +22,7 @@ import {
 import { openTree, readAuthentic } from "../read/authentic.ts";
 import { ByteBudget } from "../read/byte-budget.ts";
 import type { ReadContext } from "../read/context.ts";
+import { Counters } from "../report/counters.ts";
 import { requireEdge, requireHash } from "../tree/tiled-tree.ts";
 import { unitOf } from "../tree/units.ts";
 import { type ExpectedBundle, expectedBundles, readBundle } from "../unit/expected-bundle.ts";

@@ -16,9 +16,9 @@ import { bundlePath, FULL_WIDTH, type LogFormat, tilePath, tileWidth } from "../
 import { formatCount } from "../../tlog/quantities.ts";
 import { shownAddress } from "../../tlog/shown-address.ts";
 import { cleanUp } from "../clean-up.ts";
-import type { WorkOptions } from "../options.ts";
+import type { WorkOptions } from "../options/options.ts";
+import { findPlace, requireSourceOptions } from "../options/places.ts";
 import { outsideFailure } from "../outside-failure.ts";
-import { findPlace, requireSourceOptions } from "../places.ts";
 import type { BackendModules } from "../ports/backend.ts";
 import type { Finding } from "../ports/executor.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";

@@ -10,8 +10,8 @@ import { formatCount } from "../../tlog/quantities.ts";
 import { cleanUp } from "../clean-up.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { MigrationTarget, StoredObject, TargetWriter } from "../ports/target.ts";
-import type { Progress } from "../progress.ts";
 import type { ReadContext } from "../read/context.ts";
+import type { Progress } from "../report/progress.ts";
 import { Absences } from "../target/absences.ts";
 import {
   at,

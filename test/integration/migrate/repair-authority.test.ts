@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { MigrationOptions } from "../../../lib/migrate/options.ts";
+import type { MigrationOptions } from "../../../lib/migrate/options/options.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { parseVkey } from "../../../lib/tlog/vkey.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";

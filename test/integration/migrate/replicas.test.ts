@@ -7,7 +7,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { OperationError, UsageError, VerificationError } from "../../../lib/errors.ts";
-import { Progress } from "../../../lib/migrate/progress.ts";
+import { Progress } from "../../../lib/migrate/report/progress.ts";
 import type { Retry } from "../../../lib/migrate/throttle/backoff.ts";
 import type { Interceptor, LogServer } from "../../support/http/misbehaving-log-server.ts";
 import { answerWith, expectUnfinished, notFound } from "../../support/http/tampering.ts";

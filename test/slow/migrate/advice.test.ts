@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { MigrationOptions } from "../../../lib/migrate/options.ts";
+import type { MigrationOptions } from "../../../lib/migrate/options/options.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { expectRefused } from "../../support/http/tampering.ts";

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { OperationError, VerificationError } from "../../../lib/errors.ts";
 import { verifyLog } from "../../../lib/index.ts";
-import { Progress } from "../../../lib/migrate/progress.ts";
+import { Progress } from "../../../lib/migrate/report/progress.ts";
 import {
   type Interceptor,
   type LogServer,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkpointPolicy } from "../../../cmd/options/trust.ts";
 import { LogError, migrate, planMigration } from "../../../lib/index.ts";
-import type { MigrationOptions } from "../../../lib/migrate/options.ts";
+import type { MigrationOptions } from "../../../lib/migrate/options/options.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { prunedLog } from "../../support/logs/pruned-log.ts";

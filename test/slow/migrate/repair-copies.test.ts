@@ -4,7 +4,7 @@ import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { TargetRefusedError, UsageError } from "../../../lib/errors.ts";
-import { Progress } from "../../../lib/migrate/progress.ts";
+import { Progress } from "../../../lib/migrate/report/progress.ts";
 import { formatHash } from "../../../lib/tlog/merkle.ts";
 import { PosixRepairs } from "../../../storage/posix/repairs.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";

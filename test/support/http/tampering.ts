@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { TargetRefusedError, VerificationError } from "../../../lib/errors.ts";
-import type { MigrationOptions } from "../../../lib/migrate/options.ts";
+import type { MigrationOptions } from "../../../lib/migrate/options/options.ts";
 import type { TestLog } from "../logs/generated-log.ts";
 import { expectFailure, migrateLog } from "../migration.ts";
 import {

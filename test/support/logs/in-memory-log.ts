@@ -1,11 +1,11 @@
 /** Logs and targets in memory, for parts of the engine that are tested without network or disk. */
 
-import { Counters } from "../../../lib/migrate/counters.ts";
 import type { HashTree } from "../../../lib/migrate/ports/source.ts";
 import type { TargetWriter } from "../../../lib/migrate/ports/target.ts";
 import { openTree } from "../../../lib/migrate/read/authentic.ts";
 import type { ReadContext } from "../../../lib/migrate/read/context.ts";
 import { tiledLog } from "../../../lib/migrate/read/tiled-log.ts";
+import { Counters } from "../../../lib/migrate/report/counters.ts";
 import type { LogFormat } from "../../../lib/tlog/layout.ts";
 import { FAST_RETRY } from "../migration.ts";
 import type { TestLog } from "./generated-log.ts";

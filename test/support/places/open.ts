@@ -1,6 +1,6 @@
 /** Places opened by their locations, as the engine opens them. */
 
-import { findPlace, openSource, openTarget as openTargetOf } from "../../../lib/migrate/places.ts";
+import { findPlace, openSource, openTarget as openTargetOf } from "../../../lib/migrate/options/places.ts";
 import type { OptionValues, SourceRequest } from "../../../lib/migrate/ports/backend.ts";
 import type { LogSource, ObjectSource } from "../../../lib/migrate/ports/source.ts";
 import type { MigrationTarget } from "../../../lib/migrate/ports/target.ts";

@@ -1,8 +1,8 @@
 /** A seal is written when the last of its 256 bundles is durable, and believed only if it is the tree's. */
 
 import { expect, test } from "vitest";
-import { Counters } from "../../../../lib/migrate/counters.ts";
 import type { WorkUnit } from "../../../../lib/migrate/ports/executor.ts";
+import { Counters } from "../../../../lib/migrate/report/counters.ts";
 import { Seals } from "../../../../lib/migrate/target/seals.ts";
 import { flippedBit } from "../../../support/http/tampering.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";

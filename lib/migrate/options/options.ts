@@ -1,12 +1,12 @@
 /** The options of a migration, a verification and `abandon`. */
 
-import type { CheckpointPolicy } from "../tlog/checkpoint.ts";
-import type { LogFormat } from "../tlog/layout.ts";
-import type { Notice } from "./notice.ts";
-import type { OptionValues, SourceAccess } from "./ports/backend.ts";
-import type { Progress } from "./progress.ts";
-import type { RetryPolicy } from "./throttle/backoff.ts";
-import type { TileOrigin } from "./unit/bundle-copier.ts";
+import type { CheckpointPolicy } from "../../tlog/checkpoint.ts";
+import type { LogFormat } from "../../tlog/layout.ts";
+import type { OptionValues, SourceAccess } from "../ports/backend.ts";
+import type { Notice } from "../report/notice.ts";
+import type { Progress } from "../report/progress.ts";
+import type { RetryPolicy } from "../throttle/backoff.ts";
+import type { TileOrigin } from "../unit/bundle-copier.ts";
 
 /** A minimum index, or "source": the one that the source states, which nothing authenticates. */
 export type MinIndexOption = number | "source";

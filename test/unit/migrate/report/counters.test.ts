@@ -1,7 +1,7 @@
 /** Counters that several threads write, each its own, and the main thread adds up. */
 
 import { expect, test } from "vitest";
-import { Counters, LATENCY_BUCKETS } from "../../../lib/migrate/counters.ts";
+import { Counters, LATENCY_BUCKETS } from "../../../../lib/migrate/report/counters.ts";
 
 test("what is added is there, in shared memory too", () => {
   const counters = new Counters();

@@ -4,12 +4,12 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { OperationError, TargetRefusedError } from "../../../lib/errors.ts";
-import { PosixTarget } from "../../../storage/posix/target.ts";
-import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
-import { testLog } from "../../support/logs/generated-log.ts";
-import { abandonTarget, expectFailure, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
-import { expectKilled, runMigration } from "../../support/migration-process.ts";
+import { OperationError, TargetRefusedError } from "../../../../lib/errors.ts";
+import { PosixTarget } from "../../../../storage/posix/target.ts";
+import { startLogServer } from "../../../support/http/misbehaving-log-server.ts";
+import { testLog } from "../../../support/logs/generated-log.ts";
+import { abandonTarget, expectFailure, failureOf, migrateLog, newCopy } from "../../../support/migration.ts";
+import { expectKilled, runMigration } from "../../../support/migration-process.ts";
 import {
   directoryContents,
   filesBelow,
@@ -17,7 +17,7 @@ import {
   memoryDirectory,
   versionOf,
   writeFiles,
-} from "../../support/places/directory.ts";
+} from "../../../support/places/directory.ts";
 
 const log = testLog({ size: 70_000, entrySize: 4 });
 

@@ -1,16 +1,16 @@
 /** Whether a source stays the same, which a handover waits for: a quiet source is not a frozen one. */
 
-import { OperationError } from "../errors.ts";
-import { freezeLine } from "../tlog/checkpoint.ts";
-import { parseNote } from "../tlog/note.ts";
-import { formatCount } from "../tlog/quantities.ts";
-import type { HashTree, TreeHead } from "./ports/source.ts";
-import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import { OperationError } from "../../errors.ts";
+import { freezeLine } from "../../tlog/checkpoint.ts";
+import { parseNote } from "../../tlog/note.ts";
+import { formatCount } from "../../tlog/quantities.ts";
+import type { HashTree, TreeHead } from "../ports/source.ts";
+import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
+import type { CopySession } from "../session.ts";
+import { grownBeyondHandover } from "../target/claim.ts";
+import { readSourceCheckpoint, requireGrownFrom } from "../target/source-checkpoint.ts";
+import { pause } from "../throttle/pause.ts";
 import type { Rounds } from "./rounds.ts";
-import type { CopySession } from "./session.ts";
-import { grownBeyondHandover } from "./target/claim.ts";
-import { readSourceCheckpoint, requireGrownFrom } from "./target/source-checkpoint.ts";
-import { pause } from "./throttle/pause.ts";
 
 /** How long the checkpoint must stay the same before the handover, in milliseconds. */
 export const DEFAULT_SETTLE_MS = 5_000;

@@ -4,9 +4,9 @@
  * copy them by other means.
  */
 
-import { CHECKPOINT_PATH, parseResourcePath } from "../tlog/layout.ts";
-import type { CopySession } from "./session.ts";
-import { isOfTree } from "./target/listing-check.ts";
+import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
+import type { CopySession } from "../session.ts";
+import { isOfTree } from "../target/listing-check.ts";
 
 export interface NotCopied {
   readonly obsoletePartials: number;

@@ -3,9 +3,10 @@
  * types a compiler may not have checked.
  */
 
-import { UsageError } from "../errors.ts";
-import type { CheckpointPolicy, KeyPolicy } from "../tlog/checkpoint.ts";
-import type { LogFormat } from "../tlog/layout.ts";
+import { UsageError } from "../../errors.ts";
+import type { CheckpointPolicy, KeyPolicy } from "../../tlog/checkpoint.ts";
+import type { LogFormat } from "../../tlog/layout.ts";
+import type { RetryPolicy } from "../throttle/backoff.ts";
 import type {
   CutoverOptions,
   FollowOptions,
@@ -14,7 +15,6 @@ import type {
   VerifyOptions,
   WorkOptions,
 } from "./options.ts";
-import type { RetryPolicy } from "./throttle/backoff.ts";
 
 /** Options of a log whose format may be detected. */
 type FoundOut = Omit<WorkOptions, "format"> & { readonly format?: LogFormat | undefined };

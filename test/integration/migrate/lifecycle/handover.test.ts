@@ -3,13 +3,13 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { Progress } from "../../../lib/index.ts";
-import { formatHash } from "../../../lib/tlog/merkle.ts";
-import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
-import { expectNotVerified, expectRefused, flippedBit } from "../../support/http/tampering.ts";
-import { testLog } from "../../support/logs/generated-log.ts";
-import { abandonTarget, migrateLog, newCopy } from "../../support/migration.ts";
-import { expectKilled } from "../../support/migration-process.ts";
+import { Progress } from "../../../../lib/index.ts";
+import { formatHash } from "../../../../lib/tlog/merkle.ts";
+import { startLogServer } from "../../../support/http/misbehaving-log-server.ts";
+import { expectNotVerified, expectRefused, flippedBit } from "../../../support/http/tampering.ts";
+import { testLog } from "../../../support/logs/generated-log.ts";
+import { abandonTarget, migrateLog, newCopy } from "../../../support/migration.ts";
+import { expectKilled } from "../../../support/migration-process.ts";
 import {
   differences,
   directoryContents,
@@ -18,7 +18,7 @@ import {
   temporaryFiles,
   versionOf,
   writeFiles,
-} from "../../support/places/directory.ts";
+} from "../../../support/places/directory.ts";
 
 const log = testLog({ size: 900, entrySize: 30 });
 const TREE_STATE = JSON.stringify({ size: 900, root: formatHash(log.rootHash) });

@@ -1,7 +1,7 @@
 /** The signatures of a checkpoint in reports. */
 
-import type { OpenedCheckpoint } from "../tlog/checkpoint.ts";
-import type { SignatureType } from "../tlog/note.ts";
+import type { OpenedCheckpoint } from "../../tlog/checkpoint.ts";
+import type { SignatureType } from "../../tlog/note.ts";
 
 /** A signature that was verified. */
 export interface ReportedSignature {

@@ -1,27 +1,27 @@
 /** The end of a migration: the handover, and the report. */
 
-import { openCheckpoint } from "../tlog/checkpoint.ts";
-import { attempt } from "../tlog/errors.ts";
-import { CHECKPOINT_PATH } from "../tlog/layout.ts";
-import { formatHash } from "../tlog/merkle.ts";
-import { parseNote } from "../tlog/note.ts";
-import { listNotCopied } from "./not-copied.ts";
-import type { MigrationOptions } from "./options.ts";
-import { MAX_OBJECT_BYTES } from "./ports/source.ts";
-import { beyondTree } from "./read/authentic.ts";
-import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import { openCheckpoint } from "../../tlog/checkpoint.ts";
+import { attempt } from "../../tlog/errors.ts";
+import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
+import { formatHash } from "../../tlog/merkle.ts";
+import { parseNote } from "../../tlog/note.ts";
+import type { MigrationOptions } from "../options/options.ts";
+import { MAX_OBJECT_BYTES } from "../ports/source.ts";
+import { beyondTree } from "../read/authentic.ts";
+import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
+import { listNotCopied } from "../report/not-copied.ts";
 import {
   type MigrationOutcome,
   type MigrationReport,
   migrationReport,
   type Pruned,
   type StoredState,
-} from "./report.ts";
-import type { CopySession } from "./session.ts";
+} from "../report/report.ts";
+import type { CopySession } from "../session.ts";
+import { formatRecord, type MigrationRecord, type StoredMarker, treeStateFor } from "../target/marker.ts";
+import { readSourceCheckpoint } from "../target/source-checkpoint.ts";
+import { readableTreeState } from "../target/tree-state.ts";
 import { writerAlive } from "./settle.ts";
-import { formatRecord, type MigrationRecord, type StoredMarker, treeStateFor } from "./target/marker.ts";
-import { readSourceCheckpoint } from "./target/source-checkpoint.ts";
-import { readableTreeState } from "./target/tree-state.ts";
 
 /** The last step: from here on the target belongs to the log software. */
 export async function handOver(

@@ -3,10 +3,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
-import { abandon, migrate, UsageError, verifyLog } from "../../../lib/index.ts";
-import { testLog } from "../../support/logs/generated-log.ts";
-import { FAST_RETRY, migrationOptions } from "../../support/migration.ts";
-import { memoryDirectory } from "../../support/places/directory.ts";
+import { abandon, migrate, UsageError, verifyLog } from "../../../../lib/index.ts";
+import { testLog } from "../../../support/logs/generated-log.ts";
+import { FAST_RETRY, migrationOptions } from "../../../support/migration.ts";
+import { memoryDirectory } from "../../../support/places/directory.ts";
 
 const log = testLog({ size: 1 });
 const access = { userAgentVersion: "test" };

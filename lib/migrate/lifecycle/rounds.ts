@@ -1,17 +1,17 @@
 /** Rounds of copying into a claimed target, each for a larger tree of the same log: what one has done, the next leaves alone. */
 
-import { keptNote } from "../tlog/kept-note.ts";
-import { bundlePath, rightEdge, tilePath, tileWidth } from "../tlog/layout.ts";
+import { keptNote } from "../../tlog/kept-note.ts";
+import { bundlePath, rightEdge, tilePath, tileWidth } from "../../tlog/layout.ts";
+import type { HashTree } from "../ports/source.ts";
+import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
+import type { Pruned } from "../report/report.ts";
+import type { CopySession } from "../session.ts";
+import { Absences } from "../target/absences.ts";
+import type { Claim } from "../target/claim.ts";
+import { replaceMarker, type StoredMarker } from "../target/marker.ts";
+import { checkTarget } from "../target/root-check.ts";
+import { requireGrownFrom } from "../target/source-checkpoint.ts";
 import { beginRound, copyTree, type Round } from "./copy-tree.ts";
-import type { HashTree } from "./ports/source.ts";
-import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
-import type { Pruned } from "./report.ts";
-import type { CopySession } from "./session.ts";
-import { Absences } from "./target/absences.ts";
-import type { Claim } from "./target/claim.ts";
-import { replaceMarker, type StoredMarker } from "./target/marker.ts";
-import { checkTarget } from "./target/root-check.ts";
-import { requireGrownFrom } from "./target/source-checkpoint.ts";
 
 export class Rounds {
   readonly #session: CopySession;

@@ -1,20 +1,20 @@
 /** The results of finished runs. */
 
-import { coversExtensions, freezeLine, type OpenedCheckpoint } from "../tlog/checkpoint.ts";
-import { type HasherName, hasherName } from "../tlog/hasher/hasher.ts";
-import type { LogFormat } from "../tlog/layout.ts";
-import { formatHash } from "../tlog/merkle.ts";
-import { excerpt } from "../tlog/note.ts";
-import { formatCount } from "../tlog/quantities.ts";
+import { coversExtensions, freezeLine, type OpenedCheckpoint } from "../../tlog/checkpoint.ts";
+import { type HasherName, hasherName } from "../../tlog/hasher/hasher.ts";
+import type { LogFormat } from "../../tlog/layout.ts";
+import { formatHash } from "../../tlog/merkle.ts";
+import { excerpt } from "../../tlog/note.ts";
+import { formatCount } from "../../tlog/quantities.ts";
+import type { IssuerRegistry } from "../issuers/registry.ts";
+import type { MigrationOptions, WorkOptions } from "../options/options.ts";
+import type { MissingIssuer } from "../ports/executor.ts";
+import type { TreeHead } from "../ports/source.ts";
+import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
+import type { CopySession, Session } from "../session.ts";
 import { type CounterName, Counters } from "./counters.ts";
-import type { IssuerRegistry } from "./issuers/registry.ts";
 import type { NotCopied } from "./not-copied.ts";
-import type { MigrationOptions, WorkOptions } from "./options.ts";
-import type { MissingIssuer } from "./ports/executor.ts";
-import type { TreeHead } from "./ports/source.ts";
-import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
 import { type ReportedSignature, reportedSignatures } from "./reported-signatures.ts";
-import type { CopySession, Session } from "./session.ts";
 
 /** What the reports of a migration and of a verification have in common. */
 export interface RunReport {

@@ -2,9 +2,9 @@
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { UsageError } from "../errors.ts";
-import type { LogFormat } from "../tlog/layout.ts";
-import { isLikeCredentials, shownAddress } from "../tlog/shown-address.ts";
+import { UsageError } from "../../errors.ts";
+import type { LogFormat } from "../../tlog/layout.ts";
+import { isLikeCredentials, shownAddress } from "../../tlog/shown-address.ts";
 import type {
   Backend,
   BackendModules,
@@ -14,10 +14,10 @@ import type {
   SourceRequest,
   TargetRequest,
   TargetWords,
-} from "./ports/backend.ts";
-import type { LogSource } from "./ports/source.ts";
-import type { MigrationTarget } from "./ports/target.ts";
-import { tiledLog } from "./read/tiled-log.ts";
+} from "../ports/backend.ts";
+import type { LogSource } from "../ports/source.ts";
+import type { MigrationTarget } from "../ports/target.ts";
+import { tiledLog } from "../read/tiled-log.ts";
 
 /** The roles that a location can have. */
 type Role = "source" | "target" | "log";

@@ -1,23 +1,30 @@
 /** Copies the tree of one checkpoint: bundles and their tiles, seals, upper tiles; then checks the target. */
 
-import { FormatError } from "../tlog/errors.ts";
-import { bundlePath, FULL_WIDTH, fullTileCount, levelCount, partialTile, tilePath } from "../tlog/layout.ts";
-import { HASH_SIZE } from "../tlog/merkle.ts";
-import { firstKeptBundle } from "../tlog/pruning.ts";
-import { startThreads, threadCount } from "./execute/threads.ts";
-import type { Executor } from "./ports/executor.ts";
-import type { HashTree, ReadHints, TreeHead } from "./ports/source.ts";
-import type { SpaceNeeded } from "./ports/target.ts";
-import { openTree, readAuthentic, withParts } from "./read/authentic.ts";
-import type { ReadContext } from "./read/context.ts";
-import { inFormatOfLog } from "./read/format.ts";
-import { unlessPruned } from "./read/pruned.ts";
-import type { CopySession } from "./session.ts";
-import { requireSameGuarantees, Seals } from "./target/seals.ts";
-import { storedTiles } from "./target/stored-log.ts";
-import { requireEdge } from "./tree/tiled-tree.ts";
-import { planUnits, unitBundles, unitOf } from "./tree/units.ts";
-import { expectedBundles } from "./unit/expected-bundle.ts";
+import { FormatError } from "../../tlog/errors.ts";
+import {
+  bundlePath,
+  FULL_WIDTH,
+  fullTileCount,
+  levelCount,
+  partialTile,
+  tilePath,
+} from "../../tlog/layout.ts";
+import { HASH_SIZE } from "../../tlog/merkle.ts";
+import { firstKeptBundle } from "../../tlog/pruning.ts";
+import { startThreads, threadCount } from "../execute/threads.ts";
+import type { Executor } from "../ports/executor.ts";
+import type { HashTree, ReadHints, TreeHead } from "../ports/source.ts";
+import type { SpaceNeeded } from "../ports/target.ts";
+import { openTree, readAuthentic, withParts } from "../read/authentic.ts";
+import type { ReadContext } from "../read/context.ts";
+import { inFormatOfLog } from "../read/format.ts";
+import { unlessPruned } from "../read/pruned.ts";
+import type { CopySession } from "../session.ts";
+import { requireSameGuarantees, Seals } from "../target/seals.ts";
+import { storedTiles } from "../target/stored-log.ts";
+import { requireEdge } from "../tree/tiled-tree.ts";
+import { planUnits, unitBundles, unitOf } from "../tree/units.ts";
+import { expectedBundles } from "../unit/expected-bundle.ts";
 
 /** Number of upper tiles that are made durable together. */
 const TILES_A_BATCH = 64;

@@ -1,8 +1,8 @@
 /** The progress of a migration or a verification, to be read at any time. */
 
-import { FULL_WIDTH } from "../tlog/layout.ts";
+import { FULL_WIDTH } from "../../tlog/layout.ts";
+import type { Retry, RetryObserver } from "../throttle/backoff.ts";
 import { Counters } from "./counters.ts";
-import type { Retry, RetryObserver } from "./throttle/backoff.ts";
 
 /** What a run is doing. */
 export type Phase =

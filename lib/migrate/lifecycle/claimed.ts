@@ -1,16 +1,16 @@
 /** How every copy begins: the source's checkpoint is read and verified, and the target is claimed. */
 
-import { formatCount } from "../tlog/quantities.ts";
+import { formatCount } from "../../tlog/quantities.ts";
+import type { MigrationOptions } from "../options/options.ts";
+import type { BackendModules } from "../ports/backend.ts";
+import { withMinIndex } from "../read/min-index.ts";
+import { readTrustedCheckpoint } from "../read/trusted-checkpoint.ts";
+import type { MigrationReport } from "../report/report.ts";
+import { type CopySession, checkpointContext, openCopySession } from "../session.ts";
+import { type Claim, claimTarget } from "../target/claim.ts";
 import { beginRound, type Round } from "./copy-tree.ts";
 import { finish } from "./handover.ts";
-import type { MigrationOptions } from "./options.ts";
-import type { BackendModules } from "./ports/backend.ts";
-import { withMinIndex } from "./read/min-index.ts";
-import { readTrustedCheckpoint } from "./read/trusted-checkpoint.ts";
-import type { MigrationReport } from "./report.ts";
 import { Rounds } from "./rounds.ts";
-import { type CopySession, checkpointContext, openCopySession } from "./session.ts";
-import { type Claim, claimTarget } from "./target/claim.ts";
 
 /**
  * Claims a target, works on it, and gives it back.
