@@ -169,10 +169,13 @@ async function unfinishedCopy(target: MigrationTarget, text: string): Promise<Un
   };
 }
 
-/** By what is written first and last: the top of the tree comes after all else. */
+/**
+ * By what is written first and last: the right edge, from the bottom up, comes after all else. A log that grows keeps the
+ * upper tiles of its edge: the lowest one that is new is what was written last.
+ */
 async function phaseOf(target: MigrationTarget, { size }: TreeHead): Promise<CopyPhase> {
-  const top = rightEdge(size).at(-1);
-  if (top !== undefined && (await hasTile(target, top))) return "copied";
+  const edge = await Promise.all(rightEdge(size).map((tile) => hasTile(target, tile)));
+  if (edge.length > 0 && !edge.includes(false)) return "copied";
   for await (const _ of target.list("tile")) return "copying";
   return "claimed";
 }

@@ -56,6 +56,16 @@ describe("an unfinished copy", () => {
     expect(await look()).toMatchObject(unfinished("claimed"));
   });
 
+  test("of a log that has grown: the top of its tree is the same, and its last entries are missing", async () => {
+    const [small, grown] = [large.atSize(70_000), large.atSize(70_300)];
+    const server = await startLogServer(small.objects);
+    await migrateLog(small, server, place(), { handOver: false });
+    const served = [...small.objects, ...grown.objects].filter(([path]) => path !== "tile/entries/274.p/156");
+    server.objects = new Map(served);
+    await failureOf(migrateLog(grown, server, target, { handOver: false }));
+    expect(await look()).toMatchObject({ phase: "copying", aim: treeOf(grown) });
+  });
+
   test("below seals, and none that may not be trusted", async () => {
     await migrateLog(large, { url: logDirectory(large) }, place(), { handOver: false });
     expect(await look()).toMatchObject({ phase: "copied", sealedEntries: 131_072, distrustsSeals: false });
