@@ -144,7 +144,13 @@ export {
 export { type CounterName, Counters, LATENCY_BUCKETS } from "./migrate/report/counters.ts";
 export type { NotCopied } from "./migrate/report/not-copied.ts";
 export type { Notice } from "./migrate/report/notice.ts";
-export { type Phase, Progress, type ProgressSnapshot } from "./migrate/report/progress.ts";
+export {
+  type Following,
+  type Phase,
+  Progress,
+  type ProgressSnapshot,
+  secondsSince,
+} from "./migrate/report/progress.ts";
 export type {
   ExtraDataReport,
   MigrationOutcome,

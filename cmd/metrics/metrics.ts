@@ -1,32 +1,28 @@
 /** The counters of a run as Prometheus metrics. */
 
-import {
-  Counter,
-  type CounterConfiguration,
-  Gauge,
-  Histogram,
-  type HistogramConfiguration,
-  Registry,
-} from "prom-client";
+import { Counter, Gauge, Histogram, type HistogramConfiguration, Registry } from "prom-client";
 import {
   type Counters,
   hasherName,
   LATENCY_BUCKETS,
   type Progress,
   type ProgressSnapshot,
+  secondsSince,
 } from "../../lib/index.ts";
 import { VERSION } from "../version.ts";
 
 const PREFIX = "tlog_migrate_";
 
-type MetricClass = new (configuration: CounterConfiguration<string>) => unknown;
+type MetricClass = typeof Counter<string> | typeof Gauge<string>;
 
 /** A counter if its name ends with `_total`, as Prometheus asks, or else a gauge. */
 type Metric = readonly [
   name: string,
   help: string,
-  /** A plain counter, or what a snapshot has: a value, or one for each value of the label. */
-  value: Parameters<Counters["get"]>[0] | ((snapshot: ProgressSnapshot) => number | Record<string, number>),
+  /** A plain counter, or what a snapshot has: a value, or one for each value of the label; undefined: no sample. */
+  value:
+    | Parameters<Counters["get"]>[0]
+    | ((snapshot: ProgressSnapshot) => number | Record<string, number> | undefined),
   label?: string,
 ];
 
@@ -42,6 +38,7 @@ const METRICS: readonly Metric[] = [
     "Times that the limit on requests in flight was made smaller, since the source refused some (429, 503)",
     "throttles",
   ],
+  ["rejected_objects_total", "Answers of the source that did not authenticate", "rejectedObjects"],
   ["replaced_objects_total", "Objects found with wrong bytes and replaced", "replacedObjects"],
   [
     "reencoded_entries_total",
@@ -68,11 +65,36 @@ const METRICS: readonly Metric[] = [
   ],
   ["tree_size", "Entries of the tree aimed at, 0 while unknown", ({ size }) => size],
   ["entries_done", "Entries of that tree that are done", ({ entriesDone }) => entriesDone],
-  ["lag_entries", "Entries that follow has seen and not copied yet", ({ lag }) => lag?.entries ?? 0],
+  ["handed_over", "Whether the target is handed over", ({ isHandedOver }) => Number(isHandedOver)],
   [
-    "lag_seconds",
-    "Seconds since follow first lacked some of them, 0 if none",
-    ({ lag }) => lag?.seconds ?? 0,
+    "collected_timestamp_seconds",
+    "When these metrics were collected, in seconds since the Unix epoch",
+    () => Date.now() / 1000,
+  ],
+  // Of follow alone.
+  ["source_size", "Entries of the newest checkpoint of the source", ({ following }) => following?.newest],
+  ["copied_size", "Entries of the tree that the target has", ({ following }) => following?.copied],
+  ["lag_entries", "Entries that follow has seen and not copied yet", ({ lag }) => lag?.entries],
+  ["lag_seconds", "Seconds since follow first lacked some of them, 0 if none", ({ lag }) => lag?.seconds],
+  [
+    "caught_up_timestamp_seconds",
+    "When the target last had all that the source had, in seconds since the Unix epoch",
+    ({ following }) => following?.caughtUpAt && following.caughtUpAt / 1000,
+  ],
+  [
+    "unavailable_seconds",
+    "Seconds since the source or the target became unavailable, 0 if neither is",
+    ({ following }) => following && secondsSince(following.unavailableSince),
+  ],
+  [
+    "stale_checkpoint_seconds",
+    "Seconds since the source first showed an older checkpoint than before, 0 if it does not",
+    ({ following }) => following && secondsSince(following.staleSince),
+  ],
+  [
+    "cutover_pending",
+    "Whether a cutover is accepted and not done yet",
+    ({ following }) => following && Number(following.isCutoverPending),
   ],
   ["phase", "What the run is doing: 1 for the phase it is in", ({ phase }) => ({ [phase]: 1 }), "phase"],
 ];
@@ -110,7 +132,8 @@ export class RunMetrics {
           const snapshot = progress.snapshot();
           const found = typeof value === "string" ? snapshot.counters.get(value) : value(snapshot);
           this.reset();
-          if (typeof found === "number") this.inc(found);
+          if (found === undefined) this.remove({});
+          else if (typeof found === "number") this.inc(found);
           else for (const [text, each] of Object.entries(found)) this.inc({ [label]: text }, each);
         },
       });

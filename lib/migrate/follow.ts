@@ -11,6 +11,7 @@ import { checkFollow } from "./options/check-options.ts";
 import type { FollowOptions } from "./options/options.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
+import type { Following } from "./report/progress.ts";
 import type { MigrationReport } from "./report/report.ts";
 import type { CopySession } from "./session.ts";
 import type { Claim } from "./target/claim.ts";
@@ -62,7 +63,7 @@ export async function follow(options: FollowOptions, modules: BackendModules): P
   });
 }
 
-class Follower {
+class Follower implements Following {
   readonly #session: CopySession;
   readonly #rounds: Rounds;
   readonly #watch: CutoverWatch;
@@ -71,6 +72,8 @@ class Follower {
   #newest: TrustedCheckpoint;
   #overtaken = 0;
   #announced: string | undefined;
+  #behindSince: number | undefined;
+  #caughtUpAt: number | undefined;
   #stale: { readonly note: Uint8Array; readonly since: number; readonly isReported: boolean } | undefined;
 
   constructor(
@@ -86,6 +89,36 @@ class Follower {
     this.#intervalMs = intervalMs;
     this.#newest = checkpoint;
     this.#outage = new OutageReporter(session.options.notice);
+    this.#note();
+    session.progress.following = this;
+  }
+
+  get newest(): number {
+    return this.#newest.size;
+  }
+
+  get copied(): number {
+    return this.#rounds.done;
+  }
+
+  get behindSince(): number | undefined {
+    return this.#behindSince;
+  }
+
+  get caughtUpAt(): number | undefined {
+    return this.#caughtUpAt;
+  }
+
+  get staleSince(): number | undefined {
+    return this.#stale?.since;
+  }
+
+  get unavailableSince(): number | undefined {
+    return this.#outage.since;
+  }
+
+  get isCutoverPending(): boolean {
+    return this.#watch.pending !== undefined;
   }
 
   async run(): Promise<MigrationReport> {
@@ -163,10 +196,9 @@ class Follower {
 
   /** For those who watch: how far the target is behind. */
   #note(): void {
-    const { progress } = this.#session;
-    const [newest, copied] = [this.#newest.size, this.#rounds.done];
-    const behindSince = newest > copied ? (progress.following?.behindSince ?? performance.now()) : undefined;
-    progress.following = { newest, copied, behindSince };
+    const isBehind = this.newest > this.copied;
+    this.#behindSince = isBehind ? (this.#behindSince ?? performance.now()) : undefined;
+    if (!isBehind) this.#caughtUpAt = Date.now();
   }
 
   /** @param wakes whether a request for a cutover ends it. */

@@ -18,5 +18,5 @@ export function snapshotOf(facts: SnapshotFacts): ProgressSnapshot {
   counters.add("resumedEntries", resumed);
   counters.add("bytesStored", bytes);
   counters.add("retries", retries);
-  return { phase, size, entriesDone: entries + resumed, requestLimit: 0, counters };
+  return { phase, size, entriesDone: entries + resumed, requestLimit: 0, counters, isHandedOver: false };
 }

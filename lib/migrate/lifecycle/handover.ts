@@ -89,6 +89,7 @@ export async function finish(
       options.notice?.(`${target.locate("checkpoint")} exists already and was not changed`, "warning");
   }
   progress.phase = "done";
+  progress.isHandedOver = outcome !== "ready-for-handover";
   const wasMirror = record === undefined ? isMirror(options) : record.isMirror;
   const isHandedOver = outcome !== "ready-for-handover";
   hasStored ||= outcome === "handed-over" && target.handsOverCheckpoint === true;

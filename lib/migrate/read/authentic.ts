@@ -60,6 +60,7 @@ export async function readAuthentic<T>(
       if (bytes === undefined) throw new NothingThereError("is missing");
       return await authenticate(bytes, hints.fresh === true);
     } catch (error) {
+      if (bytes !== undefined && error instanceof FormatError) counters.add("rejectedObjects", 1);
       const explanation =
         bytes && error instanceof FormatError ? await explained(source, path, bytes) : undefined;
       reservation?.release();

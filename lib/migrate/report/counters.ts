@@ -31,6 +31,8 @@ const NAMES = [
   "reencodedEntries",
   /** Static CT entries that could not be checked because an issuer is missing. */
   "uncheckedEntries",
+  /** Answers of the source that did not authenticate, and were not used. */
+  "rejectedObjects",
 ] as const;
 
 export type CounterName = (typeof NAMES)[number];

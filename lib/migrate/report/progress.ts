@@ -22,6 +22,23 @@ export type Phase =
   | "handing over"
   | "done";
 
+/** A copy that follows its source, as it is now. Times are of `performance.now()`, in milliseconds. */
+export interface Following {
+  /** Entries of the newest checkpoint of the source, and of the tree that is in the target. */
+  readonly newest: number;
+  readonly copied: number;
+  /** Since when they differ. */
+  readonly behindSince: number | undefined;
+  /** When they were last the same after a look at the source, in milliseconds since the Unix epoch. */
+  readonly caughtUpAt: number | undefined;
+  /** Since when the source shows an older checkpoint than it did before. */
+  readonly staleSince: number | undefined;
+  /** Since when the source or the target has been unavailable. */
+  readonly unavailableSince: number | undefined;
+  /** Whether a cutover is accepted, and not done yet. */
+  readonly isCutoverPending: boolean;
+}
+
 export interface ProgressSnapshot {
   readonly phase: Phase;
   /** Size of the tree to copy or verify, 0 while it is unknown. */
@@ -33,6 +50,9 @@ export interface ProgressSnapshot {
   readonly counters: Counters;
   /** How far a copy that follows its source is behind it: in entries, and for how long. */
   readonly lag?: { readonly entries: number; readonly seconds: number } | undefined;
+  readonly following?: Following | undefined;
+  /** Whether the target is handed over, by this run or an earlier one. */
+  readonly isHandedOver: boolean;
   /** The least time that the rest takes, if the source limits requests per period. */
   readonly leastSecondsLeft?: number | undefined;
   /** The wait that the source asks for, while it lasts. */
@@ -55,10 +75,9 @@ export class Progress {
           secondsFor?(requests: number): number | undefined;
         })
     | undefined;
-  /** Of a copy that follows its source: entries seen and copied, and since when they differ, as `performance.now()` has it. */
-  following:
-    | { readonly newest: number; readonly copied: number; readonly behindSince: number | undefined }
-    | undefined;
+  /** Of a copy that follows its source; each read of it shows what is so at that moment. */
+  following: Following | undefined;
+  isHandedOver = false;
   /** Notified of every retried request of any thread. */
   onRetry: RetryObserver | undefined;
   /** Entries of units that are durable in the target in this round. */
@@ -98,16 +117,21 @@ export class Progress {
     const requestLimit = this.window?.limit ?? 0;
     const [pause, lastRetry] = [this.window?.pause, this.#lastRetry];
     const leastSecondsLeft = this.window?.secondsFor?.(Math.ceil((this.#size - entriesDone) / FULL_WIDTH));
-    const [phase, size, lag] = [this.phase, this.#size, this.#lag()];
-    return { phase, size, entriesDone, requestLimit, counters, leastSecondsLeft, pause, lastRetry, lag };
+    const [phase, size, lag, following] = [this.phase, this.#size, this.#lag(), this.following];
+    const now = { phase, size, entriesDone, requestLimit, counters, leastSecondsLeft, pause, lastRetry, lag };
+    return { ...now, following, isHandedOver: this.isHandedOver };
   }
 
   #lag(): ProgressSnapshot["lag"] {
     if (this.following === undefined) return undefined;
     const { newest, copied, behindSince } = this.following;
-    const seconds = behindSince === undefined ? 0 : (performance.now() - behindSince) / 1000;
-    return { entries: newest - copied, seconds };
+    return { entries: newest - copied, seconds: secondsSince(behindSince) };
   }
+}
+
+/** @param time of `performance.now()`; undefined: 0 seconds ago. */
+export function secondsSince(time: number | undefined): number {
+  return time === undefined ? 0 : (performance.now() - time) / 1000;
 }
 
 function entriesIn(counters: Counters): number {

@@ -15,6 +15,11 @@ export class OutageReporter {
     this.#notice = notice;
   }
 
+  /** Since when it lasts, as `performance.now()` has it; undefined if there is none. */
+  get since(): number | undefined {
+    return this.#since;
+  }
+
   failed(error: Error): void {
     const now = performance.now();
     this.#since ??= now;

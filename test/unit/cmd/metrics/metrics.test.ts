@@ -30,9 +30,8 @@ function progressOfTwoThreads(): Progress {
   progress.phase = "copying";
   progress.origin = "log.example/1";
   progress.window = { limit: 8 };
-  progress.following = { newest: 1_000, copied: 900, behindSince: undefined };
   const copied = { entries: 300, resumedEntries: 256, bytesStored: 12_345, retries: 2, throttles: 3 };
-  const looked = { replacedObjects: 1, reencodedEntries: 3, uncheckedEntries: 4 };
+  const looked = { replacedObjects: 1, rejectedObjects: 5, reencodedEntries: 3, uncheckedEntries: 4 };
   for (const [name, amount] of Object.entries({ ...copied, ...looked })) {
     worker.add(name as keyof typeof copied, amount);
   }
@@ -47,7 +46,9 @@ function progressOfTwoThreads(): Progress {
 describe("metrics of a run", () => {
   test("are the sums over all threads", async () => {
     const samples = await samplesOfRun();
-    expect(Object.fromEntries([...samples].filter(([name]) => !/duration|build/.test(name)))).toEqual({
+    expect(
+      Object.fromEntries([...samples].filter(([name]) => !/duration|build|collected/.test(name))),
+    ).toEqual({
       tlog_migrate_entries_total: 300,
       tlog_migrate_resumed_entries_total: 256,
       tlog_migrate_pruned_entries_total: 0,
@@ -55,10 +56,10 @@ describe("metrics of a run", () => {
       tlog_migrate_received_bytes_total: 1010,
       tlog_migrate_retries_total: 2,
       tlog_migrate_throttles_total: 3,
-      tlog_migrate_lag_entries: 100,
-      tlog_migrate_lag_seconds: 0,
       tlog_migrate_request_window: 8,
       tlog_migrate_replaced_objects_total: 1,
+      tlog_migrate_rejected_objects_total: 5,
+      tlog_migrate_handed_over: 0,
       tlog_migrate_reencoded_entries_total: 3,
       tlog_migrate_unchecked_entries_total: 4,
       tlog_migrate_requests_in_flight: 1,
@@ -69,6 +70,57 @@ describe("metrics of a run", () => {
       'tlog_migrate_requests_total{status="none"}': 1,
       'tlog_migrate_phase{phase="copying"}': 1,
     });
+  });
+
+  test("say when they were collected, and once it is so, that the target is handed over", async () => {
+    const progress = progressOfTwoThreads();
+    progress.isHandedOver = true;
+    const samples = await samplesOfRun(new RunMetrics(progress, RUN));
+    expect(samples.get("tlog_migrate_handed_over")).toBe(1);
+    expect(samples.get("tlog_migrate_collected_timestamp_seconds")).toBeCloseTo(Date.now() / 1000, -2);
+  });
+
+  test("of a copy that follows its source say how far it is, and have no samples of what has not been yet", async () => {
+    const progress = progressOfTwoThreads();
+    const metrics = new RunMetrics(progress, RUN);
+    const onlyOfFollow = async (of: typeof progress.following) => {
+      progress.following = of;
+      const samples = [...(await samplesOfRun(metrics))];
+      const names = /_(source|copied)_size|_lag_|caught_up|unavailable|stale|cutover/;
+      return Object.fromEntries(samples.filter(([name]) => names.test(name)));
+    };
+    const since = performance.now() - 90_000;
+    const started = {
+      newest: 1_000,
+      copied: 900,
+      behindSince: undefined,
+      caughtUpAt: undefined,
+      staleSince: undefined,
+      unavailableSince: undefined,
+      isCutoverPending: false,
+    };
+    const sizes = {
+      tlog_migrate_source_size: 1_000,
+      tlog_migrate_copied_size: 900,
+      tlog_migrate_lag_entries: 100,
+    };
+    expect(await onlyOfFollow(started)).toEqual({
+      ...sizes,
+      tlog_migrate_lag_seconds: 0,
+      tlog_migrate_unavailable_seconds: 0,
+      tlog_migrate_stale_checkpoint_seconds: 0,
+      tlog_migrate_cutover_pending: 0,
+    });
+    const inTrouble = { ...started, behindSince: since, staleSince: since, unavailableSince: since };
+    expect(await onlyOfFollow({ ...inTrouble, caughtUpAt: 1.8e12, isCutoverPending: true })).toEqual({
+      ...sizes,
+      tlog_migrate_lag_seconds: expect.closeTo(90, -1),
+      tlog_migrate_caught_up_timestamp_seconds: 1.8e9,
+      tlog_migrate_unavailable_seconds: expect.closeTo(90, -1),
+      tlog_migrate_stale_checkpoint_seconds: expect.closeTo(90, -1),
+      tlog_migrate_cutover_pending: 1,
+    });
+    expect(await onlyOfFollow(undefined)).toEqual({});
   });
 
   test("say what runs", async () => {

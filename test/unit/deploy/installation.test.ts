@@ -4,10 +4,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { EXIT_CODES } from "../../cmd/exit.ts";
-import { temporaryDirectory } from "../support/places/directory.ts";
+import { EXIT_CODES } from "../../../cmd/exit.ts";
+import { temporaryDirectory } from "../../support/places/directory.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
+const ROOT = join(import.meta.dirname, "../../..");
 const textOf = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 
 const UNIT = "tlog-migrate@.service";
