@@ -44,6 +44,7 @@ async function copy(
   const words = await describeTarget(target, chosen.targetOptions ?? {});
   await runWithTools(options, {
     command: "copy",
+    source,
     place: target,
     afterStop: `the same command${recheck === true ? " without --recheck" : ""} continues where this one stopped`,
     work: (tools) => migrate({ ...chosen, ...tools }),

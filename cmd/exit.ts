@@ -106,7 +106,7 @@ function factsOf(error: unknown): ErrorFacts {
 }
 
 /** The message of an error that is not a LogError, without what a line must not have. */
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return bounded(oneLine(withShownAddresses(message)));
 }

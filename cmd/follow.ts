@@ -17,6 +17,8 @@ import { runWithTools } from "./run.ts";
 interface FollowFlags extends CommonOptions {
   /** Seconds. */
   readonly interval: number;
+  /** Seconds. */
+  readonly maxLag: number;
 }
 
 const HELP = `
@@ -39,6 +41,12 @@ export function addFollowCommand(program: Command, backends: BackendWords): void
       "how long the source's checkpoint must stay the same after a cutover is asked for",
       number,
       5,
+    )
+    .option(
+      "--max-lag <seconds>",
+      "with --http: how far behind the source /readyz still says ready",
+      number,
+      60,
     );
   addWorkOptions(addExtraDataOptions(addAdoptOption(command)), backends)
     .addHelpText("after", HELP)
@@ -55,7 +63,9 @@ async function run(
   const words = await describeTarget(target, chosen.targetOptions ?? {});
   await runWithTools(options, {
     command: "follow",
+    source,
     place: target,
+    maxLag: options.maxLag,
     afterStop: "the same command continues where this one stopped",
     work: (tools) => follow({ ...chosen, ...tools, intervalMs: options.interval * 1000 }),
     summary: (report, width) => copySummary(report, { target: words, handover: "" }, width),

@@ -43,6 +43,7 @@ export async function plan(
   const chosen = migrationOptions(source, target, options, backends);
   await runWithTools(options, {
     command: "plan",
+    source,
     place: target,
     afterStop: "nothing was changed, and the same command starts over",
     work: (tools) => planMigration({ ...chosen, ...tools }),

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
+import { stripVTControlCharacters } from "node:util";
 import {
   formatCount,
   type LogWorkOptions,
@@ -11,7 +12,7 @@ import {
   type Retry,
   shownAddress,
 } from "../lib/index.ts";
-import { endOf, endProcess, errorDocument, exitCodeOf, Interruption } from "./exit.ts";
+import { endOf, endProcess, errorDocument, errorText, exitCodeOf, Interruption, messageOf } from "./exit.ts";
 import type { RunName } from "./metrics/metrics.ts";
 import type { LogOptions } from "./options/log.ts";
 import { jsonLine, writeLine, writeResult } from "./output.ts";
@@ -23,8 +24,12 @@ import { outputWidth } from "./report/text-layout.ts";
 export interface RunParts<Report> {
   /** For the labels of metrics. */
   readonly command: string;
+  /** Of a copy: where it reads, a URL or a path. */
+  readonly source?: string;
   /** The target of a copy, the log of a verification: a URL or a path. */
   readonly place: string;
+  /** Of a copy that follows its source: it is ready while it is behind for no longer, in seconds. */
+  readonly maxLag?: number;
   readonly work: (tools: Pick<LogWorkOptions, "progress" | "signal" | "notice">) => Promise<Report>;
   /** The report as a text of so many columns. */
   readonly summary: (report: Report, width: number) => string;
@@ -58,9 +63,10 @@ async function runShown<Report extends object>(
   progress: Progress,
 ): Promise<void> {
   const { work, summary, requireSuccess, afterStop } = parts;
-  const server = await openMetricsServer(options, progress, runName(parts));
+  const watched = await openPage(options, progress, parts);
   const display = openDisplay(progress, options.quiet === true);
   const notice: Notice = (sentence, level = "info") => {
+    watched?.status.notice(sentence, level);
     if (level === "warning") display.say(oneLine(sentence), "warn");
     else if (options.quiet !== true) display.say(oneLine(sentence), "info");
   };
@@ -70,25 +76,32 @@ async function runShown<Report extends object>(
     if (lastWords !== undefined) writeLine(lastWords, "warn");
   }, afterStop);
   try {
-    if (server !== undefined) notice(`metrics at ${server.url}`);
+    if (watched !== undefined && options.quiet !== true)
+      display.say(`watch this run at ${watched.url}`, "info");
     const report = await work({ progress, signal: signals.signal, notice });
     display.close();
     const failure = failureOf(() => requireSuccess?.(report));
     const asJson = () => jsonLine({ ...report, ...errorDocument(failure) });
     await writeResult(options.json ? asJson() : summary(report, outputWidth()));
     if (failure !== undefined) throw failure;
+    watched?.status.ended({ exitCode: 0, text: firstLine(summary(report, Number.POSITIVE_INFINITY)) });
   } catch (error) {
     const end = endOf(error, signals.signal);
     if (end instanceof Interruption && ["copy", "follow"].includes(parts.command)) {
       end.inPlace = inPlaceWords(progress);
       if (end.inPlace !== undefined) writeLine(end.inPlace, "warn");
     }
+    watched?.status.ended({ exitCode: exitCodeOf(end), text: errorText(end, false) ?? messageOf(end) });
     throw end;
   } finally {
     display.close();
     signals.ignore();
-    server?.close();
+    await watched?.close();
   }
+}
+
+function firstLine(text: string): string {
+  return stripVTControlCharacters(text).split("\n", 1)[0] ?? "";
 }
 
 function retryLine({ object, reason, delayMs }: Retry): string {
@@ -156,11 +169,22 @@ async function openMetricsFile({ metricsFile: path }: LogOptions, progress: Prog
   return await (await import("./metrics/file.ts")).openMetricsFile(path, progress, run);
 }
 
-async function openMetricsServer({ metrics: at }: LogOptions, progress: Progress, run: RunName) {
-  return at && (await (await import("./metrics/server.ts")).serveMetrics(progress, run, at));
+async function openPage(
+  { http: at }: LogOptions,
+  progress: Progress,
+  { command, place, source, maxLag }: Omit<RunParts<never>, "work" | "summary" | "requireSuccess">,
+) {
+  if (at === undefined) return undefined;
+  const { openRunPage } = await import("./page/page.ts");
+  const of = { command, source: source && shownPlace(source), target: shownPlace(place), maxLag };
+  return await openRunPage(at, progress, of);
 }
 
 /** Names differ for runs from several working directories. */
 function runName({ command, place }: Pick<RunParts<never>, "command" | "place">): RunName {
-  return { command, place: place.includes("://") ? shownAddress(place) : resolve(place) };
+  return { command, place: shownPlace(place) };
+}
+
+function shownPlace(place: string): string {
+  return place.includes("://") ? shownAddress(place) : resolve(place);
 }

@@ -159,6 +159,7 @@ export type {
   RunReport,
   StoredState,
 } from "./migrate/report/report.ts";
+export type { SealCells, SealMap } from "./migrate/report/seal-map.ts";
 export type {
   CopyPhase,
   FinishedCopy,

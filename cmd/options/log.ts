@@ -24,7 +24,7 @@ export interface LogOptions
   readonly rate?: number;
   readonly retries: number;
   readonly json?: boolean;
-  readonly metrics?: Endpoint;
+  readonly http?: Endpoint;
   readonly metricsFile?: string;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
@@ -67,7 +67,11 @@ export function addWorkOptions(command: Command, { sourceOptions, targetOptions 
     .option("--rate <n>", "requests a second over all workers (default: no limit)", number)
     .option("--retries <n>", "retries after a network error or a busy server", number, DEFAULT_RETRY.attempts)
     .option("--json", "print the result, or the error, as one JSON document")
-    .option("--metrics <host:port>", "serve Prometheus metrics at /metrics", endpoint)
+    .option(
+      "--http <host:port>",
+      "serve a page to watch the run, metrics and its status; a port alone: on this machine only",
+      endpoint,
+    )
     .option("--metrics-file <path>", "write Prometheus metrics for a textfile collector", nonEmpty)
     .option("--quiet", "show results and warnings, no progress")
     .option("--verbose", "show each request that is tried again, and why")

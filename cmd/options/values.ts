@@ -30,14 +30,15 @@ export function nonEmpty(text: string): string {
 /** Where to listen; port 0: at any free port. */
 export type Endpoint = Readonly<{ host: string; port: number }>;
 
-/** Reads `host:port`; an IPv6 address is in brackets. */
+/** Reads `host:port`, or a port alone, which means this machine only; an IPv6 address is in brackets. */
 export function endpoint(text: string): Endpoint {
   const [, bracketed, plain, digits] =
-    /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]/\s]+)):([0-9]{1,5})$/.exec(text) ?? [];
-  const host = bracketed ?? plain;
+    /^(?:(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]/\s]+))?:)?([0-9]{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
-  if (host !== undefined && port <= 65_535) return { host, port };
-  throw new InvalidArgumentError("Give <host>:<port>, for example 127.0.0.1:9100 or [::1]:9100.");
+  if (digits !== undefined && port <= 65_535) return { host: bracketed ?? plain ?? "127.0.0.1", port };
+  throw new InvalidArgumentError(
+    "Give a port, or <host>:<port>, for example 8080 (this machine only), 0.0.0.0:8080 or [::1]:8080.",
+  );
 }
 
 /** The file, or pipe, that an option names. @throws UsageError if it cannot be read. */

@@ -36,7 +36,7 @@ export function stalledLine(snapshot: ProgressSnapshot, reason: string): string 
 }
 
 /** The same for machines: numbers as they are. */
-export function progressFacts({ phase, size, entriesDone, counters }: ProgressSnapshot, pace: Pace): object {
+export function progressFacts({ phase, size, entriesDone, counters }: ProgressSnapshot, pace: Pace) {
   return { phase, size, entriesDone, ...pace, retries: counters.get("retries") };
 }
 

@@ -234,14 +234,14 @@ async function verifyTree(
     return false;
   }
   progress.phase = "verifying";
-  const pruned = (entries: number) => progress.own.add("prunedEntries", entries);
-  const units = planUnits(tree, unitBundles(head.size, parallelism.workers), undefined, pruned);
+  const units = planUnits(tree, unitBundles(head.size, parallelism.workers), undefined, progress.pruned);
   // Every missing issuer is reported below.
   const takesDeniedIssuers = options.allowMissingIssuers === true;
   const spec = { ...readSpec, deep: options.deep, allowMissingIssuers: true, takesDeniedIssuers };
   const workers = startThreads(spec, head.size, parallelism, progress.threads, progress.retried);
   try {
-    for await (const [, result] of workers.run(units, context.signal)) {
+    const running = progress.seals.during(units, (begun) => workers.run(begun, context.signal));
+    for await (const [, result] of running) {
       issuers.add(result.issuers);
       found.addAll(result.findings);
     }

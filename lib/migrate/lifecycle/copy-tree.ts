@@ -153,10 +153,16 @@ async function copyBelowSeals(
     await issuers.store();
     await requireSameGuarantees(target, guarantees);
   };
-  const seals = new Seals(tree, session.writer(), progress.own, prepareSeal, session.knownSeals, minIndex);
-  const pruned = (entries: number) => progress.own.add("prunedEntries", entries);
-  const units = planUnits(tree, unitBundles(aim.size - done, parallelism.workers), seals, pruned, done);
-  for await (const [unit, result] of workers.run(units, context.signal)) {
+  const seals = new Seals(tree, session.writer(), progress, prepareSeal, session.knownSeals, minIndex);
+  const units = planUnits(
+    tree,
+    unitBundles(aim.size - done, parallelism.workers),
+    seals,
+    progress.pruned,
+    done,
+  );
+  const running = progress.seals.during(units, (begun) => workers.run(begun, context.signal));
+  for await (const [unit, result] of running) {
     issuers?.add(result.issuers);
     seals.finished(unit);
     progress.durableEntries += unit.kind === "edge" ? unit.bundle.width : unit.hashes.length * FULL_WIDTH;

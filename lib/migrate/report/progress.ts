@@ -3,6 +3,7 @@
 import { FULL_WIDTH } from "../../tlog/layout.ts";
 import type { Retry, RetryObserver } from "../throttle/backoff.ts";
 import { Counters } from "./counters.ts";
+import { SealMap } from "./seal-map.ts";
 
 /** What a run is doing. */
 export type Phase =
@@ -69,6 +70,8 @@ export class Progress {
   readonly own = new Counters();
   /** Counters of all threads, this thread's first. */
   readonly threads: Counters[] = [this.own];
+  /** Where in the tree the run is. */
+  readonly seals = new SealMap();
   /** The limit on requests in flight, once there is a source. */
   window:
     | ({ readonly limit: number } & Pick<ProgressSnapshot, "pause"> & {
@@ -90,6 +93,7 @@ export class Progress {
   /** @param done entries that an earlier round has made durable, and that this one leaves alone. */
   startRound(size: number, done = 0): void {
     this.#size = size;
+    this.seals.startRound(size, done);
     this.durableEntries = done;
     this.#sealedBefore = this.own.get("resumedEntries");
     this.#doneBefore = entriesIn(this.total()) - done;
@@ -99,6 +103,12 @@ export class Progress {
   readonly retried = (retry: Retry): void => {
     this.#lastRetry = { ...retry, failedAt: performance.now() };
     this.onRetry?.(retry);
+  };
+
+  /** Entries below a seal that a pruned log lacks. */
+  readonly pruned = (entries: number, seal: number): void => {
+    this.own.add("prunedEntries", entries);
+    this.seals.skipped(seal);
   };
 
   /** Entries that a copy would keep if it ended now (below seals, or durable since), and the total. */

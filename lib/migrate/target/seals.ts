@@ -19,7 +19,7 @@ import { readIssuerList } from "../issuers/registry.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 import type { HashTree } from "../ports/source.ts";
 import type { MigrationTarget, TargetBatch, TargetWriter } from "../ports/target.ts";
-import type { Counters } from "../report/counters.ts";
+import type { Progress } from "../report/progress.ts";
 import {
   claimAdvice,
   type Marker,
@@ -33,7 +33,7 @@ import {
 export class Seals {
   readonly #tree: HashTree;
   readonly #writer: TargetWriter;
-  readonly #counters: Counters;
+  readonly #progress: Pick<Progress, "own" | "seals">;
   readonly #prepare: () => Promise<void>;
   readonly #known: Set<number>;
   readonly #first: number;
@@ -50,14 +50,14 @@ export class Seals {
   constructor(
     tree: HashTree,
     writer: TargetWriter,
-    counters: Counters,
+    progress: Pick<Progress, "own" | "seals">,
     prepare: () => Promise<void> = async () => {},
     known: Set<number> = new Set(),
     minIndex = 0,
   ) {
     this.#tree = tree;
     this.#writer = writer;
-    this.#counters = counters;
+    this.#progress = progress;
     this.#prepare = prepare;
     this.#known = known;
     this.#first = firstWholeRun(minIndex);
@@ -71,19 +71,22 @@ export class Seals {
     if (found === undefined) return false;
     const expected = await this.#tree.hashOf(1, index);
     if (found.length !== FULL_WIDTH * HASH_SIZE || !equalBytes(foldTile(found), expected)) {
-      this.#counters.add("replacedObjects", 1);
+      this.#progress.own.add("replacedObjects", 1);
       return false;
     }
     await this.#commit((batch) => batch.keep(path, found));
-    this.#counters.add("resumedEntries", ENTRIES_PER_SEAL);
-    if (!this.#known.has(index)) this.#counters.add("sealedEntries", ENTRIES_PER_SEAL);
+    const { own, seals } = this.#progress;
+    own.add("resumedEntries", ENTRIES_PER_SEAL);
+    if (!this.#known.has(index)) own.add("sealedEntries", ENTRIES_PER_SEAL);
     this.#known.add(index);
+    seals.skipped(index);
     return true;
   }
 
   /** @param durable bundles below it that are in place, with their tiles. */
   open(index: number, hashes: Uint8Array, durable = 0): void {
     this.#open.set(index, { hashes, bundlesLeft: FULL_WIDTH - durable });
+    this.#progress.seals.opened(index);
   }
 
   /** Counts a durable unit, and writes the seal if it was the seal's last one. @throws an earlier failure. */
@@ -112,6 +115,7 @@ export class Seals {
       await this.#prepare();
       await this.#commit((batch) => batch.put(sealPath(index), hashes));
       this.#known.add(index);
+      this.#progress.seals.sealed(index);
     } catch (error) {
       this.#failure ??= error;
     }

@@ -33,14 +33,14 @@ export function unitBundles(size: number, workers: number): number {
  * The units of a tree, from left to right.
  * @param done entries that are in place: full bundles of them are left out.
  * @param seals bundles below them are skipped; `seals` is notified of each tile to be sealed before its first unit.
- * @param pruned called with the number of entries below each level-1 tile that the log lacks: without the tile,
- * nothing authenticates them.
+ * @param pruned called with the number of entries below each level-1 tile that the log lacks, and its index: without
+ * the tile, nothing authenticates them.
  */
 export async function* planUnits(
   tree: HashTree,
   bundlesAUnit: number,
   seals?: Pick<Seals, "isSealed" | "open">,
-  pruned: (entries: number) => void = () => {},
+  pruned: (entries: number, index: number) => void = () => {},
   done = 0,
 ): AsyncGenerator<WorkUnit> {
   const firstBundle = fullTileCount(done, 0);
@@ -72,7 +72,7 @@ export async function unitOf(tree: HashTree, bundle: EntryBundleCoordinate): Pro
 async function* openTiles(
   tree: HashTree,
   seals: Pick<Seals, "isSealed"> | undefined,
-  pruned: (entries: number) => void,
+  pruned: (entries: number, index: number) => void,
   first: number,
 ): AsyncGenerator<[index: number, hashes: Uint8Array]> {
   const count = fullTileCount(tree.head.size, 1);
@@ -80,7 +80,7 @@ async function* openTiles(
   const open = async (index: number): Promise<Uint8Array | undefined> => {
     if (await seals?.isSealed(index)) return undefined;
     const hashes = await unlessPruned(tree.fullTile(1, index));
-    if (hashes === undefined) pruned(ENTRIES_PER_SEAL);
+    if (hashes === undefined) pruned(ENTRIES_PER_SEAL, index);
     return hashes;
   };
   try {

@@ -54,7 +54,8 @@ describe("a wrong command line is told in one line, with exit code 2", () => {
     ["another format", ["copy", "a", "b", "--format", "ct"], /Allowed choices are tiles, static-ct/],
     ["no worker", ["copy", "a", "b", "--workers", "0"], /whole number from 1/],
     ["half a request", ["copy", "a", "b", "--rate", "0.5"], /whole number from 1/],
-    ["a port alone", ["copy", "a", "b", "--metrics", "9100"], /<host>:<port>/],
+    ["a host alone", ["copy", "a", "b", "--http", "localhost"], /<host>:<port>/],
+    ["a port that is none", ["copy", "a", "b", "--http", ":65536"], /<host>:<port>/],
     ["no key", ["copy", "http://127.0.0.1/", "x"], /Pass --vkey .*--insecure-no-signature/],
     ["a key that is none", ["copy", "http://127.0.0.1/", "x", "--vkey", "key"], /--vkey: is not a vkey/],
     [

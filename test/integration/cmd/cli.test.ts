@@ -68,7 +68,7 @@ describe("tlog-migrate copy", () => {
   test("says nothing on standard error with --quiet", async () => {
     const { server, args } = await servedLog(SIZE);
     server.latencyMs = 400;
-    const { code, stderr } = await runCli([...args, "--quiet", "--metrics", "127.0.0.1:0"]);
+    const { code, stderr } = await runCli([...args, "--quiet", "--http", ":0"]);
     expect([code, stderr]).toEqual([0, ""]);
   });
 

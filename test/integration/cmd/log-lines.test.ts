@@ -30,8 +30,8 @@ test("--log-format json makes every line a JSON object with time, level and word
     ...args,
     "--log-format",
     "json",
-    "--metrics",
-    "127.0.0.1:0",
+    "--http",
+    "0",
     "--verbose",
   ]);
   expect([code, stdout]).toEqual([3, ""]);
@@ -41,7 +41,7 @@ test("--log-format json makes every line a JSON object with time, level and word
     expect(new Date(time).toISOString()).toBe(time);
     expect(msg).not.toBe("");
   }
-  expect(lines[0]).toMatchObject({ level: "info", msg: expect.stringMatching(/^metrics at http/) });
+  expect(lines[0]).toMatchObject({ level: "info", msg: expect.stringMatching(/^watch this run at http/) });
   const retried = { object: expect.stringContaining("tile/entries/"), delayMs: expect.any(Number) };
   expect(lines).toContainEqual(
     expect.objectContaining({ level: "debug", retry: expect.objectContaining(retried) }),
@@ -74,7 +74,7 @@ test("--verbose shows each request that is tried again, whichever thread sent it
 
 test("--quiet leaves the warnings, and nothing else that is said on the way", async () => {
   const { args } = await reluctantLog(429);
-  const { code, stderr } = await runCli([...args, "--quiet", "--metrics", "127.0.0.1:0"]);
+  const { code, stderr } = await runCli([...args, "--quiet", "--http", "0"]);
   expect(code).toBe(0);
   expect(linesOf(stderr).length).toBeGreaterThan(0);
   for (const line of linesOf(stderr)) expect(line).toMatch(/^\S+Z WARN {2}The source asks for fewer/);

@@ -58,7 +58,7 @@ const STAGES: readonly [what: string, args: (address: string, directory: string)
   ["one argument too many", (address) => ["copy", ...OTHER, address]],
   ["the value of an unknown option", (address) => ["copy", ...OTHER, `--vkye=${address}`]],
   ["--contact", (address) => ["copy", ...OTHER, "--contact", address, "--retries", "x"]],
-  ["--metrics", (address) => ["copy", ...OTHER, `--metrics=${address}`]],
+  ["--http", (address) => ["copy", ...OTHER, `--http=${address}`]],
   ["--workers", (address) => ["copy", ...OTHER, "--workers", address]],
   ["--vkey", (address) => ["copy", ...OTHER, "--vkey", address]],
   ["--ca", (address) => ["copy", ...OTHER, "--ca", address]],

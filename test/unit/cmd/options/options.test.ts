@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
 import { endpoint, nonEmpty, number } from "../../../../cmd/options/values.ts";
 
-const INVALID_PLACES = "9100 :9100 ::1:9100 localhost localhost: a:65536 http://a:1 []:1".split(" ");
+const INVALID_PLACES = "::1:9100 localhost localhost: a:65536 65536 :65536 : http://a:1 []:1 :1:".split(" ");
 
 describe("values of options", () => {
   test("numbers are in decimals", () => {
@@ -13,7 +13,8 @@ describe("values of options", () => {
     }
   });
 
-  test("a place to listen has a host and a port", () => {
+  test("a place to listen has a host and a port, or a port alone on this machine", () => {
+    for (const text of ["9100", ":9100"]) expect(endpoint(text)).toEqual({ host: "127.0.0.1", port: 9100 });
     expect(endpoint("127.0.0.1:9100")).toEqual({ host: "127.0.0.1", port: 9100 });
     expect(endpoint("localhost:0")).toEqual({ host: "localhost", port: 0 });
     expect(endpoint("[::1]:9100")).toEqual({ host: "::1", port: 9100 });

@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import type { WorkUnit } from "../../../../lib/migrate/ports/executor.ts";
-import { Counters } from "../../../../lib/migrate/report/counters.ts";
+import type { Counters } from "../../../../lib/migrate/report/counters.ts";
+import { Progress } from "../../../../lib/migrate/report/progress.ts";
 import { Seals } from "../../../../lib/migrate/target/seals.ts";
 import { flippedBit } from "../../../support/http/tampering.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
@@ -13,8 +14,8 @@ const SEAL = log.object("tile/1/001");
 
 async function newSeals(): Promise<{ seals: Seals; writer: MemoryWriter; counters: Counters }> {
   const writer = new MemoryWriter();
-  const counters = new Counters();
-  return { seals: new Seals(await memoryTree(log), writer, counters), writer, counters };
+  const progress = new Progress();
+  return { seals: new Seals(await memoryTree(log), writer, progress), writer, counters: progress.own };
 }
 
 function unit(firstBundle: number, bundles: number): WorkUnit {
@@ -80,7 +81,7 @@ test("of a pruned log, a level-1 tile with bundles below the minimum index is no
   ] as const) {
     const writer = new MemoryWriter();
     for (const path of ["tile/1/000", "tile/1/001"]) writer.objects.set(path, log.object(path));
-    const seals = new Seals(await memoryTree(log), writer, new Counters(), undefined, undefined, minIndex);
+    const seals = new Seals(await memoryTree(log), writer, new Progress(), undefined, undefined, minIndex);
     const found = await Promise.all([0, 1].map((index) => seals.isSealed(index)));
     expect(found, `${minIndex}`).toEqual(sealed);
   }
