@@ -1,8 +1,9 @@
 /** `tlog-migrate copy`. */
 
 import type { Command } from "commander";
-import { type BackendWords, describeTarget, migrate } from "../lib/index.ts";
+import { type BackendWords, copyShard, describeTarget, migrate, type Shard } from "../lib/index.ts";
 import { addMigrationOptions, type CopyOptions, migrationOptions } from "./options/migration.ts";
+import { addShardOption, chosenShard } from "./options/shard.ts";
 import { plan } from "./plan.ts";
 import { isForMirror } from "./report/next-steps.ts";
 import { sameCommand } from "./report/same-command.ts";
@@ -25,34 +26,42 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
     .description(
       "Copies a log to a target and authenticates every byte; with --handover, hands it over to the log software there.",
     );
-  addMigrationOptions(command, backends)
+  addShardOption(addMigrationOptions(command, backends))
     .option("--dry-run", "change nothing, and say what would happen and what it would take, as plan does")
     .addHelpText("after", examples(backends.examples))
     .action((source, target, options) =>
-      (options.dryRun === true ? plan : copy)(source, target, options, backends),
+      options.dryRun === true && options.shard === undefined
+        ? plan(source, target, options, backends)
+        : copy(source, target, options, backends),
     );
 }
 
 async function copy(
   source: string,
   target: string,
-  options: CopyOptions,
+  options: CopyOptions & { readonly shard?: Shard | "auto" },
   backends: BackendWords,
 ): Promise<void> {
   const { recheck, snapshot, saveCheckpoint } = options;
   const chosen = migrationOptions(source, target, options, backends);
+  const shard = chosenShard(options.shard, options);
   const words = await describeTarget(target, chosen.targetOptions ?? {});
   await runWithTools(options, {
     command: "copy",
     source,
     place: target,
     afterStop: `the same command${recheck === true ? " without --recheck" : ""} continues where this one stopped`,
-    work: (tools) => migrate({ ...chosen, ...tools }),
+    work: (tools) =>
+      shard === undefined ? migrate({ ...chosen, ...tools }) : copyShard({ ...chosen, ...tools, shard }),
     summary: (report, width) => {
       const facts = { snapshot, saveCheckpoint, target: words };
       // A mirror is of use with a checkpoint, and its source goes on.
       const ofMirror = isForMirror(facts) ? ["--snapshot", "--save-checkpoint"] : [];
-      return copySummary(report, { ...facts, handover: sameCommand("--handover", ...ofMirror) }, width);
+      return copySummary(
+        report,
+        { ...facts, handover: sameCommand("--handover", ...ofMirror), whole: sameCommand() },
+        width,
+      );
     },
   });
 }

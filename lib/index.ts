@@ -13,6 +13,7 @@ import type {
   CutoverOptions,
   FollowOptions,
   MigrationOptions,
+  ShardOptions,
   StatusOptions,
   VerifyOptions,
 } from "./migrate/options/options.ts";
@@ -24,12 +25,17 @@ import type { MigrationReport } from "./migrate/report/report.ts";
 
 export type { ReportedSignature } from "./migrate/report/reported-signatures.ts";
 
+import { copyShard as copyShardWith } from "./migrate/shard.ts";
 import { type TargetStatus, targetStatus as targetStatusWith } from "./migrate/status.ts";
 import { type VerificationReport, verifyLog as verifyLogWith } from "./migrate/verify.ts";
 
 /** Moves a log until it is handed over, or has reached the state that the options ask for. @throws LogError, or the signal's reason. */
 export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
   migrateWith(options, backendModules()).catch(rethrow);
+
+/** Copies one shard of a log, the rest of which others copy into the same target. @throws LogError, or the signal's reason. */
+export const copyShard = (options: ShardOptions): Promise<MigrationReport> =>
+  copyShardWith(options, backendModules()).catch(rethrow);
 
 /** Copies a log, and what is added to it, until a cutover is asked for. @throws LogError, or the signal's reason. */
 export const follow = (options: FollowOptions): Promise<MigrationReport> =>
@@ -86,6 +92,8 @@ export type {
   LogWorkOptions,
   MigrationOptions,
   MinIndexOption,
+  Shard,
+  ShardOptions,
   StatusOptions,
   VerifyOptions,
   WorkOptions,
@@ -129,6 +137,7 @@ export {
   type ExternalState,
   type FreeSpace,
   type IntegratedTree,
+  type LockKind,
   type LockState,
   type MigrationTarget,
   type SignedLog,

@@ -17,9 +17,15 @@ export interface StepFacts extends Pick<MigrationOptions, "snapshot" | "saveChec
   readonly target: TargetWords;
   /** The command that hands over what was copied. */
   readonly handover: string;
+  /** The command that copies the whole, after one that has copied a part. */
+  readonly whole?: string;
 }
 
+const AFTER_ALL_PARTS =
+  "When all parts have ended well, copy what they leave (the right edge and the upper tiles), and check all of it:";
+
 export function nextSteps(report: MigrationReport, facts: StepFacts): string[] {
+  if (report.outcome === "part-copied") return [`${AFTER_ALL_PARTS}\n${facts.whole}`];
   if (report.outcome === "ready-for-handover") return beforeHandover(report, facts);
   if (report.outcome === "taken-over") return fillSteps(report, facts);
   const { purpose = "unknown", checkpoint } = report.stored ?? {};

@@ -90,6 +90,8 @@ const OUTCOMES: Record<MigrationOutcome, (target: string) => string> = {
     `Nothing to do: an earlier run has handed ${target} over, at the size and root that the source has now.`,
   "taken-over": (target) =>
     `Nothing to do: an earlier run has handed ${target} over, and the log software there has continued the log since.`,
+  "part-copied": (target) =>
+    `This part is copied: ${target} is an unfinished migration until all parts are, and a copy without --shard has checked and handed it over.`,
   "ready-for-handover": (target) =>
     `Copied and checked; not handed over: ${target} is an unfinished migration until you say so.`,
 };

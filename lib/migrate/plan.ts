@@ -215,7 +215,7 @@ async function lookAt(
   const { marker } = prospect;
   const wanted = { ...guarantees, size: checkpoint.size, recheck: options.recheck === true };
   const minIndex = Math.max(marker.minIndex, context.minIndex ?? 0);
-  const isDistrusted = await guaranteeTooLittle(session.writer(), marker, wanted);
+  const isDistrusted = await guaranteeTooLittle(session.issuerLists, marker, wanted);
   const seals = isDistrusted ? 0 : await countSeals(target, checkpoint.size, minIndex);
   return { prospect, inPlace: { sealedBundles: seals * 256, looksInTarget: true } };
 }

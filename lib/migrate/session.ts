@@ -3,11 +3,12 @@
 import { availableParallelism } from "node:os";
 import { cleanUp } from "./clean-up.ts";
 import { ThreadPool } from "./execute/pool.ts";
+import { IssuerLists } from "./issuers/lists.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
 import type { MigrationOptions, WorkOptions } from "./options/options.ts";
 import { findPlace, openTarget, type TargetSpec } from "./options/places.ts";
 import type { BackendModules } from "./ports/backend.ts";
-import type { MigrationTarget, TargetWriter } from "./ports/target.ts";
+import type { LockKind, MigrationTarget, TargetWriter } from "./ports/target.ts";
 import { openReadContext, type ReadContext, type ReadSpec } from "./read/context.ts";
 import { Progress } from "./report/progress.ts";
 import type { SealGuarantees } from "./target/marker.ts";
@@ -62,11 +63,16 @@ export interface CopySession extends Session<MigrationOptions> {
   readonly threads: ThreadPool;
   /** Of a Static CT log; undefined for others. */
   readonly issuers: IssuerRegistry | undefined;
+  /** The lists of its issuers in the target. */
+  readonly issuerLists: IssuerLists | undefined;
+  /** What others may do in the target at the same time. */
+  readonly lockKind: LockKind;
 }
 
 export async function openCopySession(
   options: MigrationOptions,
   modules: BackendModules,
+  lockKind: LockKind = "alone",
 ): Promise<CopySession> {
   const targetSpec = targetSpecOf(options.target, options, modules);
   const { signal, format, allowMissingIssuers = false, deep = false, progress = new Progress() } = options;
@@ -88,6 +94,7 @@ export async function openCopySession(
     opened ??= target.openWriter(context.signal);
     return opened;
   };
+  const issuerLists = isStaticCt ? new IssuerLists(target, writer, lockKind) : undefined;
   return {
     ...session,
     target,
@@ -97,8 +104,10 @@ export async function openCopySession(
     knownSeals: new Set(),
     threads,
     issuers: isStaticCt
-      ? new IssuerRegistry({ context, writer, deep, takesDenied: allowMissingIssuers })
+      ? new IssuerRegistry({ context, writer, deep, takesDenied: allowMissingIssuers, lists: issuerLists })
       : undefined,
+    issuerLists,
+    lockKind,
     async close() {
       await cleanUp(
         options.notice,

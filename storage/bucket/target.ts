@@ -5,6 +5,7 @@ import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import { MAX_OBJECT_BYTES } from "../../lib/migrate/ports/source.ts";
 import type {
   IntegratedTree,
+  LockKind,
   LockState,
   MigrationTarget,
   StoredObject,
@@ -91,8 +92,8 @@ export class BucketTarget implements MigrationTarget {
     return this.#state.stateFaults();
   }
 
-  lock(): Promise<{ release(): Promise<void> }> {
-    return takeLock(this.#bucket, this.#lastingBucket);
+  lock(kind?: LockKind): Promise<{ release(): Promise<void> }> {
+    return takeLock(this.#bucket, this.#lastingBucket, kind);
   }
 
   lockState(): Promise<LockState | undefined> {

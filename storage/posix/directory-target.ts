@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { OperationError, shellWord, systemErrorWords } from "../../lib/errors.ts";
 import type {
   FreeSpace,
+  LockKind,
   LockState,
   SpaceNeeded,
   StoredObject,
@@ -20,9 +21,10 @@ import { ClaimedState } from "./claimed-state.ts";
 import { DurableDirectory } from "./durable.ts";
 import { errnoCode, fileFailure, onFile } from "./errno.ts";
 import { listObjects, requireNoLink } from "./listing.ts";
+import { lockState, takeLock } from "./lock.ts";
 import { readUpTo } from "./object-file.ts";
 import { LOG_NAMES, requireApart, requireNothingElse, requireNotRoot } from "./placement.ts";
-import { lockState, takeLock, temporariesOf } from "./process-files.ts";
+import { temporariesOf } from "./process-files.ts";
 import { claimText, STATE } from "./state.ts";
 
 /** statfs(2) type of tmpfs, where fsync does nothing. */
@@ -86,7 +88,7 @@ export abstract class DirectoryTarget {
     });
   }
 
-  async lock(): Promise<{ release(): Promise<void> }> {
+  async lock(kind?: LockKind): Promise<{ release(): Promise<void> }> {
     await onFile(this.root, async () => {
       this.#requireNoLinks();
       try {
@@ -97,7 +99,7 @@ export abstract class DirectoryTarget {
       }
       await this.#separateState();
     });
-    return await onFile(this.locate(STATE.lock), () => takeLock(this.directory));
+    return await onFile(this.locate(STATE.lock), () => takeLock(this.directory, kind));
   }
 
   async lockState(): Promise<LockState | undefined> {

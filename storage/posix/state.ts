@@ -31,6 +31,8 @@ export const STATE = {
   record: ".state/tlog-migrate.json",
   issuers: ".state/tlog-migrate-issuers.json",
   lock: ".state/tlog-migrate.lock",
+  /** A lock for each copy that does a part. */
+  parts: ".state/tlog-migrate.parts",
   temporaries: ".state/tlog-migrate.tmp",
 } as const;
 

@@ -27,7 +27,8 @@ import { formatCount } from "../../lib/tlog/quantities.ts";
 import { DirectoryTarget, type DirectoryTargetOptions } from "./directory-target.ts";
 import { onFile } from "./errno.ts";
 import { listObjects } from "./listing.ts";
-import { clearAllTemporaries, clearStaleLock } from "./process-files.ts";
+import { clearStaleLocks } from "./lock.ts";
+import { clearAllTemporaries } from "./process-files.ts";
 import { COMPRESSED } from "./source.ts";
 import { claimText, enclosingLog, markerIn, occupied, problemOf, STATE, stateText } from "./state.ts";
 import type { LockDatabase } from "./sunlight-lock.ts";
@@ -167,7 +168,7 @@ export class SunlightTarget extends DirectoryTarget implements MigrationTarget {
     }
     await onFile(this.root, () => this.directory.syncFound(this.markerName, this.recordName));
     this.cleanUp(clearAllTemporaries);
-    this.cleanUp(clearStaleLock);
+    this.cleanUp(clearStaleLocks);
   }
 
   /** The handover has stored it. */

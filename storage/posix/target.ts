@@ -12,8 +12,9 @@ import type {
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { DirectoryTarget, type DirectoryTargetOptions, isInMemory } from "./directory-target.ts";
 import { onFile } from "./errno.ts";
+import { clearStaleLocks } from "./lock.ts";
 import { requireApart } from "./placement.ts";
-import { clearAllTemporaries, clearStaleLock } from "./process-files.ts";
+import { clearAllTemporaries } from "./process-files.ts";
 import { PosixRepairs } from "./repairs.ts";
 import { inspectDirectory, parseTreeState, STATE, stateText } from "./state.ts";
 import { stateFaults } from "./state-faults.ts";
@@ -55,7 +56,7 @@ export class PosixTarget extends DirectoryTarget implements MigrationTarget {
       await this.directory.syncFound(...files);
     });
     this.cleanUp(clearAllTemporaries);
-    this.cleanUp(clearStaleLock);
+    this.cleanUp(clearStaleLocks);
   }
 
   async publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {

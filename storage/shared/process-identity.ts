@@ -26,6 +26,8 @@ export interface LockHolder extends ProcessIdentity {
   readonly token: string;
   /** When it was taken, ISO 8601; early versions did not say. */
   readonly since?: string;
+  /** Whether copies that do a part of the same work may be at work too. */
+  readonly leads?: boolean;
 }
 
 export function currentProcess(): ProcessIdentity {

@@ -95,6 +95,8 @@ describe("the engine and the command name no backend", () => {
   const NAMES =
     /\b(gcs|google|cloud storage|spanner|aws|amazon|s3|mysql|posix)\b|\b(gs|s3|file|gzip\+file|archive\+file):\/\//i;
   // Where places are parsed, what examples say is said.
+  /** Where a run executes, which is no backend. */
+  const BATCH = /AWS[ _]BATCH/gi;
   const PARSING = ["lib/migrate/options/places.ts", "lib/migrate/ports/backend.ts"];
 
   test("in code, in comments or in messages", () => {
@@ -103,7 +105,9 @@ describe("the engine and the command name no backend", () => {
       .flatMap((file) =>
         readFileSync(join(ROOT, file), "utf8")
           .split("\n")
-          .flatMap((line, index) => (NAMES.test(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [])),
+          .flatMap((line, index) =>
+            NAMES.test(line.replaceAll(BATCH, "")) ? [`${file}:${index + 1}: ${line.trim()}`] : [],
+          ),
       );
     expect(named).toEqual([]);
   });

@@ -8,33 +8,24 @@
 import { VerificationError } from "../../errors.ts";
 import { ISSUER_DIRECTORY, issuerPath } from "../../tlog/layout.ts";
 import type { MissingIssuer, NamedIssuer } from "../ports/executor.ts";
-import type { MigrationTarget, TargetWriter } from "../ports/target.ts";
-import {
-  IssuerCache,
-  type IssuerCacheOptions,
-  MAX_ISSUERS,
-  MISSING_ADVICE,
-  namedBy,
-  requirePlausible,
-} from "./cache.ts";
+import type { MigrationTarget } from "../ports/target.ts";
+import { IssuerCache, type IssuerCacheOptions, MISSING_ADVICE, namedBy, requirePlausible } from "./cache.ts";
+import { type IssuerLists, LIST_PATH } from "./lists.ts";
 
-const LIST_PATH = ".state/tlog-migrate-issuers.json";
-
-/** Most bytes of a list. */
-const MAX_LIST_BYTES = 1 << 26;
-
-const VERSION_FIELD = "tlog-migrate-issuers";
-const VERSION = 1;
+export interface IssuerRegistryOptions extends IssuerCacheOptions {
+  /** The lists in the target; undefined if the issuers are only read. */
+  readonly lists?: IssuerLists | undefined;
+}
 
 export class IssuerRegistry {
-  readonly #options: IssuerCacheOptions;
+  readonly #options: IssuerRegistryOptions;
   readonly #cache: IssuerCache;
   readonly #seen = new Map<string, NamedIssuer>();
   #totalBytes = 0;
   #isStored = false;
   #storing = Promise.resolve();
 
-  constructor(options: IssuerCacheOptions) {
+  constructor(options: IssuerRegistryOptions) {
     this.#options = options;
     this.#cache = new IssuerCache(options);
   }
@@ -78,8 +69,7 @@ export class IssuerRegistry {
    * @throws VerificationError if an issuer is now unavailable, unless that is allowed.
    */
   async recall(allowMissing: boolean, size: number): Promise<void> {
-    const writer = this.#options.writer?.();
-    const list = (writer && (await readIssuerList(writer, size))) ?? [];
+    const list = (await this.#options.lists?.read(size)) ?? [];
     const recalled = [...list].map(async ([fingerprint, entry]) => {
       this.add([namedBy(await this.#cache.find(fingerprint, entry), entry)]);
     });
@@ -96,14 +86,12 @@ export class IssuerRegistry {
   /** Stores the list of all known issuers, if it has changed since the last time; durable when it resolves. */
   store(): Promise<void> {
     this.#storing = this.#storing.then(async () => {
-      const writer = this.#options.writer?.();
-      if (writer === undefined || this.#isStored) return;
+      if (this.#isStored) return;
       this.#isStored = true;
-      const issuers = [...this.#seen.values()].map(({ fingerprint, entry }) => [fingerprint, entry]);
-      const list = { [VERSION_FIELD]: VERSION, issuers: Object.fromEntries(issuers.toSorted()) };
-      const batch = writer.batch();
-      await batch.put(LIST_PATH, Buffer.from(`${JSON.stringify(list)}\n`));
-      await batch.commit();
+      const issuers = [...this.#seen.values()];
+      await this.#options.lists?.write(
+        issuers.map(({ fingerprint, entry }) => [fingerprint, entry] as const),
+      );
     });
     return this.#storing;
   }
@@ -120,33 +108,5 @@ export class IssuerRegistry {
       problem: "is missing, though it was stored",
       advice: "Find out who else writes here, then run the same command again",
     });
-  }
-}
-
-/**
- * Reads the list in a target: issuers' fingerprints, each with an entry that names it.
- * @param size of the log, which must contain all these entries.
- * @returns undefined without such a list.
- */
-export async function readIssuerList(
-  writer: TargetWriter,
-  size: number,
-): Promise<Map<string, number> | undefined> {
-  const bytes = await writer.read(LIST_PATH, MAX_LIST_BYTES);
-  if (bytes === undefined) return undefined;
-  try {
-    const text = Buffer.from(bytes).toString("utf8");
-    const { issuers, [VERSION_FIELD]: version } = JSON.parse(text) as Record<string, unknown>;
-    if (version !== VERSION || typeof issuers !== "object" || issuers === null) return undefined;
-    const entries = Object.entries(issuers);
-    const isIn = (entry: unknown) =>
-      Number.isSafeInteger(entry) && Number(entry) >= 0 && Number(entry) < size;
-    const isList =
-      entries.length <= MAX_ISSUERS &&
-      entries.every(([name, entry]) => /^[0-9a-f]{64}$/.test(name) && isIn(entry));
-    return isList ? new Map(entries) : undefined;
-  } catch {
-    // Another version, or corrupted: treated as absent, and all entries are read again.
-    return undefined;
   }
 }

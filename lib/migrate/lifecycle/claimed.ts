@@ -3,6 +3,7 @@
 import { formatCount } from "../../tlog/quantities.ts";
 import type { MigrationOptions } from "../options/options.ts";
 import type { BackendModules } from "../ports/backend.ts";
+import type { LockKind } from "../ports/target.ts";
 import { withMinIndex } from "../read/min-index.ts";
 import { readTrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { MigrationReport } from "../report/report.ts";
@@ -15,13 +16,15 @@ import { Rounds } from "./rounds.ts";
 /**
  * Claims a target, works on it, and gives it back.
  * @param work is not called where an earlier run has handed the target over.
+ * @param kind what others may do there at the same time.
  */
 export async function onClaimedTarget(
   options: MigrationOptions,
   modules: BackendModules,
   work: (session: CopySession, claim: Claim, rounds: Rounds) => Promise<MigrationReport>,
+  kind: LockKind = "alone",
 ): Promise<MigrationReport> {
-  const opened = await openCopySession(options, modules);
+  const opened = await openCopySession(options, modules, kind);
   try {
     const firstContact = { ...checkpointContext(opened), firstContact: true };
     const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);

@@ -23,7 +23,7 @@ import type { CopySession } from "../session.ts";
 import { requireSameGuarantees, Seals } from "../target/seals.ts";
 import { storedTiles } from "../target/stored-log.ts";
 import { requireEdge } from "../tree/tiled-tree.ts";
-import { planUnits, unitBundles, unitOf } from "../tree/units.ts";
+import { planPart, planUnits, unitBundles, unitOf } from "../tree/units.ts";
 import { expectedBundles } from "../unit/expected-bundle.ts";
 
 /** Number of upper tiles that are made durable together. */
@@ -67,7 +67,7 @@ export async function beginRound(
   const { context, progress, issuers, options, parallelism, readSpec, targetSpec, guarantees } = session;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size, done);
-  if (resume && done === 0) await issuers?.recall(guarantees.allowMissingIssuers, aim.size);
+  if (resume && done === 0) await recallIssuers(session, aim.size);
   const copy = { tiles: options.tiles ?? "derive", resume };
   const missingIssuers = issuers?.missing() ?? [];
   const takesDeniedIssuers = guarantees.allowMissingIssuers;
@@ -90,6 +90,15 @@ export async function beginRound(
     await session.threads.close();
     throw error;
   }
+}
+
+/** What earlier runs, and the parts of a copy, have listed; a copy that works alone merges the lists. */
+async function recallIssuers(session: CopySession, size: number): Promise<void> {
+  const { issuers, issuerLists, guarantees, lockKind } = session;
+  await issuers?.recall(guarantees.allowMissingIssuers, size);
+  if (lockKind !== "alone") return;
+  await issuers?.store();
+  await issuerLists?.removeParts();
 }
 
 /** Reads the first bundle before there is a tree to authenticate it; undefined if the first attempt failed. */
@@ -139,11 +148,33 @@ export async function copyTree(session: CopySession, round: Round, minIndex: num
   await writeUpperTiles(session, round);
 }
 
-/** Copies every bundle that no seal covers, and writes the seals. */
+/**
+ * Copies what no seal covers below some full level-1 tiles, and writes their seals.
+ * @param tiles their indexes, in the order in which they are copied.
+ */
+export async function copyPart(
+  session: CopySession,
+  round: Round,
+  tiles: Iterable<number>,
+  minIndex: number,
+): Promise<void> {
+  try {
+    await copyBelowSeals(session, round, minIndex, tiles);
+  } catch (error) {
+    await session.threads.close();
+    throw error;
+  }
+}
+
+/**
+ * Copies every bundle that no seal covers, and writes the seals.
+ * @param tiles only what is below these.
+ */
 async function copyBelowSeals(
   session: CopySession,
   { aim, tree, done, workers, space }: Round,
   minIndex: number,
+  tiles?: Iterable<number>,
 ): Promise<void> {
   const { context, target, progress, parallelism, issuers, guarantees } = session;
   if (space !== undefined) await target.requireFreeSpace(await space);
@@ -154,13 +185,11 @@ async function copyBelowSeals(
     await requireSameGuarantees(target, guarantees);
   };
   const seals = new Seals(tree, session.writer(), progress, prepareSeal, session.knownSeals, minIndex);
-  const units = planUnits(
-    tree,
-    unitBundles(aim.size - done, parallelism.workers),
-    seals,
-    progress.pruned,
-    done,
-  );
+  const bundlesAUnit = unitBundles(aim.size - done, parallelism.workers);
+  const units =
+    tiles === undefined
+      ? planUnits(tree, bundlesAUnit, seals, progress.pruned, done)
+      : planPart(tree, tiles, bundlesAUnit, seals, progress.pruned);
   const running = progress.seals.during(units, (begun) => workers.run(begun, context.signal));
   for await (const [unit, result] of running) {
     issuers?.add(result.issuers);

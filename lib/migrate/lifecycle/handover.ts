@@ -11,6 +11,7 @@ import { beyondTree } from "../read/authentic.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import { listNotCopied } from "../report/not-copied.ts";
 import {
+  isUnfinished,
   type MigrationOutcome,
   type MigrationReport,
   migrationReport,
@@ -83,7 +84,7 @@ export async function finish(
       "The source's checkpoint is not stored: the log software of the target has already published a larger one",
       "warning",
     );
-  } else if (options.saveCheckpoint === true && outcome !== "ready-for-handover") {
+  } else if (options.saveCheckpoint === true && !isUnfinished(outcome)) {
     hasStored = await target.publishCheckpoint(aim.note);
     if (!hasStored && !(await isPublished(session, aim)))
       options.notice?.(`${target.locate("checkpoint")} exists already and was not changed`, "warning");
@@ -91,7 +92,7 @@ export async function finish(
   progress.phase = "done";
   progress.isHandedOver = outcome !== "ready-for-handover";
   const wasMirror = record === undefined ? isMirror(options) : record.isMirror;
-  const isHandedOver = outcome !== "ready-for-handover";
+  const isHandedOver = !isUnfinished(outcome);
   hasStored ||= outcome === "handed-over" && target.handsOverCheckpoint === true;
   const stored = isHandedOver ? await storedState(session, wasMirror, hasStored) : undefined;
   const warnings = stored ? await target.warnings(stored.purpose !== "mirror") : [];

@@ -1,7 +1,7 @@
 /** Rounds of copying into a claimed target, each for a larger tree of the same log: what one has done, the next leaves alone. */
 
 import { keptNote } from "../../tlog/kept-note.ts";
-import { bundlePath, rightEdge, tilePath, tileWidth } from "../../tlog/layout.ts";
+import { bundlePath, ENTRIES_PER_SEAL, rightEdge, tilePath, tileWidth } from "../../tlog/layout.ts";
 import type { HashTree } from "../ports/source.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { Pruned } from "../report/report.ts";
@@ -11,7 +11,7 @@ import type { Claim } from "../target/claim.ts";
 import { replaceMarker, type StoredMarker } from "../target/marker.ts";
 import { checkTarget } from "../target/root-check.ts";
 import { requireGrownFrom } from "../target/source-checkpoint.ts";
-import { beginRound, copyTree, type Round } from "./copy-tree.ts";
+import { beginRound, copyPart, copyTree, type Round } from "./copy-tree.ts";
 
 export class Rounds {
   readonly #session: CopySession;
@@ -82,15 +82,30 @@ export class Rounds {
   /** Copies what the target lacks of the tree aimed at; durable when it resolves. */
   async copy(): Promise<void> {
     if (this.#isDone) return;
+    await copyTree(this.#session, await this.#begin(), this.#marker.minIndex);
+    this.#done = this.#aim.size;
+    this.#isDone = true;
+  }
+
+  /**
+   * Copies what the target lacks below some full level-1 tiles of the tree aimed at, by their indexes.
+   * @param now the source's checkpoint: of a source that has grown, the right edge of the aim may be gone.
+   * @throws VerificationError if its tree does not begin with the one aimed at.
+   */
+  async copyPart(tiles: readonly number[], now: TrustedCheckpoint): Promise<void> {
+    if (now.size > this.#aim.size) this.#tree ??= await requireGrownFrom(this.#session, this.#aim, now);
+    const round = await this.#begin();
+    this.#session.progress.startPart(tiles.length * ENTRIES_PER_SEAL);
+    await copyPart(this.#session, round, tiles, this.#marker.minIndex);
+  }
+
+  async #begin(): Promise<Round> {
     const [resume, known, done] = [this.#resume, this.#tree, this.#done];
     const begun = this.#begun;
     this.#begun = undefined;
     // Whatever comes of this one, the next may find objects in place.
     this.#resume = true;
-    const round = begun ?? (await beginRound(this.#session, this.#aim, { resume, done, known }));
-    await copyTree(this.#session, round, this.#marker.minIndex);
-    this.#done = this.#aim.size;
-    this.#isDone = true;
+    return begun ?? (await beginRound(this.#session, this.#aim, { resume, done, known }));
   }
 
   /**

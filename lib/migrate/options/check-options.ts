@@ -11,6 +11,7 @@ import type {
   CutoverOptions,
   FollowOptions,
   MigrationOptions,
+  ShardOptions,
   StatusOptions,
   VerifyOptions,
   WorkOptions,
@@ -32,6 +33,8 @@ const SETTLE_MS: Bounds = [0, 86_400_000];
 
 /** At most a day. */
 const INTERVAL_MS: Bounds = [10, 86_400_000];
+
+const SHARDS: Bounds = [1, 100_000];
 
 const WORK: Readonly<Record<"workers" | "concurrency" | "budgetBytes" | "requestsPerSecond", Bounds>> = {
   workers: [1, 256],
@@ -76,6 +79,14 @@ export function checkMigration(options: MigrationOptions): void {
 export function checkFollow(options: FollowOptions): void {
   checkMigration(options);
   checkNumbers(options, { intervalMs: INTERVAL_MS });
+}
+
+/** @throws UsageError for the first option of a shard. */
+export function checkShard(options: ShardOptions): void {
+  checkMigration(options);
+  const { index, count } = options.shard;
+  requireWhole("shard.count", count, SHARDS);
+  requireWhole("shard.index", index, [1, count]);
 }
 
 /** @throws UsageError for the first option that is malformed, or contradicts another. */

@@ -78,6 +78,21 @@ export interface FollowOptions
   readonly intervalMs?: number | undefined;
 }
 
+/** One of `count` parts of a copy, counted from 1. */
+export interface Shard {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** What only a copy that works alone is asked for is left out. */
+export interface ShardOptions
+  extends Omit<
+    MigrationOptions,
+    "handOver" | "snapshot" | "saveCheckpoint" | "settleMs" | "recheck" | "adopt"
+  > {
+  readonly shard: Shard;
+}
+
 export interface CutoverOptions extends AbandonOptions {
   /** Wait until the log is handed over, or the request is refused. Default: until it is accepted. */
   readonly wait?: boolean | undefined;

@@ -56,6 +56,15 @@ export interface LockState {
   readonly isRunning?: boolean | undefined;
 }
 
+/** What a copy lets others do in its target at the same time. */
+export type LockKind =
+  /** Nothing. */
+  | "alone"
+  /** Other parts of the same copy, and their leader, may be at work too. */
+  | "part"
+  /** Parts may be at work, but no other leader. */
+  | "leader";
+
 /** Size and root of the tree that the log software of a target has integrated. */
 export type IntegratedTree = TreeHead;
 
@@ -102,8 +111,11 @@ export interface MigrationTarget {
   requireLog?(log: SignedLog): void;
   /** Only if the private state is not stored next to the log. */
   readonly externalState?: ExternalState;
-  /** @throws TargetRefusedError if another copy has the lock. Only for the operator's convenience: safety does not depend on it. */
-  lock(): Promise<{ release(): Promise<void> }>;
+  /**
+   * @param kind default "alone".
+   * @throws TargetRefusedError if a copy is at work that excludes this one. Only for the operator's convenience: safety does not depend on it.
+   */
+  lock(kind?: LockKind): Promise<{ release(): Promise<void> }>;
   /** Who holds the lock; changes nothing. Left out where locks name no holder. */
   lockState?(): Promise<LockState | undefined>;
   /** Writes the marker where log software looks first. @throws TargetRefusedError if something is there. */

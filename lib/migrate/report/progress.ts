@@ -99,6 +99,11 @@ export class Progress {
     this.#doneBefore = entriesIn(this.total()) - done;
   }
 
+  /** The round is of so many entries of the tree alone. */
+  startPart(entries: number): void {
+    this.#size = entries;
+  }
+
   /** Counters of any thread, or of another machine. */
   readonly retried = (retry: Retry): void => {
     this.#lastRetry = { ...retry, failedAt: performance.now() };

@@ -90,7 +90,14 @@ export type MigrationOutcome =
   /** An earlier run had finished the migration, and log software has continued the log since. */
   | "taken-over"
   /** Everything but the handover is done, as requested. */
-  | "ready-for-handover";
+  | "ready-for-handover"
+  /** One of several parts is done, as requested. */
+  | "part-copied";
+
+/** Whether a run has copied the log and left it unfinished. */
+export function isUnfinished(outcome: MigrationOutcome): boolean {
+  return outcome === "ready-for-handover" || outcome === "part-copied";
+}
 
 /** The extra data of Static CT entries in the bundles that this run read; bundles that were read twice count twice. */
 export interface ExtraDataReport {
@@ -186,7 +193,7 @@ export function migrationReport(
   const { options, context, target, progress, issuers } = session;
   const counters = progress.total();
   const sealedEntries = counters.get("sealedEntries");
-  const hasRead = outcome === "handed-over" || outcome === "ready-for-handover";
+  const hasRead = outcome === "handed-over" || isUnfinished(outcome);
   return {
     outcome,
     origin: aim.origin,

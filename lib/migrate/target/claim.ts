@@ -15,6 +15,7 @@ import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTrusted, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { CopySession } from "../session.ts";
+import { pause } from "../throttle/pause.ts";
 import { type AlreadyDone, alreadyDone } from "./handed-over.ts";
 import {
   claimAdvice,
@@ -26,7 +27,7 @@ import {
   withText,
 } from "./marker.ts";
 import { describeHead, refused, requireSameLog } from "./refusals.ts";
-import { trustedSeals } from "./seals.ts";
+import { countSeals, trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
 import { readableTreeState, treeStateOf } from "./tree-state.ts";
 
@@ -51,6 +52,10 @@ export type TargetProspect =
   /** Nothing of ours is there; with `adopts`, the tiles of another tool are. */
   { readonly kind: "new"; readonly adopts: boolean } | Omit<Claim, "release"> | AlreadyDone;
 
+/** How often a part looks again at a target that refuses it; the waits add up to three seconds. */
+const JOIN_ATTEMPTS = 5;
+const JOIN_WAIT_MS = 300;
+
 const EMPTY_TARGET = "Choose an empty target";
 
 /**
@@ -63,6 +68,23 @@ const EMPTY_TARGET = "Choose an empty target";
  * claim.
  */
 export async function claimTarget(
+  session: CopySession,
+  checkpoint: TrustedCheckpoint,
+  prove: (resume: boolean) => Promise<void>,
+): Promise<Claim | AlreadyDone> {
+  if (session.lockKind !== "part") return await claimOnce(session, checkpoint, prove);
+  // Parts that start at once find a claim half done, or that another has made it just before.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await claimOnce(session, checkpoint, prove);
+    } catch (error) {
+      if (!(error instanceof TargetRefusedError) || attempt === JOIN_ATTEMPTS) throw error;
+    }
+    await pause(attempt * JOIN_WAIT_MS, session.context.signal);
+  }
+}
+
+async function claimOnce(
   session: CopySession,
   checkpoint: TrustedCheckpoint,
   prove: (resume: boolean) => Promise<void>,
@@ -181,10 +203,12 @@ function markerIn({ location }: MigrationTarget): string {
 }
 
 async function locked(session: CopySession, claim: Omit<Claim, "release">): Promise<Claim> {
-  const { target, guarantees, options } = session;
-  const lock = await target.lock();
+  const { target, guarantees, options, lockKind } = session;
+  if (lockKind === "part") await requirePart(session, claim);
+  const lock = await target.lock(lockKind);
   const release = () => cleanUp(options.notice, () => lock.release());
   const wanted = { ...guarantees, size: claim.aim.size, recheck: options.recheck === true };
+  if (lockKind === "part") return { ...claim, release };
   try {
     // A copy without a handover must not leave a handover half done.
     const { handingOver } = claim;
@@ -194,12 +218,63 @@ async function locked(session: CopySession, claim: Omit<Claim, "release">): Prom
     // Before anything is stored: entries that this run skips must not seem to be sealed.
     const { minIndex = 0 } = session.context;
     if (minIndex > marker.minIndex) marker = await replaceMarker(target, marker, { minIndex });
-    if (claim.resume) marker = await trustedSeals(target, session.writer(), marker, wanted);
+    if (claim.resume) marker = await trustedSeals(target, session.issuerLists, marker, wanted);
     return { ...claim, handingOver: handingOver && !isTakenBack, marker, release };
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/**
+ * What one part changes of a claim, or of the seals, the others must be right to have gone by: so no part does.
+ * @throws TargetRefusedError if it would have to.
+ */
+async function requirePart(
+  { target, guarantees, context, issuerLists }: CopySession,
+  { marker, handingOver, aim }: Omit<Claim, "release">,
+): Promise<void> {
+  const [expected, found] = [{ ...guarantees, minIndex: context.minIndex ?? 0 }, marker].map(optionsOf);
+  const alone = "run the copy once without --shard";
+  if (handingOver) {
+    throw refused(target, {
+      problem: "is being handed over: there is no part to copy",
+      advice: `To complete that, ${alone}`,
+    });
+  }
+  if (found !== expected) {
+    throw refused(target, {
+      problem: "is being copied with other options",
+      expected,
+      found,
+      advice: `Pass all parts the same options; to change those of the claim, ${alone}`,
+    });
+  }
+  const isWithoutLists =
+    issuerLists !== undefined &&
+    (await countSeals(target, aim.size, marker.minIndex)) > 0 &&
+    (await issuerLists.read(aim.size)) === undefined;
+  if (!marker.distrustSeals && !isWithoutLists) return;
+  throw refused(target, {
+    problem: "has seals that must not be trusted, and that no part may remove",
+    advice: `First ${alone}`,
+  });
+}
+
+/** The options that a claim says its copy has. */
+function optionsOf({
+  allowMissingIssuers,
+  deep,
+  minIndex,
+}: Pick<StoredMarker, "allowMissingIssuers" | "deep" | "minIndex">): string {
+  const given = [
+    allowMissingIssuers && "--allow-missing-issuers",
+    deep && "--deep",
+    minIndex > 0 && `--min-index ${minIndex}`,
+  ];
+  return (
+    given.filter((each) => each !== false).join(" ") || "none of --allow-missing-issuers, --deep, --min-index"
+  );
 }
 
 /** @param example an object where the tiles of a log would be. */

@@ -15,7 +15,7 @@ import {
 } from "../../tlog/layout.ts";
 import { equalBytes, foldTile, HASH_SIZE } from "../../tlog/merkle.ts";
 import { firstWholeRun } from "../../tlog/pruning.ts";
-import { readIssuerList } from "../issuers/registry.ts";
+import type { IssuerLists } from "../issuers/lists.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 import type { HashTree } from "../ports/source.ts";
 import type { MigrationTarget, TargetBatch, TargetWriter } from "../ports/target.ts";
@@ -146,11 +146,14 @@ export interface SealsWanted extends SealGuarantees {
   readonly recheck: boolean;
 }
 
-/** Whether none of the seals that a target has counts for a run. */
+/**
+ * Whether none of the seals that a target has counts for a run.
+ * @param lists of the issuers of a Static CT log.
+ */
 export async function guaranteeTooLittle(
-  writer: TargetWriter,
+  lists: IssuerLists | undefined,
   marker: Marker,
-  { allowMissingIssuers, deep, format, size, recheck }: SealsWanted,
+  { allowMissingIssuers, deep, size, recheck }: SealsWanted,
 ): Promise<boolean> {
   return (
     recheck ||
@@ -158,7 +161,7 @@ export async function guaranteeTooLittle(
     (marker.allowMissingIssuers && !allowMissingIssuers) ||
     (deep && !marker.deep) ||
     // Without the list it is unknown which issuers the target must have.
-    (format === "static-ct" && (await readIssuerList(writer, size)) === undefined)
+    (lists !== undefined && (await lists.read(size)) === undefined)
   );
 }
 
@@ -189,13 +192,13 @@ export async function countSeals(
  */
 export async function trustedSeals(
   target: MigrationTarget,
-  writer: TargetWriter,
+  lists: IssuerLists | undefined,
   marker: StoredMarker,
   wanted: SealsWanted,
 ): Promise<StoredMarker> {
   const { allowMissingIssuers, deep, recheck } = wanted;
   let current = marker;
-  if (await guaranteeTooLittle(writer, marker, wanted)) {
+  if (await guaranteeTooLittle(lists, marker, wanted)) {
     // If this run is interrupted, the next one checks the rest again without --recheck.
     if (recheck) current = await replaceMarker(target, marker, { distrustSeals: true });
     for await (const { path } of target.list("tile/1")) {

@@ -44,7 +44,8 @@ export async function* planUnits(
   done = 0,
 ): AsyncGenerator<WorkUnit> {
   const firstBundle = fullTileCount(done, 0);
-  for await (const [index, hashes] of openTiles(tree, seals, pruned, fullTileCount(done, 1))) {
+  const open = indexes(fullTileCount(done, 1), fullTileCount(tree.head.size, 1));
+  for await (const [index, hashes] of openTiles(tree, seals, pruned, open)) {
     const before = Math.max(0, firstBundle - index * FULL_WIDTH);
     seals?.open(index, hashes, before);
     yield* runsBelow(index, hashes, bundlesAUnit, before);
@@ -61,6 +62,24 @@ export async function* planUnits(
   }
 }
 
+/** The units below some full level-1 tiles of a tree, by their indexes; otherwise as `planUnits`. */
+export async function* planPart(
+  tree: HashTree,
+  tiles: Iterable<number>,
+  bundlesAUnit: number,
+  seals: Pick<Seals, "isSealed" | "open">,
+  pruned: (entries: number, index: number) => void,
+): AsyncGenerator<WorkUnit> {
+  for await (const [index, hashes] of openTiles(tree, seals, pruned, tiles)) {
+    seals.open(index, hashes);
+    yield* runsBelow(index, hashes, bundlesAUnit, 0);
+  }
+}
+
+function* indexes(first: number, end: number): Generator<number> {
+  for (let index = first; index < end; index++) yield index;
+}
+
 /** One bundle of a tree as a unit. */
 export async function unitOf(tree: HashTree, bundle: EntryBundleCoordinate): Promise<WorkUnit> {
   const { index, width } = bundle;
@@ -68,35 +87,41 @@ export async function unitOf(tree: HashTree, bundle: EntryBundleCoordinate): Pro
   return { kind: "run", firstBundle: index, hashes: [formatHash(await tree.hashOf(0, index))] };
 }
 
-/** The full level-1 tiles that are not sealed in the target, a few of them fetched in advance. */
+/** Those of some full level-1 tiles that are not sealed in the target, a few of them fetched in advance. */
 async function* openTiles(
   tree: HashTree,
   seals: Pick<Seals, "isSealed"> | undefined,
   pruned: (entries: number, index: number) => void,
-  first: number,
+  tiles: Iterable<number>,
 ): AsyncGenerator<[index: number, hashes: Uint8Array]> {
-  const count = fullTileCount(tree.head.size, 1);
-  const ahead: Promise<Uint8Array | undefined>[] = [];
+  const ahead: { readonly index: number; readonly hashes: Promise<Uint8Array | undefined> }[] = [];
   const open = async (index: number): Promise<Uint8Array | undefined> => {
     if (await seals?.isSealed(index)) return undefined;
     const hashes = await unlessPruned(tree.fullTile(1, index));
     if (hashes === undefined) pruned(ENTRIES_PER_SEAL, index);
     return hashes;
   };
+  const left = tiles[Symbol.iterator]();
+  const fill = (): void => {
+    while (ahead.length < TILES_AHEAD) {
+      const { done, value: index } = left.next();
+      if (done === true) return;
+      const hashes = open(index);
+      // Its failure is handled in its turn; until then Node must not report it as an unhandled rejection.
+      hashes.catch(() => {});
+      ahead.push({ index, hashes });
+    }
+  };
   try {
-    for (let index = first; index < count; index++) {
-      for (let next = index + ahead.length; next < Math.min(count, index + TILES_AHEAD); next++) {
-        const tile = open(next);
-        // Its failure is handled in its turn; until then Node must not report it as an unhandled rejection.
-        tile.catch(() => {});
-        ahead.push(tile);
-      }
-      const hashes = await ahead.shift();
+    for (fill(); ahead[0] !== undefined; fill()) {
+      const { index } = ahead[0];
+      const hashes = await ahead[0].hashes;
+      ahead.shift();
       if (hashes !== undefined) yield [index, hashes];
     }
   } finally {
     // If the consumer stops early, the failures of the remaining reads are ignored.
-    await Promise.allSettled(ahead);
+    await Promise.allSettled(ahead.map(({ hashes }) => hashes));
   }
 }
 

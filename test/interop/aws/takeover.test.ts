@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import {
+  copyShard,
   type MigrationOptions,
   type MigrationReport,
   migrate,
@@ -78,6 +79,25 @@ describeWithMariaDb("a copy into S3 and MySQL", () => {
       await expectTakenOver(home, log);
     },
   );
+
+  it("in parts that start at once is finished by one more copy, and taken over", async () => {
+    const dir = join(memoryDirectory(), "source");
+    const log = await makeLog({ dir, ...identity, size: 2 * 65_536 + 300 });
+    const home = await aws().newHome("log");
+    const known = { vkey: log.vkey, format: "tiles" as const };
+    const options = { targetOptions: stateOf(home), workers: 1 };
+    const { handOver: _, ...part } = migrationOptions(known, dir, urlOf(home), options);
+    const shards = [1, 2, 3].map((index) => copyShard({ ...part, shard: { index, count: 3 } }));
+    const copied = (await Promise.all(shards)).map(({ outcome, entries }) => ({ outcome, entries }));
+    const entries = [65_536, 65_536, 0];
+    expect(copied).toEqual(entries.map((each) => ({ outcome: "part-copied", entries: each })));
+    expect(await copyTo(home, dir, log)).toMatchObject({
+      outcome: "handed-over",
+      sealedEntries: 2 * 65_536,
+      entries: 300,
+    });
+    await expectTakenOver(home, log);
+  });
 
   it("is refused by Tessera while it is unfinished, and goes on all the same", async () => {
     const dir = join(memoryDirectory(), "source");

@@ -2,7 +2,12 @@
 
 import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
-import type { MigrationTarget, StoredObject, TargetWriter } from "../../../lib/migrate/ports/target.ts";
+import type {
+  LockKind,
+  MigrationTarget,
+  StoredObject,
+  TargetWriter,
+} from "../../../lib/migrate/ports/target.ts";
 import { LATER_MARKER, MARKER, RECORD, STATE as state } from "./bucket-targets.ts";
 
 export interface TargetKind {
@@ -222,6 +227,28 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     await expect((await place.open()).lock()).rejects.toBeInstanceOf(TargetRefusedError);
     await lock.release();
     await (await (await place.open()).lock()).release();
+  });
+
+  it("is locked by the parts of one copy and their leader, or by a copy that works alone", async () => {
+    const place = await newPlace();
+    await claimed(place);
+    const lock = async (kind?: LockKind) => (await place.open()).lock(kind);
+    const refused = async (kind?: LockKind) =>
+      expect(await lock(kind).catch((error: unknown) => error)).toBeInstanceOf(TargetRefusedError);
+    const parts = [await lock("part"), await lock("part")];
+    await refused("alone");
+    const leader = await lock("leader");
+    await refused("leader");
+    await refused("alone");
+    parts.push(await lock("part"));
+    await leader.release();
+    await refused();
+    for (const part of parts) await part.release();
+    const alone = await lock();
+    await refused("part");
+    await refused("leader");
+    await alone.release();
+    await (await lock("part")).release();
   });
 }
 

@@ -19,6 +19,13 @@ test("a suggested command leaves out what was for one run, and repeats no option
   );
 });
 
+test("a suggested command is for the whole, where this one was for a part", () => {
+  expect(suggested("copy", "a", "b", "--shard", "1/8", "--json")).toBe(
+    "tlog-migrate copy --handover a b --json",
+  );
+  expect(suggested("copy", "--shard=auto", "a", "b")).toBe("tlog-migrate copy --handover a b");
+});
+
 test("a suggested command is the one that runs, quoted for a shell, with the further option", () => {
   const given = ["copy", "https://log.example/", "/srv/my log", "--vkey", "log.example+1a2b3c4d+AU="];
   expect(suggested(...given)).toBe(

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { VerificationError } from "../../../../lib/errors.ts";
-import { IssuerRegistry, readIssuerList } from "../../../../lib/migrate/issuers/registry.ts";
+import { IssuerLists } from "../../../../lib/migrate/issuers/lists.ts";
+import { IssuerRegistry } from "../../../../lib/migrate/issuers/registry.ts";
 import type { MigrationTarget, StoredObject } from "../../../../lib/migrate/ports/target.ts";
 import { MemoryWriter, memoryContext } from "../../../support/logs/in-memory-log.ts";
 
@@ -13,7 +14,13 @@ const there = (fingerprint: string, entry: number, bytes = 1000) => ({ fingerpri
 
 function newRegistry(writer = new MemoryWriter()): IssuerRegistry {
   const context = memoryContext(new Map(), "static-ct");
-  return new IssuerRegistry({ context, writer: () => writer, deep: false });
+  return new IssuerRegistry({ context, writer: () => writer, deep: false, lists: listsOf(writer) });
+}
+
+/** Of a target that has no lists of parts. */
+function listsOf(writer: MemoryWriter): IssuerLists {
+  const target = { async *list() {}, async remove() {} };
+  return new IssuerLists(target, () => writer);
 }
 
 const RESULTS = [
@@ -99,7 +106,7 @@ describe("the issuers of all units", () => {
       const writer = new MemoryWriter();
       const text = JSON.stringify({ "tlog-migrate-issuers": version, issuers });
       writer.objects.set(LIST, Buffer.from(text));
-      return await readIssuerList(writer, 600);
+      return await listsOf(writer).read(600);
     };
     expect(await listed({ [A]: 0, [B]: 599 })).toEqual(
       new Map([
