@@ -10,8 +10,8 @@ import { VERSION } from "./version.ts";
 
 const HELP = `
 Of a target that was handed over, and on which no log software has started since, it makes an unfinished copy again:
-\`copy\` continues it. Of a target on which a copy has stored nothing, it removes the claim. Everything else is
-refused, and nothing is changed.`;
+\`copy\` continues it. Of a mirror that \`follow --mirror\` keeps, it makes one too, and takes its checkpoint away. Of a
+target on which a copy has stored nothing, it removes the claim. Everything else is refused, and nothing is changed.`;
 
 export function addAbandonCommand(program: Command, { targetForms, targetOptions }: BackendWords): void {
   const command = program
@@ -35,16 +35,18 @@ export function addAbandonCommand(program: Command, { targetForms, targetOptions
 }
 
 function abandonSummary({ outcome, target, size }: AbandonReport, width: number): string {
-  const name = oneLine(target);
-  const wasRemoved = outcome === "claim-removed";
-  const done = wasRemoved
-    ? `The claim on ${name} is removed; nothing was stored there.`
-    : `The handover is taken back: ${name} is an unfinished copy of ${countOf(size, "entry", "entries")} again.`;
+  const copy = `${oneLine(target)} is an unfinished copy of ${countOf(size, "entry", "entries")}`;
+  const done = {
+    "claim-removed": `The claim on ${oneLine(target)} is removed; nothing was stored there.`,
+    "handover-taken-back": `The handover is taken back: ${copy} again.`,
+    "mirror-withdrawn": `The mirror's checkpoint is taken away: ${copy} now.`,
+  }[outcome];
   const headline = `${good(wrap(done, width, "").trimEnd())}\n`;
-  if (wasRemoved) return headline;
+  if (outcome === "claim-removed") return headline;
+  const warnings = outcome === "handover-taken-back" ? [WARNING] : [];
   return [
     headline,
-    listSection(emphasis("Look at this"), [WARNING], { width }),
+    listSection(emphasis("Look at this"), warnings, { width }),
     listSection(emphasis("What to do next"), [NEXT], { width, numbered: true }),
   ].join("");
 }

@@ -19,6 +19,7 @@ interface FollowFlags extends CommonOptions {
   readonly interval: number;
   /** Seconds. */
   readonly maxLag: number;
+  readonly mirror?: boolean;
 }
 
 const HELP = `
@@ -26,15 +27,22 @@ Copies what the source has, then what is added to it, until \`tlog-migrate cutov
 then nothing is public, and log software refuses to start on the target. A source that is unavailable is waited for; if
 this command is stopped or killed, the same command continues.
 
-Example:
-  $ tlog-migrate follow https://log.example.org/ /srv/log --vkey 'log.example.org+1a2b3c4d+AU…'`;
+With --mirror, the source's checkpoint is published after each round, once all that it commits to is in place: the target
+can be served to readers. It is never handed over, and needs no database; what it serves stays right when it is stopped.
+
+Examples:
+  $ tlog-migrate follow https://log.example.org/ /srv/log --vkey 'log.example.org+1a2b3c4d+AU…'
+  $ tlog-migrate follow https://log.example.org/ /srv/mirror --mirror --vkey 'log.example.org+1a2b3c4d+AU…'`;
 
 export function addFollowCommand(program: Command, backends: BackendWords): void {
   const command = program
     .command("follow")
     .summary("copy a log and what is added to it, until a cutover is asked for")
-    .description("Copies a log to a target, then what is added to it, until a cutover hands it over there.");
+    .description(
+      "Copies a log to a target, then what is added to it, until a cutover hands it over there, or as a mirror.",
+    );
   addPlaces(command, backends)
+    .option("--mirror", "publish the source's checkpoint as it grows, for readers; without a handover")
     .option("--interval <seconds>", "between two looks at the source while it grows", number, 1)
     .option(
       "--settle <seconds>",
@@ -53,6 +61,8 @@ export function addFollowCommand(program: Command, backends: BackendWords): void
     .action((source, target, options) => run(source, target, options, backends));
 }
 
+const MIRROR = { state: "", verifyOptions: [], canBeTakenOver: false };
+
 async function run(
   source: string,
   target: string,
@@ -60,14 +70,15 @@ async function run(
   backends: BackendWords,
 ): Promise<void> {
   const chosen = commonOptions(source, target, options, backends);
-  const words = await describeTarget(target, chosen.targetOptions ?? {});
+  const { mirror = false, interval } = options;
+  const words = mirror ? MIRROR : await describeTarget(target, chosen.targetOptions ?? {});
   await runWithTools(options, {
     command: "follow",
     source,
     place: target,
     maxLag: options.maxLag,
     afterStop: "the same command continues where this one stopped",
-    work: (tools) => follow({ ...chosen, ...tools, intervalMs: options.interval * 1000 }),
+    work: (tools) => follow({ ...chosen, ...tools, mirror, intervalMs: interval * 1000 }),
     summary: (report, width) => copySummary(report, { target: words, handover: "" }, width),
   });
 }

@@ -21,6 +21,7 @@ import {
   parseMarker,
   parseRecord,
   RECORD_ADVICE,
+  replaceMarker,
   treeStateFor,
 } from "./target/marker.ts";
 import { describeHead, refused } from "./target/refusals.ts";
@@ -34,6 +35,8 @@ export interface AbandonReport {
   readonly size: number;
   readonly outcome: /** Nothing of the migration is left in the target. */
     | "claim-removed"
+    /** The mirror has no checkpoint any more: it is an unfinished copy, which the next `copy` continues. */
+    | "mirror-withdrawn"
     /** The target is an unfinished copy again, which the next `copy` continues. */
     | "handover-taken-back";
 }
@@ -41,8 +44,8 @@ export interface AbandonReport {
 const CONNECTIONS = 4;
 
 /**
- * Turns a handover back into a claim if no log software has continued the log, or removes a claim if nothing is stored
- * yet.
+ * Turns a handover back into a claim if no log software has continued the log, a mirror into an unfinished copy, or
+ * removes a claim if nothing is stored yet.
  * @throws TargetRefusedError in any other case; the target is then unchanged.
  */
 export async function abandon(options: AbandonOptions, modules: BackendModules): Promise<AbandonReport> {
@@ -80,6 +83,12 @@ async function abandonClaim(
       await requireUntouched(target, marker, { size, rootHash }, tree);
       await target.takeBack(text, treeStateFor(tree, marker));
       return { ...report, outcome: "handover-taken-back" };
+    }
+    if (marker.isMirror === true) {
+      // Without the checkpoint first: what a copy has to do may not be seen.
+      await target.remove(CHECKPOINT_PATH);
+      await replaceMarker(target, { ...marker, text }, { isMirror: false });
+      return { ...report, outcome: "mirror-withdrawn" };
     }
     for (const directory of ["tile", ISSUER_DIRECTORY]) {
       for await (const { path } of target.list(directory)) {

@@ -161,6 +161,13 @@ const NO_FOLLOW =
   "Start `tlog-migrate follow <source> <target>`, which continues the copy, and ask again; or stop the old writer and run " +
   "`tlog-migrate copy <source> <target> --handover`";
 
+const MIRROR = {
+  problem: "is a mirror, which goes on until it is stopped, and is never handed over",
+  advice:
+    "Stop its `tlog-migrate follow --mirror`; `tlog-migrate abandon` then takes its checkpoint away and makes an unfinished " +
+    "copy of it, which `tlog-migrate follow` continues until it is handed over",
+};
+
 /** What is in a target. @throws TargetRefusedError if it is neither a copy of ours nor handed over. */
 async function lookAt(target: MigrationTarget) {
   const contents = await target.inspect();
@@ -172,6 +179,7 @@ async function lookAt(target: MigrationTarget) {
   }
   if (contents.kind === "claimed") {
     const marker = parseMarker(contents.marker, target.location, claimAdvice(target.markerName));
+    if (marker.isMirror === true) throw refused(target, MIRROR);
     const { size } = parseCheckpointText(parseNote(Buffer.from(marker.checkpoint)).text);
     const report: CutoverReport = {
       target: target.location,

@@ -1,12 +1,12 @@
-/** Following a source: round after round as it grows, ready to be handed over at any moment, until it is asked for. */
+/** Following a source: round after round as it grows, for a target that is ready to be handed over, or a mirror. */
 
-import { LogError, OperationError, VerificationError } from "../errors.ts";
+import { OperationError, VerificationError } from "../errors.ts";
 import { formatCount } from "../tlog/quantities.ts";
-import { CANCELLED, CutoverWatch, type PendingCutover } from "./cutover/watch.ts";
 import { onClaimedTarget } from "./lifecycle/claimed.ts";
-import { finish, handOver } from "./lifecycle/handover.ts";
+import type { Lifecycle } from "./lifecycle/lifecycle.ts";
+import { Mirror } from "./lifecycle/mirror.ts";
 import type { Rounds } from "./lifecycle/rounds.ts";
-import { copyUntilStill, WriterAliveError } from "./lifecycle/settle.ts";
+import { Takeover } from "./lifecycle/takeover.ts";
 import { checkFollow } from "./options/check-options.ts";
 import type { FollowOptions } from "./options/options.ts";
 import type { BackendModules } from "./ports/backend.ts";
@@ -21,9 +21,6 @@ import { pause } from "./throttle/pause.ts";
 
 const DEFAULT_INTERVAL_MS = 1_000;
 
-/** A request for a cutover is found after so long at most. */
-const MAX_UNHEARD_MS = 1_000;
-
 /** A source that does not grow is looked at less and less often, at last after so many intervals. */
 const MAX_QUIET_INTERVALS = 10;
 const QUIET_FACTOR = 1.5;
@@ -34,9 +31,6 @@ const MAX_OUTAGE_INTERVALS = 30;
 /** An older checkpoint is a replica that is behind; after so long, somebody should know. */
 const STALE_REPORTED_MS = 60_000;
 
-/** Entries that are added before what was added is listed: a listing costs about as much whatever has grown. */
-const CHECKED_EVERY = 65_536;
-
 /** Rounds in a row that may fail because the source has replaced its right edge meanwhile. */
 const MAX_OVERTAKEN = 3;
 
@@ -44,34 +38,36 @@ const MAX_OVERTAKEN = 3;
 const LOOK_MS = 200;
 
 /**
- * Copies a log, and what is added to it, until a cutover is asked for; then hands it over.
+ * Copies a log, and what is added to it, until a cutover is asked for; then hands it over. A mirror goes on without an end.
  * @throws VerificationError if the log forks, TargetRefusedError if the target is another's by now, or the signal's
  * reason. A source or a target that is unavailable is waited for.
  */
 export async function follow(options: FollowOptions, modules: BackendModules): Promise<MigrationReport> {
   checkFollow(options);
+  const { mirror: isMirror = false, intervalMs = DEFAULT_INTERVAL_MS } = options;
   // A copy without a handover: only a request may add that.
   const copy = { ...options, handOver: false, snapshot: false, saveCheckpoint: false };
-  return await onClaimedTarget(copy, modules, async (session, claim, rounds) => {
-    const { intervalMs = DEFAULT_INTERVAL_MS } = options;
-    const watch = new CutoverWatch(session, claim.marker, Math.min(intervalMs, MAX_UNHEARD_MS));
+  const work = async (session: CopySession, claim: Claim, rounds: Rounds): Promise<MigrationReport> => {
+    const lifecycle = isMirror
+      ? new Mirror(session, rounds, claim.published)
+      : new Takeover(session, rounds, intervalMs);
     try {
-      return await new Follower(session, claim, rounds, watch, intervalMs).run();
+      return await new Follower(session, claim, rounds, lifecycle, intervalMs).run();
     } finally {
-      await watch.close();
+      await lifecycle.close();
     }
-  });
+  };
+  return await onClaimedTarget(copy, modules, work, { isMirror });
 }
 
 class Follower implements Following {
   readonly #session: CopySession;
   readonly #rounds: Rounds;
-  readonly #watch: CutoverWatch;
+  readonly #lifecycle: Lifecycle;
   readonly #intervalMs: number;
   readonly #outage: OutageReporter;
   #newest: TrustedCheckpoint;
   #overtaken = 0;
-  #announced: string | undefined;
   #behindSince: number | undefined;
   #caughtUpAt: number | undefined;
   #stale: { readonly note: Uint8Array; readonly since: number; readonly isReported: boolean } | undefined;
@@ -80,12 +76,12 @@ class Follower implements Following {
     session: CopySession,
     { checkpoint }: Claim,
     rounds: Rounds,
-    watch: CutoverWatch,
+    lifecycle: Lifecycle,
     intervalMs: number,
   ) {
     this.#session = session;
     this.#rounds = rounds;
-    this.#watch = watch;
+    this.#lifecycle = lifecycle;
     this.#intervalMs = intervalMs;
     this.#newest = checkpoint;
     this.#outage = new OutageReporter(session.options.notice);
@@ -94,11 +90,11 @@ class Follower implements Following {
   }
 
   get newest(): number {
-    return this.#newest.size;
+    return Math.max(this.#newest.size, this.#rounds.aim.size);
   }
 
   get copied(): number {
-    return this.#rounds.done;
+    return this.#lifecycle.reached;
   }
 
   get behindSince(): number | undefined {
@@ -118,16 +114,18 @@ class Follower implements Following {
   }
 
   get isCutoverPending(): boolean {
-    return this.#watch.pending !== undefined;
+    return this.#lifecycle.isAwaited;
   }
 
   async run(): Promise<MigrationReport> {
     let waitMs = this.#intervalMs;
-    for (;;) {
+    let end: Awaited<ReturnType<Lifecycle["ending"]>>;
+    while (end === undefined) {
       try {
         const hasGrown = await this.#round();
-        const request = this.#watch.pending;
-        if (request !== undefined && (await this.#isReadyFor(request))) break;
+        end = await this.#lifecycle.ending();
+        this.#saw(this.#rounds.aim);
+        if (end !== undefined) break;
         waitMs = hasGrown
           ? this.#intervalMs
           : Math.min(waitMs * QUIET_FACTOR, MAX_QUIET_INTERVALS * this.#intervalMs);
@@ -142,17 +140,23 @@ class Follower implements Following {
       }
     }
     // From here on nothing is followed any more: what fails is finished, or taken back, by another run.
-    const [session, { aim }] = [this.#session, this.#rounds];
-    const pruned = await this.#rounds.settlePruned();
-    await handOver(session, aim, this.#rounds.marker, pruned);
-    return await finish(session, aim, "handed-over", pruned);
+    return await end();
   }
 
-  /** Brings the target to the newest checkpoint: whether there was something to do. */
+  /** Brings the target to the newest checkpoint: whether there was something to copy. */
   async #round(): Promise<boolean> {
     const rounds = this.#rounds;
     if (this.#newest.size > rounds.aim.size) await rounds.raise(this.#newest);
-    if (rounds.isDone) return false;
+    const hasCopied = !rounds.isDone;
+    if (hasCopied) await this.#copy();
+    const { aim } = rounds;
+    await this.#lifecycle.settle(this.#newest.size === aim.size ? this.#newest : aim, hasCopied);
+    this.#note();
+    return hasCopied;
+  }
+
+  async #copy(): Promise<void> {
+    const rounds = this.#rounds;
     try {
       await rounds.copy();
     } catch (error) {
@@ -160,13 +164,10 @@ class Follower implements Following {
       this.#newest = await this.#poll();
       // What the source had of its right edge may have given way to what it has by now.
       if (this.#newest.size <= rounds.aim.size) throw error;
-      return await this.#round();
+      await rounds.raise(this.#newest);
+      await this.#copy();
     }
     this.#overtaken = 0;
-    await rounds.removeObsolete();
-    if (rounds.unchecked >= CHECKED_EVERY) await rounds.check();
-    this.#note();
-    return true;
   }
 
   /** The source's checkpoint; an older one, of a replica that is behind, is as good as the one that is known. */
@@ -190,7 +191,8 @@ class Follower implements Following {
   }
 
   #saw(now: TrustedCheckpoint): void {
-    if (now.size > this.#newest.size) this.#newest = now;
+    // Of the same size, it may have other signatures.
+    if (now.size >= this.#newest.size) this.#newest = now;
     this.#note();
   }
 
@@ -208,43 +210,7 @@ class Follower implements Following {
     const end = performance.now() + milliseconds;
     for (let left = milliseconds; left > 0; left = end - performance.now()) {
       await pause(Math.min(left, LOOK_MS), context.signal);
-      if (wakes && this.#watch.pending !== undefined) return;
+      if (wakes && this.#lifecycle.isAwaited) return;
     }
-  }
-
-  /**
-   * The last rounds before a handover: whether all is ready, and the request was still there.
-   * @throws OperationError if something is unavailable: the request stays, and is tried again.
-   */
-  async #isReadyFor(request: PendingCutover): Promise<boolean> {
-    const { options, context } = this.#session;
-    const rounds = this.#rounds;
-    const signal = AbortSignal.any([context.signal, request.cancelled]);
-    const session = { ...this.#session, context: { ...context, signal } };
-    if (this.#announced !== request.id)
-      options.notice?.(
-        "A cutover is asked for: waiting until the source has stayed the same for the settle time",
-      );
-    this.#announced = request.id;
-    try {
-      const now = { ...rounds.aim, seenAt: performance.now() };
-      await copyUntilStill(session, rounds, { first: now, handsOver: true });
-      await rounds.removeObsolete();
-    } catch (error) {
-      if (error === CANCELLED) return this.#cancelled();
-      const isLasting = error instanceof LogError && !(error instanceof OperationError);
-      if (!isLasting && !(error instanceof WriterAliveError)) throw error;
-      await this.#watch.refuse(request, error.message);
-      if (isLasting) throw error;
-      options.notice?.(`The cutover is refused, and the source is followed on: ${error.message}`, "warning");
-      return false;
-    }
-    this.#saw(rounds.aim);
-    return (await this.#watch.withdraw(request)) || this.#cancelled();
-  }
-
-  #cancelled(): false {
-    this.#session.options.notice?.("The cutover was cancelled: the source is followed on");
-    return false;
   }
 }

@@ -31,12 +31,7 @@ async function fillAndHandOver(session: CopySession, claim: Claim, rounds: Round
   const handsOver = options.handOver === true;
   await copyUntilStill(session, rounds, { first, handsOver, handingOver: claim.handingOver });
   const pruned = await rounds.settlePruned();
-  if (rounds.hasGaps) options.notice?.(GAPS, "warning");
   if (!handsOver) return await finish(session, rounds.aim, "ready-for-handover", pruned);
   await handOver(session, rounds.aim, rounds.marker, pruned);
   return await finish(session, rounds.aim, "handed-over", pruned);
 }
-
-const GAPS =
-  "Bundles below the minimum index are missing after some that exist, but pruning removes the first entries of a log: if " +
-  "the source was only busy or denied access for a while, the same command copies them";

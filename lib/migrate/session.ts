@@ -52,6 +52,8 @@ export interface Session<Options extends WorkOptions> {
 
 export interface CopySession extends Session<MigrationOptions> {
   readonly target: MigrationTarget;
+  /** Whether its checkpoints are published as it grows. */
+  readonly isMirror: boolean;
   /** How every thread reaches the target. */
   readonly targetSpec: TargetSpec;
   /** The main thread's writer; nothing is written before the target is claimed. */
@@ -69,12 +71,20 @@ export interface CopySession extends Session<MigrationOptions> {
   readonly lockKind: LockKind;
 }
 
+/** How a copy works. */
+export interface CopyKind {
+  /** What it lets others do in its target; default: nothing. */
+  readonly lockKind?: LockKind;
+  /** Whether checkpoints are published while it grows; default: no. */
+  readonly isMirror?: boolean;
+}
+
 export async function openCopySession(
   options: MigrationOptions,
   modules: BackendModules,
-  lockKind: LockKind = "alone",
+  { lockKind = "alone", isMirror = false }: CopyKind = {},
 ): Promise<CopySession> {
-  const targetSpec = targetSpecOf(options.target, options, modules);
+  const targetSpec = { ...targetSpecOf(options.target, options, modules), isMirror };
   const { signal, format, allowMissingIssuers = false, deep = false, progress = new Progress() } = options;
   const { retried } = progress;
   const { url: source } = await findPlace(options.source, "source", modules);
@@ -98,6 +108,7 @@ export async function openCopySession(
   return {
     ...session,
     target,
+    isMirror,
     targetSpec,
     writer,
     guarantees: { format, allowMissingIssuers: isStaticCt && allowMissingIssuers, deep: isStaticCt && deep },

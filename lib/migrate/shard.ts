@@ -26,7 +26,7 @@ export async function copyShard(options: ShardOptions, modules: BackendModules):
       const absentEntries = session.progress.total().get("prunedEntries");
       return await finish(session, aim, "part-copied", { minIndex: marker.minIndex, absentEntries });
     },
-    "part",
+    { lockKind: "part" },
   );
 }
 

@@ -32,7 +32,13 @@ import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";
 import { LogRepair, type RepairReport, requireRepairable } from "./verify/repair.ts";
 import { repairableIn } from "./verify/repairable.ts";
-import { handoverFaults, issuersLost, requireAsRecorded, storedRecord } from "./verify/stored-record.ts";
+import {
+  handoverFaults,
+  issuersLost,
+  requireAsRecorded,
+  storedMirror,
+  storedRecord,
+} from "./verify/stored-record.ts";
 import { verifyListing } from "./verify/surplus-objects.ts";
 import { TileRecomputation } from "./verify/tile-recomputation.ts";
 import { findTrustedHead, readStateHead, type TrustedHead } from "./verify/trusted-head.ts";
@@ -115,7 +121,8 @@ async function verifyOpened(
   const stored = target && contents && { target, contents };
   const trusted = await findTrustedHead(checkpointContext(opened), stored, passed.policy);
   const { size } = trusted.head;
-  const minIndex = passed.minIndex ?? Math.min(record?.minIndex ?? 0, size);
+  const { minIndex: known = 0 } = record ?? storedMirror(target, contents) ?? {};
+  const minIndex = passed.minIndex ?? Math.min(known, size);
   const reading = await withMinIndex(opened, size, minIndex);
   const session = await inTheRightFormat(reading, trusted.head, passed, record, modules);
   session.progress.origin = trusted.checkpoint?.origin;

@@ -29,8 +29,8 @@ export function bucketBackend({ openBucket, usualStore, packages, ...kind }: Buc
         commands: ["copy", "plan", "follow", "cutover", "abandon"],
       },
     ],
-    async openTarget(url, { options, readOnly = false, signal, ...request }) {
-      const named = namedStore(options, !readOnly, usualStore);
+    async openTarget(url, { options, readOnly = false, isMirror = false, signal, ...request }) {
+      const named = namedStore(options, !(readOnly || isMirror), usualStore);
       requirePackages(url.href, [...new Set([...packages, ...(named?.packages ?? [])])]);
       const { BucketTarget } = await import("./target.ts");
       const bucket = await openBucket(url, { ...request, decodes: readOnly });

@@ -21,7 +21,7 @@ import { StateBinding } from "./binding.ts";
 import type { Bucket } from "./bucket.ts";
 import { lockState, takeLock } from "./lock.ts";
 import type { LogState, PrivateState, StoreReader } from "./log-state.ts";
-import { readDocument } from "./state-object.ts";
+import { readDocument, writeDocument } from "./state-object.ts";
 import { BucketWriter } from "./writer.ts";
 
 /**
@@ -179,6 +179,26 @@ export class BucketTarget implements MigrationTarget {
     // A request whose answer got lost was repeated, and found its own object in its way.
     const found = await readDocument(this.#bucket, CHECKPOINT_PATH);
     return found?.text === Buffer.from(checkpoint).toString("utf8");
+  }
+
+  async replaceCheckpoint(
+    marker: string,
+    before: Uint8Array | undefined,
+    checkpoint: Uint8Array,
+  ): Promise<void> {
+    const textOf = (note: Uint8Array) => Buffer.from(note).toString("utf8");
+    const text = textOf(checkpoint);
+    const found = await readDocument(this.#bucket, CHECKPOINT_PATH);
+    await this.externalState.requireBound();
+    await this.#state.requireClaim(marker);
+    if (found?.text === text) return;
+    const isAsBefore = found?.text === (before && textOf(before));
+    if (isAsBefore && (await writeDocument(this.#bucket, CHECKPOINT_PATH, text, found))) return;
+    throw new TargetRefusedError({
+      object: this.locate(CHECKPOINT_PATH),
+      problem: "is not what this mirror has published",
+      advice: "Find out who else writes here, then run the same command again",
+    });
   }
 
   /** No claim is needed: the very version that was looked at is replaced, or nothing. */

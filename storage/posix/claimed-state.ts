@@ -6,6 +6,7 @@
 import fs from "node:fs";
 import { dirname, join } from "node:path";
 import { TargetRefusedError } from "../../lib/errors.ts";
+import { MAX_OBJECT_BYTES } from "../../lib/migrate/ports/source.ts";
 import type { TreeState } from "../../lib/migrate/ports/target.ts";
 import { attempt } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
@@ -13,6 +14,7 @@ import { equalBytes, formatHash } from "../../lib/tlog/merkle.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
 import type { DurableDirectory } from "./durable.ts";
 import { errnoCode, onFile } from "./errno.ts";
+import { readUpTo } from "./object-file.ts";
 import {
   COMPATIBLE_VERSION,
   claimText,
@@ -97,6 +99,27 @@ export class ClaimedState {
       await this.#directory.replace(this.#locate(STATE.record), Buffer.from(record));
       this.require(marker);
       await this.#directory.replace(this.#locate(STATE.version), Buffer.from(COMPATIBLE_VERSION));
+    });
+  }
+
+  /** Of a mirror: a reader of the directory sees one checkpoint or the other, and never none. */
+  async replaceCheckpoint(
+    marker: string,
+    before: Uint8Array | undefined,
+    checkpoint: Uint8Array,
+  ): Promise<void> {
+    const path = this.#locate(CHECKPOINT_PATH);
+    await this.whileClaimed(marker, async () => {
+      const found = readUpTo(path, MAX_OBJECT_BYTES);
+      // It may be in a cache alone, if its process was killed.
+      if (found !== undefined && equalBytes(found, checkpoint)) return await this.#directory.syncFound(path);
+      await this.#directory.replace(path, checkpoint, () => {
+        // Another copy may have published a larger one while this one was suspended.
+        this.require(marker);
+        const now = readUpTo(path, MAX_OBJECT_BYTES);
+        const isSame = now === undefined || before === undefined ? now === before : equalBytes(now, before);
+        if (!isSame) throw this.#otherWriter(`${CHECKPOINT_PATH} is not what this mirror has published`);
+      });
     });
   }
 

@@ -65,8 +65,11 @@ export class DurableDirectory {
     return new DurableBatch(this);
   }
 
-  /** Creates or replaces one file, durably. Unlike a batch, it never removes the file, whatever fails. */
-  async replace(path: string, bytes: Uint8Array): Promise<void> {
+  /**
+   * Creates or replaces one file, durably. Unlike a batch, it never removes the file, whatever fails.
+   * @param requireStill throws if it must not be replaced any more.
+   */
+  async replace(path: string, bytes: Uint8Array, requireStill = () => {}): Promise<void> {
     const staged = this.temporaries.stage(path, bytes);
     try {
       if (this.#inherits) {
@@ -75,6 +78,7 @@ export class DurableDirectory {
       }
       await this.sync(staged.fd);
       this.prepare([dirname(path)]);
+      requireStill();
       fs.renameSync(staged.temporary, path);
       await this.syncDirectories([dirname(path)]);
     } finally {

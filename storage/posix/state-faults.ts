@@ -5,7 +5,7 @@ import { findings } from "../../lib/migrate/verify/findings.ts";
 import { attempt, FormatError } from "../../lib/tlog/errors.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
 import { goCount, goFields } from "./go-json.ts";
-import { COMPATIBLE_VERSION, parseTreeState, STATE, stateText } from "./state.ts";
+import { COMPATIBLE_VERSION, markerIn, parseTreeState, STATE, stateText } from "./state.ts";
 
 /** The faults of all files but the tree state, which is compared with the log itself; of that, whether it is gone. */
 export async function stateFaults(root: string): Promise<Finding[]> {
@@ -29,7 +29,8 @@ export async function stateFaults(root: string): Promise<Finding[]> {
 
 /** Tessera reads a decimal number, and creates the file where there is none. */
 function requireVersion(text: string | undefined): void {
-  if (text === undefined || /^0*1$/.test(text)) return;
+  // With a claim, only a mirror is a log.
+  if (text === undefined || /^0*1$/.test(text) || markerIn(text) !== undefined) return;
   const found = text === "" ? "an empty file" : excerpt(text);
   throw new FormatError("is refused by log software", COMPATIBLE_VERSION, found);
 }

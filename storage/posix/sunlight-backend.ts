@@ -26,8 +26,8 @@ export default {
     const { GzipSource } = await import("./source.ts");
     return new GzipSource(directoryOf(url));
   },
-  async openTarget(url, { options, source, readOnly = false }) {
-    const path = lockPath(options, !readOnly);
+  async openTarget(url, { options, source, readOnly = false, isMirror = false }) {
+    const path = lockPath(options, !(readOnly || isMirror));
     const [{ SunlightTarget }, { LockDatabase }] = await Promise.all([
       import("./sunlight-target.ts"),
       import("./sunlight-lock.ts"),

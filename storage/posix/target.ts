@@ -64,6 +64,14 @@ export class PosixTarget extends DirectoryTarget implements MigrationTarget {
     return await onFile(path, () => this.directory.create(path, checkpoint));
   }
 
+  async replaceCheckpoint(
+    marker: string,
+    before: Uint8Array | undefined,
+    checkpoint: Uint8Array,
+  ): Promise<void> {
+    await this.claimed.replaceCheckpoint(marker, before, checkpoint);
+  }
+
   async openRepairs(): Promise<TargetRepairs> {
     const { source } = this.options;
     return await onFile(this.location, () => {

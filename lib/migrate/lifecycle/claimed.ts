@@ -1,13 +1,14 @@
 /** How every copy begins: the source's checkpoint is read and verified, and the target is claimed. */
 
+import { UsageError } from "../../errors.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import type { MigrationOptions } from "../options/options.ts";
 import type { BackendModules } from "../ports/backend.ts";
-import type { LockKind } from "../ports/target.ts";
+import type { MigrationTarget } from "../ports/target.ts";
 import { withMinIndex } from "../read/min-index.ts";
 import { readTrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { MigrationReport } from "../report/report.ts";
-import { type CopySession, checkpointContext, openCopySession } from "../session.ts";
+import { type CopyKind, type CopySession, checkpointContext, openCopySession } from "../session.ts";
 import { type Claim, claimTarget } from "../target/claim.ts";
 import { beginRound, type Round } from "./copy-tree.ts";
 import { finish } from "./handover.ts";
@@ -16,16 +17,18 @@ import { Rounds } from "./rounds.ts";
 /**
  * Claims a target, works on it, and gives it back.
  * @param work is not called where an earlier run has handed the target over.
- * @param kind what others may do there at the same time.
+ * @param kind of copy; default: one that works alone, and publishes nothing.
+ * @throws UsageError if the target cannot be a mirror.
  */
 export async function onClaimedTarget(
   options: MigrationOptions,
   modules: BackendModules,
   work: (session: CopySession, claim: Claim, rounds: Rounds) => Promise<MigrationReport>,
-  kind: LockKind = "alone",
+  kind: CopyKind = {},
 ): Promise<MigrationReport> {
   const opened = await openCopySession(options, modules, kind);
   try {
+    if (opened.isMirror) requireMirrorable(opened.target);
     const firstContact = { ...checkpointContext(opened), firstContact: true };
     const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
     const session = await withMinIndex(opened, checkpoint.size, options.minIndex);
@@ -58,4 +61,14 @@ export async function onClaimedTarget(
   } finally {
     await opened.close();
   }
+}
+
+function requireMirrorable({ location, replaceCheckpoint }: MigrationTarget): void {
+  if (replaceCheckpoint !== undefined) return;
+  throw new UsageError({
+    object: location,
+    problem:
+      "cannot be a mirror that grows: what keeps log software away from it is in the place of its checkpoint",
+    advice: "Mirror the log into a directory or a bucket",
+  });
 }

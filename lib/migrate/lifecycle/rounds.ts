@@ -1,8 +1,9 @@
 /** Rounds of copying into a claimed target, each for a larger tree of the same log: what one has done, the next leaves alone. */
 
 import { keptNote } from "../../tlog/kept-note.ts";
-import { bundlePath, ENTRIES_PER_SEAL, rightEdge, tilePath, tileWidth } from "../../tlog/layout.ts";
+import { ENTRIES_PER_SEAL } from "../../tlog/layout.ts";
 import type { HashTree } from "../ports/source.ts";
+import type { StoredObject } from "../ports/target.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { Pruned } from "../report/report.ts";
 import type { CopySession } from "../session.ts";
@@ -12,6 +13,7 @@ import { replaceMarker, type StoredMarker } from "../target/marker.ts";
 import { checkTarget } from "../target/root-check.ts";
 import { requireGrownFrom } from "../target/source-checkpoint.ts";
 import { beginRound, copyPart, copyTree, type Round } from "./copy-tree.ts";
+import { PartialObjects } from "./partial-objects.ts";
 
 export class Rounds {
   readonly #session: CopySession;
@@ -29,16 +31,19 @@ export class Rounds {
   #isChecked = false;
   /** Whether the target has all of the aim. */
   #isDone = false;
-  /** Sizes whose right edges this run may have stored. */
-  readonly #edges = new Set<number>();
+  /** What rounds before the last one may have left. */
+  readonly partials: PartialObjects;
 
-  constructor(session: CopySession, { aim, marker, resume }: Claim, begun: Round | undefined) {
+  constructor(session: CopySession, { aim, marker, resume, published }: Claim, begun: Round | undefined) {
     this.#session = session;
     this.#begun = begun;
     this.#resume = resume;
     this.#aim = aim;
+    this.partials = new PartialObjects(session.options.format);
     this.#marker = marker;
-    this.#edges.add(aim.size);
+    // What is published was checked before.
+    this.#checked = published?.size ?? 0;
+    this.partials.addEdge(aim.size);
   }
 
   /** What the target is to have. */
@@ -76,7 +81,7 @@ export class Rounds {
     this.#marker = await replaceMarker(this.#session.target, this.#marker, { checkpoint });
     this.#aim = now;
     this.#isDone = false;
-    this.#edges.add(now.size);
+    this.partials.addEdge(now.size);
   }
 
   /** Copies what the target lacks of the tree aimed at; durable when it resolves. */
@@ -109,38 +114,22 @@ export class Rounds {
   }
 
   /**
-   * Removes the right edges of smaller trees that the aim's objects have replaced: a log that grows by an entry at a time
-   * would leave 255 partial objects for each full one.
+   * Checks the target before a handover, or before a checkpoint is published (promise 3): all of it the first time, then
+   * what has been added.
    */
-  async removeObsolete(): Promise<void> {
-    const { target, options } = this.#session;
-    const { size } = this.#aim;
-    if (!this.#isDone) return;
-    for (const before of this.#edges) {
-      for (const tile of rightEdge(before)) {
-        if (tileWidth(size, tile.level, tile.index) === tile.width) continue;
-        if (tile.level === 0) await target.remove(bundlePath(options.format, tile));
-        await target.remove(tilePath(tile));
-      }
-      if (before !== size) this.#edges.delete(before);
-    }
-  }
-
-  /** Checks the target before a handover (promise 3): all of it the first time, then what has been added. */
   async check(): Promise<void> {
-    const { progress, target, issuers } = this.#session;
+    const { progress, target, issuers, options } = this.#session;
     progress.phase = "checking the target";
-    const absences = await checkTarget(this.#session, this.#aim, this.#checked);
+    const listed = ({ path }: StoredObject) => this.partials.addFound(path);
+    const absences = await checkTarget(this.#session, this.#aim, this.#checked, listed);
     // What was added later lies above any minimum index.
-    if (!this.#isChecked) this.#absences = absences;
+    if (!this.#isChecked) {
+      this.#absences = absences;
+      if (absences.hasGaps) options.notice?.(GAPS, "warning");
+    }
     await issuers?.requireInPlace(target);
     this.#checked = this.#aim.size;
     this.#isChecked = true;
-  }
-
-  /** Whether bundles are missing after some that exist. */
-  get hasGaps(): boolean {
-    return this.#absences.hasGaps;
   }
 
   /** What the target lacks of a pruned log, in the marker too: all else is known to be in place, and is asked for by `verify`. */
@@ -157,3 +146,7 @@ export class Rounds {
     await this.#session.threads.close();
   }
 }
+
+const GAPS =
+  "Bundles below the minimum index are missing after some that exist, but pruning removes the first entries of a log: if " +
+  "the source was only busy or denied access for a while, the same command copies them";

@@ -79,6 +79,7 @@ export function checkMigration(options: MigrationOptions): void {
 export function checkFollow(options: FollowOptions): void {
   checkMigration(options);
   checkNumbers(options, { intervalMs: INTERVAL_MS });
+  requireSwitch("mirror", options.mirror);
 }
 
 /** @throws UsageError for the first option of a shard. */

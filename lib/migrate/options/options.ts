@@ -76,6 +76,8 @@ export interface FollowOptions
   extends Omit<MigrationOptions, "handOver" | "snapshot" | "saveCheckpoint" | "recheck"> {
   /** Between two looks at the source while it grows; default 1 s. */
   readonly intervalMs?: number | undefined;
+  /** Publish the source's checkpoint after each round, in a target that is never handed over. */
+  readonly mirror?: boolean | undefined;
 }
 
 /** One of `count` parts of a copy, counted from 1. */

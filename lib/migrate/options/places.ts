@@ -80,7 +80,8 @@ export async function openSource(
 }
 
 /** How a thread reaches a target; plain data, so that it can be sent to a worker. */
-export interface TargetSpec extends Pick<TargetRequest, "options" | "userAgentVersion" | "retry"> {
+export interface TargetSpec
+  extends Pick<TargetRequest, "options" | "userAgentVersion" | "retry" | "isMirror"> {
   readonly location: string;
   readonly modules: BackendModules;
 }

@@ -92,6 +92,8 @@ export interface TargetRequest {
   readonly retry: RetryPolicy;
   /** The log is only read: the options for its private state are not required. */
   readonly readOnly?: boolean;
+  /** Nothing will ever be appended to the log: the options for its private state are not required. */
+  readonly isMirror?: boolean | undefined;
   /** Nothing is to be copied there: a claim or a handover is looked for, whatever is next to it. */
   readonly isToTakeBack?: boolean;
   /** The source of the copy, if there is one: the target must not overlap with it. */

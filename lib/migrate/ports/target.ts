@@ -163,6 +163,14 @@ export interface MigrationTarget {
   /** Stores the source's checkpoint if there is none; returns whether it did. Durable when it resolves. */
   publishCheckpoint(checkpoint: Uint8Array): Promise<boolean>;
   /**
+   * Puts a checkpoint of a claimed mirror in the place of the one before: a reader sees one or the other. Durable when it
+   * resolves, also where it is there already. Left out where the claim is in its place.
+   * @param before what is there, undefined for nothing.
+   * @throws TargetRefusedError if something else is there, or the marker is no longer `marker`, byte for byte: another
+   * copy may have published a larger one.
+   */
+  replaceCheckpoint?(marker: string, before: Uint8Array | undefined, checkpoint: Uint8Array): Promise<void>;
+  /**
    * Starts the repair of a log that is not being copied, while log software may be running; undefined if unsupported.
    * It takes no lock, and neither private state nor records are written.
    * @throws TargetRefusedError if the target overlaps with the source of the repair.

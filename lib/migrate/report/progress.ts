@@ -19,6 +19,7 @@ export type Phase =
   | "listing the log"
   | "waiting for log software to integrate what it has stored"
   | "repairing"
+  | "publishing the checkpoint"
   | "waiting for the source to grow"
   | "handing over"
   | "done";

@@ -26,6 +26,7 @@ import {
   treeStateFor,
   withText,
 } from "./marker.ts";
+import { HANDED_OVER, IS_MIRROR, publishedCheckpoint, requireSealsCount } from "./mirror-claim.ts";
 import { describeHead, refused, requireSameLog } from "./refusals.ts";
 import { countSeals, trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
@@ -41,6 +42,8 @@ export interface Claim {
   readonly marker: StoredMarker;
   /** Whether objects may be in place already. */
   readonly resume: boolean;
+  /** The checkpoint that readers of a mirror see. */
+  readonly published?: TrustedCheckpoint | undefined;
   /** Whether a handover of `aim` has begun: the tree state exists, and only that size can be finished. */
   readonly handingOver: boolean;
   /** Never rejects. */
@@ -124,6 +127,7 @@ export async function lookAtTarget(
     case "claimed":
       return await ownClaim(session, checkpoint, contents.marker);
     case "handed-over":
+      if (session.isMirror) throw refused(target, HANDED_OVER);
       return await alreadyDone(session, checkpoint, parseRecord(contents.record, target.recordName));
     case "occupied": {
       const problem = "is, or could be, somebody's log; nothing was changed";
@@ -148,6 +152,7 @@ async function newClaim(
     distrustSeals: adopts,
     minIndex: context.minIndex ?? 0,
     tool: options.tool,
+    isMirror: session.isMirror,
   });
   await target.claim(marker.text);
   const own = { aim: checkpoint, checkpoint, marker, resume: adopts, handingOver: false };
@@ -168,16 +173,18 @@ async function ownClaim(
       : markerName;
   const marker = { ...parseMarker(text, location, claimAdvice(names)), text };
   requireSameLog(session, read, marker);
+  if (marker.isMirror === true && !session.isMirror) throw refused(target, IS_MIRROR);
   const pinned = pinnedCheckpoint(session, marker, read);
   const checkpoint = await readSourceCheckpoint(session, pinned, read);
-  await requireNoCheckpoint(session);
+  const published = marker.isMirror === true ? await publishedCheckpoint(session, pinned) : undefined;
+  if (marker.isMirror !== true) await requireNoCheckpoint(session);
   const handingOver = await hasBegunHandover(target, pinned);
   if (handingOver && checkpoint.size > pinned.size && options.handOver === true) {
     throw grownBeyondHandover(target, pinned, checkpoint);
   }
   // At the same size, the source's own checkpoint has all signatures, also those of keys that are new in this run.
   const aim = checkpoint.size === pinned.size ? checkpoint : pinned;
-  return { kind: "claimed", aim, checkpoint, marker, resume: true, handingOver };
+  return { kind: "claimed", aim, checkpoint, marker, resume: true, published, handingOver };
 }
 
 /**
@@ -218,6 +225,10 @@ async function locked(session: CopySession, claim: Omit<Claim, "release">): Prom
     // Before anything is stored: entries that this run skips must not seem to be sealed.
     const { minIndex = 0 } = session.context;
     if (minIndex > marker.minIndex) marker = await replaceMarker(target, marker, { minIndex });
+    if (session.isMirror && marker.isMirror !== true) {
+      marker = await replaceMarker(target, marker, { isMirror: true });
+    }
+    if (claim.published !== undefined) await requireSealsCount(session, marker, wanted);
     if (claim.resume) marker = await trustedSeals(target, session.issuerLists, marker, wanted);
     return { ...claim, handingOver: handingOver && !isTakenBack, marker, release };
   } catch (error) {

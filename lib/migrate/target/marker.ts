@@ -15,9 +15,11 @@ import type { MigrationTarget, TreeState } from "../ports/target.ts";
 
 /**
  * Version 2 adds what its seals guarantee about issuers; the seals of a Static CT log of version 1 guarantee nothing.
- * Version 3 adds the minimum index, below which there are no seals.
+ * Version 3 adds the minimum index, below which there are no seals. Version 4 is a mirror's: a version of this tool that
+ * knows no mirrors must not go on with one.
  */
-const MARKER_VERSION = 3;
+const MARKER_VERSION = 4;
+const MARKER_VERSION_OF_COPIES = 3;
 /** Version 2 adds the number of missing issuers, version 3 the missing entries of a pruned log. */
 const RECORD_VERSION = 3;
 
@@ -44,6 +46,8 @@ export interface Marker extends SealGuarantees {
   readonly minIndex: number;
   /** The tool that wrote it. */
   readonly tool: string;
+  /** Whether checkpoints are published while it grows: it is never handed over. */
+  readonly isMirror?: boolean | undefined;
 }
 
 /** The record of a finished migration, stored next to the tree state. */
@@ -65,10 +69,18 @@ export interface MigrationRecord extends Pick<Marker, "origin" | "source" | "for
   readonly marker?: string | undefined;
 }
 
+const COPY_NOTE =
+  "A migration into this target is unfinished. Do not delete this file: run tlog-migrate again.";
+const MIRROR_NOTE =
+  "This is a mirror, which tlog-migrate follow --mirror keeps up to date: no log software may write here. Do not delete this file.";
+
 /** The marker as one line. */
 export function formatMarker(marker: Marker): string {
-  const note = "A migration into this target is unfinished. Do not delete this file: run tlog-migrate again.";
-  return `${JSON.stringify({ "tlog-migrate-marker": MARKER_VERSION, note, ...marker })}\n`;
+  const { isMirror = false, ...others } = marker;
+  const [version, note, kind] = isMirror
+    ? [MARKER_VERSION, MIRROR_NOTE, { isMirror }]
+    : [MARKER_VERSION_OF_COPIES, COPY_NOTE, {}];
+  return `${JSON.stringify({ "tlog-migrate-marker": version, note, ...others, ...kind })}\n`;
 }
 
 /** Advice for a damaged claim. @param names the objects that make up the claim. */
@@ -114,6 +126,7 @@ export function parseMarker(text: string, place: string, advice: string): Marker
     deep: hasGuarantees && read("deep", BOOLEAN),
     minIndex: version > 2 ? read("minIndex", COUNT) : 0,
     tool: read("tool", STRING),
+    ...(version > 3 && read("isMirror", BOOLEAN) && { isMirror: true }),
   };
 }
 

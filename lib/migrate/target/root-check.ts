@@ -23,15 +23,24 @@ import { storedLog } from "./stored-log.ts";
  * tiles of level 1 and up give the root.
  * @param since the size of a tree that this run has checked there, and that this one begins with: only what has been
  * added is looked at. This run has held the lock since, and what is full never changes.
+ * @param listed called with each object that was looked at.
  * @returns what it lacks of a pruned log, of what was looked at.
  * @throws VerificationError for the first object that is wrong.
  */
-export async function checkTarget(session: CopySession, head: TreeHead, since = 0): Promise<Absences> {
+export async function checkTarget(
+  session: CopySession,
+  head: TreeHead,
+  since = 0,
+  listed: (object: StoredObject) => void = () => {},
+): Promise<Absences> {
   const { target, options, context } = session;
   const writer = session.writer();
   const shared = new SharedObjects(writer);
   const directories = since === 0 ? ["tile"] : directoriesOfGrowth(options.format, since, head.size);
-  const listing = counted(listAll(target, directories), context, (object) => shared.note(object));
+  const listing = counted(listAll(target, directories), context, (object) => {
+    shared.note(object);
+    listed(object);
+  });
   const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
   const separate = shared.separate.bind(shared);
   const absences = new Absences(context.minIndex);

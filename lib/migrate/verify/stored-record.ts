@@ -13,7 +13,13 @@ import { openTree } from "../read/authentic.ts";
 import type { ReadContext } from "../read/context.ts";
 import { wrongFormat } from "../read/format.ts";
 import { unlessPruned } from "../read/pruned.ts";
-import { type MigrationRecord, parseRecord } from "../target/marker.ts";
+import {
+  claimAdvice,
+  type Marker,
+  type MigrationRecord,
+  parseMarker,
+  parseRecord,
+} from "../target/marker.ts";
 import { faultOf } from "./findings.ts";
 
 /** The record of a log that was handed over; undefined for other logs, and where it is damaged or of a newer version. */
@@ -24,6 +30,21 @@ export function storedRecord(
   if (target === undefined || contents?.kind !== "handed-over") return undefined;
   try {
     return parseRecord(contents.record, target.recordName);
+  } catch (error) {
+    if (error instanceof TargetRefusedError) return undefined;
+    throw error;
+  }
+}
+
+/** The marker of a mirror that `follow` keeps up to date, which is a log to its readers. */
+export function storedMirror(
+  target: MigrationTarget | undefined,
+  contents: TargetContents | undefined,
+): Marker | undefined {
+  if (target === undefined || contents?.kind !== "claimed") return undefined;
+  try {
+    const marker = parseMarker(contents.marker, target.location, claimAdvice(target.markerName));
+    return marker.isMirror === true ? marker : undefined;
   } catch (error) {
     if (error instanceof TargetRefusedError) return undefined;
     throw error;

@@ -14,6 +14,7 @@ import { readTrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import { readableTreeState, unreadableTreeState } from "../target/tree-state.ts";
 import { requireHash } from "../tree/tiled-tree.ts";
 import { findings } from "./findings.ts";
+import { storedMirror } from "./stored-record.ts";
 
 /** What a log is checked against. */
 export interface TrustedHead {
@@ -39,7 +40,8 @@ export async function findTrustedHead(
     const { target, contents } = log;
     const { externalState, location } = target;
     await externalState?.requireNamed(contents);
-    if (contents.kind === "claimed") {
+    const isMirror = storedMirror(target, contents) !== undefined;
+    if (contents.kind === "claimed" && !isMirror) {
       throw new UsageError({
         object: location,
         problem: "is an unfinished migration, not a log",
@@ -59,9 +61,9 @@ export async function findTrustedHead(
         advice: "Pass the directory or URL that contains the checkpoint",
       });
     }
-    if (tree === undefined && externalState?.isNamed) throw externalState.noTreeState();
+    if (tree === undefined && externalState?.isNamed && !isMirror) throw externalState.noTreeState();
     // A finished mirror never grows.
-    mayLag = externalState?.isNamed === false && contents.kind !== "handed-over";
+    mayLag = isMirror || (externalState?.isNamed === false && contents.kind !== "handed-over");
   }
   if (policy === undefined) {
     throw new UsageError({

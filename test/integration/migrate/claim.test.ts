@@ -102,8 +102,8 @@ describe("an unfinished migration that is not this one is refused and untouched:
     ["of another format", formatMarker(markerOf(log, { format: "static-ct" })), /its format differs/],
     [
       "of a newer tool",
-      formatMarker(markerOf(log)).replace('"tlog-migrate-marker":3', '"tlog-migrate-marker":4'),
-      /newer tlog-migrate.*found version 4/,
+      formatMarker(markerOf(log)).replace('"tlog-migrate-marker":3', '"tlog-migrate-marker":5'),
+      /newer tlog-migrate.*found version 5/,
     ],
     [
       "with a damaged marker",

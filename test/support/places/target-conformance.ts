@@ -220,6 +220,41 @@ export function testTarget(newPlace: () => Promise<TargetKind>): void {
     expect(await target.publishCheckpoint(bytesOf("another one"))).toBe(false);
   });
 
+  it("has a mirror's checkpoint replaced by its next, and readers see one of them at any time", async () => {
+    const place = await newPlace();
+    const { target, writer } = await claimed(place);
+    const replace = target.replaceCheckpoint?.bind(target);
+    if (replace === undefined) throw new Error("it cannot be a mirror");
+    const read = async () => Buffer.from((await writer.read("checkpoint", 100)) ?? []).toString();
+    await replace(MARKER, undefined, bytesOf("a checkpoint"));
+    expect(await read()).toBe("a checkpoint");
+    // Also where the answer got lost.
+    await replace(MARKER, undefined, bytesOf("a checkpoint"));
+    await replace(MARKER, bytesOf("a checkpoint"), bytesOf("the next"));
+    expect(await read()).toBe("the next");
+    expect(await (await place.open()).inspect()).toEqual({ kind: "claimed", marker: MARKER });
+    await target.remove("checkpoint");
+    expect(await read()).toBe("");
+    await target.handOver(MARKER, state, RECORD);
+    await writer.close();
+  });
+
+  it("has no checkpoint of a mirror replaced but the one that was seen, by the claim that was seen", async () => {
+    const place = await newPlace();
+    const { target, writer } = await claimed(place);
+    await place.putByOthers("checkpoint", bytesOf("another's"));
+    const replace = async (marker: string, before: string | undefined) =>
+      target.replaceCheckpoint?.(marker, before === undefined ? before : bytesOf(before), bytesOf("ours"));
+    await expect(replace(MARKER, undefined)).rejects.toBeInstanceOf(TargetRefusedError);
+    await expect(replace(MARKER, "older")).rejects.toBeInstanceOf(TargetRefusedError);
+    await expect(replace(LATER_MARKER, "another's")).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(Buffer.from((await writer.read("checkpoint", 100)) ?? []).toString()).toBe("another's");
+    await target.remove("checkpoint");
+    await expect(replace(MARKER, "another's")).rejects.toBeInstanceOf(TargetRefusedError);
+    expect(await writer.read("checkpoint", 100)).toBeUndefined();
+    await writer.close();
+  });
+
   it("is locked by one copy at a time", async () => {
     const place = await newPlace();
     const { target } = await claimed(place);
