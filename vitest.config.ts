@@ -9,7 +9,7 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cach
 /** Unit tests that replace modules, which they must not share with other files. */
 const MODULE_MOCKS = [
   "test/unit/bench/peers/commands.test.ts",
-  "test/unit/bench/servers/cloud.test.ts",
+  "test/unit/bench/clouds/cloud.test.ts",
   "test/unit/storage/gcs/credentials.test.ts",
   "test/unit/storage/gcs/objects.test.ts",
 ];

@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { ProfileChoice } from "./profile.ts";
 import { prepareResults } from "./report/results.ts";
 import { defaultDisk, defaultScratch } from "./run/places.ts";
@@ -20,13 +20,14 @@ export interface BenchOptions extends ProfileChoice {
 }
 
 const COMPILED = fileURLToPath(new URL("../dist/cmd/tlog-migrate.js", import.meta.url));
+const OBJECT_STORES = ["gcs", "s3"];
 const SUITE_NAMES = SUITES.map(({ name }) => name);
 
 const HELP = `
 Suites:
 ${SUITES.map(({ name, about }) => `  ${name.padEnd(9)} ${about}`).join("\n")}
 
-Peers that are not installed (rclone, Go for Tessera's tools and the emulated cloud) are left out, and nginx is
+Peers that are not installed (rclone, Go for Tessera's tools and emulated clouds, MariaDB) are left out, and nginx is
 replaced by a server of our own. Goals are judged by a full run alone: with other sizes, or fewer rounds than 3,
 figures are shown and not judged. A goal that is missed is shown, and is not a failure. Tables go to standard
 output, progress to standard error. Nothing is written but what --out asks for; logs and copies are removed at the
@@ -41,6 +42,14 @@ export function readOptions(args: readonly string[], report: (line: string) => v
     .description("Measures tlog-migrate next to other programs that copy, on this machine.")
     .option("--quick", "small logs, one round: a look in a few minutes", false)
     .option("--suite <names>", "which to run, separated by commas (default: all)", suiteNames, SUITE_NAMES)
+    .addOption(
+      new Option(
+        "--target <stores>",
+        "the suites of copies into these object stores, separated by commas: gcs, s3",
+      )
+        .argParser(storeNames)
+        .conflicts("suite"),
+    )
     .option("--rounds <n>", "runs of each contender (default: 3; 1 with --quick)", wholeNumber(100))
     .option("--entries <n>", "entries of the logs (default: each suite's own)", wholeNumber(1e9))
     .option("--scratch <dir>", "logs, and copies into memory (default: a tmpfs)", directory, defaultScratch())
@@ -55,7 +64,8 @@ export function readOptions(args: readonly string[], report: (line: string) => v
     .exitOverride()
     .configureOutput({ outputError: (text) => report(text.trim().replace(/^error: /, "")) });
   command.parse(args, { from: "user" });
-  const options = command.opts<BenchOptions>();
+  const { target, ...given } = command.opts<BenchOptions & { readonly target?: readonly string[] }>();
+  const options = { ...given, suite: target ?? given.suite };
   if (!existsSync(options.program)) command.error("the program is not built: run npm run build first");
   try {
     // At the start: results that cannot be written at the end have been measured for nothing.
@@ -70,6 +80,12 @@ function suiteNames(text: string): string[] {
   const names = text.split(",");
   if (names.every((name) => SUITE_NAMES.includes(name))) return names;
   throw new InvalidArgumentError(`Suites are ${SUITE_NAMES.join(", ")}.`);
+}
+
+function storeNames(text: string): string[] {
+  const names = text.split(",");
+  if (names.every((name) => OBJECT_STORES.includes(name))) return names;
+  throw new InvalidArgumentError(`Object stores are ${OBJECT_STORES.join(", ")}.`);
 }
 
 function wholeNumber(most: number): (text: string) => number {

@@ -20,6 +20,12 @@ export interface Profile {
   };
   readonly startUps: number;
   readonly gcs: BestConcurrency;
+  readonly s3: BestConcurrency;
+  readonly uploadCost: {
+    readonly rounds: number;
+    /** Of one size, each time. */
+    readonly uploads: number;
+  };
 }
 
 export interface BestConcurrency {
@@ -79,5 +85,10 @@ export function profileFor({ quick, rounds, entries }: ProfileChoice): Profile {
       log: sized(tiles(600_000, LARGE)),
       concurrencies: quick ? [64] : [16, 32, 64, 128, 256],
     },
+    s3: {
+      log: sized(tiles(600_000, LARGE)),
+      concurrencies: quick ? [64] : [32, 64, 128, 256],
+    },
+    uploadCost: quick ? { rounds: 1, uploads: 500 } : { rounds: 5, uploads: 2000 },
   };
 }

@@ -1,9 +1,9 @@
 /** tlog-migrate, compiled as it is published. */
 
 import { spawnSync } from "node:child_process";
+import type { BenchCloud } from "../clouds/cloud.ts";
 import { discardLocation, discardPreload } from "../discard/discard.ts";
 import type { Contender, Task } from "../run/contender.ts";
-import type { BenchCloud } from "../servers/cloud.ts";
 
 /** What differs from how a user runs it without options. */
 export interface OursVariant {
@@ -76,39 +76,48 @@ export function ours(program: string, variant: OursVariant): Contender {
   };
 }
 
-/** A copy into Google's cloud. @param program the compiled program. */
-export function oursToGcs(
+/** A copy into a cloud. @param program the compiled program. */
+export function oursToCloud(
   program: string,
   cloud: BenchCloud,
   row: Pick<Contender, "id" | "label">,
 ): (concurrency: number) => Contender {
   return (concurrency) => ({
     ...oursRow(program, row),
+    leaves: "tiles",
     place: cloud,
     command({ sourceUrl, log }) {
-      const { bucket, database, env } = cloud.home;
-      const target = [sourceUrl, `gs://${bucket}`, "--spanner", database];
+      const { target, stateOptions, env } = cloud.home;
       const options = ["--vkey", log.vkey, "--concurrency", String(concurrency), "--json", "--quiet"];
       return {
         file: process.execPath,
-        args: [program, "copy", ...target, ...options, ...handover(program)],
+        args: [program, "copy", sourceUrl, target, ...stateOptions, ...options, ...handover(program)],
         env,
       };
     },
   });
 }
 
-const handovers = new Map<string, readonly string[]>();
+const helps = new Map<string, string>();
+
+/** What a program, perhaps an earlier build, says of `copy`. */
+function helpOf(program: string): string {
+  let help = helps.get(program);
+  if (help === undefined) {
+    help = spawnSync(process.execPath, [program, "copy", "--help"], { encoding: "utf8" }).stdout;
+    helps.set(program, help);
+  }
+  return help;
+}
 
 /** The options by which a program hands over at once; earlier builds do that by themselves, and know no such options. */
 export function handover(program: string): readonly string[] {
-  let options = handovers.get(program);
-  if (options === undefined) {
-    const { stdout } = spawnSync(process.execPath, [program, "copy", "--help"], { encoding: "utf8" });
-    options = stdout.includes(" --handover ") ? ["--handover", "--settle", "0"] : [];
-    handovers.set(program, options);
-  }
-  return options;
+  return helpOf(program).includes(" --handover ") ? ["--handover", "--settle", "0"] : [];
+}
+
+/** Whether a program, perhaps an earlier build, copies to such targets: "s3". */
+export function knowsTarget(program: string, scheme: string): boolean {
+  return helpOf(program).includes(`${scheme}://`);
 }
 
 function oursRow(

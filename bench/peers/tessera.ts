@@ -1,14 +1,14 @@
 /**
- * Tessera's own migration tools, for POSIX and for Google's cloud: they fetch, hash, write and build the tree state, as
+ * Tessera's own migration tools, for POSIX, Google's cloud and AWS: they fetch, hash, write and build the tree state, as
  * ours does. They are built from the module of the interop tests, at the version that is pinned there.
  */
 
 import { readFileSync } from "node:fs";
-import { build, goAvailable } from "../../test/support/go/programs.ts";
+import { build, goAvailable, type Program } from "../../test/support/go/programs.ts";
+import type { BenchCloud } from "../clouds/cloud.ts";
 import type { LogShape } from "../logs/shapes.ts";
 import { type Candidate, type Contender, skipped } from "../run/contender.ts";
 import { firstLine } from "../run/machine.ts";
-import type { BenchCloud } from "../servers/cloud.ts";
 
 export const TESSERA_ID = "tessera";
 
@@ -29,24 +29,21 @@ export async function tesseraMigrate({ format, entries }: LogShape): Promise<Can
   }));
 }
 
-/** Into Cloud Storage and Spanner. */
-export async function tesseraToGcs(cloud: BenchCloud): Promise<Candidate> {
-  const head = { id: TESSERA_ID, label: "Tessera's migrate/gcp" };
-  return await built("tessera-migrate-gcp", head, (file) => ({
+/** Into a cloud, by the tool that is made for it. */
+export async function tesseraToCloud(cloud: BenchCloud, of: "gcp" | "aws"): Promise<Candidate> {
+  const head = { id: TESSERA_ID, label: `Tessera's migrate/${of}` };
+  return await built(`tessera-migrate-${of}`, head, (file) => ({
+    leaves: "tiles",
     place: cloud,
     command({ sourceUrl }) {
-      const { bucket, database, env } = cloud.home;
-      return {
-        file,
-        args: ["--source_url", `${sourceUrl}/`, "--bucket", bucket, "--spanner", database],
-        env,
-      };
+      const { tesseraOptions, env } = cloud.home;
+      return { file, args: ["--source_url", `${sourceUrl}/`, ...tesseraOptions], env };
     },
   }));
 }
 
 async function built(
-  program: "tessera-migrate-posix" | "tessera-migrate-gcp",
+  program: Program,
   head: Pick<Contender, "id" | "label">,
   contender: (file: string) => Omit<Contender, "id" | "label">,
 ): Promise<Candidate> {

@@ -1,6 +1,6 @@
 /** What the runs of a row come to: the figures that tables and goals are about. */
 
-import { type CopyTable, type MeasuredRow, measuredRow, type Run } from "./report.ts";
+import { type CopyTable, type MeasuredRow, measuredRow, type Run, type Table } from "./report.ts";
 
 /** Medians over the runs of a row. */
 export interface Figures {
@@ -40,6 +40,12 @@ export function figuresOf({ runs, entries, bytes }: MeasuredRow): Figures {
 export function rowFigures(table: CopyTable | undefined, id: string): Figures | undefined {
   const row = measuredRow(table, id);
   return row === undefined ? undefined : figuresOf(row);
+}
+
+/** The median of a table of times, in milliseconds; undefined if there is none with this id. */
+export function medianTime(tables: readonly Table[], id: string): number | undefined {
+  const table = tables.find((candidate) => candidate.id === id);
+  return table?.kind === "times" ? median(table.milliseconds) : undefined;
 }
 
 /** A quotient of two figures, if both are known; undefined if the divisor is 0, the time of a run too short to measure. */

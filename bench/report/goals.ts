@@ -30,6 +30,22 @@ export function goal(text: string, value: number | undefined, bound: Bound, unit
   };
 }
 
+/** A goal that is met by either of two: what is not measured counts as missed beside one that is met. */
+export function eitherGoal(one: Goal, other: Goal): Goal {
+  const measured = [one, other].map((goal) => goal.measured ?? "not measured");
+  const met =
+    one.met === true || other.met === true
+      ? true
+      : one.met === undefined || other.met === undefined
+        ? undefined
+        : false;
+  return {
+    text: `${one.text}, or ${other.text}`,
+    measured: one.met === undefined && other.met === undefined ? undefined : measured.join(", "),
+    met,
+  };
+}
+
 /** A goal as far as a suite can judge it: only one that was run in full gives a verdict. */
 export function judgedBy({ reducedBy }: SuiteReport, { text, measured, met }: Goal): Goal {
   return { text, measured, met: reducedBy === "" ? met : undefined };
@@ -79,6 +95,12 @@ function isWithin(value: number, bound: Bound): boolean {
 /** A figure in its unit: entries a second, a quotient, a share, bytes or milliseconds. */
 export function inUnit(value: number, unit: Unit): string {
   if (unit === "×") return `${value.toFixed(2)} ×`;
+  if (unit === "ms") return `${milliseconds(value)} ms`;
   const shown = value * (unit === "%" ? 100 : unit === "MB" ? 1e-6 : 1);
   return `${Math.round(shown).toLocaleString("en")} ${unit}`;
+}
+
+/** Milliseconds, of which small ones are shown by their hundredths. */
+export function milliseconds(value: number): string {
+  return value < 10 ? value.toFixed(2) : Math.round(value).toLocaleString("en");
 }

@@ -22,7 +22,8 @@ column of its own. \`bench/run/measure.ts\` says how processes are measured.
 In the commands \`$LOG\` is the directory of the log, which is served at \`$SOURCE\` as \`bench/servers/nginx.ts\` does;
 \`$VKEY\` is the log's key, \`$PATHS\` a file with the paths of its objects, a line each, \`$CA\` the server's
 certificate, and \`$BEFORE\` the program of an earlier build. \`tessera-migrate-posix\` is Tessera's
-\`cmd/experimental/migrate/posix\`, built from the module in \`test/interop\`. \`$DISCARD\` is what \`discardPreload\` of
+\`cmd/experimental/migrate/posix\`, built from the module in \`test/interop\`, as are those for clouds and the clouds
+themselves. \`$DISCARD\` is what \`discardPreload\` of
 \`bench/discard/discard.ts\` gives.
 `;
 

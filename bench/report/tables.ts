@@ -1,7 +1,7 @@
 /** Tables in Markdown: on the terminal, and on the page of results. */
 
 import { type Figures, figuresOf, median, rowFigures } from "./figures.ts";
-import { type Goal, inUnit, verdictOf } from "./goals.ts";
+import { type Goal, inUnit, milliseconds, verdictOf } from "./goals.ts";
 import type { CopyTable, MeasuredRow, Row, Table } from "./report.ts";
 
 interface Column {
@@ -36,9 +36,12 @@ const RUN_HEADS = ["", "round", "wall s", "user s", "system s", "server CPU s", 
 /** A table with its title and its notes. */
 export function tableText(table: Table): string {
   const { title, notes } = table;
-  if (table.kind === "times") return [`### ${title}\n`, timesText(table.milliseconds), ...notes].join("\n");
-  const remarks = [...table.rows.flatMap((row) => remarksOn(table, row)), ...notes].join(" ");
-  return [`### ${title}\n`, copiesText(table), ...(remarks === "" ? [] : [`${remarks}\n`])].join("\n");
+  const isTimes = table.kind === "times";
+  const figures = isTimes ? timesText(table.milliseconds) : copiesText(table);
+  const remarks = [...(isTimes ? [] : table.rows.flatMap((row) => remarksOn(table, row))), ...notes].join(
+    " ",
+  );
+  return [`### ${title}\n`, figures, ...(remarks === "" ? [] : [`${remarks}\n`])].join("\n");
 }
 
 /** Goals, and whether they are met. */
@@ -112,8 +115,8 @@ function remarksOn({ rows }: CopyTable, row: Row): string[] {
 }
 
 function timesText(values: readonly number[]): string {
-  const [least, most] = [Math.min(...values), Math.max(...values)].map((time) => time.toFixed(0));
-  const each = values.map((time) => time.toFixed(0)).join(", ");
+  const [least, most] = [Math.min(...values), Math.max(...values)].map(milliseconds);
+  const each = values.map(milliseconds).join(", ");
   return `**${inUnit(median(values), "ms")}** (${least}–${most}). Every run: ${each} ms.\n`;
 }
 

@@ -114,7 +114,8 @@ async function runOnce({ into }: Setting, entrant: Entrant, everyByte: boolean):
     const { usage, stdout } = await measure(entrant.command(task));
     const after = totalCpu(servers);
     entrant.checkOutput?.(stdout, task);
-    await checkCopy(log, task.target, entrant, everyByte);
+    const copied = place === undefined ? task.target : place.objectsDirectory;
+    if (copied !== undefined) await checkCopy(log, copied, entrant, everyByte);
     const serverCpuSeconds = before === undefined || after === undefined ? undefined : after - before;
     return { ...usage, serverCpuSeconds };
   } finally {

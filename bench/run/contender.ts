@@ -44,6 +44,8 @@ export interface RunPlace {
   close(): Promise<void>;
   /** Processes whose CPU time is reported with that of the source's server, while it is open. */
   readonly pids: readonly number[];
+  /** Where the copy is in files, while it is open; undefined where it is not. */
+  readonly objectsDirectory: string | undefined;
 }
 
 /** A program that takes part, or cannot. */

@@ -1,13 +1,12 @@
 /** nginx as the server of a log directory: what logs are really served with, and it costs the machine least. */
 
 import { type ChildProcess, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import fs from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type LogServerOptions, type RunningServer, startGuarded } from "./own-process.ts";
+import { freePort, startGuarded } from "../../test/support/go/guarded.ts";
+import type { LogServerOptions, RunningServer } from "./own-process.ts";
 
 /** Tries to find a port that nobody takes before nginx does. */
 const MAX_TRIES = 5;
@@ -30,7 +29,8 @@ export async function startNginx(
       if (file !== undefined) fs.symlinkSync(fs.realpathSync(file), join(prefix, name));
     }
     fs.writeFileSync(join(prefix, "nginx.conf"), configuration(port, gzip, tls !== undefined));
-    const { shell, close } = startGuarded([nginx, "-p", prefix, "-c", "nginx.conf", "-e", "stderr"], prefix);
+    const command = [nginx, "-p", prefix, "-c", "nginx.conf", "-e", "stderr"];
+    const { shell, close } = startGuarded(command, { remove: prefix });
     const pid = await pidWhenListening(shell, join(prefix, "nginx.pid"));
     const url = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
     if (pid !== undefined) return { url, pid, kind: `nginx ${versionOf(nginx)}`, close };
@@ -102,13 +102,4 @@ async function pidWhenListening(shell: ChildProcess, pidFile: string): Promise<n
     if (pid > 0) return pid;
   }
   return undefined;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

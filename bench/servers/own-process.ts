@@ -1,8 +1,8 @@
 /** Servers of the benchmark that run in processes of their own, whose CPU time is measured apart from that of this one. */
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { startGuarded } from "../../test/support/go/guarded.ts";
 
 /** A process that was started, as its parent sees it. It ends with its parent at the latest. */
 export interface OwnProcess {
@@ -33,41 +33,6 @@ export interface LogServerOptions {
 export interface TlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
-}
-
-/**
- * Runs a command under a shell that kills it when the shell's standard input ends, which it does however this
- * process ends; then removes $REMOVE.
- */
-const GUARD = `
-exec 3<&0
-"$@" 3<&- &
-server=$!
-{ cat; kill -KILL $server; } <&3 >/dev/null 2>&1 &
-guard=$!
-wait $server 2>/dev/null
-kill $guard 2>/dev/null
-rm -rf "$REMOVE"`;
-
-/** A command under the guard. @param remove a directory that is removed when it has ended. */
-export function startGuarded(
-  command: readonly string[],
-  remove = "",
-): { readonly shell: ChildProcess; close(): Promise<void> } {
-  const shell = spawn("sh", ["-c", GUARD, "sh", ...command], {
-    // No signal of a terminal reaches it: it serves until its parent, which gets them too, has stopped in order.
-    detached: true,
-    stdio: ["pipe", "pipe", "inherit"],
-    env: { ...process.env, REMOVE: remove },
-  });
-  const exited = once(shell, "exit");
-  return {
-    shell,
-    async close() {
-      shell.stdin?.end();
-      await exited;
-    },
-  };
 }
 
 /** Starts a module and waits for what it announces. @throws Error if it ends before. */

@@ -1,6 +1,13 @@
 /** Figures that nobody measured, for tests of what is made of them. */
 
-import type { CopyTable, MeasuredRow, MissingRow, Run, SuiteReport } from "../../bench/report/report.ts";
+import type {
+  CopyTable,
+  MeasuredRow,
+  MissingRow,
+  Run,
+  SuiteReport,
+  TimeTable,
+} from "../../bench/report/report.ts";
 
 export function runOf(wallSeconds: number, changes: Partial<Run> = {}): Run {
   const usual = { userSeconds: wallSeconds, systemSeconds: 0.5, serverCpuSeconds: 1, peakRssBytes: 200e6 };
@@ -32,6 +39,10 @@ export function missingRow(state: MissingRow["state"], id: string, reason: strin
 export function tableOf(id: string, rows: CopyTable["rows"], reference?: string): CopyTable {
   const head = { kind: "copies", id, title: `Title of ${id}`, notes: [`Note on ${id}.`], rows } as const;
   return reference === undefined ? head : { ...head, reference };
+}
+
+export function timesOf(id: string, milliseconds: readonly number[]): TimeTable {
+  return { kind: "times", id, title: `Title of ${id}`, notes: [], milliseconds };
 }
 
 export function suiteOf(

@@ -3,15 +3,16 @@
  * answer, and break a connection off.
  */
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createConnection, type RowDataPacket } from "mysql2/promise";
 import { LOCALHOST, type TestCertificate } from "../http/test-certificates.ts";
+import { freePort, type GuardedProcess, startQuietly } from "./guarded.ts";
 
 const STARTED_WITHIN_MS = 60_000;
 
@@ -50,7 +51,7 @@ export class MariaDb implements AsyncDisposable {
   /** What a process gets to log in. */
   readonly env = { MYSQL_PWD: PASSWORD };
   readonly #home: string;
-  readonly #server: ChildProcess;
+  readonly #server: GuardedProcess;
   readonly #port: number;
   readonly #proxy: Server;
   readonly #sockets = new Set<Socket>();
@@ -58,7 +59,7 @@ export class MariaDb implements AsyncDisposable {
   #changed = Promise.withResolvers<void>();
   #named = 0;
 
-  private constructor(home: string, server: ChildProcess, port: number, proxy: Server) {
+  private constructor(home: string, server: GuardedProcess, port: number, proxy: Server) {
     this.#home = home;
     this.#server = server;
     this.#port = port;
@@ -86,9 +87,9 @@ export class MariaDb implements AsyncDisposable {
     for (const [name, pem] of Object.entries(certificate ?? {})) writeFileSync(join(home, name), pem);
     const tls = [`--ssl-cert=${join(home, "cert")}`, `--ssl-key=${join(home, "key")}`];
     const port = await freePort();
-    const child = spawn(
-      mariaDbProgram("mariadbd") ?? "",
+    const child = await startQuietly(
       [
+        mariaDbProgram("mariadbd") ?? "",
         ...["--no-defaults", ...asRoot, `--datadir=${data}`, `--socket=${join(home, "socket")}`],
         ...[
           temporary,
@@ -102,7 +103,7 @@ export class MariaDb implements AsyncDisposable {
         ...["--innodb-flush-log-at-trx-commit=0", "--max-connections=64", "--max-allowed-packet=64M"],
         ...(certificate === null ? ["--skip-ssl"] : tls),
       ],
-      { stdio: "ignore" },
+      { remove: home },
     );
     const proxy = createServer().listen(0, "127.0.0.1");
     await once(proxy, "listening");
@@ -115,12 +116,7 @@ export class MariaDb implements AsyncDisposable {
     this.interfere();
     for (const socket of this.#sockets) socket.destroy();
     this.#proxy.close();
-    if (this.#server.exitCode === null) {
-      const exited = once(this.#server, "exit");
-      this.#server.kill("SIGKILL");
-      await exited;
-    }
-    rmSync(this.#home, { recursive: true, force: true, maxRetries: 5 });
+    await this.#server.close();
   }
 
   /** A new database, for a user with all rights in it. */
@@ -136,6 +132,10 @@ export class MariaDb implements AsyncDisposable {
       address: `mysql://${user}@127.0.0.1:${this.proxyPort}/${name}`,
       dsn: `${user}:${PASSWORD}@tcp(127.0.0.1:${this.#port})/${name}`,
     };
+  }
+
+  get pid(): number {
+    return this.#server.pid;
   }
 
   get proxyPort(): number {
@@ -216,18 +216,9 @@ export class MariaDb implements AsyncDisposable {
         await this.query(undefined, `GRANT ALL ON *.* TO '${USER}'@'%'`);
         return;
       }
-      if (this.#server.exitCode !== null) break;
+      if (this.#server.isOver) break;
     }
     await this[Symbol.asyncDispose]();
     throw new Error("mariadbd did not start");
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { readonly port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -3,9 +3,7 @@
  * its place as S3 does now and then, and versitygw never.
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import {
   Agent,
   createServer,
@@ -15,12 +13,9 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import { S3Access } from "../../../storage/s3/access.ts";
-import { build } from "./programs.ts";
+import { environmentOf, Versitygw } from "./versitygw.ts";
 
 /** Requests to interfere with, and how. The first of several rules that fits a request decides. */
 export interface S3Fault {
@@ -46,42 +41,25 @@ export interface S3Fault {
   readonly after?: boolean;
 }
 
-const STARTED_WITHIN_MS = 30_000;
-
-const KEYS = { accessKeyId: "test", secretAccessKey: "testtest" };
-
 export class S3Server implements AsyncDisposable {
   /** What a process gets to see it as S3. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly origin: string;
-  readonly #home: string;
-  readonly #gateway: ChildProcess;
+  readonly #gateway: Versitygw;
   readonly #proxy: Server;
   readonly #sockets = new Set<Socket>();
   readonly #agent = new Agent({ keepAlive: true });
   #faults: (S3Fault & { matched: number; hits: number })[] = [];
   #changed = Promise.withResolvers<void>();
-  #named = 0;
   /** Lines of the requests that came. */
   readonly requests: string[] = [];
 
-  private constructor(home: string, gateway: ChildProcess, proxy: Server) {
-    this.#home = home;
+  private constructor(gateway: Versitygw, proxy: Server) {
     this.#gateway = gateway;
     this.#proxy = proxy;
     this.origin = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-    this.env = {
-      AWS_ENDPOINT_URL_S3: this.origin,
-      AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
-      AWS_REGION: "us-east-1",
-      // Nothing of the machine that the tests run on.
-      AWS_EC2_METADATA_DISABLED: "true",
-      AWS_CONFIG_FILE: join(home, "no-config"),
-      AWS_SHARED_CREDENTIALS_FILE: join(home, "no-credentials"),
-      AWS_SESSION_TOKEN: undefined,
-      AWS_PROFILE: undefined,
-    };
+    const env = environmentOf(this.origin, gateway.home);
+    this.env = { ...env, AWS_SESSION_TOKEN: undefined, AWS_PROFILE: undefined };
     proxy.on("connection", (socket) => {
       this.#sockets.add(socket);
       socket.on("error", () => {});
@@ -93,21 +71,10 @@ export class S3Server implements AsyncDisposable {
   }
 
   static async start(): Promise<S3Server> {
-    const program = await build("versitygw");
-    const home = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "tlog-migrate-s3-"));
-    const [data, metadata] = [join(home, "data"), join(home, "metadata")];
-    for (const directory of [data, metadata]) mkdirSync(directory);
-    // Not every file system has extended attributes.
-    const backend = ["posix", "--sidecar", metadata, data];
-    const gateway = spawn(program, ["--port", socketIn(home), "--keep-alive", "--quiet", ...backend], {
-      env: { ...process.env, ROOT_ACCESS_KEY: KEYS.accessKeyId, ROOT_SECRET_KEY: KEYS.secretAccessKey },
-      stdio: "ignore",
-    });
+    const gateway = await Versitygw.start({ listens: "socket" });
     const proxy = createServer().listen(0, "127.0.0.1");
     await once(proxy, "listening");
-    const server = new S3Server(home, gateway, proxy);
-    await server.#becomeReady();
-    return server;
+    return new S3Server(gateway, proxy);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -115,19 +82,11 @@ export class S3Server implements AsyncDisposable {
     this.#agent.destroy();
     for (const socket of this.#sockets) socket.destroy();
     this.#proxy.close();
-    if (this.#gateway.exitCode === null) {
-      const exited = once(this.#gateway, "exit");
-      this.#gateway.kill("SIGKILL");
-      await exited;
-    }
-    rmSync(this.#home, { recursive: true, force: true, maxRetries: 5 });
+    await this.#gateway[Symbol.asyncDispose]();
   }
 
-  /** A new bucket: to versitygw, a directory. */
   newBucket(): string {
-    const name = `bucket-${++this.#named}`;
-    mkdirSync(join(this.#home, "data", name));
-    return name;
+    return this.#gateway.newBucket();
   }
 
   /** Stores an object, over one that may be there. */
@@ -218,7 +177,7 @@ export class S3Server implements AsyncDisposable {
 
   /** @param cutAt how much of the body is sent, where the connection is to end then. */
   #forward({ method, url, headers }: IncomingMessage, body: Buffer, cutAt?: number) {
-    const options = { socketPath: socketIn(this.#home), method, path: url, headers, agent: this.#agent };
+    const options = { socketPath: this.#gateway.address, method, path: url, headers, agent: this.#agent };
     return new Promise<{ head: IncomingMessage; bytes: Buffer }>((resolve, reject) => {
       const forwarded = request(options, (head) => {
         buffer(head).then((bytes) => resolve({ head, bytes }), reject);
@@ -228,21 +187,4 @@ export class S3Server implements AsyncDisposable {
       else forwarded.write(body.subarray(0, cutAt), () => setTimeout(() => forwarded.destroy(), 100));
     });
   }
-
-  async #becomeReady(): Promise<void> {
-    for (const deadline = Date.now() + STARTED_WITHIN_MS; Date.now() < deadline; await sleep(20)) {
-      const isUp = await fetch(this.origin).then(
-        () => true,
-        () => false,
-      );
-      if (isUp) return;
-      if (this.#gateway.exitCode !== null) break;
-    }
-    await this[Symbol.asyncDispose]();
-    throw new Error("versitygw did not start");
-  }
-}
-
-function socketIn(home: string): string {
-  return join(home, "socket");
 }

@@ -152,28 +152,42 @@ export async function tesseraMigratePosix(
 export async function tesseraMigrateGcp(
   options: Omit<Bucket, "prefix"> & CallOptions & { readonly sourceUrl: string },
 ): Promise<void> {
-  const { sourceUrl, bucket, database, env, timeoutMs } = options;
-  const args = ["--source_url", sourceUrl, "--bucket", bucket, "--spanner", database];
-  await run("tessera-migrate-gcp", args, { env, timeoutMs });
+  const { sourceUrl, env, timeoutMs } = options;
+  await run("tessera-migrate-gcp", ["--source_url", sourceUrl, ...migrateGcpFlags(options)], {
+    env,
+    timeoutMs,
+  });
+}
+
+/** How that tool is told its target. */
+export function migrateGcpFlags({ bucket, database }: Pick<Bucket, "bucket" | "database">): string[] {
+  return ["--bucket", bucket, "--spanner", database];
 }
 
 /** Runs Tessera's own migration tool for AWS, to its end, on an S3 and a database of ours; it knows no prefixes. */
 export async function tesseraMigrateAws(
   options: Omit<AwsBucket, "prefix"> & CallOptions & { readonly sourceUrl: string },
 ): Promise<void> {
-  const { sourceUrl, bucket, dsn, env, timeoutMs } = options;
+  const { sourceUrl, env, timeoutMs } = options;
+  await run("tessera-migrate-aws", ["--source_url", sourceUrl, ...migrateAwsFlags(options)], {
+    env,
+    timeoutMs,
+  });
+}
+
+/** How that tool is told its target. */
+export function migrateAwsFlags({ bucket, dsn, env }: Pick<AwsBucket, "bucket" | "dsn" | "env">): string[] {
   const [, user = "", password = "", host = "", port = "", name = ""] =
-    /^(.*?):(.*)@tcp\((.*):(\d+)\)\/(.*)$/.exec(dsn) ?? [];
-  const database = ["--db_name", name, "--db_host", host, "--db_port", port, "--db_user", user];
-  const s3 = ["--bucket", bucket, "--s3_endpoint", env.AWS_ENDPOINT_URL_S3 ?? ""];
+    /^(.*?):(.*)@tcp\((.*):(.*)\)\/(.*)$/.exec(dsn) ?? [];
   const keys = [
     "--s3_access_key",
     env.AWS_ACCESS_KEY_ID ?? "",
     "--s3_secret",
     env.AWS_SECRET_ACCESS_KEY ?? "",
   ];
-  const args = ["--source_url", sourceUrl, ...s3, ...keys, ...database, "--db_password", password];
-  await run("tessera-migrate-aws", args, { env, timeoutMs });
+  const s3 = ["--bucket", bucket, "--s3_endpoint", env.AWS_ENDPOINT_URL_S3 ?? "", ...keys];
+  const database = ["--db_name", name, "--db_host", host, "--db_port", port, "--db_user", user];
+  return [...s3, ...database, "--db_password", password];
 }
 
 /** A Tessera Appender that keeps a log growing; a test that is done with it stops it or disposes of it. */

@@ -8,7 +8,7 @@ describe("the options of the benchmark", () => {
   it("are all suites in full by default", () => {
     const options = readOptions(PROGRAM, () => {});
     expect(options).toMatchObject({ quick: false, program: import.meta.filename });
-    const all = ["peers", "tls", "start-up", "disk", "distance", "scale", "gcs"];
+    const all = ["peers", "tls", "start-up", "disk", "distance", "scale", "gcs", "s3"];
     expect(options.suite).toEqual(all);
     expect([options.out, options.beside]).toEqual([undefined, undefined]);
   });
@@ -23,7 +23,14 @@ describe("the options of the benchmark", () => {
     });
   });
 
+  it("name the suites of object stores by the stores too", () => {
+    expect(readOptions(["--target", "s3", ...PROGRAM], () => {}).suite).toEqual(["s3"]);
+    expect(readOptions(["--target", "s3,gcs", ...PROGRAM], () => {}).suite).toEqual(["s3", "gcs"]);
+  });
+
   it.each([
+    [["--target", "azure"], /Object stores are gcs, s3/],
+    [["--target", "s3", "--suite", "disk"], /--target.*cannot be used with option '--suite/],
     [["--rounds", "0"], /--rounds.*whole number from 1 to 100/],
     [["--entries", "many"], /--entries.*whole number/],
     [["--suite", "peers,disc"], /Suites are peers, .*disk/],

@@ -22,8 +22,8 @@ describe("the profile of a run", () => {
 
   it("takes another number of entries and rounds for all logs", () => {
     const profile = profileFor({ quick: false, entries: 1000, rounds: 5 });
-    const { peers, tls, disk, distance, scale, gcs } = profile;
-    const shapes = [...peers, tls, disk, distance.log, ...scale.stored, ...scale.endless, gcs.log];
+    const { peers, tls, disk, distance, scale, gcs, s3 } = profile;
+    const shapes = [...peers, tls, disk, distance.log, ...scale.stored, ...scale.endless, gcs.log, s3.log];
     expect(shapes.map(({ entries }) => entries)).toEqual(shapes.map(() => 1000));
     expect(profile.rounds).toBe(5);
   });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { goal, inUnit } from "../../../../bench/report/goals.ts";
+import { eitherGoal, goal, inUnit } from "../../../../bench/report/goals.ts";
 import type { Table } from "../../../../bench/report/report.ts";
 import { goalsOf } from "../../../../bench/suites/all.ts";
-import { missingRow, rowOf, runOf, suiteOf, tableOf } from "../../../support/bench-report.ts";
+import { missingRow, rowOf, runOf, suiteOf, tableOf, timesOf } from "../../../support/bench-report.ts";
 
 const PEAK_MEMORY = "Peak memory of every copy";
 
@@ -61,11 +61,7 @@ describe("the goals of the suites are judged by their tables", () => {
       [tableOf("distance", [rowOf("0ms", [8]), rowOf("20ms", [10]), rowOf("50ms", [11])])],
       ["80 % true", "73 % false"],
     ],
-    [
-      "start-up",
-      [{ kind: "times", id: "", title: "", notes: [], milliseconds: [290, 500, 280] } as const],
-      ["290 ms true"],
-    ],
+    ["start-up", [timesOf("start-up", [290, 500, 280])], ["290 ms true"]],
   ])("%s", (name, tables, expected) => {
     expect(Object.values(verdicts(name, tables))).toEqual(expected);
   });
@@ -81,8 +77,48 @@ describe("the goals of the suites are judged by their tables", () => {
   it("gcs: speed, next to uploads alone and Tessera's, and from far away", () => {
     const near = tableOf("gcs", [rowOf("ours", [10]), rowOf("tessera", [50]), rowOf("uploads", [7])]);
     const far = tableOf("gcs-distance", [rowOf("gcs-0ms", [8]), rowOf("gcs-20ms", [10])]);
-    const expected = ["100,000 entries/s true", "70 % false", "5.00 × true", "80 % true"];
-    expect(Object.values(verdicts("gcs", [near, far]))).toEqual(expected);
+    const startUp = timesOf("gcs-start-up", [350, 290, 310]);
+    const expected = ["100,000 entries/s true", "70 % false", "5.00 × true", "80 % true", "310 ms false"];
+    expect(Object.values(verdicts("gcs", [near, far, startUp]))).toEqual(expected);
+  });
+
+  it.each([
+    [50, 7, "5.00 ×, 70 % true"],
+    [20, 9, "2.00 ×, 90 % true"],
+    [20, 7, "2.00 ×, 70 % false"],
+  ])(
+    "s3: next to Tessera's (%i s) or to uploads alone (%i s), and the cost of uploads",
+    (tessera, uploads, speed) => {
+      const near = tableOf("s3", [
+        rowOf("ours", [10]),
+        rowOf("tessera", [tessera]),
+        rowOf("uploads", [uploads]),
+      ]);
+      const far = tableOf("s3-distance", [rowOf("s3-0ms", [8]), rowOf("s3-20ms", [10])]);
+      const large = timesOf("upload-256-KiB-http", [0.36, 0.341, 0.34]);
+      const small = timesOf("upload-8-KiB-https", [0.161]);
+      const found = Object.values(verdicts("s3", [near, far, large, small]));
+      expect(found).toEqual([
+        speed,
+        "80 % false",
+        "undefined undefined",
+        "0.34 ms true",
+        "undefined undefined",
+        "undefined undefined",
+        "0.16 ms false",
+      ]);
+    },
+  );
+
+  it("either of two goals: one that was not measured leaves it open, unless the other is met", () => {
+    const open = goal("b", undefined, { atLeast: 1 }, "×");
+    expect(eitherGoal(goal("a", 2, { atLeast: 1 }, "×"), open)).toMatchObject({
+      text: "a: at least 1.00 ×, or b: at least 1.00 ×",
+      measured: "2.00 ×, not measured",
+      met: true,
+    });
+    expect(eitherGoal(goal("a", 0.5, { atLeast: 1 }, "×"), open).met).toBeUndefined();
+    expect(eitherGoal(open, open)).toMatchObject({ measured: undefined, met: undefined });
   });
 
   it("not if they need a row that was left out", () => {

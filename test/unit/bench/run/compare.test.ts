@@ -105,11 +105,24 @@ describe("rounds", () => {
     const events: string[] = [];
     const place = {
       pids: [],
+      objectsDirectory: undefined,
       open: async () => void events.push("open"),
       close: async () => void events.push("close"),
     };
     await compare(newSetting(2).setting, [copier("a", COPY, { place })]);
     expect(events).toEqual(["open", "close", "open", "close"]);
+  });
+
+  it("are checked where their objects are files, if what they are made in has any", async () => {
+    const { setting } = newSetting();
+    const directory = temporaryDirectory();
+    const place = { pids: [], objectsDirectory: directory, open: async () => {}, close: async () => {} };
+    const rows = await compare(setting, [copier("empty", "true", { place })]);
+    expect(rows).toMatchObject([{ state: "failed", reason: expect.stringContaining("the copy has no") }]);
+    const unseen = { ...place, objectsDirectory: undefined };
+    expect(await compare(setting, [copier("a", "true", { place: unseen })])).toMatchObject([
+      { state: "measured" },
+    ]);
   });
 
   it("pass over one that has failed, and one that is missing", async () => {
