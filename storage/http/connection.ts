@@ -48,6 +48,8 @@ export class Connection extends Client implements ExchangeConnection {
   latest: Exchange | undefined;
   socket: Socket | undefined;
   isKept = false;
+  /** Whether TLS was not done with an earlier body when the exchange began. */
+  #isBehind = false;
   /** What undici may read at this moment, past the queue of the socket: that costs more than parsing it. */
   #lent: Buffer | undefined;
   /** The last TLS session; undici's cache, by which later connections resume it, holds it weakly. */
@@ -95,15 +97,22 @@ export class Connection extends Client implements ExchangeConnection {
     if (this.#lent !== undefined || socket.readableLength > 0) socket.unshift(Buffer.from(socket.read()));
   }
 
+  /** The exchange's request is about to be written. */
+  begin(exchange: Exchange): void {
+    this.exchange = exchange;
+    this.#isBehind = (this.socket?.writableLength ?? 0) > 0;
+  }
+
   /** Ends an attempt to connect. */
   giveUp(error: Error): void {
     this.socket?.destroy(error);
   }
 
-  // TLS has read all of the body by then.
+  // TLS reads all of a body at once, unless it has to wait for an earlier one, which a server answered early.
   endUnlessWritten(): void {
     const { socket } = this;
-    if (socket !== undefined && !("encrypted" in socket) && socket.writableLength > 0) socket.destroy();
+    if (socket === undefined || socket.writableLength === 0) return;
+    if (!("encrypted" in socket) || this.#isBehind) socket.destroy();
   }
 
   #adopt(socket: Socket): void {

@@ -31,6 +31,8 @@ export interface Carrier {
 export interface ExchangeConnection {
   /** What it carries. */
   exchange: Exchange | undefined;
+  /** It carries this one from now on. */
+  begin(exchange: Exchange): void;
   readonly socket: Socket | undefined;
   /** Whether its socket has carried an exchange: then the server may end it at any moment. */
   isKept: boolean;
@@ -103,7 +105,7 @@ export class Exchange implements Dispatcher.DispatchHandler, BodyOwner {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.connection !== undefined) this.connection.exchange = this;
+    this.connection?.begin(this);
     // An error here, and none later, leaves the connection to others.
     if (this.#outcome === undefined) throw NOT_WANTED;
     this.#controller = controller;

@@ -18,8 +18,13 @@ export function serve(listener: RequestListener): Promise<URL> {
   return listening(createServer(listener), "http");
 }
 
-export function serveTls(certificate: TestCertificate, listener: RequestListener): Promise<URL> {
-  return listening(createTlsServer({ ...certificate }, listener), "https");
+/** @param connected is called for each connection. */
+export function serveTls(
+  certificate: TestCertificate,
+  listener: RequestListener,
+  connected: () => void = () => {},
+): Promise<URL> {
+  return listening(createTlsServer({ ...certificate }, listener).on("secureConnection", connected), "https");
 }
 
 export function serveRaw(conversation: (socket: Socket) => void): Promise<URL> {

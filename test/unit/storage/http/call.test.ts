@@ -17,7 +17,7 @@ import {
   scriptedServer,
   TRANSPORTS,
 } from "../../../support/http/scripted-server.ts";
-import { serve } from "../../../support/http/servers.ts";
+import { serve, serveTls } from "../../../support/http/servers.ts";
 import { LOCALHOST } from "../../../support/http/test-certificates.ts";
 
 type ApiRequest = Omit<HttpRequest, "origin">;
@@ -193,6 +193,41 @@ describe("what is asked", () => {
     Object.defineProperty(sockets[0], "writableLength", { value: 1 });
     connection.send(okay("enough"));
     expect((await call).body.toString()).toBe("enough");
+    const next = client.call();
+    (await server.connection()).send(okay("on a new one"));
+    expect((await next).body.toString()).toBe("on a new one");
+  });
+
+  it("leaves its connection to the next, where TLS has all of the body and the network has not", async () => {
+    let connections = 0;
+    const url = await serveTls(
+      LOCALHOST,
+      (request, response) => {
+        response.end("early");
+        request.resume();
+      },
+      () => connections++,
+    );
+    const client = new Client({ url });
+    await client.call({ method: "PUT", path: "/large", headers: [], body: [Buffer.alloc(1 << 23)] });
+    await client.call();
+    expect(connections).toBe(1);
+  });
+
+  it("does not, where TLS was still to read the body behind an earlier one", async () => {
+    const [sockets, server] = [clientSockets(), await scriptedServer("TLS")];
+    const client = new Client(server);
+    const upload: ApiRequest = { method: "PUT", path: "/large", headers: [], body: [Buffer.from("bytes")] };
+    const first = client.call(upload);
+    const connection = await server.connection();
+    await connection.request();
+    Object.defineProperty(sockets[0], "writableLength", { value: 1 });
+    connection.send(okay("first"));
+    await first;
+    const second = client.call(upload);
+    await connection.request();
+    connection.send(okay("second"));
+    await second;
     const next = client.call();
     (await server.connection()).send(okay("on a new one"));
     expect((await next).body.toString()).toBe("on a new one");
