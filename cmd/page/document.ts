@@ -26,8 +26,7 @@ export interface StatusDocument {
   readonly following?: FollowFacts;
   readonly isHandedOver: boolean;
   readonly requests: RequestFacts;
-  readonly bytesStored: number;
-  readonly bytesReceived: number;
+  readonly counts: CountFacts;
   readonly seals: SealFacts;
   /** The last ones, the oldest first. */
   readonly notices: readonly NoticeFacts[];
@@ -47,6 +46,17 @@ export interface ProgressFacts {
   readonly retries: number;
   /** Why nothing moves, as a clause. */
   readonly stall?: string;
+}
+
+/** What the run has done since its start. */
+export interface CountFacts {
+  /** Entries that it has copied or verified. */
+  readonly entries: number;
+  /** Entries that earlier runs had copied. */
+  readonly resumedEntries: number;
+  readonly bytesStored: number;
+  /** Of response bodies, as they came over the wire. */
+  readonly bytesReceived: number;
 }
 
 export interface FollowFacts {

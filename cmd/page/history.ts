@@ -1,9 +1,15 @@
 /** How a run went: its counts over time, in a bounded number of samples. */
 
-import type { Sample } from "./document.ts";
+import type { Sample, StatusDocument } from "./document.ts";
 
 /** Twice what a chart shows well: a fuller history is thinned to half. */
 const MAX_SAMPLES = 600;
+
+/** The sample that a state is. */
+export function sampleOf({ at, command, counts, following }: StatusDocument): Sample {
+  const bytes = command === "verify" ? counts.bytesReceived : counts.bytesStored;
+  return [Date.parse(at), counts.entries, bytes, following?.lagSeconds ?? 0];
+}
 
 export class History {
   #samples: Sample[] = [];

@@ -13,7 +13,7 @@ import {
   type OutcomeFacts,
   type StatusDocument,
 } from "./document.ts";
-import { History } from "./history.ts";
+import { History, sampleOf } from "./history.ts";
 
 /** Notices that are kept: a run of weeks may have thousands. */
 const MAX_NOTICES = 50;
@@ -49,9 +49,7 @@ export class RunStatus {
     const snapshot = this.#progress.snapshot();
     this.#pace = this.#meter.observe(snapshot, nowMs);
     this.#stall = this.#stalls.observe(snapshot, nowMs);
-    const { counters, lag } = snapshot;
-    const bytes = counters.get(this.#run.command === "verify" ? "bytesReceived" : "bytesStored");
-    this.#history.add([Date.now(), counters.get("entries"), bytes, lag?.seconds ?? 0]);
+    this.#history.add(sampleOf(this.document()));
   }
 
   notice(text: string, level: NoticeFacts["level"]): void {
@@ -106,8 +104,12 @@ export class RunStatus {
         throttles: counters.get("throttles"),
         ...(pause && { pause: { status: pause.status, secondsLeft: pause.leftMs / 1000 } }),
       },
-      bytesStored: counters.get("bytesStored"),
-      bytesReceived: counters.get("bytesReceived"),
+      counts: {
+        entries: counters.get("entries"),
+        resumedEntries: counters.get("resumedEntries"),
+        bytesStored: counters.get("bytesStored"),
+        bytesReceived: counters.get("bytesReceived"),
+      },
       seals: seals.cells(),
       notices: this.#notices,
       ...(this.#outcome && { outcome: this.#outcome }),

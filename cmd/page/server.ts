@@ -7,7 +7,8 @@ import { systemErrorWords, UsageError } from "../../lib/index.ts";
 import type { RunMetrics } from "../metrics/metrics.ts";
 import type { Endpoint } from "../options/values.ts";
 import { refusalOf } from "./admission.ts";
-import { type Answer, runAnswers, TEXT } from "./answers.ts";
+import { type Answer, type Answers, runAnswers, TEXT } from "./answers.ts";
+import { pageAnswers } from "./assets.ts";
 import { EventStream, eventText } from "./event-stream.ts";
 import type { RunStatus } from "./run-status.ts";
 
@@ -48,7 +49,7 @@ export async function serveRun(
   { host, port }: Endpoint,
 ): Promise<RunServer> {
   const events = new EventStream();
-  const answers = runAnswers(status, metrics);
+  const answers: Answers = new Map([...(await pageAnswers()), ...runAnswers(status, metrics)]);
   const server = createServer(
     { headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, connectionsCheckingInterval: 1_000 },
     (request, response) => void respond(request, response).catch(() => response.destroy()),

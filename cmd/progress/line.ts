@@ -1,13 +1,8 @@
 /** Progress in one line, for logs and for a terminal of some width. */
 
 import { formatCount, type ProgressSnapshot } from "../../lib/index.ts";
-import {
-  countOf,
-  formatByteRate,
-  formatCompact,
-  formatPercent,
-  formatTimeLeft,
-} from "../report/quantities.ts";
+import { countOf } from "../report/quantities.ts";
+import { formatByteRate, formatCompact, formatPercent, formatTimeLeft } from "../report/units.ts";
 import { countsEntries, type Pace } from "./pace.ts";
 
 const MIN_BAR = 6;

@@ -8,8 +8,9 @@ import {
   type PlanReport,
   type Refusal,
 } from "../../lib/index.ts";
-import { countOf, formatBytes, formatDuration, formatTimeLeft } from "./quantities.ts";
+import { countOf } from "./quantities.ts";
 import { alignFields, bad, emphasis, type Field, good, listSection, wrap } from "./text-layout.ts";
+import { formatBytes, formatDuration, formatTimeLeft } from "./units.ts";
 
 export function planSummary(report: PlanReport, width: number): string {
   const { outcome, refusal, warnings } = report;

@@ -10,8 +10,9 @@ import {
   type TargetStatus,
   type UnfinishedCopy,
 } from "../../lib/index.ts";
-import { countOf, formatPercent } from "./quantities.ts";
+import { countOf } from "./quantities.ts";
 import { alignFields, emphasis, type Field, listSection, wrap } from "./text-layout.ts";
+import { formatPercent } from "./units.ts";
 
 export function statusSummary(status: TargetStatus, width: number): string {
   const target = oneLine(status.target);

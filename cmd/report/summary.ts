@@ -9,8 +9,9 @@ import {
   type VerificationReport,
 } from "../../lib/index.ts";
 import { nextSteps, repairSteps, type StepFacts } from "./next-steps.ts";
-import { countOf, formatBytes, formatDuration } from "./quantities.ts";
+import { countOf } from "./quantities.ts";
 import { alignFields, bad, emphasis, type Field, good, listSection, wrap } from "./text-layout.ts";
+import { formatBytes, formatDuration } from "./units.ts";
 
 export function copySummary(report: MigrationReport, facts: StepFacts, width: number): string {
   const { notChecked, warnings, extraData } = report;

@@ -6,6 +6,7 @@ import { HAS_COMPILER } from "../support/hashers.ts";
 import { startLogServer } from "../support/http/misbehaving-log-server.ts";
 import { installPackage, run } from "../support/installed-package.ts";
 import { testLog } from "../support/logs/generated-log.ts";
+import { crawlPage, spawnWatched } from "../support/watched-run.ts";
 
 describe("the published package", () => {
   it("carries a compiled program that copies a log, and the types of a library", async () => {
@@ -30,6 +31,17 @@ describe("the published package", () => {
     ]);
     expect(JSON.parse(stdout)).toMatchObject({ size: 600, entries: 600 });
     expect(readFileSync(join(target, ".state/version"), "utf8")).toBe("1");
+
+    const held = server.hold("tile/entries/000");
+    const { child, url } = await spawnWatched(["copy", server.url, `${target}-2`, "--vkey", log.vkey], {
+      program,
+    });
+    await held.reached;
+    const page = await crawlPage(url);
+    expect([...page.keys()]).toEqual(
+      expect.arrayContaining(["/page/client/page.js", "/uplot.js", "/report/units.js"]),
+    );
+    child.kill("SIGKILL");
 
     const types = readFileSync(join(home, exports["."].types), "utf8");
     expect(types).toContain("migrate");

@@ -19,6 +19,8 @@ export interface CliOptions {
   /** Environment variables beside those of the test; undefined takes one away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
+  /** What is run in place of the clone's program. */
+  readonly program?: string;
   readonly input?: string;
   /** A command of the shell, such as `ulimit`, that is run in its process before it. */
   readonly before?: string;
@@ -58,8 +60,8 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
 
 /** Starts `tlog-migrate` and gives the process, which does not outlive the test. Call it within a test. */
 export function spawnCli(args: readonly string[], options: CliOptions = {}): RunningCli {
-  const { env = {}, cwd, input = "", before = ":", signal, timeoutMs = 60_000 } = options;
-  const line = [process.execPath, PROGRAM, ...args];
+  const { env = {}, cwd, program = PROGRAM, input = "", before = ":", signal, timeoutMs = 60_000 } = options;
+  const line = [process.execPath, program, ...args];
   const child = spawn("sh", ["-c", `${before}; exec "$@"`, "sh", ...line], {
     cwd,
     env: { ...process.env, FORCE_COLOR: undefined, NODE_OPTIONS: undefined, ...env },

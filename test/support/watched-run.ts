@@ -37,3 +37,20 @@ export async function* eventsOf({ body }: Response): AsyncGenerator<[event: stri
     }
   }
 }
+
+/** All that a page loads, from its address on: what it names, and what that names. Throws where something is not served. */
+export async function crawlPage(url: URL): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  const wanted = [url.href];
+  for (let next = wanted.pop(); next !== undefined; next = wanted.pop()) {
+    if (found.has(next)) continue;
+    const response = await fetch(next);
+    if (!response.ok) throw new Error(`${next} is answered by ${response.status}`);
+    const text = await response.text();
+    found.set(next, text);
+    const named = text.matchAll(/(?:\b(?:src|href)=|\bfrom )"([^"#]+)"/g);
+    if (response.headers.get("content-type")?.match(/html|javascript/))
+      wanted.push(...[...named].map(([, name = ""]) => new URL(name, next).href));
+  }
+  return new Map([...found].map(([each, text]) => [new URL(each).pathname, text]));
+}

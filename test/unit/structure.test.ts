@@ -53,6 +53,11 @@ describe("imports run down only", () => {
       /^(cmd|bench|test)\/|^lib\/index\.ts$/,
     ],
     ["the command knows the package's public face alone", /^cmd\//, /^(?!cmd\/|lib\/index\.ts$)/],
+    [
+      "what runs in the browser knows what the server of the page serves alone",
+      /^cmd\/(page\/(client\/|history\.ts)|report\/units\.ts)/,
+      /^cmd\/(?!page\/(client\/|history\.ts|document\.ts)|report\/units\.ts)|^lib\//,
+    ],
     ["nothing that is published knows the benchmark or the tests", /^(lib|storage|cmd)\//, /^(bench|test)\//],
     [
       "the benchmark knows neither the command nor the tests but for their logs and servers",

@@ -44,7 +44,7 @@ test("the document has the progress of log lines, and what they leave out", () =
       throttles: 2,
       pause: { status: 429, secondsLeft: 2.5 },
     },
-    bytesStored: 50_000,
+    counts: { entries: 1_000, resumedEntries: 0, bytesStored: 50_000, bytesReceived: 0 },
     seals: { seals: 16, sealsPerCell: 1, percent: Array(16).fill(0), inWork: [] },
   });
   expect(Object.keys(document)).not.toContain("following");

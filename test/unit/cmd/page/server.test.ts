@@ -8,6 +8,7 @@ import { MAX_CLIENTS } from "../../../../cmd/page/event-stream.ts";
 import { RunStatus } from "../../../../cmd/page/run-status.ts";
 import { serveRun } from "../../../../cmd/page/server.ts";
 import { Progress } from "../../../../lib/index.ts";
+import { crawlPage } from "../../../support/watched-run.ts";
 
 async function servedRun(host = "127.0.0.1") {
   const progress = new Progress();
@@ -49,6 +50,8 @@ async function listen(url: URL): Promise<Socket> {
 test("every answer forbids what it does not need", async () => {
   const { url } = await servedRun();
   for (const [path, status] of [
+    ["/", 200],
+    ["/page/client/page.js", 200],
     ["/status.json", 200],
     ["/metrics", 200],
     ["/healthz", 200],
@@ -67,6 +70,27 @@ test("every answer forbids what it does not need", async () => {
     expect(answer.headers["content-security-policy"]).not.toMatch(/unsafe|\*|http/);
     expect(answer.headers["access-control-allow-origin"]).toBeUndefined();
   }
+});
+
+test("the page is served with all that it loads, and in no language that browsers lack", async () => {
+  const { url } = await servedRun();
+  const found = await crawlPage(url);
+  const loaded = [
+    "/page.css",
+    "/icon.svg",
+    "/uplot.css",
+    "/uplot.js",
+    "/page/client/feed.js",
+    "/report/units.js",
+  ];
+  expect([...found.keys()]).toEqual(expect.arrayContaining(loaded));
+  for (const [path, text] of found) {
+    expect(text, path).not.toMatch(
+      /\.ts"|^import type|https?:\/\/(?!www\.w3\.org\/2000\/svg|[\w./-]*leeoniya)/m,
+    );
+  }
+  // What the policy forbids: nothing is inline.
+  expect(found.get("/")).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?! src=)/);
 });
 
 test("HEAD is answered like GET, without a body, and other methods are refused", async () => {
