@@ -8,6 +8,8 @@ import { newEd25519Signer, newRfc6962Signer, signNote } from "./sign.ts";
 export interface LogKeys {
   /** What `--vkey` takes: an Ed25519 key named by the origin. */
   readonly vkey: string;
+  /** The same key's private half, as log software takes it. */
+  readonly privateKey: string;
   /** What `--public-key` takes (Static CT alone): base64 of the DER SubjectPublicKeyInfo of an ECDSA key. */
   readonly publicKey: string | undefined;
   /** A checkpoint signed by every key of the log. */
@@ -21,6 +23,7 @@ export function logKeys(origin: string, seed: string, format: LogFormat): LogKey
     format === "static-ct" ? newRfc6962Signer(origin, p256Key(keySeed(seed, "p256"))) : undefined;
   return {
     vkey: note.vkey,
+    privateKey: note.privateKey,
     publicKey: treeHead?.publicKey,
     signCheckpoint(size, rootHash, extensions = []) {
       const text = [origin, size, formatHash(rootHash), ...extensions].map((line) => `${line}\n`).join("");

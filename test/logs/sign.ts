@@ -16,17 +16,25 @@ export interface NoteSigner {
   sign(text: string): Uint8Array;
 }
 
+export interface Ed25519Signer extends NoteSigner {
+  /** The private key as Go's note package, and so log software, takes it. */
+  readonly privateKey: string;
+}
+
 export interface Rfc6962Signer extends NoteSigner {
   /** What `--public-key` takes: base64 of the DER SubjectPublicKeyInfo. */
   readonly publicKey: string;
 }
 
 /** Signs the text with Ed25519 (type 0x01). The same 32-byte seed gives the same key and the same signatures. */
-export function newEd25519Signer(name: string, seed: Uint8Array): NoteSigner {
+export function newEd25519Signer(name: string, seed: Uint8Array): Ed25519Signer {
   const privateKey = createPrivateKey({ key: ed25519Pkcs8(seed), format: "der", type: "pkcs8" });
   const publicKey = spkiOf(privateKey).subarray(-32);
   const keyId = keyIdOf(name, "Ed25519", publicKey);
-  return newSigner(name, "Ed25519", keyId, publicKey, (text) => sign(null, Buffer.from(text), privateKey));
+  const signText = (text: string) => sign(null, Buffer.from(text), privateKey);
+  const [idHex, keyBytes] = [keyId.toString(16).padStart(8, "0"), Buffer.concat([Buffer.of(1), seed])];
+  const written = `PRIVATE+KEY+${name}+${idHex}+${keyBytes.toString("base64")}`;
+  return { ...newSigner(name, "Ed25519", keyId, publicKey, signText), privateKey: written };
 }
 
 /** Cosigns the text as a witness does (type 0x04). @param clock gives seconds since the Unix epoch. */
