@@ -5,11 +5,20 @@
  */
 
 import { execFile, execFileSync } from "node:child_process";
-import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { once } from "../../storage/shared/memoize.ts";
 import { startLogServer } from "../support/http/misbehaving-log-server.ts";
 import { packProject } from "../support/installed-package.ts";
@@ -34,7 +43,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm (test|run demo)$/, "is a stage of .ci/run itself"],
   [/ --min-index /, "needs a log without its beginning: test/integration/migrate/pruned.test.ts runs it"],
   [/ serverless\+/, "needs a serverless log: test/slow/storage/serverless.test.ts runs it"],
-  [/^tlog-migrate (follow|cutover) /, "needs a log that grows: test/slow/migrate/follow.test.ts runs it"],
+  [/ --http 8080$/, "needs a port of its own: test/integration/cmd/http.test.ts runs it on a free one"],
   [/^npm run docs$/, "writes the documents, which a test compares with the program"],
   [/^npm rebuild tlog-migrate$/, "is a test of the package"],
 ];
@@ -97,12 +106,28 @@ async function substitutions(directory: string): Promise<[RegExp, string][]> {
   writeArchive(join(directory, "archive/2025h1"), ct, 1 << 16);
   return [
     [/https:\/\/log\.example\/2026h2\//g, `${ctServer.url}/`],
-    [/https:\/\/log\.example\//g, `${(await startLogServer(tiles.objects)).url}/`],
+    [/https:\/\/(new\.)?log\.example\//g, `${(await startLogServer(tiles.objects)).url}/`],
     [/'log\.example\+[^']*'/g, `'${tiles.vkey}'`],
     [/(?<=archive\+file:\/\/)\/archive\//g, `${directory}/archive/`],
     [/\/srv\//g, `${directory}/srv/`],
     [/\btlog:/g, `${userInfo().username}:`],
   ];
+}
+
+/** Starts what runs until a cutover, and waits until it has claimed its target, the second of its places. */
+async function startFollowing(command: string): Promise<void> {
+  const [, target = ""] = /^tlog-migrate follow \S+ (\S+)/.exec(command) ?? [];
+  const following = shell(`exec ${command.replace(/ *&$/, "")}`);
+  let failure: unknown;
+  following.catch((error: unknown) => {
+    failure = error;
+  });
+  onTestFinished(async () => {
+    following.child.kill("SIGTERM");
+    await following.catch(() => {});
+  });
+  await vi.waitUntil(() => failure !== undefined || existsSync(join(target, ".state/version")), 60_000);
+  if (failure !== undefined) throw failure;
 }
 
 const replaced = (text: string, table: readonly [RegExp, string][]): string =>
@@ -126,10 +151,16 @@ test.each(documents)("the commands of $path do what it says", async ({ path, com
     if (reasonOf(command) !== undefined || command === "npm install -g tlog-migrate") continue;
     const line = replaced(command, table);
     expect(line, "a placeholder that the table does not know").not.toMatch(/…|example|<\w+>/);
-    const { stdout } = await shell(line).catch((error: Error) => {
+    const explained = (error: Error): never => {
       throw new Error(`${path}: ${command}`, { cause: error });
-    });
-    if (command.includes("--handover")) expect(stdout, command).toMatch(/^The log is handed over|mirror/);
+    };
+    if (line.startsWith("tlog-migrate follow ")) {
+      await startFollowing(line).catch(explained);
+      continue;
+    }
+    const { stdout } = await shell(line).catch(explained);
+    if (/ --handover| cutover /.test(command))
+      expect(stdout, command).toMatch(/^The log is handed over|mirror/);
   }
 });
 

@@ -6,14 +6,20 @@ import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { publishedSize, serveDirectory } from "../../support/go/growing-source.ts";
 import { filesLost, readLog } from "../../support/go/log-files.ts";
 import { startLive } from "../../support/go/tessera.ts";
-import { expectTakenOver, newTarget, ownFiles, tesseraLog } from "../../support/go/tessera-takeover.ts";
+import {
+  APPENDED,
+  expectTakenOver,
+  newTarget,
+  ownFiles,
+  tesseraLog,
+} from "../../support/go/tessera-takeover.ts";
 
 const SIZE = 66_000;
 const ADDED = 1_000;
 const SETTLE_MS = 1_000;
 
 describeWithGo("a log that is followed while Tessera's Appender adds entries", () => {
-  it("is handed over soon after its writer is stopped, and another Appender goes on at its size", async () => {
+  it("is handed over soon after its writer is stopped, another Appender goes on at its size, and so it goes back", async () => {
     const log = await tesseraLog(SIZE);
     const { dir, origin, key } = log;
     const live = await startLive({ dir, origin, key, entriesPerSecond: 200, garbageCollectionMs: 100 });
@@ -32,5 +38,13 @@ describeWithGo("a log that is followed while Tessera's Appender adds entries", (
     const grown = { ...log, ...final, size, rootHash, files: readLog(dir) };
     expect(filesLost(target, ownFiles(grown))).toEqual([]);
     await expectTakenOver(target, grown);
+    // The way back: the old place follows the new one, and takes over what was added there.
+    const [back, there] = [newTarget(), await serveDirectory(target)];
+    const returning = startFollow(log, there.url, back, { intervalMs: 200, settleMs: SETTLE_MS });
+    await expect.poll(() => returning.progress.following?.copied, { timeout: 40_000 }).toBeGreaterThan(size);
+    await cutOver(back, { wait: true });
+    const returned = await returning.end;
+    expect(returned.size).toBe(size + APPENDED);
+    await expectTakenOver(back, { ...grown, size: returned.size, files: readLog(target) });
   });
 });

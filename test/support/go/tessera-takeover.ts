@@ -16,7 +16,8 @@ import {
   takeOver,
 } from "./tessera.ts";
 
-const APPENDED = 300;
+/** Entries that Tessera adds when it takes over. */
+export const APPENDED = 300;
 
 export interface TesseraLog extends LogReport, LogIdentity {
   readonly format: LogFormat;
