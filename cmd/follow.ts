@@ -1,7 +1,7 @@
 /** `tlog-migrate follow`. */
 
 import type { Command } from "commander";
-import { type BackendWords, describeTarget, follow } from "../lib/index.ts";
+import { type BackendWords, BOUNDS, describeTarget, follow } from "../lib/index.ts";
 import { addWorkOptions } from "./options/log.ts";
 import {
   addAdoptOption,
@@ -10,7 +10,7 @@ import {
   type CommonOptions,
   commonOptions,
 } from "./options/migration.ts";
-import { number } from "./options/values.ts";
+import { MS_PER_SECOND, number, numberWithin } from "./options/values.ts";
 import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
 
@@ -43,11 +43,16 @@ export function addFollowCommand(program: Command, backends: BackendWords): void
     );
   addPlaces(command, backends)
     .option("--mirror", "publish the source's checkpoint as it grows, for readers; without a handover")
-    .option("--interval <seconds>", "between two looks at the source while it grows", number, 1)
+    .option(
+      "--interval <seconds>",
+      "between two looks at the source while it grows",
+      numberWithin(BOUNDS.intervalMs, MS_PER_SECOND),
+      1,
+    )
     .option(
       "--settle <seconds>",
       "how long the source's checkpoint must stay the same after a cutover is asked for",
-      number,
+      numberWithin(BOUNDS.settleMs, MS_PER_SECOND),
       5,
     )
     .option(
@@ -78,7 +83,8 @@ async function run(
     place: target,
     maxLag: options.maxLag,
     afterStop: "the same command continues where this one stopped",
-    work: (tools) => follow({ ...chosen, ...tools, mirror, intervalMs: interval * 1000 }),
+    work: (tools) =>
+      follow({ ...chosen, ...tools, mirror, intervalMs: Math.round(interval * MS_PER_SECOND) }),
     summary: (report, width) => copySummary(report, { target: words, handover: "" }, width),
   });
 }

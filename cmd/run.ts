@@ -105,7 +105,11 @@ function firstLine(text: string): string {
 }
 
 function retryLine({ object, reason, delayMs }: Retry): string {
-  return oneLine(`${object}: ${reason}; tried again in ${(delayMs / 1000).toFixed(1)} s`);
+  return oneLine(`${object}: ${reason}; tried again ${soonWords(delayMs)}`);
+}
+
+function soonWords(milliseconds: number): string {
+  return milliseconds < 50 ? "at once" : `in ${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 function inPlaceWords({ inPlace: { entries, size } }: Progress): string | undefined {

@@ -85,6 +85,7 @@ export {
 } from "./errors.ts";
 export type { AbandonReport } from "./migrate/abandon.ts";
 export type { CutoverReport } from "./migrate/cutover.ts";
+export { BOUNDS, type Bounds } from "./migrate/options/check-options.ts";
 export type {
   AbandonOptions,
   CutoverOptions,

@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import {
   type BackendOption,
   type BackendWords,
+  BOUNDS,
   DEFAULT_RETRY,
   type LogFormat,
   type LogWorkOptions,
@@ -14,7 +15,7 @@ import {
 import { setLineFormat, writeLine } from "../output.ts";
 import { VERSION } from "../version.ts";
 import type { TrustOptions } from "./trust.ts";
-import { type Endpoint, endpoint, minIndex, nonEmpty, number, repeated } from "./values.ts";
+import { type Endpoint, endpoint, minIndex, nonEmpty, numberWithin, repeated } from "./values.ts";
 
 export interface LogOptions
   extends TrustOptions,
@@ -61,11 +62,29 @@ export function addTrustOptions(command: Command, format?: LogFormat): Command {
 /** Declares limits, what to show, and what the backends of sources and targets declare for the command. */
 export function addWorkOptions(command: Command, { sourceOptions, targetOptions }: BackendWords): Command {
   command
-    .option("--workers <n>", "worker threads (default: the cores, at most 8)", number)
-    .option("--concurrency <n>", "bundles in flight over all workers, at most (default: 16 a worker)", number)
-    .option("--budget <MB>", "bytes in flight over all workers", number, 128)
-    .option("--rate <n>", "requests a second over all workers (default: no limit)", number)
-    .option("--retries <n>", "retries after a network error or a busy server", number, DEFAULT_RETRY.attempts)
+    .option("--workers <n>", "worker threads (default: the cores, at most 8)", numberWithin(BOUNDS.workers))
+    .option(
+      "--concurrency <n>",
+      "bundles in flight over all workers, at most (default: 16 a worker)",
+      numberWithin(BOUNDS.concurrency),
+    )
+    .option(
+      "--budget <MB>",
+      "bytes in flight over all workers",
+      numberWithin(BOUNDS.budgetBytes, BYTES_PER_MEGABYTE),
+      128,
+    )
+    .option(
+      "--rate <n>",
+      "requests a second over all workers (default: no limit)",
+      numberWithin(BOUNDS.requestsPerSecond),
+    )
+    .option(
+      "--retries <n>",
+      "retries after a network error or a busy server",
+      numberWithin(BOUNDS.retries),
+      DEFAULT_RETRY.attempts,
+    )
     .option("--json", "print the result, or the error, as one JSON document")
     .option(
       "--http <host:port>",
@@ -117,7 +136,7 @@ export function workOptions(options: LogOptions, { sourceOptions, targetOptions 
     minIndex: options.minIndex,
     workers,
     concurrency,
-    budgetBytes: budget * BYTES_PER_MEGABYTE,
+    budgetBytes: Math.round(budget * BYTES_PER_MEGABYTE),
     requestsPerSecond: rate,
     retry: { ...DEFAULT_RETRY, attempts: retries },
   } satisfies Partial<LogWorkOptions>;

@@ -1,11 +1,11 @@
 /** The options of commands that copy: `copy` and `plan` have the same, so that one command line does for both; `follow` shares most. */
 
 import { type Command, Option } from "commander";
-import type { BackendWords, LogFormat, MigrationOptions } from "../../lib/index.ts";
+import { type BackendWords, BOUNDS, type LogFormat, type MigrationOptions } from "../../lib/index.ts";
 import { VERSION } from "../version.ts";
 import { addTrustOptions, addWorkOptions, type LogOptions, workOptions } from "./log.ts";
 import { checkpointPolicy } from "./trust.ts";
-import { number } from "./values.ts";
+import { MS_PER_SECOND, numberWithin } from "./values.ts";
 
 /** What `copy`, `plan` and `follow` have in common. */
 export interface CommonOptions
@@ -56,7 +56,7 @@ export function addMigrationOptions(command: Command, backends: BackendWords): C
     .option(
       "--settle <seconds>",
       "how long the source's checkpoint must have stayed the same before the handover",
-      number,
+      numberWithin(BOUNDS.settleMs, MS_PER_SECOND),
       5,
     )
     .option("--snapshot", "stop at the size that was reached, even if the source keeps growing: for mirrors");
@@ -85,7 +85,7 @@ export function commonOptions(
     target,
     tool: `tlog-migrate ${VERSION}`,
     tiles,
-    settleMs: settle * 1000,
+    settleMs: Math.round(settle * MS_PER_SECOND),
     adopt,
     deep,
     allowMissingIssuers,

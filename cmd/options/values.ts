@@ -2,9 +2,36 @@
 
 import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
-import { FormatError, type MinIndexOption, systemErrorWords, UsageError } from "../../lib/index.ts";
+import {
+  type Bounds,
+  FormatError,
+  formatCount,
+  type MinIndexOption,
+  systemErrorWords,
+  UsageError,
+} from "../../lib/index.ts";
 
-/** Reads a number in decimals. Which numbers are valid, the library decides. */
+export const MS_PER_SECOND = 1000;
+
+/**
+ * A parser of the numbers that the library accepts.
+ * @param unit how many of the library's units one of the option's has: 1,000 for seconds, which are milliseconds there.
+ */
+export function numberWithin([least, most]: Bounds, unit = 1): (text: string) => number {
+  return (text) => {
+    const value = number(text);
+    const units = Math.round(value * unit);
+    const isWhole = Math.abs(value * unit - units) < 1e-6;
+    if (isWhole && units >= least && units <= most) return value;
+    const kind = unit === 1 ? "a whole number" : "a number";
+    const [from, to] = [least / unit, most / unit].map((bound) =>
+      bound < 1 ? `${bound}` : formatCount(bound),
+    );
+    throw new InvalidArgumentError(`Give ${kind} from ${from} to ${to}.`);
+  };
+}
+
+/** Reads a number in decimals. */
 export function number(text: string): number {
   if (/^[0-9]{1,15}(\.[0-9]{1,9})?$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Give a number from 0 in decimals, for example 5 or 0.5.");

@@ -6,7 +6,7 @@ import { ThreadPool } from "./execute/pool.ts";
 import { IssuerLists } from "./issuers/lists.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
 import type { MigrationOptions, WorkOptions } from "./options/options.ts";
-import { findPlace, openTarget, type TargetSpec } from "./options/places.ts";
+import { findPlace, openTarget, requireEffect, type TargetSpec } from "./options/places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { LockKind, MigrationTarget, TargetWriter } from "./ports/target.ts";
 import { openReadContext, type ReadContext, type ReadSpec } from "./read/context.ts";
@@ -88,6 +88,7 @@ export async function openCopySession(
   const { signal, format, allowMissingIssuers = false, deep = false, progress = new Progress() } = options;
   const { retried } = progress;
   const { url: source } = await findPlace(options.source, "source", modules);
+  await requireEffect([options.source], options, modules);
   const target = await openTarget(targetSpec, {
     connections: MAIN_THREAD_CONCURRENCY,
     signal,

@@ -10,7 +10,7 @@ import { startThreads } from "./execute/threads.ts";
 import { IssuerRegistry } from "./issuers/registry.ts";
 import { checkVerification } from "./options/check-options.ts";
 import type { VerifyOptions } from "./options/options.ts";
-import { findPlace, openTarget, requireSourceOptions } from "./options/places.ts";
+import { findPlace, openTarget, requireEffect, requireSourceOptions } from "./options/places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { Finding } from "./ports/executor.ts";
 import type { HashTree, TreeHead } from "./ports/source.ts";
@@ -83,6 +83,11 @@ export async function verifyLog(
   };
   // Where the log can be listed.
   const source = options.repairFrom && (await findPlace(options.repairFrom, "source", modules)).url;
+  await requireEffect(
+    [log, ...(options.repairFrom === undefined ? [] : [options.repairFrom])],
+    options,
+    modules,
+  );
   const target =
     backend.openTarget &&
     (await openTarget(targetSpecOf(log, options, modules), source ? { ...further, source } : further));

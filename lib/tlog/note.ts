@@ -37,6 +37,8 @@ export interface Verifier extends KeyIdentity {
   readonly type: SignatureType;
   /** Of the key of an RFC 6962 log: its log ID, the SHA-256 of the key (RFC 6962 §3.2). */
   readonly logId?: Uint8Array;
+  /** The public key's bytes as a vkey has them, without their type: keys of two names or types may be the same one. */
+  readonly publicKey?: Uint8Array;
 
   /**
    * Whether this key made `signature` for a note with this text.

@@ -1,7 +1,7 @@
 /**
  * Reads policy files (https://c2sp.org/tlog-policy): lines that begin with `log`, `witness`, `group` or `quorum`. Accepts
  * some deviations of files in use: Windows line endings, comments at the end of a line, a witness without a name (it gets
- * its key's), and a number as the quorum (of all witnesses above it). Everything else that the specification does not
+ * its key's), and a number as the quorum (of all witnesses above it; so no quorum has a number as its name). Everything else that the specification does not
  * allow is refused: a misread policy would trust checkpoints for the wrong reason.
  */
 
@@ -10,7 +10,7 @@ import { excerpt, type Verifier } from "./note.ts";
 import { requireNotPrivate } from "./private-key.ts";
 import { formatCount } from "./quantities.ts";
 import { namesOf, type Quorum, type TrustPolicy, type Witness } from "./quorum.ts";
-import { parseVkey, publicKeyOf } from "./vkey.ts";
+import { parseVkey } from "./vkey.ts";
 
 /** Some hundred ML-DSA-44 keys, which are of 1.8 KB in text. */
 const MAX_POLICY_BYTES = 1_000_000;
@@ -152,7 +152,12 @@ class PolicyReader {
 
   #neededBy(name: string): Quorum | undefined {
     if (name === NONE) return undefined;
-    if (this.#defined.has(name) || !/^[0-9]+$/.test(name)) return this.#lookUp(name).quorum;
+    if (!/^[0-9]+$/.test(name)) return this.#lookUp(name).quorum;
+    const named = this.#defined.get(name);
+    if (named !== undefined) {
+      const problem = `asks for ${name}, which is a name, and may be a number of witnesses`;
+      throw this.#fault(problem, undefined, `line ${named.line}`, "Give it another name there, and here");
+    }
     const members = [...this.#witnesses];
     const threshold = this.#count(name, members.length, "witnesses above it");
     return { kind: "group", name: "all witnesses", threshold, members };
@@ -195,9 +200,8 @@ class PolicyReader {
         advice,
       );
     }
-    const vkey = Buffer.from(word, "latin1").toString("utf8");
-    const verifier = this.#at(() => parseVkey(vkey));
-    const key = Buffer.from(publicKeyOf(vkey)).toString("base64");
+    const verifier = this.#at(() => parseVkey(Buffer.from(word, "latin1").toString("utf8")));
+    const key = Buffer.from(verifier.publicKey ?? []).toString("base64");
     const before = this.#keys.get(key);
     if (before !== undefined) {
       throw this.#fault(

@@ -74,11 +74,6 @@ export function staticCtVerifier(publicKey: string, origin: string): Verifier {
   return verifierOf(name, "RFC 6962 tree head", spki);
 }
 
-/** The key in a vkey, without its type: two vkeys may have the same. @throws FormatError */
-export function publicKeyOf(vkey: string): Uint8Array {
-  return splitVkey(vkey).key;
-}
-
 /** The key id as the specification recommends it: the first four bytes of SHA-256(name ‖ "\n" ‖ type ‖ key). */
 export function keyIdOf(name: string, type: SignatureType, key: Uint8Array): number {
   return keyIdFrom(Buffer.concat([Buffer.from(`${name}\n`), Buffer.of(TYPE_BYTE[type]), key]));
@@ -114,7 +109,7 @@ function typeOf(typeByte: number): SignatureType {
 }
 
 function verifierOf(name: string, type: SignatureType, key: Uint8Array): Verifier {
-  return { name, type, ...VERIFIERS[type](name, key) };
+  return { name, type, publicKey: key, ...VERIFIERS[type](name, key) };
 }
 
 const VERIFIERS: Record<

@@ -1,11 +1,13 @@
 /**
  * Checks options before anything is opened, for the command, whose flags the messages name, and for programs, whose
- * types a compiler may not have checked.
+ * types a compiler may not have checked. Numbers have their names in programs, and the units that they have there.
  */
 
 import { UsageError } from "../../errors.ts";
 import type { CheckpointPolicy, KeyPolicy } from "../../tlog/checkpoint.ts";
 import type { LogFormat } from "../../tlog/layout.ts";
+import { equalBytes } from "../../tlog/merkle.ts";
+import type { Witness } from "../../tlog/quorum.ts";
 import type { RetryPolicy } from "../throttle/backoff.ts";
 import type {
   CutoverOptions,
@@ -23,7 +25,7 @@ type FoundOut = Omit<WorkOptions, "format"> & { readonly format?: LogFormat | un
 const FORMATS: readonly string[] = ["tiles", "static-ct"] satisfies readonly LogFormat[];
 
 /** Least and greatest value of whole numbers. */
-type Bounds = readonly [least: number, most: number];
+export type Bounds = readonly [least: number, most: number];
 
 /** With more milliseconds than this, Node's timers end at once. */
 const LONGEST_WAIT_MS = 2 ** 31 - 1;
@@ -51,15 +53,8 @@ const RETRY: Readonly<Record<keyof RetryPolicy, Bounds>> = {
   maxRetryAfterMs: [0, LONGEST_WAIT_MS],
 };
 
-/** The flags of options whose names differ from their flags. */
-const FLAGS: Readonly<Record<string, string>> = {
-  budgetBytes: "--budget",
-  requestsPerSecond: "--rate",
-  "retry.attempts": "--retries",
-  settleMs: "--settle",
-  intervalMs: "--interval",
-  handOver: "--handover",
-};
+/** For the command, which checks numbers itself, in the units of its flags. */
+export const BOUNDS = { ...WORK, retries: RETRY.attempts, settleMs: SETTLE_MS, intervalMs: INTERVAL_MS };
 
 /** @throws UsageError for the first option of a migration that is malformed, or contradicts another. */
 export function checkMigration(options: MigrationOptions): void {
@@ -123,6 +118,19 @@ export function checkTargetOptions({ target, access, retry }: StatusOptions): vo
 function requirePolicy(policy: CheckpointPolicy | undefined, format?: LogFormat): void {
   const isWaived = policy !== undefined && "insecureNoSignature" in policy && policy.insecureNoSignature;
   const { verifiers = [], trustPolicy } = (policy ?? {}) as Partial<KeyPolicy>;
+  const witness = verifiers.flatMap(({ publicKey: key }) => {
+    const isSame = ({ verifier: { publicKey } }: Witness) => key && publicKey && equalBytes(key, publicKey);
+    return trustPolicy?.witnesses.find(isSame) ?? [];
+  })[0];
+  if (witness !== undefined) {
+    throw usage(
+      "--vkey",
+      `is the key of a witness in the --policy, ${witness.name}, and one key counts once`,
+      {
+        advice: "Pass the log's own key; the policy alone decides about its witnesses",
+      },
+    );
+  }
   const isNamed = verifiers.length > 0 || (trustPolicy?.logs.length ?? 0) > 0;
   if (isWaived && (isNamed || trustPolicy !== undefined)) {
     const advice = "Pass only the key: then the signature is checked";
@@ -183,7 +191,7 @@ function requireStaticCt({ format }: FoundOut, given: Record<string, boolean | u
 
 function requireWhole(name: string, value: unknown, [least, most]: Bounds): void {
   if (Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most) return;
-  throw usage(shownName(name), `is not a whole number from ${least} to ${most}`, { found: String(value) });
+  throw usage(name, `is not a whole number from ${least} to ${most}`, { found: String(value) });
 }
 
 function requireText(name: string, value: unknown): void {
@@ -201,12 +209,9 @@ function requireOneOf(name: string, value: unknown, choices: readonly string[]):
   throw usage(shownName(name), "is not known", { expected: choices.join(" or "), found: String(value) });
 }
 
-/** The flag, and the name of the option in programs if it differs. */
+/** The flag of an option. */
 function shownName(name: string): string {
-  const flag = FLAGS[name];
-  if (flag !== undefined) return `${flag} (${name})`;
-  // The command has no flag for this option.
-  if (name.includes(".")) return name;
+  if (name === "handOver") return "--handover";
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 

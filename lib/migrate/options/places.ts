@@ -45,14 +45,51 @@ export async function findPlace(
   const unknown = foreign.find((name) => !isDefault(all, name, options[name]));
   if (unknown === undefined) return { url, backend };
   const others = all.filter((other) => hasOption(other, unknown));
-  const flag = unknown.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  throw new UsageError({
-    object: `--${options[unknown] === false ? "no-" : ""}${flag}`,
-    problem: `has no meaning for ${shownAddress(location)}`,
+  throw ignored(`--${options[unknown] === false ? "no-" : ""}${flagOf(unknown)}`, [location], others);
+}
+
+/**
+ * @param locations all that are read.
+ * @throws UsageError for an option that has no effect on any of them. What the environment sets may be for other commands.
+ */
+export async function requireEffect(
+  locations: readonly string[],
+  {
+    access,
+    requestsPerSecond,
+  }: { readonly access: SourceAccess; readonly requestsPerSecond?: number | undefined },
+  modules: BackendModules,
+): Promise<void> {
+  const places = await Promise.all(locations.map((location) => findPlace(location, "source", modules)));
+  const read = places.map(({ backend }) => backend);
+  const all = await loadAll(modules);
+  if (requestsPerSecond !== undefined && read.every(({ isLocal }) => isLocal)) {
+    throw ignored(
+      "--rate",
+      locations,
+      all.filter(isSource).filter(({ isLocal }) => !isLocal),
+    );
+  }
+  for (const { flags, env } of all.flatMap(({ sourceOptions = [] }) => sourceOptions)) {
+    const name = optionName(flags);
+    const has = ({ sourceOptions = [] }: Backend) =>
+      sourceOptions.some((one) => optionName(one.flags) === name);
+    const isOfEnvironment = env !== undefined && process.env[env] !== undefined;
+    if (access[name] === undefined || isOfEnvironment || read.some(has)) continue;
+    throw ignored(`--${flagOf(name)}`, locations, all.filter(has));
+  }
+}
+
+function ignored(flag: string, locations: readonly string[], others: readonly Backend[]): UsageError {
+  return new UsageError({
+    object: flag,
+    problem: `has no meaning for ${locations.map(shownAddress).join(" and ")}`,
     ...(others.length > 0 && { expected: `a log at ${formsOf(others).join(" or ")}` }),
     advice: "Leave it out",
   });
 }
+
+const flagOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 /** @throws UsageError if there is no such source, or the options are not enough to read a log of this format there. */
 export async function requireSourceOptions(

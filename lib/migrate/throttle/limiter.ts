@@ -185,7 +185,7 @@ export function limitReporter(
     const { status, pauseMs } = lastBackOff;
     const why =
       status === 0
-        ? "The source accepts no more connections"
+        ? "The source refuses new connections or leaves them unanswered, as one that is overloaded or down does"
         : `The source asks for fewer requests (${status})`;
     const before = limit < maximum ? ` instead of ${formatCount(maximum)}` : "";
     const pause = pauseMs >= LONG_PAUSE_MS ? `, after a pause of ${Math.round(pauseMs / 1000)} s` : "";

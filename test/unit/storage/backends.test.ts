@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../../lib/errors.ts";
-import { backendWords, describeTarget, verifyLog } from "../../../lib/index.ts";
+import { backendWords, describeTarget, migrate, verifyLog } from "../../../lib/index.ts";
 import { ArchiveSource } from "../../../storage/archive/source.ts";
 import { backendModules, registerBackend } from "../../../storage/backends.ts";
 import { GzipSource, PosixSource } from "../../../storage/posix/source.ts";
 import { stubEnvironment } from "../../support/environment.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { migrationOptions } from "../../support/migration.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
 import { openObjects, openTarget } from "../../support/places/open.ts";
 
@@ -92,6 +94,40 @@ describe("an option of another backend", () => {
     const options = { log, format: "tiles", access: { userAgentVersion: "test" } } as const;
     const verifying = verifyLog({ ...options, targetOptions: { spannerTablePrefix: "a_" } });
     await expectUsageError(verifying, `--spanner-table-prefix: has no meaning for ${log}`);
+  });
+});
+
+describe("an option that has no effect on what is read", () => {
+  const directory = () => memoryDirectory();
+  const verifying = (log: string, options: object, repairFrom?: string) =>
+    verifyLog({
+      log,
+      format: "tiles",
+      access: { userAgentVersion: "test" },
+      ...options,
+      ...(repairFrom && { repairFrom }),
+    });
+  const access = { userAgentVersion: "test", header: ["a: b"] };
+
+  test("is refused for a log in files", async () => {
+    const log = directory();
+    const advice = (forms: string) => `has no meaning for ${log} (expected a log at ${forms}). Leave it out`;
+    const words = `--header: ${advice("https://… or http://… or serverless+https://…")}`;
+    await expectUsageError(verifying(log, { access }), words);
+    await expectUsageError(verifying(log, { requestsPerSecond: 5 }), `--rate: has no meaning for ${log}`);
+    const copy = migrate({ ...migrationOptions(testLog({ size: 1 }), log, directory()), access });
+    await expectUsageError(copy, words);
+  });
+
+  test("is accepted if one of two logs is read by it, or if the environment sets it", async () => {
+    const unreachable = "http://127.0.0.1:9/";
+    const repairing = await verifying(directory(), { access, requestsPerSecond: 5 }, unreachable).catch(
+      (error) => error,
+    );
+    expect(repairing.message).not.toContain("no meaning");
+    stubEnvironment({ TLOG_MIGRATE_HEADER: "a: b" });
+    const bySetting = await verifying(directory(), { access }).catch((error) => error);
+    expect(bySetting.message).not.toContain("no meaning");
   });
 });
 

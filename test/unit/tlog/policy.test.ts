@@ -83,11 +83,9 @@ quorum X-and-Y
     expect(quorum).toMatchObject({ name: "remora.n621.de" });
   });
 
-  test("may give a number for the quorum, of all witnesses above it, unless a name is that number", () => {
+  test("may give a number for the quorum, of all witnesses above it", () => {
     const two = parse(`witness a ${w1}\nwitness b ${w2}\nwitness c ${w3}\nquorum 2\n`).quorum;
     expect(two).toMatchObject({ threshold: 2, members: [{ name: "a" }, { name: "b" }, { name: "c" }] });
-    const named = parse(`witness 1 ${w1}\nwitness b ${w2}\nquorum 1\n`).quorum;
-    expect(named).toMatchObject({ kind: "witness", name: "1" });
   });
 
   test("has names that are bytes, in whatever encoding", () => {
@@ -187,6 +185,11 @@ describe("is refused, with its line", () => {
     ["a quorum above its witness", `quorum w1\n${W}`, /^line 1 has a name that no line above defines/],
     ["a quorum without a name", "quorum\n", /^line 1 has more words/],
     ["a quorum of two names", `${W}quorum w1 w1\n`, /^line 2 has more words/],
+    [
+      "a quorum that is the name of a group, and a number of witnesses",
+      `${W}witness b ${w2}\ngroup 2 any w1 b\nquorum 2\n`,
+      /^line 4 asks for 2, which is a name, and may be a number of witnesses$/,
+    ],
     ["a quorum of no witness by number", `${W}quorum 0\n`, /^line 2 asks for another number/],
     [
       "a quorum of more than there are",

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { describe, expect, test } from "vitest";
-import { endpoint, nonEmpty, number } from "../../../../cmd/options/values.ts";
+import { endpoint, nonEmpty, number, numberWithin } from "../../../../cmd/options/values.ts";
 
 const INVALID_PLACES = "::1:9100 localhost localhost: a:65536 65536 :65536 : http://a:1 []:1 :1:".split(" ");
 
@@ -11,6 +11,17 @@ describe("values of options", () => {
       expect(() => number(text)).toThrow(InvalidArgumentError);
       expect(() => number(text)).toThrow(/from 0 in decimals/);
     }
+  });
+
+  test("numbers are what the library accepts, in the option's own unit", () => {
+    const seconds = numberWithin([10, 86_400_000], 1000);
+    expect(["0.01", "1.005", "86400"].map(seconds)).toEqual([0.01, 1.005, 86_400]);
+    for (const text of ["0", "0.009", "0.0105", "86400.001"])
+      expect(() => seconds(text)).toThrow("Give a number from 0.01 to 86,400.");
+    const requests = numberWithin([1, 1_000_000]);
+    expect(requests("1000000")).toBe(1_000_000);
+    for (const text of ["0", "0.5", "1000001"])
+      expect(() => requests(text)).toThrow("Give a whole number from 1 to 1,000,000.");
   });
 
   test("a place to listen has a host and a port, or a port alone on this machine", () => {

@@ -4,6 +4,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { abandon, migrate, UsageError, verifyLog } from "../../../../lib/index.ts";
+import { parsePolicy } from "../../../../lib/tlog/policy.ts";
+import { parseVkey } from "../../../../lib/tlog/vkey.ts";
+import { newCosigner, newEd25519Signer } from "../../../logs/sign.ts";
 import { testLog } from "../../../support/logs/generated-log.ts";
 import { FAST_RETRY, migrationOptions } from "../../../support/migration.ts";
 import { memoryDirectory } from "../../../support/places/directory.ts";
@@ -25,12 +28,12 @@ async function expectRefusal(done: Promise<unknown> | undefined, words: string |
 
 const NUMBERS: readonly [shown: string, options: (value: unknown) => object, least: number, most: number][] =
   [
-    ["--workers", (workers) => ({ workers }), 1, 256],
-    ["--concurrency", (concurrency) => ({ concurrency }), 1, 10_000],
-    ["--budget (budgetBytes)", (budgetBytes) => ({ budgetBytes }), 1, 10 ** 12],
-    ["--rate (requestsPerSecond)", (requestsPerSecond) => ({ requestsPerSecond }), 1, 1_000_000],
-    ["--settle (settleMs)", (settleMs) => ({ settleMs }), 0, 86_400_000],
-    ["--retries (retry.attempts)", (attempts) => ({ retry: { ...FAST_RETRY, attempts } }), 0, 1000],
+    ["workers", (workers) => ({ workers }), 1, 256],
+    ["concurrency", (concurrency) => ({ concurrency }), 1, 10_000],
+    ["budgetBytes", (budgetBytes) => ({ budgetBytes }), 1, 10 ** 12],
+    ["requestsPerSecond", (requestsPerSecond) => ({ requestsPerSecond }), 1, 1_000_000],
+    ["settleMs", (settleMs) => ({ settleMs }), 0, 86_400_000],
+    ["retry.attempts", (attempts) => ({ retry: { ...FAST_RETRY, attempts } }), 0, 1000],
     ["retry.contentAttempts", (contentAttempts) => ({ retry: { ...FAST_RETRY, contentAttempts } }), 0, 1000],
     ["retry.minDelayMs", (minDelayMs) => ({ retry: { ...FAST_RETRY, minDelayMs } }), 0, 2 ** 31 - 1],
     ["retry.maxDelayMs", (maxDelayMs) => ({ retry: { ...FAST_RETRY, maxDelayMs } }), 0, 2 ** 31 - 1],
@@ -51,6 +54,20 @@ describe.each(NUMBERS)("%s", (shown, options, least, most) => {
       await expectRefusal(work[name]?.(options(value)), words);
     }
   });
+});
+
+test("a key is not both the log's and a witness's, under whatever name and type: it would count twice", async () => {
+  const key = Buffer.alloc(32, 7);
+  const witness = newCosigner("witness.example", key).vkey;
+  const trustPolicy = parsePolicy(Buffer.from(`witness w ${witness}\nquorum w\n`));
+  for (const vkey of [witness, newEd25519Signer(log.origin, key).vkey]) {
+    const policy = { verifiers: [parseVkey(log.vkey), parseVkey(vkey)], trustPolicy };
+    const words = "--vkey: is the key of a witness in the --policy, w, and one key counts once";
+    await expectRefusal(work.migrate?.({ policy }), words);
+    await expectRefusal(work.verifyLog?.({ policy }), words);
+  }
+  const policy = { verifiers: [parseVkey(log.vkey)], trustPolicy };
+  await expectRefusal(work.migrate?.({ policy }), "/nowhere: does not exist");
 });
 
 test.each<[name: string, options: object, words: string | RegExp]>([
@@ -96,8 +113,8 @@ test.each<[name: string, options: object, words: string | RegExp]>([
     "--insecure-no-signature: contradicts",
   ],
   ["migrate", { retry: { ...FAST_RETRY, minDelayMs: 6 } }, "retry.minDelayMs: contradicts retry.maxDelayMs"],
-  ["migrate", { retry: {} }, "--retries (retry.attempts): is not a whole number"],
-  ["migrate", { handOver: "no" }, "--handover (handOver): is neither true nor false (found no)"],
+  ["migrate", { retry: {} }, "retry.attempts: is not a whole number"],
+  ["migrate", { handOver: "no" }, "--handover: is neither true nor false (found no)"],
   ["migrate", { adopt: 1 }, "--adopt: is neither true nor false (found 1)"],
   ["migrate", { source: undefined }, "source: is not a text (found undefined)"],
   ["migrate", { tool: undefined }, "tool: is not a text"],
@@ -110,6 +127,6 @@ test.each<[name: string, options: object, words: string | RegExp]>([
 
 test("nothing was looked at before: a target is neither made nor claimed", async () => {
   const target = join(memoryDirectory(), "log");
-  await expectRefusal(migrate({ ...migrationOptions(log, "/nowhere", target), workers: 0 }), "--workers");
+  await expectRefusal(migrate({ ...migrationOptions(log, "/nowhere", target), workers: 0 }), "workers");
   expect(existsSync(target)).toBe(false);
 });
