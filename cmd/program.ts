@@ -15,6 +15,7 @@ import { addCopyCommand } from "./copy.ts";
 import { addCutoverCommand } from "./cutover.ts";
 import { EXIT_CODES_HELP } from "./exit.ts";
 import { addFollowCommand } from "./follow.ts";
+import { HELP_LAYOUT } from "./help.ts";
 import { writeLine } from "./output.ts";
 import { addPlanCommand } from "./plan.ts";
 import { addStatusCommand } from "./status.ts";
@@ -37,6 +38,7 @@ export async function newProgram(given: readonly string[] = process.argv.slice(2
     .description(
       "Moves transparency logs (tlog-tiles, Static CT), and proves that nothing changed on the way.",
     )
+    .configureHelp(HELP_LAYOUT)
     .option("-V, --version", "output the version, and which hasher runs")
     .on("option:version", printVersion)
     .configureOutput({ outputError: (text) => writeLine(usageLine(text, given)) })

@@ -21,7 +21,11 @@ export default {
       commands: ["copy", "plan", "follow", "cutover", "abandon"],
     },
   ],
-  checkSource: requireDirectory,
+  async checkSource(url) {
+    await requireDirectory(url);
+    const { requireCompressed } = await import("./compressed-tiles.ts");
+    await requireCompressed(directoryOf(url), url.href, url.href.replace("gzip+", ""));
+  },
   async openObjects(url) {
     const { GzipSource } = await import("./source.ts");
     return new GzipSource(directoryOf(url));
