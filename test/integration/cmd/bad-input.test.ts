@@ -2,6 +2,7 @@ import { existsSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type CliResult, runCli } from "../../support/cli.ts";
+import { runHere } from "../../support/cli-here.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { closedPlace } from "../../support/http/servers.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
@@ -10,7 +11,7 @@ import { temporaryDirectory } from "../../support/places/directory.ts";
 const log = testLog({ size: 300 });
 
 /** One line on standard error, nothing on standard output. */
-function expectOneLine(result: CliResult, code: number, words: RegExp): void {
+function expectOneLine(result: Omit<CliResult, "signal">, code: number, words: RegExp): void {
   expect(result.stdout).toBe("");
   expect(result.stderr).toMatch(/^tlog-migrate: [^\n]+\n$/);
   expect(result.stderr).toMatch(words);
@@ -27,12 +28,12 @@ async function copyWith(
   checkpoint: Uint8Array | string | undefined,
   trust: readonly string[] = ["--vkey", log.vkey],
   target = newTarget(),
-): Promise<CliResult> {
+): Promise<Omit<CliResult, "signal">> {
   const objects = new Map(log.objects);
   if (checkpoint === undefined) objects.delete("checkpoint");
   else objects.set("checkpoint", Buffer.from(checkpoint));
   const server = await startLogServer(objects);
-  return await runCli(["copy", server.url, target, "--quiet", ...trust]);
+  return await runHere(["copy", server.url, target, "--quiet", ...trust]);
 }
 
 const checkpoint = log.object("checkpoint");
@@ -109,7 +110,7 @@ describe("a wrong command line is told in one line, with exit code 2", () => {
     ],
   ];
   test.each(cases)("%s", async (_, args, words) => {
-    expectOneLine(await runCli(args, { cwd: temporaryDirectory() }), 2, words);
+    expectOneLine(await runHere(args, temporaryDirectory()), 2, words);
   });
 
   test("nothing at all shows the help on standard error", async () => {
@@ -123,7 +124,7 @@ describe("a source that cannot be read is told in one line, with exit code 1", (
   test("no such host", async () => {
     // Without retries: a machine without name servers cannot know that there is none.
     const args = ["copy", "http://nosuchhost.invalid/", newTarget(), "--vkey", log.vkey, "--retries", "0"];
-    expectOneLine(await runCli(args), 1, /nosuchhost\.invalid/);
+    expectOneLine(await runHere(args), 1, /nosuchhost\.invalid/);
   });
 
   test("nobody listens", async () => {
@@ -133,7 +134,7 @@ describe("a source that cannot be read is told in one line, with exit code 1", (
   });
 
   test("no such directory", async () => {
-    const result = await runCli(["copy", "/nowhere/at/all", newTarget(), "--vkey", log.vkey]);
+    const result = await runHere(["copy", "/nowhere/at/all", newTarget(), "--vkey", log.vkey]);
     expectOneLine(result, 2, /\/nowhere\/at\/all: does not exist/);
   });
 });
@@ -151,7 +152,7 @@ describe("an address where there is no log is told in one line, with exit code 2
     }
     const objects = new Map(note === undefined ? [] : [["checkpoint", Buffer.from(note)] as const]);
     const { url } = await startLogServer(objects);
-    expectOneLine(await runCli(["verify", url, "--vkey", log.vkey, "--quiet"]), 2, words);
+    expectOneLine(await runHere(["verify", url, "--vkey", log.vkey, "--quiet"]), 2, words);
   });
 
   test.each([
@@ -167,7 +168,7 @@ describe("an address where there is no log is told in one line, with exit code 2
       ["verify", place, "--quiet"],
       ["copy", place, newTarget(), "--quiet"],
     ]) {
-      expectOneLine(await runCli([...args, "--vkey", log.vkey], { cwd }), 2, words);
+      expectOneLine(await runHere([...args, "--vkey", log.vkey], cwd), 2, words);
     }
   });
 
@@ -176,17 +177,17 @@ describe("an address where there is no log is told in one line, with exit code 2
     async (scheme) => {
       const nowhere = join(temporaryDirectory(), "no.log");
       const place = `${scheme}${nowhere}`;
-      expectOneLine(await runCli(["verify", place, "--vkey", log.vkey]), 2, /no\.log: does not exist/);
+      expectOneLine(await runHere(["verify", place, "--vkey", log.vkey]), 2, /no\.log: does not exist/);
       writeFileSync(nowhere, "");
-      expectOneLine(await runCli(["verify", place, "--vkey", log.vkey]), 2, /no\.log: is not a directory/);
+      expectOneLine(await runHere(["verify", place, "--vkey", log.vkey]), 2, /no\.log: is not a directory/);
     },
   );
 
   test("a directory that is not a log, or not yet", async () => {
     const target = newTarget();
     const { url } = await startLogServer(log.objects);
-    expect((await runCli(["copy", url, target, "--vkey", log.vkey, "--quiet"])).code).toBe(0);
-    const verify = (place: string) => runCli(["verify", place, "--vkey", log.vkey, "--quiet"]);
+    expect((await runHere(["copy", url, target, "--vkey", log.vkey, "--quiet"])).code).toBe(0);
+    const verify = (place: string) => runHere(["verify", place, "--vkey", log.vkey, "--quiet"]);
     expectOneLine(await verify(target), 2, /unfinished migration, not a log/);
     expectOneLine(await verify(temporaryDirectory()), 2, /neither a checkpoint nor a tree state/);
   });
@@ -229,7 +230,7 @@ describe("a target that may not or cannot be written is told in one line, and le
     const target = newTarget();
     const other = testLog({ size: 20, seed: "other" });
     const server = await startLogServer(other.objects);
-    expect((await runCli(["copy", server.url, target, "--vkey", other.vkey])).code).toBe(0);
+    expect((await runHere(["copy", server.url, target, "--vkey", other.vkey])).code).toBe(0);
     expectOneLine(await copyWith(checkpoint, undefined, target), 4, /contains another log/);
   });
 

@@ -2,10 +2,9 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test, vi } from "vitest";
-import { errorText } from "../../../cmd/exit.ts";
-import { newProgram } from "../../../cmd/program.ts";
+import { beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "../../support/cli.ts";
+import { runHere } from "../../support/cli-here.ts";
 import { stubEnvironment } from "../../support/environment.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { closedPlace } from "../../support/http/servers.ts";
@@ -25,24 +24,10 @@ beforeAll(async () => {
 
 /** All that a command line prints before it fails, as it must; with the stack of what can only be a bug. */
 async function printedBy(args: readonly string[]): Promise<string> {
-  const printed: string[] = [];
-  const write = (text: unknown): boolean => {
-    printed.push(String(text));
-    return true;
-  };
-  const spies = [process.stdout, process.stderr].map((stream) =>
-    vi.spyOn(stream, "write").mockImplementation(write),
-  );
-  try {
-    const program = await newProgram(args);
-    await program.parseAsync(args, { from: "user" });
-    throw new Error("the command succeeded");
-  } catch (error) {
-    printed.push(errorText(error, true) ?? "");
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-  return printed.join("");
+  stubEnvironment({ TLOG_MIGRATE_DEBUG: "1" });
+  const { code, stdout, stderr } = await runHere(args);
+  expect(code).not.toBe(0);
+  return stdout + stderr;
 }
 
 const OTHER = ["/nowhere/log", "/nowhere/target"] as const;
