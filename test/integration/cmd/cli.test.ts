@@ -4,13 +4,13 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, w
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
-import { HAND_OVER, runCli, servedLog } from "../../support/cli.ts";
+import { HAND_OVER, PROGRAM, runCli, servedLog } from "../../support/cli.ts";
+import { runHere } from "../../support/cli-here.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
 import { listEntry } from "../../support/logs/log-list.ts";
 import { temporaryDirectory } from "../../support/places/directory.ts";
 
-const PROGRAM = join(import.meta.dirname, "../../../cmd/tlog-migrate.ts");
 const SIZE = 3 * 256 + 7;
 
 /** A Static CT log, and how to copy it with a log.v3.json that has the key of `listed`. */
@@ -91,7 +91,7 @@ describe("tlog-migrate copy", () => {
     const headers = join(temporaryDirectory(), "headers");
     writeFileSync(headers, "X-Third: secret three", { mode: 0o600 });
     secrets.push("--header", `@${headers}`);
-    const stopped = await runCli([...args, ...secrets, "--contact", "o'neill@your.site"]);
+    const stopped = await runHere([...args, ...secrets, "--contact", "o'neill@your.site"]);
     expect(stopped).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^Copied and checked; not handed over/),
@@ -101,7 +101,7 @@ describe("tlog-migrate copy", () => {
     const command = /^ +(tlog-migrate copy --handover .*)$/m.exec(stopped.stdout)?.[1];
     expect(command).toContain(`--header @${headers}`);
     expect(command).toContain("--contact 'o'\\''neill@your.site'");
-    const { code, stdout } = await runCli([...args, ...HAND_OVER]);
+    const { code, stdout } = await runHere([...args, ...HAND_OVER]);
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^The log is handed over/) });
     expect(stdout).toMatch(/resumed {3}\d+ entries were in place/);
   });
@@ -113,16 +113,16 @@ describe("tlog-migrate copy", () => {
       readAt.push(performance.now());
       await next();
     });
-    const { code } = await runCli([...args, "--handover", "--settle", "1", "--quiet"]);
+    const { code } = await runHere([...args, "--handover", "--settle", "1", "--quiet"]);
     expect(code).toBe(0);
     expect((readAt.at(-1) ?? 0) - (readAt[0] ?? 0)).toBeGreaterThanOrEqual(1_000);
-    const { stdout } = await runCli(["copy", "--help"]);
+    const { stdout } = await runHere(["copy", "--help"]);
     expect(stdout).toMatch(/--settle <seconds>[^-]*\(default:\s+5\)/);
   });
 
   test("makes a mirror with --save-checkpoint", async () => {
     const { log, target, args } = await servedLog(SIZE);
-    const { code, stdout } = await runCli([...args, "--save-checkpoint", "--snapshot", "--handover"]);
+    const { code, stdout } = await runHere([...args, "--save-checkpoint", "--snapshot", "--handover"]);
     expect(code).toBe(0);
     expect(stdout).toContain("Do not start a writer here");
     expect(readFileSync(join(target, "checkpoint"))).toEqual(log.object("checkpoint"));
@@ -133,7 +133,7 @@ describe("tlog-migrate copy", () => {
     const server = await startLogServer(log.objects);
     const target = join(temporaryDirectory(), "ct");
     const trust = ["--public-key", log.publicKey ?? "", "--origin", `https://${log.origin}/`];
-    const { code, stdout } = await runCli([
+    const { code, stdout } = await runHere([
       "copy",
       server.url,
       target,
@@ -148,7 +148,7 @@ describe("tlog-migrate copy", () => {
 
   test("copies a Static CT log by the key in its log.v3.json", async () => {
     const { args } = await listedLog();
-    const { code, stdout, stderr } = await runCli([...args, ...HAND_OVER]);
+    const { code, stdout, stderr } = await runHere([...args, ...HAND_OVER]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^The log is handed over/);
   });
@@ -163,7 +163,7 @@ describe("tlog-migrate copy", () => {
 
   test("names itself and a contact to the source", async () => {
     const { server, args } = await servedLog(SIZE);
-    await runCli([...args, "--contact", "ops@your.site"]);
+    await runHere([...args, "--contact", "ops@your.site"]);
     expect(server.requests[0]?.headers["user-agent"]).toMatch(
       /^tlog-migrate\/\d+\.\d+\.\d+ \(\+ops@your\.site\)$/,
     );
@@ -186,8 +186,8 @@ describe("tlog-migrate copy", () => {
 describe("tlog-migrate verify", () => {
   test("finds a migrated directory sound without a key", async () => {
     const { target, args } = await servedLog(SIZE);
-    await runCli([...args, ...HAND_OVER]);
-    const { code, stdout } = await runCli(["verify", target]);
+    await runHere([...args, ...HAND_OVER]);
+    const { code, stdout } = await runHere(["verify", target]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^The log is sound/);
   });
@@ -213,7 +213,7 @@ describe("tlog-migrate verify", () => {
 
   test("asks for a key where there is a checkpoint", async () => {
     const { server } = await servedLog(SIZE);
-    const { code, stdout, stderr } = await runCli(["verify", server.url]);
+    const { code, stdout, stderr } = await runHere(["verify", server.url]);
     expect([code, stdout]).toEqual([2, ""]);
     expect(stderr).toMatch(/^tlog-migrate: [^\n]*--vkey[^\n]*\n$/);
   });
@@ -228,10 +228,10 @@ describe("the program", () => {
       expect(stdout).toMatch(/^\S+ \(hasher: (native|javascript)\)\n$/);
       expect(stdout.split(" ")[0]).toBe(manifest.version);
     }
-    const help = await runCli(["--help"]);
+    const help = await runHere(["--help"]);
     expect(help).toMatchObject({ code: 0, stderr: "" });
     expect(help.stdout).toMatch(/Exit codes:\n +0 +done\n/);
-    expect((await runCli(["help", "copy"])).code).toBe(0);
+    expect((await runHere(["help", "copy"])).code).toBe(0);
   });
 
   test("goes on to the end when nobody reads what it prints", async () => {
