@@ -14,7 +14,7 @@ import {
   verifyLog,
 } from "../../../lib/index.ts";
 import { newEd25519Signer } from "../../logs/sign.ts";
-import { runCli } from "../../support/cli.ts";
+import { runHere } from "../../support/cli-here.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { realLogCopy, realLogLine, realLogPath } from "../../support/logs/real-logs.ts";
 import { FAST_RETRY, newCopy } from "../../support/migration.ts";
@@ -94,12 +94,12 @@ describe("a real log whose key has another name", () => {
   test("is copied by the command, which says what the new log software needs", async () => {
     const target = join(memoryDirectory(), "log");
     const args = ["copy", realLogPath(ARMORY), target, "--vkey", ...vkey];
-    const refused = await runCli(args);
+    const refused = await runHere(args);
     expect([refused.code, refused.stderr]).toEqual([
       3,
       expect.stringContaining("--origin 'Armory Drive Prod 2'"),
     ]);
-    const { code, stdout } = await runCli([...args, "--origin", ORIGIN]);
+    const { code, stdout } = await runHere([...args, "--origin", ORIGIN]);
     expect(code).toBe(0);
     expect(stdout.replace(/\s+/g, " ")).toContain(
       'The log\'s key is named armory-drive-log, which a Tessera Appender would sign as the origin: pass it AppendOptions.WithOrigin("Armory Drive Prod 2")',

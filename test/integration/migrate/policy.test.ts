@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { type NoteSigner, newCosigner } from "../../logs/sign.ts";
 import { runCli } from "../../support/cli.ts";
+import { runHere } from "../../support/cli-here.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { realLogLine, realLogPath } from "../../support/logs/real-logs.ts";
 import {
@@ -71,7 +72,7 @@ describe("a log with a quorum of witnesses", () => {
       ],
     });
     for (const place of [source, target]) {
-      const { code, stdout } = await runCli(["verify", place, "--policy", file, "--origin", log.origin]);
+      const { code, stdout } = await runHere(["verify", place, "--policy", file, "--origin", log.origin]);
       expect([code, stdout]).toEqual([
         0,
         expect.stringMatching(/cosigned +w2\.example\+\w{8} \(cosignature\/v1, 2023-11-14T/),
@@ -87,7 +88,7 @@ describe("a log with a quorum of witnesses", () => {
       ["copy", source, target],
       ["verify", source],
     ]) {
-      const { code, stderr } = await runCli([...args, "--policy", file]);
+      const { code, stderr } = await runHere([...args, "--policy", file]);
       expect([code, stderr]).toEqual([3, expect.stringMatching(missing)]);
     }
     expect(filesBelow(target)).toEqual([]);
@@ -95,9 +96,9 @@ describe("a log with a quorum of witnesses", () => {
 
   test("may have been begun with its key alone: the source's checkpoint needs the quorum then", async () => {
     const [source, target, file] = [cosigned(), join(memoryDirectory(), "log"), policy()];
-    expect((await runCli(["copy", source, target, "--vkey", log.vkey])).code).toBe(0);
+    expect((await runHere(["copy", source, target, "--vkey", log.vkey])).code).toBe(0);
     const withPolicy = ["copy", source, target, "--policy", file, "--handover", "--settle", "0"];
-    expect((await runCli(withPolicy)).code).toBe(3);
+    expect((await runHere(withPolicy)).code).toBe(3);
     // The marker's is of an earlier size, and nobody will cosign that any more.
     const grown = log.atSize(400);
     writeFiles(source, grown.objects);
@@ -107,7 +108,7 @@ describe("a log with a quorum of witnesses", () => {
       .split(/(?<=\n)\n/);
     const lines = [w1, w2].map((witness) => witness.signatureLine(text)).join("");
     writeFiles(source, [["checkpoint", grown.object("checkpoint").toString() + lines]]);
-    const { code, stderr } = await runCli(withPolicy);
+    const { code, stderr } = await runHere(withPolicy);
     expect(code, stderr).toBe(0);
   });
 });
@@ -116,15 +117,15 @@ test("a policy composes with --origin, and a file that is wrong is a usage error
   const key = realLogLine("armory-drive-log/key.pub");
   const [source, target] = [realLogPath("armory-as-tiles"), join(memoryDirectory(), "log")];
   const file = policyFile(`log ${key}`, "quorum none");
-  const refused = await runCli(["copy", source, target, "--policy", file]);
+  const refused = await runHere(["copy", source, target, "--policy", file]);
   expect([refused.code, refused.stderr]).toEqual([
     3,
     expect.stringContaining("--origin 'Armory Drive Prod 2'"),
   ]);
-  const copied = await runCli(["copy", source, target, "--policy", file, "--origin", "Armory Drive Prod 2"]);
+  const copied = await runHere(["copy", source, target, "--policy", file, "--origin", "Armory Drive Prod 2"]);
   expect(copied.code, copied.stderr).toBe(0);
   const wrong = policyFile(`log ${key}`, "", "quorum w1");
-  const { code, stderr } = await runCli(["verify", source, "--policy", wrong]);
+  const { code, stderr } = await runHere(["verify", source, "--policy", wrong]);
   expect([code, stderr]).toEqual([
     2,
     expect.stringMatching(/--policy \S*\/a policy\.txt: line 3 has a name that no line/),

@@ -9,8 +9,8 @@ import { migrateLog } from "../../support/migration.ts";
 import { logDirectory, temporaryDirectory, writeFiles } from "../../support/places/directory.ts";
 import { damage, pathsOf, verify } from "../../support/verification.ts";
 
-/** Two full level-1 tiles, a partial one, a partial bundle: every kind of object. */
-const SIZE = 2 * 65_536 + 3 * 256 + 7;
+/** A full level-1 tile, a partial one, a partial bundle: every kind of object. */
+const SIZE = 65_536 + 67 * 256 + 7;
 
 describe("verify", () => {
   const log = testLog({ size: SIZE, entrySize: 4 });
@@ -34,10 +34,10 @@ describe("verify", () => {
     const directory = logDirectory(log);
     // None of those that are damaged together lies above another.
     const damaged = [
-      ["tile/entries/000", "tile/entries/511", "tile/0/515.p/7"],
-      ["tile/0/000", "tile/0/514", "tile/entries/515.p/7"],
-      ["tile/1/000", "tile/1/001", "tile/1/002.p/3"],
-      ["tile/2/000.p/2"],
+      ["tile/entries/000", "tile/entries/311", "tile/0/323.p/7"],
+      ["tile/0/000", "tile/0/322", "tile/entries/323.p/7"],
+      ["tile/1/000", "tile/1/001.p/67"],
+      ["tile/2/000.p/1"],
     ];
     for (const paths of damaged) {
       damage(directory, log, ...paths);
@@ -55,8 +55,8 @@ describe("verify", () => {
   it("names every object that is missing, and only that one", async () => {
     const directory = logDirectory(log);
     for (const paths of [
-      ["tile/entries/300", "tile/0/301", "tile/1/002.p/3"],
-      ["tile/1/001", "tile/entries/515.p/7"],
+      ["tile/entries/300", "tile/0/301", "tile/1/001.p/67"],
+      ["tile/1/000", "tile/entries/323.p/7"],
     ]) {
       for (const path of paths) rmSync(join(directory, path));
       expect(pathsOf(await verify(log, directory)).sort()).toEqual(paths.toSorted());
@@ -71,7 +71,7 @@ describe("verify", () => {
     const directory = logDirectory(log);
     for (let index = 0; index < 300; index++)
       rmSync(join(directory, `tile/entries/${String(index).padStart(3, "0")}`));
-    writeFileSync(join(directory, "tile/1/001"), "");
+    writeFileSync(join(directory, "tile/1/001.p/67"), "");
     const { faults, findings, entries } = await verify(log, directory);
     expect(faults).toBe(301);
     expect(findings).toHaveLength(100);
@@ -80,7 +80,7 @@ describe("verify", () => {
 
   it("tells what stands beyond the tree", async () => {
     const directory = logDirectory(log);
-    const beyond = ["tile/0/516", "tile/0/515.p/8", "tile/1/003", "tile/2/000.p/3", "tile/entries/x001/000"];
+    const beyond = ["tile/0/324", "tile/0/323.p/8", "tile/1/002", "tile/2/000.p/2", "tile/entries/x001/000"];
     writeFiles(
       directory,
       beyond.map((path) => [path, "x"]),
@@ -104,7 +104,7 @@ describe("verify", () => {
     const grown = log.atSize(SIZE + 65_536);
     const objects = new Map(grown.objects);
     // Level 2 is not full yet: a partial tile may go only when the full one exists.
-    for (const path of ["checkpoint", "tile/2/000.p/2"]) objects.set(path, log.object(path));
+    for (const path of ["checkpoint", "tile/2/000.p/1"]) objects.set(path, log.object(path));
     const server = await startLogServer(objects);
     expect(await verify(log, server.url)).toMatchObject({ faults: 0, entries: SIZE });
   });
