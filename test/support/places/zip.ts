@@ -108,12 +108,12 @@ function endOf(directory: readonly Buffer[], start: number, { count, comment = "
 }
 
 function fields(...values: (readonly [value: number, bytes: number])[]): Buffer {
-  return Buffer.concat(
-    values.map(([value, bytes]) => {
-      const field = Buffer.alloc(bytes);
-      if (bytes === 8) field.writeBigUInt64LE(BigInt(value));
-      else field.writeUIntLE(value, 0, bytes);
-      return field;
-    }),
-  );
+  const all = Buffer.alloc(values.reduce((sum, [, bytes]) => sum + bytes, 0));
+  let at = 0;
+  for (const [value, bytes] of values) {
+    if (bytes === 8) all.writeBigUInt64LE(BigInt(value), at);
+    else all.writeUIntLE(value, at, bytes);
+    at += bytes;
+  }
+  return all;
 }
