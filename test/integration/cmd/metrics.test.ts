@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { HAND_OVER, runCli, servedLog } from "../../support/cli.ts";
+import { runHere } from "../../support/cli-here.ts";
 import { sample } from "../../support/metrics.ts";
 import { temporaryDirectory } from "../../support/places/directory.ts";
 
@@ -19,7 +20,7 @@ describe("--metrics-file", () => {
     const { args, log, target } = await servedLog(SIZE);
     const directory = temporaryDirectory();
     const file = join(directory, "run.prom");
-    expect((await runCli([...args, "--metrics-file", file])).code).toBe(0);
+    expect((await runHere([...args, "--metrics-file", file])).code).toBe(0);
     const text = readFileSync(file, "utf8");
     expect(sample(text, "tlog_migrate_entries_total")).toBe(SIZE);
     expect(sample(text, "tlog_migrate_exit_code")).toBe(0);
@@ -45,7 +46,7 @@ describe("--metrics-file", () => {
     expect(sample(readFileSync(file, "utf8"), "tlog_migrate_exit_code")).toBe(143);
     goOn();
     server.objects = new Map();
-    expect((await runCli([...args, "--metrics-file", file])).code).toBe(2);
+    expect((await runHere([...args, "--metrics-file", file])).code).toBe(2);
     expect(sample(readFileSync(file, "utf8"), "tlog_migrate_exit_code")).toBe(2);
   });
 
@@ -54,7 +55,7 @@ describe("--metrics-file", () => {
     const directory = temporaryDirectory();
     mkdirSync(join(directory, "taken.prom"));
     for (const path of ["nowhere/run.prom", "taken.prom"]) {
-      const { code, stderr } = await runCli([...args, "--metrics-file", join(directory, path)]);
+      const { code, stderr } = await runHere([...args, "--metrics-file", join(directory, path)]);
       expect(code).toBe(1);
       expect(stderr).toMatch(
         /^tlog-migrate: --metrics-file \S+\.prom: cannot be written \([a-z ]+\)[^\n]*\n$/,
@@ -72,7 +73,7 @@ describe("--metrics-file", () => {
       rmSync(directory, { recursive: true, force: true });
       await next();
     });
-    const { code, stdout, stderr } = await runCli([
+    const { code, stdout, stderr } = await runHere([
       ...args,
       ...HAND_OVER,
       "--metrics-file",
