@@ -7,6 +7,7 @@ import { runMigration } from "../../support/migration-process.ts";
 import { differences, logDirectory, memoryDirectory } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 70_000, entrySize: 4 });
+const small = log.atSize(600);
 
 test("too few open files", async () => {
   const [source, target] = [{ url: logDirectory(log) }, memoryDirectory()];
@@ -25,11 +26,11 @@ test("too few open files", async () => {
 });
 
 test("a working directory that is gone", async () => {
-  const [source, target] = [{ url: logDirectory(log) }, memoryDirectory()];
+  const [source, target] = [{ url: logDirectory(small) }, memoryDirectory()];
   const script = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"';
   const wrapper = ["sh", "-c", script, join(memoryDirectory(), "gone")];
   const message = expect.stringMatching(/^the working directory: was removed.*Change to one that exists/);
-  const failed = await runMigration(log, source, target, { wrapper });
+  const failed = await runMigration(small, source, target, { wrapper });
   expect(failed).toMatchObject({ kind: "failed", name: "OperationError", message });
-  expect(await runMigration(log, source, target)).toMatchObject({ kind: "done" });
+  expect(await runMigration(small, source, target)).toMatchObject({ kind: "done" });
 });

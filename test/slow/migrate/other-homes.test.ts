@@ -3,15 +3,16 @@
 import fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { VerificationError } from "../../../lib/errors.ts";
+import { UsageError, VerificationError } from "../../../lib/errors.ts";
 import { ZIP_SPAN } from "../../../storage/archive/layout.ts";
 import { expectNotVerified, flippedBit } from "../../support/http/tampering.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrateLog } from "../../support/migration.ts";
+import { expectFailure, failureOf, migrateLog } from "../../support/migration.ts";
 import { writeArchive, writeSunlightDirectory } from "../../support/places/archive.ts";
 import {
   differences,
   directoryContents,
+  filesBelow,
   memoryDirectory,
   writeFiles,
 } from "../../support/places/directory.ts";
@@ -76,10 +77,10 @@ describe("where an object is not what it should be", () => {
   it("a copy of a plain directory that is said to be compressed says what to write instead", async () => {
     const directory = memoryDirectory();
     writeFiles(directory, log.objects);
-    await expectNotVerified(
-      migrateLog(log, { url: `gzip+file://${directory}` }, memoryDirectory()),
-      `where they are plain, name the log as file://${directory}`,
-    );
+    const target = memoryDirectory();
+    const copying = migrateLog(log, { url: `gzip+file://${directory}` }, target);
+    await expectFailure(copying, UsageError, `Name it as file://${directory}`);
+    expect(filesBelow(target)).toEqual([]);
   });
 
   it("a copy or a verification of a compressed directory that is named as a plain one says what to write instead", async () => {
