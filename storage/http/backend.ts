@@ -28,6 +28,7 @@ export default {
       description:
         "your e-mail address or https URL, sent to the source's operator; needed for public Static CT logs",
       parse: contactAddress,
+      isOfReader: true,
     },
     {
       flags: "--ca <file>",

@@ -70,12 +70,12 @@ export async function requireEffect(
       all.filter(isSource).filter(({ isLocal }) => !isLocal),
     );
   }
-  for (const { flags, env } of all.flatMap(({ sourceOptions = [] }) => sourceOptions)) {
+  for (const { flags, env, isOfReader = false } of all.flatMap(({ sourceOptions = [] }) => sourceOptions)) {
     const name = optionName(flags);
     const has = ({ sourceOptions = [] }: Backend) =>
       sourceOptions.some((one) => optionName(one.flags) === name);
     const isOfEnvironment = env !== undefined && process.env[env] !== undefined;
-    if (access[name] === undefined || isOfEnvironment || read.some(has)) continue;
+    if (access[name] === undefined || isOfReader || isOfEnvironment || read.some(has)) continue;
     throw ignored(`--${flagOf(name)}`, locations, all.filter(has));
   }
 }

@@ -118,6 +118,8 @@ export interface BackendOption {
   readonly preset?: string;
   /** An environment variable with the text if the option is not passed. */
   readonly env?: string;
+  /** Says who reads, and is accepted for any source: others are refused where they would have no effect. */
+  readonly isOfReader?: boolean;
   /** Commands that have the option; default: all. */
   readonly commands?: readonly ("copy" | "plan" | "follow" | "cutover" | "verify" | "status" | "abandon")[];
 }

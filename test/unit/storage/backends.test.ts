@@ -119,12 +119,15 @@ describe("an option that has no effect on what is read", () => {
     await expectUsageError(copy, words);
   });
 
-  test("is accepted if one of two logs is read by it, or if the environment sets it", async () => {
+  test("is accepted if one of two logs is read by it, if it says who reads, or if the environment sets it", async () => {
     const unreachable = "http://127.0.0.1:9/";
     const repairing = await verifying(directory(), { access, requestsPerSecond: 5 }, unreachable).catch(
       (error) => error,
     );
     expect(repairing.message).not.toContain("no meaning");
+    const contact = { userAgentVersion: "test", contact: "a@log.test" };
+    const byContact = await verifying(directory(), { access: contact }).catch((error) => error);
+    expect(byContact.message).not.toContain("no meaning");
     stubEnvironment({ TLOG_MIGRATE_HEADER: "a: b" });
     const bySetting = await verifying(directory(), { access }).catch((error) => error);
     expect(bySetting.message).not.toContain("no meaning");
