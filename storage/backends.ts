@@ -9,6 +9,7 @@ const modules: Record<string, string> = {
   s3: module("./s3/backend.ts"),
   file: module("./posix/backend.ts"),
   "gzip+file": module("./posix/sunlight-backend.ts"),
+  "gzip+s3": module("./s3/sunlight-backend.ts"),
   "archive+file": module("./archive/backend.ts"),
   "serverless+https": module("./serverless/http-backend.ts"),
   "serverless+http": module("./serverless/http-backend.ts"),

@@ -259,7 +259,7 @@ function plannedHandover(
     ...(canBeTakenOver && { treeState: { name, size, rootHash: formatHash(rootHash), collectFrom } }),
     record: target.recordName,
     guard: target.markerName,
-    checkpoint: options.saveCheckpoint === true,
+    checkpoint: options.saveCheckpoint === true || target.handsOverCheckpoint === true,
   };
 }
 

@@ -115,6 +115,11 @@ export function policyOfSigners(policy: CheckpointPolicy, signers: readonly KeyI
   return { origin: policy.origin, verifiers: signed, trustPolicy: { logs, witnesses, quorum: undefined } };
 }
 
+/** The log ID of RFC 6962, where a key that has signed in the log's name has one. */
+export function logIdOf({ own }: Pick<OpenedCheckpoint, "own">): Uint8Array | undefined {
+  return own.find(({ verifier }) => verifier.logId !== undefined)?.verifier.logId;
+}
+
 /** The extension line of a log that takes no more entries, as rekor-tiles' freeze-checkpoint writes it: with a date. */
 const FREEZE_LINE = /^Log frozen — /;
 

@@ -16,7 +16,10 @@ export interface ObjectVersion {
 
 /** Objects of a bucket, by their paths below the log's root. */
 export interface BucketObjects {
-  /** Its bytes as stored, undefined if there is none. @throws FormatError if over `maxBytes`, or perhaps if encoded. */
+  /**
+   * Its bytes as stored, undefined if there is none.
+   * @throws FormatError if it is over `maxBytes`, stored or decoded, or not in the encoding that it is to be stored in.
+   */
   get(path: string, maxBytes: number): Promise<Uint8Array | undefined>;
   stat(path: string): Promise<ObjectVersion | undefined>;
   /**
@@ -40,10 +43,12 @@ export interface Bucket extends BucketObjects, Pick<MigrationTarget, "location" 
   openObjects(signal?: AbortSignal): BucketObjects;
 }
 
-/** The headers with which an object is stored: those of Tessera's drivers, and of TesseraCT's for issuers. */
+/** The headers with which an object is stored. */
 export interface StoredHeaders {
   readonly contentType: string;
   readonly cacheControl?: string;
+  /** In which its bytes are stored. Default: none. */
+  readonly contentEncoding?: "gzip";
 }
 
 const CHECKPOINT: StoredHeaders = { contentType: "text/plain; charset=utf-8", cacheControl: "no-cache" };
@@ -55,6 +60,7 @@ const RESOURCE: StoredHeaders = {
   cacheControl: "max-age=604800,immutable",
 };
 
+/** Those of Tessera's drivers, and of TesseraCT's for issuers. */
 export function storedHeaders(path: string): StoredHeaders {
   if (path === CHECKPOINT_PATH) return CHECKPOINT;
   if (path.startsWith(".state/")) return STATE;

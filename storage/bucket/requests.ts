@@ -12,8 +12,8 @@ type TargetOptions = Pick<TargetRequest, "connections" | "retry" | "retried" | "
 
 export interface BucketOptions extends TargetOptions {
   /**
-   * Whether objects that are stored encoded are read decoded: those of a log of other software, such as Sunlight. What a
-   * copy stores is never encoded, and what is there in its place does not belong there, whatever it decodes to.
+   * Whether objects in any encoding are read decoded: those of a log of other software, such as Sunlight. What a copy
+   * stores has the encoding of its headers, and what is there in another does not belong there, whatever it decodes to.
    */
   readonly decodes?: boolean;
 }

@@ -5,31 +5,19 @@ import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import { MAX_OBJECT_BYTES } from "../../lib/migrate/ports/source.ts";
 import type {
   IntegratedTree,
-  LockKind,
-  LockState,
   MigrationTarget,
-  StoredObject,
   TargetContents,
   TargetRepairs,
-  TargetWriter,
   TreeState,
 } from "../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { bundleDirectory, CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
-import { once, onceEvery } from "../shared/memoize.ts";
+import { once } from "../shared/memoize.ts";
 import { StateBinding } from "./binding.ts";
 import type { Bucket } from "./bucket.ts";
-import { lockState, takeLock } from "./lock.ts";
 import type { LogState, PrivateState, StoreReader } from "./log-state.ts";
+import { ObjectTarget } from "./object-target.ts";
 import { readDocument, writeDocument } from "./state-object.ts";
-import { BucketWriter } from "./writer.ts";
-
-/**
- * How long a writer trusts its last look at the claim. Another copy may have handed the target over in that time, and
- * log software may have started there. But only the very version that was looked at is replaced, and only where its
- * bytes do not belong there; log software that goes on from the same tree stores the same bytes.
- */
-const CLAIM_TRUSTED_MS = 3_000;
 
 export interface BucketTargetOptions {
   /** Where the private state of the log is; undefined for a mirror, or where nobody said where. */
@@ -43,122 +31,74 @@ export interface BucketTargetOptions {
 }
 
 /** Any bucket with any state store. */
-export class BucketTarget implements MigrationTarget {
+export class BucketTarget extends ObjectTarget implements MigrationTarget {
   readonly location: string;
   readonly treeStateName: string;
   readonly markerName: string;
   readonly recordName: string;
   readonly externalState: StateBinding;
-  /** Until the copy is stopped. */
-  readonly #bucket: Bucket;
-  /** For what is done even then. */
-  readonly #lastingBucket: Bucket;
-  readonly #state: PrivateState;
+  protected readonly state: PrivateState;
   readonly #openStored: BucketTargetOptions["openStored"];
-  /** Of the claim that this copy has seen or made. */
-  #marker: string | undefined;
 
   constructor(bucket: Bucket, { store, storeReaders, openStored, signal }: BucketTargetOptions) {
+    super(bucket, signal);
     this.location = bucket.location;
     this.#openStored = openStored;
-    this.#bucket = signal === undefined ? bucket : bucket.until(signal);
-    this.#lastingBucket = bucket;
-    this.externalState = new StateBinding(this.#bucket, store, storeReaders);
-    this.#state = this.externalState.state;
-    this.treeStateName = this.#state.treeStateName;
-    this.markerName = this.#state.markerName;
-    this.recordName = this.#state.recordName;
-  }
-
-  locate(path: string): string {
-    return this.#bucket.locate(path);
+    this.externalState = new StateBinding(this.bucket, store, storeReaders);
+    this.state = this.externalState.state;
+    this.treeStateName = this.state.treeStateName;
+    this.markerName = this.state.markerName;
+    this.recordName = this.state.recordName;
   }
 
   async inspect(): Promise<TargetContents> {
     const state = await this.externalState.inspect();
     // What is found later may be another copy's: the first is what this one goes by.
-    if (state.kind === "claimed") this.#marker ??= state.marker;
+    if (state.kind === "claimed") this.marker ??= state.marker;
     if (state.kind !== "unclaimed") return state;
     if (await this.#hasCheckpoint()) return { kind: "occupied", found: "a checkpoint" };
-    for await (const { path } of this.#bucket.list("tile")) return { kind: "unclaimed-tiles", example: path };
+    for await (const { path } of this.bucket.list("tile")) return { kind: "unclaimed-tiles", example: path };
     return { kind: "empty" };
   }
 
   integratedTree(): Promise<IntegratedTree | undefined> {
-    return this.#state.integratedTree();
+    return this.state.integratedTree();
   }
 
   stateFaults(): Promise<Finding[]> {
-    return this.#state.stateFaults();
-  }
-
-  lock(kind?: LockKind): Promise<{ release(): Promise<void> }> {
-    return takeLock(this.#bucket, this.#lastingBucket, kind);
-  }
-
-  lockState(): Promise<LockState | undefined> {
-    return lockState(this.#bucket);
+    return this.state.stateFaults();
   }
 
   /** Claims the private state last: where there is a claim, there was a binding. */
   async claim(marker: string): Promise<void> {
-    await this.#bucket.requireConditionalWrites();
+    await this.bucket.requireConditionalWrites();
     await this.externalState.bind();
-    await this.#state.claim(marker);
-    this.#marker = marker;
+    await this.state.claim(marker);
+    this.marker = marker;
   }
 
   async replaceMarker(from: string, to: string): Promise<void> {
     await this.externalState.requireBound();
-    await this.#state.replaceMarker(from, to);
-    this.#marker = to;
-  }
-
-  /** A bucket is never full. */
-  async requireFreeSpace(): Promise<void> {}
-
-  async warnings(): Promise<string[]> {
-    return [];
-  }
-
-  openWriter(signal?: AbortSignal): TargetWriter {
-    const requireClaim = onceEvery(CLAIM_TRUSTED_MS, () => this.#state.requireClaim(this.#marker));
-    return new BucketWriter(this.#bucket, this.#bucket.openObjects(signal), requireClaim);
-  }
-
-  list(directory: string): AsyncIterable<StoredObject> {
-    return this.#bucket.list(directory);
-  }
-
-  async remove(path: string): Promise<void> {
-    // Looked up before the claim is: what another copy stores after it has made this claim its own stays.
-    const found = await this.#bucket.stat(path);
-    if (found === undefined) return;
-    await this.#state.requireClaim(this.#marker);
-    if (await this.#bucket.remove(path, found)) return;
-    throw new TargetRefusedError({
-      object: this.locate(path),
-      problem: "was stored again while this copy removed it",
-      advice: "Another copy is at work here: wait for it to end, then run this command again",
-    });
+    await this.state.replaceMarker(from, to);
+    this.marker = to;
   }
 
   async handOver(marker: string, state: TreeState, record: string): Promise<void> {
     await this.#requireNoCheckpoint();
     await this.externalState.requireBound();
-    await this.#state.handOver(marker, state, record);
+    await this.state.handOver(marker, state, record);
   }
 
   async takeBack(marker: string, state: TreeState, record?: string): Promise<void> {
     await this.#requireNoCheckpoint();
     await this.externalState.requireBound();
-    await this.#state.takeBack(marker, state, record);
+    await this.state.takeBack(marker, state, record);
   }
 
   /** In the opposite order of `claim`. */
   async unclaim(marker: string): Promise<void> {
     await this.externalState.requireBound();
-    await this.#state.unclaim(marker);
+    await this.state.unclaim(marker);
     await this.externalState.unbind();
   }
 
@@ -175,9 +115,9 @@ export class BucketTarget implements MigrationTarget {
   }
 
   async publishCheckpoint(checkpoint: Uint8Array): Promise<boolean> {
-    if (await this.#bucket.put(CHECKPOINT_PATH, checkpoint)) return true;
+    if (await this.bucket.put(CHECKPOINT_PATH, checkpoint)) return true;
     // A request whose answer got lost was repeated, and found its own object in its way.
-    const found = await readDocument(this.#bucket, CHECKPOINT_PATH);
+    const found = await readDocument(this.bucket, CHECKPOINT_PATH);
     return found?.text === Buffer.from(checkpoint).toString("utf8");
   }
 
@@ -188,12 +128,12 @@ export class BucketTarget implements MigrationTarget {
   ): Promise<void> {
     const textOf = (note: Uint8Array) => Buffer.from(note).toString("utf8");
     const text = textOf(checkpoint);
-    const found = await readDocument(this.#bucket, CHECKPOINT_PATH);
+    const found = await readDocument(this.bucket, CHECKPOINT_PATH);
     await this.externalState.requireBound();
-    await this.#state.requireClaim(marker);
+    await this.state.requireClaim(marker);
     if (found?.text === text) return;
     const isAsBefore = found?.text === (before && textOf(before));
-    if (isAsBefore && (await writeDocument(this.#bucket, CHECKPOINT_PATH, text, found))) return;
+    if (isAsBefore && (await writeDocument(this.bucket, CHECKPOINT_PATH, text, found))) return;
     throw new TargetRefusedError({
       object: this.locate(CHECKPOINT_PATH),
       problem: "is not what this mirror has published",
@@ -203,11 +143,11 @@ export class BucketTarget implements MigrationTarget {
 
   /** No claim is needed: the very version that was looked at is replaced, or nothing. */
   async openRepairs(signal?: AbortSignal): Promise<TargetRepairs> {
-    const writer = new BucketWriter(this.#bucket, this.#bucket.openObjects(signal), async () => {});
+    const writer = this.writer(signal, async () => {});
     // Asked with the first object that is replaced: a sound log is only read.
     const requireConditionalWrites = once(async () => {
       await this.#requirePlainBundles();
-      await this.#bucket.requireConditionalWrites();
+      await this.bucket.requireConditionalWrites();
     });
     return {
       read: (path, maxBytes) => writer.read(path, maxBytes),
@@ -227,7 +167,7 @@ export class BucketTarget implements MigrationTarget {
     for await (const { path } of this.list(bundleDirectory("static-ct"))) {
       const opened = await this.#openStored?.();
       try {
-        await (opened ?? this.#bucket).get(path, MAX_OBJECT_BYTES);
+        await (opened ?? this.bucket).get(path, MAX_OBJECT_BYTES);
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;
         throw new TargetRefusedError({
@@ -243,8 +183,8 @@ export class BucketTarget implements MigrationTarget {
     }
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.#state.close(), this.#bucket.close(), this.#lastingBucket.close()]);
+  override async close(): Promise<void> {
+    await Promise.all([this.state.close(), super.close()]);
   }
 
   async #requireNoCheckpoint(): Promise<void> {
@@ -257,6 +197,6 @@ export class BucketTarget implements MigrationTarget {
   }
 
   async #hasCheckpoint(): Promise<boolean> {
-    return (await this.#bucket.stat(CHECKPOINT_PATH)) !== undefined;
+    return (await this.bucket.stat(CHECKPOINT_PATH)) !== undefined;
   }
 }

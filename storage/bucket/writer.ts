@@ -41,15 +41,16 @@ export class BucketWriter implements TargetWriter, TargetBatch {
   }
 
   /** Stores an object if there is none. One that is there is kept if it has the same bytes, and replaced if not. */
-  async put(path: string, bytes: Uint8Array): Promise<void> {
+  async put(path: string, bytes: Uint8Array, gzip?: Uint8Array): Promise<void> {
+    const stored = this.stored(path, bytes, gzip);
     for (let look = 0; look < MAX_LOOKS; look++) {
-      if (await this.#objects.put(path, bytes)) return;
+      if (await this.#objects.put(path, stored)) return;
       const found = await this.#objects.stat(path);
       if (found === undefined) continue;
       const present = await this.read(path, bytes.length);
       if (present !== undefined && equalBytes(present, bytes)) return;
       await this.#requireClaim();
-      if (await this.#objects.put(path, bytes, found)) return;
+      if (await this.#objects.put(path, stored, found)) return;
     }
     throw new OperationError({
       object: this.#bucket.locate(path),
@@ -66,5 +67,10 @@ export class BucketWriter implements TargetWriter, TargetBatch {
 
   close(): Promise<void> {
     return this.#objects.close();
+  }
+
+  /** What is stored of an object. */
+  protected stored(_path: string, bytes: Uint8Array, _gzip?: Uint8Array): Uint8Array {
+    return bytes;
   }
 }

@@ -43,7 +43,7 @@ export class GcsObjects implements BucketObjects {
       client: this.#requests.client,
       connections,
       userAgentVersion,
-      refusesEncodings: !decodes,
+      ...(!decodes && { encodingOf: () => undefined }),
     };
     this.#reader = new GcsSource(place, access, reading);
   }

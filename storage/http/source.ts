@@ -7,7 +7,7 @@ import { FormatError } from "../../lib/tlog/errors.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
 import { shownAddress } from "../../lib/tlog/shown-address.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
-import { decodeReserved } from "../shared/inflate.ts";
+import { type Coding, decodeReserved } from "../shared/inflate.ts";
 import { asOldLayout } from "../shared/old-layout.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
 import { basicCredentials } from "./headers.ts";
@@ -32,8 +32,8 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
   readonly admit?: Admission;
   /** Notified of what the operator should know, a sentence each. */
   readonly notice?: ((sentence: string) => void) | undefined;
-  /** An object that is stored or sent in an encoding is refused with FormatError. Default: it is decoded. */
-  readonly refusesEncodings?: boolean;
+  /** The encoding that an object must have, undefined for none; another is refused with FormatError. Default: any is undone. */
+  readonly encodingOf?: (path: string) => Coding | undefined;
   /** More headers for a request to the source's own origin, given its path and query: names and values in turn. */
   readonly authorization?: (target: string) => readonly string[] | Promise<readonly string[]>;
   /**
@@ -105,8 +105,9 @@ export class HttpSource implements ObjectSource {
     const response = redirected ?? (await this.#getOwn(path, options));
     const { body } = response;
     const coding = codingOf(response.headers);
-    if (body === undefined || coding === undefined) return body;
-    if (this.#options.refusesEncodings) throw new FormatError("has an encoding", "none", coding);
+    if (body === undefined) return undefined;
+    this.#requireEncoding(path, coding);
+    if (coding === undefined) return body;
     const bytes = await decodeReserved(coding, body, options);
     if (coding === "gzip") options.onGzip?.(body);
     return bytes;
@@ -166,6 +167,13 @@ export class HttpSource implements ObjectSource {
   /** Unless another was learned meanwhile. */
   #forget(base: RedirectedBase): void {
     if (this.#redirectedBase === base) this.#redirectedBase = undefined;
+  }
+
+  #requireEncoding(path: string, coding: Coding | undefined): void {
+    const { encodingOf } = this.#options;
+    const required = encodingOf?.(path);
+    if (encodingOf === undefined || coding === required) return;
+    throw new FormatError(`has ${coding ? "an" : "no"} encoding`, required ?? "none", coding ?? "none");
   }
 
   /** Only the source's own origin is sent what was given for it. */

@@ -12,12 +12,12 @@ import { attempt } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { equalBytes, formatHash } from "../../lib/tlog/merkle.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
+import { claimText } from "../shared/claim-text.ts";
 import type { DurableDirectory } from "./durable.ts";
 import { errnoCode, onFile } from "./errno.ts";
 import { readUpTo } from "./object-file.ts";
 import {
   COMPATIBLE_VERSION,
-  claimText,
   formatCollection,
   formatTreeState,
   parseTreeState,
@@ -41,7 +41,7 @@ export class ClaimedState {
 
   async claim(marker: string): Promise<void> {
     this.#directory.prepare([this.#root]);
-    if (await this.#directory.create(this.#locate(this.#guard), claimText(marker))) return;
+    if (await this.#directory.create(this.#locate(this.#guard), Buffer.from(claimText(marker)))) return;
     throw this.#otherWriter(`${this.#guard} appeared while this copy started`);
   }
 
@@ -127,12 +127,12 @@ export class ClaimedState {
     const version = this.#locate(STATE.version);
     const guard = claimText(marker);
     await onFile(this.#root, async () => {
-      const before = record === undefined ? Buffer.from(guard).toString() : COMPATIBLE_VERSION;
+      const before = record === undefined ? guard : COMPATIBLE_VERSION;
       requireUntouchedState(this.#root, state, { version: before, record });
-      await this.#directory.replace(version, guard);
+      await this.#directory.replace(version, Buffer.from(guard));
       try {
         // Log software may have started between the look and the guard.
-        requireUntouchedState(this.#root, state, { version: Buffer.from(guard).toString(), record });
+        requireUntouchedState(this.#root, state, { version: guard, record });
       } catch (error) {
         // Without a tree state the next to start would begin a log at 0: then the guard stays.
         if (this.#holds(state)) await this.#directory.replace(version, Buffer.from(before));

@@ -17,6 +17,7 @@ import type {
 } from "../../lib/migrate/ports/target.ts";
 import { ISSUER_DIRECTORY } from "../../lib/tlog/layout.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
+import { claimText } from "../shared/claim-text.ts";
 import { ClaimedState } from "./claimed-state.ts";
 import { DurableDirectory } from "./durable.ts";
 import { errnoCode, fileFailure, onFile } from "./errno.ts";
@@ -25,7 +26,7 @@ import { lockState, takeLock } from "./lock.ts";
 import { readUpTo } from "./object-file.ts";
 import { LOG_NAMES, requireApart, requireNothingElse, requireNotRoot } from "./placement.ts";
 import { temporariesOf } from "./process-files.ts";
-import { claimText, STATE } from "./state.ts";
+import { STATE } from "./state.ts";
 
 /** statfs(2) type of tmpfs, where fsync does nothing. */
 const TMPFS_MAGIC = 0x01021994;
@@ -115,7 +116,7 @@ export abstract class DirectoryTarget {
 
   async replaceMarker(from: string, to: string): Promise<void> {
     await this.claimed.whileClaimed(from, async () => {
-      await this.directory.replace(this.markerName, claimText(to));
+      await this.directory.replace(this.markerName, Buffer.from(claimText(to)));
     });
   }
 

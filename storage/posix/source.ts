@@ -13,6 +13,7 @@ import { formatCount } from "../../lib/tlog/quantities.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
 import { beginsAsGzip, decodeReserved, ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
 import { asOldLayout } from "../shared/old-layout.ts";
+import { COMPRESSED } from "../sunlight/layout.ts";
 import { otherFiles } from "./other-files.ts";
 import { RegularFile } from "./regular-file.ts";
 
@@ -57,9 +58,6 @@ export class PosixSource implements ObjectSource {
 
   async close(): Promise<void> {}
 }
-
-/** What Sunlight stores compressed. */
-export const COMPRESSED = /^tile\/(?:data|entries|names)\//;
 
 /**
  * A directory of Sunlight. Its data tiles, full and partial, are stored gzip-compressed under their plain names, as are

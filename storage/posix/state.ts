@@ -11,6 +11,7 @@ import type { IntegratedTree, TargetContents, TreeState } from "../../lib/migrat
 import { attempt, FormatError } from "../../lib/tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { formatHash, HASH_SIZE } from "../../lib/tlog/merkle.ts";
+import { markerIn } from "../shared/claim-text.ts";
 import { fileFailure } from "./errno.ts";
 import { lockIsHeld } from "./file-locks.ts";
 import { goBytes, goCount, goFields } from "./go-json.ts";
@@ -43,19 +44,6 @@ const LOCKS: ReadonlySet<string> = new Set(
 
 /** The one version of the state directory that Tessera's lifecycles accept. */
 export const COMPATIBLE_VERSION = "1";
-
-/** The text before the marker's JSON: Tessera prints it when it refuses the directory. */
-const CLAIM_PREFIX = "migration-in-progress ";
-
-/** The bytes of a guard: a file of this text keeps log software away. */
-export function claimText(marker: string): Uint8Array {
-  return Buffer.from(`${CLAIM_PREFIX}${marker}`);
-}
-
-/** The marker in the text of a guard, undefined if it contains something else. */
-export function markerIn(version: string | undefined): string | undefined {
-  return version?.startsWith(CLAIM_PREFIX) ? version.slice(CLAIM_PREFIX.length) : undefined;
-}
 
 /** Longer than any marker: it holds a checkpoint, which is at most 1 MiB, as a string of JSON. */
 const MAX_STATE_BYTES = 8 << 20;

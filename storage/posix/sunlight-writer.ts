@@ -3,9 +3,8 @@
 import type { TargetBatch, TargetWriter } from "../../lib/migrate/ports/target.ts";
 import { CHECKPOINT_PATH } from "../../lib/tlog/layout.ts";
 import { ENCODING_SLACK_BYTES } from "../shared/inflate.ts";
-import { COMPRESSED } from "./source.ts";
-import { markerIn } from "./state.ts";
-import { decodeStrictly, encode } from "./strict-gzip.ts";
+import { COMPRESSED } from "../sunlight/layout.ts";
+import { decoded, storedBytes } from "../sunlight/stored-object.ts";
 import { PosixWriter } from "./writer.ts";
 
 export class SunlightWriter implements TargetWriter {
@@ -17,23 +16,15 @@ export class SunlightWriter implements TargetWriter {
   }
 
   async read(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
-    if (COMPRESSED.test(path)) {
-      const stored = await this.#files.read(path, maxBytes + ENCODING_SLACK_BYTES);
-      // Whatever it is otherwise, it is not what is looked for.
-      return stored && (decodeStrictly(stored, maxBytes) ?? new Uint8Array(0));
-    }
-    const bytes = await this.#files.read(path, maxBytes);
-    // Until the handover there is a claim in its place.
-    const isClaim = path === CHECKPOINT_PATH && markerIn(Buffer.from(bytes ?? []).toString()) !== undefined;
-    return isClaim ? undefined : bytes;
+    const slack = COMPRESSED.test(path) ? ENCODING_SLACK_BYTES : 0;
+    return decoded(path, await this.#files.read(path, maxBytes + slack), maxBytes);
   }
 
   batch(): TargetBatch {
     const batch = this.#files.batch();
     return {
-      put: (path, bytes, gzip) => batch.put(path, COMPRESSED.test(path) ? encode(bytes, gzip) : bytes),
-      keep: (path, bytes) =>
-        batch.keep(path, COMPRESSED.test(path) ? () => encode(bytes, undefined) : () => bytes),
+      put: (path, bytes, gzip) => batch.put(path, storedBytes(path, bytes, gzip)),
+      keep: (path, bytes) => batch.keep(path, () => storedBytes(path, bytes)),
       commit: () => batch.commit(),
       abandon: () => batch.abandon(),
     };

@@ -6,7 +6,7 @@ import type { BucketPlace } from "../bucket/place.ts";
 import type { ApiRequest, ObjectService } from "../bucket/requests.ts";
 import type { ApiAnswer } from "../http/client.ts";
 import { AwsCredentials } from "./credentials.ts";
-import { findEndpoint, type S3Endpoint } from "./endpoint.ts";
+import { findEndpoint, type S3Endpoint, type StatedEndpoint } from "./endpoint.ts";
 import { ExpiredTokenError, s3Failure } from "./failures.ts";
 import { amzDate, escaped, Signer } from "./signature.ts";
 
@@ -33,9 +33,9 @@ export class S3Access implements ObjectService {
     this.#signer = new Signer(region);
   }
 
-  /** @throws UsageError if it is not known where the bucket is. */
-  static async to(place: BucketPlace): Promise<S3Access> {
-    return new S3Access(place, await findEndpoint(place.bucket));
+  /** @param set what the address itself says. @throws UsageError if it is not known where the bucket is. */
+  static async to(place: BucketPlace, set?: StatedEndpoint): Promise<S3Access> {
+    return new S3Access(place, await findEndpoint(place.bucket, set));
   }
 
   /** Path and query of a request for an object of the log, or for all of them. */

@@ -4,20 +4,20 @@ import type { StoredObject } from "../../lib/migrate/ports/target.ts";
 import type { Bucket, BucketObjects, ObjectVersion } from "../bucket/bucket.ts";
 import { requireConditionalWrites } from "../bucket/conditional-writes.ts";
 import { pagedObjects } from "../bucket/listing.ts";
-import type { ApiRequest, BucketOptions } from "../bucket/requests.ts";
+import type { ApiRequest } from "../bucket/requests.ts";
 import { FirstContact } from "../bucket/retries.ts";
 import type { S3Access } from "./access.ts";
 import { notOfS3, pageIn } from "./answers.ts";
-import { S3Objects } from "./objects.ts";
+import { S3Objects, type S3Options } from "./objects.ts";
 
 /** Of a thousand names that are as long as they may be. */
 const MAX_PAGE_BYTES = 1 << 23;
 
 export class S3Bucket extends S3Objects implements Bucket {
   readonly location: string;
-  readonly #options: BucketOptions;
+  readonly #options: S3Options;
 
-  constructor(access: S3Access, options: BucketOptions, signal?: AbortSignal) {
+  constructor(access: S3Access, options: S3Options, signal?: AbortSignal) {
     super(access, options, signal, new FirstContact());
     this.#options = options;
     this.location = this.locate("");

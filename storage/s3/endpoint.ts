@@ -10,6 +10,12 @@ export interface S3Endpoint {
   readonly region: string;
 }
 
+/** What an operator states for one bucket, in place of what all have. */
+export interface StatedEndpoint {
+  readonly endpoint?: string;
+  readonly region?: string;
+}
+
 /** What stores that have no regions are content with. */
 const ANY_REGION = "us-east-1";
 
@@ -18,12 +24,12 @@ const ANY_REGION = "us-east-1";
  * of AWS_REGION, AWS_DEFAULT_REGION, the profile or this machine.
  * @throws UsageError if one is not as it must be, or there is no region.
  */
-export async function findEndpoint(bucket: string): Promise<S3Endpoint> {
+export async function findEndpoint(bucket: string, stated: StatedEndpoint = {}): Promise<S3Endpoint> {
   const config = await import("@smithy/core/config");
   const { loadConfig, NODE_REGION_CONFIG_OPTIONS, NODE_REGION_CONFIG_FILE_OPTIONS } = config;
   const separator = config.CONFIG_PREFIX_SEPARATOR;
   const ignoresUrls = process.env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS?.toLowerCase() === "true";
-  const address = await loadConfig<string>(
+  const found = await loadConfig<string>(
     {
       environmentVariableSelector: (env) => env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || undefined,
       configFileSelector: (profile, file) => {
@@ -34,17 +40,20 @@ export async function findEndpoint(bucket: string): Promise<S3Endpoint> {
     },
     { ignoreCache: true },
   )();
-  const isSet = address !== "" && !ignoresUrls;
-  const region = await loadConfig<string>(
+  const address = stated.endpoint ?? (ignoresUrls ? "" : found);
+  const isSet = address !== "";
+  const findRegion = loadConfig<string>(
     {
       ...NODE_REGION_CONFIG_OPTIONS,
       environmentVariableSelector: (env) => env.AWS_REGION || env.AWS_DEFAULT_REGION || undefined,
       ...(isSet && { default: ANY_REGION }),
     },
     { ...NODE_REGION_CONFIG_FILE_OPTIONS, ignoreCache: true },
-  )().catch((cause: unknown) => {
+  );
+  const missing = (cause: unknown) => {
     throw noRegion(cause);
-  });
+  };
+  const region = stated.region ?? (await findRegion().catch(missing));
   if (!/^[a-z0-9-]{1,60}$/.test(region)) {
     throw new UsageError({ object: "AWS_REGION", problem: "is not a region", found: region });
   }

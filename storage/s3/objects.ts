@@ -4,7 +4,12 @@
  * signed, 640 over TLS; of 8 KiB 140 each time. `@aws-sdk/client-s3` takes 1,770 and 930.
  */
 
-import { type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket/bucket.ts";
+import {
+  type BucketObjects,
+  type ObjectVersion,
+  type StoredHeaders,
+  storedHeaders,
+} from "../bucket/bucket.ts";
 import { checksumOf } from "../bucket/checksum.ts";
 import { formatObjectName } from "../bucket/place.ts";
 import { type ApiRequest, type BucketOptions, ObjectRequests } from "../bucket/requests.ts";
@@ -14,23 +19,30 @@ import type { S3Access } from "./access.ts";
 import { etagIn, notOfS3, versionIn } from "./answers.ts";
 import { failureIn, S3Source } from "./source.ts";
 
+export interface S3Options extends BucketOptions {
+  /** How objects are stored. Default: as Tessera does. */
+  readonly headers?: (path: string) => StoredHeaders;
+}
+
 export class S3Objects implements BucketObjects {
   protected readonly access: S3Access;
   protected readonly requests: ObjectRequests;
   readonly #reader: S3Source;
+  readonly #headers: NonNullable<S3Options["headers"]>;
   readonly #signal: AbortSignal | undefined;
 
   /** @param signal breaks off requests that are under way, and waits between two of them. */
-  constructor(access: S3Access, options: BucketOptions, signal?: AbortSignal, contact?: FirstContact) {
-    const { connections, userAgentVersion, decodes = false } = options;
+  constructor(access: S3Access, options: S3Options, signal?: AbortSignal, contact?: FirstContact) {
+    const { connections, userAgentVersion, decodes = false, headers = storedHeaders } = options;
     this.access = access;
+    this.#headers = headers;
     this.#signal = signal;
     this.requests = new ObjectRequests(access, options, signal, contact);
     const reading = {
       client: this.requests.client,
       connections,
       userAgentVersion,
-      refusesEncodings: !decodes,
+      ...(!decodes && { encodingOf: (path: string) => headers(path).contentEncoding }),
     };
     this.#reader = new S3Source(access, reading);
   }
@@ -41,9 +53,14 @@ export class S3Objects implements BucketObjects {
   }
 
   /** Reads past every cache. */
-  get(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
-    const options = { maxBytes, fresh: true, ...(this.#signal && { signal: this.#signal }) };
-    return this.requests.patiently(this.locate(path), () => this.#reader.read(path, options));
+  async get(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    let gzip: Uint8Array | undefined;
+    const onGzip = (stored: Uint8Array | undefined): void => {
+      gzip = stored;
+    };
+    const options = { maxBytes, fresh: true, onGzip, ...(this.#signal && { signal: this.#signal }) };
+    const bytes = await this.requests.patiently(this.locate(path), () => this.#reader.read(path, options));
+    return bytes && this.#headers(path).contentEncoding === "gzip" ? gzip : bytes;
   }
 
   /** Asks for a byte of it: a failure of HEAD would have no body that says why. */
@@ -55,10 +72,11 @@ export class S3Objects implements BucketObjects {
   }
 
   async put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean> {
-    const { contentType, cacheControl } = storedHeaders(path);
+    const { contentType, cacheControl, contentEncoding } = this.#headers(path);
     const checksum = await checksumOf(bytes);
     const headers = ["content-type", contentType, "x-amz-checksum-crc32c", checksum];
     if (cacheControl !== undefined) headers.push("cache-control", cacheControl);
+    if (contentEncoding !== undefined) headers.push("content-encoding", contentEncoding);
     headers.push(...(instead === undefined ? ["if-none-match", "*"] : ["if-match", instead.version]));
     const request = { method: "PUT", path: this.access.target(path), headers, body: [bytes] } as const;
     return await this.requests.call(this.locate(path), request, [200, 404, 412], (answer) => {

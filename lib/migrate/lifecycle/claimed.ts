@@ -33,8 +33,6 @@ export async function onClaimedTarget(
     const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
     const session = await withMinIndex(opened, checkpoint.size, options.minIndex);
     session.progress.origin = checkpoint.origin;
-    const logId = checkpoint.own.find(({ verifier }) => verifier.logId !== undefined)?.verifier.logId;
-    session.target.requireLog?.({ format: options.format, ...checkpoint, logId });
     let first: Round | undefined;
     const prove = async (resume: boolean): Promise<void> => {
       first = await beginRound(session, checkpoint, { resume, isNew: true });

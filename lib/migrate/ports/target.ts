@@ -84,6 +84,15 @@ export interface SignedLog {
   readonly logId: Uint8Array | undefined;
 }
 
+/**
+ * What log software has signed last, as a lock says that is kept apart from the log: log software goes on from there, and
+ * writes the lock before it stores what it has signed.
+ */
+export type SigningLock =
+  | { readonly kind: "read"; readonly name: string; readonly checkpoint: Uint8Array | undefined }
+  /** Nobody named it; with the name that the handover has recorded, null if it left the lock to the operator. */
+  | { readonly kind: "unread"; readonly name: string | null | undefined; readonly option: string };
+
 /** The target of a migration. Used by the main thread; each worker has a TargetWriter of its own. */
 export interface MigrationTarget {
   /** Its name in messages: a URL or a directory. */
@@ -109,6 +118,8 @@ export interface MigrationTarget {
   readonly handsOverCheckpoint?: boolean;
   /** Called before a copy claims the target, or finds its claim. @throws UsageError if it cannot be of this log. */
   requireLog?(log: SignedLog): void;
+  /** Reads the lock of log software that has one. */
+  signingLock?(log: Pick<SignedLog, "origin" | "logId">): Promise<SigningLock>;
   /** Only if the private state is not stored next to the log. */
   readonly externalState?: ExternalState;
   /**

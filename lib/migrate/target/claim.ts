@@ -4,7 +4,7 @@
  */
 
 import { TargetRefusedError } from "../../errors.ts";
-import { parseCheckpointText, policyOfSigners } from "../../tlog/checkpoint.ts";
+import { logIdOf, parseCheckpointText, policyOfSigners } from "../../tlog/checkpoint.ts";
 import { keptNote } from "../../tlog/kept-note.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
@@ -114,7 +114,8 @@ export async function lookAtTarget(
   session: CopySession,
   checkpoint: TrustedCheckpoint,
 ): Promise<TargetProspect> {
-  const { target } = session;
+  const { target, options } = session;
+  target.requireLog?.({ format: options.format, ...checkpoint, logId: logIdOf(checkpoint) });
   const contents = await target.inspect();
   switch (contents.kind) {
     case "empty":

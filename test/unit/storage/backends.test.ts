@@ -141,6 +141,7 @@ test("what backends declare is what the command line offers", async () => {
     "s3://bucket/prefix",
     "file:///… or a path",
     "gzip+file:///…",
+    "gzip+s3://bucket/prefix",
   ]);
   expect(words.targetOptions.map(({ flags }) => flags.split(" ")[0])).toEqual([
     "--spanner",
@@ -199,13 +200,14 @@ describe("a URL of a directory", () => {
 });
 
 describe("a location without a backend", () => {
-  const targets = "gs://bucket/prefix, s3://bucket/prefix, file:///… or a path, gzip+file:///…";
+  const targets =
+    "gs://bucket/prefix, s3://bucket/prefix, file:///… or a path, gzip+file:///…, gzip+s3://bucket/prefix";
 
   test("is refused with what would do", async () => {
     await expectUsageError(
       openObjects("ftp://host/log"),
       "ftp://host/log: a source cannot be of the kind ftp (expected https://… or http://…, " +
-        "gs://bucket/prefix, s3://bucket/prefix, file:///… or a path, gzip+file:///…, archive+file:///…, " +
+        "gs://bucket/prefix, s3://bucket/prefix, file:///… or a path, gzip+file:///…, gzip+s3://bucket/prefix, archive+file:///…, " +
         "serverless+https://…, serverless+file:///…)",
     );
     for (const scheme of ["archive+file", "https", "serverless+file", "serverless+https"]) {

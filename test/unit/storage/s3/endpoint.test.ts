@@ -92,3 +92,26 @@ describe("another store", () => {
     },
   );
 });
+
+describe("what is stated for one bucket", () => {
+  it("comes before the environment", async () => {
+    stubEnvironment({ AWS_ENDPOINT_URL_S3: "http://127.0.0.1:9000", AWS_REGION: "eu-west-1" });
+    expect(await findEndpoint("locks", { region: "auto" })).toEqual({
+      origin: "http://127.0.0.1:9000",
+      root: "/locks",
+      region: "auto",
+    });
+    expect(await findEndpoint("locks", { endpoint: "https://store.example" })).toEqual({
+      origin: "https://store.example",
+      root: "/locks",
+      region: "eu-west-1",
+    });
+  });
+
+  it("is enough where the environment says nothing", async () => {
+    expect(await findEndpoint("locks", { region: "eu-west-1" })).toMatchObject({ region: "eu-west-1" });
+    const store = await findEndpoint("locks", { endpoint: "https://store.example" });
+    expect(store).toMatchObject({ origin: "https://store.example" });
+    await expect(findEndpoint("locks", { region: "a/b" })).rejects.toThrow(/is not a region/);
+  });
+});

@@ -7,7 +7,8 @@ import { OperationError } from "../../../../lib/errors.ts";
 import { FormatError } from "../../../../lib/tlog/errors.ts";
 import { BucketWriter } from "../../../../storage/bucket/writer.ts";
 import { S3Access } from "../../../../storage/s3/access.ts";
-import { S3Objects } from "../../../../storage/s3/objects.ts";
+import { S3Objects, type S3Options } from "../../../../storage/s3/objects.ts";
+import { sunlightHeaders } from "../../../../storage/sunlight/layout.ts";
 import { failing, found, MISSING, startS3 } from "../../../support/aws.ts";
 import { stubEnvironment } from "../../../support/environment.ts";
 import type { Answer, Step } from "../../../support/http/answering-server.ts";
@@ -30,10 +31,20 @@ const EXISTS = failing(412, "PreconditionFailed");
 const holding = (body: string | Buffer): Answer => found("5", body, 200);
 
 /** Objects below s3://bucket/log/ in an S3 that answers one step after the other, and what it was asked. */
-async function newObjects(steps: readonly Step[], requireClaim = async () => {}) {
+async function newObjects(
+  steps: readonly Step[],
+  requireClaim = async () => {},
+  headers?: S3Options["headers"],
+) {
   const s3 = await startS3(steps);
   const retried = vi.fn();
-  const options = { connections: 2, retry: RETRY, retried, userAgentVersion: "test" };
+  const options = {
+    connections: 2,
+    retry: RETRY,
+    retried,
+    userAgentVersion: "test",
+    ...(headers && { headers }),
+  };
   const objects = new S3Objects(s3.access, options);
   onTestFinished(() => objects.close());
   return { ...s3, objects, retried, writer: new BucketWriter(objects, objects, requireClaim) };
@@ -44,6 +55,46 @@ async function expectFailure(work: Promise<unknown>, words: RegExp): Promise<voi
   await expect(work).rejects.toThrow(words);
   await expect(work).rejects.toThrow(/^s3:\/\/bucket\/log\/[^\n]*$/);
 }
+
+describe("a log of Sunlight", () => {
+  const DATA = "tile/data/000";
+  const gzip = gzipSync("a data tile");
+  const encoded = (coding: string | undefined, body: Buffer): Answer => ({
+    status: 200,
+    headers: { etag: '"5"', ...(coding && { "content-encoding": coding }) },
+    body,
+  });
+
+  it("has data tiles stored with their encoding, which is signed, and others without", async () => {
+    const { objects, asked } = await newObjects([DONE, DONE], undefined, sunlightHeaders);
+    await objects.put(DATA, gzip);
+    await objects.put(TILE, BYTES);
+    expect(asked[0]?.body).toEqual(gzip);
+    expect(asked[0]?.headers).toMatchObject({
+      "content-type": "application/octet-stream",
+      "content-encoding": "gzip",
+      "cache-control": "public, max-age=604800, immutable",
+      authorization: expect.stringContaining("SignedHeaders=cache-control;content-encoding;content-type;"),
+    });
+    expect(asked[1]?.headers).not.toHaveProperty("content-encoding");
+  });
+
+  it("has data tiles read as they are stored", async () => {
+    const { objects } = await newObjects([encoded("gzip", gzip), MISSING], undefined, sunlightHeaders);
+    expect(Buffer.from((await objects.get(DATA, 100)) ?? [])).toEqual(gzip);
+    expect(await objects.get(DATA, 100)).toBeUndefined();
+  });
+
+  it.each([
+    ["a data tile without its encoding", DATA, undefined, gzip],
+    ["a plain data tile", DATA, undefined, BYTES],
+    ["a data tile that is larger than it may be", DATA, "gzip", gzipSync(Buffer.alloc(200))],
+    ["a tile with an encoding", TILE, "gzip", gzip],
+  ])("has nothing read of %s", async (_what, path, coding, body) => {
+    const { objects } = await newObjects([encoded(coding, body)], undefined, sunlightHeaders);
+    await expect(objects.get(path, 100)).rejects.toThrow(FormatError);
+  });
+});
 
 describe("an upload", () => {
   it("says what is stored, with its checksums, where there is nothing yet; all of it is signed", async () => {

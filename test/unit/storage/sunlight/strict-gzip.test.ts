@@ -1,6 +1,6 @@
 import { deflateRawSync, gunzipSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { decodeStrictly, encode } from "../../../../storage/posix/strict-gzip.ts";
+import { decodeStrictly, encode } from "../../../../storage/sunlight/strict-gzip.ts";
 
 const BYTES = Buffer.from("a data tile ".repeat(1000));
 const GZIP = gzipSync(BYTES, { level: 1 });
