@@ -142,6 +142,7 @@ export {
   type LockState,
   type MigrationTarget,
   type SignedLog,
+  type SigningLock,
   type SpaceNeeded,
   type StoredObject,
   type TargetBatch,
@@ -187,6 +188,7 @@ export {
 } from "./migrate/throttle/backoff.ts";
 export type { TileOrigin } from "./migrate/unit/bundle-copier.ts";
 export type { RepairReport } from "./migrate/verify/repair.ts";
+export type { ReportedLock } from "./migrate/verify/signing-lock.ts";
 export type { VerificationReport } from "./migrate/verify.ts";
 export { type CheckpointPolicy, type KeyPolicy, staticCtOrigin } from "./tlog/checkpoint.ts";
 export { bounded, FormatError, oneLine } from "./tlog/errors.ts";

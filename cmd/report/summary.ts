@@ -52,6 +52,7 @@ export function verificationSummary(
       ["missing", absentText(report)],
       ["verified", entriesText(report.entries)],
       ...extraDataFields(extraData),
+      ["lock", lockText(report.lock)],
       ["repaired", repair && `${countOf(repair.repaired, "object")}, from ${repair.source}`],
       ["faults", faults > 0 && formatCount(faults)],
       ["time", timeText(report)],
@@ -64,6 +65,15 @@ export function verificationSummary(
     listSection(emphasis("Not checked"), report.notChecked, { width }),
     listSection(emphasis("What to do next"), repairSteps(report, repairCommand), { width, numbered: true }),
   ].join("");
+}
+
+function lockText(lock: VerificationReport["lock"]): string | undefined {
+  if (lock === undefined) return undefined;
+  const { name, size, state } = lock;
+  const isEqual = state === "equal";
+  return isEqual
+    ? `${name} has this checkpoint's tree`
+    : `${name} has ${entriesText(size)}: the log has grown`;
 }
 
 /** A sentence, with a command to be copied in a line of its own. */
@@ -107,7 +117,7 @@ function verdict(report: VerificationReport): string {
   if (areAll((path) => path.startsWith("issuer/"))) {
     return `Every entry and tile is what ${measure} commits to, but issuers that entries name are missing or wrong.`;
   }
-  if (areAll((path) => path.startsWith(".state/") || path.startsWith("the table "))) {
+  if (areAll((path) => /^(\.state\/|the (table|lock) )/.test(path))) {
     return `Every entry and tile is what ${measure} commits to, but log software would not go on from there.`;
   }
   return `The log is not what ${measure} commits to.`;

@@ -32,6 +32,7 @@ import { planUnits, unitBundles } from "./tree/units.ts";
 import { Findings } from "./verify/findings.ts";
 import { LogRepair, type RepairReport, requireRepairable } from "./verify/repair.ts";
 import { repairableIn } from "./verify/repairable.ts";
+import { checkSigningLock, type ReportedLock } from "./verify/signing-lock.ts";
 import {
   handoverFaults,
   issuersLost,
@@ -54,6 +55,8 @@ export interface VerificationReport extends RunReport {
   readonly faults: number;
   /** The first of them, at most 100, by path. */
   readonly findings: readonly Finding[];
+  /** What the lock of the log software says, where it was named and agrees. */
+  readonly lock?: ReportedLock;
   /** How many of the faulty objects belong to the log's tree (`repairFrom`); undefined if the log can only be read. */
   readonly repairable?: number;
   /** The source that the log was copied from, from the record of its handover. */
@@ -167,8 +170,10 @@ async function verifyOnce(
   found.addAll((await target?.stateFaults()) ?? []);
   const state = target && (await readStateHead(context, target, head));
   found.addAll(state?.faults ?? []);
+  const lock = await checkSigningLock(context, target, checkpoint, options.policy);
+  found.addAll(lock.faults);
   const unchecked = notChecked(trusted, isAuthentic, state !== undefined);
-  unchecked.push(...(await beyondTree(context.source, head.size)));
+  unchecked.push(...lock.unchecked, ...(await beyondTree(context.source, head.size)));
   if (target && state && isAuthentic) {
     const integrationMs = options.settleMs;
     const listed = { context, target, progress, trusted, state, found, known, integrationMs };
@@ -193,6 +198,7 @@ async function verifyOnce(
     ),
     faults: found.count,
     findings: found.first(),
+    ...(lock.lock && { lock: lock.lock }),
     ...(target?.openRepairs && { repairable: repairableIn(found.paths, format, head.size).length }),
     ...(record && { copiedFrom: record.source }),
   };

@@ -4,8 +4,9 @@ import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import { findings } from "../../lib/migrate/verify/findings.ts";
 import { attempt, FormatError } from "../../lib/tlog/errors.ts";
 import { excerpt } from "../../lib/tlog/note.ts";
+import { markerIn } from "../shared/claim-text.ts";
 import { goCount, goFields } from "./go-json.ts";
-import { COMPATIBLE_VERSION, markerIn, parseTreeState, STATE, stateText } from "./state.ts";
+import { COMPATIBLE_VERSION, parseTreeState, STATE, stateText } from "./state.ts";
 
 /** The faults of all files but the tree state, which is compared with the log itself; of that, whether it is gone. */
 export async function stateFaults(root: string): Promise<Finding[]> {
