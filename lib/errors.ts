@@ -41,6 +41,12 @@ export class OperationError extends LogError {}
 /** The source or the target does not match its checkpoint, or a part of it is missing: exit code 3. */
 export class VerificationError extends LogError {}
 
+/**
+ * The source lacks something that its checkpoint, or the policy, asks for: nothing, or a web page, is where an object
+ * should be, or witnesses have not cosigned. It may come with time: a copy that follows its source waits for it.
+ */
+export class IncompleteSourceError extends VerificationError {}
+
 /** The target must not be written: another log, a live log, another copy running: exit code 4. */
 export class TargetRefusedError extends LogError {}
 

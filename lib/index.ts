@@ -75,6 +75,7 @@ export const describeTarget = (location: string, options: OptionValues): Promise
 export { registerBackend } from "../storage/backends.ts";
 export {
   type ErrorFacts,
+  IncompleteSourceError,
   LogError,
   OperationError,
   shellWord,
@@ -85,6 +86,7 @@ export {
 } from "./errors.ts";
 export type { AbandonReport } from "./migrate/abandon.ts";
 export type { CutoverReport } from "./migrate/cutover.ts";
+export type { FollowState } from "./migrate/lifecycle/follow-state.ts";
 export { BOUNDS, type Bounds } from "./migrate/options/check-options.ts";
 export type {
   AbandonOptions,
@@ -172,6 +174,7 @@ export type {
 } from "./migrate/report/report.ts";
 export type { SealCells, SealMap } from "./migrate/report/seal-map.ts";
 export type {
+  AskedCutover,
   CopyPhase,
   FinishedCopy,
   PresentLog,

@@ -16,11 +16,21 @@ export function progressLine(snapshot: ProgressSnapshot, pace: Pace): string {
   return joined([`${phase} ${count} (${percent})`, rate, bytes, retries, left]);
 }
 
-/** `listing the log, 7,830 objects`; the phase alone where nothing is listed. */
-function phaseLine({ phase, counters }: ProgressSnapshot): string {
+/** `listing the log, 7,830 objects`; `waiting for the source to grow, 12 entries behind for 3 s`. */
+function phaseLine(snapshot: ProgressSnapshot): string {
+  const { phase, counters } = snapshot;
   const listed = counters.get("listedObjects");
   const isListing = phase === "listing the log" || phase === "checking the target";
-  return isListing && listed > 0 ? `${phase}, ${countOf(listed, "object")}` : phase;
+  const objects = isListing && listed > 0 ? countOf(listed, "object") : undefined;
+  return joined([phase, objects, lagWords(snapshot)]);
+}
+
+/** How far a copy that follows its source is behind it; undefined for others. */
+function lagWords({ lag, following }: ProgressSnapshot): string | undefined {
+  if (lag === undefined) return undefined;
+  if (lag.entries > 0)
+    return `${countOf(lag.entries, "entry", "entries")} behind for ${formatTimeLeft(lag.seconds)}`;
+  return `caught up at ${countOf(following?.copied ?? 0, "entry", "entries")}`;
 }
 
 /** Of a run that does not move: how far it is, and why. */
@@ -31,8 +41,8 @@ export function stalledLine(snapshot: ProgressSnapshot, reason: string): string 
 }
 
 /** The same for machines: numbers as they are. */
-export function progressFacts({ phase, size, entriesDone, counters }: ProgressSnapshot, pace: Pace) {
-  return { phase, size, entriesDone, ...pace, retries: counters.get("retries") };
+export function progressFacts({ phase, size, entriesDone, counters, lag }: ProgressSnapshot, pace: Pace) {
+  return { phase, size, entriesDone, ...pace, retries: counters.get("retries"), ...(lag && { lag }) };
 }
 
 /**

@@ -1,8 +1,10 @@
 /** What `status` prints. */
 
 import {
+  type AskedCutover,
   type CopyPhase,
   type FinishedCopy,
+  type FollowState,
   formatCount,
   type LockState,
   oneLine,
@@ -32,6 +34,10 @@ function headlineOf(status: TargetStatus, target: string): string {
       return `${target} is empty: a copy may begin there.`;
     case "unfinished":
       return `${target} is an unfinished copy: ${PHASES[status.phase]}.`;
+    case "mirror":
+      return status.checkpoint === undefined
+        ? `${target} is a mirror that has published no checkpoint yet.`
+        : `${target} is a mirror, which serves a checkpoint of ${entries(status.checkpoint.size)}.`;
     case "handed-over":
       return `${target} was handed over on ${status.finishedAt}.`;
     case "other-tiles":
@@ -57,6 +63,7 @@ function fieldsOf(status: TargetStatus): Field[] {
     case "occupied":
       return [["found", status.found], ...presentFields(status)];
     case "unfinished":
+    case "mirror":
       return unfinishedFields(status);
     case "handed-over":
       return finishedFields(status);
@@ -64,7 +71,7 @@ function fieldsOf(status: TargetStatus): Field[] {
 }
 
 function unfinishedFields(status: UnfinishedCopy): Field[] {
-  const { origin, aim, source, format, sealedEntries, minIndex, tool, lock } = status;
+  const { origin, aim, source, format, sealedEntries, minIndex, tool, lock, following, cutover } = status;
   const sealed = `${entries(sealedEntries)} (${formatPercent(sealedEntries, aim.size)})`;
   return [
     ["origin", origin],
@@ -80,6 +87,8 @@ function unfinishedFields(status: UnfinishedCopy): Field[] {
     ["issuers", status.allowMissingIssuers && "may be missing"],
     ["deep check", status.deep && "of every sealed entry"],
     ["at work", lockText(lock)],
+    ["followed", following && followText(following)],
+    ["cutover", cutover && CUTOVERS[cutover.state] + (cutover.reason ? `: ${oneLine(cutover.reason)}` : "")],
     ["written by", tool],
     ...presentFields(status),
   ];
@@ -118,8 +127,34 @@ function lockText(lock: LockState | undefined): string {
   return isRunning ? `${holder}${from}` : `${holder}${from}, last heard of at ${heardAt}`;
 }
 
+const CUTOVERS: Readonly<Record<AskedCutover["state"], string>> = {
+  asked: "asked for, and not answered",
+  accepted: "accepted: it is handed over once the source stays the same",
+  refused: "refused",
+};
+
+/** How far behind it was, and when it said so. */
+function followText({ at, newest, copied, ...since }: FollowState): string {
+  const { behindSince, staleSince, unavailableSince } = since;
+  return [
+    newest > copied ? `${entries(newest - copied)} behind${sinceText(behindSince)}` : "caught up",
+    staleSince && `the source shows an older checkpoint${sinceText(staleSince)}`,
+    unavailableSince && `waiting for what is unavailable${sinceText(unavailableSince)}`,
+    `as of ${at}`,
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
+function sinceText(time: string | undefined): string {
+  return time === undefined ? "" : ` since ${time}`;
+}
+
 function nextOf(status: TargetStatus): string[] {
   switch (status.state) {
+    case "mirror":
+      if (status.lock?.isRunning === true) return [];
+      return ["The same `tlog-migrate follow --mirror` as before keeps it up to date."];
     case "unfinished":
       if (status.lock?.isRunning === true) return [];
       return [

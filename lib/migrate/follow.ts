@@ -1,8 +1,9 @@
 /** Following a source: round after round as it grows, for a target that is ready to be handed over, or a mirror. */
 
-import { OperationError, VerificationError } from "../errors.ts";
+import { VerificationError } from "../errors.ts";
 import { formatCount } from "../tlog/quantities.ts";
 import { onClaimedTarget } from "./lifecycle/claimed.ts";
+import { FollowStateWriter } from "./lifecycle/follow-state.ts";
 import type { Lifecycle } from "./lifecycle/lifecycle.ts";
 import { Mirror } from "./lifecycle/mirror.ts";
 import type { Rounds } from "./lifecycle/rounds.ts";
@@ -16,7 +17,7 @@ import type { MigrationReport } from "./report/report.ts";
 import type { CopySession } from "./session.ts";
 import type { Claim } from "./target/claim.ts";
 import { pollSourceCheckpoint } from "./target/source-checkpoint.ts";
-import { OutageReporter } from "./throttle/outage.ts";
+import { mayPass, OutageReporter } from "./throttle/outage.ts";
 import { pause } from "./throttle/pause.ts";
 
 const DEFAULT_INTERVAL_MS = 1_000;
@@ -118,6 +119,19 @@ class Follower implements Following {
   }
 
   async run(): Promise<MigrationReport> {
+    const state = new FollowStateWriter(this.#session, this);
+    try {
+      const end = await this.#follow();
+      // From here on nothing is followed any more: what fails is finished, or taken back, by another run.
+      await state.remove();
+      return await end();
+    } finally {
+      await state.close();
+    }
+  }
+
+  /** Follows until its end: how it ends. */
+  async #follow(): Promise<NonNullable<Awaited<ReturnType<Lifecycle["ending"]>>>> {
     let waitMs = this.#intervalMs;
     let end: Awaited<ReturnType<Lifecycle["ending"]>>;
     while (end === undefined) {
@@ -133,14 +147,13 @@ class Follower implements Following {
         this.#saw(await this.#poll());
         this.#outage.ended();
       } catch (error) {
-        if (!(error instanceof OperationError)) throw error;
+        if (!mayPass(error)) throw error;
         this.#outage.failed(error);
         waitMs = Math.min(waitMs * 2, MAX_OUTAGE_INTERVALS * this.#intervalMs);
         await this.#rest(waitMs, false);
       }
     }
-    // From here on nothing is followed any more: what fails is finished, or taken back, by another run.
-    return await end();
+    return end;
   }
 
   /** Brings the target to the newest checkpoint: whether there was something to copy. */

@@ -13,12 +13,14 @@ import {
 import { formatHash, HASH_SIZE } from "../tlog/merkle.ts";
 import { parseNote } from "../tlog/note.ts";
 import { cleanUp } from "./clean-up.ts";
+import { isOfClaim, readRequest } from "./cutover/request.ts";
+import { type FollowState, readFollowState } from "./lifecycle/follow-state.ts";
 import { checkTargetOptions } from "./options/check-options.ts";
 import type { StatusOptions } from "./options/options.ts";
 import { openTarget } from "./options/places.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "./ports/source.ts";
-import type { LockState, MigrationTarget, TargetContents } from "./ports/target.ts";
+import type { LockState, MigrationTarget, TargetContents, TargetWriter } from "./ports/target.ts";
 import type { Pruned } from "./report/report.ts";
 import { targetSpecOf } from "./session.ts";
 import { claimAdvice, parseMarker, parseRecord } from "./target/marker.ts";
@@ -71,7 +73,8 @@ export type CopyPhase =
   | "handing-over";
 
 export interface UnfinishedCopy extends PresentLog {
-  readonly state: "unfinished";
+  /** A mirror is never finished: its `checkpoint` is the one that it has published. */
+  readonly state: "unfinished" | "mirror";
   readonly origin: string;
   readonly source: string;
   readonly format: LogFormat;
@@ -89,6 +92,17 @@ export interface UnfinishedCopy extends PresentLog {
   /** What wrote the marker. */
   readonly tool: string;
   readonly lock?: LockState;
+  /** Of a copy that follows its source, how far it was when it last said so. */
+  readonly following?: FollowState;
+  /** A cutover that is asked for, and not done. */
+  readonly cutover?: AskedCutover;
+}
+
+export interface AskedCutover {
+  /** What the copy that follows the source has made of it. */
+  readonly state: "asked" | "accepted" | "refused";
+  /** Why it is refused. */
+  readonly reason?: string;
 }
 
 export interface FinishedCopy extends PresentLog, ReportedTree {
@@ -151,8 +165,11 @@ async function unfinishedCopy(target: MigrationTarget, text: string): Promise<Un
   const seals = distrustSeals ? 0 : await countSeals(target, aim.size, minIndex);
   const present = await presentLog(target);
   const lock = await target.lockState?.();
+  const following = await readWith(target, readFollowState);
+  const request = await readWith(target, readRequest);
+  const isAsked = request !== undefined && isOfClaim(request, marker);
   return {
-    state: "unfinished",
+    state: marker.isMirror === true ? "mirror" : "unfinished",
     origin,
     source,
     format,
@@ -166,6 +183,8 @@ async function unfinishedCopy(target: MigrationTarget, text: string): Promise<Un
     tool,
     ...present,
     ...(lock && { lock }),
+    ...(following && { following }),
+    ...(isAsked && { cutover: { state: request.state, ...(request.reason && { reason: request.reason }) } }),
   };
 }
 
@@ -217,14 +236,18 @@ async function presentLog(target: MigrationTarget): Promise<PresentLog> {
   };
 }
 
-async function readFrom(
+function readFrom(target: MigrationTarget, path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+  return readWith(target, (writer) => writer.read(path, maxBytes));
+}
+
+/** What `read` returns; undefined where what is there is not what it reads. */
+async function readWith<T>(
   target: MigrationTarget,
-  path: string,
-  maxBytes: number,
-): Promise<Uint8Array | undefined> {
+  read: (writer: TargetWriter) => Promise<T | undefined>,
+): Promise<T | undefined> {
   const writer = target.openWriter();
   try {
-    return await writer.read(path, maxBytes);
+    return await read(writer);
   } catch (error) {
     if (error instanceof FormatError) return undefined;
     throw error;

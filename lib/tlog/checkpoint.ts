@@ -77,6 +77,9 @@ export function openCheckpoint(noteBytes: Uint8Array, policy: CheckpointPolicy):
   return { ...checkpoint, signatures, own };
 }
 
+/** A checkpoint of the log that too few witnesses have cosigned: they may do so later. */
+export class QuorumError extends SignatureError {}
+
 interface Rules {
   readonly verifiers: readonly Verifier[];
   readonly trustPolicy: TrustPolicy | undefined;
@@ -192,7 +195,7 @@ function requireQuorum(policy: TrustPolicy | undefined, signatures: readonly Ver
   const missing = missingWitnesses(policy.quorum, cosigners);
   const present = policy.witnesses.filter(({ verifier }) => cosigners.has(verifier));
   const verb = missing.length === 1 ? "has" : "have";
-  throw new SignatureError(
+  throw new QuorumError(
     `lacks the quorum of witnesses that the policy asks for: ${namesOf(missing)} ${verb} not cosigned it`,
     quorumWords(policy.quorum),
     present.length === 0 ? "no witness" : namesOf(present),

@@ -1,9 +1,11 @@
 /** Copies in this process that follow their source, and cutovers of them. */
 
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { type CutoverReport, cutover, follow, type MigrationReport } from "../../lib/index.ts";
 import type { CutoverOptions, FollowOptions } from "../../lib/migrate/options/options.ts";
 import { Progress } from "../../lib/migrate/report/progress.ts";
+import type { LogServer } from "./http/misbehaving-log-server.ts";
+import type { TestLog } from "./logs/generated-log.ts";
 import { type KnownLog, migrationOptions } from "./migration.ts";
 
 export interface Following {
@@ -43,4 +45,27 @@ export function startFollow(
 
 export function cutOver(target: string, overrides: Partial<CutoverOptions> = {}): Promise<CutoverReport> {
   return cutover({ target, access: { userAgentVersion: "test" }, ...overrides });
+}
+
+/** Serves a log that has grown: as on a real one, a partial object remains when there is a larger one. */
+export function grow(server: LogServer, to: Pick<TestLog, "objects">): void {
+  server.objects = new Map([...server.objects, ...to.objects]);
+}
+
+/** Resolves when all of a tree has arrived; of a mirror, when it is published. */
+export async function reached(following: Following, size: number): Promise<void> {
+  await expect.poll(() => following.progress.following?.copied, { timeout: 20_000 }).toBe(size);
+}
+
+/** A clock of this process that a test can put forward. Call it within a test. */
+export function movableClock(): { forward(milliseconds: number): void } {
+  const real = performance.now.bind(performance);
+  let skipped = 0;
+  const spy = vi.spyOn(performance, "now").mockImplementation(() => real() + skipped);
+  onTestFinished(() => spy.mockRestore());
+  return {
+    forward(milliseconds) {
+      skipped += milliseconds;
+    },
+  };
 }

@@ -2,6 +2,7 @@
 
 import {
   type ErrorFacts,
+  IncompleteSourceError,
   LogError,
   OperationError,
   TargetRefusedError,
@@ -26,7 +27,14 @@ export type WireFailure =
   | { readonly class: keyof typeof CLASSES; readonly facts: ErrorFacts }
   | { readonly class: "Error"; readonly message: string; readonly stack: string | undefined };
 
-const CLASSES = { UsageError, OperationError, VerificationError, TargetRefusedError };
+/** A class comes before the one that it extends. */
+const CLASSES = {
+  UsageError,
+  OperationError,
+  IncompleteSourceError,
+  VerificationError,
+  TargetRefusedError,
+};
 
 export function toWire(failure: unknown): WireFailure {
   const error = outsideFailure(failure);

@@ -3,9 +3,11 @@
  * replaced by a newer one of the same log, so that readers see neither an older tree nor one whose objects are missing.
  */
 
+import { VerificationError } from "../../errors.ts";
 import { equalBytes, formatHash } from "../../tlog/merkle.ts";
 import { supersedes } from "../../tlog/newer-checkpoint.ts";
 import { formatCount } from "../../tlog/quantities.ts";
+import type { TreeHead } from "../ports/source.ts";
 import { openTree } from "../read/authentic.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { CopySession } from "../session.ts";
@@ -79,11 +81,20 @@ export class Mirror implements Lifecycle {
 
   /** @throws VerificationError unless the tree that is stored begins with the one that readers have seen. */
   async #requireSameLog(published: TrustedCheckpoint, newest: TrustedCheckpoint): Promise<void> {
-    const tree = await openTree(storedLog(this.#session), newest);
-    const derived = await tree.rootOfPrefix(published.size);
+    const derived = await this.#storedRoot(newest, published.size);
     if (equalBytes(derived, published.rootHash)) return;
     const problem = `the log forked: its tree of size ${formatCount(newest.size)} does not begin with the one of size ${formatCount(published.size)} that this mirror has published`;
     const { location } = this.#session.context.source;
     throw otherLog(location, problem, formatHash(published.rootHash), formatHash(derived));
+  }
+
+  /** Of the first entries of a tree that is stored. @throws VerificationError if its tiles are not as they were stored. */
+  async #storedRoot(head: TreeHead, size: number): Promise<Uint8Array> {
+    try {
+      return await (await openTree(storedLog(this.#session), head)).rootOfPrefix(size);
+    } catch (error) {
+      // Not of the source, which may yet have what it lacks.
+      throw error instanceof VerificationError ? new VerificationError(error.facts, { cause: error }) : error;
+    }
   }
 }

@@ -1,10 +1,11 @@
 /** A target that is to be handed over: nothing is public, and it is ready at any moment. */
 
-import { LogError, OperationError } from "../../errors.ts";
+import { LogError } from "../../errors.ts";
 import { CANCELLED, CutoverWatch, type PendingCutover } from "../cutover/watch.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { MigrationReport } from "../report/report.ts";
 import type { CopySession } from "../session.ts";
+import { mayPass } from "../throttle/outage.ts";
 import { finish, handOver } from "./handover.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Rounds } from "./rounds.ts";
@@ -77,7 +78,7 @@ export class Takeover implements Lifecycle {
       await this.#removeReplaced();
     } catch (error) {
       if (error === CANCELLED) return this.#cancelled();
-      const isLasting = error instanceof LogError && !(error instanceof OperationError);
+      const isLasting = error instanceof LogError && !mayPass(error);
       if (!isLasting && !(error instanceof WriterAliveError)) throw error;
       await this.#watch.refuse(request, error.message);
       if (isLasting) throw error;

@@ -3,7 +3,8 @@
  * retries; objects that do not authenticate are requested again past every cache.
  */
 
-import { OperationError, UsageError, VerificationError } from "../../errors.ts";
+import { IncompleteSourceError, OperationError, UsageError, VerificationError } from "../../errors.ts";
+import { QuorumError } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH, isPartialPath } from "../../tlog/layout.ts";
 import { excerpt } from "../../tlog/note.ts";
@@ -22,7 +23,7 @@ import { FIRST_CONTACT_RETRIES, isRefusal, retryDelay, withRetries } from "../th
 import type { Reservation } from "./byte-budget.ts";
 import type { ReadContext } from "./context.ts";
 import { PrunedError, readOrDenial } from "./pruned.ts";
-import { IS_WEB_PAGE, isWebPage } from "./web-page.ts";
+import { IS_WEB_PAGE, isWebPage, NothingThereError } from "./web-page.ts";
 
 /**
  * A refused request is retried soon, since the limit on requests in flight protects the source; later delays grow
@@ -199,8 +200,8 @@ function isOddAnswer(error: unknown): error is SourceError {
   return error.status !== undefined && error.status !== 401;
 }
 
-/** Whether the answer shows that there is no log: no object, or a web page in its place. */
-class NothingThereError extends FormatError {}
+/** A checkpoint that nobody has signed: something has answered in place of the log. */
+export class UnsignedError extends FormatError {}
 
 /** Why bytes do not authenticate, if the bytes or their source show it. */
 async function explained(
@@ -222,11 +223,15 @@ function readableFailure({ source, firstContact }: ReadContext, path: string, er
     return new OperationError({ ...facts, advice: SERVED_BEFORE }, { cause: error });
   }
   if (error instanceof FormatError && path === CHECKPOINT_PATH) {
-    return faultIn(object, error, firstContact === true ? CHECK_NAMES : SERVED_BEFORE);
+    const mayCome = error instanceof UnsignedError || error instanceof QuorumError;
+    const Fault = mayCome ? IncompleteSourceError : VerificationError;
+    return faultIn(object, error, firstContact === true ? CHECK_NAMES : SERVED_BEFORE, Fault);
   }
   if (error instanceof FormatError) {
-    const isGone = error instanceof NothingThereError && mayBePrunedAt(path, Number.MAX_SAFE_INTEGER);
-    return faultIn(`${path} (${object})`, error, isGone ? SERVES_OTHERWISE + PRUNED : SERVES_OTHERWISE);
+    const isGone = error instanceof NothingThereError;
+    const mayBePruned = isGone && mayBePrunedAt(path, Number.MAX_SAFE_INTEGER);
+    const advice = mayBePruned ? SERVES_OTHERWISE + PRUNED : SERVES_OTHERWISE;
+    return faultIn(`${path} (${object})`, error, advice, isGone ? IncompleteSourceError : VerificationError);
   }
   if (error instanceof SourceError) {
     const isWrongPort = firstContact === true && error.brokenOff;
@@ -246,8 +251,13 @@ const SERVED_BEFORE =
 const CHECK_ADDRESS = "Check the address: https or http, the host, and the port";
 
 /** The error to report for an object's wrong bytes. @param advice unless the error has its own. */
-export function faultIn(object: string, error: FormatError, advice: string): VerificationError {
+export function faultIn(
+  object: string,
+  error: FormatError,
+  advice: string,
+  Fault: typeof VerificationError = VerificationError,
+): VerificationError {
   const { message: problem, expected, found } = error;
   const facts = { object, problem, expected, found, advice: error.advice ?? advice };
-  return new VerificationError(facts, { cause: error });
+  return new Fault(facts, { cause: error });
 }

@@ -25,7 +25,7 @@ import {
 } from "../ports/source.ts";
 import { openTiledTree } from "../tree/tiled-tree.ts";
 import { readPartial } from "./partial-object.ts";
-import { IS_WEB_PAGE, isWebPage } from "./web-page.ts";
+import { IS_WEB_PAGE, isWebPage, NothingThereError } from "./web-page.ts";
 
 /** Most bytes of a checkpoint: enough for far more than the 16 signatures that clients must accept. */
 const MAX_CHECKPOINT_BYTES = 1 << 20;
@@ -41,7 +41,7 @@ export function tiledLog(objects: ObjectSource, format: LogFormat): LogSource {
     const size = tile.width * HASH_SIZE;
     const hashes = await objects.read(tilePath(tile), { ...hints, maxBytes: size });
     if (hashes === undefined || hashes.length === size) return hashes;
-    if (isWebPage(hashes)) throw new FormatError(IS_WEB_PAGE);
+    if (isWebPage(hashes)) throw new NothingThereError(IS_WEB_PAGE);
     const problem = "does not have the length of a tile of its width";
     throw new FormatError(problem, `${formatCount(size)} bytes`, `${formatCount(hashes.length)} bytes`);
   };

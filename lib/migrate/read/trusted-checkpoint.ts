@@ -8,10 +8,10 @@ import {
 } from "../../tlog/checkpoint.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
-import type { Verifier } from "../../tlog/note.ts";
+import { parseNote, type Verifier } from "../../tlog/note.ts";
 import { noteOfTreeHead } from "../../tlog/tree-head.ts";
 import { type LogSource, type ReadHints, SourceError } from "../ports/source.ts";
-import { faultIn, readAuthentic } from "./authentic.ts";
+import { faultIn, readAuthentic, UnsignedError } from "./authentic.ts";
 import type { ReadContext } from "./context.ts";
 
 /** A checkpoint and the signed bytes that it was read from. */
@@ -56,10 +56,21 @@ export async function readTrustedCheckpoint(
     return note ?? (await treeHeadNote(context.source, policy, hints));
   };
   return await readAuthentic(context, CHECKPOINT_PATH, read, async (note) => {
+    requireNote(note);
     const checkpoint = { ...openCheckpoint(note, policy), note };
     await check?.(checkpoint);
     return checkpoint;
   });
+}
+
+/** @throws UnsignedError unless these bytes are a signed note. */
+function requireNote(bytes: Uint8Array): void {
+  try {
+    parseNote(bytes);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    throw new UnsignedError(error.message, error.expected, error.found, error.advice);
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ import { equalBytes } from "../../tlog/merkle.ts";
 import { parseNote } from "../../tlog/note.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import { cleanUp } from "../clean-up.ts";
+import { REQUEST_PATH } from "../cutover/request.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTrusted, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
@@ -227,6 +228,8 @@ async function locked(session: CopySession, claim: Omit<Claim, "release">): Prom
     const { minIndex = 0 } = session.context;
     if (minIndex > marker.minIndex) marker = await replaceMarker(target, marker, { minIndex });
     if (session.isMirror && marker.isMirror !== true) {
+      // Nobody means it any more when the mirror is made a copy again.
+      await target.remove(REQUEST_PATH);
       marker = await replaceMarker(target, marker, { isMirror: true });
     }
     if (claim.published !== undefined) await requireSealsCount(session, marker, wanted);

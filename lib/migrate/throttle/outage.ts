@@ -1,10 +1,16 @@
 /** What is reported of an outage that is waited for: when it lasts, now and then, and when it is over. */
 
+import { IncompleteSourceError, OperationError } from "../../errors.ts";
 import type { Notice } from "../report/notice.ts";
 
 /** Shorter ones are nobody's business. */
 const REPORTED_AFTER_MS = 10_000;
 const REPEATED_EVERY_MS = 3_600_000;
+
+/** Whether a failure of a source or a target is waited for. A wrong signature, or wrong bytes, are not. */
+export function mayPass(error: unknown): error is OperationError | IncompleteSourceError {
+  return error instanceof OperationError || error instanceof IncompleteSourceError;
+}
 
 export class OutageReporter {
   readonly #notice: Notice;

@@ -4,23 +4,13 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { OperationError, TargetRefusedError, VerificationError } from "../../../lib/errors.ts";
-import { cutOver, type Following, startFollow } from "../../support/follow.ts";
-import type { LogServer } from "../../support/http/misbehaving-log-server.ts";
-import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { cutOver, grow, reached, startFollow } from "../../support/follow.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, newCopy } from "../../support/migration.ts";
 import { differences, versionOf } from "../../support/places/directory.ts";
 
 const log = testLog({ size: 900, entrySize: 30 });
 const REQUEST = ".state/tlog-migrate-cutover.json";
-
-/** As on a real log, a partial object remains when there is a larger one. */
-function grow(server: LogServer, to: TestLog): void {
-  server.objects = new Map([...server.objects, ...to.objects]);
-}
-
-async function reached(following: Following, size: number): Promise<void> {
-  await expect.poll(() => following.progress.following?.copied, { timeout: 10_000 }).toBe(size);
-}
 
 function expectUnfinished(target: string, size: number): void {
   expect(versionOf(target)).toMatch(/^migration-in-progress /);

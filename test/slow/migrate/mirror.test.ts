@@ -2,11 +2,10 @@
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { TargetRefusedError, UsageError, VerificationError } from "../../../lib/errors.ts";
-import { cutOver, type Following, startFollow } from "../../support/follow.ts";
-import type { LogServer } from "../../support/http/misbehaving-log-server.ts";
-import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { cutOver, type Following, grow, movableClock, reached, startFollow } from "../../support/follow.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
 import { abandonTarget, failureOf, migrateLog, newCopy } from "../../support/migration.ts";
 import { faultsAt, faultsSeen, mirroredSize, watchMirror } from "../../support/mirrors.ts";
 import { differences, versionOf } from "../../support/places/directory.ts";
@@ -14,13 +13,11 @@ import { verify } from "../../support/verification.ts";
 
 const log = testLog({ size: 900, entrySize: 30 });
 const mirror = true;
+const patience = { timeout: 20_000 };
 
-function grow(server: LogServer, to: TestLog): void {
-  server.objects = new Map([...server.objects, ...to.objects]);
-}
-
-async function reached(following: Following, size: number): Promise<void> {
-  await expect.poll(() => following.progress.following?.copied, { timeout: 10_000 }).toBe(size);
+/** Resolves when all that a round does is done. */
+async function rests({ progress }: Following): Promise<void> {
+  await expect.poll(() => progress.snapshot().phase, patience).toBe("waiting for the source to grow");
 }
 
 test("each checkpoint is published when all is there, byte for byte, and log software is kept away", async () => {
@@ -31,7 +28,7 @@ test("each checkpoint is published when all is there, byte for byte, and log sof
     const now = log.atSize(size);
     grow(server, now);
     await reached(following, size);
-    await expect.poll(() => seen.sizes).toContain(size);
+    await expect.poll(() => seen.sizes, patience).toContain(size);
     expect(readFileSync(join(target, "checkpoint"))).toEqual(now.object("checkpoint"));
     expect(versionOf(target)).toMatch(/^migration-in-progress \{"tlog-migrate-marker":4,.*"isMirror":true\}/);
     expect(existsSync(join(target, ".state/treeState"))).toBe(false);
@@ -50,7 +47,7 @@ test("the issuers of a Static CT log are there before the checkpoint whose entri
   for (const size of [300, 301, 600]) {
     grow(server, ct.atSize(size));
     await reached(following, size);
-    await expect.poll(() => seen.sizes).toContain(size);
+    await expect.poll(() => seen.sizes, patience).toContain(size);
   }
   expect(seen.faults).toEqual([]);
 });
@@ -60,7 +57,7 @@ test("it is stopped and goes on, whatever was under way, and is never seen to go
   const seen = watchMirror(target, log);
   for (const size of [700, 701, 900]) {
     const following = startFollow(log, server.url, target, { mirror });
-    await expect.poll(() => following.progress.following?.copied).toBeDefined();
+    await expect.poll(() => following.progress.following?.copied, patience).toBeDefined();
     // A round that is broken off: its aim is in the marker, and not all of it is there.
     grow(server, log.atSize(size));
     following.stop();
@@ -68,62 +65,55 @@ test("it is stopped and goes on, whatever was under way, and is never seen to go
   }
   const last = startFollow(log, server.url, target, { mirror });
   await reached(last, 900);
-  await expect.poll(() => seen.sizes.at(-1)).toBe(900);
+  await expect.poll(() => seen.sizes.at(-1), patience).toBe(900);
   expect(seen.faults).toEqual([]);
 });
 
 test("partial objects are removed once full ones are public, and readers had time", async () => {
-  const real = performance.now.bind(performance);
-  let skipped = 0;
-  const clock = vi.spyOn(performance, "now").mockImplementation(() => real() + skipped);
-  try {
-    const { server, target } = await newCopy(log.atSize(700));
-    const following = startFollow(log, server.url, target, { mirror });
-    await reached(following, 700);
-    grow(server, log.atSize(701));
-    await reached(following, 701);
-    skipped += 700_000;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    // Only another partial one has replaced it.
-    expect(faultsAt(target, log.atSize(700))).toEqual([]);
-    grow(server, log);
-    await reached(following, 900);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(faultsAt(target, log.atSize(700))).toEqual([]);
-    skipped += 590_000;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(faultsAt(target, log.atSize(700))).toEqual([]);
-    skipped += 20_000;
-    await expect.poll(() => faultsAt(target, log.atSize(700))).not.toEqual([]);
-    await expect.poll(() => faultsAt(target, log.atSize(701))).not.toEqual([]);
-    expect(faultsSeen(target, log)).toEqual([]);
-    // Level 1 is not full: readers of all three have use of its partial tiles.
-    const left = differences(target, log).filter((fault) => !fault.startsWith("tile/1/000.p/2 "));
-    await expect.poll(() => left).toEqual([]);
-  } finally {
-    clock.mockRestore();
-  }
+  const clock = movableClock();
+  const { server, target } = await newCopy(log.atSize(700));
+  const following = startFollow(log, server.url, target, { mirror });
+  const looksAgain = async () => {
+    const reads = server.requestCount("checkpoint");
+    await expect.poll(() => server.requestCount("checkpoint"), patience).toBeGreaterThan(reads + 1);
+    await rests(following);
+  };
+  await reached(following, 700);
+  grow(server, log.atSize(701));
+  await reached(following, 701);
+  clock.forward(700_000);
+  await looksAgain();
+  // Only another partial one has replaced it.
+  expect(faultsAt(target, log.atSize(700))).toEqual([]);
+  grow(server, log);
+  await reached(following, 900);
+  await looksAgain();
+  expect(faultsAt(target, log.atSize(700))).toEqual([]);
+  clock.forward(590_000);
+  await looksAgain();
+  expect(faultsAt(target, log.atSize(700))).toEqual([]);
+  clock.forward(20_000);
+  await expect.poll(() => faultsAt(target, log.atSize(700)), patience).not.toEqual([]);
+  await expect.poll(() => faultsAt(target, log.atSize(701)), patience).not.toEqual([]);
+  expect(faultsSeen(target, log)).toEqual([]);
+  // Level 1 is not full: readers of all three have use of its partial tiles.
+  const left = () => differences(target, log).filter((fault) => !fault.startsWith("tile/1/000.p/2 "));
+  await expect.poll(left, patience).toEqual([]);
 });
 
 test("what a run that was stopped has left is removed by the next in its time", async () => {
-  const real = performance.now.bind(performance);
-  let skipped = 0;
-  const clock = vi.spyOn(performance, "now").mockImplementation(() => real() + skipped);
-  try {
-    const { server, target } = await newCopy(log.atSize(700));
-    const first = startFollow(log, server.url, target, { mirror });
-    await reached(first, 700);
-    grow(server, log);
-    await reached(first, 900);
-    first.stop();
-    await expect(first.end).rejects.toThrow("the test stops it");
-    await reached(startFollow(log, server.url, target, { mirror }), 900);
-    skipped += 610_000;
-    await expect.poll(() => existsSync(join(target, "tile/entries/002.p/188"))).toBe(false);
-    expect(existsSync(join(target, "tile/0/002.p/188"))).toBe(false);
-  } finally {
-    clock.mockRestore();
-  }
+  const clock = movableClock();
+  const { server, target } = await newCopy(log.atSize(700));
+  const first = startFollow(log, server.url, target, { mirror });
+  await reached(first, 700);
+  grow(server, log);
+  await reached(first, 900);
+  first.stop();
+  await expect(first.end).rejects.toThrow("the test stops it");
+  await rests(startFollow(log, server.url, target, { mirror }));
+  clock.forward(610_000);
+  await expect.poll(() => existsSync(join(target, "tile/entries/002.p/188")), patience).toBe(false);
+  await expect.poll(() => existsSync(join(target, "tile/0/002.p/188")), patience).toBe(false);
 });
 
 test("of the same size, a checkpoint with more signatures is published, and one with fewer is not", async () => {
@@ -136,10 +126,10 @@ test("of the same size, a checkpoint with more signatures is published, and one 
     Buffer.from(`— witness.example ${Buffer.alloc(76, 1).toString("base64")}\n`),
   ]);
   server.objects = new Map([...server.objects, ["checkpoint", cosigned]]);
-  await expect.poll(() => readFileSync(join(target, "checkpoint"))).toEqual(cosigned);
+  await expect.poll(() => readFileSync(join(target, "checkpoint")), patience).toEqual(cosigned);
   server.objects = new Map([...server.objects, ["checkpoint", plain]]);
   const reads = server.requestCount("checkpoint");
-  await expect.poll(() => server.requestCount("checkpoint")).toBeGreaterThan(reads + 2);
+  await expect.poll(() => server.requestCount("checkpoint"), patience).toBeGreaterThan(reads + 2);
   expect(readFileSync(join(target, "checkpoint"))).toEqual(cosigned);
 });
 
@@ -199,9 +189,15 @@ test("a damaged object is found before the first checkpoint, which is then not p
 
 test("an unfinished copy becomes a mirror, and only `abandon` makes a copy of it again", async () => {
   const { server, target } = await newCopy(log);
-  await migrateLog(log, server, target, { handOver: false });
+  const copy = startFollow(log, server.url, target, { settleMs: 86_400_000 });
+  await reached(copy, 900);
+  await cutOver(target);
+  copy.stop();
+  await expect(copy.end).rejects.toThrow("the test stops it");
   const following = startFollow(log, server.url, target, { mirror });
   await reached(following, 900);
+  // A mirror is nothing to hand over, and what was asked of the copy is not done later.
+  expect(existsSync(join(target, ".state/tlog-migrate-cutover.json"))).toBe(false);
   await expect(cutOver(target)).rejects.toThrow(/is a mirror, which goes on until it is stopped/);
   await expect(abandonTarget(target)).rejects.toThrow(/another copy into this target is at work/);
   following.stop();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { progressBarLine, progressLine } from "../../../../cmd/progress/line.ts";
 import type { Pace } from "../../../../cmd/progress/pace.ts";
+import type { ProgressSnapshot } from "../../../../lib/index.ts";
 import { snapshotOf } from "../../../support/snapshots.ts";
 
 const snapshot = snapshotOf({ entries: 1_234_567, bytes: 1e9, retries: 3 });
@@ -20,6 +21,16 @@ describe("a line of progress", () => {
 
   test("is the phase alone where entries are not counted", () => {
     expect(progressLine(snapshotOf({ phase: "handing over" }), {})).toBe("handing over");
+  });
+
+  test("has how far a copy that follows its source is behind it", () => {
+    const phase = "waiting for the source to grow";
+    const following = { newest: 1_234, copied: 1_200 } as ProgressSnapshot["following"];
+    const behind = { ...snapshotOf({ phase }), following, lag: { entries: 34, seconds: 75 } };
+    expect(progressLine(behind, {})).toBe(`${phase}, 34 entries behind for 1 min 15 s`);
+    const level = { ...behind, lag: { entries: 0, seconds: 0 } };
+    expect(progressLine(level, {})).toBe(`${phase}, caught up at 1,200 entries`);
+    expect(progressBarLine(level, {}, 79, () => "")).toBe(`${phase}, caught up at 1,200 entries …`);
   });
 
   test.each(["listing the log", "checking the target"] as const)(

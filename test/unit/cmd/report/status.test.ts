@@ -49,6 +49,30 @@ describe("of an unfinished copy", () => {
     expect(gone).toContain("nobody: process 7 on hive ended without giving its lock back");
   });
 
+  test("how far one that follows its source was behind, and a cutover", () => {
+    const at = "2026-11-29T13:00:00.000Z";
+    const since = "2026-11-29T12:59:00.000Z";
+    const level = shown({ ...unfinished, following: { at, newest: 700, copied: 700 } });
+    expect(level).toContain(`caught up, as of ${at}\n`);
+    const following = { at, newest: 900, copied: 700, behindSince: since, unavailableSince: since };
+    const cutover = { state: "refused", reason: "its writer is alive" } as const;
+    const behind = shown({ ...unfinished, following, cutover });
+    expect(behind).toContain(
+      `200 entries behind since ${since}, waiting for what is unavailable since ${since}, as of ${at}\n`,
+    );
+    expect(behind).toContain("refused: its writer is alive");
+    const accepted = shown({ ...unfinished, cutover: { state: "accepted" } });
+    expect(accepted).toContain("accepted: it is handed over once the source stays the same");
+  });
+
+  test("of a mirror, what it serves", () => {
+    const mirror = { ...unfinished, state: "mirror" } as const;
+    expect(shown(mirror)).toMatch(/is a mirror that has published no checkpoint yet/);
+    const serving = shown({ ...mirror, checkpoint: { origin: "log.example", ...tree } });
+    expect(serving).toMatch(/is a mirror, which serves a checkpoint of 100,000 entries/);
+    expect(serving).toContain("follow --mirror` as before keeps it up to date");
+  });
+
   test("that nothing of it counts, and what is left of it for the handover", () => {
     expect(shown({ ...unfinished, distrustsSeals: true })).toContain("nothing that counts");
     expect(shown({ ...unfinished, phase: "copied", sealedEntries: 0 })).toContain("with --handover");
