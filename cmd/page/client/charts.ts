@@ -41,10 +41,11 @@ export class Charts {
     const resized = new ResizeObserver(() => {
       for (const [{ name }, plot] of this.#plots) {
         const { clientWidth: width } = element(`${name}-plot`);
-        if (width !== plot.width) plot.setSize({ width, height: HEIGHT });
+        if (width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });
       }
     });
-    resized.observe(element("charts"));
+    // Each by itself: one more next to it takes of its width, and of nothing else.
+    for (const { name } of KINDS) resized.observe(element(`${name}-plot`));
     element("numbers").addEventListener("toggle", () => this.#show());
   }
 

@@ -231,6 +231,9 @@ describeInBrowser("the page of a run", (open) => {
     await page.click("#numbers summary");
     const overflow = () => page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
     expect(await overflow()).toBeLessThanOrEqual(0);
+    const tooWide =
+      "[...document.querySelectorAll('.plot')].filter((plot) => plot.scrollWidth > plot.clientWidth).length";
+    await expect.poll(() => page.evaluate<number>(tooWide)).toBe(0);
     expect(await accessibilityFaults(page)).toEqual([]);
     const ground = await page.evaluate<string>("getComputedStyle(document.body).backgroundColor");
     const [red = 0] = /\d+/.exec(ground)?.map(Number) ?? [];
