@@ -4,13 +4,15 @@ import { bucketBackend } from "../bucket/backend.ts";
 import { parseBucketUrl } from "../bucket/place.ts";
 import { requirePackages } from "../shared/optional-packages.ts";
 
+const PACKAGES = ["google-auth-library"];
+
 export default bucketBackend({
   form: "gs://bucket/prefix",
   example: "/srv/log gs://bucket/log --vkey … --spanner projects/p/instances/i/databases/d",
   usualStore: "--spanner",
-  packages: ["@google-cloud/storage", "google-auth-library"],
+  packages: PACKAGES,
   async openObjects(url, { access, ...request }) {
-    requirePackages(url.href, ["google-auth-library"]);
+    requirePackages(url.href, PACKAGES);
     const [{ GcsSource }, { GcsAccess }] = await Promise.all([
       import("./source.ts"),
       import("./credentials.ts"),
@@ -19,7 +21,10 @@ export default bucketBackend({
     return new GcsSource(parseBucketUrl(url), new GcsAccess(), { userAgentVersion, ...request });
   },
   async openBucket(url, request) {
-    const { GcsBucket } = await import("./bucket.ts");
-    return new GcsBucket(parseBucketUrl(url), request);
+    const [{ GcsBucket }, { GcsAccess }] = await Promise.all([
+      import("./bucket.ts"),
+      import("./credentials.ts"),
+    ]);
+    return new GcsBucket(parseBucketUrl(url), new GcsAccess(), request);
   },
 });

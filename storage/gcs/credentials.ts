@@ -1,6 +1,5 @@
 /** How Cloud Storage is reached: its address and the credentials. */
 
-import type { GoogleAuth } from "google-auth-library";
 import { UsageError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { authorizationHeaders, googleAuth } from "../shared/google-credentials.ts";
@@ -33,12 +32,7 @@ export class GcsAccess {
 
   /** Headers, names and values in turn. @throws OperationError if there are none; SourceError if none just now. */
   authorization(): Promise<readonly string[]> {
-    return this.#anonymous ? ANONYMOUS : this.#credentials.headers();
-  }
-
-  /** The credentials as Google's libraries take them, undefined where none are needed. */
-  async auth(): Promise<GoogleAuth | undefined> {
-    return this.#anonymous ? undefined : await this.#credentials.auth();
+    return this.#anonymous ? ANONYMOUS : this.#credentials();
   }
 
   /** Sends a request; once more with other credentials, if there may be others, where they were not accepted. */
@@ -71,10 +65,7 @@ function emulatorOrigin(emulator: string): string {
   });
 }
 
-function newCredentials() {
+function newCredentials(): () => Promise<readonly string[]> {
   const auth = once(() => googleAuth(SCOPE));
-  const headers = onceEvery(HEADERS_LIFETIME_MS, async () =>
-    [...(await authorizationHeaders(await auth()))].flat(),
-  );
-  return { auth, headers };
+  return onceEvery(HEADERS_LIFETIME_MS, async () => [...(await authorizationHeaders(await auth()))].flat());
 }
