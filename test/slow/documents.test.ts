@@ -39,7 +39,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   ],
   [/ gzip\+file:/, "needs a directory of Sunlight's: test/interop/static-ct runs it"],
   [/^npm pack$/, "is how this test packs the package"],
-  [/mariadb|MYSQL_PWD/, "needs a database: test/interop/aws runs it on MariaDB"],
+  [/^deploy\/aws\/|MYSQL_PWD/, "needs a database: test/interop/aws runs it on MariaDB"],
   [/^npm (test|run demo)$/, "is a stage of .ci/run itself"],
   [/ --min-index /, "needs a log without its beginning: test/integration/migrate/pruned.test.ts runs it"],
   [/ serverless\+/, "needs a serverless log: test/slow/storage/serverless.test.ts runs it"],
