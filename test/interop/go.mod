@@ -19,12 +19,14 @@ require (
 	cloud.google.com/go/storage v1.65.0
 	filippo.io/keygen v0.0.0-20240718133620-7f162efbbd87
 	filippo.io/sunlight v0.8.1
+	filippo.io/torchwood v0.9.0
 	github.com/aws/aws-sdk-go-v2 v1.45.1
 	github.com/aws/aws-sdk-go-v2/config v1.33.1
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.109.1
 	github.com/fsouza/fake-gcs-server v1.56.1
 	github.com/google/certificate-transparency-go v1.3.2
 	github.com/transparency-dev/formats v0.1.2-0.20260629100010-fa283eb7462a
+	github.com/transparency-dev/merkle v0.0.3-0.20260629095233-a1adddb6323b
 	github.com/transparency-dev/tessera v1.0.4
 	github.com/transparency-dev/tesseract v0.1.2
 	golang.org/x/crypto v0.55.0
@@ -50,7 +52,6 @@ require (
 	filippo.io/bigmod v0.0.3 // indirect
 	filippo.io/edwards25519 v1.2.0 // indirect
 	filippo.io/mldsa v0.0.0-20260215214346-43d0283efc3e // indirect
-	filippo.io/torchwood v0.9.0 // indirect
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.23.1 // indirect
 	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.14.1 // indirect
 	github.com/Azure/azure-sdk-for-go/sdk/internal v1.12.0 // indirect
@@ -173,7 +174,6 @@ require (
 	github.com/smira/go-statsd v1.3.4 // indirect
 	github.com/spiffe/go-spiffe/v2 v2.7.0 // indirect
 	github.com/tinylib/msgp v1.6.4 // indirect
-	github.com/transparency-dev/merkle v0.0.3-0.20260629095233-a1adddb6323b // indirect
 	github.com/urfave/cli/v2 v2.27.7 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasthttp v1.73.0 // indirect

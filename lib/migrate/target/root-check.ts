@@ -21,8 +21,8 @@ import { storedLog } from "./stored-log.ts";
 /**
  * Checks the target against a tree: every object exists and has the right size, none is beyond the tree, and its own
  * tiles of level 1 and up give the root.
- * @param since the size of a tree that this run has checked there, and that this one begins with: only what has been
- * added is looked at. This run has held the lock since, and what is full never changes.
+ * @param since the size of a tree that was checked there, and that this one begins with: only what has been added is
+ * looked at. This run has held the lock since, or a checkpoint of it was published then, and what is full never changes.
  * @param listed called with each object that was looked at.
  * @returns what it lacks of a pruned log, of what was looked at.
  * @throws VerificationError for the first object that is wrong.

@@ -23,6 +23,7 @@ var commands = map[string]testlog.Command{
 	"supervise": supervise,
 	"submit":    submit,
 	"read":      readLog,
+	"watch":     watchLog,
 	"precerts":  checkPrecertificates,
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"filippo.io/sunlight"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 type verifiedLog struct {
@@ -71,26 +72,34 @@ func (l *verifiedLog) visit(ctx context.Context, fn func(index int64, entry *sun
 	if err != nil {
 		return readReport{}, err
 	}
+	if err := l.visitTree(ctx, checkpoint.Tree, fn); err != nil {
+		return readReport{}, err
+	}
+	return readReport{Origin: checkpoint.Origin, Size: checkpoint.N, RootHash: checkpoint.Hash[:], Entries: checkpoint.N}, nil
+}
+
+// visitTree calls fn with every entry of a tree, each authenticated by its root.
+func (l *verifiedLog) visitTree(ctx context.Context, tree tlog.Tree, fn func(index int64, entry *sunlight.LogEntry) error) error {
 	var next int64
-	for next < checkpoint.N {
+	for next < tree.N {
 		from := next
-		for index, entry := range l.client.Entries(ctx, checkpoint.Tree, next) {
+		for index, entry := range l.client.Entries(ctx, tree, next) {
 			if index != next || entry.LeafIndex != index {
-				return readReport{}, fmt.Errorf("entry %d says that it is entry %d, where %d comes next", index, entry.LeafIndex, next)
+				return fmt.Errorf("entry %d says that it is entry %d, where %d comes next", index, entry.LeafIndex, next)
 			}
 			if err := fn(index, entry); err != nil {
-				return readReport{}, fmt.Errorf("entry %d: %w", index, err)
+				return fmt.Errorf("entry %d: %w", index, err)
 			}
 			next++
 		}
 		if err := l.client.Err(); err != nil {
-			return readReport{}, err
+			return err
 		}
 		if next == from {
-			return readReport{}, fmt.Errorf("the client stopped at entry %d of %d", next, checkpoint.N)
+			return fmt.Errorf("the client stopped at entry %d of %d", next, tree.N)
 		}
 	}
-	return readReport{Origin: checkpoint.Origin, Size: checkpoint.N, RootHash: checkpoint.Hash[:], Entries: next}, nil
+	return nil
 }
 
 // readReport is a log that was read to its end. Byte slices are base64 in JSON.

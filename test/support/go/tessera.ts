@@ -4,7 +4,7 @@
  * for logs in directories, and in `gcpkit/` and `awskit/` for those in buckets.
  */
 import { goAvailable, type Program } from "./programs.ts";
-import { type CallOptions, type ProgramOptions, run, start } from "./run.ts";
+import { type CallOptions, type ProgramOptions, type RunningProgram, run, start } from "./run.ts";
 
 export { TesseraError } from "./execute.ts";
 export { goAvailable };
@@ -261,6 +261,16 @@ function flag(name: string, value: string | number | undefined): string[] {
 /** Runs a subcommand of the program for that kind of home, and returns the document that it prints. */
 async function kit<T>(home: Home, args: readonly string[], options: CallOptions): Promise<T> {
   return JSON.parse(await run(programOf(home), args, programOptions(home, options))) as T;
+}
+
+/** Starts a subcommand of the program for that kind of home, which runs until it is told to stop. */
+export function startKit<Ready, Final>(
+  home: Home,
+  command: string,
+  flags: readonly string[],
+  options: CallOptions,
+): Promise<RunningProgram<Ready, Final>> {
+  return start(programOf(home), [command, ...homeFlags(home), ...flags], programOptions(home, options));
 }
 
 function programOf(home: Home): Program {

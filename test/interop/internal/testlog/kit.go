@@ -59,6 +59,8 @@ func (k Kit) command(name string) (Command, bool) {
 		return k.runLive, true
 	case "fsck":
 		return k.checkLog, true
+	case "watch":
+		return k.watchLog, true
 	case "migrate-open":
 		return k.openForMigration, true
 	}
