@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { describeWithGo } from "../support/go/describe-with-go.ts";
 import { GcpEmulators } from "../support/go/gcp-emulators.ts";
+import type { GcpBucket } from "../support/go/homes.ts";
 import { testGoPackages } from "../support/go/programs.ts";
 import {
-  type Bucket,
   fsck,
   type LogReport,
   makeCtLog,
@@ -190,18 +190,18 @@ describeWithGo("the emulators of Google's cloud", () => {
 });
 
 /** Tessera's fsck accepts the log, as the bucket's owner reads it and as the public does. */
-async function expectFsckPasses(home: Bucket, { origin, size, rootHash, vkey }: LogReport): Promise<void> {
+async function expectFsckPasses(home: GcpBucket, { origin, size, rootHash, vkey }: LogReport): Promise<void> {
   const report = { ok: true, origin, size, rootHash };
   expect(await fsck({ ...home, vkey })).toEqual(report);
   expect(await fsck({ url: publicUrl(home), vkey })).toEqual(report);
 }
 
-function publicUrl({ bucket, prefix = "" }: Bucket): string {
+function publicUrl({ bucket, prefix = "" }: GcpBucket): string {
   return [emulators().storageUrl, bucket, ...prefix.split("/")].filter((part) => part !== "").join("/");
 }
 
 /** A copy of a log by Tessera's own tool, which leaves its checkpoint behind unless told. */
-async function migratedByTessera(size: number, { checkpoint = false } = {}): Promise<Bucket> {
+async function migratedByTessera(size: number, { checkpoint = false } = {}): Promise<GcpBucket> {
   const [source, copy] = [await emulators().newHome(), await emulators().newHome()];
   const log = await makeLog({ ...source, ...identity, size });
   await tesseraMigrateGcp({ ...copy, sourceUrl: publicUrl(source) });

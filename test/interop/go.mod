@@ -10,6 +10,7 @@ tool (
 	github.com/transparency-dev/tessera/cmd/experimental/migrate/gcp
 	github.com/transparency-dev/tessera/cmd/experimental/migrate/posix
 	github.com/transparency-dev/tesseract/cmd/fsck
+	github.com/transparency-dev/tesseract/cmd/tesseract/aws
 	github.com/versity/versitygw/cmd/versitygw
 )
 
@@ -80,6 +81,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/internal/endpoint-discovery v1.9.16 // indirect
 	github.com/aws/aws-sdk-go-v2/service/internal/presigned-url v1.14.1 // indirect
 	github.com/aws/aws-sdk-go-v2/service/internal/s3shared v1.20.1 // indirect
+	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.43.0 // indirect
 	github.com/aws/aws-sdk-go-v2/service/signin v1.7.1 // indirect
 	github.com/aws/aws-sdk-go-v2/service/sso v1.35.1 // indirect
 	github.com/aws/aws-sdk-go-v2/service/ssooidc v1.40.1 // indirect

@@ -1,14 +1,13 @@
 /** Copies into S3 and MySQL that are killed, cut off and made to wait; promises 2 to 4 hold all the same. */
 
 import { expect, it } from "vitest";
-import { type MigrationOptions, type MigrationReport, migrate } from "../../../lib/index.ts";
 import { HAND_OVER as HANDOVER, spawnCli } from "../../support/cli.ts";
+import { copyTo, opens } from "../../support/go/home-takeover.ts";
+import { type AwsBucket, type Home, stateOf, urlOf } from "../../support/go/homes.ts";
 import type { SqlFault } from "../../support/go/mariadb.ts";
-import { TesseraError, takeOver } from "../../support/go/tessera.ts";
-import { type AwsHome, describeWithMariaDb, useAws } from "../../support/go/use-aws.ts";
+import { describeWithMariaDb, useAws } from "../../support/go/use-aws.ts";
 import { useGoPrograms } from "../../support/go/use-go-programs.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
-import { migrationOptions } from "../../support/migration.ts";
 import { startMigration } from "../../support/migration-process.ts";
 import { logDirectory } from "../../support/places/directory.ts";
 
@@ -18,38 +17,14 @@ const log = testLog({ size: 65_536 + 256 + 7, entrySize: 20 });
 const CLAIM = { contains: "COMMIT", behind: "INSERT INTO Tessera" } as const;
 const HAND_OVER = { contains: "COMMIT", behind: "INSERT INTO IntCoord" } as const;
 
-const urlOf = ({ bucket, prefix = "" }: AwsHome) => `s3://${bucket}/${prefix}`;
-const stateOf = ({ sql }: AwsHome) => ({ mysql: sql.address, mysqlTls: false });
-
-function copy(
-  from: string,
-  home: AwsHome,
-  overrides: Partial<MigrationOptions> = {},
-): Promise<MigrationReport> {
-  const options = { targetOptions: stateOf(home), workers: 2, ...overrides };
-  return migrate(migrationOptions(log, from, urlOf(home), options));
-}
-
-/** Tessera does not know this log's key; it opens the log all the same, or refuses to. */
-async function opens(home: AwsHome): Promise<boolean> {
-  try {
-    const taken = await takeOver({ ...home, origin: "log.example/another", key: "k", add: 300 });
-    const last = log.size + 299;
-    expect(taken).toMatchObject({ sizeBefore: log.size, contiguous: true, indices: [log.size, last] });
-    return true;
-  } catch (error) {
-    expect(error).toBeInstanceOf(TesseraError);
-    expect(String(error)).toContain("compatibilityVersion (0)");
-    return false;
-  }
-}
+const copy = (from: string, home: Home) => copyTo(home, from, log);
 
 describeWithMariaDb("a copy into S3 and MySQL", () => {
   useGoPrograms("awskit");
   const aws = useAws();
 
   /** Starts a copy, kills it when it has come to what is interfered with, and lets the next one go on. */
-  async function killedAt(server: "s3" | "sql", from: string, home: AwsHome): Promise<void> {
+  async function killedAt(server: "s3" | "sql", from: string, home: AwsBucket): Promise<void> {
     const overrides = { targetOptions: stateOf(home), workers: 2 };
     const { child, result } = startMigration(log, { url: from }, urlOf(home), { overrides });
     await expect.poll(() => aws()[server].interferences(), { timeout: 30_000 }).toEqual([1]);
@@ -62,12 +37,12 @@ describeWithMariaDb("a copy into S3 and MySQL", () => {
     const [from, home] = [logDirectory(log), await aws().newHome("log")];
     aws().s3.interfere({ method: "PUT", contains: "tile/", skip: 300, times: 1, hang: true });
     await killedAt("s3", from, home);
-    expect(await opens(home)).toBe(false);
+    expect(await opens(home, log)).toBe(false);
     const report = await copy(from, home);
     expect(report.outcome).toBe("handed-over");
     expect(report.resumedEntries).toBeGreaterThan(0);
     expect(report.entries + report.resumedEntries).toBe(log.size);
-    expect(await opens(home)).toBe(true);
+    expect(await opens(home, log)).toBe(true);
     expect(await copy(from, home)).toMatchObject({ outcome: "taken-over" });
   });
 
@@ -79,9 +54,9 @@ describeWithMariaDb("a copy into S3 and MySQL", () => {
     const [from, home] = [logDirectory(log), await aws().newHome()];
     aws().sql.interfere(moment);
     await killedAt("sql", from, home);
-    if (!isHandedOver && moment !== CLAIM) expect(await opens(home)).toBe(false);
+    if (!isHandedOver && moment !== CLAIM) expect(await opens(home, log)).toBe(false);
     expect(await copy(from, home)).toMatchObject({ outcome });
-    expect(await opens(home)).toBe(true);
+    expect(await opens(home, log)).toBe(true);
   });
 
   it.each<[what: string, faults: readonly SqlFault[]]>([
@@ -102,7 +77,7 @@ describeWithMariaDb("a copy into S3 and MySQL", () => {
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over", entries: log.size });
     expect(aws().sql.interferences()).toEqual(faults.map(() => 1));
     aws().sql.interfere();
-    expect(await opens(home)).toBe(true);
+    expect(await opens(home, log)).toBe(true);
   });
 
   it.each<[when: string, moment: SqlFault]>([

@@ -2,61 +2,17 @@
 
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import {
-  copyShard,
-  type MigrationOptions,
-  type MigrationReport,
-  migrate,
-  parseVkey,
-  type VerifyOptions,
-  verifyLog,
-} from "../../../lib/index.ts";
-import type { OptionValues } from "../../../lib/migrate/ports/backend.ts";
-import {
-  fsck,
-  type Home,
-  type LogReport,
-  makeLog,
-  openAsMigrationTarget,
-  takeOver,
-} from "../../support/go/tessera.ts";
-import { type AwsHome, describeWithMariaDb, useAws } from "../../support/go/use-aws.ts";
+import { copyShard, parseVkey, type VerifyOptions, verifyLog } from "../../../lib/index.ts";
+import { copyTo, expectAppends } from "../../support/go/home-takeover.ts";
+import { stateOf, urlOf } from "../../support/go/homes.ts";
+import { makeLog, openAsMigrationTarget, takeOver } from "../../support/go/tessera.ts";
+import { describeWithMariaDb, useAws } from "../../support/go/use-aws.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { useGoPrograms } from "../../support/go/use-go-programs.ts";
 import { migrationOptions } from "../../support/migration.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
 
 const identity = { origin: "log.example/aws", key: "the log's key" };
-const APPENDED = 300;
-
-const urlOf = ({ bucket, prefix = "" }: AwsHome) => `s3://${bucket}/${prefix}`;
-const stateOf = ({ sql }: AwsHome) => ({ mysql: sql.address, mysqlTls: false });
-
-function copyTo(
-  home: AwsHome,
-  source: string,
-  log: LogReport,
-  overrides: Partial<MigrationOptions> = {},
-): Promise<MigrationReport> {
-  const known = { vkey: log.vkey, format: "tiles" as const };
-  const options = { targetOptions: stateOf(home), workers: 2, ...overrides };
-  return migrate(migrationOptions(known, source, urlOf(home), options));
-}
-
-/** Expects Tessera's Appender to go on at the log's size, and its fsck to pass. */
-async function expectTakenOver(home: Home, log: LogReport): Promise<void> {
-  const grown = log.size + APPENDED;
-  const taken = await takeOver({ ...home, ...identity, add: APPENDED });
-  expect(taken).toMatchObject({
-    sizeBefore: log.size,
-    indices: [log.size, grown - 1],
-    contiguous: true,
-    size: grown,
-    vkey: log.vkey,
-  });
-  expect(await fsck({ ...home, vkey: log.vkey })).toMatchObject({ ok: true, size: grown });
-}
-
 describeWithMariaDb("a copy into S3 and MySQL", () => {
   useGoPrograms("awskit", "tesserakit");
   const aws = useAws();
@@ -76,7 +32,7 @@ describeWithMariaDb("a copy into S3 and MySQL", () => {
       const home = await aws().newHome(prefix);
       const report = await copyTo(home, dir, log);
       expect(report).toMatchObject({ outcome: "handed-over", size, rootHash: log.rootHash, entries: size });
-      await expectTakenOver(home, log);
+      await expectAppends(home, log, identity);
     },
   );
 
@@ -96,7 +52,7 @@ describeWithMariaDb("a copy into S3 and MySQL", () => {
       sealedEntries: 2 * 65_536,
       entries: 300,
     });
-    await expectTakenOver(home, log);
+    await expectAppends(home, log, identity);
   });
 
   it("is refused by Tessera while it is unfinished, and goes on all the same", async () => {
@@ -111,7 +67,7 @@ describeWithMariaDb("a copy into S3 and MySQL", () => {
     // They have left rows of zeroes all the same.
     expect(await copyTo(home, dir, log)).toMatchObject({ outcome: "handed-over", resumedEntries: 700 });
     expect(await copyTo(home, dir, log)).toMatchObject({ outcome: "already-handed-over" });
-    await expectTakenOver(home, log);
+    await expectAppends(home, log, identity);
     expect(await copyTo(home, dir, log)).toMatchObject({ outcome: "taken-over" });
   });
 });
@@ -121,36 +77,28 @@ describeWithMariaDb("a log that Tessera made", () => {
   const aws = useAws();
   const emulators = useGcpEmulators();
 
-  const copy = (log: LogReport, from: string, to: string, targetOptions?: OptionValues) => {
-    const known = { vkey: log.vkey, format: "tiles" as const };
-    return migrate(
-      migrationOptions(known, from, to, { workers: 2, ...(targetOptions && { targetOptions }) }),
-    );
-  };
-
   it("on AWS goes to a directory, to AWS and to Google's cloud, and is taken over there", async () => {
     const from = await aws().newHome("source");
     const log = await makeLog({ ...from, ...identity, size: 700 });
     const finished = { outcome: "handed-over", size: 700, rootHash: log.rootHash };
     const dir = join(memoryDirectory(), "target");
-    expect(await copy(log, urlOf(from), dir)).toMatchObject(finished);
-    await expectTakenOver({ dir }, log);
+    expect(await copyTo({ dir }, urlOf(from), log)).toMatchObject(finished);
+    await expectAppends({ dir }, log, identity);
     const another = await aws().newHome();
-    expect(await copy(log, urlOf(from), urlOf(another), stateOf(another))).toMatchObject(finished);
-    await expectTakenOver(another, log);
+    expect(await copyTo(another, urlOf(from), log)).toMatchObject(finished);
+    await expectAppends(another, log, identity);
     const gcp = await emulators().newHome("target");
-    const url = `gs://${gcp.bucket}/target`;
-    expect(await copy(log, urlOf(from), url, { spanner: gcp.database })).toMatchObject(finished);
-    await expectTakenOver(gcp, log);
+    expect(await copyTo(gcp, urlOf(from), log)).toMatchObject(finished);
+    await expectAppends(gcp, log, identity);
   });
 
   it("in Google's cloud goes to AWS, and is taken over there", async () => {
     const from = await emulators().newHome();
     const log = await makeLog({ ...from, ...identity, size: 512 });
     const home = await aws().newHome("log");
-    const report = await copy(log, `gs://${from.bucket}/`, urlOf(home), stateOf(home));
+    const report = await copyTo(home, urlOf(from), log);
     expect(report).toMatchObject({ outcome: "handed-over", size: 512, rootHash: log.rootHash });
-    await expectTakenOver(home, log);
+    await expectAppends(home, log, identity);
   });
 
   it("is verified with its tree state: a row that is wrong is found", async () => {
@@ -165,7 +113,7 @@ describeWithMariaDb("a log that Tessera made", () => {
       format: "tiles",
     };
     expect(await verifyLog(verification)).toMatchObject({ faults: 0, entries: 700 });
-    await aws().sql.query(home.sql.name, "UPDATE SeqCoord SET next = 0");
+    await home.sql.query("UPDATE SeqCoord SET next = 0");
     const report = await verifyLog(verification);
     expect(report.faults).toBe(1);
     expect(JSON.stringify(report)).toMatch(

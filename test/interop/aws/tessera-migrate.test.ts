@@ -2,13 +2,13 @@
 
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { migrate } from "../../../lib/index.ts";
+import { copyTo } from "../../support/go/home-takeover.ts";
 import { readLog } from "../../support/go/log-files.ts";
 import { makeLog, takeOver, tesseraMigrateAws } from "../../support/go/tessera.ts";
 import { describeWithMariaDb, useAws } from "../../support/go/use-aws.ts";
 import { useGoPrograms } from "../../support/go/use-go-programs.ts";
 import { startLogServer } from "../../support/http/misbehaving-log-server.ts";
-import { failureOf, migrationOptions } from "../../support/migration.ts";
+import { failureOf } from "../../support/migration.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
 
 describeWithMariaDb("Tessera v1.0.4's migration to AWS", () => {
@@ -22,7 +22,7 @@ describeWithMariaDb("Tessera v1.0.4's migration to AWS", () => {
     const { url } = await startLogServer(readLog(dir));
     const home = await aws().newHome();
     await tesseraMigrateAws({ ...home, sourceUrl: `${url}/` });
-    const rows = (table: string) => aws().sql.query(home.sql.name, `SELECT * FROM ${table}`);
+    const rows = (table: string) => home.sql.query(`SELECT * FROM ${table}`);
     expect(await rows("IntCoord")).toMatchObject([{ seq: 700 }]);
     expect(await rows("SeqCoord")).toMatchObject([{ next: 0 }]);
     // 0 − 700 wraps around: more entries seem to wait than may.
@@ -31,9 +31,8 @@ describeWithMariaDb("Tessera v1.0.4's migration to AWS", () => {
       (error: Error) => error.message,
     );
     expect(failure).toMatch(/pushback/);
-    const targetOptions = { mysql: home.sql.address, mysqlTls: false };
-    const known = { vkey: log.vkey, format: "tiles" as const };
-    const copy = migrate(migrationOptions(known, dir, `s3://${home.bucket}/`, { targetOptions }));
-    expect((await failureOf(copy)).message).toMatch(/log software has opened it \(version 1, size 700\)/);
+    expect((await failureOf(copyTo(home, dir, log))).message).toMatch(
+      /log software has opened it \(version 1, size 700\)/,
+    );
   });
 });

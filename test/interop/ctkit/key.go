@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"flag"
 	"fmt"
 
@@ -53,11 +54,30 @@ func newLogKey(secretHex, origin string) (logKey, error) {
 	return logKey{private, public, vkey}, nil
 }
 
+// keyFiles is a log's key, also as TesseraCT's programs read it from files, in PEM.
+type keyFiles struct {
+	logKey
+	PrivatePEM string `json:"privatePem"`
+	PublicPEM  string `json:"publicPem"`
+}
+
 func describeKey(args []string) (any, error) {
 	set := flag.NewFlagSet("key", flag.ContinueOnError)
 	_, open := keyFlags(set)
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
-	return open()
+	key, err := open()
+	if err != nil {
+		return nil, err
+	}
+	private, err := x509.MarshalECPrivateKey(key.private)
+	if err != nil {
+		return nil, err
+	}
+	return keyFiles{key, inPEM("EC PRIVATE KEY", private), inPEM("PUBLIC KEY", key.PublicKey)}, nil
+}
+
+func inPEM(kind string, der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }

@@ -4,7 +4,7 @@ import { expect, it, vi } from "vitest";
 import { migrate } from "../../../lib/index.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import type { Interference } from "../../support/go/gcp-emulators.ts";
-import type { Bucket } from "../../support/go/tessera.ts";
+import type { GcpBucket } from "../../support/go/homes.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, migrationOptions } from "../../support/migration.ts";
@@ -14,7 +14,7 @@ const emulators = useGcpEmulators();
 const log = testLog({ size: 300, entrySize: 20 });
 
 async function messageOf(
-  home: Pick<Bucket, "bucket" | "database">,
+  home: Pick<GcpBucket, "bucket" | "database">,
   source = logDirectory(log),
 ): Promise<string> {
   const targetOptions = { spanner: home.database };

@@ -2,16 +2,16 @@
 
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { type MigrationOptions, type MigrationReport, migrate } from "../../../lib/index.ts";
+import type { MigrationOptions } from "../../../lib/index.ts";
 import { HAND_OVER as HANDOVER, spawnCli } from "../../support/cli.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import type { Interference } from "../../support/go/gcp-emulators.ts";
-import { type Bucket, TesseraError, takeOver } from "../../support/go/tessera.ts";
+import { copyTo, opens } from "../../support/go/home-takeover.ts";
+import { type GcpBucket, type Home, stateOf, urlOf } from "../../support/go/homes.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
-import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
-import { failureOf, migrationOptions } from "../../support/migration.ts";
+import { testLog } from "../../support/logs/generated-log.ts";
+import { failureOf } from "../../support/migration.ts";
 import { startMigration } from "../../support/migration-process.ts";
-import { urlOf } from "../../support/places/bucket-targets.ts";
 import { logDirectory } from "../../support/places/directory.ts";
 
 const emulators = useGcpEmulators();
@@ -21,21 +21,13 @@ const log = testLog({ size: 65_536 + 256 + 7, entrySize: 20 });
 
 const HAND_OVER = { service: "spanner", method: "Commit", contains: 'table:"IntCoord"' } as const;
 
-const stateOf = ({ database }: Bucket) => ({ spanner: database });
+const source = () => logDirectory(log);
 
-const source = (of: TestLog = log) => logDirectory(of);
-
-function copy(
-  from: string,
-  home: Bucket,
-  overrides: Partial<MigrationOptions> = {},
-): Promise<MigrationReport> {
-  const options = { targetOptions: stateOf(home), workers: 2, ...overrides };
-  return migrate(migrationOptions(log, from, urlOf(home), options));
-}
+const copy = (from: string, home: Home, overrides: Partial<MigrationOptions> = {}) =>
+  copyTo(home, from, log, overrides);
 
 /** Starts a copy, kills it when it has come to what is interfered with, and lets the next one go on. */
-async function killedAt(moment: Interference, from: string, home: Bucket): Promise<void> {
+async function killedAt(moment: Interference, from: string, home: GcpBucket): Promise<void> {
   await emulators().interfere({ ...moment, hang: true });
   const overrides = { targetOptions: stateOf(home), workers: 2 };
   const { child, result } = startMigration(log, { url: from }, urlOf(home), { overrides });
@@ -45,49 +37,32 @@ async function killedAt(moment: Interference, from: string, home: Bucket): Promi
   await emulators().interfere();
 }
 
-/** Tessera does not know this log's key; it opens the log all the same, or refuses to. */
-async function opens(home: Bucket): Promise<boolean> {
-  try {
-    const taken = await takeOver({ ...home, origin: "log.example/another", key: "k", add: 300 });
-    expect(taken).toMatchObject({
-      sizeBefore: log.size,
-      contiguous: true,
-      indices: [log.size, log.size + 299],
-    });
-    return true;
-  } catch (error) {
-    expect(error).toBeInstanceOf(TesseraError);
-    expect(String(error)).toContain("compatibilityVersion (0)");
-    return false;
-  }
-}
-
 describeWithGo("a copy into a bucket that is killed", () => {
   it("while it copies goes on where it stopped", async () => {
     const [from, home] = [source(), await emulators().newHome("log")];
     const upload = { service: "storage", method: "POST", contains: "uploadType=multipart" } as const;
     await killedAt({ ...upload, skip: 300, times: 1 }, from, home);
-    expect(await opens(home)).toBe(false);
+    expect(await opens(home, log)).toBe(false);
     const report = await copy(from, home);
     expect(report.outcome).toBe("handed-over");
     expect(report.resumedEntries).toBeGreaterThan(0);
     expect(report.entries + report.resumedEntries).toBe(log.size);
-    expect(await opens(home)).toBe(true);
+    expect(await opens(home, log)).toBe(true);
   });
 
   it("between its last object and the handover hands over then", async () => {
     const [from, home] = [source(), await emulators().newHome()];
     await killedAt(HAND_OVER, from, home);
-    expect(await opens(home)).toBe(false);
+    expect(await opens(home, log)).toBe(false);
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over" });
-    expect(await opens(home)).toBe(true);
+    expect(await opens(home, log)).toBe(true);
   });
 
   it("before the answer to its handover finds it done", async () => {
     const [from, home] = [source(), await emulators().newHome()];
     await killedAt({ ...HAND_OVER, after: true }, from, home);
     expect(await copy(from, home)).toMatchObject({ outcome: "already-handed-over" });
-    expect(await opens(home)).toBe(true);
+    expect(await opens(home, log)).toBe(true);
   });
 
   it("between the bucket's claim and the database's starts over", async () => {
@@ -160,7 +135,7 @@ describeWithGo("a busy cloud", () => {
     await emulators().interfere({ ...HAND_OVER, code, times: 2 });
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over" });
     await emulators().interfere();
-    expect(await opens(home)).toBe(true);
+    expect(await opens(home, log)).toBe(true);
   });
 
   it("that loses the answer to the handover does not lose the handover", async () => {
@@ -170,7 +145,7 @@ describeWithGo("a busy cloud", () => {
     await emulators().interfere();
     if (first instanceof Error)
       expect(await copy(from, home)).toMatchObject({ outcome: "already-handed-over" });
-    expect(await opens(home)).toBe(true);
+    expect(await opens(home, log)).toBe(true);
   });
 });
 
@@ -186,7 +161,7 @@ describeWithGo("what another tool left and a copy adopts", () => {
     expect(report).toMatchObject({ outcome: "handed-over", replacedObjects: gzipped.length });
     const stored = await emulators().objects(home.bucket, "tile/0/");
     for (const [path, { contentEncoding }] of stored) expect(contentEncoding, path).toBeUndefined();
-    expect(await opens(home)).toBe(true);
+    expect(await opens(home, log)).toBe(true);
   });
 
   it("is replaced without asking the database for every object", async () => {
@@ -217,7 +192,7 @@ describeWithGo("refused is", () => {
   it("a database in which a log is at work", async () => {
     const [from, home] = [source(), await emulators().newHome()];
     await copy(from, home);
-    await expect(opens(home)).resolves.toBe(true);
+    await expect(opens(home, log)).resolves.toBe(true);
     const grown = { ...home, bucket: await emulators().newBucket() };
     expect((await failureOf(copy(from, grown))).message).toMatch(`belongs to gs://${home.bucket}/`);
   });
@@ -235,7 +210,7 @@ describeWithGo("refused is", () => {
     await copy(from, home, { handOver: false });
     await emulators().putObject(home.bucket, "tile/entries/999", "?");
     expect((await failureOf(copy(from, home))).message).toMatch(/tile\/entries\/999: is beyond size/);
-    expect(await opens(home)).toBe(false);
+    expect(await opens(home, log)).toBe(false);
     await emulators().deleteObject(home.bucket, "tile/entries/999");
     expect(await copy(from, home)).toMatchObject({ outcome: "handed-over" });
   });

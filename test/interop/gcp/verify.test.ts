@@ -5,12 +5,12 @@ import { expect, it } from "vitest";
 import { exitCodeOf } from "../../../cmd/exit.ts";
 import { migrate, type VerificationReport, type VerifyOptions } from "../../../lib/index.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
+import { type GcpBucket, urlOf } from "../../support/go/homes.ts";
 import { SpannerTables } from "../../support/go/spanner-tables.ts";
-import { type Bucket, fsck, makeLog, startLive, takeOver } from "../../support/go/tessera.ts";
+import { fsck, makeLog, startLive, takeOver } from "../../support/go/tessera.ts";
 import { useGcpEmulators } from "../../support/go/use-gcp-emulators.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { FAST_RETRY, type KnownLog, migrationOptions } from "../../support/migration.ts";
-import { urlOf } from "../../support/places/bucket-targets.ts";
 import { logDirectory, memoryDirectory } from "../../support/places/directory.ts";
 import { pathsOf, verify } from "../../support/verification.ts";
 
@@ -30,7 +30,7 @@ const stateIn = (database: string, tablePrefix?: string) => ({
 });
 
 /** A copy of the log in a bucket. */
-async function copied(overrides: Parameters<typeof migrationOptions>[3] = {}): Promise<Bucket> {
+async function copied(overrides: Parameters<typeof migrationOptions>[3] = {}): Promise<GcpBucket> {
   const home = await emulators().newHome("log");
   const targetOptions = stateIn(home.database);
   await migrate(migrationOptions(log, logDirectory(log), urlOf(home), { targetOptions, ...overrides }));
@@ -38,7 +38,7 @@ async function copied(overrides: Parameters<typeof migrationOptions>[3] = {}): P
 }
 
 function verifyBucket(
-  home: Pick<Bucket, "bucket" | "prefix">,
+  home: GcpBucket,
   overrides: Partial<VerifyOptions> = {},
   known: KnownLog = log,
 ): Promise<VerificationReport> {
@@ -114,7 +114,7 @@ describeWithGo("verify of a copy in a bucket", () => {
     expect(wrong.line).toMatch(/has no tree state in the state store that was named.*Name the log's own/);
     expect(wrong.code).toBe(2);
 
-    const nothing = await endOf(verifyBucket({ bucket: home.bucket, prefix: "nothing" }, { targetOptions }));
+    const nothing = await endOf(verifyBucket({ ...home, prefix: "nothing" }, { targetOptions }));
     expect(nothing).toEqual({ code: 2, line: expect.stringContaining("is not a log") });
   });
 

@@ -13,7 +13,7 @@ describeWithGo("a mirror in S3", () => {
     await expectMirrored({
       format: "tiles",
       target: `s3://${bucket}/${prefix}`,
-      watch: ({ vkey }) => watchWithTessera({ bucket, prefix, dsn: "", env: {}, vkey }),
+      watch: ({ vkey }) => watchWithTessera({ bucket, prefix, sql: { address: "", dsn: "" }, env: {}, vkey }),
       checkpoint: async () => {
         const found = await s3()
           .object(bucket, `${prefix}/checkpoint`)

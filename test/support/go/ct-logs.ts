@@ -31,6 +31,12 @@ export interface CtReport {
   readonly checkpoint: string;
 }
 
+/** A log as this checkpoint describes it. */
+export function reportOf(checkpoint: string): CtReport {
+  const [, size, rootHash = ""] = checkpoint.split("\n");
+  return { size: Number(size), rootHash, checkpoint };
+}
+
 /** The secret of a log from which Sunlight derives its keys: 32 bytes in hex. */
 export function secretOf({ key }: Pick<CtIdentity, "key">): string {
   return createHash("sha256").update(`ctkit secret\n${key}`).digest("hex");
@@ -40,9 +46,15 @@ export function identityFlags(identity: CtIdentity): string[] {
   return ["--origin", identity.origin, "--secret", secretOf(identity)];
 }
 
+export interface CtKeyFiles extends CtKey {
+  /** As TesseraCT's programs read it from files. */
+  readonly privatePem: string;
+  readonly publicPem: string;
+}
+
 /** The key of a log, of which nothing need run. */
-export async function keyOf(identity: CtIdentity): Promise<CtKey> {
-  return JSON.parse(await run("ctkit", ["key", ...identityFlags(identity)], {})) as CtKey;
+export async function keyOf(identity: CtIdentity): Promise<CtKeyFiles> {
+  return JSON.parse(await run("ctkit", ["key", ...identityFlags(identity)], {})) as CtKeyFiles;
 }
 
 /** The roots of the authorities that these seeds stand for, in PEM. */

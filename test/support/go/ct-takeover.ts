@@ -9,10 +9,9 @@ import { memoryDirectory } from "../places/directory.ts";
 import type { CtIdentity, CtKey, CtLog, CtReport } from "./ct-logs.ts";
 import { checkPrecertificates, readWithSunlight } from "./ct-readers.ts";
 import { ISSUERS, precertificatesAmong, type SubmissionReport, submitChains } from "./ct-submissions.ts";
-import type { Directory } from "./tessera.ts";
-import { type CtBucket, fsckStaticCt, monitoringUrlOf, startTesseraCT, type TesseraCT } from "./tesseract.ts";
-
-export type CtHome = Directory | CtBucket;
+import { type Directory, stateOf, urlOf } from "./homes.ts";
+import { fsckStaticCt, startTesseraCT } from "./tesseract.ts";
+import { type CtHome, monitoringUrlOf, type TesseraCT } from "./tesseract-homes.ts";
 
 /** Whose log it is that moves. */
 export const IDENTITY: CtIdentity = { origin: "ct.log.example/2026h1", key: "the log's key" };
@@ -32,9 +31,11 @@ export function newCtDirectory(): Directory {
   return { dir: join(memoryDirectory(), "log") };
 }
 
-export async function tesseraCTLog(home: CtHome, size: number): Promise<MovingLog> {
+/** @param indexed whether its antispam index has all entries in the end. */
+export async function tesseraCTLog(home: CtHome, size: number, { indexed = false } = {}): Promise<MovingLog> {
   await using log = await startTesseraCT({ ...home, ...IDENTITY, authorities: [FIRST] });
   const indices = await fillLog(log, size);
+  if (indexed) await expectIndexed(log, size);
   const report = await log.stop();
   expect(report.size).toBe(size);
   return { ...IDENTITY, publicKey: log.publicKey, vkey: log.vkey, ...report, indices };
@@ -54,14 +55,13 @@ export async function moveLog(
   target: CtHome,
   overrides: Partial<MigrationOptions> = {},
 ): Promise<void> {
-  const place = "dir" in target ? target.dir : `gs://${target.bucket}`;
-  const targetOptions = "dir" in target ? undefined : { spanner: target.database };
   const policy = { verifiers: [staticCtVerifier(log.publicKey, log.origin)] };
   const known = { vkey: log.vkey, format: "static-ct" } as const;
   // Skylight slows down clients that name no contact.
   const access = { userAgentVersion: "test", contact: "operator@log.test" };
+  const targetOptions = stateOf(target);
   const options = { policy, targetOptions, access, workers: 2, deep: true, ...overrides };
-  const report = await migrate(migrationOptions(known, source, place, options));
+  const report = await migrate(migrationOptions(known, source, urlOf(target), options));
   const { size, rootHash } = log;
   const outcome = overrides.handOver === false ? "ready-for-handover" : "handed-over";
   expect(report).toMatchObject({ outcome, size, rootHash });
@@ -124,9 +124,14 @@ export async function expectSound(
 
 /** Expects chains that are in the log to be answered with the index that they have, once TesseraCT has read them. */
 async function expectChainsKnown(taken: TesseraCT, log: MovingLog, size: number): Promise<void> {
-  await expect.poll(() => taken.indexed(), { timeout: 60_000 }).toBe(size);
+  await expectIndexed(taken, size);
   const again = await submitChains(taken, { authorities: FIRST, count: Math.min(8, log.size) });
   expect(again.indices).toEqual(log.indices.slice(0, 8));
+}
+
+/** Expects TesseraCT's antispam index to come to so many entries. */
+async function expectIndexed(log: TesseraCT, size: number): Promise<void> {
+  await expect.poll(() => log.indexed(), { timeout: 60_000 }).toBe(size);
 }
 
 /** Expects indices to follow one another from `first`, in whatever order. */

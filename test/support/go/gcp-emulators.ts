@@ -2,8 +2,8 @@
  * Cloud Storage and Spanner, emulated on the loopback by `gcpkit emulators`. Everything is in that process's memory,
  * and it ends with the test that started it.
  */
+import type { GcpBucket } from "./homes.ts";
 import { type RunningProgram, start } from "./run.ts";
-import type { Bucket } from "./tessera.ts";
 
 /** Calls to interfere with, and how. The first of several rules that fits a call decides. */
 export interface Interference {
@@ -93,7 +93,7 @@ export class GcpEmulators implements AsyncDisposable {
   }
 
   /** A new bucket and the name of a new database, for one log. */
-  async newHome(prefix?: string): Promise<Bucket> {
+  async newHome(prefix?: string): Promise<GcpBucket> {
     const bucket = await this.newBucket();
     const { database, env } = { database: this.newDatabase(), env: this.env };
     return prefix === undefined ? { bucket, database, env } : { bucket, prefix, database, env };
@@ -141,7 +141,7 @@ export class GcpEmulators implements AsyncDisposable {
   }
 
   /** The objects of a log, by their paths. */
-  async objectsOf({ bucket, prefix }: Bucket): Promise<Map<string, StoredObject>> {
+  async objectsOf({ bucket, prefix }: GcpBucket): Promise<Map<string, StoredObject>> {
     const below = prefix === undefined ? "" : `${prefix}/`;
     const objects = await this.objects(bucket, below);
     return new Map([...objects].map(([name, object]) => [name.slice(below.length), object]));

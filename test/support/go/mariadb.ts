@@ -39,6 +39,8 @@ export interface TestDatabase {
   readonly address: string;
   /** As Tessera takes it, past the proxy. */
   readonly dsn: string;
+  /** As the server's administrator, past the proxy. */
+  query(sql: string, values?: unknown[]): Promise<RowDataPacket[]>;
 }
 
 /** Where the programs are, undefined where they are not installed. */
@@ -100,7 +102,7 @@ export class MariaDb implements AsyncDisposable {
         ],
         ...["--innodb-buffer-pool-size=16M", "--innodb-log-file-size=16M", "--aria-pagecache-buffer-size=1M"],
         // Nothing of a test outlives it.
-        ...["--innodb-flush-log-at-trx-commit=0", "--max-connections=64", "--max-allowed-packet=64M"],
+        ...["--innodb-flush-log-at-trx-commit=0", "--max-connections=1500", "--max-allowed-packet=64M"],
         ...(certificate === null ? ["--skip-ssl"] : tls),
       ],
       { remove: home },
@@ -131,6 +133,7 @@ export class MariaDb implements AsyncDisposable {
       name,
       address: `mysql://${user}@127.0.0.1:${this.proxyPort}/${name}`,
       dsn: `${user}:${PASSWORD}@tcp(127.0.0.1:${this.#port})/${name}`,
+      query: (sql, values) => this.query(name, sql, values),
     };
   }
 

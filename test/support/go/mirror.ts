@@ -6,8 +6,9 @@ import type { LogFormat } from "../../../lib/tlog/layout.ts";
 import { type CliResult, spawnCli } from "../cli.ts";
 import type { LogServer } from "../http/misbehaving-log-server.ts";
 import { serveDirectory } from "./growing-source.ts";
+import type { Home } from "./homes.ts";
 import { type CallOptions, type RunningProgram, start } from "./run.ts";
-import { type Home, type LogReport, startKit, startLive } from "./tessera.ts";
+import { type LogReport, startKit, startLive } from "./tessera.ts";
 import { tesseraLog } from "./tessera-takeover.ts";
 
 /** What a reader saw who read every checkpoint that is published, each completely and at once, and the one before again. */

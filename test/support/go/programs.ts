@@ -21,6 +21,7 @@ const programs = {
   "tessera-migrate-gcp": `${migrate}/gcp`,
   "tessera-migrate-aws": `${migrate}/aws`,
   "tessera-aws": "github.com/transparency-dev/tessera/cmd/conformance/aws",
+  "tesseract-aws": "github.com/transparency-dev/tesseract/cmd/tesseract/aws",
   "tesseract-fsck": "github.com/transparency-dev/tesseract/cmd/fsck",
   sunlight: "filippo.io/sunlight/cmd/sunlight",
   skylight: "filippo.io/sunlight/cmd/skylight",

@@ -15,6 +15,7 @@ import {
 import type { AddressInfo, Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { S3Access } from "../../../storage/s3/access.ts";
+import { filesBelow } from "../places/directory.ts";
 import { environmentOf, Versitygw } from "./versitygw.ts";
 
 /** Requests to interfere with, and how. The first of several rules that fits a request decides. */
@@ -39,6 +40,13 @@ export interface S3Fault {
   readonly hang?: boolean;
   /** Carries the request out first: it is the answer that is replaced, or lost where there is none. */
   readonly after?: boolean;
+}
+
+/** An object, and the headers with which it is stored. */
+export interface S3Object {
+  readonly bytes: Buffer;
+  readonly contentType: string | undefined;
+  readonly cacheControl: string | undefined;
 }
 
 export class S3Server implements AsyncDisposable {
@@ -89,20 +97,43 @@ export class S3Server implements AsyncDisposable {
     return this.#gateway.newBucket();
   }
 
+  /** Lets everybody read a bucket, as readers of a log do. */
+  async publish(bucket: string): Promise<void> {
+    const actions = { "s3:GetObject": `arn:aws:s3:::${bucket}/*`, "s3:ListBucket": `arn:aws:s3:::${bucket}` };
+    const statements = Object.entries(actions).map(([Action, Resource]) => ({
+      ...{ Effect: "Allow", Principal: "*", Action, Resource },
+    }));
+    const policy = Buffer.from(JSON.stringify({ Version: "2012-10-17", Statement: statements }));
+    await this.#send("PUT", bucket, `/${bucket}?policy=`, [], policy);
+  }
+
   /** Stores an object, over one that may be there. */
   async putObject(bucket: string, name: string, bytes: Uint8Array, encoding?: string): Promise<void> {
     const headers = encoding === undefined ? [] : ["content-encoding", encoding];
-    await this.#send("PUT", bucket, name, headers, Buffer.from(bytes));
+    await this.#send("PUT", bucket, this.#pathOf(bucket, name), headers, Buffer.from(bytes));
   }
 
   async deleteObject(bucket: string, name: string): Promise<void> {
-    await this.#send("DELETE", bucket, name);
+    await this.#send("DELETE", bucket, this.#pathOf(bucket, name));
   }
 
   /** An object's bytes and headers. */
   async object(bucket: string, name: string): Promise<{ bytes: Buffer; headers: Headers }> {
-    const answer = await this.#send("GET", bucket, name);
+    const answer = await this.#send("GET", bucket, this.#pathOf(bucket, name));
     return { bytes: Buffer.from(await answer.arrayBuffer()), headers: answer.headers };
+  }
+
+  /** The objects of a bucket, by their names. */
+  async objects(bucket: string): Promise<Map<string, S3Object>> {
+    const files = filesBelow(this.#gateway.directoryOf(bucket)).filter(
+      (name) => !name.startsWith(".sgwtmp/"),
+    );
+    const found = files.map(async (name): Promise<[string, S3Object]> => {
+      const { bytes, headers } = await this.object(bucket, name);
+      const named = (header: string) => headers.get(header) ?? undefined;
+      return [name, { bytes, contentType: named("content-type"), cacheControl: named("cache-control") }];
+    });
+    return new Map(await Promise.all(found));
   }
 
   /** Interferes with requests as these rules say, and no others, until the next call of this; with none, no more. */
@@ -120,23 +151,27 @@ export class S3Server implements AsyncDisposable {
   async #send(
     method: "GET" | "PUT" | "DELETE",
     bucket: string,
-    name: string,
+    path: string,
     headers: string[] = [],
     body?: Buffer,
   ) {
-    const endpoint = { origin: this.origin, root: `/${bucket}`, region: "us-east-1" };
-    const access = new S3Access({ scheme: "s3", bucket, prefix: "" }, endpoint);
-    const path = access.target(name);
-    const all = [
-      ...headers,
-      ...(await access.authorization({ method, path, headers, ...(body && { body: [body] }) })),
-    ];
+    const request = { method, path, headers, ...(body && { body: [body] }) };
+    const all = [...headers, ...(await this.#access(bucket).authorization(request))];
     const pairs = all.flatMap((text, at) =>
       at % 2 === 0 ? [[text, all[at + 1] ?? ""] as [string, string]] : [],
     );
     const answer = await fetch(`${this.origin}${path}`, { method, headers: pairs, ...(body && { body }) });
     if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${await answer.text()}`);
     return answer;
+  }
+
+  #pathOf(bucket: string, name: string): string {
+    return this.#access(bucket).target(name);
+  }
+
+  #access(bucket: string): S3Access {
+    const endpoint = { origin: this.origin, root: `/${bucket}`, region: "us-east-1" };
+    return new S3Access({ scheme: "s3", bucket, prefix: "" }, endpoint);
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -5,14 +5,12 @@
 
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CtIdentity, type CtLog, type CtReport, keyOf, rootsOf, secretOf } from "./ct-logs.ts";
-import { TesseraError } from "./execute.ts";
-import { build } from "./programs.ts";
-import { type CallOptions, type RunningProgram, start } from "./run.ts";
+import { type CtIdentity, type CtLog, type CtReport, keyOf, reportOf, rootsOf, secretOf } from "./ct-logs.ts";
+import type { CallOptions } from "./run.ts";
+import { type ServedProgram, startServer } from "./supervised.ts";
 
 const SHORT_NAME = "interop";
 const DAY_MS = 86_400_000;
@@ -48,7 +46,7 @@ export async function startSunlight(options: SunlightOptions): Promise<Sunlight>
   const logDirectory = join(options.directory, "log");
   await mkdir(logDirectory, { recursive: true });
   await using started = new AsyncDisposableStack();
-  const skylight = await startServer("skylight", options, {
+  const skylight = await startProgram("skylight", options, {
     logs: [{ shortname: SHORT_NAME, monitoringprefix: "https://127.0.0.1", localdirectory: logDirectory }],
   });
   started.use(skylight);
@@ -58,12 +56,13 @@ export async function startSunlight(options: SunlightOptions): Promise<Sunlight>
     monitoringprefix: skylight.url,
   });
   const checkpoints = checkpointDatabase(options.directory);
-  const sunlight = await startServer("sunlight", options, { checkpoints, logs: [log] });
+  const sunlight = await startProgram("sunlight", options, { checkpoints, logs: [log] });
   started.use(sunlight);
-  const key = await keyOf(options);
+  const { publicKey, vkey } = await keyOf(options);
   const running = started.move();
   return {
-    ...key,
+    publicKey,
+    vkey,
     origin: options.origin,
     url: sunlight.url,
     monitoringUrl: skylight.url,
@@ -89,36 +88,18 @@ function placeOf({ s3 }: SunlightOptions, localdirectory: string): object {
   return { s3endpoint: endpoint, s3bucket: bucket, s3keyprefix: prefix, s3region: "us-east-1" };
 }
 
-type Server = RunningProgram<unknown, unknown> & { readonly url: string };
-
-/** Starts a program on a port that is free a moment before, and on another one where somebody was faster. */
-async function startServer(
+/** Starts a program of Sunlight's with this configuration. */
+function startProgram(
   program: "sunlight" | "skylight",
   { directory, timeoutMs }: Pick<SunlightOptions, "directory" | "timeoutMs">,
   config: object,
-  attempts = 3,
-): Promise<Server> {
-  const port = await freePort();
+): Promise<ServedProgram> {
   const file = join(directory, `${program}.yaml`);
-  await writeFile(file, JSON.stringify({ listen: [`127.0.0.1:${port}`], ...config }));
-  const url = `http://127.0.0.1:${port}`;
-  const args = ["supervise", "--ready", `${url}/health`, "--", await build(program), "-c", file];
-  try {
-    return { ...(await start("ctkit", args, { timeoutMs, env: { TZ: "UTC" } })), url };
-  } catch (error) {
-    const taken = error instanceof TesseraError && error.stderr.includes("address already in use");
-    if (!taken || attempts === 1) throw error;
-    return startServer(program, { directory, timeoutMs }, config, attempts - 1);
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  if (address === null || typeof address === "string") throw new Error("the server has no port");
-  return address.port;
+  const args = async (port: number) => {
+    await writeFile(file, JSON.stringify({ listen: [`127.0.0.1:${port}`], ...config }));
+    return ["-c", file];
+  };
+  return startServer(program, { args, readyPath: "/health", timeoutMs, env: { TZ: "UTC" } });
 }
 
 /** Writes the files that the configuration of a log names, and returns it. */
@@ -160,7 +141,5 @@ export function checkpointDatabase(directory: string): string {
 }
 
 async function readReport(logDirectory: string): Promise<CtReport> {
-  const checkpoint = await readFile(join(logDirectory, "checkpoint"), "utf8");
-  const [, size, rootHash = ""] = checkpoint.split("\n");
-  return { size: Number(size), rootHash, checkpoint };
+  return reportOf(await readFile(join(logDirectory, "checkpoint"), "utf8"));
 }

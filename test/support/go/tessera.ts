@@ -3,35 +3,13 @@
  * growing, checks them with Tessera's own fsck and migrates with Tessera's own tools. The Go side is in `tesserakit/`
  * for logs in directories, and in `gcpkit/` and `awskit/` for those in buckets.
  */
+import { type AwsBucket, type Directory, databaseFlags, type GcpBucket, type Home } from "./homes.ts";
+import type { TestDatabase } from "./mariadb.ts";
 import { goAvailable, type Program } from "./programs.ts";
 import { type CallOptions, type ProgramOptions, type RunningProgram, run, start } from "./run.ts";
 
 export { TesseraError } from "./execute.ts";
 export { goAvailable };
-
-/** A log's home below a directory: Tessera's POSIX driver. */
-export interface Directory {
-  readonly dir: string;
-}
-
-/** A log's home in a bucket of Google's cloud, with its state in a Spanner database: Tessera's GCP driver. */
-export interface Bucket {
-  readonly bucket: string;
-  /** Prefix of the names of its objects, without a slash at the end; none unless told. */
-  readonly prefix?: string;
-  /** `projects/P/instances/I/databases/D`. */
-  readonly database: string;
-  /** Variables that say where Google's cloud is emulated. */
-  readonly env: Readonly<Record<string, string>>;
-}
-
-/** A log's home in a bucket of S3, with its state in a MySQL database: Tessera's AWS driver. */
-export interface AwsBucket extends Omit<Bucket, "database"> {
-  /** `user:password@tcp(host:port)/database`. */
-  readonly dsn: string;
-}
-
-export type Home = Directory | Bucket | AwsBucket;
 
 /** A log as its published checkpoint describes it. */
 export interface LogReport {
@@ -150,7 +128,7 @@ export async function tesseraMigratePosix(
 
 /** Runs Tessera's own migration tool for Google's cloud, to its end; it knows no prefixes. */
 export async function tesseraMigrateGcp(
-  options: Omit<Bucket, "prefix"> & CallOptions & { readonly sourceUrl: string },
+  options: Omit<GcpBucket, "prefix"> & CallOptions & { readonly sourceUrl: string },
 ): Promise<void> {
   const { sourceUrl, env, timeoutMs } = options;
   await run("tessera-migrate-gcp", ["--source_url", sourceUrl, ...migrateGcpFlags(options)], {
@@ -160,7 +138,7 @@ export async function tesseraMigrateGcp(
 }
 
 /** How that tool is told its target. */
-export function migrateGcpFlags({ bucket, database }: Pick<Bucket, "bucket" | "database">): string[] {
+export function migrateGcpFlags({ bucket, database }: Pick<GcpBucket, "bucket" | "database">): string[] {
   return ["--bucket", bucket, "--spanner", database];
 }
 
@@ -168,26 +146,23 @@ export function migrateGcpFlags({ bucket, database }: Pick<Bucket, "bucket" | "d
 export async function tesseraMigrateAws(
   options: Omit<AwsBucket, "prefix"> & CallOptions & { readonly sourceUrl: string },
 ): Promise<void> {
-  const { sourceUrl, env, timeoutMs } = options;
-  await run("tessera-migrate-aws", ["--source_url", sourceUrl, ...migrateAwsFlags(options)], {
-    env,
-    timeoutMs,
-  });
+  const { sourceUrl, sql, env, timeoutMs } = options;
+  const target = migrateAwsFlags({ ...options, dsn: sql.dsn });
+  await run("tessera-migrate-aws", ["--source_url", sourceUrl, ...target], { env, timeoutMs });
 }
 
 /** How that tool is told its target. */
-export function migrateAwsFlags({ bucket, dsn, env }: Pick<AwsBucket, "bucket" | "dsn" | "env">): string[] {
-  const [, user = "", password = "", host = "", port = "", name = ""] =
-    /^(.*?):(.*)@tcp\((.*):(.*)\)\/(.*)$/.exec(dsn) ?? [];
+export function migrateAwsFlags({
+  bucket,
+  dsn,
+  env,
+}: Pick<AwsBucket, "bucket" | "env"> & Pick<TestDatabase, "dsn">): string[] {
   const keys = [
-    "--s3_access_key",
-    env.AWS_ACCESS_KEY_ID ?? "",
-    "--s3_secret",
-    env.AWS_SECRET_ACCESS_KEY ?? "",
+    ...["--s3_access_key", env.AWS_ACCESS_KEY_ID ?? ""],
+    ...["--s3_secret", env.AWS_SECRET_ACCESS_KEY ?? ""],
   ];
-  const s3 = ["--bucket", bucket, "--s3_endpoint", env.AWS_ENDPOINT_URL_S3 ?? "", ...keys];
-  const database = ["--db_name", name, "--db_host", host, "--db_port", port, "--db_user", user];
-  return [...s3, ...database, "--db_password", password];
+  const s3 = ["--bucket", bucket, "--s3_endpoint", env.AWS_ENDPOINT_URL_S3 ?? ""];
+  return [...s3, ...keys, ...databaseFlags(dsn)];
 }
 
 /** A Tessera Appender that keeps a log growing; a test that is done with it stops it or disposes of it. */
@@ -219,7 +194,7 @@ function logFlags(log: LogIdentity<Home>): string[] {
 
 function homeFlags(home: Home): string[] {
   if ("dir" in home) return ["--dir", home.dir];
-  const state = "dsn" in home ? ["--mysql", home.dsn] : ["--spanner", home.database];
+  const state = "sql" in home ? ["--mysql", home.sql.dsn] : ["--spanner", home.database];
   return ["--bucket", home.bucket, ...flag("prefix", home.prefix), ...state];
 }
 
@@ -275,7 +250,7 @@ export function startKit<Ready, Final>(
 
 function programOf(home: Home): Program {
   if ("dir" in home) return "tesserakit";
-  return "dsn" in home ? "awskit" : "gcpkit";
+  return "sql" in home ? "awskit" : "gcpkit";
 }
 
 function programOptions(home: Home, { timeoutMs }: CallOptions): ProgramOptions {

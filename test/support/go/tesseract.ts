@@ -1,38 +1,26 @@
 /**
- * The real TesseraCT (v0.1.2, on Tessera v1.0.4): its handlers, storage and antispam index, in a directory or in an
- * emulated bucket and database, and its fsck. The Go side is in `ctkit/`: TesseraCT's own program for POSIX needs an
- * unreleased Tessera, and the one for Google's cloud a Secret Manager.
+ * The real TesseraCT (v0.1.2, on Tessera v1.0.4), and its fsck. On S3 and MySQL it is its own program (`tesseract-aws.ts`).
+ * In a directory, or in an emulated bucket and database of Google's cloud, it is its handlers, storage and antispam index in
+ * `ctkit/`: its own program for POSIX needs an unreleased Tessera, and the one for Google's cloud a Secret Manager.
  */
 
 import { mkdtempDisposable, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type CtIdentity, type CtKey, type CtLog, type CtReport, identityFlags, rootsOf } from "./ct-logs.ts";
+import { type CtKey, type CtLog, type CtReport, identityFlags, rootsOf } from "./ct-logs.ts";
 import { executeAll, TesseraError } from "./execute.ts";
+import type { Directory } from "./homes.ts";
 import { build } from "./programs.ts";
 import { type CallOptions, type ProgramOptions, start } from "./run.ts";
-import type { Bucket, Directory, Home } from "./tessera.ts";
+import { startOnAws } from "./tesseract-aws.ts";
+import {
+  type CtGcpBucket,
+  monitoringUrlOf,
+  type TesseraCT,
+  type TesseraCTOptions,
+} from "./tesseract-homes.ts";
 
 const FSCK_TIMEOUT_MS = 60_000;
-
-/** A bucket for TesseraCT, which knows no prefix: the log is at the bucket's root. */
-export type CtBucket = Omit<Bucket, "prefix">;
-
-export type TesseraCTOptions = (Directory | CtBucket) &
-  CtIdentity &
-  CallOptions & {
-    /** Seeds of the authorities whose roots the log accepts. */
-    readonly authorities: readonly string[];
-  };
-
-/** TesseraCT at work; what is done with it stops it or disposes of it. */
-export interface TesseraCT extends CtLog, AsyncDisposable {
-  readonly sizeBefore: number;
-  /** How many entries its antispam index knows: what is not in it, is accepted again. */
-  indexed(): Promise<number>;
-  /** Waits until all that was accepted is published, and ends it. */
-  stop(): Promise<CtReport>;
-}
 
 /**
  * Starts TesseraCT on a home, new or not, on a free port of the loopback; resolves once it takes submissions.
@@ -42,6 +30,13 @@ export async function startTesseraCT(options: TesseraCTOptions): Promise<Tessera
   await using scratch = await mkdtempDisposable(join(tmpdir(), "tlog-migrate-"));
   const roots = join(scratch.path, "roots.pem");
   await writeFile(roots, await rootsOf(options.authorities));
+  return await ("sql" in options ? startOnAws(options, roots, scratch.path) : startInKit(options, roots));
+}
+
+async function startInKit(
+  options: TesseraCTOptions<Directory | CtGcpBucket>,
+  roots: string,
+): Promise<TesseraCT> {
   const args = ["tesseract", ...homeFlags(options), ...identityFlags(options), "--roots", roots];
   const running = await start<CtKey & { readonly url: string; readonly size: number }, CtReport>(
     "ctkit",
@@ -62,19 +57,14 @@ export async function startTesseraCT(options: TesseraCTOptions): Promise<Tessera
   };
 }
 
-/** Where readers find the log of a bucket: objects are public there. Undefined for a directory. */
-export function monitoringUrlOf(home: Home): string | undefined {
-  return "dir" in home ? undefined : `${home.env.STORAGE_EMULATOR_HOST}/${home.bucket}`;
-}
-
-function homeFlags(home: Directory | CtBucket): string[] {
+function homeFlags(home: Directory | CtGcpBucket): string[] {
   if ("dir" in home) return ["--dir", home.dir];
   // TesseraCT keeps its antispam index in a database of its own.
   const antispam = `${home.database}-antispam`;
   return ["--bucket", home.bucket, "--spanner", home.database, "--antispam-spanner", antispam];
 }
 
-function programOptions(options: TesseraCTOptions): ProgramOptions {
+function programOptions(options: TesseraCTOptions<Directory | CtGcpBucket>): ProgramOptions {
   const { timeoutMs } = options;
   return "dir" in options ? { timeoutMs } : { timeoutMs, env: options.env };
 }

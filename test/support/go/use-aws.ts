@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, vi } from "vitest";
 import { describeWithGo } from "./describe-with-go.ts";
+import type { AwsBucket } from "./homes.ts";
 import { MariaDb, mariaDbProgram, type TestDatabase } from "./mariadb.ts";
 import { S3Server } from "./s3-server.ts";
-import type { AwsBucket } from "./tessera.ts";
+import type { CtAwsBucket } from "./tesseract-homes.ts";
 
 const missing = "no MariaDB: Debian's mariadb-server-core and mariadb-client-core have it";
 
@@ -27,6 +28,8 @@ export interface Aws {
   readonly s3: S3Server;
   readonly sql: MariaDb;
   newHome(prefix?: string): Promise<AwsHome>;
+  /** One for TesseraCT. */
+  newCtHome(): Promise<CtAwsBucket>;
 }
 
 /**
@@ -42,9 +45,13 @@ export function useAws(): () => Aws {
       s3,
       sql,
       async newHome(prefix) {
-        const database = await sql.newDatabase();
         const place = { bucket: s3.newBucket(), ...(prefix !== undefined && { prefix }) };
-        return { ...place, dsn: database.dsn, env: s3.env as Record<string, string>, sql: database };
+        return { ...place, env: s3.env as Record<string, string>, sql: await sql.newDatabase() };
+      },
+      async newCtHome() {
+        const home = await this.newHome();
+        await s3.publish(home.bucket);
+        return { ...home, antispam: await sql.newDatabase() };
       },
     };
   });

@@ -9,10 +9,6 @@ export const LATER_MARKER = `{"tlog-migrate-marker":1,"first":false}\n`;
 export const RECORD = `{"tlog-migrate-record":1}\n`;
 export const STATE: TreeState = { size: 300, rootHash: createHash("sha256").digest(), collectFrom: 256 };
 
-export function urlOf({ bucket, prefix }: { readonly bucket: string; readonly prefix?: string }): string {
-  return `gs://${bucket}${prefix === undefined ? "" : `/${prefix}`}`;
-}
-
 /** Opens a target in a bucket of Cloud Storage, for a mirror where no database is named. */
 export function openGcsTarget(
   url: string,
