@@ -7,7 +7,7 @@ import "tlog-migrate/test/interop/internal/testlog"
 func main() {
 	testlog.Kit{
 		Name:      "awskit",
-		HomeFlags: bucketFlags,
+		HomeFlags: testlog.BucketFlags("mysql", "user:password@tcp(host:port)/database", openBucket),
 		// A batch is a row in MySQL.
 		DefaultBatch: 4096,
 	}.Main()

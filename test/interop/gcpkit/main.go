@@ -7,7 +7,7 @@ import "tlog-migrate/test/interop/internal/testlog"
 func main() {
 	testlog.Kit{
 		Name:      "gcpkit",
-		HomeFlags: bucketFlags,
+		HomeFlags: testlog.BucketFlags("spanner", "projects/P/instances/I/databases/D", openBucket),
 		// A batch is a row in Spanner, and the emulated one takes no message of more than 4 MiB.
 		DefaultBatch: 2048,
 		MoreCommands: map[string]testlog.Command{"emulators": runEmulators},

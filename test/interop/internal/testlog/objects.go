@@ -6,19 +6,12 @@ import (
 	"os"
 
 	"github.com/transparency-dev/tessera/api/layout"
-	"github.com/transparency-dev/tessera/fsck"
 )
 
-// ObjectReader reads an object of a log; an error that is os.ErrNotExist says that there is none.
-type ObjectReader func(ctx context.Context, name string) ([]byte, error)
-
-// ObjectFetcher gives fsck a log whose objects have the names of its resources.
-func ObjectFetcher(read ObjectReader, ct bool) fsck.Fetcher {
-	return objectFetcher{read, MigrationOptions(ct).EntriesPath()}
-}
-
+// objectFetcher gives fsck a log whose objects have the names of its resources.
 type objectFetcher struct {
-	read        ObjectReader
+	// read returns an error that is os.ErrNotExist where there is none.
+	read        func(ctx context.Context, name string) ([]byte, error)
 	entriesPath func(n uint64, p uint8) string
 }
 
