@@ -89,16 +89,11 @@ export async function expectMirrored({ format, target, options = [], ...place }:
 /** @param end of the run, which must not come before. */
 async function moreRequests(server: LogServer, count: number, end: Promise<CliResult>): Promise<void> {
   const before = server.requests.length;
-  let ended: CliResult | undefined;
-  end.then(
-    (result) => {
-      ended = result;
-    },
-    () => {},
-  );
-  const requests = () => {
-    if (ended !== undefined) throw new Error(`it ended by itself: ${ended.stderr}`);
-    return server.requests.length - before;
-  };
-  await expect.poll(requests, { timeout: 120_000 }).toBeGreaterThan(count);
+  const isOver = end.then(({ stderr }) => {
+    throw new Error(`it ended by itself: ${stderr}`);
+  });
+  // Later it is meant to end.
+  isOver.catch(() => {});
+  const arrive = expect.poll(() => server.requests.length - before, { timeout: 120_000 });
+  await Promise.race([arrive.toBeGreaterThan(count), isOver]);
 }
