@@ -7,6 +7,7 @@ import { EventStream, eventText } from "../../../../cmd/page/event-stream.ts";
 function newClient(stream: EventStream) {
   const sent: string[] = [];
   const taken: (() => void)[] = [];
+  let isGone = false;
   const response = Object.assign(new EventEmitter(), {
     writeHead: () => response,
     write(text: string, callback: () => void) {
@@ -18,11 +19,16 @@ function newClient(stream: EventStream) {
       sent.push(text);
     },
     destroy() {
+      isGone = true;
       response.emit("close");
     },
   });
   stream.add(response as unknown as ServerResponse, {}, "first\n\n");
-  return { sent, takeAll: () => taken.splice(0).forEach((callback) => void callback()) };
+  return {
+    sent,
+    isGone: () => isGone,
+    takeAll: () => taken.splice(0).forEach((callback) => void callback()),
+  };
 }
 
 test("a client that is slow misses what it has no time for, and gets the newest", () => {
@@ -45,6 +51,7 @@ test("a client that takes nothing is let go, and others are not", () => {
     alive.takeAll();
     stream.send("state", now + second * 1000);
   }
+  expect([stuck.isGone(), alive.isGone()]).toEqual([true, false]);
   expect(stuck.sent.length).toBe(1);
   expect(alive.sent.length).toBe(17);
   const { sent } = newClient(stream);
