@@ -3,6 +3,7 @@
 import type { Command } from "commander";
 import { type BackendWords, copyShard, describeTarget, migrate, type Shard } from "../lib/index.ts";
 import { addMigrationOptions, type CopyOptions, migrationOptions } from "./options/migration.ts";
+import { addQueueOption } from "./options/queue.ts";
 import { addShardOption, chosenShard } from "./options/shard.ts";
 import { plan } from "./plan.ts";
 import { isForMirror } from "./report/next-steps.ts";
@@ -26,7 +27,7 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
     .description(
       "Copies a log to a target and authenticates every byte; with --handover, hands it over to the log software there.",
     );
-  addShardOption(addMigrationOptions(command, backends))
+  addQueueOption(addShardOption(addMigrationOptions(command, backends)))
     .option("--dry-run", "change nothing, and say what would happen and what it would take, as plan does")
     .addHelpText("after", examples(backends.examples))
     .action((source, target, options) =>
@@ -39,7 +40,7 @@ export function addCopyCommand(program: Command, backends: BackendWords): void {
 async function copy(
   source: string,
   target: string,
-  options: CopyOptions & { readonly shard?: Shard | "auto" },
+  options: CopyOptions & { readonly shard?: Shard | "auto"; readonly queue?: string },
   backends: BackendWords,
 ): Promise<void> {
   const { recheck, snapshot, saveCheckpoint } = options;
@@ -52,7 +53,9 @@ async function copy(
     place: target,
     afterStop: `the same command${recheck === true ? " without --recheck" : ""} continues where this one stopped`,
     work: (tools) =>
-      shard === undefined ? migrate({ ...chosen, ...tools }) : copyShard({ ...chosen, ...tools, shard }),
+      shard === undefined
+        ? migrate({ ...chosen, ...tools, queue: options.queue })
+        : copyShard({ ...chosen, ...tools, shard }),
     summary: (report, width) => {
       const facts = { snapshot, saveCheckpoint, target: words };
       // A mirror is of use with a checkpoint, and its source goes on.

@@ -21,6 +21,7 @@ import { addPlanCommand } from "./plan.ts";
 import { addStatusCommand } from "./status.ts";
 import { addVerifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
+import { addWorkerCommand } from "./worker.ts";
 
 const EXAMPLES = `
 Examples:
@@ -52,6 +53,7 @@ export async function newProgram(given: readonly string[] = process.argv.slice(2
   addCopyCommand(program, backends);
   addPlanCommand(program, backends);
   addFollowCommand(program, backends);
+  addWorkerCommand(program, backends);
   addCutoverCommand(program, backends);
   addVerifyCommand(program, backends);
   addStatusCommand(program, backends);

@@ -87,7 +87,7 @@ async function runShown<Report extends object>(
     watched?.status.ended({ exitCode: 0, text: firstLine(summary(report, Number.POSITIVE_INFINITY)) });
   } catch (error) {
     const end = endOf(error, signals.signal);
-    if (end instanceof Interruption && ["copy", "follow"].includes(parts.command)) {
+    if (end instanceof Interruption && ["copy", "follow", "worker"].includes(parts.command)) {
       end.inPlace = inPlaceWords(progress);
       if (end.inPlace !== undefined) writeLine(end.inPlace, "warn");
     }

@@ -16,6 +16,7 @@ import type {
   ShardOptions,
   StatusOptions,
   VerifyOptions,
+  WorkerOptions,
 } from "./migrate/options/options.ts";
 import * as places from "./migrate/options/places.ts";
 import { outsideFailure } from "./migrate/outside-failure.ts";
@@ -25,13 +26,25 @@ import type { MigrationReport } from "./migrate/report/report.ts";
 
 export type { ReportedSignature } from "./migrate/report/reported-signatures.ts";
 
+import type { OpenQueue } from "./migrate/ports/work-queue.ts";
+import { runWorker as runWorkerWith } from "./migrate/queue/worker.ts";
 import { copyShard as copyShardWith } from "./migrate/shard.ts";
 import { type TargetStatus, targetStatus as targetStatusWith } from "./migrate/status.ts";
 import { type VerificationReport, verifyLog as verifyLogWith } from "./migrate/verify.ts";
 
 /** Moves a log until it is handed over, or has reached the state that the options ask for. @throws LogError, or the signal's reason. */
 export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
-  migrateWith(options, backendModules()).catch(rethrow);
+  migrateWith(options, backendModules(), openQueue).catch(rethrow);
+
+/** Does parts of a copy that a queue gives out, until that is handed over. @throws LogError, or the signal's reason. */
+export const runWorker = (options: WorkerOptions): Promise<MigrationReport> =>
+  runWorkerWith(options, backendModules(), openQueue).catch(rethrow);
+
+/** The library of queues is loaded for a copy that has one. */
+const openQueue: OpenQueue = async (url, name, notice) => {
+  const { openBullQueue } = await import("../storage/bullmq/queue.ts");
+  return await openBullQueue(url, name, notice);
+};
 
 /** Copies one shard of a log, the rest of which others copy into the same target. @throws LogError, or the signal's reason. */
 export const copyShard = (options: ShardOptions): Promise<MigrationReport> =>
@@ -99,6 +112,7 @@ export type {
   ShardOptions,
   StatusOptions,
   VerifyOptions,
+  WorkerOptions,
   WorkOptions,
 } from "./migrate/options/options.ts";
 export { type BackendWords, optionName } from "./migrate/options/places.ts";

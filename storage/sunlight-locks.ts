@@ -10,7 +10,7 @@ import type {
 } from "../lib/migrate/ports/backend.ts";
 import type { NamedLock } from "./sunlight/state.ts";
 
-const COMMANDS = ["copy", "plan", "follow", "cutover", "abandon"] as const;
+const COMMANDS = ["copy", "plan", "follow", "worker", "cutover", "abandon"] as const;
 
 export const LOCK_OPTIONS: readonly BackendOption[] = [
   {

@@ -14,9 +14,19 @@ const BATCH_SYSTEMS: readonly (readonly [system: string, index: string, count: s
 const WHOLE = /^(0|[1-9][0-9]{0,5})$/;
 
 /** What contradicts a part: it is for the copy that follows all of them. */
-const FOR_THE_WHOLE = ["handover", "snapshot", "saveCheckpoint", "recheck", "adopt", "dryRun"] as const;
+const FOR_THE_WHOLE = [
+  "handover",
+  "snapshot",
+  "saveCheckpoint",
+  "recheck",
+  "adopt",
+  "dryRun",
+  "queue",
+] as const;
 
-export type WholeOptions = { readonly [name in (typeof FOR_THE_WHOLE)[number]]?: boolean | undefined };
+export type WholeOptions = {
+  readonly [name in (typeof FOR_THE_WHOLE)[number]]?: boolean | string | undefined;
+};
 
 export function addShardOption(command: Command): Command {
   return command.addOption(
@@ -46,7 +56,7 @@ export function chosenShard(
   environment: NodeJS.ProcessEnv = process.env,
 ): Shard | undefined {
   if (shard === undefined) return undefined;
-  const extra = FOR_THE_WHOLE.find((name) => options[name] === true);
+  const extra = FOR_THE_WHOLE.find((name) => options[name] !== undefined && options[name] !== false);
   if (extra !== undefined) {
     const flag = `--${extra.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw new UsageError({

@@ -43,8 +43,9 @@ export class StallWatch {
 }
 
 /** A number that changes with everything that is achieved, and with nothing that fails. */
-function workDone({ counters }: ProgressSnapshot): number {
-  let done = counters.get("entries") + counters.get("resumedEntries") + counters.get("bytesStored");
+function workDone({ counters, entriesDone }: ProgressSnapshot): number {
+  // Other processes may do entries too.
+  let done = entriesDone + counters.get("resumedEntries") + counters.get("bytesStored");
   done += counters.get("listedObjects");
   for (const [status, count] of counters.requestsByStatus()) {
     if (status >= 200 && status < 400) done += count;

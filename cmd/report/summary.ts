@@ -34,6 +34,22 @@ export function copySummary(report: MigrationReport, facts: StepFacts, width: nu
   ].join("");
 }
 
+/** Of a worker, whose copy has ended elsewhere. */
+export function workerSummary(report: MigrationReport, width: number): string {
+  const { entries, bytes, target, origin, source } = report;
+  return [
+    headline(good, wrap(`The copy is over: ${oneLine(target)} is handed over.`, width, "")),
+    alignFields([
+      ["origin", origin],
+      ["from", source],
+      ["to", target],
+      ["copied here", `${entriesText(entries)}, ${formatBytes(bytes)}`],
+      ["time", timeText(report)],
+      ["requests", requestsText(report)],
+    ]),
+  ].join("");
+}
+
 /** @param repairCommand that repairs what was found. */
 export function verificationSummary(
   report: VerificationReport,

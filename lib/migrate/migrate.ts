@@ -7,6 +7,8 @@ import { copyUntilStill } from "./lifecycle/settle.ts";
 import { checkMigration } from "./options/check-options.ts";
 import type { MigrationOptions } from "./options/options.ts";
 import type { BackendModules } from "./ports/backend.ts";
+import type { OpenQueue } from "./ports/work-queue.ts";
+import { divideWork } from "./queue/divide.ts";
 import type { MigrationReport } from "./report/report.ts";
 import type { CopySession } from "./session.ts";
 import type { Claim } from "./target/claim.ts";
@@ -14,11 +16,22 @@ import type { Claim } from "./target/claim.ts";
 /**
  * Moves a log. Resolves when the target is handed over, or has reached the state that the options ask for.
  * @param modules of the backends, with which each thread opens source and target.
+ * @param openQueue opens the queue by which the work is divided, where the options name one.
  * @throws LogError of the kind that the command's exit code follows from, or the signal's reason.
  */
-export async function migrate(options: MigrationOptions, modules: BackendModules): Promise<MigrationReport> {
+export async function migrate(
+  options: MigrationOptions,
+  modules: BackendModules,
+  openQueue: OpenQueue,
+): Promise<MigrationReport> {
   checkMigration(options);
-  return await onClaimedTarget(options, modules, fillAndHandOver);
+  const { queue } = options;
+  if (queue === undefined) return await onClaimedTarget(options, modules, fillAndHandOver);
+  const divide = async (session: CopySession, claim: Claim, rounds: Rounds) => {
+    await divideWork(session, claim, rounds, queue, openQueue);
+    return await fillAndHandOver(session, claim, rounds);
+  };
+  return await onClaimedTarget(options, modules, divide, { role: "leader" });
 }
 
 /**

@@ -14,6 +14,7 @@ import { Progress } from "./report/progress.ts";
 import type { SealGuarantees } from "./target/marker.ts";
 import { DEFAULT_RETRY } from "./throttle/backoff.ts";
 import { limitReporter } from "./throttle/limiter.ts";
+import { RATE_BYTES } from "./throttle/rate-limiter.ts";
 import { newSharedLimit, SharedLimit } from "./throttle/shared-limit.ts";
 
 const MAX_DEFAULT_WORKERS = 8;
@@ -67,14 +68,29 @@ export interface CopySession extends Session<MigrationOptions> {
   readonly issuers: IssuerRegistry | undefined;
   /** The lists of its issuers in the target. */
   readonly issuerLists: IssuerLists | undefined;
-  /** What others may do in the target at the same time. */
-  readonly lockKind: LockKind;
+  readonly role: CopyRole;
+}
+
+/** What a run does of a copy. */
+export type CopyRole =
+  /** All of it. */
+  | "alone"
+  /** A part that it was told. */
+  | "shard"
+  /** Parts that a queue gives out, once another run has claimed the target. */
+  | "worker"
+  /** It gives out parts, and does what is left. */
+  | "leader";
+
+/** What others may do in the target at the same time. */
+export function lockKindOf(role: CopyRole): LockKind {
+  return role === "shard" || role === "worker" ? "part" : role;
 }
 
 /** How a copy works. */
 export interface CopyKind {
-  /** What it lets others do in its target; default: nothing. */
-  readonly lockKind?: LockKind;
+  /** Default: all of it, alone. */
+  readonly role?: CopyRole;
   /** Whether checkpoints are published while it grows; default: no. */
   readonly isMirror?: boolean;
 }
@@ -82,7 +98,7 @@ export interface CopyKind {
 export async function openCopySession(
   options: MigrationOptions,
   modules: BackendModules,
-  { lockKind = "alone", isMirror = false }: CopyKind = {},
+  { role = "alone", isMirror = false }: CopyKind = {},
 ): Promise<CopySession> {
   const targetSpec = { ...targetSpecOf(options.target, options, modules), isMirror };
   const { signal, format, allowMissingIssuers = false, deep = false, progress = new Progress() } = options;
@@ -105,7 +121,7 @@ export async function openCopySession(
     opened ??= target.openWriter(context.signal);
     return opened;
   };
-  const issuerLists = isStaticCt ? new IssuerLists(target, writer, lockKind) : undefined;
+  const issuerLists = isStaticCt ? new IssuerLists(target, writer, lockKindOf(role)) : undefined;
   return {
     ...session,
     target,
@@ -119,7 +135,7 @@ export async function openCopySession(
       ? new IssuerRegistry({ context, writer, deep, takesDenied: allowMissingIssuers, lists: issuerLists })
       : undefined,
     issuerLists,
-    lockKind,
+    role,
     async close() {
       await cleanUp(
         options.notice,
@@ -177,7 +193,8 @@ export function targetSpecOf(
 }
 
 function parallelismOf(options: WorkOptions): Parallelism {
-  const { workers = Math.min(availableParallelism(), MAX_DEFAULT_WORKERS) } = options;
+  // None is of a copy that divides its work, and does what others have left.
+  const workers = options.workers || Math.min(availableParallelism(), MAX_DEFAULT_WORKERS);
   const { concurrency = workers * CONCURRENCY_A_WORKER, budgetBytes = DEFAULT_BUDGET_BYTES } = options;
   return { workers, concurrency, budgetBytes };
 }
@@ -194,7 +211,7 @@ export function readSpecOf(source: string, options: WorkOptions, modules: Backen
     format,
     concurrency: 1,
     retry,
-    rate: perSecond === undefined ? undefined : { perSecond, shared: new SharedArrayBuffer(8) },
+    rate: perSecond === undefined ? undefined : { perSecond, shared: new SharedArrayBuffer(RATE_BYTES) },
     limit: newSharedLimit({ ...retry, maximum, start }),
   };
 }

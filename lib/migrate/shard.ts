@@ -1,6 +1,6 @@
 /** A part of a copy that several machines do, each a shard of its own: every n-th full level-1 tile and what is below it. */
 
-import { fullTileCount } from "../tlog/layout.ts";
+import { ENTRIES_PER_SEAL, fullTileCount } from "../tlog/layout.ts";
 import { onClaimedTarget } from "./lifecycle/claimed.ts";
 import { finish } from "./lifecycle/handover.ts";
 import { checkShard } from "./options/check-options.ts";
@@ -22,11 +22,14 @@ export async function copyShard(options: ShardOptions, modules: BackendModules):
     modules,
     async (session, claim, rounds) => {
       const { aim, marker } = rounds;
-      await rounds.copyPart(tilesOf(shard, fullTileCount(aim.size, 1)), claim.checkpoint);
+      const tiles = tilesOf(shard, fullTileCount(aim.size, 1));
+      await rounds.beginParts(claim.checkpoint);
+      session.progress.startPart(tiles.length * ENTRIES_PER_SEAL);
+      await rounds.copyPart(tiles);
       const absentEntries = session.progress.total().get("prunedEntries");
       return await finish(session, aim, "part-copied", { minIndex: marker.minIndex, absentEntries });
     },
-    { lockKind: "part" },
+    { role: "shard" },
   );
 }
 

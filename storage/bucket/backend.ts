@@ -26,7 +26,7 @@ export function bucketBackend({ openBucket, usualStore, packages, ...kind }: Buc
       {
         flags: "--no-tree-state",
         description: "a log in a bucket that no log software will ever append to",
-        commands: ["copy", "plan", "follow", "cutover", "abandon"],
+        commands: ["copy", "plan", "follow", "worker", "cutover", "abandon"],
       },
     ],
     async openTarget(url, { options, readOnly = false, isMirror = false, signal, ...request }) {

@@ -10,7 +10,7 @@ export default {
     {
       flags: "--into-existing",
       description: "a log in a directory: allow other files there that are not part of a log",
-      commands: ["copy", "plan", "follow"],
+      commands: ["copy", "plan", "follow", "worker"],
     },
   ],
   checkSource: requireDirectory,

@@ -94,9 +94,9 @@ export async function beginRound(
 
 /** What earlier runs, and the parts of a copy, have listed; a copy that works alone merges the lists. */
 async function recallIssuers(session: CopySession, size: number): Promise<void> {
-  const { issuers, issuerLists, guarantees, lockKind } = session;
+  const { issuers, issuerLists, guarantees, role } = session;
   await issuers?.recall(guarantees.allowMissingIssuers, size);
-  if (lockKind !== "alone") return;
+  if (role !== "alone") return;
   await issuers?.store();
   await issuerLists?.removeParts();
 }

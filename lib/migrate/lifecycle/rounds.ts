@@ -1,7 +1,6 @@
 /** Rounds of copying into a claimed target, each for a larger tree of the same log: what one has done, the next leaves alone. */
 
 import { keptNote } from "../../tlog/kept-note.ts";
-import { ENTRIES_PER_SEAL } from "../../tlog/layout.ts";
 import type { HashTree } from "../ports/source.ts";
 import type { StoredObject } from "../ports/target.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
@@ -19,6 +18,8 @@ export class Rounds {
   readonly #session: CopySession;
   /** The first round, where it was begun before a new claim. */
   #begun: Round | undefined;
+  /** The round of all parts that this run copies. */
+  #partRound: Round | undefined;
   #resume: boolean;
   #aim: TrustedCheckpoint;
   #marker: StoredMarker;
@@ -92,20 +93,36 @@ export class Rounds {
     this.#isDone = true;
   }
 
+  /** Before others copy parts too: what they store is found in place later. @throws OperationError if there is too little space. */
+  async share(): Promise<void> {
+    const space = await this.#begun?.space;
+    if (space !== undefined) await this.#session.target.requireFreeSpace(space);
+    this.#begun = undefined;
+    this.#resume = true;
+  }
+
   /**
-   * Copies what the target lacks below some full level-1 tiles of the tree aimed at, by their indexes.
+   * Before parts are copied.
    * @param now the source's checkpoint: of a source that has grown, the right edge of the aim may be gone.
    * @throws VerificationError if its tree does not begin with the one aimed at.
    */
-  async copyPart(tiles: readonly number[], now: TrustedCheckpoint): Promise<void> {
-    if (now.size > this.#aim.size) this.#tree ??= await requireGrownFrom(this.#session, this.#aim, now);
-    const round = await this.#begin();
-    this.#session.progress.startPart(tiles.length * ENTRIES_PER_SEAL);
-    await copyPart(this.#session, round, tiles, this.#marker.minIndex);
+  async beginParts(now: TrustedCheckpoint): Promise<void> {
+    const hasGrown = now.size > this.#aim.size;
+    const tree = hasGrown ? await requireGrownFrom(this.#session, this.#aim, now) : this.#tree;
+    this.#partRound = await this.#begin(tree);
   }
 
-  async #begin(): Promise<Round> {
-    const [resume, known, done] = [this.#resume, this.#tree, this.#done];
+  /**
+   * Copies what the target lacks below some full level-1 tiles of the tree aimed at, by their indexes. May be called
+   * again before it resolves.
+   */
+  async copyPart(tiles: readonly number[]): Promise<void> {
+    if (this.#partRound === undefined) throw new Error("parts are begun first");
+    await copyPart(this.#session, this.#partRound, tiles, this.#marker.minIndex);
+  }
+
+  async #begin(known = this.#tree): Promise<Round> {
+    const [resume, done] = [this.#resume, this.#done];
     const begun = this.#begun;
     this.#begun = undefined;
     // Whatever comes of this one, the next may find objects in place.

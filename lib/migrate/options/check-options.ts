@@ -16,6 +16,7 @@ import type {
   ShardOptions,
   StatusOptions,
   VerifyOptions,
+  WorkerOptions,
   WorkOptions,
 } from "./options.ts";
 
@@ -59,7 +60,9 @@ export const BOUNDS = { ...WORK, retries: RETRY.attempts, settleMs: SETTLE_MS, i
 /** @throws UsageError for the first option of a migration that is malformed, or contradicts another. */
 export function checkMigration(options: MigrationOptions): void {
   requireOneOf("format", options.format, FORMATS);
-  checkWork(options);
+  // One that only divides the work among others does none.
+  const divides = options.queue !== undefined && options.workers === 0;
+  checkWork(divides ? { ...options, workers: undefined } : options);
   for (const name of ["source", "target", "tool"] as const) requireText(name, options[name]);
   requireOneOf("tiles", options.tiles ?? "derive", ["derive", "fetch"]);
   checkNumbers(options, { settleMs: SETTLE_MS });
@@ -83,6 +86,12 @@ export function checkShard(options: ShardOptions): void {
   const { index, count } = options.shard;
   requireWhole("shard.count", count, SHARDS);
   requireWhole("shard.index", index, [1, count]);
+}
+
+/** @throws UsageError for the first option of a worker. */
+export function checkWorker(options: WorkerOptions): void {
+  checkMigration(options);
+  requireText("--queue", options.queue);
 }
 
 /** @throws UsageError for the first option that is malformed, or contradicts another. */

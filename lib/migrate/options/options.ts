@@ -69,11 +69,13 @@ export interface MigrationOptions extends LogWorkOptions {
   readonly saveCheckpoint?: boolean | undefined;
   /** How long the source's checkpoint must have stayed the same before the handover; default 5 s. */
   readonly settleMs?: number | undefined;
+  /** The URL of a queue, by which the work is divided among the processes of `runWorker`. With `workers: 0`, this one only divides it. */
+  readonly queue?: string | undefined;
 }
 
 /** What only a copy with an end is asked for is left out. */
 export interface FollowOptions
-  extends Omit<MigrationOptions, "handOver" | "snapshot" | "saveCheckpoint" | "recheck"> {
+  extends Omit<MigrationOptions, "handOver" | "snapshot" | "saveCheckpoint" | "recheck" | "queue"> {
   /** Between two looks at the source while it grows; default 1 s. */
   readonly intervalMs?: number | undefined;
   /** Publish the source's checkpoint after each round, in a target that is never handed over. */
@@ -90,9 +92,14 @@ export interface Shard {
 export interface ShardOptions
   extends Omit<
     MigrationOptions,
-    "handOver" | "snapshot" | "saveCheckpoint" | "settleMs" | "recheck" | "adopt"
+    "handOver" | "snapshot" | "saveCheckpoint" | "settleMs" | "recheck" | "adopt" | "queue"
   > {
   readonly shard: Shard;
+}
+
+export interface WorkerOptions extends Omit<ShardOptions, "shard"> {
+  /** The URL of the queue that gives out the work. */
+  readonly queue: string;
 }
 
 export interface CutoverOptions extends AbandonOptions {

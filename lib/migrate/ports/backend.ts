@@ -121,7 +121,16 @@ export interface BackendOption {
   /** Says who reads, and is accepted for any source: others are refused where they would have no effect. */
   readonly isOfReader?: boolean;
   /** Commands that have the option; default: all. */
-  readonly commands?: readonly ("copy" | "plan" | "follow" | "cutover" | "verify" | "status" | "abandon")[];
+  readonly commands?: readonly (
+    | "copy"
+    | "plan"
+    | "follow"
+    | "worker"
+    | "cutover"
+    | "verify"
+    | "status"
+    | "abandon"
+  )[];
 }
 
 /** What messages to the operator need to know of a log in a target. */

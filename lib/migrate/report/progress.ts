@@ -21,6 +21,7 @@ export type Phase =
   | "repairing"
   | "publishing the checkpoint"
   | "waiting for the source to grow"
+  | "waiting for work"
   | "handing over"
   | "done";
 
@@ -90,10 +91,12 @@ export class Progress {
   #lastRetry: ProgressSnapshot["lastRetry"];
   #size = 0;
   #doneBefore = 0;
+  #elsewhere = 0;
 
   /** @param done entries that an earlier round has made durable, and that this one leaves alone. */
   startRound(size: number, done = 0): void {
     this.#size = size;
+    this.#elsewhere = 0;
     this.seals.startRound(size, done);
     this.durableEntries = done;
     this.#sealedBefore = this.own.get("resumedEntries");
@@ -103,6 +106,17 @@ export class Progress {
   /** The round is of so many entries of the tree alone. */
   startPart(entries: number): void {
     this.#size = entries;
+    this.#elsewhere = 0;
+  }
+
+  /** The round is of so many entries more. */
+  addPart(entries: number): void {
+    this.#size += entries;
+  }
+
+  /** Entries of the round that another process has copied. */
+  elsewhere(entries: number): void {
+    this.#elsewhere += entries;
   }
 
   /** Counters of any thread, or of another machine. */
@@ -120,7 +134,10 @@ export class Progress {
   /** Entries that a copy would keep if it ended now (below seals, or durable since), and the total. */
   get inPlace(): { readonly entries: number; readonly size: number } {
     const sealed = this.own.get("resumedEntries") - this.#sealedBefore;
-    return { entries: Math.min(this.#size, sealed + this.durableEntries), size: this.#size };
+    return {
+      entries: Math.min(this.#size, sealed + this.durableEntries + this.#elsewhere),
+      size: this.#size,
+    };
   }
 
   total(): Counters {
@@ -129,7 +146,7 @@ export class Progress {
 
   snapshot(): ProgressSnapshot {
     const counters = this.total();
-    const entriesDone = Math.min(this.#size, entriesIn(counters) - this.#doneBefore);
+    const entriesDone = Math.min(this.#size, entriesIn(counters) - this.#doneBefore + this.#elsewhere);
     const requestLimit = this.window?.limit ?? 0;
     const [pause, lastRetry] = [this.window?.pause, this.#lastRetry];
     const leastSecondsLeft = this.window?.secondsFor?.(Math.ceil((this.#size - entriesDone) / FULL_WIDTH));

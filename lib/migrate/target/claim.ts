@@ -3,7 +3,7 @@
  * to copy up to, so that the next run continues with the same one.
  */
 
-import { TargetRefusedError } from "../../errors.ts";
+import { type ErrorFacts, OperationError, TargetRefusedError } from "../../errors.ts";
 import { logIdOf, parseCheckpointText, policyOfSigners } from "../../tlog/checkpoint.ts";
 import { keptNote } from "../../tlog/kept-note.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
@@ -15,7 +15,7 @@ import { REQUEST_PATH } from "../cutover/request.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTrusted, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
-import type { CopySession } from "../session.ts";
+import { type CopySession, lockKindOf } from "../session.ts";
 import { pause } from "../throttle/pause.ts";
 import { type AlreadyDone, alreadyDone } from "./handed-over.ts";
 import {
@@ -51,6 +51,9 @@ export interface Claim {
   release(): Promise<void>;
 }
 
+/** There is no claim that a worker could join. */
+export class NotClaimedError extends OperationError {}
+
 /** What a copy would do in a target as it is. */
 export type TargetProspect =
   /** Nothing of ours is there; with `adopts`, the tiles of another tool are. */
@@ -76,7 +79,7 @@ export async function claimTarget(
   checkpoint: TrustedCheckpoint,
   prove: (resume: boolean) => Promise<void>,
 ): Promise<Claim | AlreadyDone> {
-  if (session.lockKind !== "part") return await claimOnce(session, checkpoint, prove);
+  if (lockKindOf(session.role) !== "part") return await claimOnce(session, checkpoint, prove);
   // Parts that start at once find a claim half done, or that another has made it just before.
   for (let attempt = 1; ; attempt++) {
     try {
@@ -96,6 +99,7 @@ async function claimOnce(
   const found = await lookAtTarget(session, checkpoint);
   switch (found.kind) {
     case "new":
+      if (session.role === "worker") throw new NotClaimedError(notClaimed(session.target));
       await prove(found.adopts);
       return await newClaim(session, checkpoint, found.adopts);
     case "claimed":
@@ -212,7 +216,8 @@ function markerIn({ location }: MigrationTarget): string {
 }
 
 async function locked(session: CopySession, claim: Omit<Claim, "release">): Promise<Claim> {
-  const { target, guarantees, options, lockKind } = session;
+  const { target, guarantees, options, role } = session;
+  const lockKind = lockKindOf(role);
   if (lockKind === "part") await requirePart(session, claim);
   const lock = await target.lock(lockKind);
   const release = () => cleanUp(options.notice, () => lock.release());
@@ -309,6 +314,12 @@ async function unclaimed(target: MigrationTarget, example: string): Promise<Targ
     problem: `contains tiles that tlog-migrate did not write, for example ${tile}`,
     advice: `${EMPTY_TARGET}; or, if it is an unfinished copy of the same log by another tool, pass --adopt`,
   });
+}
+
+function notClaimed({ location }: MigrationTarget): ErrorFacts {
+  const advice =
+    "Start the copy that divides the work: tlog-migrate copy with the same --queue, source and target";
+  return { object: location, problem: "is not claimed by a copy yet", advice };
 }
 
 /** With a checkpoint the handover would be refused: this is reported now, not after the whole copy. */

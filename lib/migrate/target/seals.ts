@@ -166,23 +166,32 @@ export async function guaranteeTooLittle(
 }
 
 /**
- * How many seals a target has of a tree of `size` entries, by their names and lengths: nothing is read.
+ * The seals that a target has of a tree with so many full level-1 tiles, by their names and lengths: nothing is read.
  * @param minIndex the marker's.
  */
+export async function sealedTiles(
+  target: Pick<MigrationTarget, "list">,
+  tiles: number,
+  minIndex: number,
+): Promise<Set<number>> {
+  const first = firstWholeRun(minIndex);
+  const seals = new Set<number>();
+  for await (const { path, bytes } of target.list("tile/1")) {
+    const resource = parseResourcePath(path);
+    if (resource?.kind !== "tile" || bytes !== FULL_WIDTH * HASH_SIZE) continue;
+    const { width, index } = resource.tile;
+    if (width === FULL_WIDTH && index >= first && index < tiles) seals.add(index);
+  }
+  return seals;
+}
+
+/** How many seals a target has of a tree of `size` entries, see `sealedTiles`. */
 export async function countSeals(
   target: Pick<MigrationTarget, "list">,
   size: number,
   minIndex: number,
 ): Promise<number> {
-  const [first, end] = [firstWholeRun(minIndex), fullTileCount(size, 1)];
-  let seals = 0;
-  for await (const { path, bytes } of target.list("tile/1")) {
-    const resource = parseResourcePath(path);
-    if (resource?.kind !== "tile" || bytes !== FULL_WIDTH * HASH_SIZE) continue;
-    const { width, index } = resource.tile;
-    if (width === FULL_WIDTH && index >= first && index < end) seals++;
-  }
-  return seals;
+  return (await sealedTiles(target, fullTileCount(size, 1), minIndex)).size;
 }
 
 /**

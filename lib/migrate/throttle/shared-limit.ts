@@ -37,6 +37,7 @@ const CEILING = 33;
 /** The pause after a refusal that asks for no pause, or for a shorter one. */
 const SHORT_PAUSE_MS = 34;
 const [BACK_OFFS, LAST_STATUS, LAST_PAUSE_MS] = [35, 36, 37];
+const MAXIMUM = 38;
 /** Successes since the limit was halved. */
 const SUCCESSES = 48;
 const STRAY_BUDGET = 49;
@@ -72,6 +73,7 @@ export function newSharedLimit(options: LimitOptions): LimitShare {
   const shared = new SharedArrayBuffer(TIMES_BYTE + TIMES * BigInt64Array.BYTES_PER_ELEMENT);
   const words = new Int32Array(shared);
   words[LIMIT] = options.start;
+  words[MAXIMUM] = options.maximum;
   words[CEILING] = SLOW_START;
   words[SHORT_PAUSE_MS] = options.minDelayMs;
   words[STRAY_BUDGET] = FIRST_STRAY_BUDGET;
@@ -79,7 +81,6 @@ export function newSharedLimit(options: LimitOptions): LimitShare {
 }
 
 export class SharedLimit {
-  readonly maximum: number;
   readonly connections: SharedConnections;
   readonly pace: SharedPace;
   readonly #strays: StrayBudget;
@@ -90,7 +91,6 @@ export class SharedLimit {
 
   /** @param now a clock that all threads share, in nanoseconds. */
   constructor(share: LimitShare, now: () => bigint = process.hrtime.bigint) {
-    this.maximum = share.maximum;
     this.#options = share;
     const words = new Int32Array(share.shared);
     const times = new BigInt64Array(share.shared, TIMES_BYTE);
@@ -100,6 +100,19 @@ export class SharedLimit {
     this.pace = new SharedPace(words.subarray(PACE), times.subarray(OF_PACE), share.maxRetryAfterMs);
     this.connections = new SharedConnections(words.subarray(CONNECTIONS), times.subarray(OF_CONNECTIONS));
     this.#now = now;
+  }
+
+  /** Most requests in flight in all threads. */
+  get maximum(): number {
+    return this.#word(MAXIMUM);
+  }
+
+  /** For all instances that share it, from the next request on. */
+  set maximum(requests: number) {
+    Atomics.store(this.#words, MAXIMUM, requests);
+    const limit = this.limit;
+    // Where another thread has changed it meanwhile, the next to succeed or refuse goes by the maximum.
+    if (limit > requests) Atomics.compareExchange(this.#words, LIMIT, limit, requests);
   }
 
   /** Requests that may be in flight now. */
@@ -146,7 +159,7 @@ export class SharedLimit {
   /** Whether the request with this ticket may start now; if so it must start, if the source counts requests. */
   isTurn(ticket: number): boolean {
     // The counters overflow after 2^32 requests; their difference does not.
-    const holdsNothingBack = this.limit >= this.maximum && !this.connections.areScarce;
+    const holdsNothingBack = this.limit >= this.#options.maximum && !this.connections.areScarce;
     const isWithin = holdsNothingBack || ((ticket - this.passed) | 0) < this.limit;
     return isWithin && !this.isPaused && (!this.pace.isKept || this.pace.takeTurn(this.#now()));
   }

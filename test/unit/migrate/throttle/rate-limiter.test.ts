@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
-import { RateLimiter } from "../../../../lib/migrate/throttle/rate-limiter.ts";
+import { RATE_BYTES, RateLimiter } from "../../../../lib/migrate/throttle/rate-limiter.ts";
 
 /** What may start at once: a tenth of a second's worth, and the one that starts the clock. */
 const burst = (perSecond: number): number => perSecond / 10 + 1;
@@ -24,7 +24,7 @@ test("all that ask at once in one thread are spread over time", async () => {
 
 test("two threads share one rate: neither has a burst of its own", async () => {
   const [perSecond, times] = [100, 30];
-  const shared = new SharedArrayBuffer(8);
+  const shared = new SharedArrayBuffer(RATE_BYTES);
   const file = new URL("../../../support/rate-worker.ts", import.meta.url);
   const start = performance.now();
   const threads = [1, 2].map(() => new Worker(file, { workerData: { perSecond, shared, times } }));
@@ -42,4 +42,19 @@ test("a wait ends with the reason of its signal", async () => {
   const reason = new Error("stopped by the operator");
   stop.abort(reason);
   await expect(waiting).rejects.toBe(reason);
+});
+
+test("a rate that is set anew holds for all that share it, from the next request on", async () => {
+  const shared = new SharedArrayBuffer(RATE_BYTES);
+  const [one, other] = [new RateLimiter(1_000_000, shared), new RateLimiter(1_000_000, shared)];
+  for (let i = 0; i < 1000; i++) await other.admit();
+  one.perSecond = 200;
+  const start = performance.now();
+  for (let i = 0; i < 60; i++) await other.admit();
+  expect(performance.now() - start).toBeGreaterThanOrEqual(((60 - burst(200)) / 200) * 1000 - 2);
+  // One that joins later does not set it back.
+  const late = new RateLimiter(1_000_000, shared);
+  const again = performance.now();
+  for (let i = 0; i < 20; i++) await late.admit();
+  expect(performance.now() - again).toBeGreaterThanOrEqual((18 / 200) * 1000);
 });

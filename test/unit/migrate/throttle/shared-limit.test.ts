@@ -334,3 +334,27 @@ describe("the limit that a source states", () => {
     expect(pace.secondsFor(2)).toBe(2);
   });
 });
+
+describe("a maximum that is set anew", () => {
+  test("holds back what the connections would allow, in all threads, and is not grown over", () => {
+    const { limits, limit } = limitOf({ maximum: 8 }, 2);
+    limit.maximum = 2;
+    expect(limits.map(({ maximum, limit: now }) => [maximum, now])).toEqual([
+      [2, 2],
+      [2, 2],
+    ]);
+    const turns = Array.from({ length: 4 }, () => limits[1]?.isTurn(limits[1].draw()));
+    expect(turns).toEqual([true, true, false, false]);
+    for (let i = 0; i < 4; i++) limit.pass();
+    succeed(limit, 100);
+    expect(limit.limit).toBe(2);
+  });
+
+  test("lets the limit grow again where it is higher", () => {
+    const { limit } = limitOf({ maximum: 8 });
+    limit.maximum = 2;
+    limit.maximum = 8;
+    succeed(limit, 100);
+    expect(limit.limit).toBeGreaterThan(2);
+  });
+});

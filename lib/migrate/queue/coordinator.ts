@@ -1,0 +1,169 @@
+/**
+ * Divides a copy among the workers of a queue. What is done is seen in the target alone: a job is over when the tiles of
+ * its run are there, whatever the queue says, and what the queue has lost is added again. Whether they are the right
+ * tiles the copy that follows checks, which also copies what is still missing.
+ */
+
+import { OperationError } from "../../errors.ts";
+import { ENTRIES_PER_SEAL, FULL_WIDTH, fullTileCount, tilePath } from "../../tlog/layout.ts";
+import { HASH_SIZE } from "../../tlog/merkle.ts";
+import { formatCount } from "../../tlog/quantities.ts";
+import type { Rounds } from "../lifecycle/rounds.ts";
+import type { TileRun, WorkQueue } from "../ports/work-queue.ts";
+import type { CopySession } from "../session.ts";
+import { sealedTiles } from "../target/seals.ts";
+import { OutageReporter } from "../throttle/outage.ts";
+import { pause } from "../throttle/pause.ts";
+import { JOB_VERSION, MAX_RUN } from "./jobs.ts";
+
+/** How often the target and the queue are looked at. */
+const LOOK_MS = 500;
+
+/** How long a job should take. */
+const JOB_SECONDS = 10;
+
+/** Jobs that wait: enough for workers that come, and few enough that a lost queue is soon filled again. */
+const MIN_WAITING = 16;
+
+/** Of a run that was added again so often, and is still not there, no worker seems to be capable. */
+const MAX_ADDED = 5;
+
+/** Tiles of the target that are asked for at the same time. */
+const READS = 16;
+
+interface AddedRun extends TileRun {
+  /** The first of its tiles that has not been seen in the target. */
+  next: number;
+  added: number;
+}
+
+export class Coordinator {
+  readonly #session: CopySession;
+  readonly #queue: WorkQueue;
+  readonly #outage: OutageReporter;
+  /** Tiles that were not added yet, in descending order. */
+  readonly #left: number[];
+  readonly #added = new Set<AddedRun>();
+  readonly #startedAt = performance.now();
+  /** Tiles of a job. */
+  #run = 1;
+  #done = 0;
+  #isShort = false;
+
+  private constructor(session: CopySession, queue: WorkQueue, missing: number[]) {
+    this.#session = session;
+    this.#queue = queue;
+    this.#left = missing.toReversed();
+    this.#outage = new OutageReporter(session.options.notice);
+  }
+
+  /** Resolves when every full level-1 tile is in the target, but for those that no worker was capable of. */
+  static async run(
+    session: CopySession,
+    rounds: Rounds,
+    queue: WorkQueue,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { target, progress, options } = session;
+    const tiles = fullTileCount(rounds.aim.size, 1);
+    const sealed = await sealedTiles(target, tiles, rounds.marker.minIndex);
+    const missing = Array.from({ length: tiles }, (_, index) => index).filter((index) => !sealed.has(index));
+    progress.phase = "copying";
+    progress.startPart(missing.length * ENTRIES_PER_SEAL);
+    const coordinator = new Coordinator(session, queue, missing);
+    options.notice?.(
+      `${formatCount(missing.length * ENTRIES_PER_SEAL)} entries are divided among the workers of ${queue.location}`,
+    );
+    await coordinator.#untilDone(signal);
+  }
+
+  async #untilDone(signal: AbortSignal): Promise<void> {
+    while (this.#left.length > 0 || this.#added.size > 0) {
+      signal.throwIfAborted();
+      await this.#lookAtTarget();
+      try {
+        await this.#fillQueue();
+        this.#outage.ended();
+      } catch (error) {
+        if (!(error instanceof OperationError)) throw error;
+        this.#outage.failed(error);
+      }
+      await pause(LOOK_MS, signal);
+    }
+  }
+
+  /** Counts what is there of the jobs that were added. */
+  async #lookAtTarget(): Promise<void> {
+    const { progress } = this.#session;
+    const waiting = [...this.#added];
+    const look = async (): Promise<void> => {
+      for (let run = waiting.pop(); run !== undefined; run = waiting.pop()) {
+        const before = run.next;
+        while (run.next < run.end && (await this.#isInPlace(run.next))) run.next++;
+        this.#done += run.next - before;
+        progress.elsewhere((run.next - before) * ENTRIES_PER_SEAL);
+        if (run.next === run.end) this.#added.delete(run);
+      }
+    };
+    await Promise.all(Array.from({ length: READS }, look));
+  }
+
+  async #isInPlace(index: number): Promise<boolean> {
+    if (this.#session.knownSeals.has(index)) return true;
+    const path = tilePath({ level: 1, index, width: FULL_WIDTH });
+    const length = FULL_WIDTH * HASH_SIZE;
+    return (await this.#session.writer().read(path, length))?.length === length;
+  }
+
+  async #fillQueue(): Promise<void> {
+    const { waiting, active } = await this.#queue.counts();
+    // A job that has just ended is in neither; twice in a row, the queue has lost some or given up on them.
+    const isShort = this.#added.size > waiting + active;
+    if (isShort && this.#isShort) await this.#addAgain();
+    this.#isShort = isShort;
+    this.#resize(active);
+    const fresh: AddedRun[] = [];
+    while (this.#left.length > 0 && this.#added.size + fresh.length < 2 * active + MIN_WAITING) {
+      fresh.push(this.#nextRun());
+    }
+    // Known before they are added: of a request whose answer is lost, what was added is added again.
+    for (const run of fresh) this.#added.add(run);
+    await this.#queue.add(fresh.map(jobOf));
+  }
+
+  async #addAgain(): Promise<void> {
+    for (const run of this.#added) {
+      run.added++;
+      if (run.added <= MAX_ADDED) continue;
+      this.#added.delete(run);
+      this.#session.options.notice?.(
+        `No worker has copied the entries from ${formatCount(run.next * ENTRIES_PER_SEAL)} to ${formatCount(run.end * ENTRIES_PER_SEAL)}: this process will`,
+        "warning",
+      );
+    }
+    await this.#queue.add([...this.#added].map(jobOf));
+  }
+
+  /** Makes jobs as long as they should take, from what was done so far, and short enough for all to have some at the end. */
+  #resize(active: number): void {
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    const perJob = ((this.#done / seconds) * JOB_SECONDS) / Math.max(1, active);
+    const fair = this.#left.length / (4 * Math.max(1, active));
+    this.#run = Math.max(1, Math.min(MAX_RUN, Math.round(perJob), Math.ceil(fair)));
+  }
+
+  /** Consecutive tiles that are missing. */
+  #nextRun(): AddedRun {
+    const first = this.#left.pop() as number;
+    let end = first + 1;
+    while (end - first < this.#run && this.#left.at(-1) === end) {
+      this.#left.pop();
+      end++;
+    }
+    return { first, end, next: first, added: 1 };
+  }
+}
+
+function jobOf({ first, end }: TileRun) {
+  return { version: JOB_VERSION, first, end };
+}

@@ -1,0 +1,163 @@
+/**
+ * A worker of a queue: it takes jobs of a copy until that is handed over, or has another aim. It trusts its own options
+ * and the target's claim: source and keys are its own, and every hash that it expects is derived from the checkpoint that
+ * it has verified itself.
+ */
+
+import { type ErrorFacts, TargetRefusedError } from "../../errors.ts";
+import { ENTRIES_PER_SEAL, fullTileCount } from "../../tlog/layout.ts";
+import { onClaimedTarget } from "../lifecycle/claimed.ts";
+import { finish } from "../lifecycle/handover.ts";
+import type { Rounds } from "../lifecycle/rounds.ts";
+import { checkWorker } from "../options/check-options.ts";
+import type { WorkerOptions } from "../options/options.ts";
+import type { BackendModules } from "../ports/backend.ts";
+import { type OpenQueue, RefusedJobError, type WorkQueue } from "../ports/work-queue.ts";
+import type { MigrationReport } from "../report/report.ts";
+import type { CopySession } from "../session.ts";
+import { type Claim, NotClaimedError } from "../target/claim.ts";
+import { pause } from "../throttle/pause.ts";
+import { parseJob, queueName, readQueueId, tilesOfRun } from "./jobs.ts";
+import { Share } from "./share.ts";
+
+/** How often a worker looks whether the copy is over. */
+const LOOK_MS = 3_000;
+
+/** The reason for which a worker stops to take jobs. */
+const OVER = Symbol("the copy is over, or has another aim");
+
+/**
+ * Works until the target is handed over.
+ * @throws LogError of the kind that the command's exit code follows from, or the signal's reason.
+ */
+export async function runWorker(
+  options: WorkerOptions,
+  modules: BackendModules,
+  openQueue: OpenQueue,
+): Promise<MigrationReport> {
+  checkWorker(options);
+  const copy = { ...options, handOver: false, snapshot: false, saveCheckpoint: false };
+  const { signal = new AbortController().signal, notice = () => {} } = options;
+  const startedAt = performance.now();
+  let isWaiting = false;
+  for (;;) {
+    try {
+      const report = await onClaimedTarget(copy, modules, workOnClaim, { role: "worker" });
+      // Next to a new aim, or to what says that it is handed over.
+      if (report.outcome !== "part-copied") return ofWholeRun(report, startedAt);
+      isWaiting = false;
+    } catch (error) {
+      if (!(error instanceof NotClaimedError)) throw error;
+      if (!isWaiting) notice(`Waiting: ${error.message}`);
+      isWaiting = true;
+    }
+    await pause(LOOK_MS, signal);
+  }
+
+  async function workOnClaim(session: CopySession, claim: Claim, rounds: Rounds): Promise<MigrationReport> {
+    const id = await readQueueId(session);
+    if (id === undefined) throw new NotClaimedError(notShared(session));
+    await workOn(session, claim, rounds, await openQueue(options.queue, queueName(id), notice));
+    const { aim, marker } = rounds;
+    const absentEntries = session.progress.total().get("prunedEntries");
+    return await finish(session, aim, "part-copied", { minIndex: marker.minIndex, absentEntries });
+  }
+}
+
+/** A report of the last look at the target, with the time that this process has worked. */
+function ofWholeRun(report: MigrationReport, startedAt: number): MigrationReport {
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { ...report, seconds, entriesPerSecond: Math.round(report.entries / seconds) };
+}
+
+function notShared({ target }: CopySession): ErrorFacts {
+  const advice =
+    "Start the copy that divides the work: tlog-migrate copy with the same --queue, source and target";
+  return { object: target.location, problem: "is claimed, and its copy has no work to give out", advice };
+}
+
+/** Takes jobs of one aim until that is no longer the target's. */
+async function workOn(session: CopySession, claim: Claim, rounds: Rounds, queue: WorkQueue): Promise<void> {
+  const { context } = session;
+  const over = new AbortController();
+  const signal = AbortSignal.any([context.signal, over.signal]);
+  try {
+    await rounds.beginParts(claim.checkpoint);
+    session.progress.startPart(0);
+    session.progress.phase = "waiting for work";
+    const taking = takeJobs(session, rounds, queue, signal);
+    taking.catch(() => over.abort(OVER));
+    const watching = untilOver(session, claim, signal).finally(() => over.abort(OVER));
+    await Promise.all([taking, watching]);
+  } finally {
+    over.abort(OVER);
+    await queue.close();
+  }
+  context.signal.throwIfAborted();
+}
+
+/** Takes jobs until the signal aborts, which must not fail. */
+export async function takeJobs(
+  session: CopySession,
+  rounds: Rounds,
+  queue: WorkQueue,
+  signal: AbortSignal,
+): Promise<void> {
+  const notice = session.options.notice ?? (() => {});
+  const tiles = fullTileCount(rounds.aim.size, 1);
+  const share = await Share.take(session, queue);
+  let failure: unknown;
+  const failed = new AbortController();
+  const { progress, role } = session;
+  let jobs = 0;
+  const begin = (run: readonly number[]): void => {
+    jobs++;
+    if (role !== "worker") return;
+    progress.addPart(run.length * ENTRIES_PER_SEAL);
+    progress.phase = "copying";
+  };
+  const end = (): void => {
+    jobs--;
+    if (role === "worker" && jobs === 0) progress.phase = "waiting for work";
+  };
+  const work = async (job: unknown): Promise<void> => {
+    try {
+      const run = tilesOfRun(parseJob(job, tiles));
+      begin(run);
+      await rounds.copyPart(run).finally(end);
+    } catch (error) {
+      if (error instanceof RefusedJobError) notice(`A job of ${queue.location} ${error.message}`, "warning");
+      else {
+        // What fails here is the source, the target or this machine: another worker may be capable of it.
+        failure ??= error;
+        failed.abort(error);
+      }
+      throw error;
+    }
+  };
+  try {
+    await queue.take(work, AbortSignal.any([signal, failed.signal]));
+  } finally {
+    share.end();
+  }
+  if (failure !== undefined) throw failure;
+}
+
+async function untilOver({ target, context }: CopySession, claim: Claim, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await pause(LOOK_MS, signal).catch(() => {});
+    if (signal.aborted) return;
+    const contents = await target.inspect();
+    if (contents.kind === "handed-over") return;
+    if (contents.kind !== "claimed") {
+      throw new TargetRefusedError({
+        object: target.location,
+        problem: "is no longer claimed for this copy",
+        found: contents.kind,
+        advice: "Find out who else writes here, then start the workers again",
+      });
+    }
+    if (contents.marker !== claim.marker.text) return;
+    context.signal.throwIfAborted();
+  }
+}

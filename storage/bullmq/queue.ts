@@ -1,0 +1,219 @@
+/** A queue by BullMQ, on Redis or on Postgres: the library, and the client of the server, are loaded when it is first used. */
+
+import type { Job, Queue, Worker } from "bullmq";
+import { OperationError } from "../../lib/errors.ts";
+import {
+  type JobCounts,
+  type OpenQueue,
+  type QueueJob,
+  RefusedJobError,
+  type WorkQueue,
+} from "../../lib/migrate/ports/work-queue.ts";
+import type { Notice } from "../../lib/migrate/report/notice.ts";
+import { requirePackages } from "../shared/optional-packages.ts";
+import { withinTime } from "../shared/within-time.ts";
+import { PASSWORD_VARIABLE, parseQueueUrl, type QueueAddress } from "./address.ts";
+
+/** Jobs that a process has at the same time: while one ends, its threads are busy with the next. */
+const CONCURRENCY = 2;
+
+/**
+ * A worker renews its lock of a job at half of it. The event loop is not busy, since threads do the work; a worker that
+ * was suspended for longer finds its job with another, and both store the same bytes.
+ */
+const LOCK_MS = 10_000;
+const STALLED_CHECK_MS = 5_000;
+
+/** A stalled job is one whose worker was lost, and no fault of the job. */
+const STALLS = 1_000_000;
+
+/** A job that fails is tried again by any worker, after 1, 2, 4 … s; then the coordinator adds it again. */
+const ATTEMPTS = 8;
+const FIRST_DELAY_MS = 1_000;
+
+const ANSWER_MS = 5_000;
+const CLOSE_MS = 5_000;
+
+export const openBullQueue: OpenQueue = async (text, name, notice) => {
+  const address = parseQueueUrl(text);
+  requirePackages(`--queue ${address.shown}`, ["bullmq", address.kind === "redis" ? "ioredis" : "pg"]);
+  const queue = new BullQueue(address, name, notice, await import("bullmq"));
+  await queue.connect();
+  return queue;
+};
+
+class BullQueue implements WorkQueue {
+  readonly location: string;
+  readonly #address: QueueAddress;
+  readonly #name: string;
+  readonly #notice: Notice;
+  readonly #library: typeof import("bullmq");
+  readonly #queue: Queue;
+
+  constructor(address: QueueAddress, name: string, notice: Notice, library: typeof import("bullmq")) {
+    this.location = address.shown;
+    this.#address = address;
+    this.#name = name;
+    this.#notice = notice;
+    this.#library = library;
+    // A request that cannot be sent fails, and the caller decides what then.
+    const connection = this.#connection({ maxRetriesPerRequest: 1 });
+    this.#queue = this.#withBackend().newQueue(connection);
+    this.#queue.on("error", () => {});
+  }
+
+  /** @throws OperationError if there is no server of the kind. */
+  async connect(): Promise<void> {
+    await this.#ask(() => this.#queue.waitUntilReady());
+  }
+
+  async add(jobs: readonly QueueJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    const options = {
+      attempts: ATTEMPTS,
+      backoff: { type: "exponential", delay: FIRST_DELAY_MS },
+      // With an id that is still known, a job would not be added again.
+      removeOnComplete: true,
+      removeOnFail: true,
+    };
+    const added = jobs.map((data) => ({
+      name: "tiles",
+      data,
+      opts: { ...options, jobId: `${data.first}-${data.end}` },
+    }));
+    await this.#ask(() => this.#queue.addBulk(added));
+  }
+
+  async counts(): Promise<JobCounts> {
+    const states = ["waiting", "prioritized", "delayed", "active"] as const;
+    const found = await this.#ask(() => this.#queue.getJobCounts(...states));
+    const [waiting = 0, prioritized = 0, delayed = 0, active = 0] = states.map((state) => found[state]);
+    return { waiting: waiting + prioritized + delayed, active };
+  }
+
+  async workers(): Promise<number> {
+    return await this.#ask(() => this.#queue.getWorkersCount());
+  }
+
+  async take(work: (job: unknown) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const running = new Set<Promise<void>>();
+    const run = async ({ data }: Job): Promise<void> => {
+      const job = work(data);
+      running.add(job);
+      try {
+        await job;
+      } catch (error) {
+        if (error instanceof RefusedJobError) throw new this.#library.UnrecoverableError(error.message);
+        throw error;
+      } finally {
+        running.delete(job);
+      }
+    };
+    const worker = this.#withBackend().newWorker(run);
+    let isReported = false;
+    worker.on("error", (error) => {
+      if (!isReported) this.#notice(`${this.location}: ${oneLineOf(error)}; trying again`, "warning");
+      isReported = true;
+    });
+    worker.on("active", () => {
+      isReported = false;
+    });
+    const { promise: aborted, resolve } = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+    await aborted;
+    // Closing gives out no more jobs, and waits for those that have begun, and for the server to hear of their ends.
+    const closing = worker.close();
+    closing.catch(() => {});
+    await Promise.allSettled(running);
+    await closed(() => closing);
+    await closed(() => worker.close(true));
+  }
+
+  async close(): Promise<void> {
+    await closed(() => this.#queue.close());
+  }
+
+  /** @throws OperationError if the server does not answer. */
+  async #ask<T>(request: () => Promise<T>): Promise<T> {
+    try {
+      return await withinTime(request(), ANSWER_MS, () => new Error(`no answer after ${ANSWER_MS / 1000} s`));
+    } catch (error) {
+      throw new OperationError(
+        {
+          object: this.location,
+          problem: `the queue is unavailable: ${oneLineOf(error)}`,
+          advice: `Check its address, that its server is running, and the password in ${PASSWORD_VARIABLE}`,
+        },
+        { cause: error },
+      );
+    }
+  }
+
+  /** Queues and workers on the kind of server that the address names. */
+  #withBackend() {
+    const { Queue, Worker, createPostgresBackend } = this.#library;
+    const isRedis = this.#address.kind === "redis";
+    const backend = isRedis ? [] : [createPostgresBackend];
+    const shared = { prefix: "tlog-migrate" };
+    return {
+      newQueue: (connection: object): Queue =>
+        Reflect.construct(Queue, [this.#name, { ...shared, connection }, ...backend]),
+      newWorker: (run: (job: Job) => Promise<void>): Worker =>
+        Reflect.construct(Worker, [
+          this.#name,
+          run,
+          {
+            ...shared,
+            connection: this.#connection({ maxRetriesPerRequest: null }),
+            concurrency: CONCURRENCY,
+            lockDuration: LOCK_MS,
+            stalledInterval: STALLED_CHECK_MS,
+            maxStalledCount: STALLS,
+          },
+          ...backend,
+        ]),
+    };
+  }
+
+  #connection(ofRedis: { readonly maxRetriesPerRequest: number | null }): object {
+    const { kind, url } = this.#address;
+    const password = process.env[PASSWORD_VARIABLE];
+    if (kind === "postgres") {
+      const { username, hostname: host, port, pathname } = url;
+      return {
+        host,
+        port: Number(port || 5432),
+        user: decodeURIComponent(username) || undefined,
+        database: decodeURIComponent(pathname.slice(1)) || undefined,
+        password,
+        schema: "tlog_migrate",
+        migrate: true,
+        // As libpq's sslmode=require for any host but this machine, with the certificate checked.
+        ...(isLoopback(host) ? {} : { ssl: true }),
+      };
+    }
+    return {
+      host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: Number(url.port || 6379),
+      ...(url.username !== "" && { username: decodeURIComponent(url.username) }),
+      ...(password !== undefined && { password }),
+      ...(url.pathname.length > 1 && { db: Number(url.pathname.slice(1)) }),
+      ...(url.protocol === "rediss:" && { tls: {} }),
+      ...ofRedis,
+    };
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "[::1]" || /^127\./.test(host);
+}
+
+/** What does not end in time, since its server is gone, ends with the process. */
+async function closed(close: () => Promise<void>): Promise<void> {
+  await withinTime(close(), CLOSE_MS, () => new Error("late")).catch(() => {});
+}
+
+function oneLineOf(error: unknown): string {
+  return (error instanceof Error ? error.message || error.name : String(error)).split("\n")[0] ?? "";
+}

@@ -1,0 +1,228 @@
+/** A copy that workers of a queue share: the queue is trusted with nothing, and may lose and forge all of it. */
+
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import { OperationError, VerificationError } from "../../../lib/errors.ts";
+import { migrate } from "../../../lib/migrate/migrate.ts";
+import type { MigrationOptions } from "../../../lib/migrate/options/options.ts";
+import { runWorker } from "../../../lib/migrate/queue/worker.ts";
+import type { MigrationReport } from "../../../lib/migrate/report/report.ts";
+import { backendModules } from "../../../storage/backends.ts";
+import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
+import { notFound } from "../../support/http/tampering.ts";
+import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
+import { MemoryQueue } from "../../support/memory-queue.ts";
+import { expectFailure, migrationOptions } from "../../support/migration.ts";
+import { differences, memoryDirectory } from "../../support/places/directory.ts";
+
+/** Four seals and a right edge. */
+const log = testLog({ size: 4 * 65_536 + 300, entrySize: 8 });
+const SEAL = 65_536;
+const QUEUE_ID = ".state/tlog-migrate-queue.json";
+
+let server: LogServer;
+let target: string;
+let queue: MemoryQueue;
+beforeEach(async () => {
+  server = await startLogServer(log.objects);
+  target = memoryDirectory();
+  queue = new MemoryQueue();
+});
+
+const optionsOf = (overrides: Partial<MigrationOptions> = {}, of: TestLog = log) =>
+  migrationOptions(of, server.url, target, { queue: "memory:", ...overrides });
+
+function coordinate(overrides: Partial<MigrationOptions> = {}, of: TestLog = log): Promise<MigrationReport> {
+  return migrate(optionsOf(overrides, of), backendModules(), queue.open);
+}
+
+function work(overrides: Partial<MigrationOptions> = {}, of: TestLog = log): Promise<MigrationReport> {
+  const { handOver: _, ...options } = optionsOf(overrides, of);
+  return runWorker({ ...options, queue: "memory:" }, backendModules(), queue.open);
+}
+
+/** Resolves once the coordinator has added jobs. */
+async function added(): Promise<void> {
+  while (queue.added.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+describe("a copy that is divided", () => {
+  it("is done by its workers, who end when it is handed over", async () => {
+    const workers = [work(), work()];
+    const report = await coordinate({ workers: 0 });
+    expect(report).toMatchObject({ outcome: "handed-over", entries: 300, sealedEntries: 4 * SEAL });
+    const reports = await Promise.all(workers);
+    expect(reports.map(({ outcome }) => outcome)).toEqual(["already-handed-over", "already-handed-over"]);
+    expect(reports.reduce((sum, { entries }) => sum + entries, 0)).toBe(4 * SEAL);
+    expect(differences(target, log)).toEqual([]);
+    expect(existsSync(join(target, QUEUE_ID))).toBe(false);
+    expect(queue.names.size).toBe(1);
+  });
+
+  it("is done by the coordinator alone where no worker comes", async () => {
+    expect(await coordinate()).toMatchObject({
+      outcome: "handed-over",
+      entries: log.size,
+      resumedEntries: 4 * SEAL,
+    });
+    expect(differences(target, log)).toEqual([]);
+  });
+
+  it("goes on from what is sealed, and adds no job for that", async () => {
+    await coordinate({ handOver: false });
+    rmSync(join(target, "tile/1/002"));
+    queue.added.length = 0;
+    expect(await coordinate()).toMatchObject({ outcome: "handed-over" });
+    expect(queue.added).toEqual([{ version: 1, first: 2, end: 3 }]);
+    expect(differences(target, log)).toEqual([]);
+  });
+
+  it("of an empty log needs no job", async () => {
+    const empty = log.atSize(0);
+    server.objects = empty.objects;
+    expect(await coordinate({ workers: 0 }, empty)).toMatchObject({ outcome: "handed-over", size: 0 });
+    expect(queue.added).toEqual([]);
+  });
+
+  it("of a Static CT log has the issuers that workers have found", async () => {
+    const ct = testLog({ size: 2 * SEAL + 10, format: "static-ct" });
+    server.objects = ct.objects;
+    const worker = work({}, ct);
+    const report = await coordinate({ workers: 0 }, ct);
+    const issuers = [...ct.objects.keys()].filter((path) => path.startsWith("issuer/"));
+    expect(report.extraData).toMatchObject({ issuers: issuers.length, missingIssuers: 0 });
+    await worker;
+    expect(differences(target, ct)).toEqual([]);
+  });
+});
+
+describe("a queue that", () => {
+  it("loses what it was given is filled again", async () => {
+    queue.loses = true;
+    const copying = coordinate();
+    await added();
+    queue.loses = false;
+    expect(await copying).toMatchObject({ outcome: "handed-over" });
+    expect(differences(target, log)).toEqual([]);
+  });
+
+  it("lies about what was done changes nothing: the coordinator does it itself in the end", async () => {
+    queue.lies = true;
+    const notices: string[] = [];
+    const report = await coordinate({ notice: (sentence) => void notices.push(sentence) });
+    expect(report).toMatchObject({ outcome: "handed-over", entries: log.size });
+    expect(notices.join("\n")).toMatch(
+      /No worker has copied the entries from 0 to 65,536: this process will/,
+    );
+    expect(differences(target, log)).toEqual([]);
+  });
+
+  it("is down for a while is waited for, and what is done meanwhile is seen", async () => {
+    queue.isDown = true;
+    const copying = coordinate();
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    queue.isDown = false;
+    expect(await copying).toMatchObject({ outcome: "handed-over" });
+  });
+
+  it("gives out seals that are wrong, as a worker may have stored them, has them copied again", async () => {
+    await coordinate({ handOver: false });
+    writeFileSync(join(target, "tile/1/001"), Buffer.alloc(8_192, 7));
+    expect(await coordinate()).toMatchObject({ outcome: "handed-over", replacedObjects: 1 });
+    expect(differences(target, log)).toEqual([]);
+  });
+
+  it("forges jobs wastes time, and nothing else", async () => {
+    const forged: unknown[] = [
+      { version: 1, first: 0, end: 5 },
+      { version: 1, first: -1, end: 1 },
+      { version: 1, first: 0, end: 2 ** 53 },
+      { version: 1, first: 3, end: 3 },
+      { version: 1, first: 3, end: 2 },
+      { version: 1, first: 0.5, end: 1 },
+      { version: 1, first: "0", end: "1" },
+      { version: 1, first: 1e300, end: 1e301 },
+      { version: 2, first: 0, end: 1 },
+      { version: 0, first: 0, end: 1 },
+      { version: "1", first: 0, end: 1 },
+      { first: 0, end: 1 },
+      { version: 1, first: 0, end: 1, source: "http://evil.example/", target: "/", vkey: "x" },
+      {},
+      [],
+      null,
+      7,
+      "../../etc/passwd",
+      { toString: null, version: { toString: null } },
+    ];
+    const notices: string[] = [];
+    const worker = work({ notice: (sentence) => void notices.push(sentence) });
+    const copying = coordinate({ workers: 0 });
+    await added();
+    for (const [i, job] of forged.entries()) queue.waiting.set(`forged-${i}`, job);
+    // The same twice, and what is done already.
+    for (const id of ["a", "b"]) queue.waiting.set(id, { version: 1, first: 0, end: 1 });
+    expect(await copying).toMatchObject({ outcome: "handed-over" });
+    await worker;
+    expect(differences(target, log)).toEqual([]);
+    // The thirteenth is a job, whatever else it says.
+    expect(queue.refused).toHaveLength(forged.length - 1);
+    expect(notices.join("\n")).toMatch(
+      /is of version 2, and this program does those of version 1: use one version/,
+    );
+    expect(notices.join("\n")).toMatch(/is for the tiles -1 to 1, not for at most 256 of the log's 4 full/);
+  });
+});
+
+describe("a worker", () => {
+  it("that has another key does nothing", async () => {
+    const other = testLog({ size: 300, seed: "another key" });
+    const copying = coordinate({ workers: 0 });
+    await added();
+    const wrong = work({ policy: migrationOptions(other, "", "").policy });
+    await expectFailure(wrong, VerificationError, /signature|key/);
+    const worker = work();
+    expect(await copying).toMatchObject({ outcome: "handed-over" });
+    await worker;
+  });
+
+  it("of another target takes no job, and writes nothing there", async () => {
+    const elsewhere = memoryDirectory();
+    const stop = new AbortController();
+    const notices: string[] = [];
+    const waiting = work({
+      target: elsewhere,
+      signal: stop.signal,
+      notice: (sentence) => void notices.push(sentence),
+    });
+    expect(await coordinate()).toMatchObject({ outcome: "handed-over" });
+    stop.abort(new OperationError({ object: "test", problem: "stopped" }));
+    await expectFailure(waiting, OperationError, "stopped");
+    expect(readdirSync(elsewhere)).toEqual([]);
+    expect(notices.join("\n")).toMatch(/Waiting: .* is not claimed by a copy yet.*--queue/);
+    expect(queue.processes).toBe(0);
+  });
+
+  it("whose source lacks something ends, and its job is another's", async () => {
+    const broken = await startLogServer(log.objects);
+    broken.intercept("tile/entries/300", notFound);
+    const copying = coordinate({ workers: 0 });
+    await added();
+    await expectFailure(work({ source: broken.url }), VerificationError, /tile\/entries\/300/);
+    const worker = work();
+    expect(await copying).toMatchObject({ outcome: "handed-over" });
+    await worker;
+    expect(differences(target, log)).toEqual([]);
+  });
+
+  it("follows a copy to its next aim", async () => {
+    const before = log.atSize(2 * SEAL + 5);
+    server.objects = before.objects;
+    const worker = work({}, before);
+    await coordinate({ handOver: false, workers: 0 }, before);
+    server.objects = log.objects;
+    expect(await coordinate({ workers: 0 })).toMatchObject({ outcome: "handed-over", size: log.size });
+    expect(await worker).toMatchObject({ outcome: "already-handed-over" });
+    expect(differences(target, log)).toEqual([]);
+  });
+});
