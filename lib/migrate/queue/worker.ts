@@ -13,6 +13,7 @@ import { checkWorker } from "../options/check-options.ts";
 import type { WorkerOptions } from "../options/options.ts";
 import type { BackendModules } from "../ports/backend.ts";
 import { type OpenQueue, RefusedJobError, type WorkQueue } from "../ports/work-queue.ts";
+import { Progress } from "../report/progress.ts";
 import type { MigrationReport } from "../report/report.ts";
 import type { CopySession } from "../session.ts";
 import { type Claim, NotClaimedError } from "../target/claim.ts";
@@ -36,7 +37,9 @@ export async function runWorker(
   openQueue: OpenQueue,
 ): Promise<MigrationReport> {
   checkWorker(options);
-  const copy = { ...options, handOver: false, snapshot: false, saveCheckpoint: false };
+  // Of all claims that it works on, one after the other.
+  const { progress = new Progress() } = options;
+  const copy = { ...options, progress, handOver: false, snapshot: false, saveCheckpoint: false };
   const { signal = new AbortController().signal, notice = () => {} } = options;
   const startedAt = performance.now();
   let isWaiting = false;
