@@ -62,7 +62,12 @@ export function addTrustOptions(command: Command, format?: LogFormat): Command {
 /** Declares limits, what to show, and what the backends of sources and targets declare for the command. */
 export function addWorkOptions(command: Command, { sourceOptions, targetOptions }: BackendWords): Command {
   command
-    .option("--workers <n>", "worker threads (default: the cores, at most 8)", numberWithin(BOUNDS.workers))
+    // None is for a copy that leaves the work to a queue's workers: the library decides.
+    .option(
+      "--workers <n>",
+      "worker threads (default: the cores, at most 8)",
+      numberWithin([0, BOUNDS.workers[1]]),
+    )
     .option(
       "--concurrency <n>",
       "bundles in flight over all workers, at most (default: 16 a worker)",

@@ -177,7 +177,7 @@ describe("a queue that", () => {
 
 describe("a worker", () => {
   it("that has another key does nothing", async () => {
-    const other = testLog({ size: 300, seed: "another key" });
+    const other = testLog({ size: 300, seed: "another-key" });
     const copying = coordinate({ workers: 0 });
     await added();
     const wrong = work({ policy: { verifiers: [parseVkey(other.vkey)] } });
