@@ -127,13 +127,12 @@ describeWithQueue("redis", () => {
 
 describeWithQueue("postgres", () => {
   describeWithGo("for a log of Tessera's", () => {
-    it("divides it among processes, one of which is killed, and is lost once", async () => {
+    it("divides it among processes, one of which is killed", async () => {
       const fleet = await newFleet("postgres", 5 * 65_536 + 300, RATE);
       const workers = [fleet.worker(), fleet.worker()];
       const coordinator = fleet.coordinator();
       await sealed(fleet.target, 1, coordinator);
       workers.pop()?.child.kill("SIGKILL");
-      await fleet.queue.restartEmpty();
       await expectMoved(coordinator, fleet);
       for (const { result } of workers) expect((await result).code).toBe(0);
     });
