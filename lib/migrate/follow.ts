@@ -136,6 +136,8 @@ class Follower implements Following {
     let end: Awaited<ReturnType<Lifecycle["ending"]>>;
     while (end === undefined) {
       try {
+        // A right edge that is missing may have given way to a larger one.
+        if (this.#outage.since !== undefined) this.#saw(await this.#poll());
         const hasGrown = await this.#round();
         end = await this.#lifecycle.ending();
         this.#saw(this.#rounds.aim);

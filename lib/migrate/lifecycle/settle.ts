@@ -15,6 +15,9 @@ import type { Rounds } from "./rounds.ts";
 /** How long the checkpoint must stay the same before the handover, in milliseconds. */
 export const DEFAULT_SETTLE_MS = 5_000;
 
+/** Meanwhile it is looked at so often: what it adds is copied before all of that time is over. */
+const LOOK_MS = 1_000;
+
 /** After so many rounds in which the source grows or signs the same tree again, its writer counts as running. */
 const MAX_ROUNDS = 4;
 
@@ -100,7 +103,7 @@ async function settledCheckpoint(
       throw writerAlive(session, "the source signs the same tree again and again", aim, now);
     }
     session.progress.phase = "waiting for the source to stay the same";
-    await pause(Math.max(0, waitMs), context.signal);
+    await pause(Math.max(0, Math.min(waitMs, LOOK_MS)), context.signal);
   }
 }
 

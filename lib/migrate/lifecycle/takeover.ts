@@ -1,6 +1,7 @@
 /** A target that is to be handed over: nothing is public, and it is ready at any moment. */
 
 import { LogError } from "../../errors.ts";
+import { SourcePace } from "../cutover/source-pace.ts";
 import { CANCELLED, CutoverWatch, type PendingCutover } from "../cutover/watch.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { MigrationReport } from "../report/report.ts";
@@ -9,7 +10,7 @@ import { mayPass } from "../throttle/outage.ts";
 import { finish, handOver } from "./handover.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Rounds } from "./rounds.ts";
-import { copyUntilStill, WriterAliveError } from "./settle.ts";
+import { copyUntilStill, DEFAULT_SETTLE_MS, WriterAliveError } from "./settle.ts";
 
 /** Entries that are added before what was added is listed: a listing costs about as much whatever has grown. */
 const CHECKED_EVERY = 65_536;
@@ -21,6 +22,7 @@ export class Takeover implements Lifecycle {
   readonly #session: CopySession;
   readonly #rounds: Rounds;
   readonly #watch: CutoverWatch;
+  readonly #pace = new SourcePace();
   #announced: string | undefined;
 
   constructor(session: CopySession, rounds: Rounds, intervalMs: number) {
@@ -39,6 +41,7 @@ export class Takeover implements Lifecycle {
 
   async settle(_newest: TrustedCheckpoint, hasCopied: boolean): Promise<void> {
     if (!hasCopied) return;
+    this.#pace.grew();
     await this.#removeReplaced();
     if (this.#rounds.unchecked >= CHECKED_EVERY) await this.#rounds.check();
   }
@@ -66,7 +69,8 @@ export class Takeover implements Lifecycle {
     const { options, context } = this.#session;
     const rounds = this.#rounds;
     const signal = AbortSignal.any([context.signal, request.cancelled]);
-    const session = { ...this.#session, context: { ...context, signal } };
+    const settleMs = Math.max(options.settleMs ?? DEFAULT_SETTLE_MS, this.#pace.quietAfterMs());
+    const session = { ...this.#session, options: { ...options, settleMs }, context: { ...context, signal } };
     if (this.#announced !== request.id)
       options.notice?.(
         "A cutover is asked for: waiting until the source has stayed the same for the settle time",

@@ -108,6 +108,22 @@ test("an older checkpoint is reported after a minute, once, until a newer one ha
   }
 });
 
+test("a tree whose right edge is missing for good gives way to a larger one", async () => {
+  const { server, target } = await newCopy(log.atSize(700));
+  const following = startFollow(log, server.url, target);
+  await reached(following, 700);
+  let tries = 0;
+  // Without it, the tree cannot be authenticated.
+  server.intercept("tile/0/003.p/1", (_request, response) => {
+    tries++;
+    response.writeHead(404).end();
+  });
+  grow(server, log.atSize(769));
+  await expect.poll(() => tries, patience).toBeGreaterThan(7);
+  grow(server, log);
+  await reached(following, 900);
+});
+
 test("a round whose right edge the source has replaced meanwhile goes on with the tree that it has by now", async () => {
   const { server, target } = await newCopy(log.atSize(769));
   const following = startFollow(log, server.url, target);

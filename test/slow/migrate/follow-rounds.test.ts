@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { OperationError, TargetRefusedError, VerificationError } from "../../../lib/errors.ts";
 import { cutOver, grow, reached, startFollow } from "../../support/follow.ts";
@@ -62,6 +63,34 @@ test("a cutover waits until the source has stood still for the settle time from 
   const asked = performance.now();
   await cutOver(target, { wait: true });
   expect(performance.now() - asked).toBeGreaterThan(590);
+});
+
+test("what a source adds while a cutover waits for it to stay the same is copied at once, not after the settle time", async () => {
+  const { server, target } = await newCopy(log);
+  const following = startFollow(log, server.url, target, { settleMs: 86_400_000 });
+  await reached(following, 900);
+  await cutOver(target);
+  const grown = log.atSize(1_000);
+  grow(server, grown);
+  // The edge that this replaces is removed later.
+  const missing = () => differences(target, grown).filter((fault) => !fault.endsWith("is not the log's"));
+  await expect.poll(missing, { timeout: 60_000 }).toEqual([]);
+});
+
+test("a source that has signed less often than the settle time is waited for longer: its writer may be alive", async () => {
+  const { server, target } = await newCopy(log);
+  const following = startFollow(log, server.url, target, { settleMs: 0 });
+  let grownAt = 0;
+  for (const size of [900, 901, 902]) {
+    await reached(following, size);
+    await sleep(500);
+    grow(server, log.atSize(size + 1));
+    grownAt = performance.now();
+  }
+  await reached(following, 903);
+  await cutOver(target);
+  expect(await following.end).toMatchObject({ outcome: "handed-over", size: 903 });
+  expect(performance.now() - grownAt).toBeGreaterThan(600);
 });
 
 test("a source whose writer is alive is not handed over: the cutover is refused with the reason, and it is followed on", async () => {
