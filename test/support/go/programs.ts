@@ -23,6 +23,7 @@ const programs = {
   "tessera-aws": "github.com/transparency-dev/tessera/cmd/conformance/aws",
   "tesseract-aws": "github.com/transparency-dev/tesseract/cmd/tesseract/aws",
   "tesseract-fsck": "github.com/transparency-dev/tesseract/cmd/fsck",
+  "rekor-gcpcloudsql": "github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/gcpcloudsql",
   sunlight: "filippo.io/sunlight/cmd/sunlight",
   skylight: "filippo.io/sunlight/cmd/skylight",
   versitygw: "github.com/versity/versitygw/cmd/versitygw",
