@@ -34,7 +34,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^curl /, "fetches the list of a browser, in place of which there is one of the test's log"],
   [/ gs:\/\//, "needs a bucket and a database: test/interop/gcp runs it on emulators"],
   [
-    / s3:\/\/|versitygw|^export (AWS_|MYSQL_)/,
+    / s3:\/\/|versitygw|\/tesseract\/|^(export )?(AWS_|MYSQL_)/,
     "needs a bucket: test/interop/s3 and aws run it on versitygw and MariaDB",
   ],
   [/ gzip\+file:/, "needs a directory of Sunlight's: test/interop/static-ct runs it"],
