@@ -133,7 +133,14 @@ export type {
   TargetRequest,
   TargetWords,
 } from "./migrate/ports/backend.ts";
-export type { Finding, MissingIssuer, PresentIssuer } from "./migrate/ports/executor.ts";
+export type {
+  BundleRun,
+  EdgeBundle,
+  Finding,
+  MissingIssuer,
+  PresentIssuer,
+  WorkUnit,
+} from "./migrate/ports/executor.ts";
 export {
   type AuthenticRead,
   type BundleHints,
