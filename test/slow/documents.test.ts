@@ -34,10 +34,11 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^curl /, "fetches the list of a browser, in place of which there is one of the test's log"],
   [/ gs:\/\//, "needs a bucket and a database: test/interop/gcp runs it on emulators"],
   [
-    / s3:\/\/|versitygw|\/tesseract\/|^(export )?(AWS_|MYSQL_)/,
+    / (gzip\+)?s3:\/\/|versitygw|\/tesseract\/|^(export )?(AWS_|MYSQL_)/,
     "needs a bucket: test/interop/s3 and aws run it on versitygw and MariaDB",
   ],
   [/ gzip\+file:/, "needs a directory of Sunlight's: test/interop/static-ct runs it"],
+  [/^aws dynamodb /, "needs DynamoDB, and is for Sunlight's lock there: nothing of this tool's"],
   [/^npm pack$/, "is how this test packs the package"],
   [/^deploy\/aws\/|MYSQL_PWD/, "needs a database: test/interop/aws runs it on MariaDB"],
   [/^npm (test|run demo)$/, "is a stage of .ci/run itself"],

@@ -3,7 +3,6 @@
 import { readFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { expect, it } from "vitest";
 import { migrate, staticCtVerifier, verifyLog } from "../../../lib/index.ts";
 import { parseResourcePath } from "../../../lib/tlog/layout.ts";
@@ -16,18 +15,12 @@ import { checkpointDatabase, startSunlight } from "../../support/go/sunlight.ts"
 import { useGoPrograms } from "../../support/go/use-go-programs.ts";
 import { migrationOptions } from "../../support/migration.ts";
 import { memoryDirectory } from "../../support/places/directory.ts";
+import { lockRows } from "../../support/places/sunlight.ts";
 
 useGoPrograms("ctkit", "tesseract-fsck", "skylight", "sunlight");
 
 const APPENDED = 300;
 const NEXT = "after the move";
-
-function lockRows(path: string): { logID: Uint8Array; body: Uint8Array }[] {
-  const database = new DatabaseSync(path);
-  const rows = database.prepare("SELECT logID, body FROM checkpoints").all();
-  database.close();
-  return rows as { logID: Uint8Array; body: Uint8Array }[];
-}
 
 describeWithGo("a log of Sunlight in a directory", () => {
   it.each([
@@ -67,7 +60,7 @@ describeWithGo("a log of Sunlight in a directory", () => {
       await expect(starting).rejects.toThrow(
         /checkpoint missing from database but present in object storage/,
       );
-      expect(lockRows(sunlightLock)).toEqual([]);
+      expect(lockRows(sunlightLock)).toEqual({});
 
       expect(await copy(true)).toMatchObject({ outcome: "handed-over", size });
       const [original, copied] = [readLog(logDirectory), readLog(join(after, "log"))];
@@ -78,10 +71,16 @@ describeWithGo("a log of Sunlight in a directory", () => {
         }
       }
       const rows = lockRows(sunlightLock);
-      expect(rows.map(({ body }) => Buffer.from(body).toString())).toEqual([checkpoint]);
+      expect(Object.values(rows)).toEqual([checkpoint]);
       expect(rows).toEqual(lockRows(join(before, "checkpoints.db")));
-      const verified = await verifyLog({ log: target, policy, access, workers: 1 });
-      expect(verified).toMatchObject({ faults: 0, entries: size });
+      const verified = await verifyLog({
+        log: target,
+        policy,
+        access,
+        workers: 1,
+        targetOptions: { sunlightLock },
+      });
+      expect(verified).toMatchObject({ faults: 0, entries: size, lock: { size, state: "equal" } });
       expect(await copy(true)).toMatchObject({ outcome: "already-handed-over" });
 
       await using taken = await startSunlight({ ...IDENTITY, directory: after, authorities: [FIRST, NEXT] });

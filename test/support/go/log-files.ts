@@ -31,7 +31,8 @@ export function filesOfSize(files: LogFiles, format: LogFormat, size: number): L
   return required;
 }
 
-function* requiredPaths(format: LogFormat, size: number): Generator<string> {
+/** The paths of the tiles and bundles that a log of this size must have. */
+export function* requiredPaths(format: LogFormat, size: number): Generator<string> {
   for (let level = 0; level < levelCount(size); level++) {
     for (const { index, width } of tilesOf(size, level)) {
       yield tilePath({ level, index, width });

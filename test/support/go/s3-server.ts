@@ -38,6 +38,8 @@ export interface S3Fault {
   readonly cut?: boolean;
   /** Gives no answer until the interference is undone. */
   readonly hang?: boolean;
+  /** Is never carried out: the connection ends when the interference is undone. */
+  readonly lost?: boolean;
   /** Carries the request out first: it is the answer that is replaced, or lost where there is none. */
   readonly after?: boolean;
 }
@@ -136,6 +138,29 @@ export class S3Server implements AsyncDisposable {
     return new Map(await Promise.all(found));
   }
 
+  /** Where the objects of a bucket are files, as they are stored. */
+  directoryOf(bucket: string): string {
+    return this.#gateway.directoryOf(bucket);
+  }
+
+  /** Serves the objects of a bucket below a prefix, as they are once decoded, until it is disposed of. */
+  async serve(bucket: string, prefix: string): Promise<AsyncDisposable & { readonly url: string }> {
+    const server = createServer((incoming, response) => {
+      this.object(bucket, prefix + (incoming.url ?? "").slice(1)).then(
+        ({ bytes }) => response.end(bytes),
+        () => response.writeHead(404).end(),
+      );
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return {
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      async [Symbol.asyncDispose]() {
+        server.closeAllConnections();
+        await new Promise((closed) => server.close(closed));
+      },
+    };
+  }
+
   /** Interferes with requests as these rules say, and no others, until the next call of this; with none, no more. */
   interfere(...faults: readonly S3Fault[]): void {
     this.#faults = faults.map((fault) => ({ ...fault, matched: 0, hits: 0 }));
@@ -181,6 +206,11 @@ export class S3Server implements AsyncDisposable {
     const body = await buffer(incoming);
     if (fault?.cut) {
       await this.#forward(incoming, body, body.length / 2).catch(() => {});
+      response.destroy();
+      return;
+    }
+    if (fault?.lost) {
+      await this.#changed.promise;
       response.destroy();
       return;
     }

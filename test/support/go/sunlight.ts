@@ -1,6 +1,6 @@
 /**
- * The real Sunlight (v0.8.1): its write path on a directory, with its lock in an SQLite database, and Skylight, its
- * read path. Both are as they are released: without ACME in their configuration they speak plain HTTP.
+ * The real Sunlight (v0.8.1): its write path on a directory or a bucket, with its lock in an SQLite database or a bucket,
+ * and Skylight, its read path. Both are as they are released: without ACME in their configuration they speak plain HTTP.
  */
 
 import { existsSync } from "node:fs";
@@ -24,8 +24,15 @@ export interface SunlightOptions extends CtIdentity, CallOptions {
   readonly authorities: readonly string[];
   /** Milliseconds between two sequencings, 50 unless told. */
   readonly periodMs?: number;
-  /** Where the log is, in place of the directory. */
-  readonly s3?: { readonly endpoint: string; readonly bucket: string; readonly prefix: string };
+  /** Where the log is, in place of the directory; and where it is served, if it is not new. */
+  readonly s3?: {
+    readonly endpoint: string;
+    readonly bucket: string;
+    readonly prefix: string;
+    readonly url?: string;
+  };
+  /** The bucket that has its lock, in place of a database in the directory. */
+  readonly lock?: { readonly endpoint: string; readonly bucket: string };
 }
 
 /** Sunlight and Skylight at work; what is done with them stops them or disposes of them. */
@@ -53,10 +60,9 @@ export async function startSunlight(options: SunlightOptions): Promise<Sunlight>
   // Sunlight compares the checkpoint that it has with the one that is served.
   const log = await writeLogFiles(options, {
     ...placeOf(options, logDirectory),
-    monitoringprefix: skylight.url,
+    monitoringprefix: options.s3?.url ?? skylight.url,
   });
-  const checkpoints = checkpointDatabase(options.directory);
-  const sunlight = await startProgram("sunlight", options, { checkpoints, logs: [log] });
+  const sunlight = await startProgram("sunlight", options, { ...lockOf(options), logs: [log] });
   started.use(sunlight);
   const { publicKey, vkey } = await keyOf(options);
   const running = started.move();
@@ -86,6 +92,12 @@ function placeOf({ s3 }: SunlightOptions, localdirectory: string): object {
   if (s3 === undefined) return { localdirectory };
   const { endpoint, bucket, prefix } = s3;
   return { s3endpoint: endpoint, s3bucket: bucket, s3keyprefix: prefix, s3region: "us-east-1" };
+}
+
+/** How it names its lock. */
+function lockOf({ lock, directory }: SunlightOptions): object {
+  if (lock === undefined) return { checkpoints: checkpointDatabase(directory) };
+  return { etags3: { region: "us-east-1", ...lock } };
 }
 
 /** Starts a program of Sunlight's with this configuration. */
