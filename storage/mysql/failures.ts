@@ -20,8 +20,11 @@ export interface FailedDatabase {
  */
 const CONTENTION = [1062, 1020, 1205, 1213, 1412, 1684];
 
-/** Too many connections, a server that shuts down, a connection that the server ended. */
-const BUSY = [1040, 1053, 1203, 1226, 1927, 4031];
+/** Too many connections, a server that shuts down or is offline for a while, a connection that the server ended. */
+const BUSY = [1040, 1053, 1203, 1226, 1927, 3032, 3169, 4031];
+
+/** A server that can only be read: a replica, or the writer of before a failover, until its name leads to the new one. */
+const READ_ONLY = [1290, 1792, 1836];
 
 /** Codes of Node's and of the library's for a connection that breaks. */
 const BROKEN = ["PROTOCOL_CONNECTION_LOST", "PROTOCOL_SEQUENCE_TIMEOUT", "ECONNRESET", "EPIPE"];
@@ -36,14 +39,18 @@ interface Failure {
   readonly message: string;
 }
 
-/**
- * Whether the work may be run again.
- * @param wasReached whether the database ever was: where it was not, it is its address or the network that is wrong.
- */
-export function isPassing(error: unknown, wasReached: boolean): boolean {
+/** What has been done in a database so far: where nothing has, it is its address or the network that is wrong. */
+export interface Past {
+  readonly wasReached: boolean;
+  readonly wasWritten: boolean;
+}
+
+/** Whether the work may be run again. */
+export function isPassing(error: unknown, { wasReached, wasWritten }: Past): boolean {
   if (!(error instanceof Error)) return false;
   const { errno = 0, code = "", fatal = false } = error as Failure;
   if (CONTENTION.includes(errno) || BUSY.includes(errno) || BROKEN.includes(code)) return true;
+  if (READ_ONLY.includes(errno)) return wasWritten;
   if (UNREACHABLE.includes(code)) return wasReached;
   // A connection that was killed between two queries has no code.
   return wasReached && fatal && code === "";
@@ -80,6 +87,16 @@ function wordsFor(
           ? `Allow rds-db:connect for ${user}, and make it with the plugin AWSAuthenticationPlugin`
           : `Check the user in --mysql, and the password in MYSQL_PWD or --mysql-password-file${declined}`,
       ];
+    case 1820:
+    case 1862:
+      return [
+        "does not accept the login",
+        `Its password has expired. As its administrator, set a new password: ALTER USER ${account} IDENTIFIED BY …`,
+      ];
+    case 3118:
+    case 3955:
+    case 4151:
+      return ["does not accept the login", `As its administrator: ALTER USER ${account} ACCOUNT UNLOCK`];
     case 1044:
     case 1142:
     case 1143:
@@ -95,15 +112,14 @@ function wordsFor(
     case 1146:
     case 1054:
       return ["has lost a table or a column", "Find out who else changes the tables there"];
-    case 1290:
-    case 1792:
-    case 1836:
-      return [
-        "can only be read",
-        "It is a reader endpoint or a replica: name the writer in --mysql, of Aurora the cluster's endpoint",
-      ];
     case 3159:
       return ["accepts connections with TLS alone", "Leave --no-mysql-tls out"];
+  }
+  if (READ_ONLY.includes(errno)) {
+    return [
+      "can only be read",
+      "It is a reader endpoint or a replica: name the writer in --mysql, of Aurora the cluster's endpoint",
+    ];
   }
   if (CONTENTION.includes(errno)) return ["keeps rows for another transaction", AGAIN];
   switch (code) {

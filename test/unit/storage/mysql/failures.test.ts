@@ -12,6 +12,8 @@ const PLACE = {
   isPlain: false,
 };
 
+const WRITTEN = { wasReached: true, wasWritten: true };
+
 const failure = (facts: object, message = "in words") => Object.assign(new Error(message), facts);
 
 it.each<[object, RegExp]>([
@@ -19,6 +21,8 @@ it.each<[object, RegExp]>([
     { errno: 1045 },
     /does not accept the login: in words\. Check the user in --mysql, and the password in MYSQL_PWD/,
   ],
+  [{ errno: 1862 }, /does not accept the login.*has expired.*ALTER USER 'tessera'@'%' IDENTIFIED BY/],
+  [{ errno: 3118 }, /does not accept the login.*ALTER USER 'tessera'@'%' ACCOUNT UNLOCK/],
   [{ errno: 1044 }, /GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON `log`\.\* TO 'tessera'@'%'/],
   [{ errno: 1142 }, /GRANT SELECT/],
   [{ errno: 1049 }, /is not there.*CREATE DATABASE `log`/],
@@ -47,8 +51,8 @@ it("a login by IAM that is not accepted has other reasons", () => {
 it("what is not the library's stays as it is", () => {
   const error = new TypeError("a fault of ours");
   expect(mysqlFailure(error, PLACE)).toBe(error);
-  expect(isPassing(error, true)).toBe(false);
-  expect(isPassing("nothing", true)).toBe(false);
+  expect(isPassing(error, WRITTEN)).toBe(false);
+  expect(isPassing("nothing", WRITTEN)).toBe(false);
 });
 
 it.each([
@@ -67,9 +71,15 @@ it.each([
   [{ code: "ECONNREFUSED", fatal: true }, false, true],
   [{ errno: 1045 }, false, false],
   [{ errno: 1142 }, false, false],
+  [{ errno: 3032 }, true, true],
   [{ errno: 1290 }, false, false],
+  [{ errno: 1836 }, false, false],
   [{ code: "HANDSHAKE_SSL_ERROR", fatal: true }, false, false],
 ])("%j is tried again: %s at first, %s later", (facts, atFirst, later) => {
-  expect(isPassing(failure(facts), false)).toBe(atFirst);
-  expect(isPassing(failure(facts), true)).toBe(later);
+  expect(isPassing(failure(facts), { wasReached: false, wasWritten: false })).toBe(atFirst);
+  expect(isPassing(failure(facts), { wasReached: true, wasWritten: false })).toBe(later);
+});
+
+it.each([1290, 1792, 1836])("%i is tried again where the database could be written before", (errno) => {
+  expect(isPassing(failure({ errno }), WRITTEN)).toBe(true);
 });
