@@ -32,12 +32,6 @@ export function generationIn(answer: unknown, host: string): string {
   throw notOfTheApi(host, "it does not say which version the object has");
 }
 
-/** What was stored, where the answer says that. @throws SourceError if it is something else than was sent. */
-export function requireChecksum(answer: unknown, crc32c: string, host: string): void {
-  const { crc32c: found = crc32c } = fieldsOf(answer, host);
-  if (found !== crc32c) throw notOfTheApi(host, "it is about other bytes than were sent");
-}
-
 /** A page of a listing below a prefix, which the paths then lack. @throws SourceError */
 export function pageIn(answer: unknown, host: string, prefix: string): ListPage {
   const { items = [], nextPageToken } = fieldsOf(answer, host);

@@ -4,15 +4,13 @@ import { bucketBackend } from "../bucket/backend.ts";
 import { parseBucketUrl } from "../bucket/place.ts";
 import { requirePackages } from "../shared/optional-packages.ts";
 
-const PACKAGES = ["google-auth-library"];
-
 export default bucketBackend({
   form: "gs://bucket/prefix",
   example: "/srv/log gs://bucket/log --vkey … --spanner projects/p/instances/i/databases/d",
   usualStore: "--spanner",
-  packages: PACKAGES,
+  packages: ["@google-cloud/storage", "google-auth-library"],
   async openObjects(url, { access, ...request }) {
-    requirePackages(url.href, PACKAGES);
+    requirePackages(url.href, ["google-auth-library"]);
     const [{ GcsSource }, { GcsAccess }] = await Promise.all([
       import("./source.ts"),
       import("./credentials.ts"),
@@ -21,10 +19,7 @@ export default bucketBackend({
     return new GcsSource(parseBucketUrl(url), new GcsAccess(), { userAgentVersion, ...request });
   },
   async openBucket(url, request) {
-    const [{ GcsBucket }, { GcsAccess }] = await Promise.all([
-      import("./bucket.ts"),
-      import("./credentials.ts"),
-    ]);
-    return new GcsBucket(parseBucketUrl(url), new GcsAccess(), request);
+    const { GcsBucket } = await import("./bucket.ts");
+    return new GcsBucket(parseBucketUrl(url), request);
   },
 });

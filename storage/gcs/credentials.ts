@@ -1,5 +1,6 @@
 /** How Cloud Storage is reached: its address and the credentials. */
 
+import type { GoogleAuth } from "google-auth-library";
 import { UsageError } from "../../lib/errors.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
 import { authorizationHeaders, googleAuth } from "../shared/google-credentials.ts";
@@ -32,7 +33,12 @@ export class GcsAccess {
 
   /** Headers, names and values in turn. @throws OperationError if there are none; SourceError if none just now. */
   authorization(): Promise<readonly string[]> {
-    return this.#anonymous ? ANONYMOUS : this.#credentials();
+    return this.#anonymous ? ANONYMOUS : this.#credentials.headers();
+  }
+
+  /** The credentials as Google's libraries take them, undefined where none are needed. */
+  async auth(): Promise<GoogleAuth | undefined> {
+    return this.#anonymous ? undefined : await this.#credentials.auth();
   }
 
   /** Sends a request; once more with other credentials, if there may be others, where they were not accepted. */
@@ -65,7 +71,10 @@ function emulatorOrigin(emulator: string): string {
   });
 }
 
-function newCredentials(): () => Promise<readonly string[]> {
+function newCredentials() {
   const auth = once(() => googleAuth(SCOPE));
-  return onceEvery(HEADERS_LIFETIME_MS, async () => [...(await authorizationHeaders(await auth()))].flat());
+  const headers = onceEvery(HEADERS_LIFETIME_MS, async () =>
+    [...(await authorizationHeaders(await auth()))].flat(),
+  );
+  return { auth, headers };
 }

@@ -10,7 +10,7 @@ import { untilAborted } from "../shared/abort-watch.ts";
 import { type Coding, decodeReserved } from "../shared/inflate.ts";
 import { asOldLayout } from "../shared/old-layout.ts";
 import { HttpClient, type HttpClientOptions } from "./client.ts";
-import { basicCredentials, type ResponseHeaders } from "./headers.ts";
+import { basicCredentials } from "./headers.ts";
 import { type Answerer, codingOf, type FailureOfApi, isObject, ObjectRules } from "./object-rules.ts";
 import { isRedirect, type RedirectedBase, redirectedBase, redirectTarget } from "./redirects.ts";
 import type { HttpResponse } from "./request.ts";
@@ -41,8 +41,6 @@ export interface HttpSourceOptions extends Omit<HttpClientOptions, "ownOrigin"> 
    * its status means.
    */
   readonly failure?: FailureOfApi;
-  /** Compares the body of an object, as it came, with what its headers say of it. @throws SourceError */
-  readonly requireIntact?: (headers: ResponseHeaders, body: Uint8Array) => Promise<void>;
   /** Sends the requests, and is not closed with the source. Default: a client of the source's own. */
   readonly client?: HttpClient;
 }
@@ -106,7 +104,6 @@ export class HttpSource implements ObjectSource {
     const redirected = base && (await this.#getBelow(base, path, options));
     const response = redirected ?? (await this.#getOwn(path, options));
     const { body } = response;
-    if (body !== undefined) await this.#options.requireIntact?.(response.headers, body);
     const coding = codingOf(response.headers);
     if (body === undefined) return undefined;
     this.#requireEncoding(path, coding);

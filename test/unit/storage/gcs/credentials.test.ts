@@ -31,6 +31,7 @@ describe("Cloud Storage", () => {
   it("is asked without credentials where it is an emulator, and there are no others", async () => {
     stubEnvironment(EMULATOR);
     expect(await new GcsAccess().authorization()).toEqual([]);
+    expect(await new GcsAccess().auth()).toBeUndefined();
     expect(new GcsAccess().discard()).toBe(false);
   });
 
@@ -104,6 +105,12 @@ describe("credentials", () => {
     goOn(30_000);
     await expect(access.authorization()).rejects.toMatchObject({ name: "SourceError", retryable: true });
     expect(await access.authorization()).toEqual(bearer("two"));
+  });
+
+  it("are shared with Google's libraries", async () => {
+    const { access, asked } = accessTo("one");
+    await access.authorization();
+    expect(await access.auth()).toBe(asked.mock.contexts[0]);
   });
 
   it("that were not accepted are not used again: the library is asked anew, without its tokens", async () => {

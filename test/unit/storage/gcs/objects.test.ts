@@ -11,7 +11,6 @@ import { FormatError } from "../../../../lib/tlog/errors.ts";
 import type { BucketObjects } from "../../../../storage/bucket/bucket.ts";
 import { BucketWriter } from "../../../../storage/bucket/writer.ts";
 import { GcsBucket } from "../../../../storage/gcs/bucket.ts";
-import { GcsAccess } from "../../../../storage/gcs/credentials.ts";
 import { spyOnAccess, startStorage } from "../../../support/google.ts";
 import type { Answer, Asked, Step } from "../../../support/http/answering-server.ts";
 import { stoppedClock } from "../../../support/http/clock.ts";
@@ -37,7 +36,7 @@ const BUCKET = "GET /storage/v1/b/bucket?fields=name";
 
 /** An upload that replaces what has this generation. */
 function upload(generation: number): string {
-  const query = `uploadType=multipart&name=log%2Ftile%2F0%2F000&ifGenerationMatch=${generation}&fields=generation,crc32c`;
+  const query = `uploadType=multipart&name=log%2Ftile%2F0%2F000&ifGenerationMatch=${generation}&fields=generation`;
   return `POST /upload/storage/v1/b/bucket/o?${query}`;
 }
 
@@ -61,7 +60,7 @@ async function newObjects(steps: readonly Step[], options: Options = {}) {
   const storage = await startStorage(steps);
   const retry = { ...PATIENT, ...options.retry };
   const request = { connections: CONNECTIONS, retry, userAgentVersion: "test" };
-  const bucket = new GcsBucket({ scheme: "gs", bucket: "bucket", prefix: "log/" }, new GcsAccess(), request);
+  const bucket = new GcsBucket({ scheme: "gs", bucket: "bucket", prefix: "log/" }, request);
   const objects = bucket.openObjects(options.signal);
   const writer = new BucketWriter(bucket, objects, options.requireClaim ?? (async () => {}));
   onTestFinished(() => objects.close());

@@ -60,7 +60,7 @@ const NOT_A_PAGE: readonly (readonly [string, Answer])[] = [
 type Work = () => Promise<unknown>;
 
 function newBucket(): GcsBucket {
-  return new GcsBucket(PLACE, new GcsAccess(), OPTIONS);
+  return new GcsBucket(PLACE, OPTIONS);
 }
 
 function newObjects(): GcsObjects {

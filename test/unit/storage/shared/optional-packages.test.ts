@@ -76,7 +76,7 @@ it("a backend is loaded without them: only what is opened needs them", async () 
   expect(backend.describeTarget(targetOptions).canBeTakenOver).toBe(true);
   await expect(backend.openObjects(url, source)).rejects.toThrow("`npm install google-auth-library@999`");
   await expect(backend.openTarget(url, target)).rejects.toThrow(
-    "`npm install google-auth-library@999 @google-cloud/spanner@999`",
+    "`npm install @google-cloud/storage@999 google-auth-library@999 @google-cloud/spanner@999`",
   );
   const { default: s3 } = await import(`${backendModules().s3}`);
   const ofAws = "`npm install @aws-sdk/credential-provider-node@999 @smithy/core@999`";
