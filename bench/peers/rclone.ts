@@ -31,8 +31,8 @@ const FLAGS = [
 const INTO_DIRECTORY = ["--http-no-head", "--streaming-upload-cutoff", "0", "--local-no-set-modtime"];
 
 /**
- * No HEAD requests for what was just stored, and no MD5. Sizes are asked for: without them an upload takes two and a half
- * times as long.
+ * No HEAD requests for what was just stored, and no MD5. Sizes are asked for: without them an upload takes up to twice
+ * as long.
  */
 const INTO_S3 = [
   ...["--s3-provider", "Other", "--s3-env-auth", "--s3-no-check-bucket", "--s3-no-head"],
