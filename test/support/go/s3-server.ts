@@ -14,8 +14,8 @@ import {
 } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
-import { S3Access } from "../../../storage/s3/access.ts";
 import { filesBelow } from "../places/directory.ts";
+import { sendPathToS3, sendToS3 } from "./s3-requests.ts";
 import { environmentOf, Versitygw } from "./versitygw.ts";
 
 /** Requests to interfere with, and how. The first of several rules that fits a request decides. */
@@ -106,22 +106,22 @@ export class S3Server implements AsyncDisposable {
       ...{ Effect: "Allow", Principal: "*", Action, Resource },
     }));
     const policy = Buffer.from(JSON.stringify({ Version: "2012-10-17", Statement: statements }));
-    await this.#send("PUT", bucket, `/${bucket}?policy=`, [], policy);
+    await sendPathToS3(this.origin, "PUT", bucket, `/${bucket}?policy=`, [], policy);
   }
 
   /** Stores an object, over one that may be there. */
   async putObject(bucket: string, name: string, bytes: Uint8Array, encoding?: string): Promise<void> {
     const headers = encoding === undefined ? [] : ["content-encoding", encoding];
-    await this.#send("PUT", bucket, this.#pathOf(bucket, name), headers, Buffer.from(bytes));
+    await sendToS3(this.origin, "PUT", bucket, name, headers, Buffer.from(bytes));
   }
 
   async deleteObject(bucket: string, name: string): Promise<void> {
-    await this.#send("DELETE", bucket, this.#pathOf(bucket, name));
+    await sendToS3(this.origin, "DELETE", bucket, name);
   }
 
   /** An object's bytes and headers. */
   async object(bucket: string, name: string): Promise<{ bytes: Buffer; headers: Headers }> {
-    const answer = await this.#send("GET", bucket, this.#pathOf(bucket, name));
+    const answer = await sendToS3(this.origin, "GET", bucket, name);
     return { bytes: Buffer.from(await answer.arrayBuffer()), headers: answer.headers };
   }
 
@@ -171,32 +171,6 @@ export class S3Server implements AsyncDisposable {
   /** How many requests each of the present rules has interfered with. */
   interferences(): number[] {
     return this.#faults.map(({ hits }) => hits);
-  }
-
-  async #send(
-    method: "GET" | "PUT" | "DELETE",
-    bucket: string,
-    path: string,
-    headers: string[] = [],
-    body?: Buffer,
-  ) {
-    const request = { method, path, headers, ...(body && { body: [body] }) };
-    const all = [...headers, ...(await this.#access(bucket).authorization(request))];
-    const pairs = all.flatMap((text, at) =>
-      at % 2 === 0 ? [[text, all[at + 1] ?? ""] as [string, string]] : [],
-    );
-    const answer = await fetch(`${this.origin}${path}`, { method, headers: pairs, ...(body && { body }) });
-    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${await answer.text()}`);
-    return answer;
-  }
-
-  #pathOf(bucket: string, name: string): string {
-    return this.#access(bucket).target(name);
-  }
-
-  #access(bucket: string): S3Access {
-    const endpoint = { origin: this.origin, root: `/${bucket}`, region: "us-east-1" };
-    return new S3Access({ scheme: "s3", bucket, prefix: "" }, endpoint);
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -64,3 +64,17 @@ export function useAws(): () => Aws {
     return aws;
   };
 }
+
+/** A MariaDB alone, for tests that have another S3. */
+export function useMariaDb(): () => MariaDb {
+  let sql: MariaDb | undefined;
+  beforeAll(async () => {
+    sql = await MariaDb.start();
+    for (const [name, value] of Object.entries(sql.env)) vi.stubEnv(name, value);
+  });
+  afterAll(() => sql?.[Symbol.asyncDispose]());
+  return () => {
+    if (sql === undefined) throw new Error("MariaDB has not started");
+    return sql;
+  };
+}

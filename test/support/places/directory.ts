@@ -8,9 +8,12 @@ import type { TestLog } from "../logs/generated-log.ts";
 
 const TMPFS_MAGIC = 0x01021994;
 
-/** A new directory in memory where there is one: fsync costs nothing there. Removed when the test ends. */
+/** Where directories are in memory, if there is such a place: fsync costs nothing there. */
+export const MEMORY = isInMemory("/dev/shm") ? "/dev/shm" : tmpdir();
+
+/** A new directory in memory, where there is such a place. Removed when the test ends. */
 export function memoryDirectory(): string {
-  return newDirectory(isInMemory("/dev/shm") ? "/dev/shm" : tmpdir());
+  return newDirectory(MEMORY);
 }
 
 /** A new directory in memory that holds the objects of a log. */
