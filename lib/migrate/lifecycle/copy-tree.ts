@@ -67,7 +67,7 @@ export async function beginRound(
   const { context, progress, issuers, options, parallelism, readSpec, targetSpec, guarantees } = session;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size, done);
-  if (resume && done === 0) await recallIssuers(session, aim.size);
+  if (resume && done === 0) await issuers?.recall(guarantees.allowMissingIssuers, aim.size);
   const copy = { tiles: options.tiles ?? "derive", resume };
   const missingIssuers = issuers?.missing() ?? [];
   const takesDeniedIssuers = guarantees.allowMissingIssuers;
@@ -90,15 +90,6 @@ export async function beginRound(
     await session.threads.close();
     throw error;
   }
-}
-
-/** What earlier runs, and the parts of a copy, have listed; a copy that works alone merges the lists. */
-async function recallIssuers(session: CopySession, size: number): Promise<void> {
-  const { issuers, issuerLists, guarantees, role } = session;
-  await issuers?.recall(guarantees.allowMissingIssuers, size);
-  if (role !== "alone") return;
-  await issuers?.store();
-  await issuerLists?.removeParts();
 }
 
 /** Reads the first bundle before there is a tree to authenticate it; undefined if the first attempt failed. */
@@ -198,6 +189,8 @@ async function copyBelowSeals(
   }
   await seals.settled();
   await issuers?.store();
+  // What parts had listed was recalled before, and is in the list that was just stored.
+  if (session.role === "alone") await session.issuerLists?.removeParts();
 }
 
 /** Writes the tiles above the seals, and the right edge; all are durable when it resolves. */
