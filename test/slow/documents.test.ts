@@ -45,7 +45,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm (test|run demo)$/, "is a stage of .ci/run itself"],
   [/ --min-index /, "needs a log without its beginning: test/integration/migrate/pruned.test.ts runs it"],
   [/ serverless\+/, "needs a serverless log: test/slow/storage/serverless.test.ts runs it"],
-  [/ --http 8080$/, "needs a port of its own: test/integration/cmd/http.test.ts runs it on a free one"],
+  [/ --http 8080$/, "needs a port of its own: test/slow/cmd/http.test.ts runs it on a free one"],
   [/^npm run docs$/, "writes the documents, which a test compares with the program"],
   [/^npm rebuild tlog-migrate$/, "is a test of the package"],
 ];
