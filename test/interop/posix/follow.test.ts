@@ -1,9 +1,12 @@
 /** A log that Tessera's Appender adds to is moved while it runs, and another Appender goes on where it ended. */
 
+import fs from "node:fs";
+import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { cutOver, startFollow } from "../../support/follow.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { publishedSize, serveDirectory } from "../../support/go/growing-source.ts";
+import { expectMovedLive } from "../../support/go/live-move.ts";
 import { filesLost, readLog } from "../../support/go/log-files.ts";
 import { startLive } from "../../support/go/tessera.ts";
 import {
@@ -13,6 +16,7 @@ import {
   ownFiles,
   tesseraLog,
 } from "../../support/go/tessera-takeover.ts";
+import { memoryDirectory } from "../../support/places/directory.ts";
 
 const SIZE = 66_000;
 const ADDED = 1_000;
@@ -46,5 +50,52 @@ describeWithGo("a log that is followed while Tessera's Appender adds entries", (
     const returned = await returning.end;
     expect(returned.size).toBe(size + APPENDED);
     await expectTakenOver(back, { ...grown, size: returned.size, files: readLog(target) });
+  });
+
+  it("is moved by commands on two machines, whatever is killed, and another Appender goes on", async () => {
+    const from = { dir: join(memoryDirectory(), "source") };
+    const to = { dir: newTarget() };
+    const source = (await serveDirectory(from.dir)).url;
+    await expectMovedLive({ from, to, source, target: to.dir }, SIZE);
+  });
+
+  it("is followed through replicas of different ages, and handed over with all that it has", async () => {
+    const log = await tesseraLog(SIZE);
+    const { dir, origin, key } = log;
+    const live = await startLive({ dir, origin, key, entriesPerSecond: 200, garbageCollectionMs: 100 });
+    onTestFinished(() => live[Symbol.asyncDispose]());
+    const server = await serveDirectory(dir);
+    const behind = join(memoryDirectory(), "behind");
+    const catchUp = () => {
+      fs.rmSync(behind, { recursive: true, force: true });
+      fs.cpSync(dir, behind, { recursive: true, filter: (path) => !path.includes(".state") });
+    };
+    let asked = 0;
+    server.intercept(
+      () => true,
+      async ({ path }, response, next) => {
+        // Two of three go to the one that is up to date, whatever is asked for again.
+        if (asked++ % 3 > 0 || !fs.existsSync(behind)) return await next();
+        const file = join(behind, path);
+        if (!fs.existsSync(file)) response.writeHead(404, { "content-length": "0" }).end();
+        else response.end(fs.readFileSync(file));
+      },
+    );
+    const target = newTarget();
+    const following = startFollow(log, server.url, target, { intervalMs: 100, settleMs: 1_000 });
+    const copied = () => following.progress.following?.copied ?? 0;
+    await expect.poll(copied, { timeout: 60_000 }).toBeGreaterThan(SIZE);
+    fs.cpSync(dir, behind, { recursive: true, filter: (path) => !path.includes(".state") });
+    const before = publishedSize(dir);
+    for (const added of [300, 600, 900]) {
+      await expect.poll(copied, { timeout: 60_000 }).toBeGreaterThan(before + added);
+    }
+    const { size, rootHash, ...final } = await live.stop();
+    catchUp();
+    expect(await cutOver(target, { wait: true })).toMatchObject({ outcome: "handed-over", size });
+    expect(await following.end).toMatchObject({ outcome: "handed-over", size, rootHash });
+    const grown = { ...log, ...final, size, rootHash, files: readLog(dir) };
+    expect(filesLost(target, ownFiles(grown))).toEqual([]);
+    await expectTakenOver(target, grown);
   });
 });

@@ -1,0 +1,185 @@
+/** A log that Tessera's Appender adds to, moved by the program while it runs: by commands on two machines. */
+
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFinished } from "vitest";
+import { type TargetStatus, targetStatus } from "../../../lib/index.ts";
+import type { OptionValues } from "../../../lib/migrate/ports/backend.ts";
+import { type CliResult, type RunningCli, spawnCli } from "../cli.ts";
+import { memoryDirectory } from "../places/directory.ts";
+import type { Home } from "./homes.ts";
+import { fsck, type LiveLog, type LogReport, makeLog, startLive, takeOver } from "./tessera.ts";
+
+/** Where a log is moved from and to. */
+export interface LiveMove {
+  readonly from: Home;
+  readonly to: Home;
+  /** As commands name them. */
+  readonly source: string;
+  readonly target: string;
+  /** What commands are told of the target's private state, and the same for the library. */
+  readonly stateArguments?: readonly string[];
+  readonly targetOptions?: OptionValues;
+}
+
+const IDENTITY = { origin: "log.example/live", key: "the log's key" };
+const PACE = { entriesPerSecond: 200, garbageCollectionMs: 1_000 };
+const APPENDED = 300;
+const PATIENCE_MS = 60_000;
+const DAY_SECONDS = "86400";
+
+/** Runs commands as a machine with files of its own would. */
+type Machine = (...args: readonly string[]) => RunningCli;
+
+export function newMachine(): Machine {
+  const home = memoryDirectory();
+  const env = { TMPDIR: home, HOME: home, XDG_CACHE_HOME: join(home, "cache") };
+  return (...args) => spawnCli(args, { cwd: home, env, timeoutMs: 120_000 });
+}
+
+/** A live log in one place, and commands that move it to another. */
+export class MovingLog {
+  readonly #move: LiveMove;
+  readonly log: LogReport;
+  readonly live: LiveLog;
+  readonly #follows = newMachine();
+  readonly #asks = newMachine();
+
+  private constructor(move: LiveMove, log: LogReport, live: LiveLog) {
+    this.#move = move;
+    this.log = log;
+    this.live = live;
+  }
+
+  /** @param size entries that are there before; from then on it grows. */
+  static async start(move: LiveMove, size: number): Promise<MovingLog> {
+    const log = await makeLog({ ...move.from, ...IDENTITY, size });
+    const live = await startLive({ ...move.from, ...IDENTITY, ...PACE });
+    onTestFinished(() => live[Symbol.asyncDispose]());
+    return new MovingLog(move, log, live);
+  }
+
+  follow(settleSeconds: string): RunningCli {
+    const { source, target, stateArguments = [] } = this.#move;
+    const pace = ["--settle", settleSeconds, "--interval", "0.2", "--workers", "1"];
+    return this.#follows("follow", source, target, "--vkey", this.log.vkey, ...stateArguments, ...pace);
+  }
+
+  /** On another machine. */
+  startCutover(...more: readonly string[]): RunningCli {
+    return this.#asks("cutover", this.#move.target, ...(this.#move.stateArguments ?? []), ...more);
+  }
+
+  cutover(...more: readonly string[]): Promise<CliResult> {
+    return this.startCutover(...more).result;
+  }
+
+  status(): Promise<TargetStatus> {
+    const { target, targetOptions = {} } = this.#move;
+    return targetStatus({ target, targetOptions, access: { userAgentVersion: "test" } });
+  }
+
+  /** Waits until at least so many entries are wholly in the target, which is no log yet. Gives their number. */
+  async reached(size: number): Promise<number> {
+    let copied = 0;
+    const look = async () => {
+      const status = await this.status();
+      copied = status.state === "unfinished" && status.phase === "copied" ? status.aim.size : 0;
+      return copied;
+    };
+    await expect.poll(look, { timeout: PATIENCE_MS, interval: 100 }).toBeGreaterThanOrEqual(size);
+    return copied;
+  }
+
+  /** Waits until so many larger trees have been copied. */
+  async grown(times: number): Promise<void> {
+    let size = await this.reached(1);
+    for (let i = 0; i < times; i++) size = await this.reached(size + 1);
+  }
+
+  /** Tessera goes on in the target where the source has ended, and its fsck passes. */
+  async expectTakenOver({ size, rootHash, vkey }: LogReport): Promise<void> {
+    expect(await this.status()).toMatchObject({ state: "handed-over", size, rootHash });
+    const grown = size + APPENDED;
+    const taken = await takeOver({ ...this.#move.to, ...IDENTITY, add: APPENDED });
+    expect(taken).toMatchObject({
+      sizeBefore: size,
+      indices: [size, grown - 1],
+      contiguous: true,
+      size: grown,
+      vkey,
+    });
+    expect(await fsck({ ...this.#move.to, vkey })).toMatchObject({ ok: true, size: grown });
+  }
+}
+
+/** Resolves when a command has printed this; rejects if it ends before. */
+export async function printed({ child, result }: RunningCli, text: RegExp): Promise<void> {
+  const found = Promise.withResolvers<void>();
+  let all = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    all += chunk.toString();
+    if (text.test(all)) found.resolve();
+  });
+  const ended = result.then(({ stderr }) => Promise.reject(new Error(`it ended before ${text}:\n${stderr}`)));
+  await Promise.race([found.promise, ended]);
+}
+
+export async function killed({ child, result }: RunningCli): Promise<void> {
+  child.kill("SIGKILL");
+  await result;
+}
+
+/**
+ * The whole of a live move, with what may go wrong: `follow` is killed again and again while the log grows; a cutover is
+ * refused while its writer is alive, one is cancelled, and one is fulfilled although those who asked and answered were
+ * killed.
+ */
+export async function expectMovedLive(move: LiveMove, size: number): Promise<void> {
+  const moving = await MovingLog.start(move, size);
+  for (const aliveMs of [600, 1_500]) {
+    const follow = moving.follow("1");
+    await sleep(aliveMs);
+    await killed(follow);
+  }
+  const first = moving.follow("2");
+  // How often it signs is known then.
+  await moving.grown(5);
+  const refused = await moving.cutover("--wait");
+  expect(refused).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/refuses the cutover: .*its writer is alive/),
+  });
+  const { vkey: _, ...final } = await moving.live.stop();
+  await moving.reached(final.size);
+  await killed(first);
+
+  const second = moving.follow(DAY_SECONDS);
+  const accepted = printed(second, /A cutover is asked for/);
+  expect(await moving.cutover("--json")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('"accepted"'),
+  });
+  await accepted;
+  const cancelled = printed(second, /The cutover was cancelled/);
+  expect(await moving.cutover("--cancel")).toMatchObject({ code: 0 });
+  await cancelled;
+  const acceptedAgain = printed(second, /A cutover is asked for/);
+  const [asking, waiting] = [moving.startCutover("--wait"), moving.startCutover("--wait")];
+  await acceptedAgain;
+  await killed(second);
+  await killed(asking);
+  expect(await moving.status()).toMatchObject({ state: "unfinished", phase: "copied" });
+
+  const third = moving.follow("1");
+  expect(await third.result).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^The log is handed over/),
+  });
+  await killed(waiting);
+  expect(await moving.cutover("--json")).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('"handed-over"'),
+  });
+  await moving.expectTakenOver({ ...moving.log, ...final });
+}
