@@ -34,11 +34,17 @@ import { type VerificationReport, verifyLog as verifyLogWith } from "./migrate/v
 
 /** Moves a log until it is handed over, or has reached the state that the options ask for. @throws LogError, or the signal's reason. */
 export const migrate = (options: MigrationOptions): Promise<MigrationReport> =>
-  migrateWith(options, backendModules(), openQueue).catch(rethrow);
+  withQueue(options, () => migrateWith(options, backendModules(), openQueue)).catch(rethrow);
 
 /** Does parts of a copy that a queue gives out, until that is handed over. @throws LogError, or the signal's reason. */
 export const runWorker = (options: WorkerOptions): Promise<MigrationReport> =>
-  runWorkerWith(options, backendModules(), openQueue).catch(rethrow);
+  withQueue(options, () => runWorkerWith(options, backendModules(), openQueue)).catch(rethrow);
+
+/** A queue that cannot be is found before a target is claimed. */
+async function withQueue<T>({ queue }: Pick<MigrationOptions, "queue">, work: () => Promise<T>): Promise<T> {
+  if (typeof queue === "string") (await import("../storage/bullmq/queue.ts")).requireQueue(queue);
+  return await work();
+}
 
 /** The library of queues is loaded for a copy that has one. */
 const openQueue: OpenQueue = async (url, name, notice) => {

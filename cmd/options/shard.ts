@@ -43,7 +43,9 @@ function shardText(text: string): Shard | "auto" {
   if (!WHOLE.test(index) || !WHOLE.test(count)) {
     throw new InvalidArgumentError("Give a part and the number of parts, for example 1/8; or auto.");
   }
-  return { index: Number(index), count: Number(count) };
+  const shard = { index: Number(index), count: Number(count) };
+  if (shard.index >= 1 && shard.index <= shard.count) return shard;
+  throw new InvalidArgumentError(`Parts are counted from 1: give one of 1/${count} to ${count}/${count}.`);
 }
 
 /**

@@ -34,9 +34,15 @@ const FIRST_DELAY_MS = 1_000;
 const ANSWER_MS = 5_000;
 const CLOSE_MS = 5_000;
 
-export const openBullQueue: OpenQueue = async (text, name, notice) => {
+/** Before anything is written. @throws UsageError if it is no address of a queue, or what reaches it is not installed. */
+export function requireQueue(text: string): QueueAddress {
   const address = parseQueueUrl(text);
   requirePackages(`--queue ${address.shown}`, ["bullmq", address.kind === "redis" ? "ioredis" : "pg"]);
+  return address;
+}
+
+export const openBullQueue: OpenQueue = async (text, name, notice) => {
+  const address = requireQueue(text);
   const queue = new BullQueue(address, name, notice, await import("bullmq"));
   await queue.connect();
   return queue;

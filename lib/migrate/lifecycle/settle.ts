@@ -7,7 +7,7 @@ import { formatCount } from "../../tlog/quantities.ts";
 import type { HashTree, TreeHead } from "../ports/source.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { CopySession } from "../session.ts";
-import { grownBeyondHandover } from "../target/claim.ts";
+import { grownBeyondHandover } from "../target/refusals.ts";
 import { readSourceCheckpoint, requireGrownFrom } from "../target/source-checkpoint.ts";
 import { pause } from "../throttle/pause.ts";
 import type { Rounds } from "./rounds.ts";

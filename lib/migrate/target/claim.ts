@@ -9,7 +9,6 @@ import { keptNote } from "../../tlog/kept-note.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
 import { parseNote } from "../../tlog/note.ts";
-import { formatCount } from "../../tlog/quantities.ts";
 import { cleanUp } from "../clean-up.ts";
 import { REQUEST_PATH } from "../cutover/request.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
@@ -28,8 +27,9 @@ import {
   withText,
 } from "./marker.ts";
 import { HANDED_OVER, IS_MIRROR, publishedCheckpoint, requireSealsCount } from "./mirror-claim.ts";
-import { describeHead, refused, requireSameLog } from "./refusals.ts";
-import { countSeals, trustedSeals } from "./seals.ts";
+import { requirePart } from "./part.ts";
+import { describeHead, grownBeyondHandover, refused, requireSameLog } from "./refusals.ts";
+import { trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
 import { readableTreeState, treeStateOf } from "./tree-state.ts";
 
@@ -246,57 +246,6 @@ async function locked(session: CopySession, claim: Omit<Claim, "release">): Prom
   }
 }
 
-/**
- * What one part changes of a claim, or of the seals, the others must be right to have gone by: so no part does.
- * @throws TargetRefusedError if it would have to.
- */
-async function requirePart(
-  { target, guarantees, context, issuerLists }: CopySession,
-  { marker, handingOver, aim }: Omit<Claim, "release">,
-): Promise<void> {
-  const [expected, found] = [{ ...guarantees, minIndex: context.minIndex ?? 0 }, marker].map(optionsOf);
-  const alone = "run the copy once without --shard";
-  if (handingOver) {
-    throw refused(target, {
-      problem: "is being handed over: there is no part to copy",
-      advice: `To complete that, ${alone}`,
-    });
-  }
-  if (found !== expected) {
-    throw refused(target, {
-      problem: "is being copied with other options",
-      expected,
-      found,
-      advice: `Pass all parts the same options; to change those of the claim, ${alone}`,
-    });
-  }
-  const isWithoutLists =
-    issuerLists !== undefined &&
-    (await countSeals(target, aim.size, marker.minIndex)) > 0 &&
-    (await issuerLists.read(aim.size)) === undefined;
-  if (!marker.distrustSeals && !isWithoutLists) return;
-  throw refused(target, {
-    problem: "has seals that must not be trusted, and that no part may remove",
-    advice: `First ${alone}`,
-  });
-}
-
-/** The options that a claim says its copy has. */
-function optionsOf({
-  allowMissingIssuers,
-  deep,
-  minIndex,
-}: Pick<StoredMarker, "allowMissingIssuers" | "deep" | "minIndex">): string {
-  const given = [
-    allowMissingIssuers && "--allow-missing-issuers",
-    deep && "--deep",
-    minIndex > 0 && `--min-index ${minIndex}`,
-  ];
-  return (
-    given.filter((each) => each !== false).join(" ") || "none of --allow-missing-issuers, --deep, --min-index"
-  );
-}
-
 /** @param example an object where the tiles of a log would be. */
 async function unclaimed(target: MigrationTarget, example: string): Promise<TargetRefusedError> {
   let tile = parseResourcePath(example) && example;
@@ -344,23 +293,5 @@ async function hasBegunHandover(target: MigrationTarget, aim: TreeHead): Promise
     expected: describeHead(aim),
     found: describeHead(tree),
     advice,
-  });
-}
-
-/**
- * The source has grown since a handover that was broken off: its writer was still running. The handover is not
- * completed, and the marker remains, so that no log software starts on the target.
- */
-export function grownBeyondHandover(
-  target: MigrationTarget,
-  aim: TreeHead,
-  source: TreeHead,
-): TargetRefusedError {
-  return refused(target, {
-    problem: `a handover at size ${formatCount(aim.size)} was broken off, and the source has signed more entries since: its writer was alive`,
-    expected: `a source of size ${formatCount(aim.size)}`,
-    found: `size ${formatCount(source.size)}`,
-    advice:
-      "No log software can start on this target. Stop the old writer permanently; run the same command without --handover, which takes the handover back and copies the rest; then run it with --handover",
   });
 }

@@ -42,3 +42,21 @@ export function requireSameLog(
     throw refused(target, { problem, expected, found, advice });
   }
 }
+
+/**
+ * The source has grown since a handover that was broken off: its writer was still running. The handover is not
+ * completed, and the marker remains, so that no log software starts on the target.
+ */
+export function grownBeyondHandover(
+  target: MigrationTarget,
+  aim: TreeHead,
+  source: TreeHead,
+): TargetRefusedError {
+  return refused(target, {
+    problem: `a handover at size ${formatCount(aim.size)} was broken off, and the source has signed more entries since: its writer was alive`,
+    expected: `a source of size ${formatCount(aim.size)}`,
+    found: `size ${formatCount(source.size)}`,
+    advice:
+      "No log software can start on this target. Stop the old writer permanently; run the same command without --handover, which takes the handover back and copies the rest; then run it with --handover",
+  });
+}

@@ -21,6 +21,10 @@ describe("--shard", () => {
     (text) => expect(() => parsed(text)).toThrow(/for example 1\/8; or auto/),
   );
 
+  it.each(["0/8", "9/8", "1/0"])("is not %s, of which there is no such part", (text) =>
+    expect(() => parsed(text)).toThrow(/Parts are counted from 1/),
+  );
+
   it.each(["handover", "snapshot", "saveCheckpoint", "recheck", "adopt", "dryRun"])(
     "contradicts %s, which is for the whole",
     (name) => {

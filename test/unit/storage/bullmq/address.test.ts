@@ -1,6 +1,12 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { UsageError } from "../../../../lib/errors.ts";
+import { migrate, runWorker } from "../../../../lib/index.ts";
 import { parseQueueUrl } from "../../../../storage/bullmq/address.ts";
+import { testLog } from "../../../support/logs/generated-log.ts";
+import { migrationOptions } from "../../../support/migration.ts";
+import { logDirectory, memoryDirectory } from "../../../support/places/directory.ts";
 
 test.each([
   ["redis://127.0.0.1:6379", "redis", "redis://127.0.0.1:6379"],
@@ -25,4 +31,13 @@ test("a password is refused, and not shown", () => {
     expect(() => parseQueueUrl(text)).toThrow(/has a password.*TLOG_MIGRATE_QUEUE_PASSWORD/);
     expect(() => parseQueueUrl(text)).not.toThrow(/hunter2/);
   }
+});
+
+test("what names no queue is refused before the target is claimed", async () => {
+  const log = testLog({ size: 1 });
+  const target = join(memoryDirectory(), "target");
+  const options = { ...migrationOptions(log, logDirectory(log), target), queue: "http://queue.example" };
+  await expect(migrate(options)).rejects.toThrow(/does not name a queue/);
+  await expect(runWorker(options)).rejects.toThrow(/does not name a queue/);
+  expect(existsSync(target)).toBe(false);
 });
