@@ -54,6 +54,7 @@ export async function runWorker(
       if (!isWaiting) notice(`Waiting: ${error.message}`);
       isWaiting = true;
     }
+    progress.phase = "waiting for work";
     await pause(LOOK_MS, signal);
   }
 
