@@ -66,8 +66,10 @@ function fill({ progress, status }: Awaited<ReturnType<typeof servedRun>>): void
 async function cable(to: URL) {
   const sockets = new Set<Socket>();
   let isCut = false;
+  let isStalled = false;
   const proxy = createServer((socket) => {
     if (isCut) return socket.destroy();
+    if (isStalled) return void sockets.add(socket.on("error", () => {}));
     const onward = connect(Number(to.port), to.hostname);
     for (const [one, other] of [
       [socket, onward],
@@ -84,11 +86,14 @@ async function cable(to: URL) {
       isCut = true;
       for (const socket of sockets) socket.destroy();
     },
+    /** For new connections; those that were stalled stay so. */
     mend() {
       isCut = false;
+      isStalled = false;
     },
     /** Nothing comes through any more, and no end either: a laptop that slept, or a network that drops packets. */
     stall() {
+      isStalled = true;
       for (const socket of sockets) socket.unpipe().pause();
     },
   };
@@ -175,11 +180,12 @@ describeInBrowser("the page of a run", (open) => {
 
   test("makes a connection again that has gone silent", async () => {
     const run = await servedRun();
-    const { url, stall } = await cable(run.url);
+    const { url, stall, mend } = await cable(run.url);
     const { page } = await open(url);
     await expectText(page, "#connection", "Live");
     stall();
     await expectText(page, "#connection", "Connection lost, trying again");
+    mend();
     run.progress.own.add("entries", 10 * SEAL);
     await expectText(page, "#connection", "Live");
     await expectText(page, "#percent", "10.0%");
