@@ -177,10 +177,12 @@ async function copyBelowSeals(
   };
   const seals = new Seals(tree, session.writer(), progress, prepareSeal, session.knownSeals, minIndex);
   const bundlesAUnit = unitBundles(aim.size - done, parallelism.workers);
+  // The target may be the last to have what is below a minimum index.
+  const isPruned = minIndex > 0 || (context.minIndex ?? 0) > 0;
   const units =
     tiles === undefined
       ? planUnits(tree, bundlesAUnit, seals, progress.pruned, done)
-      : planPart(tree, tiles, bundlesAUnit, seals, progress.pruned);
+      : planPart(tree, tiles, bundlesAUnit, seals, progress.pruned, !isPruned);
   const running = progress.seals.during(units, (begun) => workers.run(begun, context.signal));
   for await (const [unit, result] of running) {
     issuers?.add(result.issuers);

@@ -11,6 +11,11 @@ export interface BundleRun {
   readonly firstBundle: number;
   /** The hash that each bundle must fold to, in base64. */
   readonly hashes: readonly string[];
+  /**
+   * Whether it is likely that nothing of it is in the target: then its first tile decides whether the rest is looked for.
+   * What is there all the same is read from the source once more, and stored again with the same bytes.
+   */
+  readonly isLikelyNew?: boolean;
 }
 
 /** The partial bundle at the right edge. */

@@ -62,17 +62,22 @@ export async function* planUnits(
   }
 }
 
-/** The units below some full level-1 tiles of a tree, by their indexes; otherwise as `planUnits`. */
+/**
+ * The units below some full level-1 tiles of a tree, by their indexes; otherwise as `planUnits`.
+ * @param areLikelyNew see `BundleRun`.
+ */
 export async function* planPart(
   tree: HashTree,
   tiles: Iterable<number>,
   bundlesAUnit: number,
   seals: Pick<Seals, "isSealed" | "open">,
   pruned: (entries: number, index: number) => void,
+  areLikelyNew: boolean,
 ): AsyncGenerator<WorkUnit> {
   for await (const [index, hashes] of openTiles(tree, seals, pruned, tiles)) {
     seals.open(index, hashes);
-    yield* runsBelow(index, hashes, bundlesAUnit, 0);
+    for (const run of runsBelow(index, hashes, bundlesAUnit, 0))
+      yield areLikelyNew ? { ...run, isLikelyNew: true } : run;
   }
 }
 

@@ -6,7 +6,7 @@
 import { maxBundleSize } from "../../tlog/bundle.ts";
 import { FormatError } from "../../tlog/errors.ts";
 import { bundlePath, type EntryBundleCoordinate, tilePath } from "../../tlog/layout.ts";
-import { equalBytes } from "../../tlog/merkle.ts";
+import { equalBytes, HASH_SIZE } from "../../tlog/merkle.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import { type TargetBatch, type TargetWriter, WriteAgainError } from "../ports/target.ts";
 import { readAuthentic } from "../read/authentic.ts";
@@ -29,14 +29,30 @@ export interface CopyWork extends CopyTask, BundleWork {
   readonly writer: TargetWriter;
 }
 
-/** Copies the bundles of a unit; when it resolves, they are durable in the target. */
-export async function copyBundles(work: CopyWork, bundles: readonly ExpectedBundle[]): Promise<void> {
+/**
+ * Copies the bundles of a unit; when it resolves, they are durable in the target.
+ * @param areLikelyNew see `BundleRun`.
+ */
+export async function copyBundles(
+  work: CopyWork,
+  bundles: readonly ExpectedBundle[],
+  areLikelyNew = false,
+): Promise<void> {
+  const isNew = work.resume && areLikelyNew && !(await hasBegun(work, bundles));
   try {
-    await copyOnce(work, bundles);
+    await copyOnce(isNew ? { ...work, resume: false } : work, bundles);
   } catch (error) {
     if (!(error instanceof WriteAgainError)) throw error;
     await copyOnce(work, bundles);
   }
+}
+
+/** Whether an earlier run seems to have stored some of these bundles: it began with the first. */
+async function hasBegun({ writer }: CopyWork, [first]: readonly ExpectedBundle[]): Promise<boolean> {
+  if (first === undefined) return false;
+  const { coordinate } = first;
+  const path = tilePath({ level: 0, ...coordinate });
+  return (await writer.read(path, coordinate.width * HASH_SIZE)) !== undefined;
 }
 
 async function copyOnce(work: CopyWork, bundles: readonly ExpectedBundle[]): Promise<void> {

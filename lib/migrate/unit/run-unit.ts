@@ -55,7 +55,7 @@ export function openUnitRunner(spec: UnitSpec, environment: UnitEnvironment): Un
     const bundles = expectedBundles(unit, source.format, (bytes, coordinate, isFresh) =>
       extraData?.check(bytes, coordinate, named, isFresh),
     );
-    const findings = await work(bundles);
+    const findings = await work(bundles, unit.kind === "run" && unit.isLikelyNew === true);
     return { findings, issuers: [...named].map(([issuer, entry]) => namedBy(issuer, entry)) };
   };
   const underWay = new Set<Promise<UnitResult>>();
@@ -75,12 +75,13 @@ export function openUnitRunner(spec: UnitSpec, environment: UnitEnvironment): Un
 function workOf(
   { copy, concurrency, budgetBytes }: UnitSpec,
   { context, writer }: UnitEnvironment,
-): (bundles: ExpectedBundle[]) => Promise<UnitResult["findings"]> {
+): (bundles: ExpectedBundle[], areLikelyNew: boolean) => Promise<UnitResult["findings"]> {
   const budget = new ByteBudget(budgetBytes, (change) => context.counters.add("memoryWaits", change));
   const work = { context, budget, limit: pLimit(concurrency) };
   if (copy === undefined) return (bundles) => verifyBundles(work, bundles);
   if (writer === undefined) throw new Error("a copy needs a writer");
-  return (bundles) => copyBundles({ ...copy, ...work, writer }, bundles).then(() => []);
+  return (bundles, areLikelyNew) =>
+    copyBundles({ ...copy, ...work, writer }, bundles, areLikelyNew).then(() => []);
 }
 
 /** The faults of bundles and their tiles, in order: the check does not stop at the first. */

@@ -69,3 +69,48 @@ describe("a unit", () => {
     expect(events).toEqual(["tile/entries/001", "tile/0/001", "abandoned"]);
   });
 });
+
+describe("a run that is likely new", () => {
+  const two = testLog({ size: 512 });
+  const paths = [0, 1].flatMap((index) => [`tile/entries/00${index}`, `tile/0/00${index}`]);
+
+  /** Copies both bundles to a target that has some objects. Gives what was read there, and how many entries came from where. */
+  async function copyTo(inPlace: Iterable<readonly [string, Uint8Array]>) {
+    const writer = new MemoryWriter();
+    for (const [path, bytes] of inPlace) writer.objects.set(path, Buffer.from(bytes));
+    const looks: string[] = [];
+    const read = writer.read.bind(writer);
+    writer.read = (path, ...others) => {
+      looks.push(path);
+      return read(path, ...others);
+    };
+    const context = memoryContext(two.objects);
+    const work = { context, writer, budget: new ByteBudget(1 << 20), limit: pLimit(1) };
+    const hashes = [0, 1].map((index) => formatHash(hashAt(two.object("tile/1/000.p/2"), index)));
+    const bundles = expectedBundles({ kind: "run", firstBundle: 0, hashes }, "tiles");
+    await copyBundles({ ...work, tiles: "derive", resume: true }, bundles, true);
+    for (const path of paths)
+      expect(two.object(path).equals(writer.objects.get(path) ?? Buffer.of())).toBe(true);
+    const { counters } = context;
+    return { looks, copied: counters.get("entries"), resumed: counters.get("resumedEntries") };
+  }
+
+  it("costs one look at the target", async () => {
+    expect(await copyTo([])).toEqual({ looks: ["tile/0/000"], copied: 512, resumed: 0 });
+  });
+
+  it("is looked for, bundle by bundle, once its first tile is there", async () => {
+    const found = await copyTo(paths.slice(0, 2).map((path) => [path, two.object(path)] as const));
+    expect(found).toMatchObject({ copied: 256, resumed: 256 });
+    expect(found.looks).toHaveLength(5);
+  });
+
+  it("replaces what is there without the first tile, right or wrong", async () => {
+    const wrong = flippedBit(two.object("tile/0/001"), 7);
+    const found = await copyTo([
+      ["tile/entries/001", two.object("tile/entries/001")],
+      ["tile/0/001", wrong],
+    ]);
+    expect(found).toMatchObject({ copied: 512, resumed: 0 });
+  });
+});
