@@ -133,7 +133,7 @@ export class GcpEmulators implements AsyncDisposable {
       const answer = await this.#storage(`/storage/v1/b/${bucket}/o?${query}`);
       const page = (await answer.json()) as { items?: Omit<StoredObject, "bytes">[]; nextPageToken?: string };
       for (const item of page.items ?? []) {
-        found.set(item.name, { ...item, bytes: await this.#read(bucket, item.name) });
+        found.set(item.name, { ...item, bytes: await this.read(bucket, item.name) });
       }
       pageToken = page.nextPageToken;
     }
@@ -148,7 +148,7 @@ export class GcpEmulators implements AsyncDisposable {
   }
 
   /** An object's bytes, decompressed. */
-  async #read(bucket: string, name: string): Promise<Buffer> {
+  async read(bucket: string, name: string): Promise<Buffer> {
     const path = `/storage/v1/b/${bucket}/o/${encodeURIComponent(name)}?alt=media`;
     return Buffer.from(await (await this.#storage(path)).arrayBuffer());
   }

@@ -22,7 +22,7 @@ export function copyTo(
 /** Expects Tessera's Appender to go on at the log's size, and its fsck to pass. */
 export async function expectAppends(
   home: Home,
-  log: LogReport,
+  log: Pick<LogReport, "size" | "vkey">,
   { origin, key }: Omit<LogIdentity, "dir">,
   ct = false,
 ): Promise<void> {

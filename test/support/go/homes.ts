@@ -42,6 +42,12 @@ export function stateOf(home: Home): OptionValues {
   return "sql" in home ? mysqlState(home.sql) : { spanner: home.database };
 }
 
+/** The same, as commands take them. */
+export function stateFlags(home: Home): string[] {
+  if ("dir" in home) return [];
+  return "sql" in home ? ["--mysql", home.sql.address, "--no-mysql-tls"] : ["--spanner", home.database];
+}
+
 /** The options that name a database of MySQL. */
 export function mysqlState({ address }: Pick<TestDatabase, "address">): OptionValues {
   return { mysql: address, mysqlTls: false };
