@@ -14,6 +14,11 @@ export interface ObjectVersion {
   readonly storedAt: number;
 }
 
+/** An object as it was stored in one version. */
+export interface VersionedObject extends ObjectVersion {
+  readonly bytes: Uint8Array;
+}
+
 /** Objects of a bucket, by their paths below the log's root. */
 export interface BucketObjects {
   /**
@@ -33,6 +38,11 @@ export interface BucketObjects {
 
 /** A bucket, or the part of it below a prefix. Used by the main thread. */
 export interface Bucket extends BucketObjects, Pick<MigrationTarget, "location" | "locate" | "list"> {
+  /**
+   * An object with its version. Of one that is replaced meanwhile the version may be older than the bytes, never newer.
+   * @throws FormatError if it is over `maxBytes`, or encoded.
+   */
+  getVersion(path: string, maxBytes: number): Promise<VersionedObject | undefined>;
   /** Removes an object if it has this version: whether there is none now. */
   remove(path: string, version: ObjectVersion): Promise<boolean>;
   /** The same bucket for work that ends when the signal fires. */

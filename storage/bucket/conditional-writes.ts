@@ -19,8 +19,10 @@ export async function requireConditionalWrites(bucket: Bucket): Promise<void> {
   const racers = Array.from({ length: RACERS }, (_, index) => bucket.put(path, Buffer.from(`${index}\n`)));
   // None of a put whose answer got lost is counted.
   const created = (await Promise.all(racers)).filter((isStored) => isStored).length;
-  const replaced = await bucket.put(path, Buffer.from("replaced\n"), NO_VERSION);
-  const probe = await bucket.stat(path);
+  const [replaced, probe] = await Promise.all([
+    bucket.put(path, Buffer.from("replaced\n"), NO_VERSION),
+    bucket.stat(path),
+  ]);
   // One that stays is in nobody's way.
   if (probe !== undefined) await bucket.remove(path, probe).catch(() => {});
   if (created <= 1 && !replaced) return;

@@ -56,8 +56,8 @@ export abstract class ObjectTarget {
     return this.writer(signal, requireClaim);
   }
 
-  list(directory: string): AsyncIterable<StoredObject> {
-    return this.bucket.list(directory);
+  list(directory: string, cuts?: readonly string[]): AsyncIterable<StoredObject> {
+    return this.bucket.list(directory, cuts);
   }
 
   async remove(path: string): Promise<void> {

@@ -2,7 +2,7 @@
 
 import type { TargetRequest } from "../../lib/migrate/ports/backend.ts";
 import { SourceError } from "../../lib/migrate/ports/source.ts";
-import { type ApiAnswer, HttpClient } from "../http/client.ts";
+import { type ApiAnswer, HttpClient, type SendOptions } from "../http/client.ts";
 import type { HttpRequest } from "../http/request.ts";
 import { userAgent } from "../http/user-agent.ts";
 import { untilAborted } from "../shared/abort-watch.ts";
@@ -21,10 +21,8 @@ export interface BucketOptions extends TargetOptions {
 /** An upload over a slow line takes its time before any header can come. */
 const UPLOAD_TIMEOUTS = { headersMs: 300_000 };
 
-export interface ApiRequest extends Omit<HttpRequest, "origin"> {
-  /** Of an answer. Default: 1 MiB. */
-  readonly maxBytes?: number;
-}
+/** With what an answer may have: by default 1 MiB, and more is a SourceError. */
+export type ApiRequest = Omit<HttpRequest, "origin"> & Pick<SendOptions, "maxBytes" | "tooLarge">;
 
 /** An object store, as one who asks for a log's objects sees it. */
 export interface ObjectService {
@@ -93,13 +91,19 @@ export class ObjectRequests {
     return this.client.close();
   }
 
-  async #send({ maxBytes, ...request }: ApiRequest, expected: readonly number[]): Promise<ApiAnswer> {
+  async #send(
+    { maxBytes, tooLarge, ...request }: ApiRequest,
+    expected: readonly number[],
+  ): Promise<ApiAnswer> {
     const signal = this.#signal;
     const { origin } = this.#service;
     const authorization = await untilAborted(this.#service.authorization(request), signal);
     const headers = [...request.headers, ...this.#headers, ...authorization];
     const timeouts = request.body === undefined ? {} : UPLOAD_TIMEOUTS;
-    const answer = await this.client.send({ ...request, origin, headers }, { signal, maxBytes, timeouts });
+    const answer = await this.client.send(
+      { ...request, origin, headers },
+      { signal, maxBytes, tooLarge, timeouts },
+    );
     if (!expected.includes(answer.status)) throw this.#service.failure(answer);
     return answer;
   }

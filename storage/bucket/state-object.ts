@@ -1,7 +1,7 @@
 /** The object in which a bucket names the state store of its log; in a mirror, it is the private state itself. */
 
 import { FormatError } from "../../lib/tlog/errors.ts";
-import type { BucketObjects, ObjectVersion } from "./bucket.ts";
+import type { Bucket, ObjectVersion } from "./bucket.ts";
 import type { StoreReader } from "./log-state.ts";
 
 export const STATE_OBJECT = ".state/tlog-migrate.json";
@@ -19,7 +19,7 @@ export interface StateObject extends BucketDocument {
 
 /** The bucket's document, undefined if there is none. */
 export async function readStateObject(
-  bucket: BucketObjects,
+  bucket: Bucket,
   readers: readonly StoreReader[],
 ): Promise<StateObject | undefined> {
   const document = await readDocument(bucket, STATE_OBJECT);
@@ -43,23 +43,26 @@ function parseFields(text: string): Readonly<Record<string, unknown>> {
 /** A marker contains a checkpoint of at most a megabyte, which JSON may double. */
 const MAX_DOCUMENT_BYTES = 1 << 22;
 
-/** A document. Replaced between the two requests, it has a version that is gone: nothing is stored in its place. */
-export async function readDocument(bucket: BucketObjects, path: string): Promise<BucketDocument | undefined> {
-  const version = await bucket.stat(path);
-  if (version === undefined) return undefined;
+/** A document. What it is replaced by is stored in place of its version alone. */
+export async function readDocument(bucket: Bucket, path: string): Promise<BucketDocument | undefined> {
   try {
-    const bytes = await bucket.get(path, MAX_DOCUMENT_BYTES);
-    return bytes && { ...version, text: Buffer.from(bytes).toString("utf8") };
+    const found = await bucket.getVersion(path, MAX_DOCUMENT_BYTES);
+    return found && { version: found.version, storedAt: found.storedAt, text: textOf(found.bytes) };
   } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
     // Whatever it is, it is not ours.
-    if (error instanceof FormatError) return { ...version, text: "" };
-    throw error;
+    const version = await bucket.stat(path);
+    return version && { ...version, text: "" };
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("utf8");
 }
 
 /** Stores a document where there is none, or in place of `instead`: whether it is what is there now. */
 export async function writeDocument(
-  bucket: BucketObjects,
+  bucket: Bucket,
   path: string,
   text: string,
   instead?: ObjectVersion,

@@ -10,7 +10,13 @@ import { SourceError, tooLarge } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
-import { type Bucket, type BucketObjects, type ObjectVersion, storedHeaders } from "../bucket/bucket.ts";
+import {
+  type Bucket,
+  type BucketObjects,
+  type ObjectVersion,
+  storedHeaders,
+  type VersionedObject,
+} from "../bucket/bucket.ts";
 import { checksumOf } from "../bucket/checksum.ts";
 import { pagedObjects } from "../bucket/listing.ts";
 import { type BucketPlace, formatObjectName } from "../bucket/place.ts";
@@ -59,19 +65,26 @@ export class GcsBucket implements Bucket {
     return formatObjectName(this.#place, path);
   }
 
-  list(directory: string): AsyncIterable<StoredObject> {
+  list(directory: string, cuts: readonly string[] = []): AsyncIterable<StoredObject> {
     const { prefix } = this.#place;
     const { host } = this.#access;
-    return pagedObjects((pageToken, isKnown) => {
+    return pagedObjects(cuts, ({ after, upTo }, pageToken, isKnown) => {
       const query = {
         prefix: `${prefix}${directory}/`,
         fields: "items(name,size),nextPageToken",
+        ...(after !== undefined && { startOffset: prefix + after }),
+        ...(upTo !== undefined && { endOffset: prefix + upTo }),
         ...(pageToken === undefined ? {} : { pageToken }),
       };
       return this.#do(directory, async (bucket) => {
         const page = pageIn(await listPage(bucket, query), host, prefix);
-        if (page.nextToken === undefined || !isKnown(page.nextToken)) return page;
-        throw notOfTheApi(host, "its listing goes round in a circle");
+        if (page.nextToken !== undefined && isKnown(page.nextToken)) {
+          throw notOfTheApi(host, "its listing goes round in a circle");
+        }
+        const isAsked = ({ path }: StoredObject) =>
+          (after === undefined || path >= after) && (upTo === undefined || path < upTo);
+        if (page.objects.every(isAsked)) return page;
+        throw notOfTheApi(host, "it lists names that were not asked for");
       });
     });
   }
@@ -93,6 +106,12 @@ export class GcsBucket implements Bucket {
       if (bytes.length > maxBytes) throw tooLarge(maxBytes, `${formatCount(bytes.length)} bytes`);
       return bytes;
     });
+  }
+
+  async getVersion(path: string, maxBytes: number): Promise<VersionedObject | undefined> {
+    const version = await this.stat(path);
+    const bytes = version && (await this.get(path, maxBytes));
+    return bytes && { ...version, bytes };
   }
 
   async put(path: string, bytes: Uint8Array, instead?: ObjectVersion): Promise<boolean> {

@@ -46,6 +46,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeouts?: Partial<HttpTimeouts>;
   readonly maxBytes?: number | undefined;
+  /** What the request fails with if the answer has more. */
+  readonly tooLarge?: ResponseRules["tooLarge"] | undefined;
 }
 
 export interface ApiAnswer extends HttpResponse {
@@ -103,14 +105,14 @@ export class HttpClient implements Carrier {
   /** Asks an API: any answer with a body of up to `maxBytes`, by default 1 MiB, is one. @throws as `request` does. */
   async send(
     request: HttpRequest,
-    { signal, timeouts, maxBytes = MAX_ANSWER_BYTES }: SendOptions = {},
+    { signal, timeouts, maxBytes = MAX_ANSWER_BYTES, tooLarge }: SendOptions = {},
   ): Promise<ApiAnswer> {
     const { body = Buffer.of(), ...head } = await this.request(request, {
       signal,
       timeouts: { ...this.timeouts, ...timeouts },
       maxBytes,
       wireLimit: () => maxBytes,
-      tooLarge: () => answerTooLarge(new URL(request.origin).host, maxBytes),
+      tooLarge: tooLarge ?? (() => answerTooLarge(new URL(request.origin).host, maxBytes)),
     });
     return { ...head, body };
   }

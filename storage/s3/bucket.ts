@@ -1,13 +1,15 @@
 /** A bucket of S3, or of a store that speaks its protocol, through the same requests as its objects. */
 
+import { tooLarge } from "../../lib/migrate/ports/source.ts";
 import type { StoredObject } from "../../lib/migrate/ports/target.ts";
-import type { Bucket, BucketObjects, ObjectVersion } from "../bucket/bucket.ts";
+import { FormatError } from "../../lib/tlog/errors.ts";
+import type { Bucket, BucketObjects, ObjectVersion, VersionedObject } from "../bucket/bucket.ts";
 import { requireConditionalWrites } from "../bucket/conditional-writes.ts";
-import { pagedObjects } from "../bucket/listing.ts";
+import { type ListPage, type NameRange, pagedObjects } from "../bucket/listing.ts";
 import type { ApiRequest } from "../bucket/requests.ts";
 import { FirstContact } from "../bucket/retries.ts";
 import type { S3Access } from "./access.ts";
-import { notOfS3, pageIn } from "./answers.ts";
+import { notOfS3, pageIn, versionIn } from "./answers.ts";
 import { S3Objects, type S3Options } from "./objects.ts";
 
 /** Of a thousand names that are as long as they may be. */
@@ -36,19 +38,34 @@ export class S3Bucket extends S3Objects implements Bucket {
     return requireConditionalWrites(this);
   }
 
-  list(directory: string): AsyncIterable<StoredObject> {
+  list(directory: string, cuts: readonly string[] = []): AsyncIterable<StoredObject> {
     const { host, place } = this.access;
-    return pagedObjects((token, isKnown) => {
+    return pagedObjects(cuts, (range, token, isKnown) => {
       const path = this.access.listing({
         prefix: `${place.prefix}${directory}/`,
+        ...(range.after !== undefined && { "start-after": place.prefix + range.after }),
         ...(token !== undefined && { "continuation-token": token }),
       });
       const request: ApiRequest = { method: "GET", path, headers: [], maxBytes: MAX_PAGE_BYTES };
       return this.requests.call(this.locate(directory), request, [200], ({ body }) => {
         const page = pageIn(body, host, place.prefix);
-        if (page.nextToken === undefined || !isKnown(page.nextToken)) return page;
-        throw notOfS3(host, "its listing goes round in a circle");
+        if (page.nextToken !== undefined && isKnown(page.nextToken)) {
+          throw notOfS3(host, "its listing goes round in a circle");
+        }
+        return cutOff(page, range, host);
       });
+    });
+  }
+
+  /** In one request, whose answer has both. */
+  getVersion(path: string, maxBytes: number): Promise<VersionedObject | undefined> {
+    const target = this.access.target(path);
+    const request: ApiRequest = { method: "GET", path: target, headers: [], maxBytes, tooLarge };
+    return this.requests.call(this.locate(path), request, [200, 404], (answer) => {
+      if (answer.status === 404) return this.missing(answer);
+      const { "content-encoding": encoding } = answer.headers;
+      if (encoding !== undefined) throw new FormatError("is encoded", "no Content-Encoding", `${encoding}`);
+      return { ...versionIn(answer.headers, this.access.host), bytes: answer.body };
     });
   }
 
@@ -70,4 +87,18 @@ export class S3Bucket extends S3Objects implements Bucket {
     if ((await remove(["if-match", version])) === 501) await remove([]);
     return (await this.stat(path)) === undefined;
   }
+}
+
+/** What of a page is in a range: a listing of S3 can be told where it begins, and not where it ends. @throws SourceError */
+function cutOff(page: ListPage, { after, upTo }: NameRange, host: string): ListPage {
+  if (after !== undefined && page.objects.some(({ path }) => path <= after)) {
+    throw notOfS3(host, "it lists names that were not asked for: perhaps the store ignores start-after");
+  }
+  if (upTo === undefined) return page;
+  const end = page.objects.findIndex(({ path }) => path > upTo);
+  if (end === -1) return page;
+  if (page.objects.slice(end).every(({ path }) => path > upTo)) {
+    return { objects: page.objects.slice(0, end), nextToken: undefined };
+  }
+  throw notOfS3(host, "its listing is not in the order of the names");
 }

@@ -81,7 +81,7 @@ export class S3Objects implements BucketObjects {
     const request = { method: "PUT", path: this.access.target(path), headers, body: [bytes] } as const;
     return await this.requests.call(this.locate(path), request, [200, 404, 412], (answer) => {
       if (answer.status === 412) return false;
-      if (answer.status === 404) return this.#missing(answer) ?? false;
+      if (answer.status === 404) return this.missing(answer) ?? false;
       this.#requireStored(answer, checksum);
       return true;
     });
@@ -95,12 +95,12 @@ export class S3Objects implements BucketObjects {
     const request: ApiRequest = { method: "GET", path: this.access.target(path), headers };
     return this.requests.call(this.locate(path), request, [200, 206, 404, 416], (answer) => {
       if (answer.status === 416) return "out of range";
-      return answer.status === 404 ? this.#missing(answer) : versionIn(answer.headers, this.access.host);
+      return answer.status === 404 ? this.missing(answer) : versionIn(answer.headers, this.access.host);
     });
   }
 
   /** @throws SourceError unless the answer says that there is no such object. */
-  #missing(answer: ApiAnswer): undefined {
+  protected missing(answer: ApiAnswer): undefined {
     const failure = failureIn(answer, this.access);
     if (failure !== undefined) throw failure;
   }

@@ -97,8 +97,8 @@ export class SunlightBucketTarget extends ObjectTarget implements MigrationTarge
     this.marker = to;
   }
 
-  override async *list(directory: string): AsyncGenerator<StoredObject> {
-    for await (const object of super.list(directory)) {
+  override async *list(directory: string, cuts?: readonly string[]): AsyncGenerator<StoredObject> {
+    for await (const object of super.list(directory, cuts)) {
       yield COMPRESSED.test(object.path) ? { ...object, isCompressed: true } : object;
     }
   }

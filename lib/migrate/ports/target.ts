@@ -145,8 +145,12 @@ export interface MigrationTarget {
 
   /** A writer for the calling thread. @param signal aborts its waits. */
   openWriter(signal?: AbortSignal): TargetWriter;
-  /** Every object below `directory` ("tile", "tile/0"), in no order. @throws TargetRefusedError at a symbolic link. */
-  list(directory: string): AsyncIterable<StoredObject>;
+  /**
+   * Every object below `directory` ("tile", "tile/0"), in no order.
+   * @param cuts names at which it may be divided, in the order of their bytes, for a store that lists in pages.
+   * @throws TargetRefusedError at a symbolic link.
+   */
+  list(directory: string, cuts?: readonly string[]): AsyncIterable<StoredObject>;
   /**
    * Removes a seal that must not be trusted; durable when it resolves.
    * @throws TargetRefusedError if the target is no longer claimed: another copy may have handed it over.

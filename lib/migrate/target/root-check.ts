@@ -1,7 +1,14 @@
 /** Promise 3, before the handover: checks the target itself, independently of all earlier checks. */
 
 import { VerificationError } from "../../errors.ts";
-import { FULL_WIDTH, fullTileCount, ISSUER_DIRECTORY, levelCount, tilePath } from "../../tlog/layout.ts";
+import {
+  FULL_WIDTH,
+  fullTileCount,
+  ISSUER_DIRECTORY,
+  type LogFormat,
+  levelCount,
+  tilePath,
+} from "../../tlog/layout.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget, StoredObject } from "../ports/target.ts";
 import { openTree } from "../read/authentic.ts";
@@ -15,6 +22,7 @@ import {
   directoriesOfGrowth,
   type ListingFinding,
 } from "./listing-check.ts";
+import { listingCuts } from "./listing-cuts.ts";
 import { SharedObjects } from "./shared-objects.ts";
 import { storedLog } from "./stored-log.ts";
 
@@ -36,8 +44,7 @@ export async function checkTarget(
   const { target, options, context } = session;
   const writer = session.writer();
   const shared = new SharedObjects(writer);
-  const directories = since === 0 ? ["tile"] : directoriesOfGrowth(options.format, since, head.size);
-  const listing = counted(listAll(target, directories), context, (object) => {
+  const listing = counted(listTiles(target, options.format, since, head.size), context, (object) => {
     shared.note(object);
     listed(object);
   });
@@ -69,11 +76,15 @@ export async function checkTarget(
   return absences;
 }
 
-async function* listAll(
+/** What a log of `size` entries has, and one of `since` does not; all of it where that is 0. */
+async function* listTiles(
   target: MigrationTarget,
-  directories: readonly string[],
+  format: LogFormat,
+  since: number,
+  size: number,
 ): AsyncGenerator<StoredObject> {
-  for (const directory of directories) yield* target.list(directory);
+  if (since === 0) yield* target.list("tile", listingCuts(format, size));
+  else for (const directory of directoriesOfGrowth(format, since, size)) yield* target.list(directory);
 }
 
 async function reportShared({ target, options }: CopySession, shared: SharedObjects): Promise<void> {

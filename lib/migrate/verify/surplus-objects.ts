@@ -22,6 +22,7 @@ import {
   type ListingFinding,
   pathOf,
 } from "../target/listing-check.ts";
+import { listingCuts } from "../target/listing-cuts.ts";
 import { pause } from "../throttle/pause.ts";
 import type { Findings } from "./findings.ts";
 import { readStateHead, type StateHead, type TrustedHead } from "./trusted-head.ts";
@@ -122,8 +123,9 @@ class Listing {
     const { minIndex, source } = context;
     const absences = new Absences(minIndex);
     progress.phase = "listing the log";
-    const listing = counted(sizesAside(target.list("tile")), context);
     const { size } = this.#state.head;
+    const cuts = listingCuts(source.format, size);
+    const listing = counted(sizesAside(target.list("tile", cuts)), context);
     const read = (path: string) => this.#writer.read(path, MAX_OBJECT_BYTES);
     for await (const finding of compareListing(listing, source.format, size, read, undefined, absences)) {
       const { kind, path, resource } = finding;

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -16,6 +17,8 @@ import (
 	"github.com/transparency-dev/tessera/storage/aws"
 	"tlog-migrate/test/interop/internal/testlog"
 )
+
+const maxLooks = 5
 
 func openBucket(place testlog.Place) (testlog.Bucket, error) {
 	sdk, err := config.LoadDefaultConfig(context.Background())
@@ -68,7 +71,18 @@ func (o objects) Write(ctx context.Context, name, contentType string, data []byt
 	return err
 }
 
+// Read reads an object, and again if its bytes do not have the checksum that came with them: versitygw reads one after
+// the other, and the object may be replaced in between.
 func (o objects) Read(ctx context.Context, name string) ([]byte, error) {
+	for look := 1; ; look++ {
+		body, err := o.readOnce(ctx, name)
+		if err == nil || look == maxLooks || !strings.Contains(err.Error(), "checksum did not match") {
+			return body, err
+		}
+	}
+}
+
+func (o objects) readOnce(ctx context.Context, name string) ([]byte, error) {
 	object, err := o.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.bucket, Key: &name})
 	var missing *types.NoSuchKey
 	if errors.As(err, &missing) {

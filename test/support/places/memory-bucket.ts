@@ -3,12 +3,12 @@
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import type { IntegratedTree, StoredObject, TreeState } from "../../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../../lib/tlog/errors.ts";
-import type { Bucket, ObjectVersion } from "../../../storage/bucket/bucket.ts";
+import type { Bucket, ObjectVersion, VersionedObject } from "../../../storage/bucket/bucket.ts";
 import type { LogState, StateContents } from "../../../storage/bucket/log-state.ts";
 
 export class MemoryBucket implements Bucket {
   readonly location: string;
-  objects = new Map<string, ObjectVersion & { readonly bytes: Uint8Array }>();
+  objects = new Map<string, VersionedObject>();
   /** How far its clock is ahead of this machine's, in milliseconds. */
   aheadMs = 0;
   #stored = 0;
@@ -37,6 +37,11 @@ export class MemoryBucket implements Bucket {
   }
 
   async stat(path: string): Promise<ObjectVersion | undefined> {
+    return this.objects.get(path);
+  }
+
+  async getVersion(path: string, maxBytes: number): Promise<VersionedObject | undefined> {
+    await this.get(path, maxBytes);
     return this.objects.get(path);
   }
 

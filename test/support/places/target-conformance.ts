@@ -297,8 +297,16 @@ async function textOf(writer: TargetWriter): Promise<string> {
   return Buffer.from((await writer.read(TILE, 100)) ?? []).toString();
 }
 
+/** What a listing has, which is the same however it is divided. */
 async function listed(target: MigrationTarget, directory: string): Promise<StoredObject[]> {
-  const objects: StoredObject[] = [];
-  for await (const object of target.list(directory)) objects.push(object);
-  return objects.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  const listing = async (cuts?: readonly string[]) => {
+    const objects: StoredObject[] = [];
+    for await (const object of target.list(directory, cuts)) objects.push(object);
+    return objects.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  };
+  const whole = await listing();
+  const names = whole.map(({ path }) => path);
+  expect(await listing(names), "a part for each name").toEqual(whole);
+  expect(await listing([`${directory}/0/`, `${directory}/1/`, `${directory}/z`])).toEqual(whole);
+  return whole;
 }

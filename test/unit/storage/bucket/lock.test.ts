@@ -62,10 +62,10 @@ describe("a lock in a bucket", () => {
 
   it("is stored again while it is held, by what goes on when the copy is stopped", async () => {
     const copy = new MemoryBucket();
-    const [get, stat, put] = [vi.spyOn(copy, "get"), vi.spyOn(copy, "stat"), vi.spyOn(copy, "put")];
+    const [get, put] = [vi.spyOn(copy, "getVersion"), vi.spyOn(copy, "put")];
     put.mockImplementationOnce((...args) => bucket.put(...args));
     const lock = await takeLock(copy, bucket);
-    for (const method of [get, stat, put]) method.mockRejectedValue(new Error("the copy was stopped"));
+    for (const method of [get, put]) method.mockRejectedValue(new Error("the copy was stopped"));
     const texts = new Set<string | undefined>();
     for (let beats = 1; beats <= 10; beats++) {
       await vi.advanceTimersByTimeAsync(20_000);
@@ -81,7 +81,7 @@ describe("a lock in a bucket", () => {
 
   it("is stored again after a time that it could not be", async () => {
     const lock = await take();
-    vi.spyOn(bucket, "stat").mockRejectedValueOnce(new Error("busy"));
+    vi.spyOn(bucket, "getVersion").mockRejectedValueOnce(new Error("busy"));
     await vi.advanceTimersByTimeAsync(40_000);
     expect(bucket.objects.get(LOCK_OBJECT)?.storedAt).toBe(NOW + 40_000);
     await lock.release();
@@ -113,7 +113,7 @@ describe("a lock in a bucket", () => {
   });
 
   it("that another takes at the same moment is theirs", async () => {
-    vi.spyOn(bucket, "stat").mockImplementationOnce(async () => {
+    vi.spyOn(bucket, "getVersion").mockImplementationOnce(async () => {
       storeLock(elsewhere);
       return undefined;
     });

@@ -23,9 +23,9 @@ async function bucketOf(steps: readonly Step[]) {
   return { ...s3, bucket: newBucket(s3.access) };
 }
 
-async function listed(bucket: S3Bucket): Promise<string[]> {
+async function listed(bucket: S3Bucket, cuts?: readonly string[]): Promise<string[]> {
   const found: string[] = [];
-  for await (const { path, bytes } of bucket.list("tile")) found.push(`${path} ${bytes}`);
+  for await (const { path, bytes } of bucket.list("tile", cuts)) found.push(`${path} ${bytes}`);
   return found;
 }
 
@@ -43,6 +43,9 @@ const pageTo = (token: string, name: string) =>
   page(
     `<IsTruncated>true</IsTruncated><NextContinuationToken>${token}</NextContinuationToken>${contents(`log/tile/${name}`)}`,
   );
+
+/** In their order: also those of cuts themselves, which a console makes of directories. */
+const NAMES = ["0/", "0/000", "0/001", "0/001.p/7", "0/x001/", "0/x001/000", "1/", "1/000", "entries/000"];
 
 describe("a listing", () => {
   it("has every page, and names are as they are", async () => {
@@ -95,6 +98,41 @@ describe("a listing", () => {
   it("has names as long as S3 allows them", async () => {
     const names = Array.from({ length: 1000 }, (_, index) => `${"&amp;".repeat(199)}${index}`);
     expect(await listed((await bucketOf([last(...names)])).bucket)).toHaveLength(1000);
+  });
+
+  it("is divided at the cuts, each name in one of the parts", async () => {
+    const s3 = await startS3((response) => {
+      const query = new URL(response.req.url ?? "", "http://s3").searchParams;
+      const after = query.get("continuation-token") ?? query.get("start-after") ?? "";
+      const left = NAMES.filter((name) => `log/tile/${name}` > after);
+      const [next = "", ...more] = left;
+      const { body } = more.length === 0 ? last(...left) : pageTo(`log/tile/${next}`, next);
+      response.end(body);
+    });
+    const bucket = newBucket(s3.access);
+    for (const cuts of [
+      [],
+      ["tile/0/x001/"],
+      ["tile/0/001", "tile/1/"],
+      ["tile/", "tile/z"],
+      ["tile/0/", "tile/0/x001/", "tile/1/"],
+    ]) {
+      const found = await listed(bucket, cuts);
+      expect(found.toSorted(), `${cuts}`).toEqual(NAMES.map((name) => `tile/${name} 8192`));
+    }
+  });
+
+  it("that begins before a cut, or is in no order, is not S3's", async () => {
+    const cuts = ["tile/1/"];
+    const everything = last("0/000", "1/000");
+    await expect(listed((await bucketOf(Array(20).fill(everything))).bucket, cuts)).rejects.toThrow(
+      /perhaps the store ignores start-after/,
+    );
+    const s3 = await startS3((response) => {
+      const isSecond = response.req.url?.includes("start-after") === true;
+      response.end((isSecond ? last("1/000") : last("1/000", "0/000")).body);
+    });
+    await expect(listed(newBucket(s3.access), cuts)).rejects.toThrow(/not in the order of the names/);
   });
 
   it("without the right to it says which", async () => {
