@@ -21,6 +21,15 @@ export interface Profile {
   readonly startUps: number;
   readonly gcs: BestConcurrency;
   readonly s3: BestConcurrency;
+  readonly live: {
+    /** For which the lag is sampled. */
+    readonly seconds: number;
+    /** Entries of a log that is large before. */
+    readonly before: number;
+    readonly kills: number;
+    /** What plan estimates the time of. */
+    readonly planned: LogShape;
+  };
   readonly uploadCost: {
     readonly rounds: number;
     /** Of one size, each time. */
@@ -88,6 +97,12 @@ export function profileFor({ quick, rounds, entries }: ProfileChoice): Profile {
     s3: {
       log: sized(tiles(600_000, LARGE)),
       concurrencies: quick ? [64] : [32, 64, 128, 256],
+    },
+    live: {
+      seconds: quick ? 15 : 120,
+      before: sized(tiles(10_000_000, SMALL)).entries,
+      kills: quick ? 2 : 5,
+      planned: sized(tiles(600_000, LARGE)),
     },
     uploadCost: quick ? { rounds: 1, uploads: 500 } : { rounds: 5, uploads: 2000 },
   };

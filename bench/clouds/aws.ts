@@ -44,17 +44,15 @@ export function requireMariaDb(): void {
   if (mariaDbProgram("mariadbd") === undefined) throw new SkipError("MariaDB is not installed");
 }
 
-function homeOf(
-  bucket: string,
-  { address, dsn }: Database,
-  env: Readonly<Record<string, string>>,
-): CloudHome {
+function homeOf(bucket: string, database: Database, env: Readonly<Record<string, string>>): CloudHome {
+  const { address, dsn } = database;
   return {
     bucket,
     target: `s3://${bucket}`,
     stateOptions: ["--mysql", address, "--no-mysql-tls"],
     tesseraOptions: migrateAwsFlags({ bucket, dsn, env }),
     env,
+    logHome: { bucket, sql: database, env },
   };
 }
 

@@ -3,6 +3,7 @@
  * those of the interop tests, restarted each time, since they keep in memory all that they are given.
  */
 
+import type { Home } from "../../test/support/go/homes.ts";
 import type { RunPlace } from "../run/contender.ts";
 import { startDelayProxy } from "../servers/delay-proxy.ts";
 
@@ -16,6 +17,8 @@ export interface CloudHome {
   readonly tesseraOptions: readonly string[];
   /** Variables by which programs find the cloud. */
   readonly env: Readonly<Record<string, string>>;
+  /** The same as the programs that drive Tessera's Appender take it. */
+  readonly logHome: Home;
 }
 
 /** How often it was called, by kind of call. */

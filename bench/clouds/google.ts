@@ -24,11 +24,13 @@ export const GOOGLE: CloudKind = {
 };
 
 function homeOf(bucket: string, database: string, storage: string, spanner: string): CloudHome {
+  const env = { STORAGE_EMULATOR_HOST: storage, SPANNER_EMULATOR_HOST: spanner };
   return {
     bucket,
     target: `gs://${bucket}`,
     stateOptions: ["--spanner", database],
     tesseraOptions: migrateGcpFlags({ bucket, database }),
-    env: { STORAGE_EMULATOR_HOST: storage, SPANNER_EMULATOR_HOST: spanner },
+    env,
+    logHome: { bucket, database, env: { ...env, METADATA_SERVER_DETECTION: "none" } },
   };
 }

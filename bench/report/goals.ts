@@ -12,7 +12,7 @@ export interface Goal {
   readonly met: boolean | undefined;
 }
 
-export type Unit = "entries/s" | "×" | "%" | "MB" | "ms";
+export type Unit = "entries/s" | "×" | "%" | "MB" | "ms" | "s";
 export type Bound = { readonly atMost: number } | { readonly atLeast: number };
 
 /** Wall time and peak memory next to an earlier build's. */
@@ -92,9 +92,9 @@ function isWithin(value: number, bound: Bound): boolean {
   return "atMost" in bound ? value <= bound.atMost : value >= bound.atLeast;
 }
 
-/** A figure in its unit: entries a second, a quotient, a share, bytes or milliseconds. */
+/** A figure in its unit: entries a second, a quotient, a share, bytes, milliseconds or seconds. */
 export function inUnit(value: number, unit: Unit): string {
-  if (unit === "×") return `${value.toFixed(2)} ×`;
+  if (unit === "×" || unit === "s") return `${value.toFixed(2)} ${unit}`;
   if (unit === "ms") return `${milliseconds(value)} ms`;
   const shown = value * (unit === "%" ? 100 : unit === "MB" ? 1e-6 : 1);
   return `${Math.round(shown).toLocaleString("en")} ${unit}`;

@@ -22,7 +22,7 @@ export interface SuiteReport {
   readonly tables: readonly Table[];
 }
 
-export type Table = CopyTable | TimeTable;
+export type Table = CopyTable | TimeTable | FigureTable;
 
 interface TableHead {
   readonly id: string;
@@ -43,6 +43,22 @@ export interface CopyTable extends TableHead {
 export interface TimeTable extends TableHead {
   readonly kind: "times";
   readonly milliseconds: readonly number[];
+}
+
+export type FigureUnit = "s" | "MB" | "×" | "";
+
+/** What else was measured: each column has its own unit. */
+export interface FigureTable extends TableHead {
+  readonly kind: "figures";
+  readonly columns: readonly { readonly id: string; readonly head: string; readonly unit: FigureUnit }[];
+  readonly rows: readonly FigureRow[];
+}
+
+export interface FigureRow {
+  readonly id: string;
+  readonly label: string;
+  /** By the ids of the columns. */
+  readonly values: Readonly<Record<string, number>>;
 }
 
 export type Row = MeasuredRow | MissingRow;
@@ -88,6 +104,18 @@ export interface Try {
 /** The table of copies with this id. */
 export function copyTable(tables: readonly Table[], id: string): CopyTable | undefined {
   return copyTables(tables).find((table) => table.id === id);
+}
+
+/** The values of a column of a table of figures, in the rows that are wanted; none if it was not measured. */
+export function columnValues(
+  tables: readonly Table[],
+  id: string,
+  column: string,
+  isWanted: (row: FigureRow) => boolean = () => true,
+): number[] {
+  const table = tables.find((candidate) => candidate.id === id);
+  if (table?.kind !== "figures") return [];
+  return table.rows.filter(isWanted).flatMap(({ values }) => values[column] ?? []);
 }
 
 export function copyTables(tables: readonly Table[]): CopyTable[] {

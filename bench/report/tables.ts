@@ -2,7 +2,7 @@
 
 import { type Figures, figuresOf, median, rowFigures } from "./figures.ts";
 import { type Goal, inUnit, milliseconds, verdictOf } from "./goals.ts";
-import type { CopyTable, MeasuredRow, Row, Table } from "./report.ts";
+import type { CopyTable, FigureTable, FigureUnit, MeasuredRow, Row, Table } from "./report.ts";
 
 interface Column {
   readonly head: string;
@@ -36,12 +36,20 @@ const RUN_HEADS = ["", "round", "wall s", "user s", "system s", "server CPU s", 
 /** A table with its title and its notes. */
 export function tableText(table: Table): string {
   const { title, notes } = table;
-  const isTimes = table.kind === "times";
-  const figures = isTimes ? timesText(table.milliseconds) : copiesText(table);
-  const remarks = [...(isTimes ? [] : table.rows.flatMap((row) => remarksOn(table, row))), ...notes].join(
-    " ",
-  );
-  return [`### ${title}\n`, figures, ...(remarks === "" ? [] : [`${remarks}\n`])].join("\n");
+  const remarksOnRows = table.kind === "copies" ? table.rows.flatMap((row) => remarksOn(table, row)) : [];
+  const remarks = [...remarksOnRows, ...notes].join(" ");
+  return [`### ${title}\n`, contentText(table), ...(remarks === "" ? [] : [`${remarks}\n`])].join("\n");
+}
+
+function contentText(table: Table): string {
+  switch (table.kind) {
+    case "times":
+      return timesText(table.milliseconds);
+    case "figures":
+      return figuresText(table);
+    case "copies":
+      return copiesText(table);
+  }
 }
 
 /** Goals, and whether they are met. */
@@ -118,6 +126,23 @@ function timesText(values: readonly number[]): string {
   const [least, most] = [Math.min(...values), Math.max(...values)].map(milliseconds);
   const each = values.map(milliseconds).join(", ");
   return `**${inUnit(median(values), "ms")}** (${least}–${most}). Every run: ${each} ms.\n`;
+}
+
+function figuresText({ columns, rows }: FigureTable): string {
+  const heads = columns.map(({ head, unit }) => (unit === "" ? head : `${head}, ${unit}`));
+  const cells = rows.map(({ label, values }) => [
+    label,
+    ...columns.map(({ id, unit }) => {
+      const value = values[id];
+      return value === undefined ? "" : plainFigure(value, unit);
+    }),
+  ]);
+  return markdownTable(["", ...heads], cells);
+}
+
+function plainFigure(value: number, unit: FigureUnit): string {
+  if (unit === "MB") return whole(value / 1e6);
+  return unit === "" ? whole(value) : value.toFixed(2);
 }
 
 function escaped(cell: string): string {

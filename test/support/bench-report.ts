@@ -2,6 +2,7 @@
 
 import type {
   CopyTable,
+  FigureTable,
   MeasuredRow,
   MissingRow,
   Run,
@@ -43,6 +44,19 @@ export function tableOf(id: string, rows: CopyTable["rows"], reference?: string)
 
 export function timesOf(id: string, milliseconds: readonly number[]): TimeTable {
   return { kind: "times", id, title: `Title of ${id}`, notes: [], milliseconds };
+}
+
+/** A table with a row for each id, and a column for each name of its values; all in seconds. */
+export function figuresOf(id: string, rows: Readonly<Record<string, Record<string, number>>>): FigureTable {
+  const names = new Set(Object.values(rows).flatMap(Object.keys));
+  return {
+    kind: "figures",
+    id,
+    title: `Title of ${id}`,
+    notes: [`Note on ${id}.`],
+    columns: [...names].map((name) => ({ id: name, head: `head of ${name}`, unit: "s" })),
+    rows: Object.entries(rows).map(([row, values]) => ({ id: row, label: `label of ${row}`, values })),
+  };
 }
 
 export function suiteOf(

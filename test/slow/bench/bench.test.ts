@@ -85,7 +85,7 @@ describe("npm run bench", () => {
     expect(readdirSync(scratch)).toEqual([]);
 
     const reports = reportsIn(out);
-    const names = ["peers", "tls", "start-up", "disk", "distance", "scale", "gcs", "s3"];
+    const names = ["peers", "tls", "start-up", "disk", "distance", "scale", "gcs", "s3", "live"];
     expect(reports.map(({ name }) => name)).toEqual(names);
     const tables = reports.flatMap((report) => copyTables(report.tables));
     const measured = measuredRows(tables);
@@ -101,6 +101,7 @@ describe("npm run bench", () => {
         "rclone: rclone is not installed",
         "gcs: Go is not installed",
         "s3: Go is not installed",
+        "live: Go is not installed",
       ]),
     );
 

@@ -2,7 +2,15 @@ import { describe, expect, it } from "vitest";
 import { eitherGoal, goal, inUnit } from "../../../../bench/report/goals.ts";
 import type { Table } from "../../../../bench/report/report.ts";
 import { goalsOf } from "../../../../bench/suites/all.ts";
-import { missingRow, rowOf, runOf, suiteOf, tableOf, timesOf } from "../../../support/bench-report.ts";
+import {
+  figuresOf,
+  missingRow,
+  rowOf,
+  runOf,
+  suiteOf,
+  tableOf,
+  timesOf,
+} from "../../../support/bench-report.ts";
 
 const PEAK_MEMORY = "Peak memory of every copy";
 
@@ -80,6 +88,18 @@ describe("the goals of the suites are judged by their tables", () => {
     const startUp = timesOf("gcs-start-up", [350, 290, 310]);
     const expected = ["100,000 entries/s true", "70 % false", "5.00 × true", "80 % true", "310 ms false"];
     expect(Object.values(verdicts("gcs", [near, far, startUp]))).toEqual(expected);
+  });
+
+  it("live: lag, with and without kills, cutovers and plans, each by its worst row", () => {
+    const moves = figuresOf("live", {
+      quiet: { kills: 0, "seen-p99": 1.2, cutover: 6 },
+      grown: { kills: 0, "seen-p99": 1.9, cutover: 9.5 },
+      killed: { kills: 5, "seen-p99": 2.5, cutover: 7 },
+    });
+    const plans = figuresOf("plans", { directory: { factor: 1.5 }, gcs: { factor: 2.1 } });
+    const expected = ["1.90 s true", "2.50 s false", "9.50 s true", "2.10 × false"];
+    expect(Object.values(verdicts("live", [moves, plans]))).toEqual(expected);
+    expect(Object.values(verdicts("live", []))).toEqual(expected.map(() => "undefined undefined"));
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { goal } from "../../../../bench/report/goals.ts";
 import { goalsText, markdownTable, tableText } from "../../../../bench/report/tables.ts";
-import { missingRow, rowOf, tableOf } from "../../../support/bench-report.ts";
+import { figuresOf, missingRow, rowOf, tableOf } from "../../../support/bench-report.ts";
 
 const TRIES = [
   { label: "4 transfers", wallSeconds: 1.3 },
@@ -55,6 +55,14 @@ it("a table of times gives the median, the spread and every run", () => {
     milliseconds: [290.4, 310, 280],
   } as const;
   expect(tableText(table)).toContain("**290 ms** (280–310). Every run: 290, 310, 280 ms.");
+});
+
+it("a table of figures has a column for each unit, and nothing where nothing was measured", () => {
+  const text = tableText(figuresOf("live", { here: { lag: 1.234 }, there: { lag: 0.5, cutover: 6 } }));
+  expect(text).toContain("|                | head of lag, s | head of cutover, s |");
+  expect(text).toContain("| label of here  | 1.23           |                    |");
+  expect(text).toContain("| label of there | 0.50           | 6.00               |");
+  expect(text).toContain("Note on live.");
 });
 
 it("goals are met, missed, not measured or not judged", () => {
