@@ -19,7 +19,7 @@ import { describeTarget } from "./options/places.ts";
 import { type Amounts, amountsOf, type InPlace } from "./plan/amounts.ts";
 import { seenGrowth } from "./plan/growth.ts";
 import { type SampledLog, sampleLog } from "./plan/sampled-log.ts";
-import { lockWarnings, spaceWarnings, warningsOf } from "./plan/warnings.ts";
+import { spaceWarnings, targetWarnings, warningsOf } from "./plan/warnings.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { FreeSpace } from "./ports/target.ts";
 import { beyondTree, openTree } from "./read/authentic.ts";
@@ -166,7 +166,7 @@ async function planOpened(
     warnings: [
       ...warningsOf(options, checkpoint, sampled, lacksPartials),
       ...growth.warnings,
-      ...(await lockWarnings(target)),
+      ...(await targetWarnings(session)),
       ...spaceWarnings(look.value?.prospect, amounts, freeSpace),
       ...(await beyondTree(context.source, checkpoint.size)),
     ],

@@ -43,6 +43,8 @@ export interface LogState extends PrivateState {
   readonly options: string;
   /** How a bucket names it: a JSON document, which the store's StoreReader reads. */
   readonly binding: object;
+  /** What log software with this store does badly for a log below a prefix of a bucket; undefined if nothing. */
+  readonly prefixWarning?: string | undefined;
   /** Makes what is missing in the store, such as tables. @throws TargetRefusedError if it has a different schema. */
   prepare(): Promise<void>;
 }

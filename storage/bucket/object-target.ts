@@ -47,7 +47,7 @@ export abstract class ObjectTarget {
   /** A bucket is never full. */
   async requireFreeSpace(): Promise<void> {}
 
-  async warnings(): Promise<string[]> {
+  async warnings(_isToAppend: boolean): Promise<string[]> {
     return [];
   }
 

@@ -27,6 +27,7 @@ export class TableLogState implements LogState {
   readonly name: string;
   readonly options: string;
   readonly binding: object;
+  readonly prefixWarning: string | undefined;
   readonly treeStateName: string;
   readonly markerName: string;
   readonly recordName: string;
@@ -34,11 +35,16 @@ export class TableLogState implements LogState {
   readonly #location: string;
 
   /** @param location names the target where the log's objects are. */
-  constructor(tables: StateTables, named: Pick<LogState, "options" | "binding">, location: string) {
+  constructor(
+    tables: StateTables,
+    named: Pick<LogState, "options" | "binding" | "prefixWarning">,
+    location: string,
+  ) {
     const { database, prefix } = tables;
     this.name = `the database ${database}`;
     this.options = named.options;
     this.binding = named.binding;
+    this.prefixWarning = named.prefixWarning;
     this.#tables = tables;
     this.#location = location;
     this.treeStateName = this.#tableName("IntCoord");

@@ -39,11 +39,14 @@ export class BucketTarget extends ObjectTarget implements MigrationTarget {
   readonly externalState: StateBinding;
   protected readonly state: PrivateState;
   readonly #openStored: BucketTargetOptions["openStored"];
+  readonly #prefixWarning: string | undefined;
 
   constructor(bucket: Bucket, { store, storeReaders, openStored, signal }: BucketTargetOptions) {
     super(bucket, signal);
     this.location = bucket.location;
     this.#openStored = openStored;
+    const hasPrefix = new URL(bucket.location).pathname.length > 1;
+    this.#prefixWarning = hasPrefix ? store?.prefixWarning : undefined;
     this.externalState = new StateBinding(this.bucket, store, storeReaders);
     this.state = this.externalState.state;
     this.treeStateName = this.state.treeStateName;
@@ -59,6 +62,10 @@ export class BucketTarget extends ObjectTarget implements MigrationTarget {
     if (await this.#hasCheckpoint()) return { kind: "occupied", found: "a checkpoint" };
     for await (const { path } of this.bucket.list("tile")) return { kind: "unclaimed-tiles", example: path };
     return { kind: "empty" };
+  }
+
+  override async warnings(isToAppend: boolean): Promise<string[]> {
+    return isToAppend && this.#prefixWarning !== undefined ? [this.#prefixWarning] : [];
   }
 
   integratedTree(): Promise<IntegratedTree | undefined> {

@@ -8,6 +8,10 @@ import { formatDatabase, formatMysqlAddress, parseMysqlAddress } from "./address
 /** The key by which a bucket's document names a database, whoever logs in to it. */
 const BINDING_KEY = "tlog-migrate-mysql";
 
+const PREFIX_WARNING =
+  "The log is to be below a prefix of its bucket: Tessera up to v1.0.4 with MySQL does not survive a crash there, and TesseraCT's " +
+  "program for AWS takes no prefix. Choose a bucket of the log's own";
+
 export const mysqlStores: StateStoreKind = {
   options: [
     {
@@ -68,8 +72,8 @@ export const mysqlStores: StateStoreKind = {
         const note =
           "The log in this bucket is, or is to be, written by log software that uses this database.";
         const tables = new MysqlTables(loginOf(address, values), signal);
-        const named = { options: `--mysql ${database}`, binding: { [BINDING_KEY]: database, note } };
-        return new TableLogState(tables, named, location);
+        const [options, binding] = [`--mysql ${database}`, { [BINDING_KEY]: database, note }];
+        return new TableLogState(tables, { options, binding, prefixWarning: PREFIX_WARNING }, location);
       },
     };
   },

@@ -5,7 +5,7 @@ import { attempt } from "../../tlog/errors.ts";
 import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
 import { formatHash } from "../../tlog/merkle.ts";
 import { parseNote } from "../../tlog/note.ts";
-import type { MigrationOptions } from "../options/options.ts";
+import { isOnlyRead } from "../options/options.ts";
 import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import { beyondTree } from "../read/authentic.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
@@ -42,7 +42,7 @@ export async function handOver(
     finishedAt: new Date().toISOString(),
     missingIssuers: session.issuers?.missing().length ?? 0,
     ...pruned,
-    isMirror: isMirror(options),
+    isMirror: isOnlyRead(options),
     tool: options.tool,
     marker: marker.text,
   });
@@ -59,11 +59,6 @@ async function lastNote(session: CopySession, aim: TrustedCheckpoint): Promise<U
   if (now.size === aim.size) return now.note;
   if (session.options.snapshot === true) return aim.note;
   throw writerAlive(session, "the source still grows", aim, now);
-}
-
-/** Whether what is handed over is only to be read: its log goes on elsewhere. */
-function isMirror({ snapshot, saveCheckpoint }: MigrationOptions): boolean {
-  return snapshot === true || saveCheckpoint === true;
 }
 
 /**
@@ -91,7 +86,7 @@ export async function finish(
   }
   progress.phase = "done";
   progress.isHandedOver = outcome !== "ready-for-handover";
-  const wasMirror = record === undefined ? isMirror(options) : record.isMirror;
+  const wasMirror = record === undefined ? isOnlyRead(options) : record.isMirror;
   const isHandedOver = !isUnfinished(outcome);
   hasStored ||= outcome === "handed-over" && target.handsOverCheckpoint === true;
   const stored = isHandedOver ? await storedState(session, wasMirror, hasStored) : undefined;

@@ -133,3 +133,8 @@ export interface AbandonOptions
   /** A URL whose backend has targets, or a path. */
   readonly target: string;
 }
+
+/** Whether what is handed over is only to be read: its log goes on elsewhere. */
+export function isOnlyRead({ snapshot, saveCheckpoint }: MigrationOptions): boolean {
+  return snapshot === true || saveCheckpoint === true;
+}

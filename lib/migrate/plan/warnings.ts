@@ -1,9 +1,10 @@
 /** What an operator should know before a copy, a sentence each. */
 
 import { formatCount } from "../../tlog/quantities.ts";
-import type { MigrationOptions } from "../options/options.ts";
-import type { FreeSpace, MigrationTarget } from "../ports/target.ts";
+import { isOnlyRead, type MigrationOptions } from "../options/options.ts";
+import type { FreeSpace } from "../ports/target.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
+import type { CopySession } from "../session.ts";
 import type { TargetProspect } from "../target/claim.ts";
 import type { Amounts } from "./amounts.ts";
 import type { SampledLog } from "./sampled-log.ts";
@@ -42,11 +43,13 @@ function issuerWarnings({ allowMissingIssuers }: MigrationOptions, { issuers }: 
   ];
 }
 
-/** A holder that cannot be seen from here. */
-export async function lockWarnings(target: MigrationTarget): Promise<string[]> {
+/** What speaks against the place, and a holder that cannot be seen from here. */
+export async function targetWarnings({ target, options }: CopySession): Promise<string[]> {
+  const warnings = await target.warnings(!isOnlyRead(options));
   const lock = await target.lockState?.();
-  if (lock === undefined || lock.isRunning !== undefined) return [];
+  if (lock === undefined || lock.isRunning !== undefined) return warnings;
   return [
+    ...warnings,
     `Process ${lock.pid} on ${lock.host} may be at work in the target: its lock was last stored at ${lock.heardAt}`,
   ];
 }

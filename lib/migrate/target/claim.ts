@@ -3,7 +3,7 @@
  * to copy up to, so that the next run continues with the same one.
  */
 
-import { type ErrorFacts, OperationError, TargetRefusedError } from "../../errors.ts";
+import { OperationError, TargetRefusedError } from "../../errors.ts";
 import { logIdOf, parseCheckpointText, policyOfSigners } from "../../tlog/checkpoint.ts";
 import { keptNote } from "../../tlog/kept-note.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
@@ -11,6 +11,7 @@ import { equalBytes } from "../../tlog/merkle.ts";
 import { parseNote } from "../../tlog/note.ts";
 import { cleanUp } from "../clean-up.ts";
 import { REQUEST_PATH } from "../cutover/request.ts";
+import { isOnlyRead } from "../options/options.ts";
 import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget } from "../ports/target.ts";
 import { openTrusted, type TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
@@ -28,7 +29,7 @@ import {
 } from "./marker.ts";
 import { HANDED_OVER, IS_MIRROR, publishedCheckpoint, requireSealsCount } from "./mirror-claim.ts";
 import { requirePart } from "./part.ts";
-import { describeHead, grownBeyondHandover, refused, requireSameLog } from "./refusals.ts";
+import { describeHead, grownBeyondHandover, notClaimed, refused, requireSameLog } from "./refusals.ts";
 import { trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
 import { readableTreeState, treeStateOf } from "./tree-state.ts";
@@ -160,6 +161,10 @@ async function newClaim(
     tool: options.tool,
     isMirror: session.isMirror,
   });
+  // What speaks against the place is said before days of copying into it.
+  for (const warning of await target.warnings(!session.isMirror && !isOnlyRead(options))) {
+    options.notice?.(warning, "warning");
+  }
   await target.claim(marker.text);
   const own = { aim: checkpoint, checkpoint, marker, resume: adopts, handingOver: false };
   return await locked(session, { kind: "claimed", ...own });
@@ -263,12 +268,6 @@ async function unclaimed(target: MigrationTarget, example: string): Promise<Targ
     problem: `contains tiles that tlog-migrate did not write, for example ${tile}`,
     advice: `${EMPTY_TARGET}; or, if it is an unfinished copy of the same log by another tool, pass --adopt`,
   });
-}
-
-function notClaimed({ location }: MigrationTarget): ErrorFacts {
-  const advice =
-    "Start the copy that divides the work: tlog-migrate copy with the same --queue, source and target";
-  return { object: location, problem: "is not claimed by a copy yet", advice };
 }
 
 /** With a checkpoint the handover would be refused: this is reported now, not after the whole copy. */

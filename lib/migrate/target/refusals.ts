@@ -60,3 +60,10 @@ export function grownBeyondHandover(
       "No log software can start on this target. Stop the old writer permanently; run the same command without --handover, which takes the handover back and copies the rest; then run it with --handover",
   });
 }
+
+/** A worker found nothing that it could join. */
+export function notClaimed({ location }: MigrationTarget): ErrorFacts {
+  const advice =
+    "Start the copy that divides the work: tlog-migrate copy with the same --queue, source and target";
+  return { object: location, problem: "is not claimed by a copy yet", advice };
+}

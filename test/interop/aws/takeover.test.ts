@@ -30,8 +30,12 @@ describeWithMariaDb("a copy into S3 and MySQL", () => {
       const dir = join(memoryDirectory(), "source");
       const log = await makeLog({ dir, ...identity, size });
       const home = await aws().newHome(prefix);
-      const report = await copyTo(home, dir, log);
+      const said: string[] = [];
+      const report = await copyTo(home, dir, log, { notice: (text) => said.push(text) });
       expect(report).toMatchObject({ outcome: "handed-over", size, rootHash: log.rootHash, entries: size });
+      const warning = /does not survive a crash.*Choose a bucket of the log's own/;
+      const warned = prefix === undefined ? [] : [expect.stringMatching(warning)];
+      expect([said, report.warnings]).toEqual([warned, warned]);
       await expectAppends(home, log, identity);
     },
   );

@@ -307,3 +307,18 @@ describe("where the private state was looked for", () => {
     );
   });
 });
+
+describe("what log software does badly below a prefix", () => {
+  it.each<[location: string, isToAppend: boolean, warnings: readonly string[]]>([
+    ["mem://bucket/log/", true, ["It forgets."]],
+    ["mem://bucket/log/", false, []],
+    ["mem://bucket/", true, []],
+  ])("is said of %s, where something appends: %s", async (location, isToAppend, warnings) => {
+    const bucket = new MemoryBucket(location);
+    const store = Object.assign(new MemoryLogState({ name: "one" }, location), {
+      prefixWarning: "It forgets.",
+    });
+    const target = new BucketTarget(bucket, { store, storeReaders: [memoryOptionsIn] });
+    expect(await target.warnings(isToAppend)).toEqual(warnings);
+  });
+});
