@@ -27,7 +27,7 @@ const HELP = `
 Suites:
 ${SUITES.map(({ name, about }) => `  ${name.padEnd(9)} ${about}`).join("\n")}
 
-Peers that are not installed (rclone, Go for Tessera's tools and emulated clouds, MariaDB) are left out, and nginx is
+Peers that are not installed (rclone, Go for Tessera's tools and emulated clouds, MariaDB, Redis) are left out, and nginx is
 replaced by a server of our own. Goals are judged by a full run alone: with other sizes, or fewer rounds than 3,
 figures are shown and not judged. A goal that is missed is shown, and is not a failure. Tables go to standard
 output, progress to standard error. Nothing is written but what --out asks for; logs and copies are removed at the

@@ -18,6 +18,14 @@ export interface Profile {
     /** Logs that are made while they are read, the smallest first; the copies are discarded. */
     readonly endless: readonly LogShape[];
   };
+  readonly scaleOut: {
+    /** Copied by one process, and by two. */
+    readonly near: LogShape;
+    /** Copied by numbers of workers, each behind a line of its own. */
+    readonly far: LogShape;
+    /** Of a log that is divided, and not stored. */
+    readonly dividedEntries: number;
+  };
   readonly startUps: number;
   readonly gcs: BestConcurrency;
   readonly s3: BestConcurrency;
@@ -55,6 +63,11 @@ export const ROUND_TRIPS_MS = [0, 20, 50];
 /** The log that Tessera's announcement of its migration tools is about. */
 export const ANNOUNCED_SIZE = 13_712_258;
 
+/** Whole level-1 tiles, twelve for each of eight workers: what is left to the coordinator is nothing. */
+const FAR_ENTRIES = 96 * 65_536;
+/** The log that many machines are for. */
+const DIVIDED_ENTRIES = 10_000_000_000;
+
 const FULL_ROUNDS = 3;
 /** A quick look copies logs that are so much smaller: no ground for claims. */
 const QUICK_DIVISOR = 20;
@@ -89,6 +102,11 @@ export function profileFor({ quick, rounds, entries }: ProfileChoice): Profile {
       concurrencies: quick ? [128] : [32, 64, 128, 256],
     },
     scale: { stored: stored ?? [], endless: endless ?? [] },
+    scaleOut: {
+      near: sized(tiles(4_000_000, LARGE)),
+      far: sized(tiles(FAR_ENTRIES, SMALL)),
+      dividedEntries: Math.max(65_536, sized(tiles(DIVIDED_ENTRIES, SMALL)).entries),
+    },
     startUps: quick ? 5 : 15,
     gcs: {
       log: sized(tiles(600_000, LARGE)),

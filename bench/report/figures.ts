@@ -48,6 +48,16 @@ export function medianTime(tables: readonly Table[], id: string): number | undef
   return table?.kind === "times" ? median(table.milliseconds) : undefined;
 }
 
+/** A figure of a table of figures; undefined if there is none with these ids. */
+export function figureOf(
+  tables: readonly Table[],
+  { table: tableId, row, column }: { readonly table: string; readonly row: string; readonly column: string },
+): number | undefined {
+  const table = tables.find(({ id }) => id === tableId);
+  if (table?.kind !== "figures") return undefined;
+  return table.rows.find(({ id }) => id === row)?.values[column];
+}
+
 /** A quotient of two figures, if both are known; undefined if the divisor is 0, the time of a run too short to measure. */
 export function ratio(dividend: number | undefined, divisor: number | undefined): number | undefined {
   return dividend === undefined || divisor === undefined || divisor === 0 ? undefined : dividend / divisor;

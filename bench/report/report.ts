@@ -45,7 +45,7 @@ export interface TimeTable extends TableHead {
   readonly milliseconds: readonly number[];
 }
 
-export type FigureUnit = "s" | "MB" | "×" | "";
+export type FigureUnit = "s" | "µs" | "KB" | "MB" | "×" | "entries/s" | "";
 
 /** What else was measured: each column has its own unit. */
 export interface FigureTable extends TableHead {

@@ -142,7 +142,9 @@ function figuresText({ columns, rows }: FigureTable): string {
 
 function plainFigure(value: number, unit: FigureUnit): string {
   if (unit === "MB") return whole(value / 1e6);
-  return unit === "" ? whole(value) : value.toFixed(2);
+  if (unit === "KB") return (value / 1e3).toFixed(1);
+  if (unit === "µs") return (value * 1e6).toFixed(1);
+  return unit === "" || unit === "entries/s" ? whole(value) : value.toFixed(2);
 }
 
 function escaped(cell: string): string {

@@ -107,7 +107,7 @@ async function runOnce({ into }: Setting, entrant: Entrant, everyByte: boolean):
   // A log that is not stored, for a copy that is not either, may be larger than the memory.
   if (entrant.leaves !== undefined) touchMemory(into, log.bytes);
   if (!isInMemory(into)) await settle(into);
-  await place?.open();
+  await place?.open(task);
   try {
     const servers = [...source.servers, ...(place?.pids ?? [])];
     const before = totalCpu(servers);

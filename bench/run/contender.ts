@@ -40,7 +40,7 @@ export interface Contender {
 
 /** Recreated for each run, and removed after it. */
 export interface RunPlace {
-  open(): Promise<void>;
+  open(task: Task): Promise<void>;
   close(): Promise<void>;
   /** Processes whose CPU time is reported with that of the source's server, while it is open. */
   readonly pids: readonly number[];

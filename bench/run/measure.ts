@@ -104,7 +104,7 @@ export function cpuSeconds(pid: number): number | undefined {
 }
 
 /** The largest peak of resident memory that a process, or one that it has started, has had so far. */
-function peakRssBytes(pid: number): number | undefined {
+export function peakRssBytes(pid: number): number | undefined {
   const kibibytes = /^VmHWM:\s*(\d+) kB$/m.exec(readProc(`${pid}/status`) ?? "")?.[1];
   const children = (readProc(`${pid}/task/${pid}/children`) ?? "").split(" ").filter(Boolean);
   const peaks = children.map((child) => peakRssBytes(Number(child))).filter((peak) => peak !== undefined);

@@ -2,6 +2,8 @@
 
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { startGuarded } from "../../test/support/go/guarded.ts";
 
 /** A process that was started, as its parent sees it. It ends with its parent at the latest. */
@@ -46,6 +48,20 @@ export async function startModule<Announced extends OwnProcess>(
     once(shell, "exit").then(() => Promise.reject(new Error(`${file} ${args.join(" ")} did not start`))),
   ]);
   return { ...(JSON.parse(line) as Announced), close };
+}
+
+/**
+ * Starts a command.
+ * @returns also the lines of its output, which are read on, and dropped, once nobody reads them any more.
+ */
+export async function startPrinting(
+  command: readonly string[],
+): Promise<OwnProcess & { readonly lines: AsyncIterable<string> }> {
+  const { shell, close } = startGuarded(command);
+  const output = shell.stdout as Readable;
+  const reader = createInterface(output);
+  reader.once("close", () => output.resume());
+  return { pid: Number(await text(shell.stdio[4] as Readable)), lines: reader, close };
 }
 
 /** Says that this process is ready, and what is to be known of it. */

@@ -9,11 +9,12 @@ import { live } from "./live.ts";
 import { peers } from "./peers.ts";
 import { s3 } from "./s3.ts";
 import { scale } from "./scale.ts";
+import { scaleOut } from "./scale-out.ts";
 import { startUp } from "./start-up.ts";
 import type { Suite } from "./suite.ts";
 import { tls } from "./tls.ts";
 
-export const SUITES: readonly Suite[] = [peers, tls, startUp, disk, distance, scale, gcs, s3, live];
+export const SUITES: readonly Suite[] = [peers, tls, startUp, disk, distance, scale, scaleOut, gcs, s3, live];
 
 /** The goals that these reports say something about, in the order of the suites; then what all copies needed. */
 export function goalsOf(reports: readonly SuiteReport[]): Goal[] {

@@ -16,8 +16,9 @@ import { OutageReporter } from "../throttle/outage.ts";
 import { pause } from "../throttle/pause.ts";
 import { JOB_VERSION, MAX_RUN } from "./jobs.ts";
 
-/** How often the target and the queue are looked at. */
+/** How often the target and the queue are looked at; more often at first, so that a short copy is not made longer by that. */
 const LOOK_MS = 500;
+const FIRST_LOOK_MS = 50;
 
 /** How long a job should take. */
 const JOB_SECONDS = 10;
@@ -88,7 +89,8 @@ export class Coordinator {
         if (!(error instanceof OperationError)) throw error;
         this.#outage.failed(error);
       }
-      await pause(LOOK_MS, signal);
+      const elapsed = performance.now() - this.#startedAt;
+      await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + elapsed / 50), signal);
     }
   }
 

@@ -21,8 +21,11 @@ import { pause } from "../throttle/pause.ts";
 import { parseJob, queueName, readQueueId, tilesOfRun } from "./jobs.ts";
 import { Share } from "./share.ts";
 
-/** How often a worker looks whether the copy is over. */
+/** How often a worker looks whether the copy is over, and, once it has waited for long, whether one has begun. */
 const LOOK_MS = 3_000;
+
+/** One that is started just before the copy misses little of it. */
+const FIRST_LOOK_MS = 250;
 
 /** The reason for which a worker stops to take jobs. */
 const OVER = Symbol("the copy is over, or has another aim");
@@ -43,19 +46,22 @@ export async function runWorker(
   const { signal = new AbortController().signal, notice = () => {} } = options;
   const startedAt = performance.now();
   let isWaiting = false;
+  let waitingSince = startedAt;
   for (;;) {
     try {
       const report = await onClaimedTarget(copy, modules, workOnClaim, { role: "worker" });
       // Next to a new aim, or to what says that it is handed over.
       if (report.outcome !== "part-copied") return ofWholeRun(report, startedAt);
       isWaiting = false;
+      waitingSince = performance.now();
     } catch (error) {
       if (!(error instanceof NotClaimedError)) throw error;
       if (!isWaiting) notice(`Waiting: ${error.message}`);
       isWaiting = true;
     }
     progress.phase = "waiting for work";
-    await pause(LOOK_MS, signal);
+    const waited = performance.now() - waitingSince;
+    await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + waited / 10), signal);
   }
 
   async function workOnClaim(session: CopySession, claim: Claim, rounds: Rounds): Promise<MigrationReport> {

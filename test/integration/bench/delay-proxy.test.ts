@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { startDelayProxy } from "../../../bench/servers/delay-proxy.ts";
+import { type DelayProxyOptions, startDelayProxy } from "../../../bench/servers/delay-proxy.ts";
 
 async function serve(conversation: (socket: Socket) => void): Promise<number> {
   const sockets = new Set<Socket>();
@@ -20,14 +20,22 @@ async function serve(conversation: (socket: Socket) => void): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-async function connectFar(roundTripMs: number, conversation: (socket: Socket) => void): Promise<Socket> {
-  const upstreamPort = await serve(conversation);
-  const proxy = await startDelayProxy({ upstreamPort, roundTripMs });
+async function startFar(
+  line: Omit<DelayProxyOptions, "upstreamPort">,
+  conversation: (socket: Socket) => void,
+): Promise<() => Promise<Socket>> {
+  const proxy = await startDelayProxy({ upstreamPort: await serve(conversation), ...line });
   onTestFinished(() => proxy.close());
-  const socket = connect({ host: "127.0.0.1", port: proxy.port, allowHalfOpen: true, noDelay: true });
-  onTestFinished(() => void socket.destroy());
-  await once(socket, "connect");
-  return socket;
+  return async () => {
+    const socket = connect({ host: "127.0.0.1", port: proxy.port, allowHalfOpen: true, noDelay: true });
+    onTestFinished(() => void socket.destroy());
+    await once(socket, "connect");
+    return socket;
+  };
+}
+
+async function connectFar(roundTripMs: number, conversation: (socket: Socket) => void): Promise<Socket> {
+  return await (await startFar({ roundTripMs }, conversation))();
 }
 
 const echo = (socket: Socket): void => void socket.pipe(socket);
@@ -73,6 +81,16 @@ describe("a server behind the delay proxy", () => {
     expect((await socket.toArray()).reduce((sum: number, chunk: Buffer) => sum + chunk.length, 0)).toBe(
       total,
     );
+  });
+
+  test("all connections together receive no more than the line carries, and all of it", async () => {
+    const newSocket = await startFar({ roundTripMs: 0, bytesPerSecond: 4_000_000 }, echo);
+    const sockets = await Promise.all([newSocket(), newSocket()]);
+    const startedAt = performance.now();
+    for (const socket of sockets) socket.end(randomBytes(400_000));
+    const received = await Promise.all(sockets.map(async (socket) => Buffer.concat(await socket.toArray())));
+    expect(received.map(({ length }) => length)).toEqual([400_000, 400_000]);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(199);
   });
 
   test("a client that has ended its half still gets the answer", async () => {

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -6,14 +6,17 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { figureOf } from "../../../bench/report/figures.ts";
 import { copyTables, measuredRows, type SuiteReport } from "../../../bench/report/report.ts";
 import { timeToFirstBundle } from "../../../bench/suites/start-up.ts";
 import { temporaryDirectory } from "../../support/places/directory.ts";
 
 const BENCH = fileURLToPath(new URL("../../../bench/bench.ts", import.meta.url));
 const PROGRAM = fileURLToPath(new URL("../../../cmd/tlog-migrate.ts", import.meta.url));
-/** All that the benchmark finds on this machine: neither rclone nor Go. */
+/** All that the benchmark finds on this machine: neither rclone nor Go nor Redis. */
 const INSTALLED = ["cat", "cp", "rm", "sh", "sync"];
+const canQueue =
+  spawnSync("redis-server", ["--version"]).status === 0 || process.env.TLOG_MIGRATE_REQUIRE_QUEUES === "1";
 
 interface BenchRun {
   readonly scratch: string;
@@ -29,17 +32,23 @@ interface Circumstances {
   readonly signal?: NodeJS.Signals | "closed pipe";
   /** A program that is not installed. */
   readonly without?: string;
+  /** Programs that are installed too. */
+  readonly with?: readonly string[];
 }
 
 /** Runs the benchmark of the uncompiled program, in a scratch directory of its own. */
 async function runBench(
   args: readonly string[],
-  { interruptAt, signal = "SIGINT", without }: Circumstances = {},
+  { interruptAt, signal = "SIGINT", without, with: more = [] }: Circumstances = {},
 ): Promise<BenchRun> {
   const scratch = temporaryDirectory();
   const places = ["--program", PROGRAM, "--scratch", scratch, "--disk", scratch];
   const child = spawn(process.execPath, [BENCH, ...places, ...args], {
-    env: { ...process.env, PATH: pathToInstalled(without), NODE_OPTIONS: "" },
+    env: {
+      ...process.env,
+      PATH: pathToInstalled([...INSTALLED, ...more].filter((program) => program !== without)),
+      NODE_OPTIONS: "",
+    },
     stdio: ["ignore", "pipe", "pipe"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
@@ -59,10 +68,10 @@ async function runBench(
   return { scratch, code, stdout, stderr };
 }
 
-function pathToInstalled(without?: string): string {
+function pathToInstalled(programs: readonly string[]): string {
   const directory = join(temporaryDirectory(), "bin");
   mkdirSync(directory);
-  for (const name of INSTALLED.filter((program) => program !== without)) {
+  for (const name of programs) {
     const found = (process.env.PATH ?? "").split(delimiter).map((candidate) => join(candidate, name));
     const file = found.find((candidate) => existsSync(candidate));
     if (file !== undefined) symlinkSync(file, join(directory, name));
@@ -85,7 +94,7 @@ describe("npm run bench", () => {
     expect(readdirSync(scratch)).toEqual([]);
 
     const reports = reportsIn(out);
-    const names = ["peers", "tls", "start-up", "disk", "distance", "scale", "gcs", "s3", "live"];
+    const names = ["peers", "tls", "start-up", "disk", "distance", "scale", "scale-out", "gcs", "s3", "live"];
     expect(reports.map(({ name }) => name)).toEqual(names);
     const tables = reports.flatMap((report) => copyTables(report.tables));
     const measured = measuredRows(tables);
@@ -99,6 +108,7 @@ describe("npm run bench", () => {
         "tessera: Go is not installed",
         "tessera: it does not know Static CT",
         "rclone: rclone is not installed",
+        "scale-out: redis-server is not installed",
         "gcs: Go is not installed",
         "s3: Go is not installed",
         "live: Go is not installed",
@@ -125,6 +135,21 @@ describe("npm run bench", () => {
     const { code, scratch } = await runBench(args, { interruptAt: /round 1 of/, signal });
     expect(code).toBe(exitCode);
     while (readdirSync(scratch).length > 0) await sleep(50);
+  });
+
+  it.skipIf(!canQueue)("divides a copy among workers by a queue, and a log that is not copied", async () => {
+    const out = temporaryDirectory();
+    const args = ["--entries", "70000", "--rounds", "1", "--suite", "scale-out", "--out", out];
+    const { code, stderr } = await runBench(args, { with: ["redis-server"] });
+    expect(code, stderr).toBe(0);
+    const tables = reportsIn(out)[0]?.tables ?? [];
+    expect(measuredRows(tables).map(({ id }) => id)).toEqual([
+      ...["ours", "divided", "divided-alone"],
+      ...["1", "2", "4", "8"],
+    ]);
+    const divided = (column: string) => figureOf(tables, { table: "division", row: "10B", column });
+    expect(divided("seals")).toBe(1);
+    expect(divided("speed")).toBeGreaterThan(0);
   });
 
   it("leaves out a row whose program is not installed", async () => {

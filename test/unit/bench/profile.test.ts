@@ -22,10 +22,16 @@ describe("the profile of a run", () => {
 
   it("takes another number of entries and rounds for all logs", () => {
     const profile = profileFor({ quick: false, entries: 1000, rounds: 5 });
-    const { peers, tls, disk, distance, scale, gcs, s3 } = profile;
-    const shapes = [...peers, tls, disk, distance.log, ...scale.stored, ...scale.endless, gcs.log, s3.log];
+    const { peers, tls, disk, distance, scale, scaleOut, gcs, s3 } = profile;
+    const near = [...peers, tls, disk, ...scale.stored, ...scale.endless, scaleOut.near];
+    const shapes = [...near, distance.log, scaleOut.far, gcs.log, s3.log];
     expect(shapes.map(({ entries }) => entries)).toEqual(shapes.map(() => 1000));
     expect(profile.rounds).toBe(5);
+  });
+
+  it("has at least one full level-1 tile to divide", () => {
+    expect(profileFor({ quick: false, entries: 1000 }).scaleOut.dividedEntries).toBe(65_536);
+    expect(profileFor({ quick: false }).scaleOut.dividedEntries).toBe(1e10);
   });
 
   it.each([

@@ -82,6 +82,18 @@ describe("the goals of the suites are judged by their tables", () => {
     expect(Object.values(verdicts("scale", [stored, endless]))).toEqual(["1.15 × false", "98 % true"]);
   });
 
+  it("scale-out: what dividing costs, round by round, what eight workers bring, and what a queue allows", () => {
+    const near = tableOf("queue-near", [rowOf("ours", [5, 9, 5]), rowOf("divided", [5, 10, 8])]);
+    const far = tableOf("queue-far", [rowOf("1", [73]), rowOf("2", [40]), rowOf("8", [10])]);
+    const division = figuresOf("division", { "10B": { speed: 99e6, rss: 200e6, "redis-memory": 100e6 } });
+    expect(Object.values(verdicts("scale-out", [near, far, division]))).toEqual([
+      "90 % false",
+      "7.30 × true",
+      "99,000,000 entries/s false",
+      "300 MB true",
+    ]);
+  });
+
   it("gcs: speed, next to uploads alone and Tessera's, and from far away", () => {
     const near = tableOf("gcs", [rowOf("ours", [10]), rowOf("tessera", [50]), rowOf("uploads", [7])]);
     const far = tableOf("gcs-distance", [rowOf("gcs-0ms", [8]), rowOf("gcs-20ms", [10])]);

@@ -65,6 +65,15 @@ it("a table of figures has a column for each unit, and nothing where nothing was
   expect(text).toContain("Note on live.");
 });
 
+it("shows the figures of a column in its unit", () => {
+  const units = ["entries/s", "µs", "KB", "MB", ""] as const;
+  const columns = units.map((unit) => ({ id: unit, head: "a", unit }));
+  const values = { "entries/s": 430_223_817.6, µs: 19.456e-6, KB: 1234, MB: 5e6, "": 46 };
+  const rows = [{ id: "", label: "all", values }];
+  const text = tableText({ kind: "figures", id: "", title: "", notes: [], columns, rows });
+  expect(text).toMatch(/\| +430,223,818 \| +19\.5 \| +1\.2 \| +5 \| +46 \|/);
+});
+
 it("goals are met, missed, not measured or not judged", () => {
   const bound = { atMost: 1.15 };
   const lines = goalsText([
