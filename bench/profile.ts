@@ -35,9 +35,9 @@ export interface Profile {
     /** Entries of a log that is large before. */
     readonly before: number;
     readonly kills: number;
-    /** What plan estimates the time of. */
-    readonly planned: LogShape;
   };
+  /** What plan estimates the time of. */
+  readonly planned: LogShape;
   readonly uploadCost: {
     readonly rounds: number;
     /** Of one size, each time. */
@@ -120,8 +120,8 @@ export function profileFor({ quick, rounds, entries }: ProfileChoice): Profile {
       seconds: quick ? 15 : 120,
       before: sized(tiles(10_000_000, SMALL)).entries,
       kills: quick ? 2 : 5,
-      planned: sized(tiles(600_000, LARGE)),
     },
+    planned: sized(tiles(600_000, LARGE)),
     uploadCost: quick ? { rounds: 1, uploads: 500 } : { rounds: 5, uploads: 2000 },
   };
 }

@@ -8,22 +8,19 @@ import { makeGrownLog } from "../../test/support/go/grown-log.ts";
 import { freePort } from "../../test/support/go/guarded.ts";
 import { stateOf } from "../../test/support/go/homes.ts";
 import { fsck, startLive, takeOver } from "../../test/support/go/tessera.ts";
-import type { CloudHome } from "../clouds/cloud.ts";
+import type { EmptyTarget } from "../clouds/target-kinds.ts";
 import { measure } from "../run/measure.ts";
 import { startNginx } from "../servers/nginx.ts";
 import { startNodeServer } from "../servers/node-server.ts";
 import { FollowProcess } from "./follow-process.ts";
 import { type LagSamples, LagWatch } from "./lag.ts";
 
-/** Where a log is moved to. */
-export type MoveTarget = Pick<CloudHome, "target" | "stateOptions" | "env" | "logHome">;
-
 export interface MoveOptions {
   /** The compiled program. */
   readonly program: string;
   /** A directory for the source, which does not exist yet. */
   readonly directory: string;
-  readonly target: MoveTarget;
+  readonly target: EmptyTarget;
   /** Entries that are there before. */
   readonly before: number;
   /** For how long lag is sampled. */
@@ -111,7 +108,7 @@ export function randomShares(seed: string, count: number): number[] {
 }
 
 /** Entries of the tree that the target is seen to have; undefined while it is being brought to another one. */
-async function copiedSize({ target, logHome, env }: MoveTarget): Promise<number | undefined> {
+async function copiedSize({ target, logHome, env }: EmptyTarget): Promise<number | undefined> {
   // As of any program that is to find the cloud.
   Object.assign(process.env, env, "env" in logHome && logHome.env);
   const look = { target, targetOptions: stateOf(logHome), access: { userAgentVersion: "bench" } };

@@ -1,9 +1,9 @@
 /** What `plan` says of a copy, and what that copy takes then. */
 
+import type { EmptyTarget } from "../clouds/target-kinds.ts";
 import { handover } from "../peers/ours.ts";
 import type { Source } from "../run/contender.ts";
 import { measure } from "../run/measure.ts";
-import type { MoveTarget } from "./move.ts";
 
 /** By the ids of the columns of a table. */
 export interface PlannedCopy {
@@ -17,7 +17,7 @@ export interface PlannedCopy {
 }
 
 /** Plans a copy, and makes it. @param program the compiled program. */
-export async function planAndCopy(program: string, source: Source, place: MoveTarget): Promise<PlannedCopy> {
+export async function planAndCopy(program: string, source: Source, place: EmptyTarget): Promise<PlannedCopy> {
   const { target, stateOptions, env } = place;
   const run = (command: string, ...options: string[]) => {
     const places = [source.url, target, ...stateOptions, "--vkey", source.log.vkey];

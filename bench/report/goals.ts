@@ -2,7 +2,15 @@
 
 import { BEFORE_ID } from "../peers/ours.ts";
 import { figuresOf, ratio, rowFigures, wallRatioByRound } from "./figures.ts";
-import { copyTables, measuredRow, measuredRows, type SuiteReport, type Table } from "./report.ts";
+import {
+  columnValues,
+  copyTables,
+  type FigureRow,
+  measuredRow,
+  measuredRows,
+  type SuiteReport,
+  type Table,
+} from "./report.ts";
 
 export interface Goal {
   readonly text: string;
@@ -44,6 +52,17 @@ export function eitherGoal(one: Goal, other: Goal): Goal {
     measured: one.met === undefined && other.met === undefined ? undefined : measured.join(", "),
     met,
   };
+}
+
+/** The largest value of a column of a table of figures; undefined if none was measured. */
+export function worst(
+  tables: readonly Table[],
+  id: string,
+  column: string,
+  isWanted?: (row: FigureRow) => boolean,
+): number | undefined {
+  const values = columnValues(tables, id, column, isWanted);
+  return values.length === 0 ? undefined : Math.max(...values);
 }
 
 /** A goal as far as a suite can judge it: only one that was run in full gives a verdict. */

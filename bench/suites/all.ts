@@ -7,6 +7,7 @@ import { distance } from "./distance.ts";
 import { gcs } from "./gcs.ts";
 import { live } from "./live.ts";
 import { peers } from "./peers.ts";
+import { plan } from "./plan.ts";
 import { s3 } from "./s3.ts";
 import { scale } from "./scale.ts";
 import { scaleOut } from "./scale-out.ts";
@@ -14,7 +15,19 @@ import { startUp } from "./start-up.ts";
 import type { Suite } from "./suite.ts";
 import { tls } from "./tls.ts";
 
-export const SUITES: readonly Suite[] = [peers, tls, startUp, disk, distance, scale, scaleOut, gcs, s3, live];
+export const SUITES: readonly Suite[] = [
+  peers,
+  tls,
+  startUp,
+  disk,
+  distance,
+  scale,
+  scaleOut,
+  gcs,
+  s3,
+  live,
+  plan,
+];
 
 /** The goals that these reports say something about, in the order of the suites; then what all copies needed. */
 export function goalsOf(reports: readonly SuiteReport[]): Goal[] {

@@ -94,7 +94,19 @@ describe("npm run bench", () => {
     expect(readdirSync(scratch)).toEqual([]);
 
     const reports = reportsIn(out);
-    const names = ["peers", "tls", "start-up", "disk", "distance", "scale", "scale-out", "gcs", "s3", "live"];
+    const names = [
+      "peers",
+      "tls",
+      "start-up",
+      "disk",
+      "distance",
+      "scale",
+      "scale-out",
+      "gcs",
+      "s3",
+      "live",
+      "plan",
+    ];
     expect(reports.map(({ name }) => name)).toEqual(names);
     const tables = reports.flatMap((report) => copyTables(report.tables));
     const measured = measuredRows(tables);
@@ -112,6 +124,7 @@ describe("npm run bench", () => {
         "gcs: Go is not installed",
         "s3: Go is not installed",
         "live: Go is not installed",
+        "plan: Go is not installed",
       ]),
     );
 

@@ -8,7 +8,19 @@ describe("the options of the benchmark", () => {
   it("are all suites in full by default", () => {
     const options = readOptions(PROGRAM, () => {});
     expect(options).toMatchObject({ quick: false, program: import.meta.filename });
-    const all = ["peers", "tls", "start-up", "disk", "distance", "scale", "scale-out", "gcs", "s3", "live"];
+    const all = [
+      "peers",
+      "tls",
+      "start-up",
+      "disk",
+      "distance",
+      "scale",
+      "scale-out",
+      "gcs",
+      "s3",
+      "live",
+      "plan",
+    ];
     expect(options.suite).toEqual(all);
     expect([options.out, options.beside]).toEqual([undefined, undefined]);
   });
