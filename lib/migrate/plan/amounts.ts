@@ -20,7 +20,7 @@ export interface InPlace {
 
 /** How long a copy takes, in seconds. */
 export interface PlannedTime {
-  /** As fast as the samples were, with all threads; what the target takes to make it durable is not known. */
+  /** As fast as the samples were, with all threads; what a disk takes to make it durable, and how far away a bucket is, is not known. */
   readonly measured: number;
   /** At the requests a second of the operator's limit. */
   readonly atRate?: number;
@@ -60,6 +60,10 @@ const TILE_BYTES = FULL_WIDTH * HASH_SIZE;
 
 /** Threads, connections and the first and last requests take so long. */
 const START_SECONDS = 0.3;
+
+/** Processor time of an upload into a bucket, whose library, checksum and request a bundle and its tile need each. Measured. */
+const UPLOAD_MS = 0.5;
+const UPLOADS_A_BUNDLE = 2;
 
 /** The checkpoint, before and after. */
 const CHECKPOINT_READS = 2;
@@ -104,7 +108,9 @@ export function amountsOf(
   const { medianMs, processorMs } = sampled.pace;
   const { workers, concurrency } = parallelism;
   const processors = Math.min(workers, availableParallelism());
-  const msABundle = Math.max(isRemote ? medianMs / concurrency : 0, processorMs / processors);
+  const isBucket = target.freeSpace === undefined;
+  const storedMs = isBucket ? UPLOADS_A_BUNDLE * UPLOAD_MS : 0;
+  const msABundle = Math.max(isRemote ? medianMs / concurrency : 0, (processorMs + storedMs) / processors);
   const measured = START_SECONDS + (bundles * msABundle) / 1000;
   const atRate = requestsPerSecond && isRemote ? requests / requestsPerSecond : undefined;
   const atStatedLimit = progress.window?.secondsFor?.(requests);
@@ -120,7 +126,7 @@ export function amountsOf(
       ...(atStatedLimit !== undefined && { atStatedLimit }),
       likely: Math.max(measured, atRate ?? 0, atStatedLimit ?? 0),
     },
-    ...(target.freeSpace === undefined && {
+    ...(isBucket && {
       operations: {
         writes: objects + STATE_OBJECTS,
         reads: fullTileCount(size, 1) + (looksInTarget ? 2 * bundles : 0),
