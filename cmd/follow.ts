@@ -10,6 +10,7 @@ import {
   type CommonOptions,
   commonOptions,
 } from "./options/migration.ts";
+import { addQueueOption } from "./options/queue.ts";
 import { MS_PER_SECOND, number, numberWithin } from "./options/values.ts";
 import { copySummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
@@ -20,6 +21,7 @@ interface FollowFlags extends CommonOptions {
   /** Seconds. */
   readonly maxLag: number;
   readonly mirror?: boolean;
+  readonly queue?: string;
 }
 
 const HELP = `
@@ -29,6 +31,8 @@ this command is stopped or killed, the same command continues.
 
 With --mirror, the source's checkpoint is published after each round, once all that it commits to is in place: the target
 can be served to readers. It is never handed over, and needs no database; what it serves stays right when it is stopped.
+
+With --queue, what is there at the start, and later growth of two full level-1 tiles or more, is divided among workers.
 
 Examples:
   $ tlog-migrate follow https://log.example.org/ /srv/log --vkey 'log.example.org+1a2b3c4d+AU…'
@@ -41,7 +45,7 @@ export function addFollowCommand(program: Command, backends: BackendWords): void
     .description(
       "Copies a log to a target, then what is added to it, until a cutover hands it over there, or as a mirror.",
     );
-  addPlaces(command, backends)
+  addQueueOption(addPlaces(command, backends))
     .option("--mirror", "publish the source's checkpoint as it grows, for readers; without a handover")
     .option(
       "--interval <seconds>",
@@ -75,7 +79,7 @@ async function run(
   backends: BackendWords,
 ): Promise<void> {
   const chosen = commonOptions(source, target, options, backends);
-  const { mirror = false, interval } = options;
+  const { mirror = false, interval, queue } = options;
   const words = mirror ? MIRROR : await describeTarget(target, chosen.targetOptions ?? {});
   await runWithTools(options, {
     command: "follow",
@@ -84,7 +88,7 @@ async function run(
     maxLag: options.maxLag,
     afterStop: "the same command continues where this one stopped",
     work: (tools) =>
-      follow({ ...chosen, ...tools, mirror, intervalMs: Math.round(interval * MS_PER_SECOND) }),
+      follow({ ...chosen, ...tools, mirror, queue, intervalMs: Math.round(interval * MS_PER_SECOND) }),
     summary: (report, width) => copySummary(report, { target: words, handover: "" }, width),
   });
 }

@@ -9,8 +9,8 @@ import { workerSummary } from "./report/summary.ts";
 import { runWithTools } from "./run.ts";
 
 const HELP = `
-Does parts of a copy that \`tlog-migrate copy --queue\` with the same source and target gives out by a queue, until that has
-handed the log over or has ended. Start as many as you like, on any machine, before or after the copy; stop them at any time. What the
+Does parts of a copy that \`tlog-migrate copy --queue\` (or follow --queue) with the same source and target gives out by a
+queue, until that has handed the log over or has ended. Start as many as you like, on any machine, before or after the copy; stop them at any time. What the
 queue says is not trusted: a worker verifies the source's checkpoint by its own keys.
 
 Example:
@@ -21,7 +21,10 @@ export function addWorkerCommand(program: Command, backends: BackendWords): void
     .command("worker")
     .summary("copy parts of a log that a queue gives out")
     .description("Copies parts of a log to a target, as a queue gives them out.");
-  addQueueOption(addPlaces(command, backends), true);
+  addQueueOption(addPlaces(command, backends), true).option(
+    "--mirror",
+    "the target is a mirror, which follow --mirror keeps",
+  );
   addWorkOptions(addExtraDataOptions(command), backends)
     .addHelpText("after", HELP)
     .action((source, target, options) => run(source, target, options, backends));
@@ -30,16 +33,17 @@ export function addWorkerCommand(program: Command, backends: BackendWords): void
 async function run(
   source: string,
   target: string,
-  options: Omit<CommonOptions, "settle" | "adopt"> & { readonly queue: string },
+  options: Omit<CommonOptions, "settle" | "adopt"> & { readonly queue: string; readonly mirror?: boolean },
   backends: BackendWords,
 ): Promise<void> {
-  const { queue } = options;
+  const { queue, mirror } = options;
   const chosen = commonOptions(source, target, { ...options, settle: 0 }, backends);
   await runWithTools(options, {
     command: "worker",
+    source,
     place: target,
     afterStop: "other workers do the rest, and this command joins them again",
-    work: (tools) => runWorker({ ...chosen, ...tools, queue }),
+    work: (tools) => runWorker({ ...chosen, ...tools, queue, mirror }),
     summary: workerSummary,
   });
 }

@@ -58,7 +58,7 @@ export const copyShard = (options: ShardOptions): Promise<MigrationReport> =>
 
 /** Copies a log, and what is added to it, until a cutover is asked for. @throws LogError, or the signal's reason. */
 export const follow = (options: FollowOptions): Promise<MigrationReport> =>
-  followWith(options, backendModules()).catch(rethrow);
+  withQueue(options, () => followWith(options, backendModules(), openQueue)).catch(rethrow);
 
 /** Asks the copy that follows a source into a target to hand over. @throws LogError, also where it refuses. */
 export const cutover = (options: CutoverOptions): Promise<CutoverReport> =>

@@ -11,6 +11,8 @@ import { Takeover } from "./lifecycle/takeover.ts";
 import { checkFollow } from "./options/check-options.ts";
 import type { FollowOptions } from "./options/options.ts";
 import type { BackendModules } from "./ports/backend.ts";
+import type { OpenQueue } from "./ports/work-queue.ts";
+import { divided } from "./queue/divide.ts";
 import type { TrustedCheckpoint } from "./read/trusted-checkpoint.ts";
 import type { Following } from "./report/progress.ts";
 import type { MigrationReport } from "./report/report.ts";
@@ -40,25 +42,34 @@ const LOOK_MS = 200;
 
 /**
  * Copies a log, and what is added to it, until a cutover is asked for; then hands it over. A mirror goes on without an end.
+ * @param openQueue opens the queue by which larger rounds are divided, where the options name one.
  * @throws VerificationError if the log forks, TargetRefusedError if the target is another's by now, or the signal's
  * reason. A source or a target that is unavailable is waited for.
  */
-export async function follow(options: FollowOptions, modules: BackendModules): Promise<MigrationReport> {
+export async function follow(
+  options: FollowOptions,
+  modules: BackendModules,
+  openQueue: OpenQueue,
+): Promise<MigrationReport> {
   checkFollow(options);
-  const { mirror: isMirror = false, intervalMs = DEFAULT_INTERVAL_MS } = options;
+  const { mirror: isMirror = false, intervalMs = DEFAULT_INTERVAL_MS, queue: url } = options;
   // A copy without a handover: only a request may add that.
   const copy = { ...options, handOver: false, snapshot: false, saveCheckpoint: false };
   const work = async (session: CopySession, claim: Claim, rounds: Rounds): Promise<MigrationReport> => {
     const lifecycle = isMirror
       ? new Mirror(session, rounds, claim.published)
       : new Takeover(session, rounds, intervalMs);
+    const run = () => new Follower(session, claim, rounds, lifecycle, intervalMs).run();
     try {
-      return await new Follower(session, claim, rounds, lifecycle, intervalMs).run();
+      return await divided(session, claim, rounds, { url, openQueue }, run);
     } finally {
       await lifecycle.close();
     }
   };
-  return await onClaimedTarget(copy, modules, work, { isMirror });
+  return await onClaimedTarget(copy, modules, work, {
+    isMirror,
+    role: url === undefined ? "alone" : "leader",
+  });
 }
 
 class Follower implements Following {

@@ -8,7 +8,7 @@ import { checkMigration } from "./options/check-options.ts";
 import type { MigrationOptions } from "./options/options.ts";
 import type { BackendModules } from "./ports/backend.ts";
 import type { OpenQueue } from "./ports/work-queue.ts";
-import { divideWork } from "./queue/divide.ts";
+import { divided } from "./queue/divide.ts";
 import type { MigrationReport } from "./report/report.ts";
 import type { CopySession } from "./session.ts";
 import type { Claim } from "./target/claim.ts";
@@ -25,13 +25,10 @@ export async function migrate(
   openQueue: OpenQueue,
 ): Promise<MigrationReport> {
   checkMigration(options);
-  const { queue } = options;
-  if (queue === undefined) return await onClaimedTarget(options, modules, fillAndHandOver);
-  const divide = async (session: CopySession, claim: Claim, rounds: Rounds) => {
-    await divideWork(session, claim, rounds, queue, openQueue);
-    return await fillAndHandOver(session, claim, rounds);
-  };
-  return await onClaimedTarget(options, modules, divide, { role: "leader" });
+  const { queue: url } = options;
+  const work = (session: CopySession, claim: Claim, rounds: Rounds) =>
+    divided(session, claim, rounds, { url, openQueue }, () => fillAndHandOver(session, claim, rounds));
+  return await onClaimedTarget(options, modules, work, { role: url === undefined ? "alone" : "leader" });
 }
 
 /**
@@ -43,7 +40,7 @@ async function fillAndHandOver(session: CopySession, claim: Claim, rounds: Round
   const first = { ...claim.checkpoint, seenAt: performance.now() };
   const handsOver = options.handOver === true;
   await copyUntilStill(session, rounds, { first, handsOver, handingOver: claim.handingOver });
-  const pruned = await rounds.settlePruned();
+  const pruned = await rounds.end();
   if (!handsOver) return await finish(session, rounds.aim, "ready-for-handover", pruned);
   await handOver(session, rounds.aim, rounds.marker, pruned);
   return await finish(session, rounds.aim, "handed-over", pruned);

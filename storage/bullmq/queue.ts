@@ -54,7 +54,7 @@ class BullQueue implements WorkQueue {
   readonly #name: string;
   readonly #notice: Notice;
   readonly #library: typeof import("bullmq");
-  readonly #queue: Queue;
+  #queue: Queue;
 
   constructor(address: QueueAddress, name: string, notice: Notice, library: typeof import("bullmq")) {
     this.location = address.shown;
@@ -62,10 +62,14 @@ class BullQueue implements WorkQueue {
     this.#name = name;
     this.#notice = notice;
     this.#library = library;
+    this.#queue = this.#openQueue();
+  }
+
+  #openQueue(): Queue {
     // A request that cannot be sent fails, and the caller decides what then.
-    const connection = this.#connection({ maxRetriesPerRequest: 1 });
-    this.#queue = this.#withBackend().newQueue(connection);
-    this.#queue.on("error", () => {});
+    const queue = this.#withBackend().newQueue(this.#connection({ maxRetriesPerRequest: 1 }));
+    queue.on("error", () => {});
+    return queue;
   }
 
   /** @throws OperationError if there is no server of the kind. */
@@ -95,6 +99,11 @@ class BullQueue implements WorkQueue {
     const found = await this.#ask(() => this.#queue.getJobCounts(...states));
     const [waiting = 0, prioritized = 0, delayed = 0, active = 0] = states.map((state) => found[state]);
     return { waiting: waiting + prioritized + delayed, active };
+  }
+
+  async clear(): Promise<void> {
+    const withDelayed = true;
+    await this.#ask(() => this.#queue.drain(withDelayed));
   }
 
   async workers(): Promise<number> {
@@ -136,6 +145,20 @@ class BullQueue implements WorkQueue {
     await closed(() => worker.close(true));
   }
 
+  /** BullMQ's own limit of a rate, by which its workers do not go unless they have one: it is a time that all can read. */
+  async holdBack(milliseconds: number): Promise<void> {
+    const [askedMs, wholeMs] = [await this.heldBackFor(), Math.ceil(milliseconds)];
+    if (wholeMs > askedMs) await this.#ask(() => this.#queue.rateLimit(wholeMs));
+  }
+
+  async heldBackFor(): Promise<number> {
+    return Math.max(0, Number(await this.#ask(() => this.#queue.getRateLimitTtl())) || 0);
+  }
+
+  async remove(): Promise<void> {
+    await this.#ask(() => this.#queue.obliterate({ force: true }));
+  }
+
   async close(): Promise<void> {
     await closed(() => this.#queue.close());
   }
@@ -145,6 +168,7 @@ class BullQueue implements WorkQueue {
     try {
       return await withinTime(request(), ANSWER_MS, () => new Error(`no answer after ${ANSWER_MS / 1000} s`));
     } catch (error) {
+      if (isWithoutTables(error)) await this.#createTables();
       throw new OperationError(
         {
           object: this.location,
@@ -154,6 +178,13 @@ class BullQueue implements WorkQueue {
         { cause: error },
       );
     }
+  }
+
+  /** In a database that was lost, they are created when it is first used: for the next request, and for all workers. */
+  async #createTables(): Promise<void> {
+    const before = this.#queue;
+    this.#queue = this.#openQueue();
+    await Promise.all([closed(() => before.close()), closed(() => this.#queue.waitUntilReady())]);
   }
 
   /** Queues and workers on the kind of server that the address names. */
@@ -209,6 +240,11 @@ class BullQueue implements WorkQueue {
       ...ofRedis,
     };
   }
+}
+
+/** Postgres' codes for a function, a table or a schema that does not exist. */
+function isWithoutTables(error: unknown): boolean {
+  return ["42883", "42P01", "3F000"].includes(Object(error).code);
 }
 
 function isLoopback(host: string): boolean {

@@ -16,17 +16,21 @@ export interface Following {
   stop(): void;
 }
 
-/** Follows a served log into a directory until it ends, or the test does. Call it within a test. */
+/**
+ * Follows a served log into a directory until it ends, or the test does. Call it within a test.
+ * @param followed for a queue of the test's own.
+ */
 export function startFollow(
   log: KnownLog,
   source: string,
   target: string,
   overrides: Partial<FollowOptions> = {},
+  followed: (options: FollowOptions) => Promise<MigrationReport> = follow,
 ): Following {
   const { handOver: _, ...options } = migrationOptions(log, source, target);
   const [progress, notices, controller] = [new Progress(), [] as string[], new AbortController()];
   const stop = () => controller.abort(new Error("the test stops it"));
-  const end = follow({
+  const end = followed({
     ...options,
     intervalMs: 20,
     progress,

@@ -17,6 +17,8 @@ export class MemoryQueue {
   readonly added: QueueJob[] = [];
   names = new Set<string>();
   processes = 0;
+  /** For how long the source is to be left alone; it does not run down. */
+  heldBackMs = 0;
   isDown = false;
   /** Whether jobs that are added vanish. */
   loses = false;
@@ -45,6 +47,22 @@ export class MemoryQueue {
       counts: async (): Promise<JobCounts> => {
         requireUp();
         return { waiting: this.waiting.size, active: this.active.size };
+      },
+      clear: async () => {
+        requireUp();
+        this.waiting.clear();
+      },
+      holdBack: async (milliseconds) => {
+        requireUp();
+        this.heldBackMs = Math.max(milliseconds, this.heldBackMs);
+      },
+      heldBackFor: async () => {
+        requireUp();
+        return this.heldBackMs;
+      },
+      remove: async () => {
+        requireUp();
+        this.waiting.clear();
       },
       workers: async () => {
         requireUp();

@@ -14,8 +14,16 @@ import { requireGrownFrom } from "../target/source-checkpoint.ts";
 import { beginRound, copyPart, copyTree, type Round } from "./copy-tree.ts";
 import { PartialObjects } from "./partial-objects.ts";
 
+/** Copies parts of a round before the rest of it is copied. */
+export interface PartsCopier {
+  copy(rounds: Rounds): Promise<void>;
+  /** Removes what others go by: there are no more parts. */
+  end(): Promise<void>;
+}
+
 export class Rounds {
   readonly #session: CopySession;
+  #parts: PartsCopier | undefined;
   /** The first round, where it was begun before a new claim. */
   #begun: Round | undefined;
   /** The round of all parts that this run copies. */
@@ -88,9 +96,15 @@ export class Rounds {
   /** Copies what the target lacks of the tree aimed at; durable when it resolves. */
   async copy(): Promise<void> {
     if (this.#isDone) return;
+    await this.#parts?.copy(this);
     await copyTree(this.#session, await this.#begin(), this.#marker.minIndex);
     this.#done = this.#aim.size;
     this.#isDone = true;
+  }
+
+  /** From now on each round is copied by this first. */
+  dividedBy(parts: PartsCopier): void {
+    this.#parts = parts;
   }
 
   /** Before others copy parts too: what they store is found in place later. @throws OperationError if there is too little space. */
@@ -149,8 +163,12 @@ export class Rounds {
     this.#isChecked = true;
   }
 
-  /** What the target lacks of a pruned log, in the marker too: all else is known to be in place, and is asked for by `verify`. */
-  async settlePruned(): Promise<Pruned> {
+  /**
+   * After the last round and its check.
+   * @returns what the target lacks of a pruned log, in the marker too: all else is known to be in place, and is asked for by `verify`.
+   */
+  async end(): Promise<Pruned> {
+    await this.#parts?.end();
     const { minIndex, entries: absentEntries } = this.#absences;
     if (minIndex !== this.#marker.minIndex) {
       this.#marker = await replaceMarker(this.#session.target, this.#marker, { minIndex });

@@ -51,7 +51,7 @@ export class Takeover implements Lifecycle {
     if (request === undefined || !(await this.#isReadyFor(request))) return undefined;
     return async () => {
       const [session, { aim }] = [this.#session, this.#rounds];
-      const pruned = await this.#rounds.settlePruned();
+      const pruned = await this.#rounds.end();
       await handOver(session, aim, this.#rounds.marker, pruned);
       return await finish(session, aim, "handed-over", pruned);
     };

@@ -92,6 +92,7 @@ export function checkShard(options: ShardOptions): void {
 export function checkWorker(options: WorkerOptions): void {
   checkMigration(options);
   requireText("--queue", options.queue);
+  requireSwitch("mirror", options.mirror);
 }
 
 /** @throws UsageError for the first option that is malformed, or contradicts another. */

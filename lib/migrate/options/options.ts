@@ -75,7 +75,7 @@ export interface MigrationOptions extends LogWorkOptions {
 
 /** What only a copy with an end is asked for is left out. */
 export interface FollowOptions
-  extends Omit<MigrationOptions, "handOver" | "snapshot" | "saveCheckpoint" | "recheck" | "queue"> {
+  extends Omit<MigrationOptions, "handOver" | "snapshot" | "saveCheckpoint" | "recheck"> {
   /** Between two looks at the source while it grows; default 1 s. */
   readonly intervalMs?: number | undefined;
   /** Publish the source's checkpoint after each round, in a target that is never handed over. */
@@ -100,6 +100,8 @@ export interface ShardOptions
 export interface WorkerOptions extends Omit<ShardOptions, "shard"> {
   /** The URL of the queue that gives out the work. */
   readonly queue: string;
+  /** The target is a mirror that follows its source. */
+  readonly mirror?: boolean | undefined;
 }
 
 export interface CutoverOptions extends AbandonOptions {

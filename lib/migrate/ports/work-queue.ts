@@ -30,6 +30,8 @@ export interface WorkQueue {
   /** Adds jobs; one of the same run that is waiting or active stays as it is. */
   add(jobs: readonly QueueJob[]): Promise<void>;
   counts(): Promise<JobCounts>;
+  /** Removes all jobs that have not begun. */
+  clear(): Promise<void>;
   /** Processes that take jobs. */
   workers(): Promise<number>;
   /**
@@ -38,6 +40,12 @@ export interface WorkQueue {
    * RefusedJobError it is removed.
    */
   take(work: (job: unknown) => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** Asks all processes to leave the source alone for so long, unless they are asked to for longer. */
+  holdBack(milliseconds: number): Promise<void>;
+  /** For how much longer they are asked to, in milliseconds; 0 if they are not. */
+  heldBackFor(): Promise<number>;
+  /** Removes the queue, and all that the server has of it. */
+  remove(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -79,6 +79,8 @@ export class Coordinator {
   }
 
   async #untilDone(signal: AbortSignal): Promise<void> {
+    // Those of a coordinator that was killed may be what is added now, cut otherwise. Where they cannot be removed yet, that costs time alone.
+    await this.#queue.clear().catch(() => {});
     while (this.#left.length > 0 || this.#added.size > 0) {
       signal.throwIfAborted();
       await this.#lookAtTarget();

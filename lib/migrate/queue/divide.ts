@@ -1,7 +1,11 @@
-/** A copy whose full level-1 tiles, and what is below them, workers of a queue copy; this process is one of them, if it may. */
+/**
+ * A copy whose full level-1 tiles, and what is below them, workers of a queue copy; this process is one of them, if it
+ * may. What is left after each round of theirs, this process copies as it would without them.
+ */
 
-import type { Rounds } from "../lifecycle/rounds.ts";
-import type { OpenQueue } from "../ports/work-queue.ts";
+import { fullTileCount } from "../../tlog/layout.ts";
+import type { PartsCopier, Rounds } from "../lifecycle/rounds.ts";
+import type { OpenQueue, WorkQueue } from "../ports/work-queue.ts";
 import type { CopySession } from "../session.ts";
 import type { Claim } from "../target/claim.ts";
 import { Coordinator } from "./coordinator.ts";
@@ -11,31 +15,83 @@ import { takeJobs } from "./worker.ts";
 /** The reason for which this process takes no more jobs. */
 const DONE = Symbol("all jobs are done");
 
-/** Resolves when the target has what workers could copy. Nothing depends on their having done it, or done it right. */
-export async function divideWork(
+/** Full level-1 tiles by which a log must have grown: fewer are copied before workers have heard of them. */
+const MIN_GROWTH = 2;
+
+/**
+ * Runs a copy, each round of which is divided; with no address, none is.
+ * @param url of the queue.
+ */
+export async function divided<T>(
   session: CopySession,
   claim: Claim,
   rounds: Rounds,
-  url: string,
-  openQueue: OpenQueue,
-): Promise<void> {
-  const { context, options } = session;
-  // One that is handed over half has all of its tiles.
-  if (claim.handingOver) return;
-  const works = options.workers !== 0;
-  await rounds.share();
-  if (works) await rounds.beginParts(claim.checkpoint);
-  const queue = await openQueue(url, queueName(await ensureQueueId(session)), options.notice ?? (() => {}));
-  const done = new AbortController();
-  const signal = AbortSignal.any([context.signal, done.signal]);
+  { url, openQueue }: { readonly url: string | undefined; readonly openQueue: OpenQueue },
+  copy: () => Promise<T>,
+): Promise<T> {
+  if (url === undefined) return await copy();
+  const division = new Division(session, claim, url, openQueue);
+  rounds.dividedBy(division);
   try {
-    const taking = works ? takeJobs(session, rounds, queue, signal) : Promise.resolve();
-    const coordinating = Coordinator.run(session, rounds, queue, signal).finally(() => done.abort(DONE));
-    taking.catch((error) => done.abort(error));
-    await Promise.all([taking, coordinating]);
+    return await copy();
   } finally {
-    done.abort(DONE);
-    await queue.close();
+    await division.close();
   }
-  await removeQueueId(session);
+}
+
+class Division implements PartsCopier {
+  readonly #session: CopySession;
+  readonly #claim: Claim;
+  readonly #url: string;
+  readonly #openQueue: OpenQueue;
+  #queue: WorkQueue | undefined;
+
+  constructor(session: CopySession, claim: Claim, url: string, openQueue: OpenQueue) {
+    this.#session = session;
+    this.#claim = claim;
+    this.#url = url;
+    this.#openQueue = openQueue;
+  }
+
+  /** Resolves when the target has what workers could copy. Nothing depends on their having done it, or done it right. */
+  async copy(rounds: Rounds): Promise<void> {
+    const { aim, done } = rounds;
+    const growth = fullTileCount(aim.size, 1) - fullTileCount(done, 1);
+    // A copy that is handed over half has all of its tiles.
+    if (this.#claim.handingOver || (done > 0 && growth < MIN_GROWTH)) return;
+    const { options, issuers, guarantees } = this.#session;
+    await rounds.share();
+    const { checkpoint } = this.#claim;
+    const works = options.workers !== 0;
+    if (works) await rounds.beginParts(checkpoint.size > aim.size ? checkpoint : aim);
+    const name = queueName(await ensureQueueId(this.#session));
+    this.#queue ??= await this.#openQueue(this.#url, name, options.notice ?? (() => {}));
+    await this.#untilDone(rounds, this.#queue, works);
+    // A later round recalls nothing by itself.
+    if (done > 0) await issuers?.recall(guarantees.allowMissingIssuers, aim.size);
+  }
+
+  async #untilDone(rounds: Rounds, queue: WorkQueue, works: boolean): Promise<void> {
+    const session = this.#session;
+    const done = new AbortController();
+    const signal = AbortSignal.any([session.context.signal, done.signal]);
+    try {
+      const taking = works ? takeJobs(session, rounds, queue, signal) : Promise.resolve();
+      const coordinating = Coordinator.run(session, rounds, queue, signal).finally(() => done.abort(DONE));
+      taking.catch((error) => done.abort(error));
+      await Promise.all([taking, coordinating]);
+    } finally {
+      done.abort(DONE);
+    }
+  }
+
+  async end(): Promise<void> {
+    await removeQueueId(this.#session);
+    // What is left there does no harm.
+    await this.#queue?.remove().catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    await this.#queue?.close();
+  }
 }

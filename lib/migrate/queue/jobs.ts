@@ -16,6 +16,9 @@ export const MAX_RUN = 256;
 const ID_PATH = ".state/tlog-migrate-queue.json";
 const ID_FIELD = "tlog-migrate-queue";
 
+/** A job for tiles that the tree does not have, but a larger one may. */
+export class BeyondAimError extends RefusedJobError {}
+
 export function queueName(id: string): string {
   return `tlog-migrate-${id}`;
 }
@@ -46,7 +49,7 @@ export async function removeQueueId({ target }: CopySession): Promise<void> {
 /**
  * Reads a job.
  * @param tiles the number of full level-1 tiles of the tree that is copied.
- * @throws RefusedJobError unless it is one of this version, for tiles that there are.
+ * @throws RefusedJobError unless it is one of this version, for tiles that there are; BeyondAimError if there may be later.
  */
 export function parseJob(job: unknown, tiles: number): TileRun {
   const { version, first, end } = Object(job) as Record<string, unknown>;
@@ -55,11 +58,11 @@ export function parseJob(job: unknown, tiles: number): TileRun {
       `is of version ${shown(version)}, and this program does those of version ${JOB_VERSION}: use one version of tlog-migrate on all machines`,
     );
   }
-  if (!isIndex(first) || !isIndex(end) || first >= end || end > tiles || end - first > MAX_RUN) {
-    const expected = `at most ${MAX_RUN} of the log's ${tiles} full level-1 tiles`;
-    throw new RefusedJobError(`is for the tiles ${shown(first)} to ${shown(end)}, not for ${expected}`);
-  }
-  return { first, end };
+  const isRun = isIndex(first) && isIndex(end) && first < end && end - first <= MAX_RUN;
+  if (isRun && end <= tiles) return { first, end };
+  const expected = `at most ${MAX_RUN} of the log's ${tiles} full level-1 tiles`;
+  const problem = `is for the tiles ${shown(first)} to ${shown(end)}, not for ${expected}`;
+  throw isRun ? new BeyondAimError(problem) : new RefusedJobError(problem);
 }
 
 /** The indexes of a run. */

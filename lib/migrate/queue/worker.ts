@@ -16,9 +16,11 @@ import { type OpenQueue, RefusedJobError, type WorkQueue } from "../ports/work-q
 import { Progress } from "../report/progress.ts";
 import type { MigrationReport } from "../report/report.ts";
 import type { CopySession } from "../session.ts";
-import { type Claim, NotClaimedError } from "../target/claim.ts";
+import type { Claim } from "../target/claim.ts";
+import { claimAdvice, parseMarker, withText } from "../target/marker.ts";
+import { NotClaimedError } from "../target/part.ts";
 import { pause } from "../throttle/pause.ts";
-import { parseJob, queueName, readQueueId, tilesOfRun } from "./jobs.ts";
+import { BeyondAimError, parseJob, queueName, readQueueId, tilesOfRun } from "./jobs.ts";
 import { Share } from "./share.ts";
 
 /** How often a worker looks whether the copy is over, and, once it has waited for long, whether one has begun. */
@@ -28,7 +30,7 @@ const LOOK_MS = 3_000;
 const FIRST_LOOK_MS = 250;
 
 /** The reason for which a worker stops to take jobs. */
-const OVER = Symbol("the copy is over, or has another aim");
+const OVER = Symbol("the copy is over, or has given out a job of a larger aim");
 
 /**
  * Works until the target is handed over.
@@ -49,7 +51,8 @@ export async function runWorker(
   let waitingSince = startedAt;
   for (;;) {
     try {
-      const report = await onClaimedTarget(copy, modules, workOnClaim, { role: "worker" });
+      const kind = { role: "worker", isMirror: options.mirror === true } as const;
+      const report = await onClaimedTarget(copy, modules, workOnClaim, kind);
       // Next to a new aim, or to what says that it is handed over.
       if (report.outcome !== "part-copied") return ofWholeRun(report, startedAt);
       isWaiting = false;
@@ -67,7 +70,10 @@ export async function runWorker(
   async function workOnClaim(session: CopySession, claim: Claim, rounds: Rounds): Promise<MigrationReport> {
     const id = await readQueueId(session);
     if (id === undefined) throw new NotClaimedError(notShared(session));
-    await workOn(session, claim, rounds, await openQueue(options.queue, queueName(id), notice));
+    await workOn(session, claim, rounds, {
+      id,
+      queue: await openQueue(options.queue, queueName(id), notice),
+    });
     const { aim, marker } = rounds;
     const absentEntries = session.progress.total().get("prunedEntries");
     return await finish(session, aim, "part-copied", { minIndex: marker.minIndex, absentEntries });
@@ -86,8 +92,18 @@ function notShared({ target }: CopySession): ErrorFacts {
   return { object: target.location, problem: "is claimed, and its copy has no work to give out", advice };
 }
 
-/** Takes jobs of one aim until that is no longer the target's. */
-async function workOn(session: CopySession, claim: Claim, rounds: Rounds, queue: WorkQueue): Promise<void> {
+interface OpenedQueue {
+  readonly id: string;
+  readonly queue: WorkQueue;
+}
+
+/** Takes jobs of one aim until there is one of a later aim, or none of this claim is given out any more. */
+async function workOn(
+  session: CopySession,
+  claim: Claim,
+  rounds: Rounds,
+  { id, queue }: OpenedQueue,
+): Promise<void> {
   const { context } = session;
   const over = new AbortController();
   const signal = AbortSignal.any([context.signal, over.signal]);
@@ -95,9 +111,14 @@ async function workOn(session: CopySession, claim: Claim, rounds: Rounds, queue:
     await rounds.beginParts(claim.checkpoint);
     session.progress.startPart(0);
     session.progress.phase = "waiting for work";
-    const taking = takeJobs(session, rounds, queue, signal);
+    const isOutgrown = async () => (await claimNow(session, claim, id)) !== "same";
+    const taking = takeJobs(session, rounds, queue, signal, async () => {
+      const outgrown = await isOutgrown();
+      if (outgrown) over.abort(OVER);
+      return outgrown;
+    });
     taking.catch(() => over.abort(OVER));
-    const watching = untilOver(session, claim, signal).finally(() => over.abort(OVER));
+    const watching = untilOver(session, claim, id, signal).finally(() => over.abort(OVER));
     await Promise.all([taking, watching]);
   } finally {
     over.abort(OVER);
@@ -106,12 +127,16 @@ async function workOn(session: CopySession, claim: Claim, rounds: Rounds, queue:
   context.signal.throwIfAborted();
 }
 
-/** Takes jobs until the signal aborts, which must not fail. */
+/**
+ * Takes jobs until the signal aborts, which must not fail.
+ * @param isOutgrown whether the copy has a larger aim by now, of which a job may be: it is given back.
+ */
 export async function takeJobs(
   session: CopySession,
   rounds: Rounds,
   queue: WorkQueue,
   signal: AbortSignal,
+  isOutgrown: () => Promise<boolean> = async () => false,
 ): Promise<void> {
   const notice = session.options.notice ?? (() => {});
   const tiles = fullTileCount(rounds.aim.size, 1);
@@ -136,6 +161,7 @@ export async function takeJobs(
       begin(run);
       await rounds.copyPart(run).finally(end);
     } catch (error) {
+      if (error instanceof BeyondAimError && (await isOutgrown())) throw new Error("is of a larger aim");
       if (error instanceof RefusedJobError) notice(`A job of ${queue.location} ${error.message}`, "warning");
       else {
         // What fails here is the source, the target or this machine: another worker may be capable of it.
@@ -153,21 +179,37 @@ export async function takeJobs(
   if (failure !== undefined) throw failure;
 }
 
-async function untilOver({ target, context }: CopySession, claim: Claim, signal: AbortSignal): Promise<void> {
+async function untilOver(session: CopySession, claim: Claim, id: string, signal: AbortSignal): Promise<void> {
   for (;;) {
     await pause(LOOK_MS, signal).catch(() => {});
-    if (signal.aborted) return;
-    const contents = await target.inspect();
-    if (contents.kind === "handed-over") return;
-    if (contents.kind !== "claimed") {
-      throw new TargetRefusedError({
-        object: target.location,
-        problem: "is no longer claimed for this copy",
-        found: contents.kind,
-        advice: "Find out who else writes here, then start the workers again",
-      });
-    }
-    if (contents.marker !== claim.marker.text) return;
-    context.signal.throwIfAborted();
+    if (signal.aborted || (await claimNow(session, claim, id)) === "over") return;
+    session.context.signal.throwIfAborted();
   }
+}
+
+/**
+ * What has become of a claim: it is the same, it has a larger aim and is worked on all the same until a job is of that, or
+ * it is over.
+ * @param id of its queue.
+ */
+async function claimNow(
+  session: CopySession,
+  { marker }: Claim,
+  id: string,
+): Promise<"same" | "larger" | "over"> {
+  const { target } = session;
+  const contents = await target.inspect();
+  if (contents.kind === "handed-over") return "over";
+  if (contents.kind !== "claimed") {
+    throw new TargetRefusedError({
+      object: target.location,
+      problem: "is no longer claimed for this copy",
+      found: contents.kind,
+      advice: "Find out who else writes here, then start the workers again",
+    });
+  }
+  if ((await readQueueId(session)) !== id) return "over";
+  if (contents.marker === marker.text) return "same";
+  const now = parseMarker(contents.marker, target.location, claimAdvice(target.markerName));
+  return withText({ ...now, checkpoint: marker.checkpoint }).text === marker.text ? "larger" : "over";
 }

@@ -3,7 +3,7 @@
  * to copy up to, so that the next run continues with the same one.
  */
 
-import { OperationError, TargetRefusedError } from "../../errors.ts";
+import { TargetRefusedError } from "../../errors.ts";
 import { logIdOf, parseCheckpointText, policyOfSigners } from "../../tlog/checkpoint.ts";
 import { keptNote } from "../../tlog/kept-note.ts";
 import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
@@ -28,7 +28,7 @@ import {
   withText,
 } from "./marker.ts";
 import { HANDED_OVER, IS_MIRROR, publishedCheckpoint, requireSealsCount } from "./mirror-claim.ts";
-import { requirePart } from "./part.ts";
+import { NotClaimedError, requirePart } from "./part.ts";
 import { describeHead, grownBeyondHandover, notClaimed, refused, requireSameLog } from "./refusals.ts";
 import { trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
@@ -51,9 +51,6 @@ export interface Claim {
   /** Never rejects. */
   release(): Promise<void>;
 }
-
-/** There is no claim that a worker could join. */
-export class NotClaimedError extends OperationError {}
 
 /** What a copy would do in a target as it is. */
 export type TargetProspect =

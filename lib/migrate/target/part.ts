@@ -1,10 +1,14 @@
 /** What a claim must be for a part of its copy to join it: of several machines, none may change what the others go by. */
 
+import { OperationError } from "../../errors.ts";
 import type { TreeHead } from "../ports/source.ts";
 import type { CopySession } from "../session.ts";
 import type { StoredMarker } from "./marker.ts";
 import { refused } from "./refusals.ts";
 import { countSeals } from "./seals.ts";
+
+/** There is no claim that a worker could join. */
+export class NotClaimedError extends OperationError {}
 
 /** A claim that another run may have made. */
 export interface JoinedClaim {
@@ -19,16 +23,19 @@ export interface JoinedClaim {
  * @throws TargetRefusedError if it would have to.
  */
 export async function requirePart(
-  { target, guarantees, context, issuerLists }: CopySession,
+  { target, guarantees, context, issuerLists, isMirror, role }: CopySession,
   { marker, handingOver, aim }: JoinedClaim,
 ): Promise<void> {
-  const [expected, found] = [{ ...guarantees, minIndex: context.minIndex ?? 0 }, marker].map(optionsOf);
-  const alone = "run the copy once without --shard";
+  const own = { ...guarantees, minIndex: context.minIndex ?? 0, isMirror };
+  const [expected, found] = [own, marker].map(optionsOf);
+  const alone =
+    role === "worker" ? "run the copy that divides the work" : "run the copy once without --shard";
   if (handingOver) {
-    throw refused(target, {
-      problem: "is being handed over: there is no part to copy",
-      advice: `To complete that, ${alone}`,
-    });
+    const problem = "is being handed over: there is no part to copy";
+    const advice = `To complete that, ${alone}`;
+    // A worker has nothing to do until that is done, or taken back.
+    if (role === "worker") throw new NotClaimedError({ object: target.location, problem, advice });
+    throw refused(target, { problem, advice });
   }
   if (found !== expected) {
     throw refused(target, {
@@ -54,11 +61,13 @@ function optionsOf({
   allowMissingIssuers,
   deep,
   minIndex,
-}: Pick<StoredMarker, "allowMissingIssuers" | "deep" | "minIndex">): string {
+  isMirror,
+}: Pick<StoredMarker, "allowMissingIssuers" | "deep" | "minIndex" | "isMirror">): string {
   const given = [
     allowMissingIssuers && "--allow-missing-issuers",
     deep && "--deep",
     minIndex > 0 && `--min-index ${minIndex}`,
+    isMirror === true && "--mirror",
   ];
   return (
     given.filter((each) => each !== false).join(" ") || "none of --allow-missing-issuers, --deep, --min-index"

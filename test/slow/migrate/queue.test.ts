@@ -1,15 +1,17 @@
 /** A copy that workers of a queue share: the queue is trusted with nothing, and may lose and forge all of it. */
 
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import { OperationError, VerificationError } from "../../../lib/errors.ts";
+import { OperationError, TargetRefusedError, VerificationError } from "../../../lib/errors.ts";
+import { follow as followWith } from "../../../lib/migrate/follow.ts";
 import { migrate } from "../../../lib/migrate/migrate.ts";
-import type { MigrationOptions } from "../../../lib/migrate/options/options.ts";
+import type { FollowOptions, MigrationOptions, WorkerOptions } from "../../../lib/migrate/options/options.ts";
 import { runWorker } from "../../../lib/migrate/queue/worker.ts";
 import type { MigrationReport } from "../../../lib/migrate/report/report.ts";
 import { parseVkey } from "../../../lib/tlog/vkey.ts";
 import { backendModules } from "../../../storage/backends.ts";
+import { cutOver, type Following, grow, reached, startFollow } from "../../support/follow.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { notFound } from "../../support/http/tampering.ts";
 import { type TestLog, testLog } from "../../support/logs/generated-log.ts";
@@ -38,9 +40,14 @@ function coordinate(overrides: Partial<MigrationOptions> = {}, of: TestLog = log
   return migrate(optionsOf(overrides, of), backendModules(), queue.open);
 }
 
-function work(overrides: Partial<MigrationOptions> = {}, of: TestLog = log): Promise<MigrationReport> {
+function work(overrides: Partial<WorkerOptions> = {}, of: TestLog = log): Promise<MigrationReport> {
   const { handOver: _, ...options } = optionsOf(overrides, of);
   return runWorker({ ...options, queue: "memory:" }, backendModules(), queue.open);
+}
+
+function follow(overrides: Partial<FollowOptions> = {}, of: TestLog = log): Following {
+  const options = { queue: "memory:", settleMs: 0, ...overrides };
+  return startFollow(of, server.url, target, options, (all) => followWith(all, backendModules(), queue.open));
 }
 
 /** Resolves once the coordinator has added jobs. */
@@ -95,6 +102,91 @@ describe("a copy that is divided", () => {
     expect(report.extraData).toMatchObject({ issuers: issuers.length, missingIssuers: 0 });
     await worker;
     expect(differences(target, ct)).toEqual([]);
+  });
+});
+
+describe("a log that grows", () => {
+  it("is divided round after round, and workers follow", async () => {
+    const before = log.atSize(SEAL + 5);
+    server.objects = before.objects;
+    const worker = work({}, before);
+    server.intercept("tile/entries/256.p/5", async (_request, _response, next) => {
+      // The first round is at work.
+      server.objects = new Map([...log.objects, ...before.objects, ["checkpoint", log.object("checkpoint")]]);
+      await next();
+    });
+    const report = await coordinate({ workers: 0 }, before);
+    expect(report).toMatchObject({ outcome: "handed-over", size: log.size, entries: 305 });
+    expect(queue.added.map(({ first }) => first)).toEqual([0, 1, 2, 3]);
+    expect(await worker).toMatchObject({ outcome: "already-handed-over", entries: 4 * SEAL });
+    expect(queue.names.size).toBe(1);
+  });
+
+  it("by little is copied without workers", async () => {
+    const before = log.atSize(3 * SEAL + 5);
+    server.objects = before.objects;
+    const following = follow({}, before);
+    await reached(following, before.size);
+    queue.added.length = 0;
+    grow(server, log);
+    await reached(following, log.size);
+    expect(queue.added).toEqual([]);
+    const cutover = await cutOver(target, { wait: true });
+    expect(cutover).toMatchObject({ outcome: "handed-over", size: log.size });
+    expect(existsSync(join(target, QUEUE_ID))).toBe(false);
+  });
+
+  it("and is followed by a copy, is divided when it has grown by more", async () => {
+    const [first, second] = [log.atSize(5), log.atSize(2 * SEAL + 5)];
+    server.objects = first.objects;
+    const following = follow({ workers: 0 }, first);
+    await reached(following, first.size);
+    expect(queue.added).toEqual([]);
+    const worker = work({}, first);
+    for (const next of [second, log]) {
+      grow(server, next);
+      await reached(following, next.size);
+    }
+    expect(queue.added.map(({ first }) => first)).toEqual([0, 1, 2, 3]);
+    expect(await cutOver(target, { wait: true })).toMatchObject({ outcome: "handed-over", size: log.size });
+    expect(await following.end).toMatchObject({ outcome: "handed-over" });
+    expect(await worker).toMatchObject({ outcome: "already-handed-over", entries: 4 * SEAL });
+    // It went on with its first aim until a job was of a larger one: each was given back once at most.
+    expect(queue.refused).toEqual([]);
+    expect(differences(target, log).filter((each) => !/\.p\/\d+ is not the log's/.test(each))).toEqual([]);
+  });
+
+  it("into a mirror is divided too, among workers that are told so", async () => {
+    const first = log.atSize(5);
+    server.objects = first.objects;
+    const mirroring = follow({ workers: 0, mirror: true }, first);
+    await reached(mirroring, first.size);
+    await expectFailure(work({}, first), TargetRefusedError, /is a mirror/);
+    const stop = new AbortController();
+    const worker = work({ mirror: true, signal: stop.signal }, first);
+    grow(server, log);
+    await reached(mirroring, log.size);
+    expect(queue.added.map(({ first }) => first)).toEqual([0, 1, 2, 3]);
+    expect(readFileSync(join(target, "checkpoint"))).toEqual(log.object("checkpoint"));
+    stop.abort(new OperationError({ object: "test", problem: "stopped" }));
+    await expectFailure(worker, OperationError, "stopped");
+  });
+
+  it("has the issuers that workers have found in every round", async () => {
+    const ct = testLog({ size: 2 * SEAL + 10, format: "static-ct" });
+    const few = ct.atSize(3);
+    server.objects = few.objects;
+    const following = follow({ workers: 0, deep: true }, few);
+    await reached(following, few.size);
+    const worker = work({ deep: true }, few);
+    grow(server, ct);
+    await reached(following, ct.size);
+    expect(await cutOver(target, { wait: true })).toMatchObject({ outcome: "handed-over" });
+    const issuers = [...ct.objects.keys()].filter((path) => path.startsWith("issuer/"));
+    const extraData = { issuers: issuers.length, missingIssuers: 0 };
+    expect(await following.end).toMatchObject({ outcome: "handed-over", extraData });
+    await worker;
+    expect(differences(target, ct).filter((each) => !/\.p\/\d+ is not the log's/.test(each))).toEqual([]);
   });
 });
 
