@@ -38,7 +38,7 @@ export function goal(text: string, value: number | undefined, bound: Bound, unit
   };
 }
 
-/** A goal that is met by either of two: what is not measured counts as missed beside one that is met. */
+/** A goal that is met by either of two: what is not measured counts as missed next to one that is met. */
 export function eitherGoal(one: Goal, other: Goal): Goal {
   const measured = [one, other].map((goal) => goal.measured ?? "not measured");
   const met =

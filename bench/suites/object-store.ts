@@ -23,7 +23,7 @@ export interface ObjectStore {
   readonly title: string;
   /** Tessera's tool for it. */
   readonly tessera: "gcp" | "aws";
-  /** What stands in for the cloud here, in a sentence or two. */
+  /** What emulates the cloud here, in a sentence or two. */
   readonly emulated: string;
 }
 

@@ -1,9 +1,9 @@
-/** Which part of a copy a run does: as it is told, or as batch systems tell their tasks. */
+/** Which part of a copy a run does: the one that is named, or the one that a batch system gives its task. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Shard, UsageError } from "../../lib/index.ts";
 
-/** The variables by which a batch system tells a task its index, from 0, and the number of tasks. */
+/** The variables by which a batch system gives a task its index, from 0, and the number of tasks. */
 const BATCH_SYSTEMS: readonly (readonly [system: string, index: string, count: string])[] = [
   // Kubernetes sets the index alone: deploy/kubernetes sets the other.
   ["Kubernetes", "JOB_COMPLETION_INDEX", "JOB_COMPLETIONS"],
@@ -32,7 +32,7 @@ export function addShardOption(command: Command): Command {
   return command.addOption(
     new Option(
       "--shard <i/n|auto>",
-      "copy the i-th of n parts, beside others that copy the rest; auto: as Kubernetes, Cloud Run or AWS Batch says",
+      "copy the i-th of n parts, while others copy the rest; auto: as Kubernetes, Cloud Run or AWS Batch says",
     ).argParser(shardText),
   );
 }

@@ -75,7 +75,7 @@ export interface CopySession extends Session<MigrationOptions> {
 export type CopyRole =
   /** All of it. */
   | "alone"
-  /** A part that it was told. */
+  /** The part that its options name. */
   | "shard"
   /** Parts that a queue gives out, once another run has claimed the target. */
   | "worker"

@@ -208,7 +208,7 @@ export class HttpClient implements Carrier {
       keepAliveTimeout: MAX_IDLE_MS,
       keepAliveMaxTimeout: MAX_IDLE_MS,
       keepAliveTimeoutThreshold: IDLE_MARGIN_MS,
-      // Exchanges check their time: undici's limit for a head begins anew with each interim response.
+      // Exchanges check their time: undici's limit for a head begins again with each interim response.
       headersTimeout: 0,
       bodyTimeout: 0,
       factory: (target, options) => {

@@ -89,7 +89,7 @@ export class S3Bucket extends S3Objects implements Bucket {
   }
 }
 
-/** What of a page is in a range: a listing of S3 can be told where it begins, and not where it ends. @throws SourceError */
+/** What of a page is in a range: a request to S3 says where a listing begins, and cannot say where it ends. @throws SourceError */
 function cutOff(page: ListPage, { after, upTo }: NameRange, host: string): ListPage {
   if (after !== undefined && page.objects.some(({ path }) => path <= after)) {
     throw notOfS3(host, "it lists names that were not asked for: perhaps the store ignores start-after");

@@ -164,7 +164,7 @@ export class SunlightState {
     this.#requireSameLock(handover);
     const [logId, checkpoint] = [Buffer.from(handover.logId, "hex"), Buffer.from(handover.checkpoint)];
     const row = await lock?.row({ logId, origin: openedText(checkpoint).origin });
-    // Sunlight signs anew with every sequencing, also of nothing.
+    // Sunlight signs again with every sequencing, also of nothing.
     const isUntouched = row === undefined ? record === undefined : equalBytes(row, checkpoint);
     if (lock !== undefined && !isUntouched) throw this.#goneOn(lock.name);
     if (record !== undefined) await documents.replace(CHECKPOINT_PATH, guard, claim);

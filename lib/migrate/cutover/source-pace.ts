@@ -6,7 +6,7 @@
 /** So many gaps are remembered. */
 const REMEMBERED = 8;
 
-/** Where a log signs less often, nothing tells a writer that is stopped from one that has nothing to add. */
+/** Where a log signs less often, nothing distinguishes a writer that is stopped from one that has nothing to add. */
 const MOST_MS = 30_000;
 
 export class SourcePace {

@@ -3,7 +3,7 @@
 import { ENTRIES_PER_SEAL, FULL_WIDTH } from "../../tlog/layout.ts";
 import type { WorkUnit } from "../ports/executor.ts";
 
-/** More than a person tells apart; a map of any log takes as much memory, and as much time to read. */
+/** More than a person can distinguish; a map of any log takes as much memory, and as much time to read. */
 export const MAX_CELLS = 1024;
 
 /** The map as it is now. */
