@@ -38,8 +38,8 @@ describe("while a source asks for a pause, no thread sends anything, whichever r
     [
       "Retry-After as a date",
       503,
-      () => ({ "retry-after": inTwoSeconds().toUTCString() }),
-      () => performance.now() + inTwoSeconds().getTime() - Date.now(),
+      () => ({ "retry-after": inFourSeconds().toUTCString() }),
+      () => performance.now() + inFourSeconds().getTime() - Date.now(),
     ],
     ["no Retry-After", 429, () => ({}), () => performance.now() + 700],
   ])("%s", async (_how, status, headers, endOfPause) => {
@@ -68,7 +68,7 @@ describe("while a source asks for a pause, no thread sends anything, whichever r
         if (!isPaused()) {
           pauseEndsMs = endOfPause();
           response.writeHead(status, { ...headers(), "content-length": 0 }).end();
-          for (let look = 0; look < 100 && !isPaused(); look++) await sleep(1);
+          for (let look = 0; look < 1_000 && !isPaused(); look++) await sleep(1);
           refused.resolve();
           return;
         }
@@ -86,8 +86,8 @@ describe("while a source asks for a pause, no thread sends anything, whichever r
 });
 
 /** On a whole second, as HTTP has it; the same for as long as a second lasts. */
-function inTwoSeconds(): Date {
-  return new Date(Math.floor(Date.now() / 1000) * 1000 + 2000);
+function inFourSeconds(): Date {
+  return new Date(Math.floor(Date.now() / 1000) * 1000 + 4000);
 }
 
 test("a small limit and a small budget do not wait for each other", async () => {
