@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished } from "vitest";
+import type { LogFormat } from "../../../lib/tlog/layout.ts";
 import { HAND_OVER, type RunningCli, spawnCli } from "../cli.ts";
 import type { LogServer } from "../http/misbehaving-log-server.ts";
 import { type QueueServer, startQueueServer } from "../queue-servers.ts";
@@ -16,6 +17,9 @@ import { requiredPaths } from "./log-files.ts";
 const PATIENT = { timeoutMs: 240_000 };
 const READS = 16;
 
+/** A log in a directory; of tlog-tiles unless told. */
+export type FleetLog = GeneratedSource & { readonly format?: LogFormat };
+
 export interface FleetPlace {
   readonly home: Home;
   /** The bytes of an object of the copy, which must be there. */
@@ -23,7 +27,7 @@ export interface FleetPlace {
 }
 
 export class Fleet {
-  readonly log: GeneratedSource;
+  readonly log: FleetLog;
   readonly server: LogServer;
   readonly queue: QueueServer;
   readonly workers: RunningCli[] = [];
@@ -31,7 +35,7 @@ export class Fleet {
   readonly #limits: readonly string[];
 
   private constructor(
-    log: GeneratedSource,
+    log: FleetLog,
     server: LogServer,
     queue: QueueServer,
     place: FleetPlace,
@@ -47,7 +51,7 @@ export class Fleet {
   /** @param limits options of all of its processes. */
   static async start(
     kind: "redis" | "postgres",
-    log: GeneratedSource,
+    log: FleetLog,
     place: FleetPlace,
     limits: readonly string[],
   ): Promise<Fleet> {
@@ -56,12 +60,32 @@ export class Fleet {
     return new Fleet(log, await serveDirectory(log.dir), queue, place, limits);
   }
 
-  worker({ vkey = this.log.vkey, home = this.#place.home } = {}): RunningCli {
-    const options = ["--queue", this.queue.url, "--workers", "1", ...this.#limits];
-    return spawnCli(
-      ["worker", this.server.url, urlOf(home), "--vkey", vkey, ...stateFlags(home), ...options],
-      PATIENT,
-    );
+  worker({ vkey = this.log.vkey, home = this.#place.home, limits = this.#limits } = {}): RunningCli {
+    return this.#spawn("worker", home, ["--vkey", vkey, "--workers", "1", ...limits]);
+  }
+
+  coordinator(): RunningCli {
+    return this.#spawn("copy", this.#place.home, [...this.#asLeader(), ...HAND_OVER]);
+  }
+
+  follow(): RunningCli {
+    return this.#spawn("follow", this.#place.home, [
+      ...this.#asLeader(),
+      "--settle",
+      "1",
+      "--interval",
+      "0.2",
+    ]);
+  }
+
+  #asLeader(): string[] {
+    return ["--vkey", this.log.vkey, "--workers", "0", ...this.#limits];
+  }
+
+  #spawn(command: string, home: Home, options: readonly string[]): RunningCli {
+    const { format = "tiles" } = this.log;
+    const places = [this.server.url, urlOf(home), ...stateFlags(home), "--format", format];
+    return spawnCli([command, ...places, "--queue", this.queue.url, ...options], PATIENT);
   }
 
   /** One more of those that are to be there at the end. */
@@ -75,18 +99,6 @@ export class Fleet {
   async replaceWorker(): Promise<void> {
     await kill(this.workers.pop());
     this.addWorker();
-  }
-
-  coordinator(): RunningCli {
-    const { home } = this.#place;
-    const options = ["--queue", this.queue.url, "--workers", "0", ...this.#limits];
-    return spawnCli(
-      [
-        ...["copy", this.server.url, urlOf(home), "--vkey", this.log.vkey, ...stateFlags(home)],
-        ...[...options, ...HAND_OVER],
-      ],
-      PATIENT,
-    );
   }
 
   /** Resolves once so many bundles were asked for. @param running must not end before. */
@@ -103,20 +115,28 @@ export class Fleet {
     const { code, stdout, stderr } = await coordinator.result;
     expect(code, stderr).toBe(0);
     expect(stdout).toMatch(/^The log is handed over/);
+    await this.endOfWorkers();
+    expect(await this.differences()).toEqual([]);
+    await expectAppends(this.#place.home, this.log, this.log);
+  }
+
+  /** All workers have ended well. Gives the number of entries that each has copied. */
+  async endOfWorkers(): Promise<number[]> {
+    const counts: number[] = [];
     for (const { result } of this.workers) {
       const { code, stdout, stderr } = await result;
       expect(code, stderr).toBe(0);
       expect(stdout).toMatch(/^The copy is over/);
+      counts.push(Number(/([\d,]+) entries/.exec(stdout)?.[1]?.replaceAll(",", "")));
     }
-    expect(await this.#differences()).toEqual([]);
-    await expectAppends(this.#place.home, this.log, this.log);
+    return counts;
   }
 
   /** What the copy has otherwise than the source. */
-  async #differences(): Promise<string[]> {
-    const { dir, size } = this.log;
+  async differences(): Promise<string[]> {
+    const { dir, size, format = "tiles" } = this.log;
     const different: string[] = [];
-    const paths = requiredPaths("tiles", size);
+    const paths = requiredPaths(format, size);
     const compare = async (): Promise<void> => {
       for (const path of paths) {
         if (!readFileSync(join(dir, path)).equals(await this.#place.read(path))) different.push(path);
