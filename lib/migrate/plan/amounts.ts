@@ -5,6 +5,7 @@ import { ENTRIES_PER_SEAL, FULL_WIDTH, fullTileCount, partialTile } from "../../
 import { HASH_SIZE } from "../../tlog/merkle.ts";
 import { SAMPLES } from "../lifecycle/copy-tree.ts";
 import type { CopySession } from "../session.ts";
+import { listingCuts } from "../target/listing-cuts.ts";
 import { type Estimate, exactly, hashTiles, sum, tilesRead, times } from "./estimate.ts";
 import type { SampledLog } from "./sampled-log.ts";
 
@@ -130,7 +131,9 @@ export function amountsOf(
       operations: {
         writes: objects + STATE_OBJECTS,
         reads: fullTileCount(size, 1) + (looksInTarget ? 2 * bundles : 0),
-        lists: Math.ceil((objects + 2 * sealedBundles + seals) / LISTED_AT_ONCE),
+        lists:
+          Math.ceil((objects + 2 * sealedBundles + seals) / LISTED_AT_ONCE) +
+          listingCuts(options.format, size).length,
       },
     }),
   };
