@@ -113,7 +113,7 @@ export function profileFor({ quick, rounds, entries }: ProfileChoice): Profile {
       concurrencies: quick ? [64] : [16, 32, 64, 128, 256],
     },
     s3: {
-      log: sized(tiles(600_000, LARGE)),
+      log: sized(tiles(1_000_000, LARGE)),
       concurrencies: quick ? [64] : [32, 64, 128, 256],
     },
     live: {

@@ -1,5 +1,6 @@
 /** Promise 3, before the handover: checks the target itself, independently of all earlier checks. */
 
+import pLimit from "p-limit";
 import { VerificationError } from "../../errors.ts";
 import {
   FULL_WIDTH,
@@ -9,11 +10,11 @@ import {
   levelCount,
   tilePath,
 } from "../../tlog/layout.ts";
-import { MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
+import { type HashTree, MAX_OBJECT_BYTES, type TreeHead } from "../ports/source.ts";
 import type { MigrationTarget, StoredObject } from "../ports/target.ts";
 import { openTree } from "../read/authentic.ts";
 import { unlessPruned } from "../read/pruned.ts";
-import type { CopySession } from "../session.ts";
+import { type CopySession, MAIN_THREAD_CONCURRENCY } from "../session.ts";
 import { Absences } from "./absences.ts";
 import {
   compareListing,
@@ -63,17 +64,28 @@ export async function checkTarget(
   }
   if (since === 0) await reportShared(session, shared);
   try {
-    const tree = await openTree(storedLog(session), head);
-    for (let level = levelCount(head.size) - 1; level >= 1; level--) {
-      for (let index = fullTileCount(since, level); index < fullTileCount(head.size, level); index++) {
-        await unlessPruned(tree.fullTile(level, index));
-      }
-    }
+    await readUpperTiles(await openTree(storedLog(session), head), since);
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error;
     throw new VerificationError({ ...error.facts, advice: CHANGED_SINCE }, { cause: error });
   }
   return absences;
+}
+
+/** Authenticates all full tiles of level 1 and up that a tree of size `since` does not have, from the top down. */
+async function readUpperTiles(tree: HashTree, since: number): Promise<void> {
+  // One after the other, those of a billion entries would take minutes in a store that is far away.
+  const limit = pLimit(MAIN_THREAD_CONCURRENCY);
+  for (let level = levelCount(tree.head.size) - 1; level >= 1; level--) {
+    const start = fullTileCount(since, level);
+    const indexes = Array.from({ length: fullTileCount(tree.head.size, level) - start }, (_, i) => start + i);
+    try {
+      // Nothing of them is kept: together they have 8 KiB for each 65,536 entries.
+      await limit.map(indexes, async (index) => void (await unlessPruned(tree.fullTile(level, index))));
+    } finally {
+      limit.clearQueue();
+    }
+  }
 }
 
 /** What a log of `size` entries has, and one of `since` does not; all of it where that is 0. */
@@ -88,7 +100,9 @@ async function* listTiles(
 }
 
 async function reportShared({ target, options }: CopySession, shared: SharedObjects): Promise<void> {
-  for await (const object of target.list(ISSUER_DIRECTORY)) shared.note(object);
+  if (options.format === "static-ct") {
+    for await (const object of target.list(ISSUER_DIRECTORY)) shared.note(object);
+  }
   const notice = shared.notice();
   if (notice !== undefined) options.notice?.(notice, "warning");
 }
