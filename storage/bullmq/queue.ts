@@ -31,6 +31,9 @@ const STALLS = 1_000_000;
 const ATTEMPTS = 8;
 const FIRST_DELAY_MS = 1_000;
 
+/** After a job that cannot even be read, which only somebody else can have added. */
+const UNREADABLE_MS = 1_000;
+
 const ANSWER_MS = 5_000;
 const CLOSE_MS = 5_000;
 
@@ -207,6 +210,7 @@ class BullQueue implements WorkQueue {
             lockDuration: LOCK_MS,
             stalledInterval: STALLED_CHECK_MS,
             maxStalledCount: STALLS,
+            runRetryDelay: UNREADABLE_MS,
           },
           ...backend,
         ]),

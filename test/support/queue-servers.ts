@@ -16,6 +16,8 @@ export interface QueueServer extends AsyncDisposable {
   readonly url: string;
   /** Kills it, and starts another at the same address that knows nothing. */
   restartEmpty(): Promise<void>;
+  /** SIGSTOP: it answers nothing until SIGCONT. */
+  signal(name: "SIGSTOP" | "SIGCONT"): void;
 }
 
 const REDIS = programIn("redis-server");
@@ -50,6 +52,7 @@ async function startRedis(): Promise<QueueServer> {
       await ended(server, "SIGKILL");
       server = await start();
     },
+    signal: (name) => void server.kill(name),
     [Symbol.asyncDispose]: () => ended(server, "SIGKILL"),
   };
 }
@@ -79,6 +82,7 @@ async function startPostgres(): Promise<QueueServer> {
       await ended(server, "SIGQUIT");
       server = await start();
     },
+    signal: (name) => void server.kill(name),
     async [Symbol.asyncDispose]() {
       await ended(server, "SIGQUIT");
       rmSync(home, { recursive: true, force: true, maxRetries: 5 });

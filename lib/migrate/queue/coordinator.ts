@@ -26,6 +26,9 @@ const JOB_SECONDS = 10;
 /** Jobs that wait: enough for workers that come, and few enough that a lost queue is soon filled again. */
 const MIN_WAITING = 16;
 
+/** After so long without a sign of a loss all jobs are added again: those that are there stay as they are. */
+const ADDED_EVERY_MS = 10_000;
+
 /** Of a run that was added again so often, and is still not there, no worker seems to be capable. */
 const MAX_ADDED = 5;
 
@@ -50,6 +53,7 @@ export class Coordinator {
   #run = 1;
   #done = 0;
   #isShort = false;
+  #addedAt = performance.now();
 
   private constructor(session: CopySession, queue: WorkQueue, missing: number[]) {
     this.#session = session;
@@ -125,6 +129,11 @@ export class Coordinator {
     const isShort = this.#added.size > waiting + active;
     if (isShort && this.#isShort) await this.#addAgain();
     this.#isShort = isShort;
+    // What others have put into the queue may hide that a job is lost.
+    if (performance.now() - this.#addedAt >= ADDED_EVERY_MS) {
+      await this.#queue.add([...this.#added].map(jobOf));
+      this.#addedAt = performance.now();
+    }
     this.#resize(active);
     const fresh: AddedRun[] = [];
     while (this.#left.length > 0 && this.#added.size + fresh.length < 2 * active + MIN_WAITING) {
