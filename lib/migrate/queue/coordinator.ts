@@ -75,6 +75,7 @@ export class Coordinator {
     const missing = Array.from({ length: tiles }, (_, index) => index).filter((index) => !sealed.has(index));
     progress.phase = "copying";
     progress.startPart(missing.length * ENTRIES_PER_SEAL);
+    for (const index of sealed) progress.seals.skipped(index);
     const coordinator = new Coordinator(session, queue, missing);
     options.notice?.(
       `${formatCount(missing.length * ENTRIES_PER_SEAL)} entries are divided among the workers of ${queue.location}`,
@@ -102,14 +103,17 @@ export class Coordinator {
 
   /** Counts what is there of the jobs that were added. */
   async #lookAtTarget(): Promise<void> {
-    const { progress } = this.#session;
+    const { progress, knownSeals } = this.#session;
     const waiting = [...this.#added];
     const look = async (): Promise<void> => {
       for (let run = waiting.pop(); run !== undefined; run = waiting.pop()) {
-        const before = run.next;
-        while (run.next < run.end && (await this.#isInPlace(run.next))) run.next++;
-        this.#done += run.next - before;
-        progress.elsewhere((run.next - before) * ENTRIES_PER_SEAL);
+        for (; run.next < run.end && (await this.#isInPlace(run.next)); run.next++) {
+          this.#done++;
+          // What this process has copied itself is counted by its threads.
+          if (knownSeals.has(run.next)) continue;
+          progress.elsewhere(ENTRIES_PER_SEAL);
+          progress.seals.skipped(run.next);
+        }
         if (run.next === run.end) this.#added.delete(run);
       }
     };

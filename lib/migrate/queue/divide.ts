@@ -59,11 +59,12 @@ class Division implements PartsCopier {
     const growth = fullTileCount(aim.size, 1) - fullTileCount(done, 1);
     // A copy that is handed over half has all of its tiles.
     if (this.#claim.handingOver || (done > 0 && growth < MIN_GROWTH)) return;
-    const { options, issuers, guarantees } = this.#session;
+    const { options, issuers, guarantees, progress } = this.#session;
     await rounds.share();
     const { checkpoint } = this.#claim;
     const works = options.workers !== 0;
     if (works) await rounds.beginParts(checkpoint.size > aim.size ? checkpoint : aim);
+    else progress.startRound(aim.size, done);
     const name = queueName(await ensureQueueId(this.#session));
     this.#queue ??= await this.#openQueue(this.#url, name, options.notice ?? (() => {}));
     await this.#untilDone(rounds, this.#queue, works);
