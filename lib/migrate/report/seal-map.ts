@@ -53,20 +53,28 @@ export class SealMap {
     this.#add(this.#due, this.#cellOf(seal), -1);
   }
 
-  /** Runs units, and notes which are under way and which are in place. @param run gives them back in any order. */
+  /**
+   * Runs units, and notes which are under way and which are in place. Several may be at work at the same time.
+   * @param run gives them back in any order.
+   */
   async *during<Result>(
     units: AsyncIterable<WorkUnit>,
     run: (units: AsyncIterable<WorkUnit>) => AsyncIterable<readonly [WorkUnit, Result]>,
   ): AsyncGenerator<readonly [WorkUnit, Result]> {
+    const underWay = new Map<number, number>();
+    const count = (cell: number, amount: number): void => {
+      this.#add(this.#units, cell, amount);
+      underWay.set(cell, (underWay.get(cell) ?? 0) + amount);
+    };
     try {
-      for await (const finished of run(this.#begun(units))) {
+      for await (const finished of run(this.#begun(units, count))) {
         const [cell, entries] = this.#placeOf(finished[0]);
-        this.#add(this.#units, cell, -1);
+        count(cell, -1);
         this.#add(this.#entries, cell, entries);
         yield finished;
       }
     } finally {
-      this.#units.fill(0);
+      for (const [cell, left] of underWay) this.#add(this.#units, cell, -left);
     }
   }
 
@@ -81,9 +89,12 @@ export class SealMap {
     };
   }
 
-  async *#begun(units: AsyncIterable<WorkUnit>): AsyncGenerator<WorkUnit> {
+  async *#begun(
+    units: AsyncIterable<WorkUnit>,
+    count: (cell: number, amount: number) => void,
+  ): AsyncGenerator<WorkUnit> {
     for await (const unit of units) {
-      this.#add(this.#units, this.#placeOf(unit)[0], 1);
+      count(this.#placeOf(unit)[0], 1);
       yield unit;
     }
   }

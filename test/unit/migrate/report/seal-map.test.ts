@@ -67,6 +67,21 @@ test("nothing is under way any more where the work was given up", async () => {
   expect(map.cells()).toMatchObject({ percent: [50], inWork: [] });
 });
 
+test("of two runs at the same time, the end of one leaves the other under way", async () => {
+  const map = newMap(2 * SEAL);
+  const [first, second] = [
+    inHand(map, [run(0, 128), run(128, 128)]),
+    inHand(map, [run(256, 64), run(320, 64)]),
+  ];
+  await Promise.all([first.step(), second.step()]);
+  await first.stop();
+  expect(map.cells().inWork).toEqual([1]);
+  await second.step();
+  expect(map.cells()).toMatchObject({ percent: [50, 50], inWork: [] });
+  expect((await second.step()).done).toBe(true);
+  expect(map.cells().inWork).toEqual([]);
+});
+
 test("a later round keeps what is in place, and does the partial bundle again", async () => {
   const map = newMap(3 * SEAL, SEAL + 256 + 100);
   expect(map.cells().percent).toEqual([100, 0, 0]);
