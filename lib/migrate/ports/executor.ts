@@ -63,8 +63,8 @@ export interface UnitResult {
 
 export interface Executor {
   /**
-   * Works on every unit at least once, and yields each with its result, in any order. One run at a time; after a run
-   * that failed or that was not read to its end, nothing is left but `close`.
+   * Works on every unit at least once, and yields each with its result, in any order. Runs may overlap; after one that
+   * failed or that was not read to its end, nothing is left but `close`.
    * @throws the first failure of a unit or of `units`, or the signal's reason; units under way are left to `close`.
    */
   run(units: AsyncIterable<WorkUnit>, signal: AbortSignal): AsyncIterable<readonly [WorkUnit, UnitResult]>;

@@ -29,6 +29,9 @@ const MIN_WAITING = 16;
 /** After so long without a sign of a loss all jobs are added again: those that are there stay as they are. */
 const ADDED_EVERY_MS = 10_000;
 
+/** After so long without a worker the operator should know. */
+const ALONE_MS = 5_000;
+
 /** Of a run that was added again so often, and is still not there, no worker seems to be capable. */
 const MAX_ADDED = 5;
 
@@ -54,6 +57,7 @@ export class Coordinator {
   #done = 0;
   #isShort = false;
   #addedAt = performance.now();
+  #aloneSince: number | undefined = performance.now();
 
   private constructor(session: CopySession, queue: WorkQueue, missing: number[]) {
     this.#session = session;
@@ -133,6 +137,7 @@ export class Coordinator {
     const isShort = this.#added.size > waiting + active;
     if (isShort && this.#isShort) await this.#addAgain();
     this.#isShort = isShort;
+    await this.#reportAlone(active);
     // What others have put into the queue may hide that a job is lost.
     if (performance.now() - this.#addedAt >= ADDED_EVERY_MS) {
       await this.#queue.add([...this.#added].map(jobOf));
@@ -146,6 +151,18 @@ export class Coordinator {
     // Known before they are added: of a request whose answer is lost, what was added is added again.
     for (const run of fresh) this.#added.add(run);
     await this.#queue.add(fresh.map(jobOf));
+  }
+
+  /** Once. */
+  async #reportAlone(active: number): Promise<void> {
+    if (this.#aloneSince === undefined || active > 0) this.#aloneSince = undefined;
+    else if (performance.now() - this.#aloneSince >= ALONE_MS) {
+      this.#aloneSince = undefined;
+      if ((await this.#queue.workers()) > 0) return;
+      this.#session.options.notice?.(
+        `Waiting: no worker takes jobs of ${this.#queue.location}. Start some: tlog-migrate worker with the same --queue, source and target`,
+      );
+    }
   }
 
   async #addAgain(): Promise<void> {

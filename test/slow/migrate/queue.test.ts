@@ -105,6 +105,20 @@ describe("a copy that is divided", () => {
   });
 });
 
+describe("a copy that leaves all work to others", () => {
+  it("says so where nobody comes, and goes on when somebody does", async () => {
+    const notices: string[] = [];
+    const copying = coordinate({ workers: 0, notice: (sentence) => void notices.push(sentence) });
+    await expect
+      .poll(() => notices.join("\n"), { timeout: 60_000 })
+      .toMatch(/no worker takes jobs of memory:.*tlog-migrate worker/);
+    const worker = work();
+    expect(await copying).toMatchObject({ outcome: "handed-over" });
+    await worker;
+    expect(notices.filter((each) => each.includes("no worker"))).toHaveLength(1);
+  });
+});
+
 describe("a log that grows", () => {
   it("is divided round after round, and workers follow", async () => {
     const before = log.atSize(SEAL + 5);
