@@ -140,11 +140,12 @@ function verdict(report: VerificationReport): string {
 }
 
 function workFields(report: MigrationReport): Field[] {
-  const { outcome, entries, resumedEntries, bytes, replacedObjects } = report;
+  const { outcome, entries, resumedEntries, workerEntries = 0, bytes, replacedObjects } = report;
   if (outcome === "already-handed-over" || outcome === "taken-over") return [];
   const resumed = countOf(resumedEntries, "entry was", "entries were");
   return [
     ["copied", `${entriesText(entries)}, ${formatBytes(bytes)}`],
+    ["by workers", workerEntries > 0 && entriesText(workerEntries)],
     ["resumed", resumedEntries > 0 && `${resumed} in place from earlier runs`],
     ["replaced", replacedObjects > 0 && `${countOf(replacedObjects, "object")} that had wrong bytes`],
     ...extraDataFields(report.extraData),

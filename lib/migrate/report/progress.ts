@@ -87,6 +87,10 @@ export class Progress {
   onRetry: RetryObserver | undefined;
   /** Entries of units that are durable in the target in this round. */
   durableEntries = 0;
+  /** Entries below seals that this run had written or found, and found in place again. */
+  foundAgain = 0;
+  /** Entries that other processes have copied while this one divided the work. */
+  byWorkers = 0;
   #sealedBefore = 0;
   #lastRetry: ProgressSnapshot["lastRetry"];
   #size = 0;
@@ -117,6 +121,7 @@ export class Progress {
   /** Entries of the round that another process has copied. */
   elsewhere(entries: number): void {
     this.#elsewhere += entries;
+    this.byWorkers += entries;
   }
 
   /** Counters of any thread, or of another machine. */

@@ -59,7 +59,9 @@ export interface MigrationReport extends RunReport {
   readonly format: LogFormat;
   /** Entries that were in place, from earlier runs. */
   readonly resumedEntries: number;
-  /** Of these, entries below seals of earlier runs, which this run did not read. */
+  /** Entries that workers of a queue have copied meanwhile; undefined for none. */
+  readonly workerEntries?: number;
+  /** Entries below seals of earlier runs or of workers, which this run did not read. */
   readonly sealedEntries: number;
   /** Bytes of bundles and level-0 tiles that this run stored. */
   readonly bytes: number;
@@ -157,7 +159,7 @@ export function runReport(
     ...(frozen !== undefined && { frozen }),
     entries,
     seconds,
-    entriesPerSecond: Math.round(counters.get("entries") / seconds),
+    entriesPerSecond: Math.round((counters.get("entries") + progress.byWorkers) / seconds),
     requests: counters.get("requests"),
     retries: counters.get("retries"),
     ...(extraData && { extraData }),
@@ -193,6 +195,7 @@ export function migrationReport(
   const { options, context, target, progress, issuers } = session;
   const counters = progress.total();
   const sealedEntries = counters.get("sealedEntries");
+  const { byWorkers, foundAgain } = progress;
   const hasRead = outcome === "handed-over" || isUnfinished(outcome);
   return {
     outcome,
@@ -205,10 +208,11 @@ export function migrationReport(
       aim,
       aim,
       issuers,
-      hasRead ? copyNotChecked(options, aim, sealedEntries) : undefined,
+      hasRead ? copyNotChecked(options, aim, sealedEntries, byWorkers) : undefined,
       pruned,
     ),
-    resumedEntries: counters.get("resumedEntries"),
+    resumedEntries: Math.max(0, counters.get("resumedEntries") - foundAgain - byWorkers),
+    ...(byWorkers > 0 && { workerEntries: byWorkers }),
     sealedEntries,
     bytes: counters.get("bytesStored"),
     replacedObjects: counters.get("replacedObjects"),
@@ -231,8 +235,10 @@ function copyNotChecked(
   { tiles }: MigrationOptions,
   { signatures }: TrustedCheckpoint,
   sealedEntries: number,
+  byWorkers: number,
 ): string[] {
   const unchecked: string[] = [];
+  const others = byWorkers > 0 ? " or of workers" : "";
   if (signatures.length === 0) {
     unchecked.push(
       "The checkpoint's signature: the source itself chose the root that everything was checked against",
@@ -246,12 +252,12 @@ function copyNotChecked(
   }
   if (sealedEntries > 0) {
     unchecked.push(
-      `Whether anything has changed below the seals of earlier runs: ${formatCount(sealedEntries)} entries were not read again, ` +
+      `Whether anything has changed below the seals of earlier runs${others}: ${formatCount(sealedEntries)} entries were not read again, ` +
         "only their objects listed (--recheck reads them)",
     );
   }
   if (tiles === "fetch" && sealedEntries > 0) {
-    unchecked.push("The source's level-0 tiles over entries that earlier runs had sealed");
+    unchecked.push(`The source's level-0 tiles over entries below seals of earlier runs${others}`);
   }
   return unchecked;
 }

@@ -33,7 +33,7 @@ import {
 export class Seals {
   readonly #tree: HashTree;
   readonly #writer: TargetWriter;
-  readonly #progress: Pick<Progress, "own" | "seals">;
+  readonly #progress: Pick<Progress, "own" | "seals" | "foundAgain">;
   readonly #prepare: () => Promise<void>;
   readonly #known: Set<number>;
   readonly #first: number;
@@ -50,7 +50,7 @@ export class Seals {
   constructor(
     tree: HashTree,
     writer: TargetWriter,
-    progress: Pick<Progress, "own" | "seals">,
+    progress: Pick<Progress, "own" | "seals" | "foundAgain">,
     prepare: () => Promise<void> = async () => {},
     known: Set<number> = new Set(),
     minIndex = 0,
@@ -77,7 +77,8 @@ export class Seals {
     await this.#commit((batch) => batch.keep(path, found));
     const { own, seals } = this.#progress;
     own.add("resumedEntries", ENTRIES_PER_SEAL);
-    if (!this.#known.has(index)) own.add("sealedEntries", ENTRIES_PER_SEAL);
+    if (this.#known.has(index)) this.#progress.foundAgain += ENTRIES_PER_SEAL;
+    else own.add("sealedEntries", ENTRIES_PER_SEAL);
     this.#known.add(index);
     seals.skipped(index);
     return true;

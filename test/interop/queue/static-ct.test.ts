@@ -90,7 +90,7 @@ describeWithQueue("redis", () => {
       fleet.addWorker();
       const { code, stdout, stderr } = await coordinator.result;
       expect(code, stderr).toBe(0);
-      expect(stdout).toMatch(/issuers +2 certificates, 1 of them missing/);
+      expect(stdout).toMatch(/by workers +65,536 entries\n {2}issuers +2 certificates, 1 of them missing/);
       expect(await fleet.endOfWorkers()).toEqual([65_536]);
       expect(await fleet.differences()).toEqual([]);
       expect(readdirSync(join(dir, ISSUERS))).toEqual(issuers.slice(1));

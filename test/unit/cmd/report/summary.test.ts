@@ -73,6 +73,12 @@ describe("the summary of a copy", () => {
     expect(summary).toContain("- The files belong to root\n");
   });
 
+  test("says what workers of a queue have copied", () => {
+    expect(textOf({ workerEntries: 3_000_000, resumedEntries: 0 })).toMatch(
+      /^ {2}copied +3,934,464 entries, 4\.2 GB\n {2}by workers +3,000,000 entries\n {2}replaced /m,
+    );
+  });
+
   test("says what a pruned log lacks, and how it is filled in", () => {
     const pruned = { minIndex: 70_144, absentEntries: 69_888 };
     const text = textOf({ pruned });
