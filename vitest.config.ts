@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // A short program spends most of its time on the compilation of its modules: what the tests start, their own
 // processes, and the threads of both share them.
@@ -14,8 +15,19 @@ const MODULE_MOCKS = [
   "test/unit/storage/gcs/objects.test.ts",
 ];
 
+/** They wait most of their time, which others use if they begin first. */
+const WAITING = ["test/interop/live-moves.test.ts"];
+
+class WaitingFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isWaiting = ({ moduleId }: TestSpecification) => WAITING.some((name) => moduleId.endsWith(name));
+    return (await super.sort(files)).toSorted((a, b) => Number(isWaiting(b)) - Number(isWaiting(a)));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: WaitingFirst },
     // Most tests wait for processes of their own: on two cores vitest alone would run one file at a time.
     maxWorkers: availableParallelism() + 1,
     // Failures in full, and the counts.

@@ -1,6 +1,5 @@
 /** A live move, whole: a log that Tessera's Appender adds to is followed, cut over, and continued in its new place. */
 
-import { hash } from "node:crypto";
 import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type TargetStatus, targetStatus } from "../../lib/index.ts";
@@ -8,6 +7,7 @@ import { makeGrownLog } from "../../test/support/go/grown-log.ts";
 import { freePort } from "../../test/support/go/guarded.ts";
 import { stateOf } from "../../test/support/go/homes.ts";
 import { fsck, startLive, takeOver } from "../../test/support/go/tessera.ts";
+import { randomShares } from "../../test/support/random-shares.ts";
 import type { EmptyTarget } from "../clouds/target-kinds.ts";
 import { measure } from "../run/measure.ts";
 import { startNginx } from "../servers/nginx.ts";
@@ -49,7 +49,7 @@ export async function moveLive(options: MoveOptions): Promise<MoveFigures> {
   await using parts = new AsyncDisposableStack();
   parts.defer(() => rmSync(directory, { recursive: true, force: true }));
   const identity = { dir: directory, ...IDENTITY };
-  if (before > 0) makeGrownLog({ ...identity, size: before, seed: options.seed });
+  if (before > 0) await makeGrownLog({ ...identity, size: before, seed: options.seed });
   const live = parts.use(
     await startLive({ ...identity, entriesPerSecond: ENTRIES_PER_SECOND, garbageCollectionMs: 1_000 }),
   );
@@ -99,12 +99,6 @@ async function sampled(follow: FollowProcess, { seconds, kills, seed }: MoveOpti
     await follow.killAndRestart();
   }
   await untilSecond(seconds);
-}
-
-/** So many numbers from 0 to 1 in ascending order: always the same ones for a seed. */
-export function randomShares(seed: string, count: number): number[] {
-  const shares = Array.from({ length: count }, (_, i) => hash("sha256", `${seed} ${i}`, "buffer"));
-  return shares.map((bytes) => bytes.readUInt32BE(0) / 2 ** 32).toSorted((a, b) => a - b);
 }
 
 /** Entries of the tree that the target is seen to have; undefined while it is being brought to another one. */

@@ -6,7 +6,6 @@ import { expect, it, onTestFinished } from "vitest";
 import { cutOver, startFollow } from "../../support/follow.ts";
 import { describeWithGo } from "../../support/go/describe-with-go.ts";
 import { publishedSize, serveDirectory } from "../../support/go/growing-source.ts";
-import { expectMovedLive } from "../../support/go/live-move.ts";
 import { filesLost, readLog } from "../../support/go/log-files.ts";
 import { startLive } from "../../support/go/tessera.ts";
 import {
@@ -50,13 +49,6 @@ describeWithGo("a log that is followed while Tessera's Appender adds entries", (
     const returned = await returning.end;
     expect(returned.size).toBe(size + APPENDED);
     await expectTakenOver(back, { ...grown, size: returned.size, files: readLog(target) });
-  });
-
-  it("is moved by commands on two machines, whatever is killed, and another Appender goes on", async () => {
-    const from = { dir: join(memoryDirectory(), "source") };
-    const to = { dir: newTarget() };
-    const source = (await serveDirectory(from.dir)).url;
-    await expectMovedLive({ from, to, source, target: to.dir }, SIZE);
   });
 
   it("is followed through replicas of different ages, and handed over with all that it has", async () => {

@@ -7,6 +7,8 @@ import { type TargetStatus, targetStatus } from "../../../lib/index.ts";
 import type { OptionValues } from "../../../lib/migrate/ports/backend.ts";
 import { type CliResult, type RunningCli, spawnCli } from "../cli.ts";
 import { memoryDirectory } from "../places/directory.ts";
+import { randomShares } from "../random-shares.ts";
+import { makeGrownLog } from "./grown-log.ts";
 import type { Home } from "./homes.ts";
 import { fsck, type LiveLog, type LogReport, makeLog, startLive, takeOver } from "./tessera.ts";
 
@@ -25,7 +27,12 @@ export interface LiveMove {
 const IDENTITY = { origin: "log.example/live", key: "the log's key" };
 const PACE = { entriesPerSecond: 200, garbageCollectionMs: 1_000 };
 const APPENDED = 300;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
+/** So long it is followed before all else, and killed so often. */
+const GROWTH_MS = 120_000;
+const KILLS = 6;
+/** Larger ones are not made by Tessera. */
+const MOST_MADE = 100_000;
 const DAY_SECONDS = "86400";
 
 /** Runs commands as a machine with files of its own would. */
@@ -34,35 +41,41 @@ type Machine = (...args: readonly string[]) => RunningCli;
 export function newMachine(): Machine {
   const home = memoryDirectory();
   const env = { TMPDIR: home, HOME: home, XDG_CACHE_HOME: join(home, "cache") };
-  return (...args) => spawnCli(args, { cwd: home, env, timeoutMs: 120_000 });
+  return (...args) => spawnCli(args, { cwd: home, env, timeoutMs: 300_000 });
 }
 
 /** A live log in one place, and commands that move it to another. */
 export class MovingLog {
   readonly #move: LiveMove;
-  readonly log: LogReport;
+  readonly #vkey: string;
   readonly live: LiveLog;
   readonly #follows = newMachine();
   readonly #asks = newMachine();
+  #following: RunningCli | undefined;
 
-  private constructor(move: LiveMove, log: LogReport, live: LiveLog) {
+  private constructor(move: LiveMove, live: LiveLog) {
     this.#move = move;
-    this.log = log;
+    this.#vkey = live.vkey;
     this.live = live;
   }
 
   /** @param size entries that are there before; from then on it grows. */
   static async start(move: LiveMove, size: number): Promise<MovingLog> {
-    const log = await makeLog({ ...move.from, ...IDENTITY, size });
-    const live = await startLive({ ...move.from, ...IDENTITY, ...PACE });
+    const { from } = move;
+    if (size <= MOST_MADE) await makeLog({ ...from, ...IDENTITY, size });
+    else if ("dir" in from) await makeGrownLog({ ...from, ...IDENTITY, size });
+    else throw new Error("large logs are made in directories alone");
+    const live = await startLive({ ...from, ...IDENTITY, ...PACE });
     onTestFinished(() => live[Symbol.asyncDispose]());
-    return new MovingLog(move, log, live);
+    return new MovingLog(move, live);
   }
 
   follow(settleSeconds: string): RunningCli {
     const { source, target, stateArguments = [] } = this.#move;
     const pace = ["--settle", settleSeconds, "--interval", "0.2", "--workers", "1"];
-    return this.#follows("follow", source, target, "--vkey", this.log.vkey, ...stateArguments, ...pace);
+    const args = ["follow", source, target, "--vkey", this.#vkey, ...stateArguments, ...pace];
+    this.#following = this.#follows(...args);
+    return this.#following;
   }
 
   /** On another machine. */
@@ -82,7 +95,11 @@ export class MovingLog {
   /** Waits until at least so many entries are wholly in the target, which is no log yet. Gives their number. */
   async reached(size: number): Promise<number> {
     let copied = 0;
+    const following = this.#following;
     const look = async () => {
+      if (following !== undefined && following.child.exitCode !== null) {
+        throw new Error(`follow ended: ${(await following.result).stderr}`);
+      }
       const status = await this.status();
       copied = status.state === "unfinished" && status.phase === "copied" ? status.aim.size : 0;
       return copied;
@@ -131,18 +148,20 @@ export async function killed({ child, result }: RunningCli): Promise<void> {
 }
 
 /**
- * The whole of a live move, with what may go wrong: `follow` is killed again and again while the log grows; a cutover is
+ * The whole of a live move, with what may go wrong: `follow` is killed at random moments while the log grows; a cutover is
  * refused while its writer is alive, one is cancelled, and one is fulfilled although those who asked and answered were
  * killed.
  */
 export async function expectMovedLive(move: LiveMove, size: number): Promise<void> {
   const moving = await MovingLog.start(move, size);
-  for (const aliveMs of [600, 1_500]) {
+  const began = performance.now();
+  for (const share of randomShares(move.target, KILLS)) {
     const follow = moving.follow("1");
-    await sleep(aliveMs);
+    await sleep(Math.max(0, began + share * GROWTH_MS - performance.now()));
     await killed(follow);
   }
   const first = moving.follow("2");
+  await sleep(Math.max(0, began + GROWTH_MS - performance.now()));
   // How often it signs is known then.
   await moving.grown(5);
   const refused = await moving.cutover("--wait");
@@ -150,7 +169,7 @@ export async function expectMovedLive(move: LiveMove, size: number): Promise<voi
     code: 1,
     stderr: expect.stringMatching(/refuses the cutover: .*its writer is alive/),
   });
-  const { vkey: _, ...final } = await moving.live.stop();
+  const final = await moving.live.stop();
   await moving.reached(final.size);
   await killed(first);
 
@@ -181,5 +200,5 @@ export async function expectMovedLive(move: LiveMove, size: number): Promise<voi
     code: 0,
     stdout: expect.stringContaining('"handed-over"'),
   });
-  await moving.expectTakenOver({ ...moving.log, ...final });
+  await moving.expectTakenOver(final);
 }
