@@ -61,6 +61,9 @@ export type TargetProspect =
 const JOIN_ATTEMPTS = 5;
 const JOIN_WAIT_MS = 300;
 
+const TAKEN_BACK =
+  "An earlier run ended within the handover, which was taken back: ask for it again, by `tlog-migrate cutover` or with --handover";
+
 const EMPTY_TARGET = "Choose an empty target";
 
 /**
@@ -229,7 +232,10 @@ async function locked(session: CopySession, claim: Omit<Claim, "release">): Prom
     // A copy without a handover must not leave a handover half done.
     const { handingOver } = claim;
     const isTakenBack = handingOver && options.handOver !== true;
-    if (isTakenBack) await target.takeBack(claim.marker.text, treeStateFor(claim.aim, claim.marker));
+    if (isTakenBack) {
+      await target.takeBack(claim.marker.text, treeStateFor(claim.aim, claim.marker));
+      options.notice?.(TAKEN_BACK, "warning");
+    }
     let { marker } = claim;
     // Before anything is stored: entries that this run skips must not seem to be sealed.
     const { minIndex = 0 } = session.context;

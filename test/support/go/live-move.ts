@@ -7,9 +7,9 @@ import { type TargetStatus, targetStatus } from "../../../lib/index.ts";
 import type { OptionValues } from "../../../lib/migrate/ports/backend.ts";
 import { type CliResult, type RunningCli, spawnCli } from "../cli.ts";
 import { memoryDirectory } from "../places/directory.ts";
-import { randomShares } from "../random-shares.ts";
 import { makeGrownLog } from "./grown-log.ts";
 import type { Home } from "./homes.ts";
+import { randomShares } from "./random-shares.ts";
 import { fsck, type LiveLog, type LogReport, makeLog, startLive, takeOver } from "./tessera.ts";
 
 /** Where a log is moved from and to. */
@@ -104,7 +104,9 @@ export class MovingLog {
       copied = status.state === "unfinished" && status.phase === "copied" ? status.aim.size : 0;
       return copied;
     };
-    await expect.poll(look, { timeout: PATIENCE_MS, interval: 100 }).toBeGreaterThanOrEqual(size);
+    await expect
+      .poll(look, { timeout: PATIENCE_MS, interval: 100, message: this.#move.target })
+      .toBeGreaterThanOrEqual(size);
     return copied;
   }
 

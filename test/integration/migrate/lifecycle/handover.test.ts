@@ -204,14 +204,17 @@ describe("killed in the handover, the next run completes it:", () => {
     expect(versionOf(target)).toMatch(/^migration-in-progress /);
   });
 
-  test("after treeState, but not by a run that was not told to hand over: it takes the handover back", async () => {
+  test("after treeState, but not by a run that was not told to hand over: it takes the handover back, and says so", async () => {
     for (const size of [900, 1_000]) {
       const { server, target } = await newCopy(log);
       await expectKilled(log, server, target, "after", "link", ".state/treeState");
       server.objects = new Map([...log.objects, ...log.atSize(size).objects]);
       for (let times = 0; times < 2; times++) {
-        const report = await migrateLog(log, server, target, { handOver: false });
+        const notices: string[] = [];
+        const notice = (line: string) => notices.push(line);
+        const report = await migrateLog(log, server, target, { handOver: false, notice });
         expect(report).toMatchObject({ outcome: "ready-for-handover", size });
+        expect(notices.filter((line) => line.includes("was taken back"))).toHaveLength(1 - times);
         expect(filesBelow(join(target, ".state"))).toEqual(["version"]);
         expect(versionOf(target)).toMatch(/^migration-in-progress /);
       }

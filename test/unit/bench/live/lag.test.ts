@@ -2,8 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { LagWatch, percentile } from "../../../../bench/live/lag.ts";
+import { randomShares } from "../../../support/go/random-shares.ts";
 import { temporaryDirectory } from "../../../support/places/directory.ts";
-import { randomShares } from "../../../support/random-shares.ts";
 
 it("lag is the age of the oldest checkpoint that the target lacks, and 0 if it lacks none", async () => {
   const directory = temporaryDirectory();
