@@ -87,6 +87,7 @@ class Division implements PartsCopier {
   }
 
   async end(): Promise<void> {
+    if (this.#claim.handingOver) return;
     await removeQueueId(this.#session);
     // What is left there does no harm.
     await this.#queue?.remove().catch(() => {});

@@ -211,6 +211,16 @@ describe("a log that grows", () => {
 });
 
 describe("a queue that", () => {
+  it("has jobs of a copy that was killed gives out those of the next alone", async () => {
+    queue.waiting.set("0-4", { version: 1, first: 0, end: 4 });
+    const copying = coordinate({ workers: 0 });
+    await added();
+    expect([...queue.waiting.keys()]).toEqual(["0-1", "1-2", "2-3", "3-4"]);
+    const worker = work();
+    expect(await copying).toMatchObject({ outcome: "handed-over" });
+    expect(await worker).toMatchObject({ entries: 4 * SEAL });
+  });
+
   it("loses what it was given is filled again", async () => {
     queue.loses = true;
     const copying = coordinate();
