@@ -15,6 +15,8 @@ export class MemoryQueue {
   /** Messages of jobs that workers have refused. */
   readonly refused: string[] = [];
   readonly added: QueueJob[] = [];
+  /** How often it was opened. */
+  opened = 0;
   names = new Set<string>();
   processes = 0;
   /** For how long the source is to be left alone; it does not run down. */
@@ -26,11 +28,12 @@ export class MemoryQueue {
   lies = false;
 
   readonly open: OpenQueue = async (_url, name) => {
+    this.opened++;
     this.names.add(name);
-    return this.#client();
+    return this.#client(name);
   };
 
-  #client(): WorkQueue {
+  #client(name: string): WorkQueue {
     const requireUp = (): void => {
       if (this.isDown) throw new OperationError({ object: "memory:", problem: "is down" });
     };
@@ -68,17 +71,18 @@ export class MemoryQueue {
         requireUp();
         return this.processes;
       },
-      take: (work, signal) => this.#take(work, signal),
+      take: (work, signal) => this.#take(name, work, signal),
       close: async () => {},
     };
   }
 
-  async #take(work: (job: unknown) => Promise<void>, signal: AbortSignal): Promise<void> {
+  /** All jobs are of the queue that was opened last: one of another name has none. */
+  async #take(name: string, work: (job: unknown) => Promise<void>, signal: AbortSignal): Promise<void> {
     this.processes++;
     try {
       while (!signal.aborted) {
         const [next] = this.waiting;
-        if (next === undefined || this.isDown) {
+        if (next === undefined || this.isDown || [...this.names].at(-1) !== name) {
           await new Promise((resolve) => setTimeout(resolve, 5));
           continue;
         }

@@ -4,6 +4,7 @@
  * it has verified itself.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import { type ErrorFacts, TargetRefusedError } from "../../errors.ts";
 import { ENTRIES_PER_SEAL, fullTileCount } from "../../tlog/layout.ts";
 import { onClaimedTarget } from "../lifecycle/claimed.ts";
@@ -17,7 +18,7 @@ import { Progress } from "../report/progress.ts";
 import type { MigrationReport } from "../report/report.ts";
 import type { CopySession } from "../session.ts";
 import type { Claim } from "../target/claim.ts";
-import { claimAdvice, parseMarker, withText } from "../target/marker.ts";
+import { claimAdvice, parseMarker } from "../target/marker.ts";
 import { NotClaimedError } from "../target/part.ts";
 import { pause } from "../throttle/pause.ts";
 import { BeyondAimError, parseJob, queueName, readQueueId, tilesOfRun } from "./jobs.ts";
@@ -210,6 +211,10 @@ async function claimNow(
   }
   if ((await readQueueId(session)) !== id) return "over";
   if (contents.marker === marker.text) return "same";
-  const now = parseMarker(contents.marker, target.location, claimAdvice(target.markerName));
-  return withText({ ...now, checkpoint: marker.checkpoint }).text === marker.text ? "larger" : "over";
+  const advice = claimAdvice(target.markerName);
+  const [before, now] = [marker.text, contents.marker].map((text) => ({
+    ...parseMarker(text, target.location, advice),
+    checkpoint: "",
+  }));
+  return isDeepStrictEqual(before, now) ? "larger" : "over";
 }

@@ -146,14 +146,21 @@ describe("a log that grows", () => {
     const before = log.atSize(3 * SEAL + 5);
     server.objects = before.objects;
     const following = follow({}, before);
+    const worker = work({}, before);
     await reached(following, before.size);
     queue.added.length = 0;
+    expect(queue.opened).toBe(2);
     grow(server, log);
     await reached(following, log.size);
+    // A worker has looked at the claim by then, and goes on with its aim.
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    expect(queue.opened).toBe(2);
     expect(queue.added).toEqual([]);
+    await expectFailure(work({ mirror: true }), TargetRefusedError, /with other options.*--mirror/);
     const cutover = await cutOver(target, { wait: true });
     expect(cutover).toMatchObject({ outcome: "handed-over", size: log.size });
     expect(existsSync(join(target, QUEUE_ID))).toBe(false);
+    await worker;
   });
 
   it("and is followed by a copy, is divided when it has grown by more", async () => {
@@ -194,7 +201,8 @@ describe("a log that grows", () => {
 
   it("has the issuers that workers have found in every round", async () => {
     const ct = testLog({ size: 2 * SEAL + 10, format: "static-ct" });
-    const few = ct.atSize(3);
+    const few = ct.atSize(1);
+    expect([...few.objects.keys()].filter((path) => path.startsWith("issuer/"))).not.toEqual([]);
     server.objects = few.objects;
     const following = follow({ workers: 0, deep: true }, few);
     await reached(following, few.size);
