@@ -72,6 +72,8 @@ export interface FollowFacts {
   /** For how long the source has shown an older checkpoint than before, 0 if it does not. */
   readonly staleSeconds: number;
   readonly isCutoverPending: boolean;
+  /** Of a mirror alone: entries of the checkpoint that it has published, 0 before there is one. */
+  readonly publishedSize?: number;
 }
 
 export interface RequestFacts {

@@ -122,8 +122,16 @@ export class RunStatus {
 }
 
 function followFacts(following: Following): FollowFacts {
-  const { newest, copied, behindSince, caughtUpAt, unavailableSince, staleSince, isCutoverPending } =
-    following;
+  const {
+    newest,
+    copied,
+    behindSince,
+    caughtUpAt,
+    unavailableSince,
+    staleSince,
+    isCutoverPending,
+    published,
+  } = following;
   return {
     sourceSize: newest,
     copiedSize: copied,
@@ -132,5 +140,6 @@ function followFacts(following: Following): FollowFacts {
     unavailableSeconds: secondsSince(unavailableSince),
     staleSeconds: secondsSince(staleSince),
     isCutoverPending,
+    ...(published !== undefined && { publishedSize: published }),
   };
 }

@@ -129,6 +129,10 @@ class Follower implements Following {
     return this.#lifecycle.isAwaited;
   }
 
+  get published(): number | undefined {
+    return this.#session.isMirror ? this.#lifecycle.reached : undefined;
+  }
+
   async run(): Promise<MigrationReport> {
     const state = new FollowStateWriter(this.#session, this);
     try {

@@ -69,6 +69,10 @@ function showFollowing(following: FollowFacts | undefined, now: Date): void {
   setText("caught-up", caughtUpAt === undefined ? "not yet" : time(new Date(caughtUpAt), now));
   const stale = staleSeconds > 0 ? `shows an older checkpoint for ${seconds(staleSeconds)}` : "available";
   setText("reach", unavailableSeconds > 0 ? `unavailable for ${seconds(unavailableSeconds)}` : stale);
+  const { publishedSize } = following;
+  element("published-row").hidden = publishedSize === undefined;
+  element("cutover-row").hidden = publishedSize !== undefined;
+  setText("published", publishedSize === 0 ? "nothing yet" : entries(publishedSize ?? 0));
   setText("cutover", following.isCutoverPending ? "under way" : "not asked for");
 }
 

@@ -40,6 +40,8 @@ export interface Following {
   readonly unavailableSince: number | undefined;
   /** Whether a cutover is accepted, and not done yet. */
   readonly isCutoverPending: boolean;
+  /** Of a mirror: entries of the checkpoint that it has published, 0 before there is one. */
+  readonly published?: number | undefined;
 }
 
 export interface ProgressSnapshot {

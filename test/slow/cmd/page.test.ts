@@ -141,6 +141,11 @@ describeInBrowser("the page of a run", (open) => {
     await expectText(page, "#notices li:first-child", /The source has grown/);
     await expectText(page, "#notices li:last-child", /Warning: The source asks for fewer requests$/);
     await expectText(page, "#lag", /^65,536 entries, for \d/);
+    await expectText(page, "#cutover", "under way");
+    const { following } = run.progress;
+    if (following !== undefined) run.progress.following = { ...following, published: 99 * SEAL };
+    await expectText(page, "#published", "6,488,064 entries");
+    await expect.poll(() => page.locator("#cutover").isVisible()).toBe(false);
     expect(faults).toEqual([]);
   });
 

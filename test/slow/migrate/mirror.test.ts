@@ -29,6 +29,7 @@ test("each checkpoint is published when all is there, byte for byte, and log sof
     grow(server, now);
     await reached(following, size);
     await expect.poll(() => seen.sizes, patience).toContain(size);
+    expect(following.progress.following?.published).toBe(size);
     expect(readFileSync(join(target, "checkpoint"))).toEqual(now.object("checkpoint"));
     expect(versionOf(target)).toMatch(/^migration-in-progress \{"tlog-migrate-marker":4,.*"isMirror":true\}/);
     expect(existsSync(join(target, ".state/treeState"))).toBe(false);

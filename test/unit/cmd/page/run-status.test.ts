@@ -100,6 +100,9 @@ describe("a copy is ready", () => {
       ready: true,
       following: { sourceSize: 9, copiedSize: 5, caughtUpAt: expect.any(String), isCutoverPending: false },
     });
+    expect(status.document().following).not.toHaveProperty("publishedSize");
+    if (progress.following !== undefined) progress.following = { ...progress.following, published: 4 };
+    expect(status.document().following?.publishedSize).toBe(4);
     expect(follow(Date.now(), undefined, 11)).toBe(false);
     expect(follow(Date.now())).toBe(true);
   });
