@@ -54,4 +54,4 @@ function abandonSummary({ outcome, target, size }: AbandonReport, width: number)
 const WARNING =
   "No log software may run on it, nor on a copy of it made before; stop an Appender that was started on it and has not published a checkpoint yet. Two logs that both append are a fork, which nobody can repair.";
 const NEXT =
-  "Run the same `tlog-migrate copy` as before: it copies what was added to the source, and hands over with --handover.";
+  "Run the same `tlog-migrate copy` or `follow` as before: it copies what was added to the source; copy hands over with --handover, follow when `tlog-migrate cutover` asks for it.";
