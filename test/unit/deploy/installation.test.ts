@@ -34,7 +34,10 @@ test("the container is built of what exists, runs the package's command, and not
   const copied = lines.flatMap((line) => /^COPY (?!--from)(.*) \S+$/.exec(line)?.[1]?.split(" ") ?? []);
   expect(copied.length).toBeGreaterThan(5);
   expect(copied.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
-  const { bin } = JSON.parse(textOf("package.json"));
+  const { bin, peerDependencies } = JSON.parse(textOf("package.json"));
+  // The image is for every backend and every queue.
+  const installed = textOf("deploy/Containerfile").split(/[\s\\]+/);
+  expect(installed).toEqual(expect.arrayContaining(Object.keys(peerDependencies)));
   expect(lines).toContain(`ENTRYPOINT ["node", "/app/${bin["tlog-migrate"]}"]`);
   expect(lines).toContain("USER node");
 });
