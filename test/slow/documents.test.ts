@@ -38,6 +38,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
     "needs a bucket: test/interop/s3 and aws run it on versitygw and MariaDB",
   ],
   [/ gzip\+file:/, "needs a directory of Sunlight's: test/interop/static-ct runs it"],
+  [/^npm (ci|run demo:queue)$/, "is for a clone: test/slow/bench/demo.test.ts runs the demonstration"],
   [/^aws dynamodb /, "needs DynamoDB, and is for Sunlight's lock there: nothing of this tool's"],
   [/^npm pack$/, "is how this test packs the package"],
   [/ --queue /, "needs a server of queues: test/interop/queue runs it on Redis and Postgres"],
