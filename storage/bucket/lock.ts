@@ -55,15 +55,22 @@ export async function takeLock(
   };
   const beat = () => ifOurs((lock) => lasting.put(path, Buffer.from(text()), lock));
   const giveBack = () => ifOurs((lock) => lasting.remove(path, lock));
-  let beating = Promise.resolve();
+  let beating: Promise<void> | undefined;
   const heartbeat = setInterval(() => {
-    beating = beating.then(beat).catch(() => {});
+    // In an outage one takes longer than the time until the next.
+    beating ??= beat()
+      .catch(() => {})
+      .finally(() => {
+        beating = undefined;
+      });
   }, HEARTBEAT_MS);
   heartbeat.unref();
   const release = async () => {
     clearInterval(heartbeat);
     // A lock that stays is only waited for.
-    const released = beating.then(giveBack).catch(() => {});
+    const released = Promise.resolve(beating)
+      .then(giveBack)
+      .catch(() => {});
     await Promise.race([released, sleep(RELEASE_MS, undefined, { ref: false })]);
   };
   // Each looks for the other once its own lock is there: of two that start at once, one at least sees the other.
@@ -86,7 +93,8 @@ async function requireNoneExcluded(bucket: Bucket, kind: LockKind): Promise<void
   if (kind !== "alone") return;
   for await (const [path, found] of partLocks(bucket)) {
     if (await isAlive(found, bucket)) throw atWork(bucket, path, found);
-    await bucket.remove(path, found);
+    // One that seemed dead may have stored it again meanwhile.
+    if (!(await bucket.remove(path, found))) throw atWork(bucket, path, found);
   }
 }
 

@@ -143,7 +143,8 @@ class BullQueue implements WorkQueue {
     // Closing gives out no more jobs, and waits for those that have begun, and for the server to hear of their ends.
     const closing = worker.close();
     closing.catch(() => {});
-    await Promise.allSettled(running);
+    // One whose request was under way then may begin even now.
+    while (running.size > 0) await Promise.allSettled(running);
     await closed(() => closing);
     await closed(() => worker.close(true));
   }

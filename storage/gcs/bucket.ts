@@ -109,7 +109,13 @@ export class GcsBucket implements Bucket {
   }
 
   async getVersion(path: string, maxBytes: number): Promise<VersionedObject | undefined> {
-    const version = await this.stat(path);
+    const version = await this.#unless(404, path, async (file) => {
+      const [metadata] = await file.getMetadata();
+      // The library holds all of it before it gives any.
+      if (Number(metadata.size) > maxBytes)
+        throw tooLarge(maxBytes, `${formatCount(Number(metadata.size))} bytes`);
+      return versionIn(metadata, this.#access.host);
+    });
     const bytes = version && (await this.get(path, maxBytes));
     return bytes && { ...version, bytes };
   }

@@ -140,28 +140,10 @@ export async function copyTree(session: CopySession, round: Round, minIndex: num
 }
 
 /**
- * Copies what no seal covers below some full level-1 tiles, and writes their seals.
- * @param tiles their indexes, in the order in which they are copied.
- */
-export async function copyPart(
-  session: CopySession,
-  round: Round,
-  tiles: Iterable<number>,
-  minIndex: number,
-): Promise<void> {
-  try {
-    await copyBelowSeals(session, round, minIndex, tiles);
-  } catch (error) {
-    await session.threads.close();
-    throw error;
-  }
-}
-
-/**
  * Copies every bundle that no seal covers, and writes the seals.
- * @param tiles only what is below these.
+ * @param tiles only what is below these full level-1 tiles, by their indexes, in the order in which they are copied.
  */
-async function copyBelowSeals(
+export async function copyBelowSeals(
   session: CopySession,
   { aim, tree, done, workers, space }: Round,
   minIndex: number,

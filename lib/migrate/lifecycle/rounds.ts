@@ -11,7 +11,7 @@ import type { Claim } from "../target/claim.ts";
 import { replaceMarker, type StoredMarker } from "../target/marker.ts";
 import { checkTarget } from "../target/root-check.ts";
 import { requireGrownFrom } from "../target/source-checkpoint.ts";
-import { beginRound, copyPart, copyTree, type Round } from "./copy-tree.ts";
+import { beginRound, copyBelowSeals, copyTree, type Round } from "./copy-tree.ts";
 import { PartialObjects } from "./partial-objects.ts";
 
 /** Copies parts of a round before the rest of it is copied. */
@@ -28,6 +28,8 @@ export class Rounds {
   #begun: Round | undefined;
   /** The round of all parts that this run copies. */
   #partRound: Round | undefined;
+  /** Why the first of its parts failed. */
+  #partFailure: unknown;
   #resume: boolean;
   #aim: TrustedCheckpoint;
   #marker: StoredMarker;
@@ -124,6 +126,7 @@ export class Rounds {
     const hasGrown = now.size > this.#aim.size;
     const tree = hasGrown ? await requireGrownFrom(this.#session, this.#aim, now) : this.#tree;
     this.#partRound = await this.#begin(tree);
+    this.#partFailure = undefined;
   }
 
   /**
@@ -132,7 +135,14 @@ export class Rounds {
    */
   async copyPart(tiles: readonly number[]): Promise<void> {
     if (this.#partRound === undefined) throw new Error("parts are begun first");
-    await copyPart(this.#session, this.#partRound, tiles, this.#marker.minIndex);
+    try {
+      await copyBelowSeals(this.#session, this.#partRound, this.#marker.minIndex, tiles);
+    } catch (error) {
+      // Other parts fail as soon as the threads end: what they fail with is not the reason.
+      this.#partFailure ??= error;
+      await this.#session.threads.close();
+      throw this.#partFailure;
+    }
   }
 
   async #begin(known = this.#tree): Promise<Round> {

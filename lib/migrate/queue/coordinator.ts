@@ -9,7 +9,7 @@ import { ENTRIES_PER_SEAL, FULL_WIDTH, fullTileCount, tilePath } from "../../tlo
 import { HASH_SIZE } from "../../tlog/merkle.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import type { Rounds } from "../lifecycle/rounds.ts";
-import type { TileRun, WorkQueue } from "../ports/work-queue.ts";
+import type { JobCounts, TileRun, WorkQueue } from "../ports/work-queue.ts";
 import type { CopySession } from "../session.ts";
 import { sealedTiles } from "../target/seals.ts";
 import { OutageReporter } from "../throttle/outage.ts";
@@ -92,14 +92,10 @@ export class Coordinator {
     await this.#queue.clear().catch(() => {});
     while (this.#left.length > 0 || this.#added.size > 0) {
       signal.throwIfAborted();
+      // Counted before the target is looked at: a job that ends in between does not seem to be lost.
+      const counts = await this.#ask(() => this.#queue.counts());
       await this.#lookAtTarget();
-      try {
-        await this.#fillQueue();
-        this.#outage.ended();
-      } catch (error) {
-        if (!(error instanceof OperationError)) throw error;
-        this.#outage.failed(error);
-      }
+      if (counts !== undefined) await this.#ask(() => this.#fillQueue(counts));
       const elapsed = performance.now() - this.#startedAt;
       await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + elapsed / 50), signal);
     }
@@ -131,9 +127,21 @@ export class Coordinator {
     return (await this.#session.writer().read(path, length))?.length === length;
   }
 
-  async #fillQueue(): Promise<void> {
-    const { waiting, active } = await this.#queue.counts();
-    // A job that has just ended is in neither; twice in a row, the queue has lost some or given up on them.
+  /** Asks something of the queue; undefined while it is unavailable. */
+  async #ask<T>(request: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const answer = await request();
+      this.#outage.ended();
+      return answer;
+    } catch (error) {
+      if (!(error instanceof OperationError)) throw error;
+      this.#outage.failed(error);
+      return undefined;
+    }
+  }
+
+  async #fillQueue({ waiting, active }: JobCounts): Promise<void> {
+    // A job that is between the two may be in neither; twice in a row, the queue has lost some or given up on them.
     const isShort = this.#added.size > waiting + active;
     if (isShort && this.#isShort) await this.#addAgain();
     this.#isShort = isShort;

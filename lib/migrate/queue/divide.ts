@@ -76,13 +76,15 @@ class Division implements PartsCopier {
     const session = this.#session;
     const done = new AbortController();
     const signal = AbortSignal.any([session.context.signal, done.signal]);
+    const taking = works ? takeJobs(session, rounds, queue, signal) : Promise.resolve();
+    const coordinating = Coordinator.run(session, rounds, queue, signal).finally(() => done.abort(DONE));
+    taking.catch((error) => done.abort(error));
     try {
-      const taking = works ? takeJobs(session, rounds, queue, signal) : Promise.resolve();
-      const coordinating = Coordinator.run(session, rounds, queue, signal).finally(() => done.abort(DONE));
-      taking.catch((error) => done.abort(error));
       await Promise.all([taking, coordinating]);
     } finally {
       done.abort(DONE);
+      // The next try must not meet a job of this one.
+      await Promise.allSettled([taking, coordinating]);
     }
   }
 

@@ -30,7 +30,7 @@ import {
 import { HANDED_OVER, IS_MIRROR, publishedCheckpoint, requireSealsCount } from "./mirror-claim.ts";
 import { NotClaimedError, requirePart } from "./part.ts";
 import { describeHead, grownBeyondHandover, notClaimed, refused, requireSameLog } from "./refusals.ts";
-import { trustedSeals } from "./seals.ts";
+import { guaranteeTooLittle, trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
 import { readableTreeState, treeStateOf } from "./tree-state.ts";
 
@@ -224,9 +224,13 @@ async function locked(session: CopySession, claim: Omit<Claim, "release">): Prom
   const { target, guarantees, options, role } = session;
   const lockKind = lockKindOf(role);
   if (lockKind === "part") await requirePart(session, claim);
-  const lock = await target.lock(lockKind);
-  const release = () => cleanUp(options.notice, () => lock.release());
   const wanted = { ...guarantees, size: claim.aim.size, recheck: options.recheck === true };
+  // A part at work would store seals that promise less after the old ones are removed: none may be until the marker says more.
+  // What issuers a part has seen is in its own list.
+  const isStricter =
+    lockKind === "leader" && claim.resume && (await guaranteeTooLittle(undefined, claim.marker, wanted));
+  let lock = await target.lock(isStricter ? "alone" : lockKind);
+  const release = () => cleanUp(options.notice, () => lock.release());
   if (lockKind === "part") return { ...claim, release };
   try {
     // A copy without a handover must not leave a handover half done.
@@ -247,6 +251,10 @@ async function locked(session: CopySession, claim: Omit<Claim, "release">): Prom
     }
     if (claim.published !== undefined) await requireSealsCount(session, marker, wanted);
     if (claim.resume) marker = await trustedSeals(target, session.issuerLists, marker, wanted);
+    if (isStricter) {
+      await lock.release();
+      lock = await target.lock(lockKind);
+    }
     return { ...claim, handingOver: handingOver && !isTakenBack, marker, release };
   } catch (error) {
     await release();

@@ -70,6 +70,10 @@ export async function openTiledTree(
       last = path;
     }
     kept.set(path, tile);
+    // A failure is not kept: what is asked for again may be there by then.
+    tile.catch(() => {
+      if (kept.get(path) === tile) kept.delete(path);
+    });
     return await tile;
   };
 

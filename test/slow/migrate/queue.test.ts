@@ -7,8 +7,10 @@ import { OperationError, TargetRefusedError, VerificationError } from "../../../
 import { follow as followWith } from "../../../lib/migrate/follow.ts";
 import { migrate } from "../../../lib/migrate/migrate.ts";
 import type { FollowOptions, MigrationOptions, WorkerOptions } from "../../../lib/migrate/options/options.ts";
+import { openTarget } from "../../../lib/migrate/options/places.ts";
 import { runWorker } from "../../../lib/migrate/queue/worker.ts";
 import type { MigrationReport } from "../../../lib/migrate/report/report.ts";
+import { targetSpecOf } from "../../../lib/migrate/session.ts";
 import { parseVkey } from "../../../lib/tlog/vkey.ts";
 import { backendModules } from "../../../storage/backends.ts";
 import { cutOver, type Following, grow, reached, startFollow } from "../../support/follow.ts";
@@ -109,6 +111,25 @@ describe("a copy that is divided", () => {
     await worker;
     expect(differences(target, ct)).toEqual([]);
   });
+});
+
+it("a copy that trusts no seal is refused while parts of another are at work, and not later", async () => {
+  await coordinate({ handOver: false });
+  const modules = backendModules();
+  const place = await openTarget(targetSpecOf(target, optionsOf(), modules), { connections: 1 });
+  const part = await place.lock("part");
+  await expectFailure(
+    coordinate({ recheck: true }),
+    TargetRefusedError,
+    /another copy into this target is at work/,
+  );
+  expect(await coordinate({ handOver: false })).toMatchObject({ sealedEntries: 4 * SEAL });
+  await part.release();
+  await place.close();
+  const worker = work();
+  expect(await coordinate({ recheck: true })).toMatchObject({ outcome: "handed-over", sealedEntries: 0 });
+  await worker;
+  expect(differences(target, log)).toEqual([]);
 });
 
 describe("a copy that leaves all work to others", () => {
@@ -339,7 +360,7 @@ describe("a worker", () => {
     broken.intercept("tile/entries/300", notFound);
     const copying = coordinate({ workers: 0 });
     await added();
-    await expectFailure(work({ source: broken.url }), VerificationError, /tile\/entries\/300/);
+    await expectFailure(work({ source: broken.url, workers: 2 }), VerificationError, /tile\/entries\/300/);
     const worker = work();
     expect(await copying).toMatchObject({ outcome: "handed-over" });
     await worker;
