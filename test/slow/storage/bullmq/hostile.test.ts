@@ -7,7 +7,6 @@ import { Client } from "pg";
 import { beforeEach, expect, it, onTestFinished } from "vitest";
 import { migrate } from "../../../../lib/migrate/migrate.ts";
 import { runWorker } from "../../../../lib/migrate/queue/worker.ts";
-import { Progress } from "../../../../lib/migrate/report/progress.ts";
 import type { MigrationReport } from "../../../../lib/migrate/report/report.ts";
 import { backendModules } from "../../../../storage/backends.ts";
 import { openBullQueue } from "../../../../storage/bullmq/queue.ts";
@@ -32,9 +31,9 @@ function coordinate(): Promise<MigrationReport> {
   return migrate({ ...options(), workers: 0 }, backendModules(), openBullQueue);
 }
 
-function work(progress = new Progress()): Promise<MigrationReport> {
+function work(): Promise<MigrationReport> {
   const { handOver: _, ...others } = options();
-  return runWorker({ ...others, queue: server.url, progress }, backendModules(), openBullQueue);
+  return runWorker({ ...others, queue: server.url }, backendModules(), openBullQueue);
 }
 
 /** Resolves once a copy names its queue: the prefix of its keys. */
@@ -136,17 +135,14 @@ describeWithQueue("redis", () => {
   });
 
   it("may stop to answer for good: what its workers have begun is seen, and they end", async () => {
-    const progress = new Progress();
     source.intercept("tile/entries/700", async (_request, _response, next) => {
-      // A worker that has not joined by then cannot, and fails.
-      await expect.poll(() => progress.phase, { timeout: 60_000 }).toMatch(/^(waiting for work|copying)$/);
       // The last jobs are at work.
       server.signal("SIGSTOP");
       await next();
     });
-    const worker = work(progress);
-    const report = await migrate({ ...options(), workers: 1 }, backendModules(), openBullQueue);
-    expect(report).toMatchObject({ outcome: "handed-over" });
+    const worker = work();
+    // It copies none of it: the worker is one that has joined.
+    expect(await coordinate()).toMatchObject({ outcome: "handed-over" });
     expect(await worker).toMatchObject({ outcome: "already-handed-over" });
     server.signal("SIGCONT");
     expect(differences(target, log)).toEqual([]);
