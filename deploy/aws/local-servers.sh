@@ -8,6 +8,8 @@
 #
 # Other ports: S3_PORT, MYSQL_PORT.
 set -eu
+# Those of another server, which the client would send to this one.
+unset MYSQL_PWD MYSQL_HOST
 home=$1 s3_port=${S3_PORT:-7070} mysql_port=${MYSQL_PORT:-3307}
 PATH=$PATH:/usr/sbin:$HOME/go/bin
 mkdir "$home"
