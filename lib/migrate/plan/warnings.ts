@@ -43,7 +43,7 @@ function issuerWarnings({ allowMissingIssuers }: MigrationOptions, { issuers }: 
   ];
 }
 
-/** What speaks against the place, and a holder that cannot be seen from here. */
+/** What the target itself warns of, and a holder of its lock that cannot be seen from here. */
 export async function targetWarnings({ target, options }: CopySession): Promise<string[]> {
   const warnings = await target.warnings(!isOnlyRead(options));
   const lock = await target.lockState?.();

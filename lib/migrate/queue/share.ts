@@ -87,7 +87,7 @@ export class Share {
       limit.refuse(429, 0, askedMs);
       this.#shared = limit.backOffs;
     } catch {
-      // The queue is unavailable: each goes by what the source tells itself.
+      // The queue is unavailable: each keeps the pauses that the source asks it for.
     }
   }
 

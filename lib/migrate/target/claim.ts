@@ -6,7 +6,7 @@
 import { TargetRefusedError } from "../../errors.ts";
 import { logIdOf, parseCheckpointText, policyOfSigners } from "../../tlog/checkpoint.ts";
 import { keptNote } from "../../tlog/kept-note.ts";
-import { CHECKPOINT_PATH, parseResourcePath } from "../../tlog/layout.ts";
+import { CHECKPOINT_PATH } from "../../tlog/layout.ts";
 import { equalBytes } from "../../tlog/merkle.ts";
 import { parseNote } from "../../tlog/note.ts";
 import { cleanUp } from "../clean-up.ts";
@@ -29,7 +29,15 @@ import {
 } from "./marker.ts";
 import { HANDED_OVER, IS_MIRROR, publishedCheckpoint, requireSealsCount } from "./mirror-claim.ts";
 import { NotClaimedError, requirePart } from "./part.ts";
-import { describeHead, grownBeyondHandover, notClaimed, refused, requireSameLog } from "./refusals.ts";
+import {
+  describeHead,
+  EMPTY_TARGET,
+  grownBeyondHandover,
+  notClaimed,
+  refused,
+  requireSameLog,
+  unclaimed,
+} from "./refusals.ts";
 import { guaranteeTooLittle, trustedSeals } from "./seals.ts";
 import { readSourceCheckpoint } from "./source-checkpoint.ts";
 import { readableTreeState, treeStateOf } from "./tree-state.ts";
@@ -63,8 +71,6 @@ const JOIN_WAIT_MS = 300;
 
 const TAKEN_BACK =
   "An earlier run ended within the handover, which was taken back: ask for it again, by `tlog-migrate cutover` or with --handover";
-
-const EMPTY_TARGET = "Choose an empty target";
 
 /**
  * Claims the target, or recognises our own claim.
@@ -161,7 +167,7 @@ async function newClaim(
     tool: options.tool,
     isMirror: session.isMirror,
   });
-  // What speaks against the place is said before days of copying into it.
+  // Reported before days of copying, not only at the end.
   for (const warning of await target.warnings(!session.isMirror && !isOnlyRead(options))) {
     options.notice?.(warning, "warning");
   }
@@ -260,25 +266,6 @@ async function locked(session: CopySession, claim: Omit<Claim, "release">): Prom
     await release();
     throw error;
   }
-}
-
-/** @param example an object where the tiles of a log would be. */
-async function unclaimed(target: MigrationTarget, example: string): Promise<TargetRefusedError> {
-  let tile = parseResourcePath(example) && example;
-  if (tile === undefined) {
-    for await (const { path } of target.list("tile")) {
-      tile = parseResourcePath(path) && path;
-      if (tile !== undefined) break;
-    }
-  }
-  if (tile === undefined) {
-    const problem = `contains files that tlog-migrate did not write and that are not part of a log, for example ${example}`;
-    return refused(target, { problem, advice: EMPTY_TARGET });
-  }
-  return refused(target, {
-    problem: `contains tiles that tlog-migrate did not write, for example ${tile}`,
-    advice: `${EMPTY_TARGET}; or, if it is an unfinished copy of the same log by another tool, pass --adopt`,
-  });
 }
 
 /** With a checkpoint the handover would be refused: this is reported now, not after the whole copy. */

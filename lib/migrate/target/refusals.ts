@@ -1,6 +1,7 @@
 /** The errors with which a target is refused. */
 
 import { type ErrorFacts, TargetRefusedError } from "../../errors.ts";
+import { parseResourcePath } from "../../tlog/layout.ts";
 import { formatHash } from "../../tlog/merkle.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import type { TreeHead } from "../ports/source.ts";
@@ -9,6 +10,7 @@ import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { CopySession } from "../session.ts";
 import type { MigrationRecord } from "./marker.ts";
 
+export const EMPTY_TARGET = "Choose an empty target";
 export const FIND_WRITER = "Find out what wrote it; nothing was changed";
 
 export function refused(
@@ -66,4 +68,23 @@ export function notClaimed({ location }: MigrationTarget): ErrorFacts {
   const advice =
     "Start the copy that divides the work: tlog-migrate copy with the same --queue, source and target";
   return { object: location, problem: "is not claimed by a copy yet", advice };
+}
+
+/** @param example an object where the tiles of a log would be. */
+export async function unclaimed(target: MigrationTarget, example: string): Promise<TargetRefusedError> {
+  let tile = parseResourcePath(example) && example;
+  if (tile === undefined) {
+    for await (const { path } of target.list("tile")) {
+      tile = parseResourcePath(path) && path;
+      if (tile !== undefined) break;
+    }
+  }
+  if (tile === undefined) {
+    const problem = `contains files that tlog-migrate did not write and that are not part of a log, for example ${example}`;
+    return refused(target, { problem, advice: EMPTY_TARGET });
+  }
+  return refused(target, {
+    problem: `contains tiles that tlog-migrate did not write, for example ${tile}`,
+    advice: `${EMPTY_TARGET}; or, if it is an unfinished copy of the same log by another tool, pass --adopt`,
+  });
 }
