@@ -42,7 +42,7 @@ async function startRedis(): Promise<QueueServer> {
   const start = async (): Promise<ChildProcess> => {
     const options = ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--appendonly", "no"];
     const child = spawn(REDIS ?? "", options, { stdio: "ignore" });
-    await listening(port, child);
+    await answering(child, port, () => listens(port));
     return child;
   };
   let server = await start();
@@ -65,6 +65,7 @@ async function startPostgres(): Promise<QueueServer> {
     process.getuid?.() === 0 ? ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"] : [];
   if (asOther.length > 0) spawnSync("chown", ["nobody", home]);
   const data = join(home, "data");
+  const isReady = join(POSTGRES ?? "", "pg_isready");
   const start = async (): Promise<ChildProcess> => {
     rmSync(data, { recursive: true, force: true });
     const init = ["-D", data, "-U", "queue", "-A", "trust", "--no-sync", "-E", "UTF8"];
@@ -72,7 +73,8 @@ async function startPostgres(): Promise<QueueServer> {
     const options = ["-D", data, "-h", "127.0.0.1", "-p", `${port}`, "-k", home, "-F"];
     const [program = "", ...line] = [...asOther, join(POSTGRES ?? "", "postgres"), ...options];
     const child = spawn(program, line, { stdio: "ignore" });
-    await listening(port, child);
+    // It listens while it still starts, and refuses all until it has.
+    await answering(child, port, () => succeeds([isReady, "-q", "-h", "127.0.0.1", "-p", `${port}`]));
     return child;
   };
   let server = await start();
@@ -117,16 +119,23 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function listening(port: number, child: ChildProcess): Promise<void> {
-  for (const deadline = Date.now() + STARTED_WITHIN_MS; ; await sleep(50)) {
+async function answering(child: ChildProcess, port: number, answers: () => boolean | Promise<boolean>) {
+  for (const deadline = Date.now() + STARTED_WITHIN_MS; !(await answers()); await sleep(50)) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
-    const socket = connect(port, "127.0.0.1");
-    const isOpen = await Promise.race([
-      once(socket, "connect").then(() => true),
-      once(socket, "error").then(() => false),
-    ]).catch(() => false);
-    socket.destroy();
-    if (isOpen) return;
-    if (Date.now() > deadline) throw new Error(`no server listens at port ${port}`);
+    if (Date.now() > deadline) throw new Error(`no server answers at port ${port}`);
   }
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  const isOpen = await Promise.race([
+    once(socket, "connect").then(() => true),
+    once(socket, "error").then(() => false),
+  ]).catch(() => false);
+  socket.destroy();
+  return isOpen;
+}
+
+function succeeds([program = "", ...line]: readonly string[]): boolean {
+  return spawnSync(program, line, { stdio: "ignore" }).status === 0;
 }

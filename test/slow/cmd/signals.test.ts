@@ -9,13 +9,16 @@ import { hasTerminals, startOnTerminal } from "../../support/terminal.ts";
 
 const SIZE = 20 * 256;
 
-/** A log whose server stops answering for bundles after the first few, until it is told to go on. */
+/**
+ * A log whose server leaves bundles without a body after the first few, until it is told to go on. It does answer: new
+ * connections that are not answered are reported, as soon as the program has waited for long enough.
+ */
 async function stuckLog() {
   const served = await servedLog(SIZE);
   let bundles = 0;
   const goOn = served.server.intercept(
     (path) => path.startsWith("tile/entries/"),
-    (_request, _response, next) => (++bundles > 8 ? undefined : next()),
+    (_request, response, next) => (++bundles > 8 ? response.flushHeaders() : next()),
   );
   return { ...served, goOn };
 }
