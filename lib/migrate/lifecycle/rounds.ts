@@ -2,17 +2,15 @@
 
 import { keptNote } from "../../tlog/kept-note.ts";
 import type { HashTree } from "../ports/source.ts";
-import type { StoredObject } from "../ports/target.ts";
 import type { TrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { Pruned } from "../report/report.ts";
 import type { CopySession } from "../session.ts";
-import { Absences } from "../target/absences.ts";
 import type { Claim } from "../target/claim.ts";
 import { replaceMarker, type StoredMarker } from "../target/marker.ts";
-import { checkTarget } from "../target/root-check.ts";
 import { requireGrownFrom } from "../target/source-checkpoint.ts";
 import { beginRound, copyBelowSeals, copyTree, type Round } from "./copy-tree.ts";
 import { PartialObjects } from "./partial-objects.ts";
+import { TargetChecks } from "./target-checks.ts";
 
 /** Copies parts of a round before the rest of it is copied. */
 export interface PartsCopier {
@@ -35,11 +33,9 @@ export class Rounds {
   #marker: StoredMarker;
   /** The tree of the aim, where it is authenticated already. */
   #tree: HashTree | undefined;
-  #absences = new Absences();
-  /** Size of the tree that is in the target, and of the one whose objects there were checked. */
+  /** Size of the tree that is in the target. */
   #done = 0;
-  #checked = 0;
-  #isChecked = false;
+  readonly #checks: TargetChecks;
   /** Whether the target has all of the aim. */
   #isDone = false;
   /** What rounds before the last one may have left. */
@@ -53,7 +49,7 @@ export class Rounds {
     this.partials = new PartialObjects(session.options.format);
     this.#marker = marker;
     // What is published was checked before.
-    this.#checked = published?.size ?? 0;
+    this.#checks = new TargetChecks(session, this.partials, published?.size);
     this.partials.addEdge(aim.size);
   }
 
@@ -76,9 +72,9 @@ export class Rounds {
     return this.#marker;
   }
 
-  /** Entries that were added since the last check. */
+  /** Entries that were added since the last check; infinity before the first. */
   get unchecked(): number {
-    return this.#isChecked ? this.#done - this.#checked : Number.POSITIVE_INFINITY;
+    return this.#done - this.#checks.size;
   }
 
   /**
@@ -159,18 +155,16 @@ export class Rounds {
    * what has been added.
    */
   async check(): Promise<void> {
-    const { progress, target, issuers, options } = this.#session;
-    progress.phase = "checking the target";
-    const listed = ({ path }: StoredObject) => this.partials.addFound(path);
-    const absences = await checkTarget(this.#session, this.#aim, this.#checked, listed);
-    // What was added later lies above any minimum index.
-    if (!this.#isChecked) {
-      this.#absences = absences;
-      if (absences.hasGaps) options.notice?.(GAPS, "warning");
-    }
-    await issuers?.requireInPlace(target);
-    this.#checked = this.#aim.size;
-    this.#isChecked = true;
+    this.#session.progress.phase = "checking the target";
+    await this.#checks.check(this.#aim);
+  }
+
+  /**
+   * Does the first check while rounds go on: it takes as long as a listing of the whole target.
+   * @returns whether it is done. @throws what it has found.
+   */
+  checkMeanwhile(): boolean {
+    return this.#checks.checkMeanwhile(this.#aim, () => this.#aim.size);
   }
 
   /**
@@ -179,19 +173,16 @@ export class Rounds {
    */
   async end(): Promise<Pruned> {
     await this.#parts?.end();
-    const { minIndex, entries: absentEntries } = this.#absences;
+    const { minIndex, entries: absentEntries } = this.#checks.absences;
     if (minIndex !== this.#marker.minIndex) {
       this.#marker = await replaceMarker(this.#session.target, this.#marker, { minIndex });
     }
     return { minIndex, absentEntries };
   }
 
-  /** Ends the threads. */
+  /** Ends the threads, and a check that is under way. */
   async close(): Promise<void> {
+    await this.#checks.close();
     await this.#session.threads.close();
   }
 }
-
-const GAPS =
-  "Bundles below the minimum index are missing after some that exist, but pruning removes the first entries of a log: if " +
-  "the source was only busy or denied access for a while, the same command copies them";

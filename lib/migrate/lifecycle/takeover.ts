@@ -40,8 +40,8 @@ export class Takeover implements Lifecycle {
   }
 
   async settle(_newest: TrustedCheckpoint, hasCopied: boolean): Promise<void> {
-    if (!hasCopied) return;
-    this.#pace.grew();
+    if (hasCopied) this.#pace.grew();
+    if (!this.#rounds.checkMeanwhile()) return;
     await this.#removeReplaced();
     if (this.#rounds.unchecked >= CHECKED_EVERY) await this.#rounds.check();
   }

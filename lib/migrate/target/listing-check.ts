@@ -60,24 +60,35 @@ interface Row {
   readonly seen: Uint8Array;
 }
 
+/** What a listing is compared with. */
+export interface ListedLog {
+  readonly format: LogFormat;
+  readonly size: number;
+  /** A smaller size, whose full tiles and bundles were listed before: they are not asked for again. Default: 0. */
+  readonly since?: number;
+  /**
+   * The size that the log has been brought to while it is listed, with nothing removed: what it has beyond `size` is
+   * left to a later listing. Default: `size`.
+   */
+  readonly grownTo?: () => number;
+  /** Reads a listed object; undefined if there is none. */
+  read(path: string): Promise<Uint8Array | undefined>;
+  /** Called with each correct obsolete partial and its bytes. */
+  obsolete?(object: StoredObject, bytes: Uint8Array): Promise<void>;
+  /** Receives missing objects; those that may be missing in a pruned log are not yielded. */
+  readonly absences?: Absences;
+}
+
 /**
  * Compares a listing with a log of `size` entries. Yields objects that are missing, too short or too long, or beyond
  * the tree, and obsolete partials (below the right edge, harmless to log software) that are not a prefix of the fuller
  * object. Memory: one byte a bundle and level-0 tile.
- * @param read reads a listed object, undefined if there is none.
- * @param obsolete is called with each correct obsolete partial and its bytes.
- * @param absences receives missing objects; those that may be missing in a pruned log are not yielded.
- * @param since a smaller size, whose full tiles and bundles were listed before: they are not asked for again.
  */
 export async function* compareListing(
   listing: AsyncIterable<StoredObject>,
-  format: LogFormat,
-  size: number,
-  read: (path: string) => Promise<Uint8Array | undefined>,
-  obsolete: (object: StoredObject, bytes: Uint8Array) => Promise<void> = async () => {},
-  absences = new Absences(),
-  since = 0,
+  log: ListedLog,
 ): AsyncGenerator<ListingFinding> {
+  const { format, size, since = 0, grownTo = () => size, absences = new Absences() } = log;
   const rows = expectedRows(format, size, since);
   for await (const object of listing) {
     const { path } = object;
@@ -91,7 +102,9 @@ export async function* compareListing(
     const { index, width } = coordinateOf(resource);
     const widest = widthInTree(resource, format, size);
     if (width > widest) {
-      const problem = `is beyond size ${formatCount(size)}: log software that continues from there would fail on it`;
+      const grownSize = grownTo();
+      if (width <= widthInTree(resource, format, grownSize)) continue;
+      const problem = `is beyond size ${formatCount(grownSize)}: log software that continues from there would fail on it`;
       yield { kind: "beyond", resource, path, problem };
       continue;
     }
@@ -104,11 +117,11 @@ export async function* compareListing(
       row.seen[index - row.start] = 1;
       continue;
     }
-    const [fuller, partial] = [await read(pathOf(at(resource, index, widest))), await read(path)];
+    const [fuller, partial] = [await log.read(pathOf(at(resource, index, widest))), await log.read(path)];
     // A missing object is reported with its own name.
     if (fuller === undefined || partial === undefined) continue;
     if (beginsWith(fuller, partial, resource)) {
-      await obsolete(object, partial);
+      await log.obsolete?.(object, partial);
       continue;
     }
     const prefixProblem = "is an obsolete partial object that is not a prefix of the fuller one";

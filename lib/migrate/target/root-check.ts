@@ -27,33 +27,46 @@ import { listingCuts } from "./listing-cuts.ts";
 import { SharedObjects } from "./shared-objects.ts";
 import { storedLog } from "./stored-log.ts";
 
+export interface TargetCheckOptions {
+  /**
+   * The size of a tree that was checked there, and that this one begins with: only what has been added is looked at.
+   * This run has held the lock since, or a checkpoint of it was published then, and what is full never changes. Default: 0.
+   */
+  readonly since?: number;
+  /** As of a listed log. */
+  readonly grownTo?: () => number;
+  /** Called with each object that was looked at. */
+  listed?(object: StoredObject): void;
+}
+
 /**
  * Checks the target against a tree: every object exists and has the right size, none is beyond the tree, and its own
  * tiles of level 1 and up give the root.
- * @param since the size of a tree that was checked there, and that this one begins with: only what has been added is
- * looked at. This run has held the lock since, or a checkpoint of it was published then, and what is full never changes.
- * @param listed called with each object that was looked at.
  * @returns what it lacks of a pruned log, of what was looked at.
  * @throws VerificationError for the first object that is wrong.
  */
 export async function checkTarget(
   session: CopySession,
   head: TreeHead,
-  since = 0,
-  listed: (object: StoredObject) => void = () => {},
+  { since = 0, grownTo, listed }: TargetCheckOptions = {},
 ): Promise<Absences> {
   const { target, options, context } = session;
   const writer = session.writer();
   const shared = new SharedObjects(writer);
   const listing = counted(listTiles(target, options.format, since, head.size), context, (object) => {
     shared.note(object);
-    listed(object);
+    listed?.(object);
   });
-  const read = (path: string) => writer.read(path, MAX_OBJECT_BYTES);
-  const separate = shared.separate.bind(shared);
   const absences = new Absences(context.minIndex);
-  const { format } = options;
-  const findings = compareListing(listing, format, head.size, read, separate, absences, since);
+  const findings = compareListing(listing, {
+    format: options.format,
+    size: head.size,
+    since,
+    ...(grownTo && { grownTo }),
+    read: (path) => writer.read(path, MAX_OBJECT_BYTES),
+    obsolete: (object, bytes) => shared.separate(object, bytes),
+    absences,
+  });
   for await (const finding of findings) {
     const { path, problem } = finding;
     throw new VerificationError({

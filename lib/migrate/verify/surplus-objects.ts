@@ -120,14 +120,16 @@ class Listing {
 
   async #list(): Promise<void> {
     const { context, target, trusted, found, progress } = this.#log;
-    const { minIndex, source } = context;
+    const {
+      minIndex,
+      source: { format },
+    } = context;
     const absences = new Absences(minIndex);
     progress.phase = "listing the log";
     const { size } = this.#state.head;
-    const cuts = listingCuts(source.format, size);
-    const listing = counted(sizesAside(target.list("tile", cuts)), context);
+    const listing = counted(sizesAside(target.list("tile", listingCuts(format, size))), context);
     const read = (path: string) => this.#writer.read(path, MAX_OBJECT_BYTES);
-    for await (const finding of compareListing(listing, source.format, size, read, undefined, absences)) {
+    for await (const finding of compareListing(listing, { format, size, read, absences })) {
       const { kind, path, resource } = finding;
       if (kind === "beyond" && trusted.mayLag) {
         if (this.#undecided++ === 0 || path < this.#firstUndecided) this.#firstUndecided = path;

@@ -17,7 +17,8 @@ async function findings(
   }
   const found: string[] = [];
   const read = async (path: string) => objects.get(path);
-  const listed = compareListing(listing(), log.format, log.size, read, undefined, absences);
+  const { format, size } = log;
+  const listed = compareListing(listing(), { format, size, read, absences });
   for await (const { path, problem } of listed) found.push(`${path} ${problem}`);
   return found;
 }
@@ -143,12 +144,8 @@ test("a bundle longer than its entries can be is found", async () => {
     }
     const problemsOf = async (bytes: number) => {
       const problems: string[] = [];
-      for await (const { problem } of compareListing(
-        listing(bytes),
-        format,
-        log.size,
-        async () => undefined,
-      )) {
+      const read = async () => undefined;
+      for await (const { problem } of compareListing(listing(bytes), { format, size: log.size, read })) {
         if (problem !== "is missing") problems.push(problem);
       }
       return problems;
@@ -210,16 +207,9 @@ async function findingsSince(
   }
   const found: string[] = [];
   const read = async (path: string) => objects.get(path);
-  for await (const { path, problem } of compareListing(
-    listing(),
-    format,
-    size,
-    read,
-    undefined,
-    undefined,
-    since,
-  ))
+  for await (const { path, problem } of compareListing(listing(), { format, size, read, since })) {
     found.push(`${path} ${problem}`);
+  }
   return found;
 }
 

@@ -1,0 +1,101 @@
+/** Checks of a target that is brought to larger and larger trees of a log (promise 3): all of it once, then what was added. */
+
+import type { TreeHead } from "../ports/source.ts";
+import type { CopySession } from "../session.ts";
+import { Absences } from "../target/absences.ts";
+import { checkTarget } from "../target/root-check.ts";
+import type { PartialObjects } from "./partial-objects.ts";
+
+export class TargetChecks {
+  readonly #session: CopySession;
+  readonly #partials: PartialObjects;
+  readonly #closing = new AbortController();
+  /** Size of the tree whose objects were checked, by an earlier run too. */
+  #checked: number;
+  #isFirstDone = false;
+  #absences = new Absences();
+  /** The first check, while it goes on next to rounds; never rejects. */
+  #meanwhile: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  /**
+   * @param partials receives those that are found.
+   * @param published size of the tree that an earlier run has checked, and published.
+   */
+  constructor(session: CopySession, partials: PartialObjects, published = 0) {
+    this.#session = session;
+    this.#partials = partials;
+    this.#checked = published;
+  }
+
+  /** Size of the tree that this run has checked; minus infinity before the first check. */
+  get size(): number {
+    return this.#isFirstDone ? this.#checked : Number.NEGATIVE_INFINITY;
+  }
+
+  /** What the target lacks of a pruned log. */
+  get absences(): Absences {
+    return this.#absences;
+  }
+
+  /** @throws what is found, also by the check that goes on meanwhile. */
+  async check(aim: TreeHead): Promise<void> {
+    await this.#meanwhile;
+    this.#throwFailure();
+    await this.#check(aim);
+  }
+
+  /**
+   * Begins the first check, unless it goes on. Nothing of the tree may be removed before it is done.
+   * @param grownTo the size to which rounds bring the target meanwhile.
+   * @returns whether it is done.
+   * @throws what it has found; then the next call begins it again.
+   */
+  checkMeanwhile(aim: TreeHead, grownTo: () => number): boolean {
+    this.#throwFailure();
+    if (this.#isFirstDone) return true;
+    this.#meanwhile ??= this.#check(aim, grownTo)
+      .catch((error) => {
+        this.#failure = { error };
+      })
+      .finally(() => {
+        this.#meanwhile = undefined;
+      });
+    return false;
+  }
+
+  /** Ends what goes on: it may write, which belongs to the claim. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error("the copy has ended"));
+    await this.#meanwhile;
+  }
+
+  async #check(aim: TreeHead, grownTo?: () => number): Promise<void> {
+    const { context, target, issuers, options } = this.#session;
+    const signal = AbortSignal.any([context.signal, this.#closing.signal]);
+    const absences = await checkTarget({ ...this.#session, context: { ...context, signal } }, aim, {
+      since: this.#checked,
+      ...(grownTo && { grownTo }),
+      listed: ({ path }) => this.#partials.addFound(path),
+    });
+    // What was added later lies above any minimum index.
+    if (!this.#isFirstDone) {
+      this.#absences = absences;
+      if (absences.hasGaps) options.notice?.(GAPS, "warning");
+    }
+    // What is only known to rounds that go on may not be stored yet.
+    if (grownTo === undefined) await issuers?.requireInPlace(target);
+    this.#checked = aim.size;
+    this.#isFirstDone = true;
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure.error;
+  }
+}
+
+const GAPS =
+  "Bundles below the minimum index are missing after some that exist, but pruning removes the first entries of a log: if " +
+  "the source was only busy or denied access for a while, the same command copies them";
