@@ -93,6 +93,11 @@ export interface CopyKind {
   readonly role?: CopyRole;
   /** Whether checkpoints are published while it grows; default: no. */
   readonly isMirror?: boolean;
+  /**
+   * Called by a worker while there is no claim to join, which is tried again when it resolves.
+   * @param size of the source's checkpoint.
+   */
+  readonly waitForClaim?: (session: CopySession, size: number, reason: Error) => Promise<void>;
 }
 
 export async function openCopySession(

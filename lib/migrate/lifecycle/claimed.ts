@@ -10,6 +10,8 @@ import { readTrustedCheckpoint } from "../read/trusted-checkpoint.ts";
 import type { MigrationReport } from "../report/report.ts";
 import { type CopyKind, type CopySession, checkpointContext, openCopySession } from "../session.ts";
 import { type Claim, claimTarget } from "../target/claim.ts";
+import type { AlreadyDone } from "../target/handed-over.ts";
+import { NotClaimedError } from "../target/part.ts";
 import { beginRound, type Round } from "./copy-tree.ts";
 import { finish } from "./handover.ts";
 import { Rounds } from "./rounds.ts";
@@ -29,15 +31,7 @@ export async function onClaimedTarget(
   const opened = await openCopySession(options, modules, kind);
   try {
     if (opened.isMirror) requireMirrorable(opened.target);
-    const firstContact = { ...checkpointContext(opened), firstContact: true };
-    const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
-    const session = await withMinIndex(opened, checkpoint.size, options.minIndex);
-    session.progress.origin = checkpoint.origin;
-    let first: Round | undefined;
-    const prove = async (resume: boolean): Promise<void> => {
-      first = await beginRound(session, checkpoint, { resume, isNew: true });
-    };
-    const claim = await claimTarget(session, checkpoint, prove);
+    const { session, claim, first } = await claimed(opened, kind.waitForClaim);
     if (claim.kind === "handed-over") {
       const { missingIssuers } = claim.record;
       if (missingIssuers > 0)
@@ -58,6 +52,30 @@ export async function onClaimedTarget(
     }
   } finally {
     await opened.close();
+  }
+}
+
+/** @param wait called while there is no claim for a worker to join. */
+async function claimed(
+  opened: CopySession,
+  wait: CopyKind["waitForClaim"],
+): Promise<{ session: CopySession; claim: Claim | AlreadyDone; first: Round | undefined }> {
+  const { options } = opened;
+  const firstContact = { ...checkpointContext(opened), firstContact: true };
+  for (;;) {
+    const checkpoint = await readTrustedCheckpoint(firstContact, options.policy);
+    const session = await withMinIndex(opened, checkpoint.size, options.minIndex);
+    session.progress.origin = checkpoint.origin;
+    let first: Round | undefined;
+    const prove = async (resume: boolean): Promise<void> => {
+      first = await beginRound(session, checkpoint, { resume, isNew: true });
+    };
+    try {
+      return { session, claim: await claimTarget(session, checkpoint, prove), first };
+    } catch (error) {
+      if (!(error instanceof NotClaimedError) || wait === undefined) throw error;
+      await wait(session, checkpoint.size, error);
+    }
   }
 }
 

@@ -64,18 +64,11 @@ export async function beginRound(
   aim: TreeHead,
   { resume, isNew = false, done = 0, known }: RoundOptions,
 ): Promise<Round> {
-  const { context, progress, issuers, options, parallelism, readSpec, targetSpec, guarantees } = session;
+  const { context, progress, issuers, guarantees } = session;
   progress.phase = "authenticating the tree";
   progress.startRound(aim.size, done);
   if (resume && done === 0) await issuers?.recall(guarantees.allowMissingIssuers, aim.size);
-  const copy = { tiles: options.tiles ?? "derive", resume };
-  const missingIssuers = issuers?.missing() ?? [];
-  const takesDeniedIssuers = guarantees.allowMissingIssuers;
-  const spec = { ...readSpec, ...guarantees, missingIssuers, takesDeniedIssuers, target: targetSpec, copy };
-  const entries = aim.size - done;
-  const workers = await session.threads.atLeast(threadCount(entries, parallelism), () =>
-    startThreads(spec, entries, parallelism, progress.threads, progress.retried),
-  );
+  const workers = await startWorkers(session, aim.size - done, resume);
   try {
     // At the same time: each takes several round trips to a distant source.
     const first = isNew ? readEarly(context, aim.size) : undefined;
@@ -90,6 +83,21 @@ export async function beginRound(
     await session.threads.close();
     throw error;
   }
+}
+
+/** The threads for so many entries, which are started unless they are there. */
+export async function startWorkers(
+  { issuers, options, parallelism, readSpec, targetSpec, guarantees, progress, threads }: CopySession,
+  entries: number,
+  resume: boolean,
+): Promise<Executor> {
+  const copy = { tiles: options.tiles ?? "derive", resume };
+  const missingIssuers = issuers?.missing() ?? [];
+  const takesDeniedIssuers = guarantees.allowMissingIssuers;
+  const spec = { ...readSpec, ...guarantees, missingIssuers, takesDeniedIssuers, target: targetSpec, copy };
+  return await threads.atLeast(threadCount(entries, parallelism), () =>
+    startThreads(spec, entries, parallelism, progress.threads, progress.retried),
+  );
 }
 
 /** Reads the first bundle before there is a tree to authenticate it; undefined if the first attempt failed. */

@@ -8,8 +8,9 @@ import type { PartsCopier, Rounds } from "../lifecycle/rounds.ts";
 import type { OpenQueue, WorkQueue } from "../ports/work-queue.ts";
 import type { CopySession } from "../session.ts";
 import type { Claim } from "../target/claim.ts";
+import { ensureQueueId, removeQueueId } from "../target/queue-id.ts";
 import { Coordinator } from "./coordinator.ts";
-import { ensureQueueId, queueName, removeQueueId } from "./jobs.ts";
+import { queueName } from "./jobs.ts";
 import { takeJobs } from "./worker.ts";
 
 /** The reason for which this process takes no more jobs. */

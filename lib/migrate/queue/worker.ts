@@ -5,9 +5,10 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
-import { type ErrorFacts, TargetRefusedError } from "../../errors.ts";
+import { TargetRefusedError } from "../../errors.ts";
 import { ENTRIES_PER_SEAL, fullTileCount } from "../../tlog/layout.ts";
 import { onClaimedTarget } from "../lifecycle/claimed.ts";
+import { startWorkers } from "../lifecycle/copy-tree.ts";
 import { finish } from "../lifecycle/handover.ts";
 import type { Rounds } from "../lifecycle/rounds.ts";
 import { checkWorker } from "../options/check-options.ts";
@@ -19,16 +20,17 @@ import type { MigrationReport } from "../report/report.ts";
 import type { CopySession } from "../session.ts";
 import type { Claim } from "../target/claim.ts";
 import { claimAdvice, parseMarker } from "../target/marker.ts";
-import { NotClaimedError } from "../target/part.ts";
+import { NotClaimedError, noWork } from "../target/part.ts";
+import { readQueueId } from "../target/queue-id.ts";
 import { pause } from "../throttle/pause.ts";
-import { BeyondAimError, parseJob, queueName, readQueueId, tilesOfRun } from "./jobs.ts";
+import { BeyondAimError, parseJob, queueName, tilesOfRun } from "./jobs.ts";
 import { Share } from "./share.ts";
 
 /** How often a worker looks whether the copy is over, and, once it has waited for long, whether one has begun. */
 const LOOK_MS = 3_000;
 
 /** One that is started just before the copy misses little of it. */
-const FIRST_LOOK_MS = 250;
+const FIRST_LOOK_MS = 100;
 
 /** The reason for which a worker stops to take jobs. */
 const OVER = Symbol("the copy is over, or has given out a job of a larger aim");
@@ -50,9 +52,9 @@ export async function runWorker(
   const startedAt = performance.now();
   let isWaiting = false;
   let waitingSince = startedAt;
+  const kind = { role: "worker", isMirror: options.mirror === true, waitForClaim } as const;
   for (;;) {
     try {
-      const kind = { role: "worker", isMirror: options.mirror === true } as const;
       const report = await onClaimedTarget(copy, modules, workOnClaim, kind);
       // Next to a new aim, or to what says that it is handed over.
       if (report.outcome !== "part-copied") return ofWholeRun(report, startedAt);
@@ -60,17 +62,33 @@ export async function runWorker(
       waitingSince = performance.now();
     } catch (error) {
       if (!(error instanceof NotClaimedError)) throw error;
-      if (!isWaiting) notice(`Waiting: ${error.message}`);
-      isWaiting = true;
+      noteWaiting(error);
     }
+    await wait();
+  }
+
+  function noteWaiting({ message }: Error): void {
+    if (!isWaiting) notice(`Waiting: ${message}`);
+    isWaiting = true;
+  }
+
+  async function wait(): Promise<void> {
     progress.phase = "waiting for work";
     const waited = performance.now() - waitingSince;
     await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + waited / 10), signal);
   }
 
+  /** Threads are ready when there is a copy that gives out work: started then, they would miss the first seconds of it. */
+  async function waitForClaim(session: CopySession, size: number, reason: Error): Promise<void> {
+    await startWorkers(session, size, true);
+    noteWaiting(reason);
+    do await wait();
+    while ((await readQueueId(session)) === undefined && !(await isHandedOver(session)));
+  }
+
   async function workOnClaim(session: CopySession, claim: Claim, rounds: Rounds): Promise<MigrationReport> {
     const id = await readQueueId(session);
-    if (id === undefined) throw new NotClaimedError(notShared(session));
+    if (id === undefined) throw noWork(session);
     await workOn(session, claim, rounds, {
       id,
       queue: await openQueue(options.queue, queueName(id), notice),
@@ -81,16 +99,14 @@ export async function runWorker(
   }
 }
 
+async function isHandedOver({ target }: CopySession): Promise<boolean> {
+  return (await target.inspect()).kind === "handed-over";
+}
+
 /** A report of the last look at the target, with the time that this process has worked. */
 function ofWholeRun(report: MigrationReport, startedAt: number): MigrationReport {
   const seconds = (performance.now() - startedAt) / 1000;
   return { ...report, seconds, entriesPerSecond: Math.round(report.entries / seconds) };
-}
-
-function notShared({ target }: CopySession): ErrorFacts {
-  const advice =
-    "Start the copy that divides the work: tlog-migrate copy with the same --queue, source and target";
-  return { object: target.location, problem: "is claimed, and its copy has no work to give out", advice };
 }
 
 interface OpenedQueue {

@@ -4,6 +4,7 @@ import { OperationError } from "../../errors.ts";
 import type { TreeHead } from "../ports/source.ts";
 import type { CopySession } from "../session.ts";
 import type { StoredMarker } from "./marker.ts";
+import { readQueueId } from "./queue-id.ts";
 import { refused } from "./refusals.ts";
 import { countSeals } from "./seals.ts";
 
@@ -23,9 +24,10 @@ export interface JoinedClaim {
  * @throws TargetRefusedError if it would have to.
  */
 export async function requirePart(
-  { target, guarantees, context, issuerLists, isMirror, role }: CopySession,
+  session: CopySession,
   { marker, handingOver, aim }: JoinedClaim,
 ): Promise<void> {
+  const { target, guarantees, context, issuerLists, isMirror, role } = session;
   const own = { ...guarantees, minIndex: context.minIndex ?? 0, isMirror };
   const [expected, found] = [own, marker].map(optionsOf);
   const alone =
@@ -45,6 +47,8 @@ export async function requirePart(
       advice: `Pass all parts the same options; to change those of the claim, ${alone}`,
     });
   }
+  // Before it takes the lock: those that wait would be in the way of a copy that no part may share.
+  if (role === "worker" && (await readQueueId(session)) === undefined) throw noWork(session);
   const isWithoutLists =
     issuerLists !== undefined &&
     (await countSeals(target, aim.size, marker.minIndex)) > 0 &&
@@ -54,6 +58,14 @@ export async function requirePart(
     problem: "has seals that must not be trusted, and that no part may remove",
     advice: `First ${alone}`,
   });
+}
+
+/** Of a claim by a copy that does not divide its work. */
+export function noWork({ target }: CopySession): NotClaimedError {
+  const advice =
+    "Start the copy that divides the work: tlog-migrate copy with the same --queue, source and target";
+  const problem = "is claimed, and its copy has no work to give out";
+  return new NotClaimedError({ object: target.location, problem, advice });
 }
 
 /** The options that a claim says its copy has. */

@@ -2,17 +2,19 @@
 
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { OperationError, TargetRefusedError, VerificationError } from "../../../lib/errors.ts";
 import { follow as followWith } from "../../../lib/migrate/follow.ts";
 import { migrate } from "../../../lib/migrate/migrate.ts";
 import type { FollowOptions, MigrationOptions, WorkerOptions } from "../../../lib/migrate/options/options.ts";
 import { openTarget } from "../../../lib/migrate/options/places.ts";
 import { runWorker } from "../../../lib/migrate/queue/worker.ts";
+import { Progress } from "../../../lib/migrate/report/progress.ts";
 import type { MigrationReport } from "../../../lib/migrate/report/report.ts";
 import { targetSpecOf } from "../../../lib/migrate/session.ts";
 import { parseVkey } from "../../../lib/tlog/vkey.ts";
 import { backendModules } from "../../../storage/backends.ts";
+import { DirectoryTarget } from "../../../storage/posix/directory-target.ts";
 import { cutOver, type Following, grow, reached, startFollow } from "../../support/follow.ts";
 import { type LogServer, startLogServer } from "../../support/http/misbehaving-log-server.ts";
 import { notFound } from "../../support/http/tampering.ts";
@@ -126,8 +128,16 @@ it("a copy that trusts no seal is refused while parts of another are at work, an
   expect(await coordinate({ handOver: false })).toMatchObject({ sealedEntries: 4 * SEAL });
   await part.release();
   await place.close();
-  const worker = work();
-  expect(await coordinate({ recheck: true })).toMatchObject({ outcome: "handed-over", sealedEntries: 0 });
+  // A worker that waits is none, and is ready.
+  const [notices, progress] = [[] as string[], new Progress()];
+  const lock = vi.spyOn(DirectoryTarget.prototype, "lock");
+  const worker = work({ progress, notice: (sentence) => void notices.push(sentence) });
+  await expect.poll(() => notices.join("\n"), { timeout: 20_000 }).toMatch(/has no work to give out/);
+  expect(progress.threads.length).toBeGreaterThan(1);
+  expect(lock).not.toHaveBeenCalled();
+  const { outcome, sealedEntries, workerEntries } = await coordinate({ recheck: true });
+  // No seal counted but those that the worker has written since.
+  expect([outcome, sealedEntries]).toEqual(["handed-over", workerEntries]);
   await worker;
   expect(differences(target, log)).toEqual([]);
 });
