@@ -133,6 +133,9 @@ async function workOn(
       const outgrown = await isOutgrown();
       if (outgrown) over.abort(OVER);
       return outgrown;
+    }).catch(async (error) => {
+      // Late with a job that another has done since: what it stores is refused once the copy is handed over.
+      if (!(error instanceof TargetRefusedError) || !(await isOutgrown())) throw error;
     });
     taking.catch(() => over.abort(OVER));
     const watching = untilOver(session, claim, id, signal).finally(() => over.abort(OVER));

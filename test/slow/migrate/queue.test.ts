@@ -96,6 +96,20 @@ describe("a copy that is divided", () => {
     expect(differences(target, log)).toEqual([]);
   });
 
+  it("and was killed in its handover is only handed over", async () => {
+    await coordinate({ handOver: false });
+    const claim = readFileSync(join(target, ".state/version"));
+    await coordinate();
+    rmSync(join(target, ".state/tlog-migrate.json"));
+    writeFileSync(join(target, ".state/version"), claim);
+    queue.added.length = 0;
+    const worker = work();
+    expect(await coordinate({ workers: 0 })).toMatchObject({ outcome: "handed-over", entries: 0 });
+    expect(queue.added).toEqual([]);
+    expect(existsSync(join(target, QUEUE_ID))).toBe(false);
+    expect(await worker).toMatchObject({ outcome: "already-handed-over", entries: 0 });
+  });
+
   it("of an empty log needs no job", async () => {
     const empty = log.atSize(0);
     server.objects = empty.objects;
@@ -373,6 +387,29 @@ describe("a worker", () => {
     await expectFailure(work({ source: broken.url, workers: 2 }), VerificationError, /tile\/entries\/300/);
     const worker = work();
     expect(await copying).toMatchObject({ outcome: "handed-over" });
+    await worker;
+    expect(differences(target, log)).toEqual([]);
+  });
+
+  it("that is late with a job which another has done ends as the others do", async () => {
+    const slow = await startLogServer(log.objects);
+    const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    slow.intercept("tile/entries/000", async (_request, _response, next) => {
+      ask();
+      await held;
+      await next();
+    });
+    const copying = coordinate({ workers: 0 });
+    await added();
+    const late = work({ source: slow.url });
+    await asked;
+    // Its lock has run out.
+    queue.waiting.set("0-1", { version: 1, first: 0, end: 1 });
+    const worker = work();
+    expect(await copying).toMatchObject({ outcome: "handed-over" });
+    letGo();
+    expect(await late).toMatchObject({ outcome: "already-handed-over" });
     await worker;
     expect(differences(target, log)).toEqual([]);
   });
