@@ -4,14 +4,16 @@
  * tiles the copy that follows checks, which also copies what is still missing.
  */
 
+import pLimit from "p-limit";
 import { OperationError } from "../../errors.ts";
 import { ENTRIES_PER_SEAL, FULL_WIDTH, fullTileCount, tilePath } from "../../tlog/layout.ts";
 import { HASH_SIZE } from "../../tlog/merkle.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import type { Rounds } from "../lifecycle/rounds.ts";
+import type { MigrationTarget } from "../ports/target.ts";
 import type { JobCounts, TileRun, WorkQueue } from "../ports/work-queue.ts";
 import type { CopySession } from "../session.ts";
-import { sealedTiles } from "../target/seals.ts";
+import { fullTilesIn, sealedTiles } from "../target/seals.ts";
 import { OutageReporter } from "../throttle/outage.ts";
 import { pause } from "../throttle/pause.ts";
 import { JOB_VERSION, MAX_RUN } from "./jobs.ts";
@@ -35,8 +37,13 @@ const ALONE_MS = 5_000;
 /** Of a run that was added again so often, and is still not there, no worker seems to be capable. */
 const MAX_ADDED = 5;
 
-/** Tiles of the target that are asked for at the same time. */
+/** Tiles of the target, or directories of them, that are asked for at the same time. */
 const READS = 16;
+
+/** Tiles whose paths differ in the last three digits alone. */
+const DIRECTORY_WIDTH = 1000;
+/** Of so many that are waited for in a directory, one listing of it costs less than that each is asked for. */
+const LISTED = 50;
 
 interface AddedRun extends TileRun {
   /** The first of its tiles that has not been seen in the target. */
@@ -105,9 +112,11 @@ export class Coordinator {
   async #lookAtTarget(): Promise<void> {
     const { progress, knownSeals } = this.#session;
     const waiting = [...this.#added];
+    const listed = await this.#listDirectories(waiting);
+    const isInPlace = (index: number) => listed.get(directoryOf(index))?.has(index) ?? this.#isInPlace(index);
     const look = async (): Promise<void> => {
       for (let run = waiting.pop(); run !== undefined; run = waiting.pop()) {
-        for (; run.next < run.end && (await this.#isInPlace(run.next)); run.next++) {
+        for (; run.next < run.end && (knownSeals.has(run.next) || (await isInPlace(run.next))); run.next++) {
           this.#done++;
           // What this process has copied itself is counted by its threads.
           if (knownSeals.has(run.next)) continue;
@@ -120,8 +129,23 @@ export class Coordinator {
     await Promise.all(Array.from({ length: READS }, look));
   }
 
+  /** The tiles that are in the directories in which many are waited for, by directory. */
+  async #listDirectories(waiting: readonly AddedRun[]): Promise<ReadonlyMap<number, ReadonlySet<number>>> {
+    const counts = new Map<number, number>();
+    for (const { next, end } of waiting) {
+      for (let index = next; index < end; index++) {
+        const directory = directoryOf(index);
+        counts.set(directory, (counts.get(directory) ?? 0) + 1);
+      }
+    }
+    // The first one has all the others of its level in it.
+    const many = [...counts].filter(([directory, count]) => directory > 0 && count >= LISTED);
+    const { target } = this.#session;
+    const list = async (directory: number) => [directory, await sealsIn(target, directory)] as const;
+    return new Map(await pLimit(READS).map(many, ([directory]) => list(directory)));
+  }
+
   async #isInPlace(index: number): Promise<boolean> {
-    if (this.#session.knownSeals.has(index)) return true;
     const path = tilePath({ level: 1, index, width: FULL_WIDTH });
     const length = FULL_WIDTH * HASH_SIZE;
     return (await this.#session.writer().read(path, length))?.length === length;
@@ -204,6 +228,17 @@ export class Coordinator {
     }
     return { first, end, next: first, added: 1 };
   }
+}
+
+/** Which directory of its level a tile is in. */
+function directoryOf(index: number): number {
+  return Math.floor(index / DIRECTORY_WIDTH);
+}
+
+/** The full level-1 tiles in one directory. */
+async function sealsIn(target: Pick<MigrationTarget, "list">, directory: number): Promise<Set<number>> {
+  const first = tilePath({ level: 1, index: directory * DIRECTORY_WIDTH, width: FULL_WIDTH });
+  return await fullTilesIn(target, first.slice(0, first.lastIndexOf("/")));
 }
 
 function jobOf({ first, end }: TileRun) {

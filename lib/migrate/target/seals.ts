@@ -176,14 +176,23 @@ export async function sealedTiles(
   minIndex: number,
 ): Promise<Set<number>> {
   const first = firstWholeRun(minIndex);
-  const seals = new Set<number>();
-  for await (const { path, bytes } of target.list("tile/1")) {
+  const found = await fullTilesIn(target, "tile/1");
+  return new Set([...found].filter((index) => index >= first && index < tiles));
+}
+
+/** The indexes of the full level-1 tiles that are in a directory of that level. */
+export async function fullTilesIn(
+  target: Pick<MigrationTarget, "list">,
+  directory: string,
+): Promise<Set<number>> {
+  const found = new Set<number>();
+  for await (const { path, bytes } of target.list(directory)) {
     const resource = parseResourcePath(path);
     if (resource?.kind !== "tile" || bytes !== FULL_WIDTH * HASH_SIZE) continue;
-    const { width, index } = resource.tile;
-    if (width === FULL_WIDTH && index >= first && index < tiles) seals.add(index);
+    const { level, width, index } = resource.tile;
+    if (level === 1 && width === FULL_WIDTH) found.add(index);
   }
-  return seals;
+  return found;
 }
 
 /** How many seals a target has of a tree of `size` entries, see `sealedTiles`. */
