@@ -79,6 +79,7 @@ class Follower implements Following {
   readonly #intervalMs: number;
   readonly #outage: OutageReporter;
   #newest: TrustedCheckpoint;
+  #state: FollowStateWriter | undefined;
   #overtaken = 0;
   #behindSince: number | undefined;
   #caughtUpAt: number | undefined;
@@ -135,6 +136,7 @@ class Follower implements Following {
 
   async run(): Promise<MigrationReport> {
     const state = new FollowStateWriter(this.#session, this);
+    this.#state = state;
     try {
       const end = await this.#follow();
       // From here on nothing is followed any more: what fails is finished, or taken back, by another run.
@@ -230,7 +232,9 @@ class Follower implements Following {
   #note(): void {
     const isBehind = this.newest > this.copied;
     this.#behindSince = isBehind ? (this.#behindSince ?? performance.now()) : undefined;
-    if (!isBehind) this.#caughtUpAt = Date.now();
+    if (isBehind) return;
+    this.#caughtUpAt = Date.now();
+    this.#state?.caughtUp();
   }
 
   /** @param wakes whether a request for a cutover ends it. */

@@ -56,6 +56,7 @@ export class FollowStateWriter {
   readonly #following: Following;
   readonly #timer: NodeJS.Timeout;
   #written = "";
+  #saidBehind = false;
   #writtenAt = Number.NEGATIVE_INFINITY;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -64,6 +65,13 @@ export class FollowStateWriter {
     this.#following = following;
     this.#timer = setInterval(() => this.#inTurn(() => this.#write()), EVERY_MS).unref();
     this.#inTurn(() => this.#write());
+  }
+
+  /** Writes at once that the copy has caught up, where it has said that it is behind. */
+  caughtUp(): void {
+    this.#inTurn(async () => {
+      if (this.#saidBehind) await this.#write();
+    });
   }
 
   /** Resolves when nothing is written any more. */
@@ -80,13 +88,15 @@ export class FollowStateWriter {
 
   async #write(): Promise<void> {
     const now = performance.now();
-    const said = JSON.stringify(stateOf(this.#following, now));
+    const state = stateOf(this.#following, now);
+    const said = JSON.stringify(state);
     if (said === this.#written && now - this.#writtenAt < UNCHANGED_EVERY_MS) return;
     const document = { [VERSION_FIELD]: VERSION, at: new Date().toISOString(), ...JSON.parse(said) };
     const batch = this.#session.writer().batch();
     await batch.put(FOLLOW_PATH, Buffer.from(`${JSON.stringify(document)}\n`));
     await batch.commit();
     [this.#written, this.#writtenAt] = [said, now];
+    this.#saidBehind = state.behindSince !== undefined;
   }
 
   /** One at a time; what fails is tried again soon. */

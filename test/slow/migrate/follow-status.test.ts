@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { FollowState, TargetStatus } from "../../../lib/index.ts";
 import { cutOver, grow, reached, startFollow } from "../../support/follow.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -47,6 +47,20 @@ test("how far behind, since when, who is at work, and a cutover that is accepted
   await startFollow(log, server.url, target).end;
   expect(existsSync(join(target, STATE))).toBe(false);
   expect(await statusOf(target)).toMatchObject({ state: "handed-over", size: 900 });
+});
+
+test("one that has caught up says so at once, not when the next time to write has come", async () => {
+  const interval = globalThis.setInterval;
+  vi.spyOn(globalThis, "setInterval").mockImplementation(((work: () => void, milliseconds?: number) =>
+    interval(work, milliseconds === 5_000 ? 2 ** 30 : milliseconds)) as typeof setInterval);
+  const { server, target } = await newCopy(log.atSize(700));
+  const { reached: isAsked, letGo } = server.hold("tile/entries/001");
+  startFollow(log, server.url, target);
+  await isAsked;
+  const state = async () => followingIn(await statusOf(target));
+  await expect.poll(state, patience).toMatchObject({ newest: 700, copied: 0 });
+  letGo();
+  await expect.poll(state, patience).toMatchObject({ newest: 700, copied: 700 });
 });
 
 test("of a mirror, what it serves", async () => {
