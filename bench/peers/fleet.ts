@@ -98,9 +98,11 @@ export function fleet(
       };
     },
     checkOutput(stdout, { log }) {
-      const { outcome, size } = JSON.parse(stdout) as { outcome: string; size: number };
+      const { outcome, size, workerEntries } = JSON.parse(stdout) as Record<string, unknown>;
       if (outcome !== "handed-over" || size !== log.size)
         throw new Error(`it ended with ${outcome} at ${size}`);
+      if (workers.workers > 0 && !(Number(workerEntries) > 0))
+        throw new Error("no worker has copied anything");
     },
   };
 }

@@ -96,6 +96,7 @@ export interface CopyKind {
   /**
    * Called by a worker while there is no claim to join, which is tried again when it resolves.
    * @param size of the source's checkpoint.
+   * @throws `reason` where it does not wait.
    */
   readonly waitForClaim?: (session: CopySession, size: number, reason: Error) => Promise<void>;
 }

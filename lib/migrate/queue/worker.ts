@@ -7,20 +7,23 @@
 import { isDeepStrictEqual } from "node:util";
 import { TargetRefusedError } from "../../errors.ts";
 import { ENTRIES_PER_SEAL, fullTileCount } from "../../tlog/layout.ts";
+import { cleanUp } from "../clean-up.ts";
 import { onClaimedTarget } from "../lifecycle/claimed.ts";
 import { startWorkers } from "../lifecycle/copy-tree.ts";
 import { finish } from "../lifecycle/handover.ts";
 import type { Rounds } from "../lifecycle/rounds.ts";
 import { checkWorker } from "../options/check-options.ts";
 import type { WorkerOptions } from "../options/options.ts";
+import { openTarget } from "../options/places.ts";
 import type { BackendModules } from "../ports/backend.ts";
+import type { TargetContents, TargetWriter } from "../ports/target.ts";
 import { type OpenQueue, RefusedJobError, type WorkQueue } from "../ports/work-queue.ts";
 import { Progress } from "../report/progress.ts";
 import type { MigrationReport } from "../report/report.ts";
 import type { CopySession } from "../session.ts";
 import type { Claim } from "../target/claim.ts";
 import { claimAdvice, parseMarker } from "../target/marker.ts";
-import { NotClaimedError, noWork } from "../target/part.ts";
+import { NotClaimedError, NoWorkError, noWork } from "../target/part.ts";
 import { readQueueId } from "../target/queue-id.ts";
 import { pause } from "../throttle/pause.ts";
 import { BeyondAimError, parseJob, queueName, tilesOfRun } from "./jobs.ts";
@@ -80,10 +83,29 @@ export async function runWorker(
 
   /** Threads are ready when there is a copy that gives out work: started then, they would miss the first seconds of it. */
   async function waitForClaim(session: CopySession, size: number, reason: Error): Promise<void> {
+    // A target that was seen to be claimed writes for that claim alone, which the copy may replace before it has work.
+    if (reason instanceof NoWorkError) throw reason;
     await startWorkers(session, size, true);
     noteWaiting(reason);
-    do await wait();
-    while ((await readQueueId(session)) === undefined && !(await isHandedOver(session)));
+    const { signal } = session.context;
+    const looking = await openTarget(session.targetSpec, { connections: 1, signal });
+    let opened: TargetWriter | undefined;
+    // Before there is a claim, there may be no place to open.
+    const writer = () => (opened ??= looking.openWriter(signal));
+    const hasWork = async () => (await readQueueId({ writer })) !== undefined;
+    try {
+      let kind: TargetContents["kind"];
+      do {
+        await wait();
+        ({ kind } = await looking.inspect());
+      } while (isFree(kind) || (kind === "claimed" && !(await hasWork())));
+    } finally {
+      await cleanUp(
+        notice,
+        () => opened?.close(),
+        () => looking.close(),
+      );
+    }
   }
 
   async function workOnClaim(session: CopySession, claim: Claim, rounds: Rounds): Promise<MigrationReport> {
@@ -99,8 +121,9 @@ export async function runWorker(
   }
 }
 
-async function isHandedOver({ target }: CopySession): Promise<boolean> {
-  return (await target.inspect()).kind === "handed-over";
+/** Whether a copy may still claim it. */
+function isFree(kind: TargetContents["kind"]): boolean {
+  return kind === "empty" || kind === "unclaimed-tiles";
 }
 
 /** A report of the last look at the target, with the time that this process has worked. */

@@ -11,6 +11,9 @@ import { countSeals } from "./seals.ts";
 /** There is no claim that a worker could join. */
 export class NotClaimedError extends OperationError {}
 
+/** There is one, and no work to do. */
+export class NoWorkError extends NotClaimedError {}
+
 /** A claim that another run may have made. */
 export interface JoinedClaim {
   readonly marker: StoredMarker;
@@ -36,7 +39,7 @@ export async function requirePart(
     const problem = "is being handed over: there is no part to copy";
     const advice = `To complete that, ${alone}`;
     // A worker has nothing to do until that is done, or taken back.
-    if (role === "worker") throw new NotClaimedError({ object: target.location, problem, advice });
+    if (role === "worker") throw new NoWorkError({ object: target.location, problem, advice });
     throw refused(target, { problem, advice });
   }
   if (found !== expected) {
@@ -61,11 +64,11 @@ export async function requirePart(
 }
 
 /** Of a claim by a copy that does not divide its work. */
-export function noWork({ target }: CopySession): NotClaimedError {
+export function noWork({ target }: CopySession): NoWorkError {
   const advice =
     "Start the copy that divides the work: tlog-migrate copy with the same --queue, source and target";
   const problem = "is claimed, and its copy has no work to give out";
-  return new NotClaimedError({ object: target.location, problem, advice });
+  return new NoWorkError({ object: target.location, problem, advice });
 }
 
 /** The options that a claim says its copy has. */

@@ -8,7 +8,7 @@ const ID_PATH = ".state/tlog-migrate-queue.json";
 const ID_FIELD = "tlog-migrate-queue";
 
 /** The id of the queue for a target, undefined if its copy does not divide its work. */
-export async function readQueueId({ writer }: CopySession): Promise<string | undefined> {
+export async function readQueueId({ writer }: Pick<CopySession, "writer">): Promise<string | undefined> {
   const bytes = await writer().read(ID_PATH, 1024);
   const id = bytes && attempt(() => Object(JSON.parse(Buffer.from(bytes).toString()))[ID_FIELD] as unknown);
   return typeof id === "string" && /^[0-9a-f-]{36}$/.test(id) ? id : undefined;

@@ -33,7 +33,8 @@ let target: string;
 let queue: MemoryQueue;
 beforeEach(async () => {
   server = await startLogServer(log.objects);
-  target = memoryDirectory();
+  // Which does not exist yet.
+  target = join(memoryDirectory(), "log");
   queue = new MemoryQueue();
 });
 
@@ -142,12 +143,11 @@ it("a copy that trusts no seal is refused while parts of another are at work, an
   expect(await coordinate({ handOver: false })).toMatchObject({ sealedEntries: 4 * SEAL });
   await part.release();
   await place.close();
-  // A worker that waits is none, and is ready.
-  const [notices, progress] = [[] as string[], new Progress()];
+  // A worker that waits is none.
+  const notices: string[] = [];
   const lock = vi.spyOn(DirectoryTarget.prototype, "lock");
-  const worker = work({ progress, notice: (sentence) => void notices.push(sentence) });
+  const worker = work({ notice: (sentence) => void notices.push(sentence) });
   await expect.poll(() => notices.join("\n"), { timeout: 20_000 }).toMatch(/has no work to give out/);
-  expect(progress.threads.length).toBeGreaterThan(1);
   expect(lock).not.toHaveBeenCalled();
   const { outcome, sealedEntries, workerEntries } = await coordinate({ recheck: true });
   // No seal counted but those that the worker has written since.
@@ -351,6 +351,18 @@ describe("a queue that", () => {
 });
 
 describe("a worker", () => {
+  it("that waits for a claim has its threads ready", async () => {
+    const [notices, progress] = [[] as string[], new Progress()];
+    const worker = work({ progress, notice: (sentence) => void notices.push(sentence) });
+    await expect.poll(() => notices.join("\n"), { timeout: 20_000 }).toMatch(/is not claimed by a copy yet/);
+    const { threads } = progress;
+    const before = threads.length;
+    expect(before).toBeGreaterThan(1);
+    const { workerEntries } = await coordinate({ workers: 0 });
+    expect([workerEntries, threads.length]).toEqual([4 * SEAL, before]);
+    expect(await worker).toMatchObject({ outcome: "already-handed-over", entries: 4 * SEAL });
+  });
+
   it("that has another key does nothing", async () => {
     const other = testLog({ size: 300, seed: "another-key" });
     const copying = coordinate({ workers: 0 });
