@@ -20,6 +20,9 @@ export interface FleetOptions {
   readonly options?: readonly string[];
 }
 
+/** Entries of which workers must have copied some. */
+const MANY = 1_000_000;
+
 /** What is shown in the place of an address that does not exist yet. */
 const QUEUE = "$QUEUE";
 
@@ -101,8 +104,9 @@ export function fleet(
       const { outcome, size, workerEntries } = JSON.parse(stdout) as Record<string, unknown>;
       if (outcome !== "handed-over" || size !== log.size)
         throw new Error(`it ended with ${outcome} at ${size}`);
-      if (workers.workers > 0 && !(Number(workerEntries) > 0))
-        throw new Error("no worker has copied anything");
+      // Of a few tiles, the copy itself may be faster.
+      const haveWork = workers.workers > 0 && (own.includes("0") || log.size >= MANY);
+      if (haveWork && !(Number(workerEntries) > 0)) throw new Error("no worker has copied anything");
     },
   };
 }

@@ -199,8 +199,9 @@ export function targetSpecOf(
 }
 
 function parallelismOf(options: WorkOptions): Parallelism {
-  // None is of a copy that divides its work, and does what others have left.
-  const workers = options.workers || Math.min(availableParallelism(), MAX_DEFAULT_WORKERS);
+  const { workers: given = Math.min(availableParallelism(), MAX_DEFAULT_WORKERS) } = options;
+  // With none, a copy that divides its work still does what others leave: one starts in a moment, next to them.
+  const workers = Math.max(1, given);
   const { concurrency = workers * CONCURRENCY_A_WORKER, budgetBytes = DEFAULT_BUDGET_BYTES } = options;
   return { workers, concurrency, budgetBytes };
 }

@@ -10,6 +10,7 @@ import {
   type WorkQueue,
 } from "../../lib/migrate/ports/work-queue.ts";
 import type { Notice } from "../../lib/migrate/report/notice.ts";
+import { once } from "../shared/memoize.ts";
 import { requirePackages } from "../shared/optional-packages.ts";
 import { withinTime } from "../shared/within-time.ts";
 import { PASSWORD_VARIABLE, parseQueueUrl, type QueueAddress } from "./address.ts";
@@ -37,16 +38,23 @@ const UNREADABLE_MS = 1_000;
 const ANSWER_MS = 5_000;
 const CLOSE_MS = 5_000;
 
-/** Before anything is written. @throws UsageError if it is no address of a queue, or what reaches it is not installed. */
+const library = once(() => import("bullmq"));
+
+/**
+ * Before anything is written. Loading begins, which takes a tenth of a second: source and target are waited for meanwhile.
+ * @throws UsageError if it is no address of a queue, or what reaches it is not installed.
+ */
 export function requireQueue(text: string): QueueAddress {
   const address = parseQueueUrl(text);
   requirePackages(`--queue ${address.shown}`, ["bullmq", address.kind === "redis" ? "ioredis" : "pg"]);
+  // What fails is reported when it is used.
+  library().catch(() => {});
   return address;
 }
 
 export const openBullQueue: OpenQueue = async (text, name, notice) => {
   const address = requireQueue(text);
-  const queue = new BullQueue(address, name, notice, await import("bullmq"));
+  const queue = new BullQueue(address, name, notice, await library());
   await queue.connect();
   return queue;
 };

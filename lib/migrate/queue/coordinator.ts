@@ -20,7 +20,9 @@ import { JOB_VERSION, MAX_RUN } from "./jobs.ts";
 
 /** How often the target and the queue are looked at; more often at first, so that a short copy is not made longer by that. */
 const LOOK_MS = 500;
-const FIRST_LOOK_MS = 50;
+const FIRST_LOOK_MS = 30;
+/** Until then, what is done is seen after this part of the time that has passed. */
+const LOOKS = 200;
 
 /** How long a job should take. */
 const JOB_SECONDS = 10;
@@ -97,14 +99,15 @@ export class Coordinator {
   async #untilDone(signal: AbortSignal): Promise<void> {
     // Those of a coordinator that was killed may be what is added now, cut otherwise. Where they cannot be removed yet, that costs time alone.
     await this.#queue.clear().catch(() => {});
-    while (this.#left.length > 0 || this.#added.size > 0) {
+    for (;;) {
       signal.throwIfAborted();
       // Counted before the target is looked at: a job that ends in between does not seem to be lost.
       const counts = await this.#ask(() => this.#queue.counts());
       await this.#lookAtTarget();
+      if (this.#left.length === 0 && this.#added.size === 0) return;
       if (counts !== undefined) await this.#ask(() => this.#fillQueue(counts));
       const elapsed = performance.now() - this.#startedAt;
-      await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + elapsed / 50), signal);
+      await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + elapsed / LOOKS), signal);
     }
   }
 

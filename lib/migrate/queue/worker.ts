@@ -78,7 +78,7 @@ export async function runWorker(
   async function wait(): Promise<void> {
     progress.phase = "waiting for work";
     const waited = performance.now() - waitingSince;
-    await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + waited / 10), signal);
+    await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + waited / 50), signal);
   }
 
   /** Threads are ready when there is a copy that gives out work: started then, they would miss the first seconds of it. */
