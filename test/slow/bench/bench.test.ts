@@ -157,7 +157,7 @@ describe("npm run bench", () => {
     expect(code, stderr).toBe(0);
     const tables = reportsIn(out)[0]?.tables ?? [];
     expect(measuredRows(tables).map(({ id }) => id)).toEqual([
-      ...["ours", "divided", "divided-alone"],
+      ...["ours", "worker-alone", "divided", "divided-alone"],
       ...["1", "2", "4", "8"],
     ]);
     const divided = (column: string) => figureOf(tables, { table: "division", row: "10B", column });
