@@ -1,6 +1,6 @@
 /** Listings, which object stores give in pages. */
 
-import type { StoredObject } from "../../lib/migrate/ports/target.ts";
+import type { ListOptions, StoredObject } from "../../lib/migrate/ports/target.ts";
 
 export interface ListPage {
   readonly objects: readonly StoredObject[];
@@ -31,24 +31,32 @@ export type AskForPage = (
 /** A page takes as long as the way to the store and back, and its store a tenth of a second or more. */
 const RANGES_AT_ONCE = 8;
 
-/**
- * The objects of all pages, those of several ranges as they come.
- * @param cuts names that divide the listing, in their order: what is between two of them can be asked for on its own.
- */
-export async function* pagedObjects(cuts: readonly string[], ask: AskForPage): AsyncGenerator<StoredObject> {
+/** The objects of all pages, those of several ranges as they come: what is between two cuts can be asked for on its own. */
+export async function* pagedObjects(
+  { cuts = [], isPatient = () => false }: ListOptions = {},
+  ask: AskForPage,
+): AsyncGenerator<StoredObject> {
   const ranges = [undefined, ...cuts].map((after, index) => ({ after, upTo: cuts[index] }));
   const waiting = ranges.values();
-  const lanes = ranges.slice(0, RANGES_AT_ONCE).map(() => pagesOf(waiting, ask));
-  type Lane = (typeof lanes)[number];
+  const idle = ranges.slice(0, RANGES_AT_ONCE).map(() => pagesOf(waiting, ask));
+  type Lane = (typeof idle)[number];
   const nextOf = async (lane: Lane) => ({ lane, page: await lane.next() });
-  const asked = new Map<Lane, ReturnType<typeof nextOf>>(lanes.map((lane) => [lane, nextOf(lane)]));
+  const asked = new Map<Lane, ReturnType<typeof nextOf>>();
+  const askMore = (): void => {
+    while (asked.size < (isPatient() ? 1 : RANGES_AT_ONCE)) {
+      // The one that was at work last: its range is not over.
+      const lane = idle.pop();
+      if (lane === undefined) return;
+      asked.set(lane, nextOf(lane));
+    }
+  };
   try {
-    while (asked.size > 0) {
+    for (askMore(); asked.size > 0; askMore()) {
       const { lane, page } = await Promise.race(asked.values());
       asked.delete(lane);
       if (page.done) continue;
       yield* page.value;
-      asked.set(lane, nextOf(lane));
+      idle.push(lane);
     }
   } finally {
     // Where one has failed, or nobody wants more, what becomes of the others is nobody's concern.

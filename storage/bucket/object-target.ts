@@ -1,7 +1,13 @@
 /** What all targets have in common that keep a log in a bucket: a lock, and the log's objects, written under a claim. */
 
 import { TargetRefusedError } from "../../lib/errors.ts";
-import type { LockKind, LockState, StoredObject, TargetWriter } from "../../lib/migrate/ports/target.ts";
+import type {
+  ListOptions,
+  LockKind,
+  LockState,
+  StoredObject,
+  TargetWriter,
+} from "../../lib/migrate/ports/target.ts";
 import { onceEvery } from "../shared/memoize.ts";
 import type { Bucket } from "./bucket.ts";
 import { lockState, takeLock } from "./lock.ts";
@@ -56,8 +62,8 @@ export abstract class ObjectTarget {
     return this.writer(signal, requireClaim);
   }
 
-  list(directory: string, cuts?: readonly string[]): AsyncIterable<StoredObject> {
-    return this.bucket.list(directory, cuts);
+  list(directory: string, options?: ListOptions): AsyncIterable<StoredObject> {
+    return this.bucket.list(directory, options);
   }
 
   async remove(path: string): Promise<void> {

@@ -7,7 +7,7 @@
 import type { ApiError, File, Bucket as LibraryBucket } from "@google-cloud/storage";
 import { LogError } from "../../lib/errors.ts";
 import { SourceError, tooLarge } from "../../lib/migrate/ports/source.ts";
-import type { StoredObject } from "../../lib/migrate/ports/target.ts";
+import type { ListOptions, StoredObject } from "../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import { formatCount } from "../../lib/tlog/quantities.ts";
 import {
@@ -65,10 +65,10 @@ export class GcsBucket implements Bucket {
     return formatObjectName(this.#place, path);
   }
 
-  list(directory: string, cuts: readonly string[] = []): AsyncIterable<StoredObject> {
+  list(directory: string, options?: ListOptions): AsyncIterable<StoredObject> {
     const { prefix } = this.#place;
     const { host } = this.#access;
-    return pagedObjects(cuts, ({ after, upTo }, pageToken, isKnown) => {
+    return pagedObjects(options, ({ after, upTo }, pageToken, isKnown) => {
       const query = {
         prefix: `${prefix}${directory}/`,
         fields: "items(name,size),nextPageToken",

@@ -1,7 +1,7 @@
 /** A bucket of S3, or of a store that speaks its protocol, through the same requests as its objects. */
 
 import { tooLarge } from "../../lib/migrate/ports/source.ts";
-import type { StoredObject } from "../../lib/migrate/ports/target.ts";
+import type { ListOptions, StoredObject } from "../../lib/migrate/ports/target.ts";
 import { FormatError } from "../../lib/tlog/errors.ts";
 import type { Bucket, BucketObjects, ObjectVersion, VersionedObject } from "../bucket/bucket.ts";
 import { requireConditionalWrites } from "../bucket/conditional-writes.ts";
@@ -38,9 +38,9 @@ export class S3Bucket extends S3Objects implements Bucket {
     return requireConditionalWrites(this);
   }
 
-  list(directory: string, cuts: readonly string[] = []): AsyncIterable<StoredObject> {
+  list(directory: string, options?: ListOptions): AsyncIterable<StoredObject> {
     const { host, place } = this.access;
-    return pagedObjects(cuts, (range, token, isKnown) => {
+    return pagedObjects(options, (range, token, isKnown) => {
       const path = this.access.listing({
         prefix: `${place.prefix}${directory}/`,
         ...(range.after !== undefined && { "start-after": place.prefix + range.after }),

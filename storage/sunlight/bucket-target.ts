@@ -3,6 +3,7 @@
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type {
   IntegratedTree,
+  ListOptions,
   MigrationTarget,
   SignedLog,
   SigningLock,
@@ -97,8 +98,8 @@ export class SunlightBucketTarget extends ObjectTarget implements MigrationTarge
     this.marker = to;
   }
 
-  override async *list(directory: string, cuts?: readonly string[]): AsyncGenerator<StoredObject> {
-    for await (const object of super.list(directory, cuts)) {
+  override async *list(directory: string, options?: ListOptions): AsyncGenerator<StoredObject> {
+    for await (const object of super.list(directory, options)) {
       yield COMPRESSED.test(object.path) ? { ...object, isCompressed: true } : object;
     }
   }

@@ -16,6 +16,8 @@ export class TargetChecks {
   #absences = new Absences();
   /** The first check, while it goes on next to rounds; never rejects. */
   #meanwhile: Promise<void> | undefined;
+  /** Whether it is waited for: until then the source is copied first. */
+  #isAwaited = false;
   #failure: { readonly error: unknown } | undefined;
 
   /**
@@ -40,7 +42,9 @@ export class TargetChecks {
 
   /** @throws what is found, also by the check that goes on meanwhile. */
   async check(aim: TreeHead): Promise<void> {
+    this.#isAwaited = true;
     await this.#meanwhile;
+    this.#isAwaited = false;
     this.#throwFailure();
     await this.#check(aim);
   }
@@ -75,7 +79,7 @@ export class TargetChecks {
     const signal = AbortSignal.any([context.signal, this.#closing.signal]);
     const absences = await checkTarget({ ...this.#session, context: { ...context, signal } }, aim, {
       since: this.#checked,
-      ...(grownTo && { grownTo }),
+      ...(grownTo && { grownTo, isPatient: () => !this.#isAwaited }),
       listed: ({ path }) => this.#partials.addFound(path),
     });
     // What was added later lies above any minimum index.

@@ -147,10 +147,9 @@ export interface MigrationTarget {
   openWriter(signal?: AbortSignal): TargetWriter;
   /**
    * Every object below `directory` ("tile", "tile/0"), in no order.
-   * @param cuts names at which it may be divided, in the order of their bytes, for a store that lists in pages.
    * @throws TargetRefusedError at a symbolic link.
    */
-  list(directory: string, cuts?: readonly string[]): AsyncIterable<StoredObject>;
+  list(directory: string, options?: ListOptions): AsyncIterable<StoredObject>;
   /**
    * Removes a seal that must not be trusted; durable when it resolves.
    * @throws TargetRefusedError if the target is no longer claimed: another copy may have handed it over.
@@ -203,6 +202,14 @@ export interface TargetRepairs extends Pick<TargetWriter, "read" | "close"> {
    * @throws TargetRefusedError if something at this path prevents the replacement of this object.
    */
   replace(path: string, bytes: Uint8Array): Promise<void>;
+}
+
+/** How a store that lists in pages is asked for them. */
+export interface ListOptions {
+  /** Names at which the listing may be divided, in the order of their bytes. */
+  readonly cuts?: readonly string[];
+  /** Asked before each page: whether other work comes first, so that no more than one is asked for at once. Default: no. */
+  readonly isPatient?: () => boolean;
 }
 
 /** Private state that is stored apart from the log, where the operator's options say. */

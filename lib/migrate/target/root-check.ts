@@ -35,6 +35,8 @@ export interface TargetCheckOptions {
   readonly since?: number;
   /** As of a listed log. */
   readonly grownTo?: () => number;
+  /** As of a listing. */
+  readonly isPatient?: () => boolean;
   /** Called with each object that was looked at. */
   listed?(object: StoredObject): void;
 }
@@ -48,15 +50,19 @@ export interface TargetCheckOptions {
 export async function checkTarget(
   session: CopySession,
   head: TreeHead,
-  { since = 0, grownTo, listed }: TargetCheckOptions = {},
+  { since = 0, grownTo, isPatient, listed }: TargetCheckOptions = {},
 ): Promise<Absences> {
   const { target, options, context } = session;
   const writer = session.writer();
   const shared = new SharedObjects(writer);
-  const listing = counted(listTiles(target, options.format, since, head.size), context, (object) => {
-    shared.note(object);
-    listed?.(object);
-  });
+  const listing = counted(
+    listTiles(target, options.format, since, head.size, isPatient),
+    context,
+    (object) => {
+      shared.note(object);
+      listed?.(object);
+    },
+  );
   const absences = new Absences(context.minIndex);
   const findings = compareListing(listing, {
     format: options.format,
@@ -107,8 +113,10 @@ async function* listTiles(
   format: LogFormat,
   since: number,
   size: number,
+  isPatient: (() => boolean) | undefined,
 ): AsyncGenerator<StoredObject> {
-  if (since === 0) yield* target.list("tile", listingCuts(format, size));
+  if (since === 0)
+    yield* target.list("tile", { cuts: listingCuts(format, size), ...(isPatient && { isPatient }) });
   else for (const directory of directoriesOfGrowth(format, since, size)) yield* target.list(directory);
 }
 

@@ -127,7 +127,7 @@ class Listing {
     const absences = new Absences(minIndex);
     progress.phase = "listing the log";
     const { size } = this.#state.head;
-    const listing = counted(sizesAside(target.list("tile", listingCuts(format, size))), context);
+    const listing = counted(sizesAside(target.list("tile", { cuts: listingCuts(format, size) })), context);
     const read = (path: string) => this.#writer.read(path, MAX_OBJECT_BYTES);
     for await (const finding of compareListing(listing, { format, size, read, absences })) {
       const { kind, path, resource } = finding;

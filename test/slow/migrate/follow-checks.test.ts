@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { OperationError, VerificationError } from "../../../lib/errors.ts";
+import type { ListOptions } from "../../../lib/migrate/ports/target.ts";
 import { DirectoryTarget } from "../../../storage/posix/directory-target.ts";
 import { cutOver, grow, reached, startFollow } from "../../support/follow.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
@@ -17,17 +18,20 @@ function heldListings() {
   const { promise: letGo, resolve: release } = Promise.withResolvers<void>();
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   const list = DirectoryTarget.prototype.list;
+  let patience: ListOptions["isPatient"];
   vi.spyOn(DirectoryTarget.prototype, "list").mockImplementation(async function* (
     this: DirectoryTarget,
-    directory,
+    directory: string,
+    options?: ListOptions,
   ) {
     if (directory === "tile") {
+      patience ??= options?.isPatient;
       begin();
       await letGo;
     }
     yield* list.call(this, directory);
-  });
-  return { begun, release };
+  } as typeof list);
+  return { begun, release, patience: () => patience?.() };
 }
 
 /** A copy that has followed its source to 1,000 entries while its target, of 700 before, is still being listed. */
@@ -54,6 +58,16 @@ test("what is added is copied while the target is listed, and what it replaces i
   await cutOver(target, { wait: true });
   expect(await following.end).toMatchObject({ outcome: "handed-over", size: log.size });
   expect(differences(target, log)).toEqual([]);
+});
+
+test("the listing leaves others the way until a cutover waits for it", async () => {
+  const { release, target, following, patience } = await listedWhileItGrows();
+  expect(patience()).toBe(true);
+  const asked = cutOver(target, { wait: true });
+  await expect.poll(patience, { timeout: 20_000 }).toBe(false);
+  release();
+  await asked;
+  expect(await following.end).toMatchObject({ outcome: "handed-over" });
 });
 
 test("a cutover waits until the target was listed", async () => {

@@ -3,6 +3,7 @@
 import { expect, it } from "vitest";
 import { TargetRefusedError } from "../../../lib/errors.ts";
 import type {
+  ListOptions,
   LockKind,
   MigrationTarget,
   StoredObject,
@@ -299,14 +300,16 @@ async function textOf(writer: TargetWriter): Promise<string> {
 
 /** What a listing has, which is the same however it is divided. */
 async function listed(target: MigrationTarget, directory: string): Promise<StoredObject[]> {
-  const listing = async (cuts?: readonly string[]) => {
+  const listing = async (options?: ListOptions) => {
     const objects: StoredObject[] = [];
-    for await (const object of target.list(directory, cuts)) objects.push(object);
+    for await (const object of target.list(directory, options)) objects.push(object);
     return objects.toSorted((a, b) => (a.path < b.path ? -1 : 1));
   };
   const whole = await listing();
   const names = whole.map(({ path }) => path);
-  expect(await listing(names), "a part for each name").toEqual(whole);
-  expect(await listing([`${directory}/0/`, `${directory}/1/`, `${directory}/z`])).toEqual(whole);
+  expect(await listing({ cuts: names }), "a part for each name").toEqual(whole);
+  const cuts = [`${directory}/0/`, `${directory}/1/`, `${directory}/z`];
+  expect(await listing({ cuts })).toEqual(whole);
+  expect(await listing({ cuts, isPatient: () => true })).toEqual(whole);
   return whole;
 }

@@ -31,8 +31,32 @@ describe("a listing in parts", () => {
     const bounds = ["", ...CUTS, ""];
     const ranges = bounds.slice(1).map((upTo, index) => `${bounds[index]}-${upTo}`);
     const expected = ranges.flatMap((range) => [`${range} 1`, `${range} 2`]);
-    expect((await pathsOf(pagedObjects(CUTS, ask))).toSorted()).toEqual(expected.toSorted());
+    expect((await pathsOf(pagedObjects({ cuts: CUTS }, ask))).toSorted()).toEqual(expected.toSorted());
     expect(most).toBe(8);
+  });
+
+  it("asks for one at a time while it is patient, and for eight once it is not", async () => {
+    let [waiting, isPatient] = [0, true];
+    const [most, order] = [{ patient: 0, hurried: 0 }, [] as string[]];
+    const ask: AskForPage = async ({ after = "" }, token) => {
+      const kind = isPatient ? "patient" : "hurried";
+      most[kind] = Math.max(most[kind], ++waiting);
+      if (isPatient) order.push(`${after} ${token ?? ""}`);
+      for (let turn = 0; turn < 20; turn++) await undefined;
+      waiting--;
+      return token === undefined ? page("second", `${after} 1`) : page(undefined, `${after} 2`);
+    };
+    const found: string[] = [];
+    for await (const { path } of pagedObjects({ cuts: CUTS, isPatient: () => isPatient }, ask)) {
+      found.push(path);
+      isPatient = found.length < 10;
+    }
+    expect(most).toEqual({ patient: 1, hurried: 8 });
+    // Range after range, so that few are begun.
+    expect(order.slice(0, 4)).toEqual([" ", " second", "00 ", "00 second"]);
+    expect(found.toSorted()).toEqual(
+      ["", ...CUTS].flatMap((after) => [`${after} 1`, `${after} 2`]).toSorted(),
+    );
   });
 
   it("asks for no page before the one before is taken, where nothing divides it", async () => {
@@ -41,7 +65,7 @@ describe("a listing in parts", () => {
       asked.push(token);
       return page("next", "a", "b");
     };
-    for await (const { path } of pagedObjects([], ask)) if (path === "b") break;
+    for await (const { path } of pagedObjects({}, ask)) if (path === "b") break;
     expect(asked).toEqual([undefined]);
   });
 
@@ -50,6 +74,6 @@ describe("a listing in parts", () => {
       if (after < "03") return page(undefined, after);
       throw new Error(after);
     };
-    await expect(pathsOf(pagedObjects(CUTS, ask))).rejects.toThrow(/^0\d$/);
+    await expect(pathsOf(pagedObjects({ cuts: CUTS }, ask))).rejects.toThrow(/^0\d$/);
   });
 });

@@ -25,7 +25,7 @@ async function bucketOf(steps: readonly Step[]) {
 
 async function listed(bucket: S3Bucket, cuts?: readonly string[]): Promise<string[]> {
   const found: string[] = [];
-  for await (const { path, bytes } of bucket.list("tile", cuts)) found.push(`${path} ${bytes}`);
+  for await (const { path, bytes } of bucket.list("tile", cuts && { cuts })) found.push(`${path} ${bytes}`);
   return found;
 }
 
