@@ -80,6 +80,8 @@ class Follower implements Following {
   readonly #outage: OutageReporter;
   #newest: TrustedCheckpoint;
   #state: FollowStateWriter | undefined;
+  /** When the source's checkpoint was last asked for. */
+  #polledAt = performance.now();
   #overtaken = 0;
   #behindSince: number | undefined;
   #caughtUpAt: number | undefined;
@@ -162,7 +164,8 @@ class Follower implements Following {
         waitMs = hasGrown
           ? this.#intervalMs
           : Math.min(waitMs * QUIET_FACTOR, MAX_QUIET_INTERVALS * this.#intervalMs);
-        await this.#rest(waitMs, true);
+        // From look to look: what was added during a long round is not left for another interval.
+        await this.#rest(this.#polledAt + waitMs - performance.now(), true);
         this.#saw(await this.#poll());
         this.#outage.ended();
       } catch (error) {
@@ -205,6 +208,7 @@ class Follower implements Following {
   /** The source's checkpoint; an older one, of a replica that is behind, is as good as the one that is known. */
   async #poll(): Promise<TrustedCheckpoint> {
     const { aim } = this.#rounds;
+    this.#polledAt = performance.now();
     const now = await pollSourceCheckpoint(this.#session, aim, this.#stale?.note);
     if (now.size >= aim.size) {
       this.#stale = undefined;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { OperationError, TargetRefusedError, VerificationError } from "../../../lib/errors.ts";
-import { cutOver, grow, reached, startFollow } from "../../support/follow.ts";
+import { cutOver, grow, movableClock, reached, startFollow } from "../../support/follow.ts";
 import { testLog } from "../../support/logs/generated-log.ts";
 import { failureOf, newCopy } from "../../support/migration.ts";
 import { differences, versionOf } from "../../support/places/directory.ts";
@@ -38,6 +38,19 @@ test("what is added is copied, nothing is public, and a cutover hands it over an
   expect(existsSync(join(target, REQUEST))).toBe(false);
   // Asked again, it says what is the case.
   expect(await cutOver(target)).toMatchObject({ outcome: "handed-over", size: 900 });
+});
+
+test("what is added during a long round is copied right after it, not an interval later", async () => {
+  const clock = movableClock();
+  const { server, target } = await newCopy(log.atSize(700));
+  // Its size is asked for before the claim.
+  const { reached: isAsked, letGo } = server.hold("tile/entries/001", 1);
+  const following = startFollow(log, server.url, target, { intervalMs: 60_000 });
+  await isAsked;
+  clock.forward(60_000);
+  grow(server, log);
+  letGo();
+  await reached(following, 900);
 });
 
 test("growth across seals is sealed and checked while it is followed, from an empty log on", async () => {
