@@ -167,6 +167,7 @@ export {
   type ExternalState,
   type FreeSpace,
   type IntegratedTree,
+  type ListOptions,
   type LockKind,
   type LockState,
   type MigrationTarget,

@@ -125,7 +125,7 @@ class Follower implements Following {
   }
 
   get unavailableSince(): number | undefined {
-    return this.#outage.since;
+    return this.#outage.since ?? this.#rounds.uncheckableSince;
   }
 
   get isCutoverPending(): boolean {

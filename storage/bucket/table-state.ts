@@ -4,6 +4,7 @@
  * are: a database is believed for that target alone.
  */
 
+import { setTimeout } from "node:timers/promises";
 import { TargetRefusedError } from "../../lib/errors.ts";
 import type { Finding } from "../../lib/migrate/ports/executor.ts";
 import type { IntegratedTree, TreeState } from "../../lib/migrate/ports/target.ts";
@@ -22,6 +23,8 @@ import {
   type StateTables,
   type TableName,
 } from "./tables.ts";
+
+const LOOK_AGAIN_MS = 100;
 
 export class TableLogState implements LogState {
   readonly name: string;
@@ -54,8 +57,10 @@ export class TableLogState implements LogState {
 
   async inspect(): Promise<StateContents> {
     const found = await this.#look();
+    if (found.kind !== "occupied") return found;
     // A server may show in pieces what is being committed, as Spanner's for tests does: soon after, it is whole.
-    return found.kind === "occupied" ? await this.#look() : found;
+    await setTimeout(LOOK_AGAIN_MS);
+    return await this.#look();
   }
 
   async #look(): Promise<StateContents> {

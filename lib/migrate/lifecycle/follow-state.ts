@@ -13,7 +13,7 @@ const MAX_BYTES = 1 << 16;
 const VERSION_FIELD = "tlog-migrate-follow";
 const VERSION = 1;
 
-/** It is written at most this often, and where nothing changes, seldom. */
+/** It is written this often, once more where it has caught up, and seldom where nothing changes. */
 const EVERY_MS = 5_000;
 const UNCHANGED_EVERY_MS = 30_000;
 

@@ -49,9 +49,16 @@ export class PartialObjects {
     this.#add(path, resource.kind === "tile" ? resource.tile : { level: 0, ...resource.bundle });
   }
 
-  /** Removes what larger ones of a tree have replaced, which is not public. */
-  async removeReplaced(target: MigrationTarget, size: number): Promise<void> {
-    await this.#remove(target, ({ level, index, width }) => tileWidth(size, level, index) > width);
+  /**
+   * Removes what larger ones of a tree have replaced, which is not public.
+   * @param kept size of a tree whose own stay.
+   */
+  async removeReplaced(target: MigrationTarget, size: number, kept = 0): Promise<void> {
+    await this.#remove(
+      target,
+      ({ level, index, width }) =>
+        tileWidth(size, level, index) > width && tileWidth(kept, level, index) !== width,
+    );
   }
 
   /**

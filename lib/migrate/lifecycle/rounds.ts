@@ -153,10 +153,22 @@ export class Rounds {
   /**
    * Checks the target before a handover, or before a checkpoint is published (promise 3): all of it the first time, then
    * what has been added.
+   * @param signal ends it.
    */
-  async check(): Promise<void> {
+  async check(signal = this.#session.context.signal): Promise<void> {
     this.#session.progress.phase = "checking the target";
-    await this.#checks.check(this.#aim);
+    await this.#checks.check(this.#aim, signal);
+  }
+
+  /** Since when the target cannot be listed, as `performance.now()` has it. */
+  get uncheckableSince(): number | undefined {
+    return this.#checks.unavailableSince;
+  }
+
+  /** Removes what the objects of the aim have replaced, where nothing is public. */
+  async removeReplaced(): Promise<void> {
+    if (!this.#isDone) return;
+    await this.partials.removeReplaced(this.#session.target, this.#aim.size, this.#checks.underWay);
   }
 
   /**

@@ -60,7 +60,7 @@ export async function copyUntilStill(
       await rounds.raise(now, now.tree);
     }
     await rounds.copy();
-    await rounds.check();
+    await rounds.check(session.context.signal);
     const { aim } = rounds;
     now = await settledCheckpoint(session, aim, now, handsOver);
     if (handingOver && now.size > aim.size) throw grownBeyondHandover(session.target, aim, now);

@@ -41,9 +41,9 @@ export class Takeover implements Lifecycle {
 
   async settle(_newest: TrustedCheckpoint, hasCopied: boolean): Promise<void> {
     if (hasCopied) this.#pace.grew();
-    if (!this.#rounds.checkMeanwhile()) return;
-    await this.#removeReplaced();
-    if (this.#rounds.unchecked >= CHECKED_EVERY) await this.#rounds.check();
+    const isChecked = this.#rounds.checkMeanwhile();
+    await this.#rounds.removeReplaced();
+    if (isChecked && this.#rounds.unchecked >= CHECKED_EVERY) await this.#rounds.check();
   }
 
   async ending(): Promise<(() => Promise<MigrationReport>) | undefined> {
@@ -79,7 +79,7 @@ export class Takeover implements Lifecycle {
     try {
       const now = { ...rounds.aim, seenAt: performance.now() };
       await copyUntilStill(session, rounds, { first: now, handsOver: true });
-      await this.#removeReplaced();
+      await this.#rounds.removeReplaced();
     } catch (error) {
       if (error === CANCELLED) return this.#cancelled();
       const isLasting = error instanceof LogError && !mayPass(error);
@@ -90,11 +90,6 @@ export class Takeover implements Lifecycle {
       return false;
     }
     return (await this.#watch.withdraw(request)) || this.#cancelled();
-  }
-
-  async #removeReplaced(): Promise<void> {
-    if (!this.#rounds.isDone) return;
-    await this.#rounds.partials.removeReplaced(this.#session.target, this.#rounds.aim.size);
   }
 
   #cancelled(): false {

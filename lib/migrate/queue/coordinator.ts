@@ -4,7 +4,6 @@
  * tiles the copy that follows checks, which also copies what is still missing.
  */
 
-import pLimit from "p-limit";
 import { OperationError } from "../../errors.ts";
 import { ENTRIES_PER_SEAL, FULL_WIDTH, fullTileCount, tilePath } from "../../tlog/layout.ts";
 import { HASH_SIZE } from "../../tlog/merkle.ts";
@@ -39,12 +38,12 @@ const ALONE_MS = 5_000;
 /** Of a run that was added again so often, and is still not there, no worker seems to be capable. */
 const MAX_ADDED = 5;
 
-/** Tiles of the target, or directories of them, that are asked for at the same time. */
+/** Tiles of the target that are asked for at the same time. */
 const READS = 16;
 
 /** Tiles whose paths differ in the last three digits alone. */
 const DIRECTORY_WIDTH = 1000;
-/** Of so many that are waited for in a directory, one listing of it costs less than that each is asked for. */
+/** After so many of a directory, one listing costs less than to ask for the next ones by themselves. */
 const LISTED = 50;
 
 interface AddedRun extends TileRun {
@@ -115,8 +114,7 @@ export class Coordinator {
   async #lookAtTarget(): Promise<void> {
     const { progress, knownSeals } = this.#session;
     const waiting = [...this.#added];
-    const listed = await this.#listDirectories(waiting);
-    const isInPlace = (index: number) => listed.get(directoryOf(index))?.has(index) ?? this.#isInPlace(index);
+    const isInPlace = this.#lookup();
     const look = async (): Promise<void> => {
       for (let run = waiting.pop(); run !== undefined; run = waiting.pop()) {
         for (; run.next < run.end && (knownSeals.has(run.next) || (await isInPlace(run.next))); run.next++) {
@@ -132,20 +130,20 @@ export class Coordinator {
     await Promise.all(Array.from({ length: READS }, look));
   }
 
-  /** The tiles that are in the directories in which many are waited for, by directory. */
-  async #listDirectories(waiting: readonly AddedRun[]): Promise<ReadonlyMap<number, ReadonlySet<number>>> {
-    const counts = new Map<number, number>();
-    for (const { next, end } of waiting) {
-      for (let index = next; index < end; index++) {
-        const directory = directoryOf(index);
-        counts.set(directory, (counts.get(directory) ?? 0) + 1);
-      }
-    }
-    // The first one has all the others of its level in it.
-    const many = [...counts].filter(([directory, count]) => directory > 0 && count >= LISTED);
-    const { target } = this.#session;
-    const list = async (directory: number) => [directory, await sealsIn(target, directory)] as const;
-    return new Map(await pLimit(READS).map(many, ([directory]) => list(directory)));
+  /** Whether tiles are in place, for one look: of a directory in which many are asked for, by a listing of it. */
+  #lookup(): (index: number) => Promise<boolean> {
+    const asked = new Map<number, number>();
+    const listings = new Map<number, Promise<Set<number>>>();
+    return async (index) => {
+      const directory = directoryOf(index);
+      const count = (asked.get(directory) ?? 0) + 1;
+      asked.set(directory, count);
+      // The first one has all the others of its level in it.
+      if (directory === 0 || count <= LISTED) return await this.#isInPlace(index);
+      const listing = listings.get(directory) ?? sealsIn(this.#session.target, directory);
+      listings.set(directory, listing);
+      return (await listing).has(index);
+    };
   }
 
   async #isInPlace(index: number): Promise<boolean> {

@@ -32,8 +32,9 @@ import { Share } from "./share.ts";
 /** How often a worker looks whether the copy is over, and, once it has waited for long, whether one has begun. */
 const LOOK_MS = 3_000;
 
-/** One that is started just before the copy misses little of it. */
-const FIRST_LOOK_MS = 100;
+/** One that is started just before the copy misses little of it. A look at the target alone, not at the source, may be sooner. */
+const FIRST_LOOK_MS = 250;
+const FIRST_LOOK_AT_TARGET_MS = 100;
 
 /** The reason for which a worker stops to take jobs. */
 const OVER = Symbol("the copy is over, or has given out a job of a larger aim");
@@ -67,7 +68,7 @@ export async function runWorker(
       if (!(error instanceof NotClaimedError)) throw error;
       noteWaiting(error);
     }
-    await wait();
+    await wait(FIRST_LOOK_MS, 0.1);
   }
 
   function noteWaiting({ message }: Error): void {
@@ -75,19 +76,22 @@ export async function runWorker(
     isWaiting = true;
   }
 
-  async function wait(): Promise<void> {
+  /** @param part of the time that it has waited: the longer, the less often it looks. */
+  async function wait(firstMs: number, part: number): Promise<void> {
     progress.phase = "waiting for work";
     const waited = performance.now() - waitingSince;
-    await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + waited / 50), signal);
+    await pause(Math.min(LOOK_MS, firstMs + part * waited), signal);
   }
 
   /** Threads are ready when there is a copy that gives out work: started then, they would miss the first seconds of it. */
   async function waitForClaim(session: CopySession, size: number, reason: Error): Promise<void> {
     // A target that was seen to be claimed writes for that claim alone, which the copy may replace before it has work.
     if (reason instanceof NoWorkError) throw reason;
-    await startWorkers(session, size, true);
+    const { context, issuers } = session;
+    const { signal } = context;
+    // What they are told of a minimum index, or of missing issuers, may be another by then.
+    if (context.minIndex === undefined && issuers === undefined) await startWorkers(session, size, true);
     noteWaiting(reason);
-    const { signal } = session.context;
     const looking = await openTarget(session.targetSpec, { connections: 1, signal });
     let opened: TargetWriter | undefined;
     // Before there is a claim, there may be no place to open.
@@ -96,9 +100,12 @@ export async function runWorker(
     try {
       let kind: TargetContents["kind"];
       do {
-        await wait();
+        await wait(FIRST_LOOK_AT_TARGET_MS, 0.02);
         ({ kind } = await looking.inspect());
       } while (isFree(kind) || (kind === "claimed" && !(await hasWork())));
+    } catch (error) {
+      // Another directory is in its place, say: it is opened anew.
+      throw error instanceof TargetRefusedError ? reason : error;
     } finally {
       await cleanUp(
         notice,
@@ -151,13 +158,13 @@ async function workOn(
     await rounds.beginParts(claim.checkpoint);
     session.progress.startPart(0);
     session.progress.phase = "waiting for work";
-    const isOutgrown = async () => (await claimNow(session, claim, id)) !== "same";
-    const taking = takeJobs(session, rounds, queue, signal, async () => {
-      const outgrown = await isOutgrown();
+    const isOutgrown = async (): Promise<boolean> => {
+      const outgrown = (await claimNow(session, claim, id)) !== "same";
       if (outgrown) over.abort(OVER);
       return outgrown;
-    }).catch(async (error) => {
-      // Late with a job that another has done since: what it stores is refused once the copy is handed over.
+    };
+    const taking = takeJobs(session, rounds, queue, signal, isOutgrown).catch(async (error) => {
+      // Late with a job: what it stores is refused once the copy is handed over, or has a larger aim.
       if (!(error instanceof TargetRefusedError) || !(await isOutgrown())) throw error;
     });
     taking.catch(() => over.abort(OVER));
