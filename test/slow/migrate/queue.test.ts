@@ -1,6 +1,6 @@
 /** A copy that workers of a queue share: the queue is trusted with nothing, and may lose and forge all of it. */
 
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { OperationError, TargetRefusedError, VerificationError } from "../../../lib/errors.ts";
@@ -361,6 +361,22 @@ describe("a worker", () => {
     const { workerEntries } = await coordinate({ workers: 0 });
     expect([workerEntries, threads.length]).toEqual([4 * SEAL, before]);
     expect(await worker).toMatchObject({ outcome: "already-handed-over", entries: 4 * SEAL });
+  });
+
+  it("that waits opens a target anew that was replaced", async () => {
+    mkdirSync(target);
+    const notices: string[] = [];
+    const worker = work({ notice: (sentence) => void notices.push(sentence) });
+    await expect.poll(() => notices.join("\n"), { timeout: 20_000 }).toMatch(/is not claimed by a copy yet/);
+    // It has looked at this one.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    rmSync(target, { recursive: true });
+    mkdirSync(target);
+    expect(await coordinate({ workers: 0 })).toMatchObject({
+      outcome: "handed-over",
+      workerEntries: 4 * SEAL,
+    });
+    expect(await worker).toMatchObject({ outcome: "already-handed-over" });
   });
 
   it("that has another key does nothing", async () => {
