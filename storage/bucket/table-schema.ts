@@ -51,7 +51,10 @@ function columnName(column: string): string {
   return column.slice(0, column.indexOf(" "));
 }
 
-/** What is there of a log's tables. Read once, and again when we have changed it: nobody else does during a copy. */
+/**
+ * What is there of a log's tables. Once all are, it is not read again: nobody removes them during a copy. What is missing
+ * may be made by another process, whose claim a worker waits for.
+ */
 export class TableSchema {
   readonly #dialect: TableDialect;
   readonly #tables: Pick<StateTables, "database" | "prefix">;
@@ -83,9 +86,11 @@ export class TableSchema {
   }
 
   async #found(): Promise<{ schema: Schema; missing: string[] }> {
-    this.#schema ??= await this.#access.read();
+    const schema = this.#schema ?? (await this.#access.read());
     const { prefix, database } = this.#tables;
-    return { schema: this.#schema, missing: missingTables(this.#dialect, this.#schema, prefix, database) };
+    const missing = missingTables(this.#dialect, schema, prefix, database);
+    this.#schema = missing.length === 0 ? schema : undefined;
+    return { schema, missing };
   }
 }
 

@@ -6,6 +6,7 @@ import {
   columnsOf,
   missingTables as missingTablesOf,
   type Schema,
+  TableSchema,
 } from "../../../../storage/bucket/table-schema.ts";
 import { requireTablePrefix, SPANNER } from "../../../../storage/spanner/schema.ts";
 
@@ -42,6 +43,23 @@ it("an empty database gets Tessera's tables, letter by letter as Tessera makes t
     "CREATE TABLE IF NOT EXISTS GCCoord (id INT64 NOT NULL, fromSize INT64 NOT NULL) PRIMARY KEY (id)",
     "CREATE TABLE IF NOT EXISTS TlogMigrate (id INT64 NOT NULL, marker STRING(MAX), record STRING(MAX), place STRING(MAX)) PRIMARY KEY (id)",
   ]);
+});
+
+it("tables that another process makes are seen, and what is whole is read once", async () => {
+  let [tables, reads] = [{}, 0];
+  const read = async () => {
+    reads++;
+    return schemaOf(tables);
+  };
+  const schema = new TableSchema(
+    SPANNER,
+    { database: DATABASE, prefix: "" },
+    { read, change: async () => {} },
+  );
+  expect((await schema.present()).size).toBe(0);
+  tables = { ...TESSERA, ...OURS };
+  for (let look = 0; look < 3; look++) expect((await schema.present()).size).toBe(7);
+  expect(reads).toBe(2);
 });
 
 describe("a database with tables", () => {
