@@ -104,7 +104,7 @@ export class Fleet {
   /** Resolves once so many bundles were asked for. @param running must not end before. */
   async asked(bundles: number, running: RunningCli): Promise<void> {
     while (this.server.requests.length < bundles) {
-      if (running.child.exitCode !== null)
+      if (running.child.exitCode !== null || running.child.signalCode !== null)
         throw new Error(`it has ended: ${JSON.stringify(await running.result)}`);
       await sleep(50);
     }
