@@ -125,7 +125,7 @@ class Follower implements Following {
   }
 
   get unavailableSince(): number | undefined {
-    return this.#outage.since ?? this.#rounds.uncheckableSince;
+    return this.#outage.since ?? this.#rounds.listingUnavailableSince;
   }
 
   get isCutoverPending(): boolean {

@@ -72,6 +72,14 @@ export function indexPath(index: number): string {
   return path;
 }
 
+/** Indexes of a row whose objects are in one directory: their paths differ in the last three digits. */
+export const DIRECTORY_WIDTH = 1000;
+
+/** The directory of an object, without a slash at its end. */
+export function directoryOfPath(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
 /** How many hashes level `level` of a tree of `size` entries has: floor(size / 256^level). */
 export function levelHashCount(size: number, level: number): number {
   return Math.floor(size / FULL_WIDTH ** level);

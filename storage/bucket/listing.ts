@@ -33,7 +33,7 @@ const RANGES_AT_ONCE = 8;
 
 /** The objects of all pages, those of several ranges as they come: what is between two cuts can be asked for on its own. */
 export async function* pagedObjects(
-  { cuts = [], isPatient = () => false }: ListOptions = {},
+  { cuts = [], isLowPriority = () => false }: ListOptions = {},
   ask: AskForPage,
 ): AsyncGenerator<StoredObject> {
   const ranges = [undefined, ...cuts].map((after, index) => ({ after, upTo: cuts[index] }));
@@ -43,8 +43,8 @@ export async function* pagedObjects(
   const nextOf = async (lane: Lane) => ({ lane, page: await lane.next() });
   const asked = new Map<Lane, ReturnType<typeof nextOf>>();
   const askMore = (): void => {
-    while (asked.size < (isPatient() ? 1 : RANGES_AT_ONCE)) {
-      // The one that was at work last: its range is not over.
+    while (asked.size < (isLowPriority() ? 1 : RANGES_AT_ONCE)) {
+      // The last one used: at low priority a range is finished before the next one begins.
       const lane = idle.pop();
       if (lane === undefined) return;
       asked.set(lane, nextOf(lane));

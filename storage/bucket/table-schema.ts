@@ -52,8 +52,8 @@ function columnName(column: string): string {
 }
 
 /**
- * What is there of a log's tables. Once all are, it is not read again: nobody removes them during a copy. What is missing
- * may be made by another process, whose claim a worker waits for.
+ * The tables of a log that exist. The schema is cached only once it is complete: another process may create missing
+ * tables at any time, and nobody removes tables during a copy.
  */
 export class TableSchema {
   readonly #dialect: TableDialect;

@@ -58,7 +58,7 @@ export class TableLogState implements LogState {
   async inspect(): Promise<StateContents> {
     const found = await this.#look();
     if (found.kind !== "occupied") return found;
-    // A server may show in pieces what is being committed, as Spanner's for tests does: soon after, it is whole.
+    // A read during a commit may see only part of it, as it does in Spanner's test server.
     await setTimeout(LOOK_AGAIN_MS);
     return await this.#look();
   }

@@ -41,7 +41,7 @@ const CLOSE_MS = 5_000;
 const library = once(() => import("bullmq"));
 
 /**
- * Before anything is written. Loading begins, which takes a tenth of a second: source and target are waited for meanwhile.
+ * Checks the address before anything is written, and starts to load the library, which takes 0.1 s.
  * @throws UsageError if it is no address of a queue, or what reaches it is not installed.
  */
 export function requireQueue(text: string): QueueAddress {

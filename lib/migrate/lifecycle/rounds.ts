@@ -153,7 +153,7 @@ export class Rounds {
   /**
    * Checks the target before a handover, or before a checkpoint is published (promise 3): all of it the first time, then
    * what has been added.
-   * @param signal ends it.
+   * @param signal aborts the check.
    */
   async check(signal = this.#session.context.signal): Promise<void> {
     this.#session.progress.phase = "checking the target";
@@ -161,22 +161,23 @@ export class Rounds {
   }
 
   /** Since when the target cannot be listed, as `performance.now()` has it. */
-  get uncheckableSince(): number | undefined {
+  get listingUnavailableSince(): number | undefined {
     return this.#checks.unavailableSince;
   }
 
   /** Removes what the objects of the aim have replaced, where nothing is public. */
   async removeReplaced(): Promise<void> {
     if (!this.#isDone) return;
-    await this.partials.removeReplaced(this.#session.target, this.#aim.size, this.#checks.underWay);
+    await this.partials.removeReplaced(this.#session.target, this.#aim.size, this.#checks.backgroundSize);
   }
 
   /**
-   * Does the first check while rounds go on: it takes as long as a listing of the whole target.
-   * @returns whether it is done. @throws what it has found.
+   * Runs the first check next to rounds: it lists the whole target, which may take minutes.
+   * @returns whether it is done.
+   * @throws what it has found.
    */
-  checkMeanwhile(): boolean {
-    return this.#checks.checkMeanwhile(this.#aim, () => this.#aim.size);
+  checkInBackground(): boolean {
+    return this.#checks.checkInBackground(this.#aim, () => this.#aim.size);
   }
 
   /**
@@ -192,7 +193,7 @@ export class Rounds {
     return { minIndex, absentEntries };
   }
 
-  /** Ends the threads, and a check that is under way. */
+  /** Ends the threads and the background check. */
   async close(): Promise<void> {
     await this.#checks.close();
     await this.#session.threads.close();

@@ -41,7 +41,7 @@ export class Takeover implements Lifecycle {
 
   async settle(_newest: TrustedCheckpoint, hasCopied: boolean): Promise<void> {
     if (hasCopied) this.#pace.grew();
-    const isChecked = this.#rounds.checkMeanwhile();
+    const isChecked = this.#rounds.checkInBackground();
     await this.#rounds.removeReplaced();
     if (isChecked && this.#rounds.unchecked >= CHECKED_EVERY) await this.#rounds.check();
   }

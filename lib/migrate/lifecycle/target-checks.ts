@@ -1,4 +1,4 @@
-/** Checks of a target that is brought to larger and larger trees of a log (promise 3): all of it once, then what was added. */
+/** Checks of a target that grows with its source (promise 3): the whole target once, then what was added since the last check. */
 
 import { setTimeout } from "node:timers/promises";
 import type { TreeHead } from "../ports/source.ts";
@@ -9,31 +9,31 @@ import { mayPass, OutageReporter } from "../throttle/outage.ts";
 import { pause } from "../throttle/pause.ts";
 import type { PartialObjects } from "./partial-objects.ts";
 
-/** A wait for a check ends so soon after its signal. */
-const LOOK_MS = 200;
+/** How long after its signal a wait for the background check ends, at most. */
+const ABORT_CHECK_MS = 200;
 
-/** A store that does not answer holds nothing up for longer. */
+/** How long `close` waits for a store that does not answer. */
 const CLOSE_MS = 5_000;
 
 export class TargetChecks {
   readonly #session: CopySession;
   readonly #partials: PartialObjects;
   readonly #closing = new AbortController();
-  /** Size of the tree whose objects were checked, by an earlier run too. */
+  /** Size of the tree whose objects were checked, by this run or an earlier one. */
   #checked: number;
   #isFirstDone = false;
   #absences = new Absences();
-  /** The first check, while it goes on next to rounds; never rejects. */
-  #meanwhile: Promise<void> | undefined;
-  #sizeUnderWay = 0;
-  /** Whether it is waited for: until then the source is copied first. */
+  /** The first check, while it runs next to rounds of copying; never rejects. */
+  #background: Promise<void> | undefined;
+  #sizeInBackground = 0;
+  /** Whether something waits for the background check, which then runs as fast as it can. */
   #isAwaited = false;
   #failure: { readonly error: unknown } | undefined;
   readonly #outage: OutageReporter;
 
   /**
-   * @param partials receives those that are found.
-   * @param published size of the tree that an earlier run has checked, and published.
+   * @param partials receives the partial objects that a listing finds.
+   * @param published size of the tree that an earlier run has checked and published.
    */
   constructor(session: CopySession, partials: PartialObjects, published = 0) {
     this.#session = session;
@@ -57,17 +57,17 @@ export class TargetChecks {
     return this.#outage.since;
   }
 
-  /** Size of the tree that is being checked next to rounds: what only that needs must stay. */
-  get underWay(): number | undefined {
-    return this.#meanwhile && this.#sizeUnderWay;
+  /** Size of the tree that the background check compares the target with: its objects must not be removed. */
+  get backgroundSize(): number | undefined {
+    return this.#background && this.#sizeInBackground;
   }
 
-  /** @throws what is found, also by the check that goes on meanwhile; or the signal's reason. */
+  /** Checks what was added, after the background check. @throws what either has found, or the signal's reason. */
   async check(aim: TreeHead, signal: AbortSignal): Promise<void> {
     this.#isAwaited = true;
     try {
-      while (this.#meanwhile !== undefined) {
-        await Promise.race([this.#meanwhile, pause(LOOK_MS, signal)]);
+      while (this.#background !== undefined) {
+        await Promise.race([this.#background, pause(ABORT_CHECK_MS, signal)]);
       }
     } finally {
       this.#isAwaited = false;
@@ -77,36 +77,36 @@ export class TargetChecks {
   }
 
   /**
-   * Begins the first check, unless it goes on; again where the target was unavailable, which is waited for. Nothing of the
-   * tree may be removed before it is done.
-   * @param grownTo the size to which rounds bring the target meanwhile.
+   * Starts the first check in the background, unless it runs already; again if the target was unavailable, which is
+   * reported. Until it is done, no object of the tree may be removed.
+   * @param grownTo the size to which rounds have brought the target since.
    * @returns whether it is done.
    * @throws what it has found.
    */
-  checkMeanwhile(aim: TreeHead, grownTo: () => number): boolean {
+  checkInBackground(aim: TreeHead, grownTo: () => number): boolean {
     if (this.#failure !== undefined && mayPass(this.#failure.error)) {
       this.#outage.failed(this.#failure.error);
       this.#failure = undefined;
     }
     this.#throwFailure();
     if (this.#isFirstDone) return true;
-    if (this.#meanwhile !== undefined) return false;
-    this.#sizeUnderWay = aim.size;
-    this.#meanwhile = this.#check(aim, this.#closing.signal, grownTo)
+    if (this.#background !== undefined) return false;
+    this.#sizeInBackground = aim.size;
+    this.#background = this.#check(aim, this.#closing.signal, grownTo)
       .then(() => this.#outage.ended())
       .catch((error) => {
         this.#failure = { error };
       })
       .finally(() => {
-        this.#meanwhile = undefined;
+        this.#background = undefined;
       });
     return false;
   }
 
-  /** Ends what goes on: it may write, which belongs to the claim. A request that is under way can only read. */
+  /** Stops the background check before the claim is released, since it may write. What is left in flight only reads. */
   async close(): Promise<void> {
     this.#closing.abort(new Error("the copy has ended"));
-    await Promise.race([this.#meanwhile, setTimeout(CLOSE_MS, undefined, { ref: false })]);
+    await Promise.race([this.#background, setTimeout(CLOSE_MS, undefined, { ref: false })]);
   }
 
   async #check(aim: TreeHead, ends: AbortSignal, grownTo?: () => number): Promise<void> {
@@ -114,7 +114,7 @@ export class TargetChecks {
     const signal = AbortSignal.any([context.signal, ends]);
     const absences = await checkTarget({ ...this.#session, context: { ...context, signal } }, aim, {
       since: this.#checked,
-      ...(grownTo && { grownTo, isPatient: () => !this.#isAwaited }),
+      ...(grownTo && { grownTo, isLowPriority: () => !this.#isAwaited }),
       listed: ({ path }) => this.#partials.addFound(path),
     });
     // What was added later lies above any minimum index.
@@ -122,7 +122,7 @@ export class TargetChecks {
       this.#absences = absences;
       if (absences.hasGaps) options.notice?.(GAPS, "warning");
     }
-    // What is only known to rounds that go on may not be stored yet.
+    // In the background, a running round may know issuers that it has not stored yet.
     if (grownTo === undefined) await issuers?.requireInPlace(target);
     this.#checked = aim.size;
     this.#isFirstDone = true;

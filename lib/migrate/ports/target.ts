@@ -204,12 +204,12 @@ export interface TargetRepairs extends Pick<TargetWriter, "read" | "close"> {
   replace(path: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** How a store that lists in pages is asked for them. */
+/** Options for a store that lists in pages. */
 export interface ListOptions {
   /** Names at which the listing may be divided, in the order of their bytes. */
   readonly cuts?: readonly string[];
-  /** Asked before each page: whether other work comes first, so that no more than one is asked for at once. Default: no. */
-  readonly isPatient?: () => boolean;
+  /** Called before each request: if true, only one page is requested at a time, so that other work comes first. Default: false. */
+  readonly isLowPriority?: () => boolean;
 }
 
 /** Private state that is stored apart from the log, where the operator's options say. */

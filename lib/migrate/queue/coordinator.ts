@@ -5,7 +5,14 @@
  */
 
 import { OperationError } from "../../errors.ts";
-import { ENTRIES_PER_SEAL, FULL_WIDTH, fullTileCount, tilePath } from "../../tlog/layout.ts";
+import {
+  DIRECTORY_WIDTH,
+  directoryOfPath,
+  ENTRIES_PER_SEAL,
+  FULL_WIDTH,
+  fullTileCount,
+  tilePath,
+} from "../../tlog/layout.ts";
 import { HASH_SIZE } from "../../tlog/merkle.ts";
 import { formatCount } from "../../tlog/quantities.ts";
 import type { Rounds } from "../lifecycle/rounds.ts";
@@ -20,8 +27,8 @@ import { JOB_VERSION, MAX_RUN } from "./jobs.ts";
 /** How often the target and the queue are looked at; more often at first, so that a short copy is not made longer by that. */
 const LOOK_MS = 500;
 const FIRST_LOOK_MS = 30;
-/** Until then, what is done is seen after this part of the time that has passed. */
-const LOOKS = 200;
+/** How much longer than that an interval becomes, as a part of the time that has passed. */
+const LOOK_GROWTH = 1 / 200;
 
 /** How long a job should take. */
 const JOB_SECONDS = 10;
@@ -41,10 +48,8 @@ const MAX_ADDED = 5;
 /** Tiles of the target that are asked for at the same time. */
 const READS = 16;
 
-/** Tiles whose paths differ in the last three digits alone. */
-const DIRECTORY_WIDTH = 1000;
-/** After so many of a directory, one listing costs less than to ask for the next ones by themselves. */
-const LISTED = 50;
+/** After this many reads in one directory, listing it costs less than reading the next tiles. */
+const READS_BEFORE_LISTING = 50;
 
 interface AddedRun extends TileRun {
   /** The first of its tiles that has not been seen in the target. */
@@ -106,7 +111,7 @@ export class Coordinator {
       if (this.#left.length === 0 && this.#added.size === 0) return;
       if (counts !== undefined) await this.#ask(() => this.#fillQueue(counts));
       const elapsed = performance.now() - this.#startedAt;
-      await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + elapsed / LOOKS), signal);
+      await pause(Math.min(LOOK_MS, FIRST_LOOK_MS + LOOK_GROWTH * elapsed), signal);
     }
   }
 
@@ -130,7 +135,7 @@ export class Coordinator {
     await Promise.all(Array.from({ length: READS }, look));
   }
 
-  /** Whether tiles are in place, for one look: of a directory in which many are asked for, by a listing of it. */
+  /** Returns a check for one look, whether a tile is in place: by a read, or by a listing after many reads in its directory. */
   #lookup(): (index: number) => Promise<boolean> {
     const asked = new Map<number, number>();
     const listings = new Map<number, Promise<Set<number>>>();
@@ -138,8 +143,8 @@ export class Coordinator {
       const directory = directoryOf(index);
       const count = (asked.get(directory) ?? 0) + 1;
       asked.set(directory, count);
-      // The first one has all the others of its level in it.
-      if (directory === 0 || count <= LISTED) return await this.#isInPlace(index);
+      // The first directory contains all others of its level.
+      if (directory === 0 || count <= READS_BEFORE_LISTING) return await this.#isInPlace(index);
       const listing = listings.get(directory) ?? sealsIn(this.#session.target, directory);
       listings.set(directory, listing);
       return (await listing).has(index);
@@ -239,7 +244,7 @@ function directoryOf(index: number): number {
 /** The full level-1 tiles in one directory. */
 async function sealsIn(target: Pick<MigrationTarget, "list">, directory: number): Promise<Set<number>> {
   const first = tilePath({ level: 1, index: directory * DIRECTORY_WIDTH, width: FULL_WIDTH });
-  return await fullTilesIn(target, first.slice(0, first.lastIndexOf("/")));
+  return await fullTilesIn(target, directoryOfPath(first));
 }
 
 function jobOf({ first, end }: TileRun) {

@@ -32,9 +32,12 @@ import { Share } from "./share.ts";
 /** How often a worker looks whether the copy is over, and, once it has waited for long, whether one has begun. */
 const LOOK_MS = 3_000;
 
-/** One that is started just before the copy misses little of it. A look at the target alone, not at the source, may be sooner. */
+/** The first interval between two looks at source and target, and at the target alone, which costs less. */
 const FIRST_LOOK_MS = 250;
 const FIRST_LOOK_AT_TARGET_MS = 100;
+/** How much longer than that an interval becomes, as a part of the time that the worker has waited. */
+const LOOK_GROWTH = 0.1;
+const LOOK_GROWTH_AT_TARGET = 0.02;
 
 /** The reason for which a worker stops to take jobs. */
 const OVER = Symbol("the copy is over, or has given out a job of a larger aim");
@@ -68,7 +71,7 @@ export async function runWorker(
       if (!(error instanceof NotClaimedError)) throw error;
       noteWaiting(error);
     }
-    await wait(FIRST_LOOK_MS, 0.1);
+    await wait(FIRST_LOOK_MS, LOOK_GROWTH);
   }
 
   function noteWaiting({ message }: Error): void {
@@ -76,20 +79,19 @@ export async function runWorker(
     isWaiting = true;
   }
 
-  /** @param part of the time that it has waited: the longer, the less often it looks. */
-  async function wait(firstMs: number, part: number): Promise<void> {
+  async function wait(firstMs: number, growth: number): Promise<void> {
     progress.phase = "waiting for work";
     const waited = performance.now() - waitingSince;
-    await pause(Math.min(LOOK_MS, firstMs + part * waited), signal);
+    await pause(Math.min(LOOK_MS, firstMs + growth * waited), signal);
   }
 
-  /** Threads are ready when there is a copy that gives out work: started then, they would miss the first seconds of it. */
+  /** Waits until a copy gives out work, with threads started before: starting them takes a part of a second. */
   async function waitForClaim(session: CopySession, size: number, reason: Error): Promise<void> {
     // A target that was seen to be claimed writes for that claim alone, which the copy may replace before it has work.
     if (reason instanceof NoWorkError) throw reason;
     const { context, issuers } = session;
     const { signal } = context;
-    // What they are told of a minimum index, or of missing issuers, may be another by then.
+    // Threads keep the minimum index and the missing issuers that they start with, and both may change before the claim.
     if (context.minIndex === undefined && issuers === undefined) await startWorkers(session, size, true);
     noteWaiting(reason);
     const looking = await openTarget(session.targetSpec, { connections: 1, signal });
@@ -100,11 +102,11 @@ export async function runWorker(
     try {
       let kind: TargetContents["kind"];
       do {
-        await wait(FIRST_LOOK_AT_TARGET_MS, 0.02);
+        await wait(FIRST_LOOK_AT_TARGET_MS, LOOK_GROWTH_AT_TARGET);
         ({ kind } = await looking.inspect());
       } while (isFree(kind) || (kind === "claimed" && !(await hasWork())));
     } catch (error) {
-      // Another directory is in its place, say: it is opened anew.
+      // The target was replaced, for example by another directory: the caller reopens it.
       throw error instanceof TargetRefusedError ? reason : error;
     } finally {
       await cleanUp(

@@ -8,6 +8,8 @@ import { attempt } from "../../tlog/errors.ts";
 import {
   bundleDirectory,
   bundlePath,
+  DIRECTORY_WIDTH,
+  directoryOfPath,
   type EntryBundleCoordinate,
   FULL_WIDTH,
   fullTileCount,
@@ -28,9 +30,6 @@ import { MAX_OBJECT_BYTES } from "../ports/source.ts";
 import type { StoredObject } from "../ports/target.ts";
 import type { ReadContext } from "../read/context.ts";
 import { Absences } from "./absences.ts";
-
-/** Indexes whose paths differ in the last three digits alone. */
-const DIRECTORY_WIDTH = 1000;
 
 export type FindingKind =
   /** Beyond the end of the tree. */
@@ -67,8 +66,8 @@ export interface ListedLog {
   /** A smaller size, whose full tiles and bundles were listed before: they are not asked for again. Default: 0. */
   readonly since?: number;
   /**
-   * The size that the log has been brought to while it is listed, with nothing removed: what it has beyond `size` is
-   * left to a later listing. Default: `size`.
+   * The size to which the log has grown since the listing began: objects between `size` and this one are left to a later
+   * listing. Default: `size`.
    */
   readonly grownTo?: () => number;
   /** Reads a listed object; undefined if there is none. */
@@ -173,8 +172,7 @@ export function directoriesOfGrowth(format: LogFormat, since: number, size: numb
     if (start === 0) return [row];
     const next = Math.floor(tileCount(size, level) / DIRECTORY_WIDTH) + 1;
     return Array.from({ length: next + 1 - start }, (_, i) => {
-      const path = `${row}/${indexPath((start + i) * DIRECTORY_WIDTH)}`;
-      return path.slice(0, path.lastIndexOf("/"));
+      return directoryOfPath(`${row}/${indexPath((start + i) * DIRECTORY_WIDTH)}`);
     });
   });
 }

@@ -1,6 +1,13 @@
 /** Where a listing of a log may be divided, so that a store which gives a thousand names a page is asked for several at once. */
 
-import { bundleDirectory, indexPath, type LogFormat, levelCount, tileCount } from "../../tlog/layout.ts";
+import {
+  bundleDirectory,
+  directoryOfPath,
+  indexPath,
+  type LogFormat,
+  levelCount,
+  tileCount,
+} from "../../tlog/layout.ts";
 
 /** Indexes between two cuts. At each a page is asked for whose end is of no use. */
 const INDEXES_BETWEEN = 8_000;
@@ -14,14 +21,11 @@ export function listingCuts(format: LogFormat, size: number): string[] {
     const count = tileCount(size, level);
     if (count < MIN_ROW) return [];
     const parts = Math.ceil(count / INDEXES_BETWEEN);
-    return Array.from({ length: parts }, (_, part) =>
-      directoryOf(`${row}/${indexPath(part * INDEXES_BETWEEN)}`),
+    return Array.from(
+      { length: parts },
+      (_, part) => `${directoryOfPath(`${row}/${indexPath(part * INDEXES_BETWEEN)}`)}/`,
     );
   });
   // Nothing of a log is before the first row.
   return [...new Set(cuts)].sort().slice(1);
-}
-
-function directoryOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/") + 1);
 }

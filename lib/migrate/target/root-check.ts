@@ -33,10 +33,10 @@ export interface TargetCheckOptions {
    * This run has held the lock since, or a checkpoint of it was published then, and what is full never changes. Default: 0.
    */
   readonly since?: number;
-  /** As of a listed log. */
+  /** See `ListedLog`. */
   readonly grownTo?: () => number;
-  /** As of a listing. */
-  readonly isPatient?: () => boolean;
+  /** See `ListOptions`. */
+  readonly isLowPriority?: () => boolean;
   /** Called with each object that was looked at. */
   listed?(object: StoredObject): void;
 }
@@ -50,13 +50,13 @@ export interface TargetCheckOptions {
 export async function checkTarget(
   session: CopySession,
   head: TreeHead,
-  { since = 0, grownTo, isPatient, listed }: TargetCheckOptions = {},
+  { since = 0, grownTo, isLowPriority, listed }: TargetCheckOptions = {},
 ): Promise<Absences> {
   const { target, options, context } = session;
   const writer = session.writer();
   const shared = new SharedObjects(writer);
   const listing = counted(
-    listTiles(target, options.format, since, head.size, isPatient),
+    listTiles(target, options.format, since, head.size, isLowPriority),
     context,
     (object) => {
       shared.note(object);
@@ -113,10 +113,10 @@ async function* listTiles(
   format: LogFormat,
   since: number,
   size: number,
-  isPatient: (() => boolean) | undefined,
+  isLowPriority: (() => boolean) | undefined,
 ): AsyncGenerator<StoredObject> {
   if (since === 0)
-    yield* target.list("tile", { cuts: listingCuts(format, size), ...(isPatient && { isPatient }) });
+    yield* target.list("tile", { cuts: listingCuts(format, size), ...(isLowPriority && { isLowPriority }) });
   else for (const directory of directoriesOfGrowth(format, since, size)) yield* target.list(directory);
 }
 

@@ -120,10 +120,8 @@ class Listing {
 
   async #list(): Promise<void> {
     const { context, target, trusted, found, progress } = this.#log;
-    const {
-      minIndex,
-      source: { format },
-    } = context;
+    const { minIndex, source } = context;
+    const { format } = source;
     const absences = new Absences(minIndex);
     progress.phase = "listing the log";
     const { size } = this.#state.head;

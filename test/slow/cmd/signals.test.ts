@@ -10,7 +10,7 @@ import { hasTerminals, startOnTerminal } from "../../support/terminal.ts";
 const SIZE = 20 * 256;
 
 /**
- * A log whose server leaves bundles without a body after the first few, until it is told to go on. It does answer: new
+ * A log whose server leaves bundles without a body after the first few, until `goOn` is called. It does answer: new
  * connections that are not answered are reported, as soon as the program has waited for long enough.
  */
 async function stuckLog() {

@@ -18,14 +18,14 @@ function heldListings() {
   const { promise: letGo, resolve: release } = Promise.withResolvers<void>();
   const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
   const list = DirectoryTarget.prototype.list;
-  let patience: ListOptions["isPatient"];
+  let patience: ListOptions["isLowPriority"];
   vi.spyOn(DirectoryTarget.prototype, "list").mockImplementation(async function* (
     this: DirectoryTarget,
     directory: string,
     options?: ListOptions,
   ) {
     if (directory === "tile") {
-      patience ??= options?.isPatient;
+      patience ??= options?.isLowPriority;
       begin();
       await letGo;
     }

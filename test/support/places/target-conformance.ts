@@ -310,6 +310,6 @@ async function listed(target: MigrationTarget, directory: string): Promise<Store
   expect(await listing({ cuts: names }), "a part for each name").toEqual(whole);
   const cuts = [`${directory}/0/`, `${directory}/1/`, `${directory}/z`];
   expect(await listing({ cuts })).toEqual(whole);
-  expect(await listing({ cuts, isPatient: () => true })).toEqual(whole);
+  expect(await listing({ cuts, isLowPriority: () => true })).toEqual(whole);
   return whole;
 }

@@ -36,20 +36,20 @@ describe("a listing in parts", () => {
   });
 
   it("asks for one at a time while it is patient, and for eight once it is not", async () => {
-    let [waiting, isPatient] = [0, true];
+    let [waiting, isLowPriority] = [0, true];
     const [most, order] = [{ patient: 0, hurried: 0 }, [] as string[]];
     const ask: AskForPage = async ({ after = "" }, token) => {
-      const kind = isPatient ? "patient" : "hurried";
+      const kind = isLowPriority ? "patient" : "hurried";
       most[kind] = Math.max(most[kind], ++waiting);
-      if (isPatient) order.push(`${after} ${token ?? ""}`);
+      if (isLowPriority) order.push(`${after} ${token ?? ""}`);
       for (let turn = 0; turn < 20; turn++) await undefined;
       waiting--;
       return token === undefined ? page("second", `${after} 1`) : page(undefined, `${after} 2`);
     };
     const found: string[] = [];
-    for await (const { path } of pagedObjects({ cuts: CUTS, isPatient: () => isPatient }, ask)) {
+    for await (const { path } of pagedObjects({ cuts: CUTS, isLowPriority: () => isLowPriority }, ask)) {
       found.push(path);
-      isPatient = found.length < 10;
+      isLowPriority = found.length < 10;
     }
     expect(most).toEqual({ patient: 1, hurried: 8 });
     // Range after range, so that few are begun.
